@@ -1,0 +1,79 @@
+"""Accounts, their roles on units, their tokens, and the answers kept for repeated requests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sms_service.db.base import Base, CreatedAt, Id
+
+ROLES = ("administrator", "officer", "approver", "auditor")
+
+
+class Account(Base):
+    """A person or a program that logs in. `login` is unique; `password_hash` is None for accounts that use tokens only."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[Id]
+    login: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))  # where the account belongs: who may manage it
+    password_hash: Mapped[str | None]
+    disabled_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (Index(None, "unit_id"),)
+
+
+class RoleGrant(Base):
+    """A role held on a unit; it reaches the unit's whole subtree."""
+
+    __tablename__ = "role_grants"
+
+    id: Mapped[Id]
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    role: Mapped[str]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        UniqueConstraint("account_id", "role", "unit_id"),
+        CheckConstraint(f"role IN {ROLES}", name="role"),
+        Index(None, "unit_id"),
+    )
+
+
+class Token(Base):
+    """A bearer token. Only its SHA-256 is kept: 32 random bytes need no slow hash."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[Id]
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    name: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[CreatedAt]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]  # to the minute
+
+    __table_args__ = (Index(None, "account_id", "id"),)
+
+
+class StoredAnswer(Base):
+    """The answer to a creating POST with an Idempotency-Key, written in the transaction that created; kept for 24 h."""
+
+    __tablename__ = "stored_answers"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_digest: Mapped[bytes] = mapped_column(LargeBinary)  # SHA-256 of method, path and body
+    status: Mapped[int] = mapped_column(SmallInteger)
+    headers: Mapped[dict[str, str]] = mapped_column(server_default="{}")
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (Index(None, "created_at"),)

@@ -1,0 +1,1 @@
+"""To whom: segment rules compiled to SQL, and suppression."""

@@ -1,0 +1,39 @@
+"""Saved segment rules and the phones that must not be texted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sms_service.db.base import Base, CreatedAt, Id
+
+
+class Segment(Base):
+    """A saved rule that finds people. It belongs to a unit and never reaches outside that unit's subtree."""
+
+    __tablename__ = "segments"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    name: Mapped[str]
+    rule: Mapped[dict[str, Any]]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (UniqueConstraint("unit_id", "name"), Index(None, "name", "id"))
+
+
+class Suppression(Base):
+    """A phone that must not be texted, and why. The gate reads it last, so that an opt-out counts at once."""
+
+    __tablename__ = "suppressions"
+
+    phone: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(server_default="opted_out")
+    source: Mapped[str]  # "import", "reply", "api", …
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,1 @@
+"""What a text says: templates, rendering, encoding and parts."""

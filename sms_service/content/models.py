@@ -1,0 +1,45 @@
+"""Templates and their immutable versions."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sms_service.db.base import Base, CreatedAt, Id
+
+CLASSES = ("study", "notice", "invitation", "survey", "answer")
+
+
+class Template(Base):
+    """A named text of a unit, usable throughout its subtree, in versions."""
+
+    __tablename__ = "templates"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    name: Mapped[str]
+    class_: Mapped[str] = mapped_column("class")
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        UniqueConstraint("unit_id", "name"),
+        CheckConstraint(f"class IN {CLASSES}", name="class"),
+        Index(None, "name", "id"),
+    )
+
+
+class TemplateVersion(Base):
+    """One wording of a template. Never changed or deleted (`sms_app` may not): campaigns, runs and messages point at it."""
+
+    __tablename__ = "template_versions"
+
+    id: Mapped[Id]
+    template_id: Mapped[int] = mapped_column(ForeignKey("templates.id"))
+    number: Mapped[int] = mapped_column(SmallInteger)
+    body: Mapped[str]
+    variables: Mapped[list[str]]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (UniqueConstraint("template_id", "number"),)

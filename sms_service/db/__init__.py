@@ -1,0 +1,1 @@
+"""The ground: engine, sessions, table base, migrations."""

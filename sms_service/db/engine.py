@@ -1,0 +1,58 @@
+"""Connections: one pool per process, every session as the role `sms_app`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+APP_ROLE = "sms_app"
+OWNER_ROLE = "sms_owner"
+
+
+class Database:
+    """The process's way to PostgreSQL.
+
+    `url` is a libpq URL (`postgresql://…`; Unix sockets as `postgresql:///name?host=/dir`). Whoever logs in, the session
+    works as `sms_app`, which may not alter the schema, the trail or a template's version.
+    `pool_size` is the number of connections kept; as many again may be opened for a moment.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5, application_name: str = "sms_service") -> None:
+        self.url = url
+        self.engine: Engine = create_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={
+                "application_name": application_name,
+                "options": f"{make_url(url).query.get('options', '')} -c role={APP_ROLE} -c timezone=UTC".strip(),
+                "connect_timeout": 10,
+            },
+        )
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session in one transaction: committed at the end, rolled back by an exception."""
+        with self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """The same for hand-written SQL: a Core connection in one transaction."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same URL with psycopg 3 named as its driver."""
+    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)

@@ -1,0 +1,1 @@
+"""Units, people (members and contacts), and how they are imported."""

@@ -1,0 +1,136 @@
+"""The org tree, the people in it, the roles they hold, and what each import said."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sms_service.db.base import Base, CreatedAt, Id, Path
+
+LEVELS = ("city", "district", "street", "branch")
+
+
+class Unit(Base):
+    """A node of the tree. `path` names its place by ids ("/1/5/49/"); `code` is the office's own number for it.
+
+    The time zone and the sending window (minutes after local midnight, half-open) are each unit's own, set downwards for a
+    whole subtree and copied from the parent at creation. `demonstration`: its numbers are invented; only simulated gateways take them.
+    """
+
+    __tablename__ = "units"
+
+    id: Mapped[Id]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    level: Mapped[str]
+    path: Mapped[Path] = mapped_column(unique=True)
+    timezone: Mapped[str] = mapped_column(server_default="Asia/Shanghai")
+    window_opens: Mapped[int] = mapped_column(SmallInteger, server_default="480")
+    window_closes: Mapped[int] = mapped_column(SmallInteger, server_default="1200")
+    demonstration: Mapped[bool] = mapped_column(server_default="false")
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        CheckConstraint(f"level IN {LEVELS}", name="level"),
+        CheckConstraint("window_opens >= 0 AND window_opens < window_closes AND window_closes <= 1440", name="window"),
+        CheckConstraint("path ~ '^/([0-9]+/)+$'", name="path"),
+        Index(None, "parent_id"),
+        Index(None, "name", "id"),
+    )
+
+
+class Person(Base):
+    """A member or an outside contact. `number` is the office's number for the person; `phone` is E.164.
+
+    `phone_problem` says why the phone given at import is unusable; `lost_contact`: known to be out of reach.
+    """
+
+    __tablename__ = "people"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    number: Mapped[str | None] = mapped_column(unique=True)
+    name: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default="member")
+    phone: Mapped[str | None]
+    phone_problem: Mapped[str | None]
+    lost_contact: Mapped[bool] = mapped_column(server_default="false")
+    tags: Mapped[list[str]] = mapped_column(server_default="{}")
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    left_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('member', 'contact')", name="kind"),
+        CheckConstraint("phone ~ '^\\+[1-9][0-9]{6,14}$'", name="phone"),
+        Index(None, "unit_id", "id"),
+        Index(None, "phone"),
+        Index(None, "name", "id"),
+        Index(None, "tags", postgresql_using="gin"),
+    )
+
+
+class Contact(Base):
+    """A person holding a role (书记, 组织委员, …) in a unit."""
+
+    __tablename__ = "contacts"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    role: Mapped[str]
+
+    __table_args__ = (
+        UniqueConstraint("unit_id", "person_id", "role"),
+        Index(None, "person_id"),
+        Index(None, "role", "unit_id"),
+    )
+
+
+class Import(Base):
+    """One file read in: how many of its rows were created, changed, left unchanged, refused."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))  # the scope it was made with
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    kind: Mapped[str]
+    file_name: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    rows: Mapped[int]
+    created: Mapped[int]
+    changed: Mapped[int]
+    unchanged: Mapped[int]
+    refused: Mapped[int]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('units', 'people')", name="kind"),
+        CheckConstraint("rows = created + changed + unchanged + refused", name="nothing_dropped"),
+        Index(None, "unit_id", "id"),
+    )
+
+
+class ImportProblem(Base):
+    """What was wrong with a row. A refused row has at least one with `refused`; others were mended or noted.
+
+    `row` is the number a spreadsheet shows (the header is 1); `value` is personal data and goes with retention.
+    """
+
+    __tablename__ = "import_problems"
+
+    id: Mapped[Id]
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"))
+    row: Mapped[int]
+    column: Mapped[str]
+    value: Mapped[str | None]
+    reason: Mapped[str]
+    refused: Mapped[bool]
+
+    __table_args__ = (Index(None, "import_id", "id"),)

@@ -1,0 +1,172 @@
+"""The contract between the dispatcher and a gateway adapter.
+
+An adapter is pure: it knows no database and no Flask. It gets a group of texts and answers with one outcome for each;
+it gets what a provider pushed and answers with receipts and replies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class NotTaken(Exception):
+    """The gateway surely took nothing of the group: raised only while no byte of a request was written."""
+
+
+class BadCallback(Exception):
+    """What a provider pushed cannot be read; the message says which field and why, without its personal content."""
+
+
+class OutcomeKind(StrEnum):
+    """How one hand-over ended. There are three, and *throttled* is a refusal that surely comes back."""
+
+    accepted = "accepted"
+    refused = "refused"
+    throttled = "throttled"
+    unknown = "unknown"
+
+
+class ErrorClass(StrEnum):
+    """Why a text was refused or undelivered, one meaning each, whatever the provider calls it."""
+
+    bad_number = "bad_number"  # the number is malformed or not in use
+    blocked = "blocked"  # the recipient, or the provider on their behalf, does not want it
+    content = "content"  # the text was refused by a content rule
+    signature = "signature"  # the signature is not registered
+    credentials = "credentials"  # the account's key or secret is wrong
+    balance = "balance"  # the account has no money left
+    rate = "rate"  # too fast; comes back
+    unreachable = "unreachable"  # the handset was off or out of coverage until the validity ended
+    carrier = "carrier"  # the network failed for another reason
+    partial = "partial"  # some parts were taken and the rest cannot be
+    later = "later"  # the provider has a passing fault and surely took nothing
+    render = "render"  # our own template could not be rendered
+    request = "request"  # the provider calls our request malformed
+    unclassified = "unclassified"  # a code that no table knows; kept raw
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text of a group.
+
+    `reference` is our attempt's name (at most 40 ASCII characters), echoed by providers that can; `phone` is E.164;
+    `body` is the final text with its signature; `parts` is how many SMS it takes.
+    """
+
+    reference: str
+    phone: str = field(repr=False)
+    body: str = field(repr=False)
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The texts of one call to `submit`: of one run and one account, each phone once."""
+
+    reference: str
+    texts: Sequence[Text]
+    validity_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the hand-over of one text ended.
+
+    `provider_id` names the text at the provider (an accepted outcome always has one); `raw_code` is the provider's own
+    code; `detail` is a short explanation without phone numbers and secrets.
+    """
+
+    reference: str
+    kind: OutcomeKind
+    provider_id: str | None = None
+    error: ErrorClass | None = None
+    raw_code: str | None = None
+    detail: str | None = None
+    retry_after_s: float | None = None
+
+
+class ReceiptStatus(StrEnum):
+    """What a delivery report says; `interim` (sent, queued, buffered, …) and `unclassified` are never final."""
+
+    delivered = "delivered"
+    undelivered = "undelivered"
+    interim = "interim"
+    unclassified = "unclassified"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One delivery report of one text, or of one of its parts (`part` from 1; 0 is the whole text).
+
+    `reference` is our attempt's name, if the provider echoes it. `raw` is the provider's own record of it, stored as it came.
+    """
+
+    status: ReceiptStatus
+    provider_id: str | None
+    raw: str = field(repr=False)
+    reference: str | None = None
+    phone: str | None = field(default=None, repr=False)
+    part: int = 0
+    error: ErrorClass | None = None
+    raw_code: str | None = None
+    occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRequest:
+    """What a provider pushed, as it came over the wire.
+
+    `public_url` is the URL the provider called, made from the configured public base and the raw request target; signatures
+    are computed over it.
+    """
+
+    method: str
+    public_url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    remote_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an adapter can do.
+
+    `largest_group`: texts in one `submit`; `total_timeout_s`: no `submit` takes longer, whatever the network does;
+    `echoes_reference`: receipts carry our attempt's name; `sends_receipts`: an account without them ends at `accepted`.
+    """
+
+    largest_group: int
+    total_timeout_s: float
+    echoes_reference: bool
+    sends_receipts: bool
+    simulated: bool = False  # takes the rows of the demonstration city; true only of gateways that reach no real phone
+
+
+class Adapter(Protocol):
+    """One gateway account. Built by `create(name, options, callback_url)` of its module, once per process; thread-safe."""
+
+    capabilities: Capabilities
+
+    def submit(self, group: Group) -> list[Outcome]:
+        """Hand over a group and return one outcome per text, in the group's order.
+
+        Raises NotTaken only if no byte of a request was written. After any other exception, and for texts without an
+        outcome, the dispatcher records `unknown`.
+        """
+
+    def verify(self, request: CallbackRequest) -> bool:
+        """Whether the provider sent this request (signature, secret path, …)."""
+
+    def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:
+        """The delivery reports in a verified request. Raises BadCallback if it cannot be read."""
+
+    def close(self) -> None:
+        """Release connections; no `submit` follows."""
+
+
+Options = Mapping[str, Any]

@@ -1,0 +1,77 @@
+"""What an installation can set: read once from the environment and `.env`, checked, then passed on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+
+class BadSetting(Exception):
+    """A setting cannot be used; the message names it, its value (never a secret) and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One process's settings.
+
+    `database_url`, `redis_url`: None means the embedded engines under `data_dir`. `migration_database_url`: the owner's
+    login, by default `database_url`. `public_url`: where providers reach our callbacks, without a trailing slash.
+    """
+
+    root: Path
+    data_dir: Path
+    database_url: str | None
+    migration_database_url: str | None
+    redis_url: str | None
+    host: str
+    port: int
+    simulator_port: int
+    workers: int
+    public_url: str
+    gateways_file: Path
+    log_level: str
+
+
+def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
+    """Settings from `environ` (by default the process's own) over `<root>/.env`.
+
+    Raises BadSetting if one has no usable form.
+    """
+    root = (root or Path.cwd()).resolve()
+    dotenv = {k: v for k, v in dotenv_values(root / ".env").items() if v}
+    env = {**dotenv, **{k: v for k, v in (os.environ if environ is None else environ).items() if v}}
+    host = env.get("HOST", "127.0.0.1")
+    port = _number(env, "PORT", 8000, 1, 65535)
+    database_url = _url(env, "DATABASE_URL", ("postgresql", "postgres"))
+    return Settings(
+        root=root,
+        data_dir=Path(env.get("DATA_DIR", root / "var")).resolve(),
+        database_url=database_url,
+        migration_database_url=_url(env, "MIGRATION_DATABASE_URL", ("postgresql", "postgres")) or database_url,
+        redis_url=_url(env, "REDIS_URL", ("redis", "rediss", "unix")),
+        host=host,
+        port=port,
+        simulator_port=_number(env, "SIMULATOR_PORT", 8001, 1, 65535),
+        workers=_number(env, "WORKERS", 2, 1, 64),
+        public_url=env.get("PUBLIC_URL", f"http://{host}:{port}").rstrip("/"),
+        gateways_file=Path(env.get("GATEWAYS_FILE", root / "gateways.toml")).resolve(),
+        log_level=env.get("LOG_LEVEL", "INFO").upper(),
+    )
+
+
+def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    value = env.get(name, str(default))
+    if not value.isdecimal() or not low <= int(value) <= high:
+        raise BadSetting(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
+    return int(value)
+
+
+def _url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
+    value = env.get(name)
+    if value and value.split(":", 1)[0] not in schemes:
+        raise BadSetting(f"{name} must start with {' or '.join(s + '://' for s in schemes)}")
+    return value
