@@ -1,0 +1,96 @@
+"""Who acts: an account's roles, resolved to the subtrees they reach. Rooms ask it, and only it, what is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Text, column, select, table
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.models import Account, RoleGrant
+from sms_service.accounts.permissions import PERMISSIONS, SYSTEM_ROLE, Permission
+from sms_service.errors import Forbidden, NotFound
+
+# This room knows a unit by id and path only; the directory, which owns the table, lies above it.
+units = table("units", column("id", BigInteger), column("path", Text))
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role held on a unit; `path` is the unit's place in the tree ("/1/5/") and so the subtree that the role reaches."""
+
+    role: str
+    unit_id: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, as of the moment it was loaded. `account_id` is None for the service itself only."""
+
+    account_id: int | None
+    login: str
+    grants: tuple[Grant, ...]
+
+    def scope(self, permission: Permission) -> tuple[str, ...]:
+        """The unit paths, sorted, on which a role with this permission is held; none lies within another."""
+        paths = sorted({grant.path for grant in self.grants if permission in PERMISSIONS[grant.role]})
+        outermost: list[str] = []
+        for path in paths:  # sorted: an ancestor comes right before its descendants
+            if not outermost or not path.startswith(outermost[-1]):
+                outermost.append(path)
+        return tuple(outermost)
+
+    def can(self, permission: Permission, path: str) -> bool:
+        """Whether the actor may do this to the whole subtree at `path`."""
+        return any(path.startswith(held) for held in self.scope(permission))
+
+    def require(self, permission: Permission, path: str) -> None:
+        """Raises Forbidden unless the actor may do this to the whole subtree at `path`."""
+        if not self.can(permission, path):
+            raise Forbidden(f"{self.login} does not hold the permission {permission} over unit {_unit_id(path)}")
+
+    def require_somewhere(self, permission: Permission) -> None:
+        """Raises Forbidden unless the actor holds the permission over at least one unit."""
+        if not self.scope(permission):
+            raise Forbidden(f"{self.login} does not hold the permission {permission} over any unit")
+
+
+# The service itself: the shell of the machine it runs on, the clock, the demonstration.
+SYSTEM = Actor(account_id=None, login="system", grants=(Grant(role=SYSTEM_ROLE, unit_id=0, path="/"),))
+
+
+def load_actor(session: Session, account_id: int) -> Actor:
+    """The account's actor with the roles and paths it has now.
+
+    Raises NotFound if there is no such account, Forbidden if it is disabled.
+    """
+    account = session.get(Account, account_id)
+    if account is None:
+        raise NotFound("account", account_id)
+    if account.disabled_at is not None:
+        raise Forbidden(f"account {account.login} is disabled")
+    return Actor(account_id=account.id, login=account.login, grants=load_grants(session, account.id))
+
+
+def load_grants(session: Session, account_id: int) -> tuple[Grant, ...]:
+    """The account's roles with the present paths of their units, ordered by path and role."""
+    rows = session.execute(
+        select(RoleGrant.role, RoleGrant.unit_id, units.c.path)
+        .join(units, units.c.id == RoleGrant.unit_id)
+        .where(RoleGrant.account_id == account_id)
+        .order_by(units.c.path, RoleGrant.role)
+    )
+    return tuple(Grant(role=row.role, unit_id=row.unit_id, path=row.path) for row in rows)
+
+
+def unit_path(session: Session, unit_id: int) -> str:
+    """The unit's present path. Raises NotFound if there is no such unit."""
+    path = session.scalar(select(units.c.path).where(units.c.id == unit_id))
+    if path is None:
+        raise NotFound("unit", unit_id)
+    return str(path)
+
+
+def _unit_id(path: str) -> str:
+    return path.strip("/").rpartition("/")[2] or "(the whole tree)"

@@ -1,0 +1,41 @@
+"""What each role allows: one table, read by every check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+SYSTEM_ROLE = "system"
+
+
+class Permission(StrEnum):
+    """One kind of act. A role held on a unit gives its permissions over the unit's whole subtree."""
+
+    read = "read"  # lists, counts, exports; phone numbers masked
+    manage_directory = "manage_directory"  # units, people, contacts, imports, suppressions
+    manage_segments = "manage_segments"
+    manage_templates = "manage_templates"
+    edit_campaigns = "edit_campaigns"
+    approve_campaigns = "approve_campaigns"
+    operate_campaigns = "operate_campaigns"  # launch, pause, resume, cancel, release, send again
+    manage_accounts = "manage_accounts"  # accounts, roles, other people's tokens
+    see_phones = "see_phones"  # whole phone numbers, where asked for
+
+
+PERMISSIONS: Mapping[str, frozenset[Permission]] = {
+    # Whoever hands out roles does not also approve: two people decide what a city is sent.
+    "administrator": frozenset(Permission) - {Permission.approve_campaigns},
+    "officer": frozenset(
+        {
+            Permission.read,
+            Permission.manage_segments,
+            Permission.manage_templates,
+            Permission.edit_campaigns,
+            Permission.operate_campaigns,
+            Permission.see_phones,
+        }
+    ),
+    "approver": frozenset({Permission.read, Permission.approve_campaigns, Permission.see_phones}),
+    "auditor": frozenset({Permission.read}),
+    SYSTEM_ROLE: frozenset(Permission),  # never granted to an account
+}

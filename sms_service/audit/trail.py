@@ -1,0 +1,68 @@
+"""Writing and reading the trail. An entry is written in the transaction of the act it records, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, insert, or_, select
+from sqlalchemy.orm import Session
+
+from sms_service.audit.models import TrailEntry
+
+
+def record(
+    session: Session,
+    actor_account_id: int | None,
+    act: str,
+    target_kind: str,
+    target_id: int | str,
+    unit_path: str,
+    **details: Any,
+) -> None:
+    """Add one entry: the account (None: the service itself) did `act` ("campaign.approve") to the target.
+
+    `unit_path` is the path of the unit the target belongs to at this moment: whoever may read that unit may read the
+    entry. `details` are JSON values: ids, counts and words, never phone numbers, texts or secrets.
+    """
+    session.execute(
+        insert(TrailEntry).values(
+            account_id=actor_account_id,
+            act=act,
+            target_kind=target_kind,
+            target_id=str(target_id),
+            unit_path=unit_path,
+            details=details,
+        )
+    )
+
+
+def entries(
+    scope: Sequence[str],
+    *,
+    act: str | None = None,
+    account_id: int | None = None,
+    target_kind: str | None = None,
+    target_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Select[tuple[TrailEntry]]:
+    """The entries on units within the paths of `scope`, to be ordered and paged by the caller.
+
+    `since` (inclusive) and `until` (exclusive) bound the time of the act; the other arguments, where given, must be equal.
+    """
+    statement = select(TrailEntry).where(or_(*(TrailEntry.unit_path.op("^@")(path) for path in scope)))
+    for attribute, wanted in (
+        (TrailEntry.act, act),
+        (TrailEntry.account_id, account_id),
+        (TrailEntry.target_kind, target_kind),
+        (TrailEntry.target_id, target_id),
+    ):
+        if wanted is not None:
+            statement = statement.where(attribute == wanted)
+    if since is not None:
+        statement = statement.where(TrailEntry.at >= since)
+    if until is not None:
+        statement = statement.where(TrailEntry.at < until)
+    return statement
