@@ -1,0 +1,1 @@
+"""How it leaves: freeze, claim, gate, submit, outcomes, sweep."""

@@ -1,0 +1,57 @@
+"""Campaigns and the decisions people took on them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.db.base import Base, CreatedAt, Id
+
+
+class Campaign(Base):
+    """Template + segment + when + how, decided by people. `values` fill the template's variables that are the same for all."""
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    name: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default="draft")
+    template_version_id: Mapped[int] = mapped_column(ForeignKey("template_versions.id"))
+    segment_id: Mapped[int] = mapped_column(ForeignKey("segments.id"))
+    values: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    signature: Mapped[str]
+    route_id: Mapped[int] = mapped_column(ForeignKey("routes.id"))
+    validity_s: Mapped[int] = mapped_column(server_default="86400")  # seconds from launch
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        CheckConstraint(f"status IN {CampaignStatus.sql()}", name="status"),
+        CheckConstraint("validity_s BETWEEN 300 AND 259200", name="validity"),
+        Index(None, "unit_id", "id"),
+    )
+
+
+class Decision(Base):
+    """An approver's yes or no to exactly one content: `digest` covers wording, values, signature, segment rule, class and route."""
+
+    __tablename__ = "decisions"
+
+    id: Mapped[Id]
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    verdict: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    comment: Mapped[str | None]
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("verdict IN ('approved', 'rejected')", name="verdict"),
+        Index(None, "campaign_id", "id"),
+    )

@@ -1,0 +1,34 @@
+"""The states of a campaign and which may follow which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sms_service.ledger.states import Words
+
+
+class CampaignStatus(Words):
+    """How far people have decided on a campaign."""
+
+    draft = "draft"
+    submitted = "submitted"
+    approved = "approved"
+    active = "active"
+    suspended = "suspended"
+    ended = "ended"
+    rejected = "rejected"
+    withdrawn = "withdrawn"
+
+
+C = CampaignStatus
+
+CAMPAIGN_TRANSITIONS: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {
+    C.draft: frozenset({C.submitted, C.withdrawn}),
+    C.submitted: frozenset({C.approved, C.rejected, C.draft, C.withdrawn}),
+    C.approved: frozenset({C.active, C.draft, C.withdrawn}),  # an edit takes the approval away
+    C.active: frozenset({C.suspended, C.ended}),
+    C.suspended: frozenset({C.active, C.ended}),
+    C.rejected: frozenset({C.draft, C.withdrawn}),
+    C.ended: frozenset(),
+    C.withdrawn: frozenset(),
+}

@@ -1,0 +1,26 @@
+"""The schema of the spine: directory, accounts, content, campaigns, ledger, trail."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace("%", "%%"), {})
+
+
+def downgrade() -> None:
+    op.execute(
+        """
+        DROP TABLE receipts, attempts, messages, runs, decisions, campaigns, route_members, routes, gateway_accounts,
+            template_versions, templates, suppressions, segments, import_problems, imports, contacts, people, trail,
+            stored_answers, tokens, role_grants, accounts, units;
+        DROP SEQUENCE messages_id_seq, attempts_id_seq;
+        DROP FUNCTION sms_now(), ensure_month(date);
+        """
+    )

@@ -1,0 +1,222 @@
+"""Runs, messages, attempts and receipts: the tables the accounting stands on.
+
+`messages` and `attempts` are partitioned by `month`, the first day of the month of launch in city time, carried by run,
+message and attempt alike. PostgreSQL wants the partition key in every unique index, and since it is fixed once per run, the keys
+below mean what they would without it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Sequence,
+    SmallInteger,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sms_service.content.models import CLASSES
+from sms_service.db.base import Base, CreatedAt, Id, Path
+from sms_service.ledger.states import AttemptStatus, MessageStatus, RunStatus
+
+KINDS = ("campaign", "test", "answer", "notice")
+
+
+class Run(Base):
+    """One firing of a campaign.
+
+    `audience` is the number of rows the segment's own query counted at freeze; the identity compares with it. `day` is the
+    local date of launch. `due_at` is when it is to be launched; `planned` runs wait for it.
+    """
+
+    __tablename__ = "runs"
+
+    id: Mapped[Id]
+    month: Mapped[date] = mapped_column(Date)
+    day: Mapped[date] = mapped_column(Date)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    item: Mapped[int] = mapped_column(SmallInteger, server_default="1")  # which text of a series
+    firing: Mapped[int] = mapped_column(SmallInteger, server_default="1")  # which firing of that text
+    kind: Mapped[str] = mapped_column(server_default="campaign")
+    status: Mapped[str] = mapped_column(server_default="planned")
+    reason: Mapped[str | None]  # why it is held, paused or cancelled
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    unit_path: Mapped[Path]
+    template_version_id: Mapped[int] = mapped_column(ForeignKey("template_versions.id"))
+    class_: Mapped[str] = mapped_column("class")
+    segment_rule: Mapped[dict[str, Any]]
+    values: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    signature: Mapped[str]
+    route_id: Mapped[int] = mapped_column(ForeignKey("routes.id"))
+    demonstration: Mapped[bool] = mapped_column(server_default="false")
+    validity_s: Mapped[int]  # seconds from launch until rows that have not left expire
+    due_at: Mapped[datetime]
+    launched_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    audience: Mapped[int | None]
+    frozen_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        UniqueConstraint("id", "month"),
+        UniqueConstraint("campaign_id", "item", "firing"),
+        CheckConstraint(f"status IN {RunStatus.sql()}", name="status"),
+        CheckConstraint(f"kind IN {KINDS}", name="kind"),
+        CheckConstraint(f"class IN {CLASSES}", name="class"),
+        CheckConstraint("month = date_trunc('month', day)::date", name="month"),
+        CheckConstraint(
+            "status IN ('planned', 'freezing', 'held', 'cancelled') OR audience IS NOT NULL", name="frozen_has_audience"
+        ),
+        Index(None, "unit_path", "id"),
+        Index("ix_runs_open", "status", "due_at", postgresql_where="status NOT IN ('closed', 'cancelled')"),
+    )
+
+
+class Message(Base):
+    """One row per run and recipient. A recipient is a person, for one unit; `unit_path` is that unit's at freeze.
+
+    `reason` is why it was skipped, or the error class of a refusal or of non-delivery, with the provider's `raw_code`. `parts` is
+    settled when the text is rendered, once, before the first hand-over. `phone`, `text` and `values` are emptied by redaction.
+    """
+
+    __tablename__ = "messages"
+
+    month: Mapped[date] = mapped_column(Date)
+    id: Mapped[int] = mapped_column(
+        Sequence("messages_id_seq"), server_default=Sequence("messages_id_seq").next_value()
+    )
+    run_id: Mapped[int]
+    person_id: Mapped[int]
+    unit_id: Mapped[int]
+    unit_path: Mapped[Path]
+    phone: Mapped[str | None]
+    class_: Mapped[str] = mapped_column("class")
+    template_version_id: Mapped[int]
+    route_id: Mapped[int]
+    status: Mapped[str]
+    reason: Mapped[str | None]
+    raw_code: Mapped[str | None]
+    duplicate_of: Mapped[int | None]
+    not_before: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    claim_token: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    lease_until: Mapped[datetime | None]
+    account_id: Mapped[int | None]
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    parts: Mapped[int | None] = mapped_column(SmallInteger)
+    text: Mapped[str | None]
+    values: Mapped[dict[str, Any] | None]
+    changed_at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("month", "id"),
+        ForeignKeyConstraint(["run_id", "month"], ["runs.id", "runs.month"]),
+        UniqueConstraint("month", "run_id", "person_id", "unit_id", name="uq_messages_recipient"),
+        Index("uq_messages_phone", "month", "run_id", "phone", unique=True, postgresql_where="status <> 'skipped'"),
+        Index("ix_messages_pending", "run_id", "not_before", "id", postgresql_where="status = 'pending'"),
+        Index("ix_messages_leased", "run_id", "lease_until", postgresql_where="status IN ('claimed', 'submitting')"),
+        Index("ix_messages_awaiting", "run_id", "changed_at", postgresql_where="status IN ('accepted', 'unknown')"),
+        CheckConstraint(f"status IN {MessageStatus.sql()}", name="status"),
+        CheckConstraint("status <> 'skipped' OR reason IS NOT NULL", name="skipped_has_reason"),
+        CheckConstraint(
+            "(reason IS NOT DISTINCT FROM 'duplicate_phone') = (duplicate_of IS NOT NULL)", name="duplicate_names_row"
+        ),
+        CheckConstraint(
+            "status NOT IN ('pending', 'claimed', 'submitting') OR phone IS NOT NULL", name="leaving_has_phone"
+        ),
+        CheckConstraint(
+            "(status IN ('claimed', 'submitting')) = (claim_token IS NOT NULL AND lease_until IS NOT NULL)",
+            name="lease",
+        ),
+        CheckConstraint(
+            "status NOT IN ('submitting', 'accepted', 'unknown', 'delivered', 'undelivered', 'no_receipt') OR attempts > 0",
+            name="left_has_attempt",
+        ),
+        {"postgresql_partition_by": "LIST (month)"},
+    )
+
+
+class Attempt(Base):
+    """One hand-over of one message, written by the statement that makes the message `submitting`.
+
+    `provider_id` is the provider's name for the whole text. `settled_by` is the account of the person who decided an unknown one.
+    """
+
+    __tablename__ = "attempts"
+
+    month: Mapped[date] = mapped_column(Date)
+    id: Mapped[int] = mapped_column(
+        Sequence("attempts_id_seq"), server_default=Sequence("attempts_id_seq").next_value()
+    )
+    message_id: Mapped[int]
+    run_id: Mapped[int]
+    number: Mapped[int] = mapped_column(SmallInteger)
+    account_id: Mapped[int]
+    claim_token: Mapped[str] = mapped_column(Uuid(as_uuid=False))  # also names the group: the attempts of one call
+    status: Mapped[str]
+    parts: Mapped[int] = mapped_column(SmallInteger)
+    provider_id: Mapped[str | None]
+    settled_by: Mapped[int | None]
+    error: Mapped[str | None]
+    raw_code: Mapped[str | None]
+    detail: Mapped[str | None]
+    started_at: Mapped[datetime]
+    outcome_at: Mapped[datetime | None]
+    final_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("month", "id"),
+        UniqueConstraint("month", "message_id", "number"),
+        ForeignKeyConstraint(["run_id", "month"], ["runs.id", "runs.month"]),
+        Index("ix_attempts_provider", "account_id", "provider_id", postgresql_where="provider_id IS NOT NULL"),
+        CheckConstraint(f"status IN {AttemptStatus.sql()}", name="status"),
+        CheckConstraint(
+            "status <> 'accepted' OR provider_id IS NOT NULL OR settled_by IS NOT NULL", name="accepted_is_named"
+        ),
+        {"postgresql_partition_by": "LIST (month)"},
+    )
+
+
+class ReceiptRow(Base):
+    """One delivery report as it came, stored before it is acknowledged. Parked means only: `applied_at` is empty.
+
+    `month` and `attempt_id` name the attempt it was applied to; `note` says why one could not be applied.
+    """
+
+    __tablename__ = "receipts"
+
+    id: Mapped[Id]
+    account_id: Mapped[int] = mapped_column(ForeignKey("gateway_accounts.id"))
+    received_at: Mapped[datetime]
+    raw: Mapped[str | None]
+    reference: Mapped[str | None]
+    provider_id: Mapped[str | None]
+    phone: Mapped[str | None]
+    part: Mapped[int] = mapped_column(SmallInteger)
+    status: Mapped[str]
+    error: Mapped[str | None]
+    raw_code: Mapped[str | None]
+    occurred_at: Mapped[datetime | None]
+    next_try_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    applied_at: Mapped[datetime | None]
+    month: Mapped[date | None] = mapped_column(Date)
+    attempt_id: Mapped[int | None]
+    note: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint("status IN ('delivered', 'undelivered', 'interim', 'unclassified')", name="status"),
+        Index("ix_receipts_parked", "next_try_at", "id", postgresql_where="applied_at IS NULL"),
+        Index("ix_receipts_attempt", "attempt_id", postgresql_where="attempt_id IS NOT NULL"),
+    )

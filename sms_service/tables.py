@@ -1,0 +1,15 @@
+"""Every room's tables, loaded together, so that foreign keys by name resolve. Each process imports this once at start."""
+
+import sms_service.accounts.models
+import sms_service.audience.models
+import sms_service.audit.models
+import sms_service.campaigns.models
+import sms_service.content.models
+import sms_service.directory.models
+import sms_service.dispatch.models
+import sms_service.ledger.models
+from sms_service.db.base import Base
+
+METADATA = Base.metadata
+
+__all__ = ["METADATA"]
