@@ -125,7 +125,7 @@ class Message(Base):
         UniqueConstraint("month", "run_id", "person_id", "unit_id", name="uq_messages_recipient"),
         Index("uq_messages_phone", "month", "run_id", "phone", unique=True, postgresql_where="status <> 'skipped'"),
         Index("ix_messages_pending", "run_id", "not_before", "id", postgresql_where="status = 'pending'"),
-        Index("ix_messages_leased", "run_id", "lease_until", postgresql_where="status IN ('claimed', 'submitting')"),
+        Index("ix_messages_leased", "lease_until", postgresql_where="status IN ('claimed', 'submitting')"),
         Index("ix_messages_awaiting", "run_id", "changed_at", postgresql_where="status IN ('accepted', 'unknown')"),
         CheckConstraint(f"status IN {MessageStatus.sql()}", name="status"),
         CheckConstraint("status <> 'skipped' OR reason IS NOT NULL", name="skipped_has_reason"),
@@ -179,6 +179,8 @@ class Attempt(Base):
         PrimaryKeyConstraint("month", "id"),
         UniqueConstraint("month", "message_id", "number"),
         ForeignKeyConstraint(["run_id", "month"], ["runs.id", "runs.month"]),
+        Index("ix_attempts_unknown", "account_id", "started_at", postgresql_where="status = 'unknown'"),
+        Index("ix_attempts_token", "claim_token", postgresql_where="status = 'submitting'"),
         Index("ix_attempts_provider", "account_id", "provider_id", postgresql_where="provider_id IS NOT NULL"),
         CheckConstraint(f"status IN {AttemptStatus.sql()}", name="status"),
         CheckConstraint(

@@ -21,6 +21,7 @@ def downgrade() -> None:
             template_versions, templates, suppressions, segments, import_problems, imports, contacts, people, trail,
             stored_answers, tokens, role_grants, accounts, units;
         DROP SEQUENCE messages_id_seq, attempts_id_seq;
+        DROP FUNCTION window_is_open(text, smallint, smallint), next_opening(text, smallint), attempt_rank(text);
         DROP FUNCTION sms_now(), ensure_month(date);
         """
     )
