@@ -1,0 +1,87 @@
+"""The whole text as it leaves: 【signature】, the rendered template, the unsubscribe line, and its length in parts."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import NamedTuple
+
+from sms_service.content.classes import UNSUBSCRIBE_LINE, rules
+from sms_service.content.language import CannotRender, CompiledTemplate, Values
+from sms_service.content.parts import Encoding, measure
+from sms_service.errors import Invalid
+
+# Carriers register signatures of 2 to 12 or 2 to 16 characters, by account.
+_SHORTEST, _LONGEST = 2, 16
+# Unicode categories that a signature may not hold: brackets, spaces, controls, what cannot be seen or is no character.
+_NOT_IN_SIGNATURE = {"Ps", "Pe", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn"}
+# After these the unsubscribe line follows at once; after anything else, a link for one, a space keeps them apart.
+_CLOSING = frozenset("。！？…；，、：.!?;,:）)】]》」』”’\n")
+
+
+class Composed(NamedTuple):
+    """A text ready to leave, with its measure: see `parts.Measure`."""
+
+    text: str
+    encoding: Encoding
+    units: int
+    parts: int
+
+
+def compose(template: CompiledTemplate, values: Values, signature: str, class_: str) -> Composed:
+    """Render a template for one recipient and finish the text.
+
+    `signature` comes without brackets and has passed `check_signature`. It stands in front exactly once, also if the
+    template already begins with it; the unsubscribe line, for classes that carry it, ends the text exactly once.
+    Raises CannotRender as `CompiledTemplate.render` does, and if the rendered text begins with another 【signature】.
+    """
+    text = template.render(values)
+    mark = f"【{signature}】"
+    if text[0] == "【":
+        text = _without_signature(text, mark)
+    if rules(class_).unsubscribe_line and not text.endswith(UNSUBSCRIBE_LINE):
+        text += UNSUBSCRIBE_LINE if text[-1] in _CLOSING else f" {UNSUBSCRIBE_LINE}"
+    text = mark + text
+    return Composed(text, *measure(text))
+
+
+def _without_signature(text: str, mark: str) -> str:
+    """A text that begins with 【, without its signature."""
+    if not text.startswith(mark):
+        raise CannotRender(f"the text begins with another signature than {mark}")
+    text = text.removeprefix(mark).lstrip()
+    if not text:
+        raise CannotRender("the text is empty but for its signature")
+    if text[0] == "【":
+        raise CannotRender(f"after {mark} the text begins with another 【…】")
+    return text
+
+
+def check_signature(signature: str) -> str:
+    """The signature, unchanged, if it can be used.
+
+    Raises Invalid("signature", …) unless it has 2 to 16 characters without brackets, spaces and invisible characters.
+    """
+    if not _SHORTEST <= len(signature) <= _LONGEST:
+        raise Invalid(
+            "signature", signature, f"has {len(signature)} characters; it must have {_SHORTEST} to {_LONGEST}"
+        )
+    for character in signature:
+        if unicodedata.category(character) in _NOT_IN_SIGNATURE:
+            raise Invalid(
+                "signature",
+                signature,
+                f"holds {character!r}; write the name alone, without 【】, other brackets or spaces",
+            )
+    return signature
+
+
+def check_beginning(body: str, signature: str) -> None:
+    """Refuse a template's body that begins with a 【…】 other than this signature: carriers would take it for one.
+
+    A beginning that only values decide is found when the text is composed. Raises Invalid("body", …).
+    """
+    start = body.lstrip()
+    mark = f"【{signature}】"
+    if start.startswith("【") and not start.startswith(mark):
+        found = start[: start.find("】") + 1] or start[:20]
+        raise Invalid("body", found, f"begins with {found}, but the signature is {mark}; leave {found} out")

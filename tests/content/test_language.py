@@ -1,0 +1,226 @@
+"""The template language: what it allows, what it refuses and how it says so, and what it renders."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sms_service.content.language import MAX_TEXT, CannotRender, check, compile, compiled
+from sms_service.errors import Invalid
+
+
+@pytest.mark.parametrize(
+    ("body", "values", "expected"),
+    [
+        ("您好", {}, "您好"),
+        ("{{ name }}同志，{{ 活动时间 }}见。", {"name": "张三", "活动时间": "九点"}, "张三同志，九点见。"),
+        ("{{ a }}<b>&", {"a": "<i>'\""}, "<i>'\"<b>&"),  # plain text: nothing is escaped
+        ("第{{ n }}天", {"n": 7}, "第7天"),
+        ("{% if n > 3 %}多{% elif n == 3 %}三{% else %}少{% endif %}", {"n": 3}, "三"),
+        ("{% if not a or b in ['甲', '乙'] %}是{% else %}否{% endif %}", {"a": "x", "b": "乙"}, "是"),
+        ("{% if '甲' in a and 1 < n <= 2 %}是{% endif %}", {"a": "甲乙", "n": 2}, "是"),
+        ("{{ '书记' if a == '1' else '同志' }}", {"a": "1"}, "书记"),
+        ("{{ a ~ '：' ~ 1 }}", {"a": "第"}, "第：1"),
+        ("{{ a or '同志' }}", {"a": ""}, "同志"),
+        ("{{ a | default('同志') }}", {}, "同志"),
+        ("{{ a | default('同志') }}", {"a": None}, "同志"),
+        ("{{ a | default('同志', true) }}", {"a": ""}, "同志"),
+        ("{{ a | trim | upper }}{{ b | lower }}", {"a": " x ", "b": "Y"}, "Xy"),
+        ("{{ a | truncate(4) }}{{ b | truncate(4) }}", {"a": "一二三四", "b": "一二三四五"}, "一二三四一二三…"),
+        ("{{ a | replace('支部委员会', '支部') }}", {"a": "城东支部委员会"}, "城东支部"),
+        ("{# 说明 #}\n甲\n{% if a %}\n乙\n{% endif %}\n丙", {"a": "1"}, "甲\n乙\n丙"),  # no empty lines from tags
+        ("{% raw %}{ 括号 }{% endraw %}", {}, "{ 括号 }"),
+        ("a\r\nb", {}, "a\nb"),
+        ("甲{{ a }}乙", {"a": "x\r\ny\x00z\tw\x85v\u2028u"}, "甲x\ny z w v u乙"),
+        ("甲{{ a }}乙", {"a": "\ud83d"}, "甲 乙"),
+        ("{{ '\\x07甲' }}", {}, "甲"),
+        (" \n甲　", {}, "甲"),
+    ],
+)
+def test_rendering(body: str, values: dict[str, object], expected: str) -> None:
+    assert compile(body).render(values) == expected
+
+
+def test_variables_are_named_once_and_sorted_and_a_default_makes_one_optional() -> None:
+    body = (
+        "{{ name }}{{ 称呼 | default('同志') }}{% if 班次 %}{{ name }}{% endif %}"
+        "{{ 备注 | default('') | trim }}{{ 备注 }}"
+    )
+    assert check(body) == ["name", "备注", "班次", "称呼"]
+    assert compile(body).required == ("name", "备注", "班次")
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "construct"),
+    [
+        ("a\n{% for x in y %}{{ x }}{% endfor %}", 2, "{% for %}"),
+        ("{% set a = 1 %}", 1, "{% set %}"),
+        ("{% set a %}x{% endset %}", 1, "{% set %}"),
+        ("{% macro a() %}{% endmacro %}", 1, "{% macro %}"),
+        ("{% include 'a' %}", 1, "{% include %}"),
+        ("{% import 'a' as b %}", 1, "{% import %}"),
+        ("{% from 'a' import b %}", 1, "{% from %}"),
+        ("{% extends 'a' %}", 1, "{% extends %}"),
+        ("{% block a %}{% endblock %}", 1, "{% block %}"),
+        ("{% call a() %}{% endcall %}", 1, "{% call %}"),
+        ("{% filter upper %}a{% endfilter %}", 1, "{% filter %}"),
+        ("{% with a = 1 %}{% endwith %}", 1, "{% with %}"),
+        ("{{ a() }}", 1, "a call"),
+        ("\n\n{{ a.b }}", 3, "an attribute"),
+        ("{{ a['b'] }}", 1, "a subscript"),
+        ("{{ a[1:2] }}", 1, "a subscript"),
+        ("{{ a * 9 }}", 1, "*"),
+        ("{{ 'a' * 9999999 }}", 1, "*"),
+        ("{{ 9 ** 9 ** 9 }}", 1, "**"),
+        ("{{ a + b }}", 1, "+"),
+        ("{{ -a }}", 1, "-"),
+        ("{{ a % b }}", 1, "%"),
+        ("{{ [a] }}", 1, "[…]"),
+        ("{{ a, b }}", 1, "(…, …)"),
+        ("{{ {} }}", 1, "{…}"),
+        ("{{ a is defined }}", 1, "is …"),
+        ("{{ a == b }}", 1, "a comparison outside"),
+        ("{{ not a }}", 1, "not outside"),
+        ("{{ a and b }}", 1, "and outside"),
+        ("{% if a in [b] %}x{% endif %}", 1, "Name"),
+        ("{{ a | safe }}", 1, "there is no filter safe"),
+        ("{{ a | join(',') }}", 1, "there is no filter join"),
+        ("{{ a | truncate }}", 1, "truncate(n)"),
+        ("{{ a | truncate(n) }}", 1, "truncate(n)"),
+        ("{{ a | truncate(0) }}", 1, "truncate(n)"),
+        ("{{ a | truncate(true) }}", 1, "truncate(n)"),
+        ("{{ a | truncate(length=3) }}", 1, "truncate(n)"),
+        ("{{ a | replace('', 'x') }}", 1, "replace("),
+        ("{{ a | replace('x', 'xx') }}", 1, "replace("),
+        ("{{ a | replace('x', b) }}", 1, "replace("),
+        ("{{ a | default(b) }}", 1, "default("),
+        ("{{ a | default(true) }}", 1, "default("),
+        ("{{ a | trim('x') }}", 1, "trim, without"),
+        ("{{ 'a' if b }}", 1, "needs an else"),
+        ("{{ none }}", 1, "neither text nor number"),
+        ("{{ true }}", 1, "neither text nor number"),
+        ("{{ self }}", 1, "self cannot be a variable"),
+        ("{{ loop }}", 1, "loop cannot be a variable"),
+        ("{{ Ａ }}", 1, "write Ａ as A"),
+        ("a\nb }} c", 2, "}} stands alone"),
+        ("｛｛ name ｝｝", 1, "｛｛ stands alone"),
+        ("a\n{{ name }", 2, "unexpected '}'"),
+        ("{% if a %}x", 1, "Unexpected end"),
+        ("{% nonsense %}", 1, "nonsense"),
+        ("a\nb\x00", 2, "control character"),
+        ("a\ud83d", 1, "control character"),
+    ],
+)
+def test_what_is_not_allowed_is_named_with_its_line(body: str, line: int, construct: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        check(body)
+    assert caught.value.field == "body"
+    assert caught.value.reason.startswith(f"line {line}: ")
+    assert construct in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        " \n",
+        "字" * 2_001,
+        "{%if a%}" * 110 + "{%endif%}" * 110,
+        "{{" + "(" * 900 + "a" + ")" * 900 + "}}",
+        "{% if " + "not " * 400 + "a %}x{% endif %}",
+        "{{" + " or ".join("a" * 300) + "}}",
+        "{{ a" + "|trim" * 300 + "}}",
+    ],
+)
+def test_empty_long_and_deep_bodies_are_refused(body: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        check(body)
+    assert caught.value.field == "body"
+
+
+@pytest.mark.parametrize(
+    ("body", "values", "reason"),
+    [
+        ("{{ name }}{{ 活动时间 }}", {"name": "张三"}, "活动时间"),
+        ("{% if 活动时间 %}x{% endif %}", {}, "活动时间"),
+        ("{{ 活动时间 | upper }}", {}, "活动时间"),
+        ("{{ 活动时间 | truncate(3) }}", {}, "活动时间"),
+        ("{{ a }}", {"a": True}, "the value of a is a bool"),
+        ("{{ a }}", {"a": ["x"]}, "the value of a is a list"),
+        ("{{ a | truncate(3) }}", {"a": "x" * 2_001}, "the value of a has 2001"),
+        ("{% if a > 3 %}x{% endif %}", {"a": "4"}, "mixes texts and numbers"),
+        ("{{ a }}", {"a": " \n "}, "empty"),
+        ("{{ a }}", {"a": "中" * 1_001}, "1001"),
+        ("{{ a }}", {"a": "😀" * 501}, "1002"),
+    ],
+)
+def test_what_cannot_be_rendered_says_why(body: str, values: dict[str, object], reason: str) -> None:
+    with pytest.raises(CannotRender, match=reason):
+        compile(body).render(values)
+
+
+def test_a_branch_not_taken_needs_no_value() -> None:
+    assert compile("{% if a %}{{ b }}{% endif %}好").render({"a": ""}) == "好"
+
+
+def test_a_version_is_compiled_once_and_its_id_never_brings_another_text() -> None:
+    first = compiled(1, "甲")
+    assert compiled(1, "甲") is first
+    assert compiled(1, "乙").render({}) == "乙"
+    with pytest.raises(CannotRender, match="version 9 "):
+        compiled(9, "{% for a in b %}{% endfor %}")
+
+
+fragments = st.sampled_from(
+    [
+        *"{}%#()[]'\"|~,.:=<>+-*/ \n",
+        *("{{", "}}", "{%", "%}", "{% if a %}", "{% endif %}", " if ", " else ", " or ", " and ", " not ", " in "),
+        *(" a ", "名", "self", "'b'", "7", "\\x"),
+        *("|trim", "|upper", "|truncate(3)", "|default('x')", "|replace('ab','c')"),
+    ]
+)
+
+
+@given(st.lists(fragments, max_size=40).map("".join))
+@example("{% if a %}{{ a|replace('ab','c') }}{% endif %}")
+def test_any_body_is_refused_clearly_or_renders_bounded(body: str) -> None:
+    """Whatever a person types, they get Invalid, CannotRender or a text within the limit, and nothing else."""
+    try:
+        template = compile(body)
+    except Invalid:
+        return
+    try:
+        text = template.render({"a": "ab", "名": 3})
+    except CannotRender:
+        return
+    assert text == text.strip() != ""
+    assert len(text) <= MAX_TEXT
+
+
+@given(st.text(max_size=1_500), st.text(max_size=20))
+def test_a_value_comes_out_as_it_went_in_but_for_controls(value: str, other: str) -> None:
+    try:
+        text = compile("甲{{ value }}乙{{ other }}丙").render({"value": value, "other": other})
+    except CannotRender:
+        assert len((value + other).encode("utf-16-le", "surrogatepass")) // 2 + 3 > MAX_TEXT
+        return
+    assert "\r" not in text
+    assert "\x00" not in text
+    text.encode("utf-8")  # no half of a surrogate pair
+    if value.isprintable() and other.isprintable():
+        assert text == f"甲{value}乙{other}丙"
+
+
+def test_what_was_saved_also_compiles_deep_inside_a_server() -> None:
+    """The deepest body that is accepted leaves room on the stack for the frames of a worker or a request."""
+    body = "{{" + "(" * 30 + "a" + ")" * 30 + "}}"
+    check(body)
+
+    def deeper(levels: int) -> str:
+        return deeper(levels - 1) if levels else compile(body).render({"a": "x"})
+
+    assert sys.getrecursionlimit() == 1_000
+    assert deeper(200) == "x"
