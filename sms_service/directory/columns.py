@@ -1,0 +1,122 @@
+"""The columns of import files: their Chinese headers, the synonyms seen in offices, and where the header row is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sms_service.directory.reading import Cells, Table
+from sms_service.directory.text import plain
+from sms_service.errors import Invalid
+
+_HEADER_WITHIN = 10  # rows: a title and a note may stand above the header
+_DECORATION = re.compile(r"\(.*?\)|[\s*:_]")  # "*手机号 (必填):" is 手机号
+_LONGEST_HEADER = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that the import knows: its own header, others that mean the same, and whether a file must have it."""
+
+    header: str
+    synonyms: tuple[str, ...] = ()
+    required: bool = False
+
+
+UNIT_COLUMNS: Mapping[str, Column] = {
+    "code": Column("组织编码", ("组织代码", "单位编码", "编码", "code"), required=True),
+    "name": Column("名称", ("组织名称", "单位名称", "name"), required=True),
+    "level": Column("层级", ("级别", "组织层级", "level"), required=True),
+    "parent": Column("上级编码", ("上级组织编码", "上级组织代码", "父级编码", "parent", "parentcode"), required=True),
+    "full_name": Column("全称", ("组织全称", "全路径", "path")),
+}
+
+PEOPLE_COLUMNS: Mapping[str, Column] = {
+    "number": Column("编号", ("人员编号", "党员编号", "工号", "number"), required=True),
+    "name": Column("姓名", ("名字", "name"), required=True),
+    "gender": Column("性别", ("gender", "sex")),
+    "phone": Column("手机号", ("手机", "手机号码", "联系电话", "电话", "移动电话", "phone", "mobile"), required=True),
+    "unit": Column("组织编码", ("组织代码", "所在组织编码", "单位编码", "unit", "unitcode"), required=True),
+    "unit_name": Column("所在组织", ("所在党组织", "组织名称", "所在单位", "unitname")),
+    "roles": Column("职务", ("党内职务", "role", "roles")),
+    "joined_on": Column("入党日期", ("入党时间", "加入日期", "joinedon")),
+    "tags": Column("标签", ("人员标签", "tag", "tags")),
+    "kind": Column("人员类别", ("类别", "人员类型", "kind")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Where a table's values stand: field → position, header → position of the columns that the import does not know."""
+
+    row: int
+    fields: Mapping[str, int]
+    extras: Mapping[str, int]
+    width: int
+
+
+def is_header(cell: str, columns: Mapping[str, Column]) -> bool:
+    """Whether the cell is a header of one of these columns."""
+    return _field(cell, columns) is not None
+
+
+def find_header(table: Table, columns: Mapping[str, Column]) -> Header:
+    """The header among the table's first ten rows: the row that names most of `columns`.
+
+    Raises Invalid("file", …) naming a required column that is missing, one given twice, or an empty file.
+    """
+    candidates = [row for row in table.rows[:_HEADER_WITHIN] if row[1]]
+    if not candidates:
+        raise Invalid("file", None, "is empty")
+    row, cells = max(candidates, key=lambda candidate: sum(is_header(cell or "", columns) for cell in candidate[1]))
+    fields: dict[str, int] = {}
+    extras: dict[str, int] = {}
+    for position, cell in enumerate(cells):
+        if cell is None:
+            continue
+        header = plain(cell)[:_LONGEST_HEADER]
+        field = _field(cell, columns)
+        known, key = (fields, field) if field else (extras, header)
+        if key in known:
+            raise Invalid(
+                "file", header, f"has two columns {columns[key].header if field else header!r} in row {row}; keep one"
+            )
+        known[key] = position
+    missing = [column.header for field, column in columns.items() if column.required and field not in fields]
+    if missing:
+        found = ", ".join(plain(cell)[:_LONGEST_HEADER] for cell in cells if cell)
+        raise Invalid(
+            "file", found, f"lacks the column {missing[0]}; the columns found in row {row} are: {found[:500]}"
+        )
+    return Header(row=row, fields=fields, extras=extras, width=len(cells))
+
+
+def stray_value(header: Header, cells: Cells) -> tuple[str, str] | None:
+    """The first value that stands under no header, and its column's letter: the row is shifted or has a column too many."""
+    named = {*header.fields.values(), *header.extras.values()}
+    for position, cell in enumerate(cells):
+        if cell is not None and position not in named:
+            return column_letter(position), cell
+    return None
+
+
+def value(header: Header, cells: Sequence[str | None], field: str) -> str | None:
+    """The row's cell of this field, None where the file has no such column or the row ends before it."""
+    position = header.fields.get(field)
+    return cells[position] if position is not None and position < len(cells) else None
+
+
+def column_letter(position: int) -> str:
+    """The name a spreadsheet gives to the column at `position` (0 is A)."""
+    letters = ""
+    position += 1
+    while position:
+        position, rest = divmod(position - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def _field(cell: str, columns: Mapping[str, Column]) -> str | None:
+    bare = _DECORATION.sub("", plain(cell)).casefold()
+    return next((field for field, column in columns.items() if bare == column.header or bare in column.synonyms), None)

@@ -1,0 +1,96 @@
+"""Phone numbers as people write them, read into E.164. Only numbers that can get a text are taken; nothing is guessed.
+
+What is valid and what is mobile is the numbering data of `phonenumbers` (Google's libphonenumber).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+
+from sms_service.directory.text import visible
+from sms_service.errors import Invalid
+
+REGION = "CN"  # of numbers written without a country code
+
+# What offices put into a cell to say that there is no number.
+_NO_NUMBER = frozenset({"", "/", "\\", "-", "--", "无", "没有", "暂无", "未填", "空", "none", "null", "n/a", "#n/a"})
+_SEPARATORS = re.compile(r"[/;,、|\n\r]|(?<=\d{11}) +(?=1\d{10}$)")
+_SCIENTIFIC = re.compile(r"\d(\.\d+)?e[+-]?\d+", re.IGNORECASE)
+_SPREADSHEET_FLOAT = re.compile(r"(\d{7,15})\.0+")
+_WRITTEN = re.compile(r"\(?\+?[0-9][0-9() .-]*")
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
+_APOSTROPHES = "'‘’`\""
+_CAN_GET_TEXTS = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneReading:
+    """What a cell says: `phone` in E.164; or why it is unusable (`problem`); or neither: no number was given.
+
+    `note` says what was decided about a usable one.
+    """
+
+    phone: str | None = None
+    problem: str | None = None
+    note: str | None = None
+
+
+def read_phone(raw: str | None) -> PhoneReading:
+    """Read one cell. Of several numbers in it (`a/b`, `a;b`, `a、b`) the first that can get a text is taken, with a note."""
+    text = unicodedata.normalize("NFKC", raw or "").translate(_DASHES)
+    pieces = [visible(piece).strip(_APOSTROPHES + " ") for piece in _SEPARATORS.split(text.strip())]
+    pieces = [piece for piece in pieces if piece.casefold() not in _NO_NUMBER]
+    if not pieces or visible(text).casefold() in _NO_NUMBER:
+        return PhoneReading()
+    readings = [_read_one(piece) for piece in pieces]
+    usable = [reading.phone for reading in readings if reading.phone]
+    if not usable:
+        return readings[0]
+    if len(pieces) == 1:
+        return PhoneReading(phone=usable[0])
+    return PhoneReading(
+        phone=usable[0], note=f"{len(pieces)} numbers in one cell: the first that can get a text was taken"
+    )
+
+
+def parse_phone(field: str, raw: str) -> str:
+    """One phone number in E.164. Raises Invalid naming `field` if there is none, several, or one that cannot get a text."""
+    reading = read_phone(raw)
+    if reading.phone is None or reading.note is not None:
+        raise Invalid(field, raw, reading.problem or reading.note or "must be a mobile number, like +8613800000000")
+    return reading.phone
+
+
+def _read_one(text: str) -> PhoneReading:
+    if _SCIENTIFIC.fullmatch(text):
+        return _unusable("is in scientific notation: its last digits are lost; write the number out as text")
+    if mended := _SPREADSHEET_FLOAT.fullmatch(text):
+        text = mended[1]
+    if odd := next((c for c in text if not (c.isascii() and (c.isdigit() or c in "+() .-"))), None):
+        return _unusable(f"contains {odd!r}: only digits, blanks, hyphens, brackets and a leading + belong in a number")
+    digits = re.sub(r"\D", "", text)
+    if not _WRITTEN.fullmatch(text):
+        return _unusable("is not written like a phone number; right is 13800000000 or +8613800000000")
+    try:
+        number = phonenumbers.parse(("+" if text.lstrip("(").startswith("+") else "") + digits, REGION)
+    except NumberParseException:
+        return _unusable(f"has {len(digits)} digits and is no phone number; right is 13800000000 or +8613800000000")
+    kind = phonenumbers.number_type(number)
+    if kind in _CAN_GET_TEXTS:
+        return PhoneReading(phone=phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    if kind == PhoneNumberType.FIXED_LINE:
+        return _unusable("is a landline, which cannot get texts")
+    if kind != PhoneNumberType.UNKNOWN:
+        return _unusable("is a service number, which cannot get texts")
+    if number.country_code == 86 and len(digits.removeprefix("0086").removeprefix("86")) != 11:
+        return _unusable(f"has {len(digits)} digits; a mobile number has 11")
+    return _unusable("is not in the ranges given to mobile numbers")
+
+
+def _unusable(problem: str) -> PhoneReading:
+    return PhoneReading(problem=problem)
