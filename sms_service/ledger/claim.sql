@@ -1,0 +1,18 @@
+-- Leases due rows of one run to one worker. SKIP LOCKED, so that workers never queue for each other's rows; the order is that of
+-- the partial index, so that the oldest due rows go first and nothing is sorted. Nothing has left: a lost lease costs nothing.
+WITH due AS (
+    SELECT id FROM messages
+    WHERE month = %(month)s::date AND run_id = %(run_id)s::bigint AND status = 'pending' AND not_before <= sms_now()
+    ORDER BY not_before, id
+    LIMIT %(size)s::int
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE messages m
+SET status = 'claimed',
+    claim_token = %(token)s::uuid,
+    lease_until = sms_now() + make_interval(secs => %(lease_s)s::float),
+    account_id = %(account_id)s::bigint,
+    changed_at = sms_now()
+FROM due
+WHERE m.month = %(month)s::date AND m.id = due.id
+RETURNING m.id, m.values, m.text, m.parts

@@ -1,0 +1,141 @@
+"""The way of a message to the wire and what came of it: claim, gate, release, outcomes, withdrawal.
+
+Each function is one statement in one transaction of its own; none is open while a gateway is called. What may follow what is
+in `states.py`; why each statement is as it is stands in its `.sql` file; the protocol as a whole is told in docs/sending.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sms_service.db.statements import Statement
+from sms_service.gateways.base import OutcomeKind
+
+CLAIM = Statement(__file__, "claim")
+GATE = Statement(__file__, "gate")
+RELEASE = Statement(__file__, "release")
+REFUSE_UNRENDERED = Statement(__file__, "refuse_unrendered")
+RECORD_OUTCOMES = Statement(__file__, "record_outcomes")
+WITHDRAW = Statement(__file__, "withdraw")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease on rows of one run, for one gateway account. `token` (a UUID) proves that the rows are still this claim's."""
+
+    run_id: int
+    month: date
+    account_id: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claimed row. `values` are the recipient's own; `text` is set if an earlier attempt rendered it."""
+
+    id: int
+    values: Mapping[str, Any] | None = field(repr=False)
+    text: str | None = field(repr=False)
+    parts: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A claimed row with its final text and how many parts it takes."""
+
+    id: int
+    text: str = field(repr=False)
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A row that passed the gate: its attempt is written, and it may be handed over. `number` counts its attempts from 1."""
+
+    attempt_id: int
+    phone: str = field(repr=False)
+    text: str = field(repr=False)
+    parts: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How a hand-over ended, for the ledger. `retry_after_s`: the message waits that long and goes again; None: it does not."""
+
+    attempt_id: int
+    kind: OutcomeKind
+    provider_id: str | None = None
+    error: str | None = None
+    raw_code: str | None = None
+    detail: str | None = None
+    retry_after_s: float | None = None
+
+
+def claim(connection: Connection, claim: Claim, size: int, lease_s: float) -> list[Claimed]:
+    """Lease up to `size` due rows for `lease_s` seconds."""
+    rows = CLAIM(
+        connection,
+        run_id=claim.run_id,
+        month=claim.month,
+        account_id=claim.account_id,
+        token=claim.token,
+        size=size,
+        lease_s=lease_s,
+    )
+    return [Claimed(*row) for row in rows]
+
+
+def pass_gate(connection: Connection, claim: Claim, rows: Sequence[Rendered], lease_s: float) -> list[Passed]:
+    """Write an attempt for every row that may leave now. Nothing may be handed over before this commit was seen to succeed."""
+    passed = GATE(
+        connection,
+        run_id=claim.run_id,
+        month=claim.month,
+        account_id=claim.account_id,
+        token=claim.token,
+        ids=[row.id for row in rows],
+        texts=[row.text for row in rows],
+        parts=[row.parts for row in rows],
+        lease_s=lease_s,
+    )
+    return [Passed(*row) for row in passed]
+
+
+def release(connection: Connection, claim: Claim, ids: Sequence[int]) -> dict[int, str]:
+    """Give back rows that did not pass; returns what each became."""
+    return {row.id: row.status for row in RELEASE(connection, month=claim.month, token=claim.token, ids=list(ids))}
+
+
+def refuse_unrendered(connection: Connection, claim: Claim, errors: Mapping[int, str]) -> None:
+    """Refuse rows whose text cannot be rendered, each with the template's error."""
+    REFUSE_UNRENDERED(
+        connection, month=claim.month, token=claim.token, ids=list(errors), errors=[error[:200] for error in errors.values()]
+    )
+
+
+def record_outcomes(connection: Connection, month: date, outcomes: Sequence[Recorded]) -> dict[int, str]:
+    """Write outcomes by attempt; returns what those messages became that followed."""
+    ordered = sorted(outcomes, key=lambda outcome: outcome.attempt_id)
+    rows = RECORD_OUTCOMES(
+        connection,
+        month=month,
+        ids=[o.attempt_id for o in ordered],
+        statuses=[o.kind.value for o in ordered],
+        provider_ids=[o.provider_id for o in ordered],
+        errors=[o.error for o in ordered],
+        raw_codes=[o.raw_code for o in ordered],
+        details=[o.detail for o in ordered],
+        retry_after=[o.retry_after_s for o in ordered],
+    )
+    return {row.id: row.status for row in rows}
+
+
+def withdraw(connection: Connection, claim: Claim) -> int:
+    """Take back all of a claim that was surely not handed over; returns how many rows wait again."""
+    return WITHDRAW(connection, run_id=claim.run_id, month=claim.month, token=claim.token).rowcount

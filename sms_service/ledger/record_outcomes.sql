@@ -1,0 +1,43 @@
+-- What the gateway said, by attempt, whatever the message has become since: the attempt only moves up and the provider's id is
+-- always kept. The message follows only its latest attempt, and only while it waits for this answer.
+WITH reported AS (
+    SELECT * FROM unnest(
+        %(ids)s::bigint[], %(statuses)s::text[], %(provider_ids)s::text[], %(errors)s::text[], %(raw_codes)s::text[],
+        %(details)s::text[], %(retry_after)s::float[]
+    ) AS t (id, status, provider_id, error, raw_code, detail, retry_after)
+),
+locked AS MATERIALIZED (
+    -- In id order, as every statement that touches many attempts does: no deadlock with the receipts of the same group.
+    SELECT id FROM attempts WHERE month = %(month)s::date AND id = ANY (%(ids)s::bigint[]) ORDER BY id FOR UPDATE
+),
+moved AS (
+    UPDATE attempts a
+    SET provider_id = coalesce(a.provider_id, t.provider_id),
+        status = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.status ELSE a.status END,
+        error = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.error ELSE a.error END,
+        raw_code = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.raw_code ELSE a.raw_code END,
+        detail = coalesce(t.detail, a.detail),
+        outcome_at = coalesce(a.outcome_at, sms_now())
+    FROM reported t JOIN locked USING (id)
+    WHERE a.month = %(month)s::date AND a.id = t.id
+    RETURNING a.message_id, a.number, t.status, t.error, t.raw_code, t.retry_after
+)
+UPDATE messages m
+SET status = CASE
+        WHEN o.status IN ('accepted', 'unknown') THEN o.status
+        WHEN m.status = 'submitting' AND o.retry_after IS NOT NULL
+             AND m.expires_at > sms_now() + make_interval(secs => o.retry_after) THEN 'pending'
+        ELSE 'refused'
+    END,
+    reason = o.error,
+    raw_code = o.raw_code,
+    not_before = CASE
+        WHEN o.retry_after IS NULL THEN m.not_before ELSE sms_now() + make_interval(secs => o.retry_after)
+    END,
+    claim_token = NULL,
+    lease_until = NULL,
+    changed_at = sms_now()
+FROM moved o
+WHERE m.month = %(month)s::date AND m.id = o.message_id AND m.attempts = o.number
+  AND (m.status = 'submitting' OR (m.status = 'unknown' AND o.status <> 'unknown'))
+RETURNING m.id, m.status

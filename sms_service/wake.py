@@ -1,0 +1,29 @@
+"""Wake-ups: RQ jobs that carry ids only. Each may be lost, doubled or late without harm; PostgreSQL says what there is to do."""
+
+from __future__ import annotations
+
+import logging
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+
+QUEUE = "sms"
+DISPATCH = "sms_service.jobs.dispatch"
+FREEZE = "sms_service.jobs.freeze"
+APPLY_RECEIPTS = "sms_service.jobs.apply_receipts"
+
+# A job's name is a wake-up's identity: while one waits, another like it says nothing new.
+_QUIET_MS = 200
+_TTL_S = 60
+
+log = logging.getLogger(__name__)
+
+
+def wake(redis: Redis, job: str, *ids: int) -> None:
+    """Ask any worker to run `job`. Says so in the log if Redis is away, and goes on: workers also look by themselves."""
+    try:
+        if redis.set(f"sms:woken:{job}:{ids}", 1, nx=True, px=_QUIET_MS):
+            Queue(QUEUE, connection=redis).enqueue_call(job, args=ids, timeout=-1, result_ttl=0, ttl=_TTL_S, failure_ttl=3600)
+    except RedisError as error:
+        log.warning("no wake-up for %s: Redis: %s", job, error)
