@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class NotTaken(Exception):
@@ -102,7 +102,8 @@ class ReceiptStatus(StrEnum):
 class Receipt:
     """One delivery report of one text, or of one of its parts (`part` from 1; 0 is the whole text).
 
-    `reference` is our attempt's name, if the provider echoes it. `raw` is the provider's own record of it, stored as it came.
+    `reference` is our attempt's name, if the provider echoes it. `raw` is the provider's own record of it, stored as it
+    came.
     """
 
     status: ReceiptStatus
@@ -120,8 +121,8 @@ class Receipt:
 class CallbackRequest:
     """What a provider pushed, as it came over the wire.
 
-    `public_url` is the URL the provider called, made from the configured public base and the raw request target; signatures
-    are computed over it.
+    `public_url` is the URL the provider called, made from the configured public base and the raw request target;
+    signatures are computed over it.
     """
 
     method: str
@@ -148,7 +149,10 @@ class Capabilities:
 
 
 class Adapter(Protocol):
-    """One gateway account. Built by `create(name, options, callback_url)` of its module, once per process; thread-safe."""
+    """One gateway account. Built by `create(name, options, callback_url)` of its module, once per process; thread-safe.
+
+    The module is described in `discovery.AdapterModule`.
+    """
 
     capabilities: Capabilities
 
@@ -167,6 +171,3 @@ class Adapter(Protocol):
 
     def close(self) -> None:
         """Release connections; no `submit` follows."""
-
-
-Options = Mapping[str, Any]

@@ -1,0 +1,69 @@
+"""Code tables: what a provider's own codes mean, kept in a CSV file beside its adapter.
+
+Columns: `use` (answer: in the answer to a hand-over; receipt: in a delivery report), `code`, `result` (for an answer
+how the hand-over ended, for a receipt what it says), `error` (our class; empty where nothing failed), `meaning` and
+`source`.
+An unknown code is never guessed: the caller keeps it raw.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
+
+R = TypeVar("R", bound=StrEnum)
+
+_FAILED = {OutcomeKind.refused, OutcomeKind.throttled, ReceiptStatus.undelivered}
+
+
+@dataclass(frozen=True, slots=True)
+class Code(Generic[R]):
+    """What one code means. `error` is None exactly where nothing failed for good."""
+
+    result: R
+    error: ErrorClass | None
+    meaning: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTable:
+    """One provider's codes, by code."""
+
+    answers: Mapping[str, Code[OutcomeKind]]
+    receipts: Mapping[str, Code[ReceiptStatus]]
+
+
+def load(path: Path) -> CodeTable:
+    """The table in `path`. Raises ValueError with file and line if a row cannot be used."""
+    answers: dict[str, Code[OutcomeKind]] = {}
+    receipts: dict[str, Code[ReceiptStatus]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        for row in rows:
+            try:
+                if row["use"] == "answer":
+                    _add(answers, row, OutcomeKind(row["result"]))
+                elif row["use"] == "receipt":
+                    _add(receipts, row, ReceiptStatus(row["result"]))
+                else:
+                    raise ValueError(f"use is {row['use']!r}; it must be answer or receipt")
+            except ValueError as error:
+                raise ValueError(f"{path.name}, line {rows.line_num}: {error}") from None
+    return CodeTable(answers, receipts)
+
+
+def _add(codes: dict[str, Code[R]], row: Mapping[str, str], result: R) -> None:
+    error = ErrorClass(row["error"]) if row["error"] else None
+    if (error is not None) != (result in _FAILED):
+        wanted = "be named" if error is None else "be empty"
+        raise ValueError(f"code {row['code']} is {result}, so its error must {wanted}")
+    if row["code"] in codes:
+        raise ValueError(f"code {row['code']} is there twice")
+    codes[row["code"]] = Code(result, error, row["meaning"], row["source"])

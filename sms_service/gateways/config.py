@@ -1,0 +1,131 @@
+"""`gateways.toml`: the gateway accounts and the routes over them.
+
+    [accounts.<name>]
+    adapter = "simulator"        # or twilio, null, or one that an installed package brings
+    max_group = 100              # texts of one call to the gateway: how many one time-out can make unknown
+    …                            # the adapter's own options
+    [routes]
+    default = ["<name>", …]      # accounts in the order in which they are tried
+
+`${NAME}` anywhere in a text stands for that variable of the environment; secrets must be written so.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from sms_service.gateways import discovery
+from sms_service.gateways.options import BadOption, read, secrets_of
+
+DEFAULT_ROUTE = "default"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class BadGatewayConfig(Exception):
+    """The file cannot be used; the message names file, table and key and says what would be right, never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """One gateway account. `options` is the adapter's own option object; `max_group` counts texts."""
+
+    name: str
+    adapter: str
+    max_group: int
+    options: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """Accounts by name, and routes by name: each an ordered tuple of account names."""
+
+    accounts: Mapping[str, AccountConfig]
+    routes: Mapping[str, tuple[str, ...]]
+
+
+def load(path: Path, environ: Mapping[str, str]) -> GatewayConfig:
+    """The accounts and routes in the file at `path`, with `${NAME}` taken from `environ`.
+
+    Raises BadGatewayConfig if anything in it cannot be used.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadGatewayConfig(f"{path}: there is no such file; gateways.toml names the gateway accounts") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadGatewayConfig(f"{path}: cannot be read: {error}") from None
+
+    def fail(where: str, reason: str) -> BadGatewayConfig:
+        return BadGatewayConfig(f"{path}: {where}: {reason}")
+
+    for key in document.keys() - {"accounts", "routes"}:
+        raise fail(key, "is not known here; known are [accounts.<name>] and [routes]")
+    tables = document.get("accounts")
+    if not isinstance(tables, dict) or not tables:
+        raise fail("[accounts.<name>]", "at least one account is needed")
+    accounts = {name: _account(name, table, environ, fail) for name, table in tables.items()}
+    return GatewayConfig(MappingProxyType(accounts), MappingProxyType(_routes(document.get("routes"), accounts, fail)))
+
+
+_Fail = Callable[[str, str], BadGatewayConfig]
+
+
+def _account(name: str, table: Any, environ: Mapping[str, str], fail: _Fail) -> AccountConfig:
+    where = f"[accounts.{name}]"
+    if not _NAME.fullmatch(name):
+        raise fail(where, "an account's name is part of a URL: a-z, 0-9, - and _, at most 40 characters")
+    if not isinstance(table, dict):
+        raise fail(where, "must be a table")
+    adapter = table.get("adapter")
+    module = discovery.find(adapter) if isinstance(adapter, str) else None
+    if not isinstance(adapter, str) or module is None:
+        raise fail(f"{where} adapter", f"is {adapter!r}; it must be one of {', '.join(discovery.names())}")
+    max_group = table.get("max_group", 100)
+    if type(max_group) is not int or not 1 <= max_group <= 1000:
+        raise fail(f"{where} max_group", f"is {max_group!r}; it must be a whole number from 1 to 1000")
+    written = {key: value for key, value in table.items() if key not in ("adapter", "max_group")}
+    for key in secrets_of(module.Options) & written.keys():
+        if not isinstance(written[key], str) or not _VARIABLE.fullmatch(written[key]):
+            raise fail(f"{where} {key}", "is a secret, so it comes from the environment: write it as ${NAME}")
+    expanded = {key: _expand(value, environ, f"{where} {key}", fail) for key, value in written.items()}
+    try:
+        options = read(module.Options, expanded)
+    except BadOption as error:
+        # What the file says is shown, never what a variable held; a misspelt key might be that of a secret.
+        known = {option.name for option in fields(module.Options)}
+        shown = f"is {written[error.key]!r}; it " if error.key in written.keys() & known else ""
+        raise fail(f"{where} {error.key}", f"{shown}{error.reason}") from None
+    return AccountConfig(name, adapter, max_group, options)
+
+
+def _expand(value: Any, environ: Mapping[str, str], where: str, fail: _Fail) -> Any:
+    if not isinstance(value, str):
+        return value
+
+    def variable(match: re.Match[str]) -> str:
+        if not environ.get(match[1]):
+            raise fail(where, f"the environment variable {match[1]} is not set")
+        return environ[match[1]]
+
+    return _VARIABLE.sub(variable, value)
+
+
+def _routes(table: Any, accounts: Mapping[str, AccountConfig], fail: _Fail) -> dict[str, tuple[str, ...]]:
+    if not isinstance(table, dict) or DEFAULT_ROUTE not in table:
+        raise fail(f"[routes] {DEFAULT_ROUTE}", f'is missing; write {DEFAULT_ROUTE} = ["{next(iter(accounts))}"]')
+    for route, names in table.items():
+        if not isinstance(names, list) or not names:
+            raise fail(f"[routes] {route}", "must be a list of account names, in the order in which they are tried")
+        for name in names:
+            if not isinstance(name, str) or name not in accounts:
+                raise fail(f"[routes] {route}", f"{name!r} is no account; accounts are {', '.join(sorted(accounts))}")
+        if len(set(names)) != len(names):
+            raise fail(f"[routes] {route}", "names an account twice")
+    return {route: tuple(names) for route, names in table.items()}

@@ -1,0 +1,80 @@
+"""The process's adapters: one for each account, built when first used."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+
+from sms_service.errors import NotFound
+from sms_service.gateways import config, discovery
+from sms_service.gateways.base import Adapter
+from sms_service.gateways.config import DEFAULT_ROUTE, AccountConfig, GatewayConfig
+
+
+def build(account: AccountConfig, callback_base_url: str) -> Adapter:
+    """A new adapter of `account`. Providers reach us at `<callback_base_url>/callbacks/<account>`."""
+    module = discovery.find(account.adapter)
+    if module is None:
+        raise NotFound("gateway adapter", account.adapter)
+    return module.create(account.name, account.options, f"{callback_base_url}/callbacks/{account.name}")
+
+
+class Gateways:
+    """Accounts, routes and adapters. Thread-safe; after a fork the child builds adapters and connections of its own.
+
+    `callback_base_url` is the public URL of this service without a trailing slash.
+    """
+
+    def __init__(self, configuration: GatewayConfig, callback_base_url: str) -> None:
+        self.config = configuration
+        self._callback_base_url = callback_base_url
+        self._lock = threading.Lock()
+        self._adapters: dict[str, Adapter] = {}
+        # Weak, so that a registry that nobody uses any more is not kept for ever by the hook.
+        forget = weakref.WeakMethod(self._forget)
+        os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
+
+    @classmethod
+    def from_file(cls, path: Path, callback_base_url: str, environ: Mapping[str, str] | None = None) -> Gateways:
+        """The accounts of `gateways.toml`. Raises config.BadGatewayConfig."""
+        return cls(config.load(path, os.environ if environ is None else environ), callback_base_url)
+
+    def account(self, name: str) -> AccountConfig:
+        """The account's configuration. Raises NotFound."""
+        try:
+            return self.config.accounts[name]
+        except KeyError:
+            raise NotFound("gateway account", name) from None
+
+    def route(self, name: str = DEFAULT_ROUTE) -> tuple[str, ...]:
+        """The names of the route's accounts, in the order in which they are tried. Raises NotFound."""
+        try:
+            return self.config.routes[name]
+        except KeyError:
+            raise NotFound("route", name) from None
+
+    def adapter(self, name: str) -> Adapter:
+        """The account's adapter. Raises NotFound."""
+        account = self.account(name)
+        with self._lock:
+            if name not in self._adapters:
+                self._adapters[name] = build(account, self._callback_base_url)
+            return self._adapters[name]
+
+    def group_size(self, name: str) -> int:
+        """How many texts one `submit` gets: what the file says, at most what the adapter can. Raises NotFound."""
+        return min(self.account(name).max_group, self.adapter(name).capabilities.largest_group)
+
+    def close(self) -> None:
+        """Release every adapter's connections; no `submit` follows."""
+        with self._lock:
+            adapters, self._adapters = self._adapters, {}
+        for adapter in adapters.values():
+            adapter.close()
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._adapters = {}

@@ -1,0 +1,106 @@
+"""The simulator's own ledger: everything it was handed, one JSON line per event, on disk before the caller is answered.
+
+A `message` line has: time (seconds since 1970, UTC), id (null if not taken), reference, to, text, outcome (accepted,
+refused, throttled, lost), code, answer (see behaviour.ANSWERS), callback_url and receipts ([due time, code], to be
+sent). A `receipt` line says that one of them is settled: time, id, reference, number (its place in `receipts`), code,
+status (of the HTTP answer; null if there was none), tries, acknowledged.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+class LedgerInUse(Exception):
+    """Another simulator writes this ledger."""
+
+
+class Ledger:
+    """The ledger in the file at `path`, made if it is not there, continued if it is. Raises LedgerInUse or OSError.
+
+    Every line is written by one system call and kept by the system from then on: killing a process loses nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise LedgerInUse(f"{path} is written by another simulator") from None
+        self._by_reference: dict[str, list[int]] = {}
+        self._by_phone: dict[str, list[int]] = {}
+        self._last_id = 0
+        # Receipts that were due to be sent when the last simulator stopped: (message line, number).
+        self.unsettled: list[tuple[dict[str, Any], int]] = []
+        self._size = self._recover()
+
+    def next_id(self) -> str:
+        """A new id of a text, one higher than the last."""
+        self._last_id += 1
+        return f"SIM{self._last_id:012d}"
+
+    def append(self, event: dict[str, Any]) -> None:
+        """Write one event. Raises OSError if it cannot be kept whole; then it is not in the ledger."""
+        line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        written = os.write(self._file, line)
+        if written != len(line):
+            os.ftruncate(self._file, self._size)
+            raise OSError("no space left for the ledger")
+        self._index(event, self._size)
+        self._size += written
+
+    def find(self, *, reference: str | None = None, phone: str | None = None) -> list[dict[str, Any]]:
+        """The message lines of this reference, or of this phone, oldest first."""
+        places = self._by_reference.get(reference, []) if reference else self._by_phone.get(phone or "", [])
+        return [self._read(place) for place in places]
+
+    def close(self) -> None:
+        """Close the file, which also lets go of it."""
+        os.close(self._file)
+
+    def _recover(self) -> int:
+        """Read what is there, cut off a last line without its end (it was never answered), return the size in bytes."""
+        size = 0
+        settled: set[tuple[str, int]] = set()
+        messages: list[dict[str, Any]] = []
+        for line in self._lines():
+            event = json.loads(line)
+            self._index(event, size)
+            size += len(line)
+            if event["event"] == "receipt":
+                settled.add((event["id"], event["number"]))
+            elif event["id"] is not None:
+                self._last_id = max(self._last_id, int(event["id"].removeprefix("SIM")))
+                messages.append(event)
+        os.ftruncate(self._file, size)
+        self.unsettled = [
+            (event, number)
+            for event in messages
+            for number in range(len(event["receipts"]))
+            if (event["id"], number) not in settled
+        ]
+        return size
+
+    def _lines(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line
+
+    def _index(self, event: dict[str, Any], place: int) -> None:
+        if event["event"] == "message":
+            self._by_reference.setdefault(event["reference"], []).append(place)
+            self._by_phone.setdefault(event["to"], []).append(place)
+
+    def _read(self, place: int) -> dict[str, Any]:
+        with self.path.open("rb") as file:
+            file.seek(place)
+            event: dict[str, Any] = json.loads(file.readline())
+        return event
