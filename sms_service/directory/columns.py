@@ -48,7 +48,7 @@ PEOPLE_COLUMNS: Mapping[str, Column] = {
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Where a table's values stand: field → position, header → position of the columns that the import does not know."""
+    """Where a table's values stand: `fields` by field, `extras` (columns that the import does not know) by header."""
 
     row: int
     fields: Mapping[str, int]
@@ -93,7 +93,7 @@ def find_header(table: Table, columns: Mapping[str, Column]) -> Header:
 
 
 def stray_value(header: Header, cells: Cells) -> tuple[str, str] | None:
-    """The first value that stands under no header, and its column's letter: the row is shifted or has a column too many."""
+    """The letter and the value of the first cell under no header: the row is shifted or has a column too many."""
     named = {*header.fields.values(), *header.extras.values()}
     for position, cell in enumerate(cells):
         if cell is not None and position not in named:

@@ -41,7 +41,7 @@ class PhoneReading:
 
 
 def read_phone(raw: str | None) -> PhoneReading:
-    """Read one cell. Of several numbers in it (`a/b`, `a;b`, `a、b`) the first that can get a text is taken, with a note."""
+    """Read one cell. Of several numbers in it (`a/b`, `a;b`, `a、b`) the first that can get a text is taken."""
     text = unicodedata.normalize("NFKC", raw or "").translate(_DASHES)
     pieces = [visible(piece).strip(_APOSTROPHES + " ") for piece in _SEPARATORS.split(text.strip())]
     pieces = [piece for piece in pieces if piece.casefold() not in _NO_NUMBER]
@@ -59,7 +59,7 @@ def read_phone(raw: str | None) -> PhoneReading:
 
 
 def parse_phone(field: str, raw: str) -> str:
-    """One phone number in E.164. Raises Invalid naming `field` if there is none, several, or one that cannot get a text."""
+    """One phone number in E.164. Raises Invalid naming `field` unless there is exactly one, and it can get a text."""
     reading = read_phone(raw)
     if reading.phone is None or reading.note is not None:
         raise Invalid(field, raw, reading.problem or reading.note or "must be a mobile number, like +8613800000000")

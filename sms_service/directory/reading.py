@@ -1,7 +1,8 @@
 """Files into tables of text: CSV in the encodings that Chinese offices use, and xlsx. Sizes are bounded before reading.
 
-Cells become text as a person sees them: whole numbers without exponent or ".0", dates as 2026-11-23. Codings are decided
-surely, not guessed: a byte order mark, else UTF-8 if the bytes are that (other texts practically never are), else GB18030.
+Cells become text as a person sees them: whole numbers without exponent or ".0", dates as 2026-11-23. Encodings are
+decided surely, not guessed: a byte order mark, else UTF-8 if the bytes are that (text in GB18030 practically never is),
+else GB18030.
 """
 
 from __future__ import annotations

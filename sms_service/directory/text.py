@@ -13,7 +13,7 @@ _BLANK_BETWEEN_HAN = re.compile(rf"(?<={_HAN}) (?={_HAN})")
 
 
 def visible(text: str) -> str:
-    """The text without format characters (zero-width, bidirectional marks), control characters as blanks, blanks single."""
+    """The text without format characters (zero-width, bidirectional), with controls as blanks and blanks single."""
     kept = "".join(
         " " if category == "Cc" else character
         for character, category in ((character, unicodedata.category(character)) for character in text)
@@ -23,7 +23,7 @@ def visible(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """`visible`, and in NFKC: full-width digits, letters and blanks become the ordinary ones. For codes, words, numbers."""
+    """`visible`, and in NFKC: full-width digits, letters and blanks become the ordinary ones. For codes and words."""
     if text.isascii() and text.isprintable():
         return _BLANKS.sub(" ", text).strip()
     return visible(unicodedata.normalize("NFKC", text))
@@ -32,8 +32,8 @@ def plain(text: str) -> str:
 def person_name(text: str) -> str:
     """A name as written, without outer blanks and invisible characters.
 
-    It is not normalised: rare characters have look-alikes that NFKC would put in their place. Blanks and line breaks between
-    two Chinese characters (alignment in a printed list) are dropped; a blank beside a Latin letter stays.
+    It is not normalised: rare characters have look-alikes that NFKC would put in their place. Blanks and line breaks
+    between two Chinese characters (alignment in a printed list) are dropped; a blank beside a Latin letter stays.
     """
     return _BLANK_BETWEEN_HAN.sub("", visible(text))
 

@@ -1,0 +1,8 @@
+-- The people that a file's numbers name, with the place they have now. Locked in the order of their numbers, so that nobody
+-- moves between the check of the actor's scope and the change, and two imports cannot wait for each other in a circle.
+SELECT p.id, p.number, p.unit_id, u.path, p.left_at
+FROM people p
+JOIN units u ON u.id = p.unit_id
+WHERE p.number = ANY(%(numbers)s::text[])
+ORDER BY p.number
+FOR UPDATE OF p

@@ -1,0 +1,160 @@
+"""Imports: what is common to units and people. A file is read whole, checked whole and written in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, insert, select, text
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor, unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.directory.columns import Column, Header, find_header, is_header
+from sms_service.directory.models import Import, ImportProblem, Unit
+from sms_service.directory.problems import Findings
+from sms_service.directory.reading import Table, read_table
+from sms_service.errors import Forbidden, Invalid, NotFound
+
+_LOCK = 0x736D735F696D7074  # any number, the same in every process: imports take turns
+
+
+@dataclass(frozen=True, slots=True)
+class ImportScope:
+    """The subtree an import may touch: its path ("/" for the service itself) and, if it has one, its unit."""
+
+    path: str
+    unit_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the rows that were not refused."""
+
+    created: int
+    changed: int
+    unchanged: int
+
+
+def import_scope(session: Session, actor: Actor, unit_id: int | None) -> ImportScope:
+    """The subtree of `unit_id`, or where that is None the only one over which the actor manages the directory.
+
+    Raises Forbidden if the actor does not manage it, Invalid if there are several and none is named, NotFound for an
+    unknown unit.
+    """
+    if unit_id is not None:
+        path = unit_path(session, unit_id)
+        actor.require(Permission.manage_directory, path)
+        return ImportScope(path, unit_id)
+    paths = actor.scope(Permission.manage_directory)
+    if not paths:
+        raise Forbidden(f"{actor.login} does not hold the permission {Permission.manage_directory} over any unit")
+    if len(paths) > 1:
+        raise Invalid("unit", None, "is needed, because you manage several units: name the one this import is for")
+    if paths[0] == "/":
+        return ImportScope("/", None)
+    return ImportScope(paths[0], session.scalar(select(Unit.id).where(Unit.path == paths[0])))
+
+
+def open_file(data: bytes, columns: Mapping[str, Column]) -> tuple[Table, Header]:
+    """The file's table and where its columns are. Raises Invalid("file", …) saying what is wrong with the file."""
+    table = read_table(data, lambda cell: is_header(cell, columns))
+    return table, find_header(table, columns)
+
+
+def take_turn(session: Session) -> None:
+    """Wait until no other import is writing; held to the end of the transaction."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def write_down(
+    session: Session,
+    actor: Actor,
+    kind: str,
+    scope: ImportScope,
+    file_name: str,
+    data: bytes,
+    rows: int,
+    counts: Counts,
+    findings: Findings,
+) -> Import:
+    """Record the import, its findings and its trail entry. `rows` counts the rows below the header."""
+    unit_id, path = scope.unit_id, scope.path
+    if unit_id is None:  # the service itself: the import belongs to the top of the tree, if there is only one
+        tops = session.execute(select(Unit.id, Unit.path).where(Unit.parent_id.is_(None)).limit(2)).all()
+        if len(tops) == 1:
+            unit_id, path = tops[0]
+    done = Import(
+        unit_id=unit_id,
+        account_id=actor.account_id,
+        kind=kind,
+        file_name=file_name[:255].replace("\x00", ""),
+        digest=hashlib.sha256(data).digest(),
+        rows=rows,
+        created=counts.created,
+        changed=counts.changed,
+        unchanged=counts.unchanged,
+        refused=len(findings.refused_rows),
+    )
+    session.add(done)
+    session.flush()
+    problems: list[dict[str, Any]] = [
+        {
+            "import_id": done.id,
+            "row": problem.row,
+            "column": problem.column,
+            "value": problem.value,
+            "reason": problem.reason,
+            "refused": problem.refused,
+        }
+        for problem in sorted(findings.problems, key=lambda problem: problem.row)
+    ]
+    if problems:
+        session.execute(insert(ImportProblem), problems)
+    trail.record(
+        session,
+        actor.account_id,
+        f"{kind}.import",
+        "import",
+        done.id,
+        path,
+        rows=rows,
+        created=counts.created,
+        changed=counts.changed,
+        unchanged=counts.unchanged,
+        refused=done.refused,
+    )
+    return done
+
+
+def imports(covers: ColumnElement[bool] | None = None, *, kind: str | None = None) -> Select[tuple[Import]]:
+    """The imports made for units that satisfy `covers` (a condition on Unit.path; None: all), to be ordered and paged."""
+    statement = select(Import).outerjoin(Unit, Unit.id == Import.unit_id)
+    if covers is not None:
+        statement = statement.where(covers)
+    return statement.where(Import.kind == kind) if kind else statement
+
+
+def get_import(session: Session, actor: Actor, import_id: int) -> Import:
+    """The import. Raises NotFound, or Forbidden where the actor may not read the unit it was made for."""
+    done = session.get(Import, import_id)
+    if done is None:
+        raise NotFound("import", import_id)
+    path = unit_path(session, done.unit_id) if done.unit_id is not None else "/"
+    actor.require(Permission.read, path)
+    return done
+
+
+def problems_of(done: Import, *, refused: bool | None = None) -> Select[tuple[ImportProblem]]:
+    """The findings of one import, to be paged by id, which is the order of the rows."""
+    statement = select(ImportProblem).where(ImportProblem.import_id == done.id)
+    return statement if refused is None else statement.where(ImportProblem.refused == refused)
+
+
+def may_see_values(session: Session, actor: Actor, done: Import) -> bool:
+    """Whether the actor may see whole phone numbers among the values of this import's findings."""
+    path = unit_path(session, done.unit_id) if done.unit_id is not None else "/"
+    return actor.can(Permission.see_phones, path)

@@ -1,0 +1,188 @@
+"""Rows of a people file into people: every row is taken or refused, and whatever is odd about it is a finding.
+
+A row is refused only where it cannot make a person: no number, no usable name, no unit code, a shifted row. An unusable
+phone is a finding and not a refusal: the person exists, and a campaign counts them as skipped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from sms_service.directory.columns import PEOPLE_COLUMNS, Header, stray_value, value
+from sms_service.directory.phones import read_phone
+from sms_service.directory.problems import Findings
+from sms_service.directory.reading import Cells, Table
+from sms_service.directory.text import person_name, plain, visible
+
+LONGEST_NAME = 100  # characters; the longest real names have about 40
+LONGEST_WORD = 50  # of a tag, a role, a person's number
+LONGEST_ATTRIBUTE = 500
+MAX_WORDS = 50  # tags or roles of one person
+
+_WORD_SEPARATORS = re.compile(r"[、,;|/\n\r]")  # after NFKC, so also ，；｜
+_NO_ROLE = frozenset(
+    {"党员", "正式党员", "预备党员", "成员", "无"}
+)  # what stands under 职务 of somebody without a role
+_KINDS = {"党员": "member", "成员": "member", "member": "member", "联系人": "contact", "contact": "contact"}
+_SHEET_ERROR = re.compile(r"#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)")
+_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?( 0{1,2}:00(:00)?)?")
+_DATE_DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
+_DATE_DIGITS = re.compile(r"(\d{4})(\d{2})(\d{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A person as one row describes them. `roles`, `tags`, `kind`: None where the file has no such column."""
+
+    row: int = field(compare=False)
+    number: str
+    name: str
+    unit_code: str
+    unit_name: str | None
+    phone: str | None
+    phone_problem: str | None
+    kind: str | None
+    roles: tuple[str, ...] | None
+    tags: tuple[str, ...] | None
+    attributes: tuple[tuple[str, str], ...]
+
+
+def attribute_names(header: Header) -> list[str]:
+    """The attributes that this file decides about: an empty cell removes the attribute from the person."""
+    return [name for name in ("gender", "joined_on") if name in header.fields] + list(header.extras)
+
+
+def read_people(table: Table, header: Header, findings: Findings) -> Iterator[PersonRow]:
+    """The people in the rows below the header; rows that cannot make a person are refused in `findings`."""
+    for row, cells in table.rows:
+        if row > header.row:
+            person = _person(row, cells, header, findings)
+            if person is not None:
+                yield person
+
+
+def first_of_each(people: Iterable[PersonRow], findings: Findings) -> Iterator[PersonRow]:
+    """Of rows with the same number the first: equal ones are noted, others refused. Shared phones are noted."""
+    by_number: dict[str, PersonRow] = {}
+    rows_by_phone: dict[str, int] = {}
+    for person in people:
+        row, first = person.row, by_number.setdefault(person.number, person)
+        if first is not person:
+            if first != person:
+                reason = f"row {first.row} has the same number with other content; that one was taken"
+                findings.refuse(row, PEOPLE_COLUMNS["number"].header, person.number, reason)
+            else:
+                findings.repeat(row, first.row, PEOPLE_COLUMNS["number"].header, person.number)
+            continue
+        if person.phone is not None:
+            holder = rows_by_phone.setdefault(person.phone, row)
+            if holder != row:
+                reason = f"row {holder} has the same phone, which gets one text a campaign"
+                findings.note(row, PEOPLE_COLUMNS["phone"].header, person.phone, reason)
+        yield person
+
+
+def _person(row: int, cells: Cells, header: Header, findings: Findings) -> PersonRow | None:
+    titles = {name: column.header for name, column in PEOPLE_COLUMNS.items()}
+    if not cells:
+        findings.refuse(row, "", None, "is empty")
+        return None
+    stray = stray_value(header, cells)
+    if stray is not None:
+        reason = f"column {stray[0]} has a value but no header: the row is shifted or has a column too many"
+        findings.refuse(row, stray[0], stray[1], reason)
+        return None
+    raw = {name: value(header, cells, name) for name in PEOPLE_COLUMNS}
+    number = plain(raw["number"] or "")
+    name = person_name(raw["name"] or "")
+    unit_code = plain(raw["unit"] or "")
+    if not 1 <= len(number) <= LONGEST_WORD:
+        findings.refuse(row, titles["number"], raw["number"], f"must have 1 to {LONGEST_WORD} characters")
+    if not 1 <= len(name) <= LONGEST_NAME or _SHEET_ERROR.fullmatch(name):
+        findings.refuse(row, titles["name"], raw["name"], f"must be a name of 1 to {LONGEST_NAME} characters")
+    if not unit_code:
+        findings.refuse(row, titles["unit"], raw["unit"], "is missing: it says which unit the person belongs to")
+    if row in findings.refused_rows:
+        return None
+
+    if name != visible(raw["name"] or ""):
+        findings.note(row, titles["name"], raw["name"], f"was read as {name}")
+    reading = read_phone(raw["phone"])
+    if reading.problem or reading.note:
+        findings.note(row, titles["phone"], raw["phone"], reading.problem or reading.note or "")
+    elif reading.phone is None:
+        findings.note(row, titles["phone"], raw["phone"], "there is no phone number: no text can reach this person")
+    return PersonRow(
+        row=row,
+        number=number,
+        name=name,
+        unit_code=unit_code,
+        unit_name=raw["unit_name"],
+        phone=reading.phone,
+        phone_problem=reading.problem,
+        kind=_kind(row, raw["kind"], findings) if "kind" in header.fields else None,
+        roles=_roles(row, raw["roles"], findings) if "roles" in header.fields else None,
+        tags=_words(row, "tags", raw["tags"], findings) if "tags" in header.fields else None,
+        attributes=_attributes(row, cells, raw, header, findings),
+    )
+
+
+def _kind(row: int, raw: str | None, findings: Findings) -> str:
+    kind = _KINDS.get(plain(raw or "党员").casefold())
+    if kind is None:
+        findings.note(row, PEOPLE_COLUMNS["kind"].header, raw, f"is none of {'、'.join(_KINDS)}; taken as a member")
+    return kind or "member"
+
+
+def _roles(row: int, raw: str | None, findings: Findings) -> tuple[str, ...]:
+    return tuple(role for role in _words(row, "roles", raw, findings) if role not in _NO_ROLE)
+
+
+def _words(row: int, column: str, raw: str | None, findings: Findings) -> tuple[str, ...]:
+    """The words of a list in one cell, each once, in their order."""
+    pieces = (plain(piece) for piece in _WORD_SEPARATORS.split((raw or "").translate(_FULL_WIDTH)))
+    words = list(dict.fromkeys(piece for piece in pieces if piece))
+    kept = tuple(word for word in words if len(word) <= LONGEST_WORD)[:MAX_WORDS]
+    if len(kept) < len(words):
+        reason = f"only words of up to {LONGEST_WORD} characters are taken, and {MAX_WORDS} of them"
+        findings.note(row, PEOPLE_COLUMNS[column].header, raw, reason)
+    return kept
+
+
+_FULL_WIDTH = str.maketrans("，；｜／", ",;|/")
+
+
+def _attributes(
+    row: int, cells: Cells, raw: dict[str, str | None], header: Header, findings: Findings
+) -> tuple[tuple[str, str], ...]:
+    """The person's attributes, by name."""
+    found = {name: visible(cells[position] or "") for name, position in header.extras.items() if position < len(cells)}
+    if "gender" in header.fields:
+        found["gender"] = plain(raw["gender"] or "")
+    if raw["joined_on"] is not None:
+        found["joined_on"] = iso_date(raw["joined_on"]) or visible(raw["joined_on"])
+        if iso_date(raw["joined_on"]) is None:
+            reason = "is not a date like 1985-03-01; kept as written, and no date rule finds it"
+            findings.note(row, PEOPLE_COLUMNS["joined_on"].header, raw["joined_on"], reason)
+    for name, text in found.items():
+        if len(text) > LONGEST_ATTRIBUTE:
+            findings.note(row, name, text, f"was cut after {LONGEST_ATTRIBUTE} characters")
+    return tuple(sorted((name, text[:LONGEST_ATTRIBUTE]) for name, text in found.items() if text))
+
+
+def iso_date(raw: str) -> str | None:
+    """A date written 1985-3-1, 1985/3/1, 1985.3.1, 1985年3月1日, 19850301 or 31.12.1999 as 1985-03-01; else None."""
+    text = plain(raw)
+    if match := _DATE.fullmatch(text) or _DATE_DIGITS.fullmatch(text):
+        year, month, day = match[1], match[2], match[3]
+    elif match := _DATE_DAY_FIRST.fullmatch(text):
+        day, month, year = match[1], match[2], match[3]
+    else:
+        return None
+    try:
+        return date(int(year), int(month), int(day)).isoformat()
+    except ValueError:
+        return None

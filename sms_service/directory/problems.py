@@ -1,0 +1,51 @@
+"""What was wrong with a row of an import file, as collected before it is written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+LONGEST_VALUE = 200  # characters of a bad value that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding. `row` as a spreadsheet shows it; `refused`: the row was not taken because of this."""
+
+    row: int
+    column: str
+    value: str | None
+    reason: str
+    refused: bool
+
+
+@dataclass(slots=True)
+class Findings:
+    """Everything found in one file. A row is refused once it has one finding that refuses it."""
+
+    problems: list[Problem] = field(default_factory=list)
+    refused_rows: set[int] = field(default_factory=set)
+    repeats: dict[int, int] = field(default_factory=dict)  # row → the row that it says again
+
+    def refuse(self, row: int, column: str, value: str | None, reason: str) -> None:
+        """The row cannot be taken."""
+        self.refused_rows.add(row)
+        self._add(row, column, value, reason, refused=True)
+
+    def note(self, row: int, column: str, value: str | None, reason: str) -> None:
+        """The row is taken; something in it was mended, is unusable or deserves a look."""
+        self._add(row, column, value, reason, refused=False)
+
+    def repeat(self, row: int, first: int, column: str, value: str) -> None:
+        """The row says again what row `first` says: it changes nothing, and it shares that row's fate (see `settle`)."""
+        self.repeats[row] = first
+        self.note(row, column, value, f"repeats row {first}")
+
+    def settle(self) -> None:
+        """Refuse the repetitions of rows that were refused. To be called when everything has been checked."""
+        for row, first in self.repeats.items():
+            if first in self.refused_rows:
+                self.refuse(row, "", None, f"repeats row {first}, which was refused")
+
+    def _add(self, row: int, column: str, value: str | None, reason: str, *, refused: bool) -> None:
+        kept = value[:LONGEST_VALUE].replace("\x00", "") if value else None
+        self.problems.append(Problem(row, column, kept, reason, refused))

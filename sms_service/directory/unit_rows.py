@@ -1,0 +1,139 @@
+"""Rows of a units file into the tree they describe, checked as a whole: parents may stand below their children."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sms_service.directory.columns import UNIT_COLUMNS, Header, stray_value, value
+from sms_service.directory.models import LEVELS
+from sms_service.directory.problems import Findings
+from sms_service.directory.reading import Cells, Table
+from sms_service.directory.text import plain, visible
+
+LONGEST_UNIT_NAME = 100
+LONGEST_CODE = 50
+
+LEVEL_WORDS: Mapping[str, str] = {
+    **{level: level for level in LEVELS},
+    **dict.fromkeys(("市", "地市", "市级", "市委"), "city"),
+    **dict.fromkeys(("区", "县", "区县", "县区", "区县级", "县级"), "district"),
+    **dict.fromkeys(("街道", "镇", "乡", "乡镇", "街道乡镇", "乡镇街道", "镇街"), "street"),
+    **dict.fromkeys(("支部", "党支部", "总支", "党总支", "基层组织"), "branch"),
+}
+_TITLES = {name: column.header for name, column in UNIT_COLUMNS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """A unit as one row describes it; `parent` is the code of the unit above, None for the top of a tree."""
+
+    row: int = field(compare=False)
+    code: str
+    name: str
+    level: str
+    parent: str | None
+    full_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the database knows of a unit, as far as checking a file needs it."""
+
+    level: str
+    parent: str | None
+
+
+def read_units(table: Table, header: Header, findings: Findings) -> Iterator[UnitRow]:
+    """The units in the rows below the header; of rows with the same code the first good one counts."""
+    by_code: dict[str, UnitRow] = {}
+    for row, cells in table.rows:
+        if row <= header.row:
+            continue
+        unit = _unit(row, cells, header, findings)
+        if unit is None:
+            continue
+        first = by_code.setdefault(unit.code, unit)
+        if first is unit:
+            yield unit
+        elif first == unit:
+            findings.repeat(row, first.row, _TITLES["code"], unit.code)
+        else:
+            reason = f"row {first.row} has the same code with other content; only the first counts"
+            findings.refuse(row, _TITLES["code"], unit.code, reason)
+
+
+def check_tree(rows: Mapping[str, UnitRow], existing: Mapping[str, Place], findings: Findings) -> dict[str, UnitRow]:
+    """The rows (by code) that make a tree together with the units that exist; the others are refused in `findings`.
+
+    Every unit must hang, through units of higher levels, from a unit without a parent. Refusing one row may leave
+    others without a place, so it is repeated until nothing more is refused.
+    """
+    kept = dict(rows)
+    while True:
+        places = {**existing, **{code: Place(row.level, row.parent) for code, row in kept.items()}}
+        wrong = {code: reason for code in kept if (reason := _misplaced(code, kept, places, rows))}
+        # A unit that stays where it is may be wrong only because of what the file says about the unit above it.
+        for code, place in places.items():
+            above = place.parent
+            if code not in kept and above in kept and not _is_below(place.level, places[above].level):
+                why = f"the unit {code} below it is a {place.level}, which must stay below a higher level"
+                wrong.setdefault(above, ("level", why))
+        if not wrong:
+            return kept
+        for code, (column, why) in wrong.items():
+            row = kept.pop(code)
+            findings.refuse(row.row, _TITLES[column], getattr(row, column), why)
+
+
+def _misplaced(
+    code: str, kept: Mapping[str, UnitRow], places: Mapping[str, Place], rows: Mapping[str, UnitRow]
+) -> tuple[str, str] | None:
+    above = kept[code].parent
+    if above is not None and above not in places:
+        known = f"row {rows[above].row} was refused" if above in rows else "neither in the file nor known"
+        return "parent", f"the unit above, {above}, is not there ({known})"
+    seen, step = {code}, above
+    while step is not None and step in places:
+        if step in seen:
+            return "parent", "the units above it form a circle"
+        seen.add(step)
+        step = places[step].parent
+    if above is not None and not _is_below(kept[code].level, places[above].level):
+        return "level", f"a {kept[code].level} cannot stand below {above}, which is a {places[above].level}"
+    return None
+
+
+def _is_below(level: str, above: str) -> bool:
+    return LEVELS.index(level) > LEVELS.index(above)
+
+
+def _unit(row: int, cells: Cells, header: Header, findings: Findings) -> UnitRow | None:
+    if not cells:
+        findings.refuse(row, "", None, "is empty")
+        return None
+    stray = stray_value(header, cells)
+    if stray is not None:
+        reason = f"column {stray[0]} has a value but no header: the row is shifted or has a column too many"
+        findings.refuse(row, stray[0], stray[1], reason)
+        return None
+    raw = {name: value(header, cells, name) for name in UNIT_COLUMNS}
+    code, name = plain(raw["code"] or ""), visible(raw["name"] or "")
+    level = LEVEL_WORDS.get(plain(raw["level"] or "").casefold())
+    if not 1 <= len(code) <= LONGEST_CODE:
+        findings.refuse(row, _TITLES["code"], raw["code"], f"must have 1 to {LONGEST_CODE} characters")
+    if not 1 <= len(name) <= LONGEST_UNIT_NAME:
+        findings.refuse(row, _TITLES["name"], raw["name"], f"must have 1 to {LONGEST_UNIT_NAME} characters")
+    if level is None:
+        words = "、".join(LEVEL_WORDS)
+        findings.refuse(row, _TITLES["level"], raw["level"], f"must be one of {words}")
+    if row in findings.refused_rows or level is None:
+        return None
+    return UnitRow(
+        row=row,
+        code=code,
+        name=name,
+        level=level,
+        parent=plain(raw["parent"]) if raw["parent"] else None,
+        full_name=raw["full_name"],
+    )

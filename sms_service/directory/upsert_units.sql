@@ -1,0 +1,11 @@
+-- All units that a file creates or changes, and every unit whose path changes because something above it moved. Ids and
+-- paths are decided by the caller, parents come before their children. A new unit starts with its parent's time zone, window
+-- and mark; for units that exist those stay.
+INSERT INTO units AS u (id, parent_id, code, name, level, path, timezone, window_opens, window_closes, demonstration)
+SELECT id, parent_id, code, name, level, path, timezone, window_opens, window_closes, demonstration
+FROM unnest(%(ids)s::bigint[], %(parent_ids)s::bigint[], %(codes)s::text[], %(names)s::text[], %(levels)s::text[],
+            %(paths)s::text[], %(timezones)s::text[], %(opens)s::smallint[], %(closes)s::smallint[],
+            %(demonstrations)s::boolean[])
+     AS row (id, parent_id, code, name, level, path, timezone, window_opens, window_closes, demonstration)
+ON CONFLICT (id) DO UPDATE SET
+    parent_id = excluded.parent_id, name = excluded.name, level = excluded.level, path = excluded.path
