@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, insert, select, text
+from sqlalchemy import ColumnElement, Select, Text, any_, insert, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.expression import CollectionAggregate
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
@@ -63,6 +65,11 @@ def open_file(data: bytes, columns: Mapping[str, Column]) -> tuple[Table, Header
     """The file's table and where its columns are. Raises Invalid("file", …) saying what is wrong with the file."""
     table = read_table(data, lambda cell: is_header(cell, columns))
     return table, find_header(table, columns)
+
+
+def any_of(texts: Iterable[str]) -> CollectionAggregate[bool]:
+    """SQL `ANY(array)` over one parameter, however many texts there are."""
+    return any_(literal(list(texts), ARRAY(Text)))
 
 
 def take_turn(session: Session) -> None:
@@ -130,8 +137,8 @@ def write_down(
     return done
 
 
-def imports(covers: ColumnElement[bool] | None = None, *, kind: str | None = None) -> Select[tuple[Import]]:
-    """The imports made for units that satisfy `covers` (a condition on Unit.path; None: all), to be ordered and paged."""
+def imports(covers: ColumnElement[bool] | None = None, *, kind: str | None = None) -> Select[Import]:
+    """The imports made for units that satisfy `covers` (a condition on Unit.path; None: all), to be paged."""
     statement = select(Import).outerjoin(Unit, Unit.id == Import.unit_id)
     if covers is not None:
         statement = statement.where(covers)
@@ -148,7 +155,7 @@ def get_import(session: Session, actor: Actor, import_id: int) -> Import:
     return done
 
 
-def problems_of(done: Import, *, refused: bool | None = None) -> Select[tuple[ImportProblem]]:
+def problems_of(done: Import, *, refused: bool | None = None) -> Select[ImportProblem]:
     """The findings of one import, to be paged by id, which is the order of the rows."""
     statement = select(ImportProblem).where(ImportProblem.import_id == done.id)
     return statement if refused is None else statement.where(ImportProblem.refused == refused)

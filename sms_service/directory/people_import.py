@@ -1,4 +1,7 @@
-"""Importing people: upsert by number, in bulk. The same file twice changes nothing; people not in the file are left alone."""
+"""Importing people: upsert by number, in bulk.
+
+The same file twice changes nothing; people who are not in the file are left alone.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,15 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.db.statements import Statement
 from sms_service.directory.columns import PEOPLE_COLUMNS, Header
-from sms_service.directory.importing import Counts, ImportScope, import_scope, open_file, take_turn, write_down
+from sms_service.directory.importing import (
+    Counts,
+    ImportScope,
+    any_of,
+    import_scope,
+    open_file,
+    take_turn,
+    write_down,
+)
 from sms_service.directory.models import Import, Unit
 from sms_service.directory.people_rows import PersonRow, attribute_names, first_of_each, read_people
 from sms_service.directory.problems import Findings
@@ -43,8 +54,8 @@ def import_people(
 ) -> PeopleImport:
     """Read people from a CSV or xlsx file into the subtree of `unit_id` (by default the one that the actor manages).
 
-    `data` are the file's bytes. Each row below the header creates, changes or confirms one person, or is refused with the
-    row, column, value and reason; nothing is written unless the whole transaction is. Doors call
+    `data` are the file's bytes. Each row below the header creates, changes or confirms one person, or is refused with
+    the row, column, value and reason. It is all one transaction, the caller's. Doors call
     `audience.intake.import_people`, which also honours the opt-outs in the file.
     Raises Invalid("file", …) if the file cannot be read at all, Forbidden without manage_directory over the subtree.
     """
@@ -57,7 +68,8 @@ def import_people(
     known = _known(session, scope, people, findings)
     findings.settle()
     people = [person for person in people if person.row not in findings.refused_rows]
-    unit_ids = {person.number: unit for person, unit in located}
+    unit_of_row = {person.row: unit for person, unit in located}
+    unit_ids = {person.number: unit_of_row[person.row] for person in people}
 
     created, changed = _write(session, header, people, unit_ids, known)
     rows = sum(1 for row, _ in table.rows if row > header.row)
@@ -73,16 +85,22 @@ def _locate(
     codes = {person.unit_code for person in people}
     # Shared locks: no unit moves out of the scope before this import is done.
     found = session.execute(
-        select(Unit.id, Unit.code, Unit.path).where(Unit.code.in_(codes)).order_by(Unit.id).with_for_update(read=True)
+        select(Unit.id, Unit.code, Unit.path)
+        .where(Unit.code == any_of(codes))
+        .order_by(Unit.id)
+        .with_for_update(read=True)
     )
     units = {row.code: row for row in found}
     full_names = _full_names(session, [row.path for row in units.values()])
+    zero_lost = set(session.scalars(select(Unit.code).where(Unit.code == any_of("0" + code for code in codes))))
     located = []
     for person in people:
         unit, column = units.get(person.unit_code), PEOPLE_COLUMNS["unit"].header
         if unit is None:
-            hint = "" if ("0" + person.unit_code) not in codes else " (was a leading 0 lost?)"
-            findings.refuse(person.row, column, person.unit_code, f"there is no unit with this code{hint}")
+            reason = "there is no unit with this code"
+            if "0" + person.unit_code in zero_lost:
+                reason += "; there is one with a 0 in front: format the column as text"
+            findings.refuse(person.row, column, person.unit_code, reason)
         elif not unit.path.startswith(scope.path):
             findings.refuse(person.row, column, person.unit_code, "is a unit outside the scope of this import")
         else:

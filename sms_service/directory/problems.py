@@ -36,7 +36,7 @@ class Findings:
         self._add(row, column, value, reason, refused=False)
 
     def repeat(self, row: int, first: int, column: str, value: str) -> None:
-        """The row says again what row `first` says: it changes nothing, and it shares that row's fate (see `settle`)."""
+        """The row says again what row `first` says: it changes nothing and shares that row's fate (see `settle`)."""
         self.repeats[row] = first
         self.note(row, column, value, f"repeats row {first}")
 

@@ -1,0 +1,213 @@
+"""People one at a time: create, change, find. Whole files come by import (`people_import`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from sqlalchemy import Select, exists, false, func, insert, or_, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor, unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.directory.models import Contact, Person, Unit
+from sms_service.directory.people_rows import LONGEST_ATTRIBUTE, LONGEST_NAME, LONGEST_WORD, MAX_WORDS
+from sms_service.directory.phones import parse_phone
+from sms_service.directory.text import person_name, plain, visible
+from sms_service.errors import Conflict, Invalid, NotFound
+
+KINDS = ("member", "contact")
+
+
+class Role(TypedDict):
+    """A role held in a unit."""
+
+    unit_id: int
+    role: str
+
+
+class Changes(TypedDict, total=False):
+    """What can be changed about a person; what is not given stays. `roles` replaces all roles, `attributes` all of them.
+
+    `left` True: no longer here, in no segment any more; False: is back. `lost_contact`: known to be out of reach.
+    """
+
+    unit_id: int
+    name: str
+    kind: str
+    phone: str | None
+    tags: Sequence[str]
+    attributes: Mapping[str, str]
+    roles: Sequence[Role]
+    lost_contact: bool
+    left: bool
+
+
+def find_people(
+    paths: Sequence[str],
+    *,
+    name: str | None = None,
+    number: str | None = None,
+    kind: str | None = None,
+    tag: str | None = None,
+    role: str | None = None,
+    lost_contact: bool | None = None,
+    left: bool | None = False,
+    has_phone: bool | None = None,
+) -> Select[Person]:
+    """The people of the units within the subtrees at `paths`, to be ordered and paged by the caller.
+
+    `name`: the beginning of the name. `role`: held in any unit. `left` None: those who left too. The others must be equal.
+    """
+    statement = select(Person).join(Unit, Unit.id == Person.unit_id)
+    statement = statement.where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
+    if name is not None:
+        statement = statement.where(Person.name.startswith(name, autoescape=True))
+    if tag is not None:
+        statement = statement.where(Person.tags.contains([tag]))
+    if role is not None:
+        statement = statement.where(exists().where(Contact.person_id == Person.id, Contact.role == role))
+    if left is not None:
+        statement = statement.where(Person.left_at.is_not(None) if left else Person.left_at.is_(None))
+    if has_phone is not None:
+        statement = statement.where(Person.phone.is_not(None) if has_phone else Person.phone.is_(None))
+    for column, wanted in ((Person.number, number), (Person.kind, kind), (Person.lost_contact, lost_contact)):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    return statement
+
+
+def get_person(session: Session, actor: Actor, person_id: int) -> Person:
+    """The person. Raises NotFound, or Forbidden if the actor may not read the person's unit."""
+    person = session.get(Person, person_id)
+    if person is None:
+        raise NotFound("person", person_id)
+    actor.require(Permission.read, unit_path(session, person.unit_id))
+    return person
+
+
+def roles_of(session: Session, person_ids: Sequence[int]) -> dict[int, list[Contact]]:
+    """The roles of each of these people, by person id, in the order of unit and role."""
+    found: dict[int, list[Contact]] = {person_id: [] for person_id in person_ids}
+    statement = select(Contact).where(Contact.person_id.in_(person_ids)).order_by(Contact.unit_id, Contact.role)
+    for contact in session.scalars(statement):
+        found[contact.person_id].append(contact)
+    return found
+
+
+def create_person(
+    session: Session, actor: Actor, unit_id: int, name: str, number: str | None = None, **changes: Any
+) -> Person:
+    """A new person of the unit; `changes` as in `Changes`. `number` is the office's own number, unique.
+
+    Raises Invalid (field named), NotFound (unit), Forbidden (no manage_directory over the unit), Conflict (number taken).
+    """
+    path = unit_path(session, unit_id)
+    actor.require(Permission.manage_directory, path)
+    if number is not None:
+        number = _word("number", number)
+        # Two who create the same number at once take turns, so that the second gets a clear answer.
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"person number {number}", 0))))
+        if session.scalar(select(Person.id).where(Person.number == number)) is not None:
+            raise Conflict(f"the number {number} belongs to another person")
+    person = Person(unit_id=unit_id, name=_name(name), number=number, tags=[], attributes={})
+    session.add(person)
+    session.flush()
+    _apply(session, actor, person, changes)
+    session.flush()
+    session.refresh(person)
+    trail.record(session, actor.account_id, "person.create", "person", person.id, path, fields=sorted(changes))
+    return person
+
+
+def change_person(session: Session, actor: Actor, person_id: int, **changes: Any) -> Person:
+    """Change what is given; `changes` as in `Changes`. A new phone clears what was wrong with the old one.
+
+    Raises Invalid (field named), NotFound, or Forbidden without manage_directory over the person's unit, over the one they
+    move to, and over each unit in which a role begins or ends.
+    """
+    person = session.get(Person, person_id, with_for_update=True, populate_existing=True)
+    if person is None:
+        raise NotFound("person", person_id)
+    path = unit_path(session, person.unit_id)
+    actor.require(Permission.manage_directory, path)
+    _apply(session, actor, person, changes)
+    person.updated_at = session.scalar(select(func.now())) or person.updated_at
+    session.flush()
+    session.refresh(person)
+    trail.record(session, actor.account_id, "person.change", "person", person.id, path, fields=sorted(changes))
+    return person
+
+
+def _apply(session: Session, actor: Actor, person: Person, changes: Mapping[str, Any]) -> None:
+    unknown = set(changes) - set(Changes.__annotations__)
+    if unknown:
+        raise TypeError(f"people have no {', '.join(sorted(unknown))}")
+    if "unit_id" in changes:
+        actor.require(Permission.manage_directory, unit_path(session, changes["unit_id"]))
+        person.unit_id = changes["unit_id"]
+    if "name" in changes:
+        person.name = _name(changes["name"])
+    if "kind" in changes:
+        if changes["kind"] not in KINDS:
+            raise Invalid("kind", changes["kind"], f"must be one of {', '.join(KINDS)}")
+        person.kind = changes["kind"]
+    if "phone" in changes:
+        person.phone = None if changes["phone"] is None else parse_phone("phone", changes["phone"])
+        person.phone_problem = None
+    if "tags" in changes:
+        person.tags = _words("tags", changes["tags"])
+    if "attributes" in changes:
+        person.attributes = _attributes(changes["attributes"])
+    if "lost_contact" in changes:
+        person.lost_contact = changes["lost_contact"]
+    if "left" in changes and changes["left"] != (person.left_at is not None):
+        person.left_at = session.scalar(select(func.now())) if changes["left"] else None
+    if "roles" in changes:
+        _set_roles(session, actor, person, changes["roles"])
+
+
+def _set_roles(session: Session, actor: Actor, person: Person, roles: Sequence[Role]) -> None:
+    held = {(contact.unit_id, contact.role): contact for contact in roles_of(session, [person.id])[person.id]}
+    wanted = {(role["unit_id"], _word("roles", role["role"])) for role in roles}
+    if len(wanted) > MAX_WORDS:
+        raise Invalid("roles", None, f"must be at most {MAX_WORDS}")
+    for unit_id in {unit_id for unit_id, _ in wanted ^ set(held)}:
+        actor.require(Permission.manage_directory, unit_path(session, unit_id))
+    for key in set(held) - wanted:
+        session.delete(held[key])
+    new = [{"person_id": person.id, "unit_id": unit, "role": role} for unit, role in sorted(wanted - set(held))]
+    if new:
+        session.execute(insert(Contact), new)
+
+
+def _name(value: str) -> str:
+    name = person_name(value)
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise Invalid("name", value[:LONGEST_NAME], f"must have 1 to {LONGEST_NAME} characters")
+    return name
+
+
+def _word(field: str, value: str) -> str:
+    word = plain(value)
+    if not 1 <= len(word) <= LONGEST_WORD:
+        raise Invalid(field, value[:LONGEST_WORD], f"must have 1 to {LONGEST_WORD} characters")
+    return word
+
+
+def _words(field: str, values: Sequence[str]) -> list[str]:
+    words = list(dict.fromkeys(_word(field, value) for value in values))
+    if len(words) > MAX_WORDS:
+        raise Invalid(field, None, f"must be at most {MAX_WORDS}")
+    return words
+
+
+def _attributes(values: Mapping[str, str]) -> dict[str, str]:
+    if len(values) > MAX_WORDS:
+        raise Invalid("attributes", None, f"must be at most {MAX_WORDS}")
+    cleaned = {_word("attributes", name): visible(value) for name, value in values.items()}
+    for name, value in cleaned.items():
+        if len(value) > LONGEST_ATTRIBUTE:
+            raise Invalid(f"attributes.{name}", None, f"must have at most {LONGEST_ATTRIBUTE} characters")
+    return {name: value for name, value in cleaned.items() if value}

@@ -1,0 +1,170 @@
+"""Units one at a time: create, change, find. Whole trees come by import (`units_import`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import Select, false, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.directory.models import LEVELS, Unit
+from sms_service.directory.text import plain, required_line
+from sms_service.directory.unit_rows import LONGEST_CODE, LONGEST_UNIT_NAME
+from sms_service.errors import Conflict, Invalid, NotFound
+
+_CLOCK = re.compile(r"([01]\d|2[0-4]):([0-5]\d)")
+
+
+def find_units(
+    paths: Sequence[str],
+    *,
+    name: str | None = None,
+    code: str | None = None,
+    level: str | None = None,
+    parent_id: int | None = None,
+) -> Select[Unit]:
+    """The units within the subtrees at `paths`, to be ordered and paged by the caller.
+
+    `name`: part of the name. The others, where given, must be equal.
+    """
+    statement = select(Unit).where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
+    if name is not None:
+        statement = statement.where(Unit.name.contains(name, autoescape=True))
+    for column, wanted in ((Unit.code, code), (Unit.level, level), (Unit.parent_id, parent_id)):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    return statement
+
+
+def get_unit(session: Session, actor: Actor, unit_id: int) -> Unit:
+    """The unit. Raises NotFound, or Forbidden if the actor may not read it."""
+    unit = _unit(session, unit_id)
+    actor.require(Permission.read, unit.path)
+    return unit
+
+
+def create_unit(session: Session, actor: Actor, *, code: str, name: str, level: str, parent_id: int | None) -> Unit:
+    """A new unit below `parent_id`, with the parent's time zone, window and mark; without one, the top of a new tree.
+
+    Raises Invalid (field named), NotFound (no such parent), Forbidden (no manage_directory over the parent; the top of a
+    tree only by the service itself), Conflict (the code is taken).
+    """
+    code, name = plain(required_line("code", code, LONGEST_CODE)), required_line("name", name, LONGEST_UNIT_NAME)
+    _check_level("level", level)
+    parent = session.get(Unit, parent_id, with_for_update={"read": True}) if parent_id is not None else None
+    if parent_id is not None and parent is None:
+        raise NotFound("unit", parent_id)
+    actor.require(Permission.manage_directory, parent.path if parent else "/")
+    if parent is not None and LEVELS.index(level) <= LEVELS.index(parent.level):
+        raise Invalid(
+            "level", level, f"must be lower than the parent's, which is {parent.level} ({' > '.join(LEVELS)})"
+        )
+    _lock_code(session, code)
+    if session.scalar(select(Unit.id).where(Unit.code == code)) is not None:
+        raise Conflict(f"the code {code} belongs to another unit")
+    unit_id = session.scalar(select(func.nextval(func.pg_get_serial_sequence("units", "id"))))
+    inherited = (
+        {
+            "timezone": parent.timezone,
+            "window_opens": parent.window_opens,
+            "window_closes": parent.window_closes,
+            "demonstration": parent.demonstration,
+        }
+        if parent
+        else {}
+    )
+    path = f"{parent.path if parent else '/'}{unit_id}/"
+    unit = Unit(id=unit_id, parent_id=parent_id, code=code, name=name, level=level, path=path, **inherited)
+    session.add(unit)
+    session.flush()
+    session.refresh(unit)
+    trail.record(session, actor.account_id, "unit.create", "unit", unit.id, unit.path, level=level)
+    return unit
+
+
+def change_unit(
+    session: Session,
+    actor: Actor,
+    unit_id: int,
+    *,
+    name: str | None = None,
+    timezone: str | None = None,
+    window_opens: str | None = None,
+    window_closes: str | None = None,
+) -> Unit:
+    """Change what is given (None: leave as it is). Time zone and window are set for the whole subtree.
+
+    `timezone` is an IANA name. `window_opens` and `window_closes` are local times "HH:MM", closing up to "24:00"; texts
+    leave from the one (inclusive) to the other (exclusive). Moves come by import.
+    Raises Invalid, NotFound, or Forbidden without manage_directory over the unit.
+    """
+    unit = session.get(Unit, unit_id, with_for_update=True, populate_existing=True)
+    if unit is None:
+        raise NotFound("unit", unit_id)
+    actor.require(Permission.manage_directory, unit.path)
+    opens = unit.window_opens if window_opens is None else parse_clock("window_opens", window_opens)
+    closes = unit.window_closes if window_closes is None else parse_clock("window_closes", window_closes)
+    if opens >= closes:
+        reason = f"must be after {format_clock(opens)}, when the window opens"
+        raise Invalid("window_closes", format_clock(closes), reason)
+    changes: dict[str, str | int] = {}
+    if timezone is not None:
+        _check_timezone(timezone)
+        changes["timezone"] = timezone
+    if window_opens is not None or window_closes is not None:
+        changes |= {"window_opens": opens, "window_closes": closes}
+    if changes:
+        statement = update(Unit).where(Unit.path.op("^@")(unit.path)).values(**changes)
+        session.execute(statement.execution_options(synchronize_session=False))
+    if name is not None:
+        unit.name = required_line("name", name, LONGEST_UNIT_NAME)
+    session.flush()
+    session.expire_all()
+    session.refresh(unit)
+    details = changes | ({"renamed": True} if name is not None else {})
+    if details:
+        trail.record(session, actor.account_id, "unit.change", "unit", unit.id, unit.path, **details)
+    return unit
+
+
+def parse_clock(field: str, value: str) -> int:
+    """Minutes after midnight of "HH:MM", 00:00 to 24:00. Raises Invalid naming `field`."""
+    match = _CLOCK.fullmatch(value)
+    minutes = int(match[1]) * 60 + int(match[2]) if match else None
+    if minutes is None or minutes > 1440:
+        raise Invalid(field, value, "must be a time from 00:00 to 24:00, written HH:MM")
+    return minutes
+
+
+def format_clock(minutes: int) -> str:
+    """ "HH:MM" of minutes after midnight, 0 to 1440."""
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _unit(session: Session, unit_id: int) -> Unit:
+    unit = session.get(Unit, unit_id)
+    if unit is None:
+        raise NotFound("unit", unit_id)
+    return unit
+
+
+def _lock_code(session: Session, code: str) -> None:
+    """Two who create the same code at once take turns, so that the second gets a clear answer."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"unit code {code}", 0))))
+
+
+def _check_level(field: str, level: str) -> None:
+    if level not in LEVELS:
+        raise Invalid(field, level, f"must be one of {', '.join(LEVELS)}")
+
+
+def _check_timezone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Invalid("timezone", name, "must be an IANA time zone, like Asia/Shanghai") from None

@@ -1,0 +1,199 @@
+"""Importing the tree: upsert by code, checked as a whole. A unit that moves takes its whole subtree with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.db.statements import Statement
+from sms_service.directory.columns import UNIT_COLUMNS
+from sms_service.directory.importing import Counts, ImportScope, import_scope, open_file, take_turn, write_down
+from sms_service.directory.models import Import, Unit
+from sms_service.directory.problems import Findings
+from sms_service.directory.text import plain
+from sms_service.directory.unit_rows import Place, UnitRow, check_tree, read_units
+
+_upsert_units = Statement(__file__, "upsert_units")
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A unit as it is or will be; the fields are the table's."""
+
+    id: int
+    parent: str | None
+    code: str
+    name: str
+    level: str
+    path: str
+    timezone: str
+    window_opens: int
+    window_closes: int
+    demonstration: bool
+
+
+def import_units(
+    session: Session,
+    actor: Actor,
+    data: bytes,
+    file_name: str,
+    *,
+    unit_id: int | None = None,
+    demonstration: bool = False,
+) -> Import:
+    """Read units from a CSV or xlsx file into the subtree of `unit_id` (by default the one that the actor manages).
+
+    Each row creates, changes, moves or confirms one unit, or is refused with the row, column, value and reason. Only
+    the service itself may make the top of a tree; `demonstration` marks such a new tree's units.
+    Raises Invalid("file", …) if the file cannot be read at all, Forbidden without manage_directory over the subtree.
+    """
+    scope = import_scope(session, actor, unit_id)
+    table, header = open_file(data, UNIT_COLUMNS)
+    findings = Findings()
+    take_turn(session)
+    rows = {row.code: row for row in read_units(table, header, findings)}
+    present = _present(session)
+    rows = _within_scope(rows, present, scope, findings)
+    planned = _plan(session, rows, present, findings, demonstration)
+    findings.settle()
+    _check_full_names({code: row for code, row in rows.items() if code in planned}, planned, findings)
+    _write(session, [node for code, node in planned.items() if node != present.get(code)], planned)
+
+    created = sum(code not in present for code in planned)
+    changed = sum(code in rows and node != present[code] for code, node in planned.items() if code in present)
+    total = sum(1 for row, _ in table.rows if row > header.row)
+    counts = Counts(created, changed, unchanged=total - len(findings.refused_rows) - created - changed)
+    return write_down(session, actor, "units", scope, file_name, data, total, counts, findings)
+
+
+def _present(session: Session) -> dict[str, _Node]:
+    """The whole tree by code, locked against changes: a move may concern any part of it."""
+    units = session.scalars(
+        select(Unit).order_by(Unit.id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    ).all()
+    codes = {unit.id: unit.code for unit in units}
+    return {
+        unit.code: _Node(
+            unit.id,
+            codes[unit.parent_id] if unit.parent_id is not None else None,
+            unit.code,
+            unit.name,
+            unit.level,
+            unit.path,
+            unit.timezone,
+            unit.window_opens,
+            unit.window_closes,
+            unit.demonstration,
+        )
+        for unit in units
+    }
+
+
+def _within_scope(
+    rows: dict[str, UnitRow], present: Mapping[str, _Node], scope: ImportScope, findings: Findings
+) -> dict[str, UnitRow]:
+    """The rows that make a tree and touch nothing outside the scope: neither where a unit is nor where it goes."""
+    kept = rows
+    while True:
+        kept = check_tree(kept, {code: Place(node.level, node.parent) for code, node in present.items()}, findings)
+        wrong = {code: reason for code, row in kept.items() if (reason := _obstacle(row, kept, present, scope))}
+        for code, reason in wrong.items():
+            findings.refuse(kept[code].row, UNIT_COLUMNS["code"].header, code, reason)
+        if not wrong:
+            return kept
+        kept = {code: row for code, row in kept.items() if code not in wrong}
+
+
+def _obstacle(
+    row: UnitRow, rows: Mapping[str, UnitRow], present: Mapping[str, _Node], scope: ImportScope
+) -> str | None:
+    """Why this import must not create the unit there or move it there."""
+    here = present.get(row.code)
+    if here is not None and not here.path.startswith(scope.path):
+        return "lies outside the scope of this import"
+    if here is not None and here.parent == row.parent:
+        return None
+    above = row.parent
+    while above is not None and above not in present:  # new units are where the known one above them is
+        above = rows[above].parent
+    if not (present[above].path.startswith(scope.path) if above is not None else scope.path == "/"):
+        return "would be placed outside the scope of this import"
+    if here is not None and above is not None and here.demonstration != present[above].demonstration:
+        return "cannot move between the demonstration and real units: the demonstration's numbers are invented"
+    return None
+
+
+def _plan(
+    session: Session,
+    rows: Mapping[str, UnitRow],
+    present: Mapping[str, _Node],
+    findings: Findings,
+    demonstration: bool,
+) -> dict[str, _Node]:
+    """The whole tree as it will be, parents first."""
+    new = [code for code in rows if code not in present]
+    next_id = func.nextval(func.pg_get_serial_sequence("units", "id"))
+    ids = dict(zip(new, session.scalars(select(next_id).select_from(func.generate_series(1, len(new)))), strict=True))
+    planned: dict[str, _Node] = {}
+
+    def place(code: str) -> _Node:
+        if code in planned:
+            return planned[code]
+        row, node = rows.get(code), present.get(code)
+        parent = row.parent if row else node.parent if node else None
+        above = place(parent) if parent is not None else None
+        if node is None:
+            assert row is not None
+            node = _Node(ids[code], parent, code, row.name, row.level, "", "Asia/Shanghai", 480, 1200, demonstration)
+            if above is not None:
+                node = replace(
+                    node,
+                    timezone=above.timezone,
+                    window_opens=above.window_opens,
+                    window_closes=above.window_closes,
+                    demonstration=above.demonstration,
+                )
+        elif row is not None:
+            node = replace(node, parent=parent, name=row.name, level=row.level)
+        planned[code] = replace(node, path=f"{above.path if above else '/'}{node.id}/")
+        return planned[code]
+
+    for code in [*present, *rows]:
+        place(code)
+    return planned
+
+
+def _check_full_names(rows: Mapping[str, UnitRow], planned: Mapping[str, _Node], findings: Findings) -> None:
+    for code, row in rows.items():
+        if row.full_name is None:
+            continue
+        names, step = [], planned.get(code)
+        while step is not None:
+            names.append(step.name)
+            step = planned[step.parent] if step.parent is not None else None
+        full_name = "/".join(reversed(names))
+        if plain(row.full_name).strip("/") != plain(full_name):
+            reason = f"differs from the unit's place in the tree, {full_name}; the code of the unit above counts"
+            findings.note(row.row, UNIT_COLUMNS["full_name"].header, row.full_name, reason)
+
+
+def _write(session: Session, nodes: list[_Node], planned: Mapping[str, _Node]) -> None:
+    if nodes:
+        _upsert_units(
+            session.connection(),
+            ids=[node.id for node in nodes],
+            parent_ids=[planned[node.parent].id if node.parent is not None else None for node in nodes],
+            codes=[node.code for node in nodes],
+            names=[node.name for node in nodes],
+            levels=[node.level for node in nodes],
+            paths=[node.path for node in nodes],
+            timezones=[node.timezone for node in nodes],
+            opens=[node.window_opens for node in nodes],
+            closes=[node.window_closes for node in nodes],
+            demonstrations=[node.demonstration for node in nodes],
+        )
+        session.expire_all()  # hand-written SQL went past the session
