@@ -1,0 +1,182 @@
+"""The library of templates: who keeps them, who may use them, and their versions.
+
+A template belongs to a unit. It is changed with scope over that unit, and read and used by whoever holds a role on the
+unit, below it or above it. Its versions never change: a new wording is a new version.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from sqlalchemy import ColumnElement, Select, false, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, aliased
+
+from sms_service.accounts.actors import Actor, unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.content import classes, language
+from sms_service.content.models import Template, TemplateVersion
+from sms_service.directory.models import Unit
+from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+
+LONGEST_NAME = 100
+
+
+def create_template(
+    session: Session, actor: Actor, unit_id: int, name: str, class_: str, body: str
+) -> tuple[Template, TemplateVersion]:
+    """A new template of a unit, with `body` as its version 1.
+
+    `name` has 1 to 100 characters and is unique in the unit; `class_` is one of `models.CLASSES`; `body` is written in
+    the language of `content.language`. Raises NotFound (unit), Forbidden (no scope over it), Invalid (name, class or
+    body), Conflict (the name is taken).
+    """
+    path = unit_path(session, unit_id)
+    actor.require(Permission.manage_templates, path)
+    name = _check_name(name)
+    classes.rules(class_)
+    variables = language.check(body)
+    # Two people who save the same name at once: the second learns it here, and the transaction stays usable.
+    template = session.scalar(
+        insert(Template)
+        .values({Template.unit_id: unit_id, Template.name: name, Template.class_: class_})
+        .values({Template.created_by: actor.account_id})
+        .on_conflict_do_nothing(index_elements=[Template.unit_id, Template.name])
+        .returning(Template)
+    )
+    if template is None:
+        raise Conflict(
+            f"unit {unit_id} already has a template named {name}; choose another name or add a version to it"
+        )
+    version = _add(session, actor, template, 1, body, variables)
+    trail.record(
+        session, actor.account_id, "template.create", "template", template.id, path, version=1, **{"class": class_}
+    )
+    return template, version
+
+
+def add_version(session: Session, actor: Actor, template_id: int, body: str) -> TemplateVersion:
+    """The next version of a template. A body equal to that of its newest version adds nothing and gives that one.
+
+    Raises NotFound (template), Forbidden (no scope over its unit), Invalid (body).
+    """
+    # Locked, so that two people who save at once get two numbers.
+    template = session.scalar(select(Template).where(Template.id == template_id).with_for_update())
+    if template is None:
+        raise NotFound("template", template_id)
+    path = unit_path(session, template.unit_id)
+    actor.require(Permission.manage_templates, path)
+    variables = language.check(body)
+    newest = _newest(session, template.id)
+    if newest.body == body:
+        return newest
+    version = _add(session, actor, template, newest.number + 1, body, variables)
+    trail.record(session, actor.account_id, "template.revise", "template", template.id, path, version=version.number)
+    return version
+
+
+def get_template(session: Session, actor: Actor, template_id: int) -> Template:
+    """A template that the actor may read and use. Raises NotFound or Forbidden."""
+    template = session.get(Template, template_id)
+    if template is None:
+        raise NotFound("template", template_id)
+    _require_use(session, actor, template)
+    return template
+
+
+def get_version(session: Session, actor: Actor, version_id: int) -> tuple[Template, TemplateVersion]:
+    """A version, by its id, of a template that the actor may read and use. Raises NotFound or Forbidden."""
+    version = session.get(TemplateVersion, version_id)
+    if version is None:
+        raise NotFound("template version", version_id)
+    return get_template(session, actor, version.template_id), version
+
+
+def get_numbered_version(
+    session: Session, actor: Actor, template_id: int, number: int | None
+) -> tuple[Template, TemplateVersion]:
+    """A template that the actor may read and use, and its version `number` (None: the newest).
+
+    Raises NotFound or Forbidden.
+    """
+    template = get_template(session, actor, template_id)
+    if number is None:
+        return template, _newest(session, template.id)
+    version = session.scalar(
+        select(TemplateVersion).where(TemplateVersion.template_id == template_id, TemplateVersion.number == number)
+    )
+    if version is None:
+        raise NotFound(f"version of template {template_id} with the number", number)
+    return template, version
+
+
+def templates(scope: tuple[str, ...], *, class_: str | None = None) -> Select[Template, TemplateVersion]:
+    """The templates that may be used on the unit paths of `scope`, each with its newest version; not ordered.
+
+    These are the templates of the units within the subtrees and of the units above them.
+    """
+    newest = aliased(TemplateVersion)
+    latest = (
+        select(newest.id).where(newest.template_id == Template.id).order_by(newest.number.desc()).limit(1)
+    ).scalar_subquery()
+    statement = (
+        select(Template, TemplateVersion)
+        .join(TemplateVersion, TemplateVersion.id == latest)
+        .join(Unit, Unit.id == Template.unit_id)
+        .where(_usable(scope))
+    )
+    return statement if class_ is None else statement.where(Template.class_ == class_)
+
+
+def versions(template_id: int) -> Select[TemplateVersion]:
+    """All versions of a template; not ordered. The caller has asked `get_template` for it."""
+    return select(TemplateVersion).where(TemplateVersion.template_id == template_id)
+
+
+def _usable(scope: tuple[str, ...]) -> ColumnElement[bool]:
+    above = {ancestor for path in scope for ancestor in _ancestors(path)}
+    return or_(false(), *(Unit.path.op("^@")(path) for path in scope), Unit.path.in_(sorted(above)))
+
+
+def _ancestors(path: str) -> list[str]:
+    """The paths of the units above a unit: "/1/" and "/1/5/" for "/1/5/49/"."""
+    ids = path.strip("/").split("/")
+    return ["/" + "/".join(ids[:n]) + "/" for n in range(1, len(ids))]
+
+
+def _require_use(session: Session, actor: Actor, template: Template) -> None:
+    path = unit_path(session, template.unit_id)
+    if not any(path.startswith(held) or held.startswith(path) for held in actor.scope(Permission.read)):
+        raise Forbidden(
+            f"{actor.login} holds no role on unit {template.unit_id}, to which template {template.id} belongs, "
+            "nor above or below it"
+        )
+
+
+def _newest(session: Session, template_id: int) -> TemplateVersion:
+    return session.scalars(
+        select(TemplateVersion)
+        .where(TemplateVersion.template_id == template_id)
+        .order_by(TemplateVersion.number.desc())
+        .limit(1)
+    ).one()
+
+
+def _add(
+    session: Session, actor: Actor, template: Template, number: int, body: str, variables: list[str]
+) -> TemplateVersion:
+    version = TemplateVersion(
+        template_id=template.id, number=number, body=body, variables=variables, created_by=actor.account_id
+    )
+    session.add(version)
+    session.flush()
+    session.refresh(version)
+    return version
+
+
+def _check_name(name: str) -> str:
+    name = name.strip()
+    if not 1 <= len(name) <= LONGEST_NAME or any(unicodedata.category(c)[0] == "C" for c in name):
+        raise Invalid("name", name, f"must be one line of 1 to {LONGEST_NAME} characters")
+    return name

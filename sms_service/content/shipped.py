@@ -1,0 +1,80 @@
+"""The templates that come with the service: files in `templates/`, kept up to date as templates of a unit.
+
+A file begins with two lines between lines of three hyphens, then comes the body:
+
+    ---
+    name: 学习内容
+    class: study
+    ---
+    {{ name }}同志：……
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import SYSTEM
+from sms_service.content import classes, language, library
+from sms_service.content.models import Template, TemplateVersion
+from sms_service.directory.models import Unit
+from sms_service.errors import Invalid, ServiceError
+
+FOLDER = Path(__file__).resolve().parents[2] / "templates"
+_FILE = re.compile(r"---\nname: (?P<name>[^\n]+)\nclass: (?P<class>[^\n]+)\n---\n(?P<body>.+)", re.DOTALL)
+
+
+class BadTemplateFile(ServiceError):
+    """A file of shipped templates cannot be used; the message names the file and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedTemplate:
+    """One file: the template's name, class and body."""
+
+    name: str
+    class_: str
+    body: str
+
+
+def read(folder: Path = FOLDER) -> list[ShippedTemplate]:
+    """The templates in the files `*.txt.j2` of a folder, by file name. Raises BadTemplateFile."""
+    return [_read(path) for path in sorted(folder.glob("*.txt.j2"))]
+
+
+def install(session: Session, unit: Unit, folder: Path = FOLDER) -> list[TemplateVersion]:
+    """Make every shipped template one of `unit`'s, by name, and return the versions that this added.
+
+    A file whose body one of the template's versions already has changes nothing, so a wording that people have since
+    replaced stays replaced; a changed file becomes a new version. Raises BadTemplateFile, before anything is done, and
+    Conflict as `library.create_template` does.
+    """
+    added = []
+    for file in read(folder):
+        template = session.scalar(select(Template).where(Template.unit_id == unit.id, Template.name == file.name))
+        if template is None:
+            added.append(library.create_template(session, SYSTEM, unit.id, file.name, file.class_, file.body)[1])
+        elif file.body not in session.scalars(
+            select(TemplateVersion.body).where(TemplateVersion.template_id == template.id)
+        ):
+            added.append(library.add_version(session, SYSTEM, template.id, file.body))
+    return added
+
+
+def _read(path: Path) -> ShippedTemplate:
+    match = _FILE.fullmatch(path.read_text(encoding="utf-8"))
+    if match is None:
+        raise BadTemplateFile(
+            f"{path.name}: must begin with the lines ---, name: …, class: …, --- and go on with a text"
+        )
+    file = ShippedTemplate(match["name"].strip(), match["class"].strip(), match["body"].strip())
+    try:
+        classes.rules(file.class_)
+        language.check(file.body)
+    except Invalid as error:
+        raise BadTemplateFile(f"{path.name}: {error}") from None
+    return file
