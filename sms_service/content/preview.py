@@ -1,0 +1,135 @@
+"""What a template will look like: its shortest and its longest text, for real people, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, false, func, literal, or_, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor, unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.content.compose import Composed, check_beginning, check_signature, compose
+from sms_service.content.language import CannotRender, CompiledTemplate, compile
+from sms_service.content.values import check_values
+from sms_service.directory.models import Person, Unit
+from sms_service.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The texts that take the fewest and the most parts (and among these, units) of those rendered.
+
+    `people` is how many people the samples were chosen from; None if none were looked for. `lacking` counts those of
+    them who have no value for a variable that the template needs: this text cannot be sent to them.
+    """
+
+    variables: tuple[str, ...]
+    required: tuple[str, ...]
+    shortest: Composed
+    longest: Composed
+    people: int | None
+    lacking: Mapping[str, int]
+
+
+def preview(
+    session: Session,
+    actor: Actor,
+    body: str,
+    class_: str,
+    signature: str,
+    values: Mapping[str, Any],
+    *,
+    unit_id: int | None = None,
+    recipients: Sequence[Mapping[str, Any]] | None = None,
+) -> Preview:
+    """Render `body` for the recipients with the least and the most to say, and measure both.
+
+    `values` are the campaign's, the same for all. What only recipients have comes from `recipients` (the own values of
+    each), or else from the people in the subtree of `unit_id`, by default in all that the actor may read: from the two
+    whose values for this template are shortest and longest in total. People who left are not looked at.
+    Raises Invalid (body, class, signature, values, recipients), NotFound or Forbidden (unit).
+    """
+    scope = _scope(session, actor, unit_id)
+    template = compile(body)
+    check_signature(signature)
+    check_beginning(body, signature)
+    check_values(values)
+    wanted = [name for name in template.variables if name not in values]
+    needed = [name for name in template.required if name in wanted]
+    people: int | None = None
+    lacking: dict[str, int] = {}
+    if recipients is None and wanted:
+        people, lacking = _lacking(session, scope, needed)
+        recipients = _samples(session, scope, wanted, needed)
+        if needed and not recipients:
+            raise Invalid("values", None, _nobody(people, needed, lacking))
+    texts = [_compose(template, values, own, signature, class_) for own in recipients or [{}]]
+    texts.sort(key=lambda text: (text.parts, text.units))
+    return Preview(template.variables, template.required, texts[0], texts[-1], people, lacking)
+
+
+def _compose(
+    template: CompiledTemplate, values: Mapping[str, Any], own: Mapping[str, Any], signature: str, class_: str
+) -> Composed:
+    try:
+        return compose(template, {**own, **values}, signature, class_)
+    except CannotRender as error:
+        raise Invalid("values", None, str(error)) from None
+
+
+def _scope(session: Session, actor: Actor, unit_id: int | None) -> tuple[str, ...]:
+    if unit_id is None:
+        return actor.scope(Permission.read)
+    path = unit_path(session, unit_id)
+    actor.require(Permission.read, path)
+    return (path,)
+
+
+def _value(name: str) -> ColumnElement[Any]:
+    """The column that holds a recipient's value of a variable, as text; NULL if the person has none."""
+    match name:
+        case "name":
+            return Person.name.expression
+        case "unit":
+            return Unit.name.expression
+        case "number":
+            return Person.number.expression
+    return func.jsonb_extract_path_text(Person.attributes, name, type_=String)
+
+
+def _people(statement: Select[*tuple[Any, ...]], scope: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+    return (
+        statement.select_from(Person)
+        .join(Unit, Unit.id == Person.unit_id)
+        .where(Person.left_at.is_(None), or_(false(), *(Unit.path.op("^@")(path) for path in scope)))
+    )
+
+
+def _lacking(session: Session, scope: tuple[str, ...], needed: list[str]) -> tuple[int, dict[str, int]]:
+    """How many people the scope has, and for each needed variable how many of them have no value, where any."""
+    counts = [func.count().filter(_value(name).is_(None)) for name in needed]
+    total, *without = session.execute(_people(select(func.count(), *counts), scope)).one()
+    return total, {name: count for name, count in zip(needed, without, strict=True) if count}
+
+
+def _samples(session: Session, scope: tuple[str, ...], wanted: list[str], needed: list[str]) -> list[dict[str, str]]:
+    """The wanted values of the two people whose values are shortest and longest in total; of nobody, an empty list."""
+    length = sum((_length(name) for name in wanted), start=literal(0))
+    statement = _people(select(*(_value(name) for name in wanted)), scope).limit(1)
+    statement = statement.where(*(_value(name).is_not(None) for name in needed))
+    rows = [session.execute(statement.order_by(order, Person.id)).one_or_none() for order in (length, length.desc())]
+    return [dict(zip(wanted, row, strict=True)) for row in rows if row is not None]
+
+
+def _length(name: str) -> ColumnElement[int]:
+    return func.coalesce(func.char_length(_value(name)), 0)
+
+
+def _nobody(people: int, needed: list[str], lacking: Mapping[str, int]) -> str:
+    if people == 0:
+        return f"there is nobody in the scope to take {', '.join(needed)} from; give values or recipients"
+    names = [name for name, count in lacking.items() if count == people] or list(lacking)
+    return f"nobody in the scope has {' and '.join(names)}; give it in values"
