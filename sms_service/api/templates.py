@@ -1,0 +1,253 @@
+"""`/templates`: the texts that units keep, their versions, and what they will look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g
+from flask.views import MethodView
+from marshmallow import fields, validate
+
+from sms_service.accounts.permissions import Permission
+from sms_service.api.authentication import endpoint
+from sms_service.api.blueprint import Blueprint
+from sms_service.api.paging import PageQuery, ScopedPageQuery, page, scope_filter
+from sms_service.api.schemas import Id, In, Line, Out, Whole, list_of
+from sms_service.content import library
+from sms_service.content.models import CLASSES, Template, TemplateVersion
+from sms_service.content.preview import preview
+from sms_service.directory.models import Unit
+
+blueprint = Blueprint(
+    "templates",
+    description="Texts with variables, kept by a unit in versions that never change. "
+    "They may be used on the unit, below it and above it.",
+)
+
+_CLASS = "What kind of text it is; study, invitation and survey end with how to unsubscribe"
+_BODY = (
+    "The text, at most 2,000 characters: {{ name }}, {% if %}, comparisons and the filters default, lower, replace, "
+    "trim, truncate, upper. Of each recipient it may use name, unit, number and the attributes"
+)
+_LARGEST_SAMPLE = 100
+
+
+class TemplateQuery(ScopedPageQuery):
+    """Filters; all that are given must hold."""
+
+    class_ = fields.String(
+        data_key="class",
+        load_default=None,
+        validate=validate.OneOf(CLASSES),
+        metadata={"description": "Only templates of this class"},
+    )
+
+
+class TemplateIn(In):
+    """A new template and its first wording."""
+
+    unit_id = Id(required=True, metadata={"description": "The unit that keeps it"})
+    name = Line(library.LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
+    class_ = fields.String(
+        data_key="class", required=True, validate=validate.OneOf(CLASSES), metadata={"description": _CLASS}
+    )
+    body = fields.String(required=True, metadata={"description": _BODY})
+
+
+class VersionIn(In):
+    """A new wording of a template."""
+
+    body = fields.String(required=True, metadata={"description": _BODY})
+
+
+class VersionOut(Out):
+    """One wording of a template; it never changes."""
+
+    id = fields.Integer(metadata={"description": "The version's id, by which campaigns name it"})
+    template_id = fields.Integer(metadata={"description": "The template's id"})
+    number = fields.Integer(metadata={"description": "1 for the first wording, and so on"})
+    body = fields.String(metadata={"description": "The text with its variables"})
+    variables = fields.List(fields.String(), metadata={"description": "The names of its variables, sorted"})
+    created_by = fields.Integer(allow_none=True, metadata={"description": "The account; null: the service itself"})
+    created_at = fields.AwareDateTime(metadata={"description": "When it was saved"})
+
+
+class TemplateOut(Out):
+    """A template and its newest wording."""
+
+    id = fields.Integer(metadata={"description": "The template's id"})
+    unit_id = fields.Integer(metadata={"description": "The unit that keeps it"})
+    name = fields.String(metadata={"description": "Its name, unique in the unit"})
+    class_ = fields.String(data_key="class", metadata={"description": _CLASS})
+    created_by = fields.Integer(allow_none=True, metadata={"description": "The account; null: the service itself"})
+    created_at = fields.AwareDateTime(metadata={"description": "When it was made"})
+    version = fields.Nested(VersionOut, metadata={"description": "Its newest version"})
+
+
+class PreviewIn(In):
+    """What to fill in."""
+
+    signature = fields.String(
+        required=True,
+        metadata={"description": "Stands in front as 【signature】: 2 to 16 characters, written without brackets"},
+    )
+    values = fields.Dict(
+        keys=fields.String(),
+        values=fields.Raw(),
+        load_default=dict,
+        metadata={"description": "The campaign's values, the same for all: texts or numbers by variable"},
+    )
+    unit_id = Id(
+        load_default=None,
+        metadata={
+            "description": "Look for the people with the shortest and the longest values in this unit's subtree; "
+            "by default in everything that the caller may read"
+        },
+    )
+    recipients = fields.List(
+        fields.Dict(keys=fields.String(), values=fields.Raw()),
+        load_default=None,
+        validate=validate.Length(1, _LARGEST_SAMPLE, error=f"must have 1 to {_LARGEST_SAMPLE} entries"),
+        metadata={"description": "Instead of people: the own values of each recipient to render"},
+    )
+
+
+class SavedPreviewIn(PreviewIn):
+    """What to fill into which version."""
+
+    version = Whole(
+        load_default=None,
+        validate=validate.Range(1, 2**15 - 1, error="must be the number of a version, from 1"),
+        metadata={"description": "The version's number; by default the newest"},
+    )
+
+
+class UnsavedPreviewIn(PreviewIn):
+    """What to fill into a text that is not saved yet."""
+
+    class_ = fields.String(
+        data_key="class", required=True, validate=validate.OneOf(CLASSES), metadata={"description": _CLASS}
+    )
+    body = fields.String(required=True, metadata={"description": _BODY})
+
+
+class TextOut(Out):
+    """A whole text as it would be sent."""
+
+    text = fields.String(metadata={"description": "With signature and unsubscribe line"})
+    encoding = fields.String(metadata={"description": "`GSM-7` or `UCS-2`"})
+    units = fields.Integer(metadata={"description": "Its length in septets (GSM-7) or UTF-16 code units (UCS-2)"})
+    parts = fields.Integer(metadata={"description": "How many SMS it takes"})
+
+
+class PreviewOut(Out):
+    """The shortest and the longest text."""
+
+    variables = fields.List(fields.String(), metadata={"description": "All variables, sorted"})
+    required = fields.List(
+        fields.String(), metadata={"description": "Those that are used somewhere without a default, sorted"}
+    )
+    shortest = fields.Nested(TextOut, metadata={"description": "The text that takes the fewest parts and units"})
+    longest = fields.Nested(TextOut, metadata={"description": "The text that takes the most"})
+    people = fields.Integer(
+        allow_none=True,
+        metadata={"description": "From how many people the two were chosen; null if none were looked for"},
+    )
+    lacking = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "By variable: how many of these people have no value and could not be sent the text"},
+    )
+
+
+@blueprint.route("/templates")
+class Templates(MethodView):
+    """The templates."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(TemplateQuery, location="query")
+    @blueprint.response(200, list_of(TemplateOut, "TemplateList"))
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """List the templates that may be used in the scope, by name: its units' own and those of the units above"""
+        scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+        statement = library.templates(scope.paths, class_=query["class_"])
+        rows, following = page(g.session, statement, query, sort="name", key=Template.name, id_=Template.id)
+        return scope.answer([_with_version(row.Template, row.TemplateVersion) for row in rows], following)
+
+    @endpoint(Permission.manage_templates)
+    @blueprint.arguments(TemplateIn)
+    @blueprint.response(201, TemplateOut)
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Make a template with its first version"""
+        made = library.create_template(g.session, g.actor, body["unit_id"], body["name"], body["class_"], body["body"])
+        return _with_version(*made)
+
+
+@blueprint.route("/templates/<int:template_id>")
+class OneTemplate(MethodView):
+    """One template."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, TemplateOut)
+    def get(self, template_id: int) -> dict[str, Any]:
+        """Show a template and its newest version"""
+        return _with_version(*library.get_numbered_version(g.session, g.actor, template_id, None))
+
+
+@blueprint.route("/templates/<int:template_id>/versions")
+class Versions(MethodView):
+    """A template's versions."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(PageQuery, location="query")
+    @blueprint.response(200, list_of(VersionOut, "TemplateVersionList"))
+    def get(self, query: dict[str, Any], template_id: int) -> dict[str, Any]:
+        """List a template's versions, newest first; the scope is the unit that keeps it"""
+        template = library.get_template(g.session, g.actor, template_id)
+        items, following = page(
+            g.session,
+            library.versions(template.id),
+            query,
+            sort="id",
+            key=TemplateVersion.id,
+            id_=TemplateVersion.id,
+            descending=True,
+        )
+        return {"scope": [g.session.get_one(Unit, template.unit_id)], "items": items, "next": following}
+
+    @endpoint(Permission.manage_templates)
+    @blueprint.arguments(VersionIn)
+    @blueprint.response(201, VersionOut)
+    def post(self, body: dict[str, Any], template_id: int) -> TemplateVersion:
+        """Add a version; a body equal to the newest version's adds nothing and answers that one"""
+        return library.add_version(g.session, g.actor, template_id, body["body"])
+
+
+@blueprint.route("/templates/<int:template_id>/preview")
+class SavedPreview(MethodView):
+    """What a version will look like."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(SavedPreviewIn)
+    @blueprint.response(200, PreviewOut)
+    def post(self, body: dict[str, Any], template_id: int) -> Any:
+        """Render a version for the recipients with the shortest and the longest values; changes nothing"""
+        template, version = library.get_numbered_version(g.session, g.actor, template_id, body.pop("version"))
+        return preview(g.session, g.actor, version.body, template.class_, **body)
+
+
+@blueprint.route("/templates/preview")
+class UnsavedPreview(MethodView):
+    """What a text will look like before it is saved."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(UnsavedPreviewIn)
+    @blueprint.response(200, PreviewOut)
+    def post(self, body: dict[str, Any]) -> Any:
+        """Render a text that is not saved yet; changes nothing"""
+        return preview(g.session, g.actor, **body)
+
+
+def _with_version(template: Template, version: TemplateVersion) -> dict[str, Any]:
+    names = ("id", "unit_id", "name", "class_", "created_by", "created_at")
+    return {**{name: getattr(template, name) for name in names}, "version": version}
