@@ -28,7 +28,7 @@ class Role(TypedDict):
 
 
 class Changes(TypedDict, total=False):
-    """What can be changed about a person; what is not given stays. `roles` replaces all roles, `attributes` all of them.
+    """What can be changed about a person; what is not given stays. `roles`, `tags`, `attributes` replace all there are.
 
     `left` True: no longer here, in no segment any more; False: is back. `lost_contact`: known to be out of reach.
     """
@@ -58,7 +58,7 @@ def find_people(
 ) -> Select[Person]:
     """The people of the units within the subtrees at `paths`, to be ordered and paged by the caller.
 
-    `name`: the beginning of the name. `role`: held in any unit. `left` None: those who left too. The others must be equal.
+    `name`: the beginning of the name. `role`: held in any unit. `left` None: those who left too. Others must be equal.
     """
     statement = select(Person).join(Unit, Unit.id == Person.unit_id)
     statement = statement.where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
@@ -101,7 +101,8 @@ def create_person(
 ) -> Person:
     """A new person of the unit; `changes` as in `Changes`. `number` is the office's own number, unique.
 
-    Raises Invalid (field named), NotFound (unit), Forbidden (no manage_directory over the unit), Conflict (number taken).
+    Raises Invalid (field named), NotFound (unit), Forbidden (no manage_directory over the unit), Conflict (the number
+    is taken).
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_directory, path)
@@ -124,8 +125,8 @@ def create_person(
 def change_person(session: Session, actor: Actor, person_id: int, **changes: Any) -> Person:
     """Change what is given; `changes` as in `Changes`. A new phone clears what was wrong with the old one.
 
-    Raises Invalid (field named), NotFound, or Forbidden without manage_directory over the person's unit, over the one they
-    move to, and over each unit in which a role begins or ends.
+    Raises Invalid (field named), NotFound, or Forbidden without manage_directory over the person's unit, over the one
+    they move to, and over each unit in which a role begins or ends.
     """
     person = session.get(Person, person_id, with_for_update=True, populate_existing=True)
     if person is None:

@@ -51,8 +51,8 @@ def get_unit(session: Session, actor: Actor, unit_id: int) -> Unit:
 def create_unit(session: Session, actor: Actor, *, code: str, name: str, level: str, parent_id: int | None) -> Unit:
     """A new unit below `parent_id`, with the parent's time zone, window and mark; without one, the top of a new tree.
 
-    Raises Invalid (field named), NotFound (no such parent), Forbidden (no manage_directory over the parent; the top of a
-    tree only by the service itself), Conflict (the code is taken).
+    Raises Invalid (field named), NotFound (no such parent), Forbidden (no manage_directory over the parent; the top of
+    a tree only by the service itself), Conflict (the code is taken).
     """
     code, name = plain(required_line("code", code, LONGEST_CODE)), required_line("name", name, LONGEST_UNIT_NAME)
     _check_level("level", level)

@@ -1,0 +1,170 @@
+"""Segments: saved rules. Creating, changing, finding them, and what they find now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, and_, exists, false, func, or_, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor, unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.models import Segment, Suppression
+from sms_service.audience.sql import audience_select
+from sms_service.audit import trail
+from sms_service.directory.models import Person, Unit
+from sms_service.directory.text import required_line
+from sms_service.errors import Conflict, NotFound
+
+LONGEST_NAME = 100
+SAMPLE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A person for one unit, as a preview shows them. `phone` is whole: whoever shows it masks it."""
+
+    person: Person
+    unit: Unit
+
+    @property
+    def phone(self) -> str | None:
+        """The person's phone in E.164."""
+        return self.person.phone
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a rule finds now: recipients in all, and of these by what would happen to them; the five add up to `count`.
+
+    The first that applies counts: no_phone, bad_number (the phone given is unusable), opted_out (suppressed),
+    lost_contact, textable. `phones` are the distinct numbers among the textable: a shared one gets one text.
+    """
+
+    count: int
+    textable: int
+    phones: int
+    opted_out: int
+    no_phone: int
+    bad_number: int
+    lost_contact: int
+    sample: list[Recipient]
+
+
+def find_segments(paths: Sequence[str], *, name: str | None = None) -> Select[Segment]:
+    """The segments of the units within the subtrees at `paths`, to be ordered and paged. `name`: part of the name."""
+    statement = select(Segment).join(Unit, Unit.id == Segment.unit_id)
+    statement = statement.where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
+    return statement.where(Segment.name.contains(name, autoescape=True)) if name is not None else statement
+
+
+def get_segment(session: Session, actor: Actor, segment_id: int) -> Segment:
+    """The segment. Raises NotFound, or Forbidden if the actor may not read its unit."""
+    segment = session.get(Segment, segment_id)
+    if segment is None:
+        raise NotFound("segment", segment_id)
+    actor.require(Permission.read, unit_path(session, segment.unit_id))
+    return segment
+
+
+def create_segment(session: Session, actor: Actor, unit_id: int, name: str, rule: dict[str, Any]) -> Segment:
+    """Save a rule for the unit; it never reaches outside the unit's subtree.
+
+    Raises Invalid (field: the place in the rule), NotFound (unit), Forbidden (no manage_segments over the unit), Conflict
+    (the unit has a segment of this name).
+    """
+    path = unit_path(session, unit_id)
+    actor.require(Permission.manage_segments, path)
+    name = required_line("name", name, LONGEST_NAME)
+    audience_select(session, rule, path)
+    _check_name_free(session, unit_id, name, None)
+    segment = Segment(unit_id=unit_id, name=name, rule=rule, created_by=actor.account_id)
+    session.add(segment)
+    session.flush()
+    session.refresh(segment)
+    trail.record(session, actor.account_id, "segment.create", "segment", segment.id, path)
+    return segment
+
+
+def change_segment(
+    session: Session, actor: Actor, segment_id: int, *, name: str | None = None, rule: dict[str, Any] | None = None
+) -> Segment:
+    """Change the name or the rule (None: leave it). Audiences already frozen stay what they were.
+
+    Raises as `create_segment` does, and NotFound for the segment.
+    """
+    segment = session.get(Segment, segment_id, with_for_update=True, populate_existing=True)
+    if segment is None:
+        raise NotFound("segment", segment_id)
+    path = unit_path(session, segment.unit_id)
+    actor.require(Permission.manage_segments, path)
+    if name is not None:
+        segment.name = required_line("name", name, LONGEST_NAME)
+        _check_name_free(session, segment.unit_id, segment.name, segment.id)
+    if rule is not None:
+        audience_select(session, rule, path)
+        segment.rule = rule
+    segment.updated_at = session.scalar(select(func.now())) or segment.updated_at
+    session.flush()
+    session.refresh(segment)
+    fields = [field for field, value in (("name", name), ("rule", rule)) if value is not None]
+    trail.record(session, actor.account_id, "segment.change", "segment", segment.id, path, fields=fields)
+    return segment
+
+
+def preview(session: Session, actor: Actor, unit_id: int, rule: object, *, sample_size: int = SAMPLE) -> Preview:
+    """What the rule finds now within the unit: counts and the first `sample_size` recipients by id.
+
+    Raises Invalid (field: the place in the rule), NotFound (unit), Forbidden (the actor may not read the unit).
+    """
+    path = unit_path(session, unit_id)
+    actor.require(Permission.read, path)
+    found = audience_select(session, rule, path).cte("found")
+    suppressed = exists().where(Suppression.phone == Person.phone)
+    no_phone = and_(Person.phone.is_(None), Person.phone_problem.is_(None))
+    bad_number = and_(Person.phone.is_(None), Person.phone_problem.is_not(None))
+    opted_out = and_(Person.phone.is_not(None), suppressed)
+    lost = and_(Person.phone.is_not(None), ~suppressed, Person.lost_contact)
+    textable = and_(Person.phone.is_not(None), ~suppressed, ~Person.lost_contact)
+    counted = session.execute(
+        select(
+            func.count().label("count"),
+            func.count().filter(textable).label("textable"),
+            func.count(Person.phone.distinct()).filter(textable).label("phones"),
+            func.count().filter(opted_out).label("opted_out"),
+            func.count().filter(no_phone).label("no_phone"),
+            func.count().filter(bad_number).label("bad_number"),
+            func.count().filter(lost).label("lost_contact"),
+        ).select_from(found.join(Person, Person.id == found.c.person_id))
+    ).one()
+    return Preview(**counted._mapping, sample=sample(session, rule, path, sample_size))
+
+
+def count(session: Session, rule: object, path: str) -> int:
+    """How many recipients the rule finds within the subtree at `path`. Raises Invalid as `audience_select` does."""
+    found = audience_select(session, rule, path).subquery()
+    return session.scalars(select(func.count()).select_from(found)).one()
+
+
+def sample(session: Session, rule: object, path: str, limit: int) -> list[Recipient]:
+    """The first `limit` recipients by person and unit id. Raises Invalid as `audience_select` does."""
+    found = audience_select(session, rule, path).subquery()
+    rows = session.execute(
+        select(Person, Unit)
+        .join(found, found.c.person_id == Person.id)
+        .join(Unit, Unit.id == found.c.unit_id)
+        .order_by(Person.id, Unit.id)
+        .limit(limit)
+    )
+    return [Recipient(person, unit) for person, unit in rows]
+
+
+def _check_name_free(session: Session, unit_id: int, name: str, own_id: int | None) -> None:
+    # Two who save the same name at once take turns, so that the second gets a clear answer.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"segment {unit_id} {name}", 0))))
+    with session.no_autoflush:
+        holder = session.scalar(select(Segment.id).where(Segment.unit_id == unit_id, Segment.name == name))
+    if holder not in (None, own_id):
+        raise Conflict(f"the unit has a segment named {name} already")

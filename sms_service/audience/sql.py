@@ -1,0 +1,119 @@
+"""Rules to SQL: one select of recipients, (person_id, unit_id).
+
+A recipient is a person for one unit: their own or, where the rule asks for a role, each unit in which they hold a role it
+asks for. All parts of a rule speak about that pair: `unit` about the pair's unit, `role` about roles held in it, the others
+about the person. So `{"not": {"role": "书记"}}` leaves out a secretary in the unit that they are secretary of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select, true
+from sqlalchemy.orm import Session
+
+from sms_service.audience.rules import (
+    All,
+    AnyOf,
+    Attribute,
+    Everyone,
+    HasRole,
+    HasTag,
+    InUnit,
+    Not,
+    OfKind,
+    Rule,
+    leaves,
+    parse,
+)
+from sms_service.directory.models import Contact, Person, Unit
+from sms_service.errors import Invalid
+
+_ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
+
+
+def audience_select(session: Session, rule: object, unit_path: str) -> Select[int, int]:
+    """The recipients that a rule finds, as a select of `person_id, unit_id`; it can be embedded as a subquery or CTE.
+
+    Only people who have not left, and only for units within the subtree at `unit_path`, whatever the rule says; each pair
+    once. Raises Invalid (field: the place in the rule) if the rule is malformed or names a unit that does not exist or
+    lies outside `unit_path`.
+    """
+    parsed = parse(rule)
+    return compile_segment(parsed, unit_path, resolve_units(session, parsed, unit_path))
+
+
+def resolve_units(session: Session, rule: Rule, unit_path: str) -> dict[InUnit, str]:
+    """The present paths of the units that the rule names. Raises Invalid for one that does not exist or lies outside."""
+    paths: dict[InUnit, str] = {}
+    for leaf in leaves(rule):
+        if isinstance(leaf, InUnit) and leaf not in paths:
+            named = Unit.code == leaf.code if leaf.unit_id is None else Unit.id == leaf.unit_id
+            path = session.scalar(select(Unit.path).where(named))
+            if path is None or not path.startswith(unit_path):
+                raise Invalid(leaf.where, leaf.code or leaf.unit_id, "must be a unit within the segment's own unit")
+            paths[leaf] = path
+    return paths
+
+
+def compile_segment(rule: Rule, scope_path: str, unit_paths: Mapping[InUnit, str]) -> Select[int, int]:
+    """The select for a parsed rule; `unit_paths` as `resolve_units` gives them."""
+    person_id, unit_id = _recipients(rule)
+    statement: Select[int, int] = (
+        select(person_id.label("person_id"), unit_id.label("unit_id"))
+        .join(Unit, Unit.id == unit_id)
+        .where(Person.left_at.is_(None), Unit.path.op("^@")(scope_path), _condition(rule, unit_id, unit_paths))
+    )
+    # Named explicitly: SQLAlchemy cannot see from the columns alone that the pairs come with their people.
+    if unit_id is not Person.unit_id:
+        return statement.join(Person, Person.id == person_id)
+    return statement.select_from(Person)
+
+
+def _recipients(rule: Rule) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """The columns (person, unit) of all candidates: everybody for their own unit, and holders of the roles asked for."""
+    roles = sorted({leaf.role for leaf in leaves(rule) if isinstance(leaf, HasRole)})
+    if not roles:
+        return Person.id, Person.unit_id  # type: ignore[return-value]
+    own = select(Person.id.label("person_id"), Person.unit_id.label("unit_id"))
+    held = select(Contact.person_id, Contact.unit_id).where(Contact.role.in_(roles))
+    pairs = own.union(held).subquery("pairs")
+    return pairs.c.person_id, pairs.c.unit_id
+
+
+def _condition(rule: Rule, unit_id: ColumnElement[int], unit_paths: Mapping[InUnit, str]) -> ColumnElement[bool]:
+    """The SQL condition; never NULL, so that `not` means what it says."""
+    match rule:
+        case All(rules):
+            return and_(*(_condition(inner, unit_id, unit_paths) for inner in rules))
+        case AnyOf(rules):
+            return or_(*(_condition(inner, unit_id, unit_paths) for inner in rules))
+        case Not(inner):
+            return not_(_condition(inner, unit_id, unit_paths))
+        case Everyone():
+            return true()
+        case InUnit():
+            return Unit.path.op("^@", is_comparison=True)(unit_paths[rule])
+        case HasRole(role):
+            return exists().where(Contact.person_id == Person.id, Contact.unit_id == unit_id, Contact.role == role)
+        case HasTag(tag):
+            return Person.tags.contains([tag])
+        case OfKind(kind):
+            return Person.kind == kind
+        case Attribute(name, comparison, value):
+            return _attribute(Person.attributes[name].astext, comparison, value)
+
+
+def _attribute(stored: ColumnElement[str], comparison: str, value: str | tuple[str, ...] | bool) -> ColumnElement[bool]:
+    match comparison:
+        case "is":
+            return func.coalesce(stored == value, False)
+        case "in":
+            assert isinstance(value, tuple)
+            return func.coalesce(stored.in_(value), False)
+        case "exists":
+            return stored.is_not(None) if value else stored.is_(None)
+    # ISO dates compare as text. A value that is no date (kept as it was written) is neither before nor after.
+    text = stored.collate("C")
+    compared = text < value if comparison == "before" else text > value
+    return func.coalesce(and_(stored.regexp_match(_ISO_DATE), compared), False)

@@ -1,0 +1,118 @@
+"""Suppression: phones that must not be texted. The gate reads this table last, so that an opt-out counts at once.
+
+An opt-out belongs to the phone and holds for the whole city. Adding one is the safe direction and open to whoever picks
+recipients; lifting one needs manage_directory over everybody who has the phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Select, delete, false, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.models import Suppression
+from sms_service.audit import trail
+from sms_service.directory.models import Person, Unit
+from sms_service.directory.text import required_line
+from sms_service.errors import Forbidden, Invalid, NotFound
+
+REASONS = ("opted_out", "wrong_person", "complaint")
+LONGEST_WHY = 200
+
+
+class Holder(NamedTuple):
+    """Somebody who has the phone: person and the path of their unit."""
+
+    person_id: int
+    path: str
+
+
+class Suppressed(NamedTuple):
+    """A suppressed phone of one person. `phone` is whole: whoever shows it masks it."""
+
+    person: Person
+    phone: str
+    reason: str
+    source: str
+    created_at: datetime
+
+
+def suppress(session: Session, phones: Collection[str], reason: str, source: str, account_id: int | None) -> int:
+    """Suppress these phones (E.164); returns how many were not suppressed before. Those that were stay as they are.
+
+    `reason` is one of REASONS, `source` says where it came from ("import", "reply", "api"), `account_id` who did it.
+    The caller has checked the scope and writes the trail. Raises Invalid for an unknown reason.
+    """
+    if reason not in REASONS:
+        raise Invalid("reason", reason, f"must be one of {', '.join(REASONS)}")
+    if not phones:
+        return 0
+    rows = [
+        {"phone": phone, "reason": reason, "source": source, "created_by": account_id} for phone in sorted(set(phones))
+    ]
+    statement = insert(Suppression).on_conflict_do_nothing().returning(Suppression.phone)
+    return len(session.execute(statement, rows).all())
+
+
+def suppress_phone(session: Session, actor: Actor, phone: str, reason: str) -> Suppression:
+    """Suppress one phone (E.164) on somebody's word; the one there is, if it was suppressed before.
+
+    Raises Forbidden unless the actor has manage_segments over somebody who has the phone (over the whole tree, if nobody
+    has), Invalid for an unknown reason.
+    """
+    holders = _holders(session, phone)
+    paths = [holder.path for holder in holders] or _tops(session)
+    allowed = [path for path in paths if actor.can(Permission.manage_segments, path)]
+    if not allowed:
+        raise Forbidden(f"{actor.login} does not hold the permission {Permission.manage_segments} over anybody with it")
+    if suppress(session, [phone], reason, "api", actor.account_id):
+        person = next((holder.person_id for holder in holders if holder.path in allowed), 0)
+        trail.record(
+            session, actor.account_id, "suppression.add", "person", person, allowed[0], reason=reason, source="api"
+        )
+    return session.get_one(Suppression, phone)
+
+
+def lift(session: Session, actor: Actor, phone: str, why: str) -> None:
+    """Let a suppressed phone (E.164) be texted again; `why` goes into the trail.
+
+    Raises NotFound if it is not suppressed, Forbidden unless the actor has manage_directory over everybody who has the
+    phone (over the whole tree, if nobody has), Invalid without a reason.
+    """
+    why = required_line("why", why, LONGEST_WHY)
+    holders = _holders(session, phone)
+    paths = [holder.path for holder in holders] or _tops(session)
+    for path in paths:
+        actor.require(Permission.manage_directory, path)
+    gone = session.execute(delete(Suppression).where(Suppression.phone == phone).returning(Suppression.reason)).scalar()
+    if gone is None:
+        raise NotFound("suppression of this phone", "")
+    for holder in holders or [Holder(0, paths[0])]:
+        trail.record(
+            session, actor.account_id, "suppression.lift", "person", holder.person_id, holder.path, reason=gone, why=why
+        )
+
+
+def find_suppressed(paths: Sequence[str]) -> Select[Person, str, str, str, datetime]:
+    """The suppressed phones of people within the subtrees at `paths`, one row (as `Suppressed`) a person, to be paged."""
+    return (
+        select(Person, Suppression.phone, Suppression.reason, Suppression.source, Suppression.created_at)
+        .join(Suppression, Suppression.phone == Person.phone)
+        .join(Unit, Unit.id == Person.unit_id)
+        .where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
+    )
+
+
+def _holders(session: Session, phone: str) -> list[Holder]:
+    statement = select(Person.id, Unit.path).join(Unit, Unit.id == Person.unit_id).where(Person.phone == phone)
+    return [Holder(*row) for row in session.execute(statement.order_by(Person.id))]
+
+
+def _tops(session: Session) -> list[str]:
+    return list(session.scalars(select(Unit.path).where(Unit.parent_id.is_(None)).order_by(Unit.path))) or ["/"]
