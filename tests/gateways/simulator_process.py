@@ -44,8 +44,10 @@ class SimulatorProcess:
         return json.loads(self._call("PUT", "/behaviour", changes))
 
     def ledger(self) -> list[dict[str, Any]]:
-        """What it was handed, oldest first: the `message` lines of its ledger. `acknowledged` is added to each: the codes
-        of the receipts that the other side acknowledged, in that order."""
+        """What it was handed, oldest first: the `message` lines of its ledger.
+
+        `acknowledged` is added to each: the codes of the receipts that the other side acknowledged, in that order.
+        """
         acknowledged: dict[str, list[str]] = {}
         messages = []
         for event in self.events():
