@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ class Settings:
 
     `database_url`, `redis_url`: None means the embedded engines under `data_dir`. `migration_database_url`: the owner's
     login, by default `database_url`. `public_url`: where providers reach our callbacks, without a trailing slash.
+    `rate_limit`: how many API requests one token may make. `trusted_proxies`: how many reverse proxies of ours stand
+    before the web process, each of which adds the caller's address to X-Forwarded-For.
     """
 
     root: Path
@@ -34,16 +37,17 @@ class Settings:
     public_url: str
     gateways_file: Path
     log_level: str
+    rate_limit: str = "600 per minute"
+    trusted_proxies: int = 0
 
 
 def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
-    """Settings from `environ` (by default the process's own) over `<root>/.env`.
+    """Settings from `environ` (by default the process's own) over the file `ENV_FILE`, by default `<root>/.env`.
 
     Raises BadSetting if one has no usable form.
     """
     root = (root or Path.cwd()).resolve()
-    dotenv = {k: v for k, v in dotenv_values(root / ".env").items() if v}
-    env = {**dotenv, **{k: v for k, v in (os.environ if environ is None else environ).items() if v}}
+    env = environment(environ, root)
     host = env.get("HOST", "127.0.0.1")
     port = _number(env, "PORT", 8000, 1, 65535)
     database_url = _url(env, "DATABASE_URL", ("postgresql", "postgres"))
@@ -60,7 +64,16 @@ def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> 
         public_url=env.get("PUBLIC_URL", f"http://{host}:{port}").rstrip("/"),
         gateways_file=Path(env.get("GATEWAYS_FILE", root / "gateways.toml")).resolve(),
         log_level=env.get("LOG_LEVEL", "INFO").upper(),
+        rate_limit=_rate(env, "RATE_LIMIT", "600 per minute"),
+        trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 10),
     )
+
+
+def environment(environ: Mapping[str, str] | None = None, root: Path | None = None) -> dict[str, str]:
+    """Every variable that is not empty: `environ` (by default the process's own) over the file that `load` names."""
+    given = {k: v for k, v in (os.environ if environ is None else environ).items() if v}
+    dotenv = dotenv_values((root or Path.cwd()).resolve() / given.get("ENV_FILE", ".env"))
+    return {**{k: v for k, v in dotenv.items() if v}, **given}
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
@@ -68,6 +81,13 @@ def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int
     if not value.isdecimal() or not low <= int(value) <= high:
         raise BadSetting(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
     return int(value)
+
+
+def _rate(env: Mapping[str, str], name: str, default: str) -> str:
+    value = env.get(name, default)
+    if not re.fullmatch(r"[1-9][0-9]{0,8} per (second|minute|hour|day)", value):
+        raise BadSetting(f"{name} is {value!r}; it must be like '600 per minute' (second, minute, hour or day)")
+    return value
 
 
 def _url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
