@@ -1,198 +1,147 @@
-"""Segment rules: JSON into small checked objects. `sql.py` makes them one query; nothing here is evaluated in Python.
+"""Rules to SQL: one select of recipients, (person_id, unit_id).
 
-{"all": [rule, …]}    every rule holds          {"any": [rule, …]}    at least one holds
-{"not": rule}         it does not hold          {"everyone": true}    always holds
-{"unit": 17} or {"unit": {"code": "0101"}}      in this unit's subtree
-{"role": "书记"}       holds this role in the unit: finds contacts, each for every unit where the role is held
-{"tag": "退休"}        has this tag              {"kind": "member"}    a member, or "contact": an outside contact
-{"attribute": {"name": "gender", "is": "女"}}    also "in": [texts], "exists": true or false,
-                                                "before" or "after": "1985-03-01" (that day itself is neither)
+A recipient is a person for one unit: their own or, where the rule asks for a role, each unit in which they hold a role
+it asks for. All parts of a rule speak about that pair: `unit` about the pair's unit, `role` about roles held in it, the
+others about the person. So `{"not": {"role": "书记"}}` leaves out a secretary in the unit that they are secretary of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
 
-from sms_service.directory.people import KINDS
+from sqlalchemy import ColumnElement, FromClause, Select, and_, exists, func, not_, or_, select, true
+from sqlalchemy.orm import Session
+
+from sms_service.audience.grammar import (
+    All,
+    AnyOf,
+    Attribute,
+    Everyone,
+    HasRole,
+    HasTag,
+    InUnit,
+    Not,
+    OfKind,
+    Rule,
+    leaves,
+    parse,
+)
+from sms_service.directory.models import Contact, Person, Unit
 from sms_service.errors import Invalid
 
-MAX_DEPTH = 8
-MAX_NODES = 100
-MAX_TEXT = 200  # characters of a tag, role, code, attribute's name or value
-MAX_VALUES = 100  # of "in"
-
-_KEYS = ("all", "any", "not", "everyone", "unit", "role", "tag", "kind", "attribute")
-_COMPARISONS = ("is", "in", "exists", "before", "after")
+_ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 
 
 @dataclass(frozen=True, slots=True)
-class All:
-    """Every one of the rules holds."""
+class Recipient:
+    """A person for one unit, as a preview shows them. `phone` is whole: whoever shows it masks it."""
 
-    rules: tuple[Rule, ...]
+    person: Person
+    unit: Unit
 
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """At least one of the rules holds."""
-
-    rules: tuple[Rule, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The rule does not hold."""
-
-    rule: Rule
+    @property
+    def phone(self) -> str | None:
+        """The person's phone in E.164."""
+        return self.person.phone
 
 
-@dataclass(frozen=True, slots=True)
-class Everyone:
-    """Always holds."""
+def audience_select(session: Session, rule: object, unit_path: str) -> Select[int, int]:
+    """The recipients that a rule finds, as a select of `person_id, unit_id`; it can be embedded as a subquery or CTE.
+
+    Only people who have not left, and only for units within the subtree at `unit_path`, whatever the rule says; each
+    pair once. Raises Invalid (field: the place in the rule) if the rule is malformed or names a unit that does not
+    exist or lies outside `unit_path`.
+    """
+    parsed = parse(rule)
+    return compile_segment(parsed, unit_path, resolve_units(session, parsed, unit_path))
 
 
-@dataclass(frozen=True, slots=True)
-class InUnit:
-    """In the subtree of the unit with this id or, where that is None, this code. `where` is the place in the rule."""
-
-    unit_id: int | None
-    code: str | None
-    where: str
+def count(session: Session, rule: object, path: str) -> int:
+    """How many recipients the rule finds within the subtree at `path`. Raises Invalid as `audience_select` does."""
+    found = audience_select(session, rule, path).subquery()
+    return session.scalars(select(func.count()).select_from(found)).one()
 
 
-@dataclass(frozen=True, slots=True)
-class HasRole:
-    """Holds the role in the unit."""
-
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class HasTag:
-    """Has the tag."""
-
-    tag: str
-
-
-@dataclass(frozen=True, slots=True)
-class OfKind:
-    """Is a member or an outside contact."""
-
-    kind: str
+def sample(session: Session, rule: object, path: str, limit: int) -> list[Recipient]:
+    """The first `limit` recipients by person and unit id. Raises Invalid as `audience_select` does."""
+    found = audience_select(session, rule, path).subquery()
+    rows = session.execute(
+        select(Person, Unit)
+        .join(found, found.c.person_id == Person.id)
+        .join(Unit, Unit.id == found.c.unit_id)
+        .order_by(Person.id, Unit.id)
+        .limit(limit)
+    )
+    return [Recipient(person, unit) for person, unit in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """The attribute compares so; `comparison` is one of is, in, exists, before, after, `value` of the fitting type."""
-
-    name: str
-    comparison: str
-    value: str | tuple[str, ...] | bool
-
-
-Rule = All | AnyOf | Not | Everyone | InUnit | HasRole | HasTag | OfKind | Attribute
-
-
-def parse(rule: object, where: str = "rule") -> Rule:
-    """The rule as checked objects. Raises Invalid, its field the place in the rule, like `rule.all[1].tag`."""
-    nodes = [0]
-    return _parse(rule, where, 1, nodes)
+def resolve_units(session: Session, rule: Rule, unit_path: str) -> dict[InUnit, str]:
+    """The present paths of the units that the rule names. Raises Invalid for one that does not exist or is outside."""
+    paths: dict[InUnit, str] = {}
+    for leaf in leaves(rule):
+        if isinstance(leaf, InUnit) and leaf not in paths:
+            named = Unit.code == leaf.code if leaf.unit_id is None else Unit.id == leaf.unit_id
+            path = session.scalar(select(Unit.path).where(named))
+            if path is None or not path.startswith(unit_path):
+                raise Invalid(leaf.where, leaf.code or leaf.unit_id, "must be a unit within the segment's own unit")
+            paths[leaf] = path
+    return paths
 
 
-def leaves(rule: Rule) -> Iterator[Rule]:
-    """The parts of the rule that are not all, any or not."""
-    if isinstance(rule, All | AnyOf):
-        for inner in rule.rules:
-            yield from leaves(inner)
-    elif isinstance(rule, Not):
-        yield from leaves(rule.rule)
+def compile_segment(rule: Rule, scope_path: str, unit_paths: Mapping[InUnit, str]) -> Select[int, int]:
+    """The select for a parsed rule; `unit_paths` as `resolve_units` gives them."""
+    roles = sorted({leaf.role for leaf in leaves(rule) if isinstance(leaf, HasRole)})
+    candidates: FromClause
+    unit_id: ColumnElement[int]
+    if roles:  # everybody for their own unit, and the holders of these roles for the units where they hold them
+        own = select(Person.id.label("person_id"), Person.unit_id)
+        held = select(Contact.person_id, Contact.unit_id).where(Contact.role.in_(roles))
+        pairs = own.union(held).subquery("pairs")
+        candidates, unit_id = pairs.join(Person, Person.id == pairs.c.person_id), pairs.c.unit_id
     else:
-        yield rule
+        candidates, unit_id = Person.__table__, Person.__table__.c.unit_id
+    return (
+        select(Person.id.label("person_id"), unit_id.label("unit_id"))
+        .select_from(candidates)
+        .join(Unit, Unit.id == unit_id)
+        .where(Person.left_at.is_(None), Unit.path.op("^@")(scope_path), _condition(rule, unit_id, unit_paths))
+    )
 
 
-def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
-    nodes[0] += 1
-    if depth > MAX_DEPTH:
-        raise Invalid(where, None, f"is nested deeper than {MAX_DEPTH} levels")
-    if nodes[0] > MAX_NODES:
-        raise Invalid(where, None, f"is one of more than {MAX_NODES} rules")
-    if not isinstance(rule, Mapping) or len(rule) != 1:
-        raise Invalid(where, None, f"must be an object with one key, one of {', '.join(_KEYS)}")
-    key, value = next(iter(rule.items()))
-    here = f"{where}.{key}" if isinstance(key, str) else where
-    match key:
-        case "all" | "any":
-            if not isinstance(value, list) or not value:
-                raise Invalid(here, None, "must be a list of at least one rule")
-            rules = tuple(_parse(inner, f"{here}[{i}]", depth + 1, nodes) for i, inner in enumerate(value))
-            return All(rules) if key == "all" else AnyOf(rules)
-        case "not":
-            return Not(_parse(value, here, depth + 1, nodes))
-        case "everyone":
-            if value is not True:
-                raise Invalid(here, value, "must be true")
-            return Everyone()
-        case "unit":
-            return _unit(value, here)
-        case "role":
-            return HasRole(_text(value, here))
-        case "tag":
-            return HasTag(_text(value, here))
-        case "kind":
-            if value not in KINDS:
-                raise Invalid(here, value, f"must be one of {', '.join(KINDS)}")
-            return OfKind(value)
-        case "attribute":
-            return _attribute(value, here)
-    raise Invalid(here[:MAX_TEXT], None, f"is not known; a rule has one key, one of {', '.join(_KEYS)}")
+def _condition(rule: Rule, unit_id: ColumnElement[int], unit_paths: Mapping[InUnit, str]) -> ColumnElement[bool]:
+    """The SQL condition; never NULL, so that `not` means what it says."""
+    match rule:
+        case All(rules):
+            return and_(*(_condition(inner, unit_id, unit_paths) for inner in rules))
+        case AnyOf(rules):
+            return or_(*(_condition(inner, unit_id, unit_paths) for inner in rules))
+        case Not(inner):
+            return not_(_condition(inner, unit_id, unit_paths))
+        case Everyone():
+            return true()
+        case InUnit():
+            return Unit.path.op("^@", is_comparison=True)(unit_paths[rule])
+        case HasRole(role):
+            return exists().where(Contact.person_id == Person.id, Contact.unit_id == unit_id, Contact.role == role)
+        case HasTag(tag):
+            return Person.tags.contains([tag])
+        case OfKind(kind):
+            return Person.kind == kind
+        case Attribute(name, comparison, value):
+            return _attribute(Person.attributes[name].astext, comparison, value)
 
 
-def _unit(value: object, where: str) -> InUnit:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:
-        return InUnit(value, None, where)
-    if isinstance(value, Mapping) and set(value) == {"code"}:
-        return InUnit(None, _text(value["code"], f"{where}.code"), f"{where}.code")
-    raise Invalid(where, None, 'must be a unit\'s id or {"code": …}')
-
-
-def _attribute(value: object, where: str) -> Attribute:
-    if not isinstance(value, Mapping) or "name" not in value:
-        raise Invalid(where, None, f"must be an object with a name and one of {', '.join(_COMPARISONS)}")
-    given = [key for key in value if key != "name"]
-    unknown = next((key for key in given if key not in _COMPARISONS), None)
-    if unknown is not None:
-        raise Invalid(f"{where}.{unknown}"[:MAX_TEXT], None, f"is not known; right is one of {', '.join(_COMPARISONS)}")
-    if len(given) != 1:
-        raise Invalid(where, None, f"must have exactly one of {', '.join(_COMPARISONS)}; join several with all")
-    name, comparison = _text(value["name"], f"{where}.name"), given[0]
-    operand, here = value[comparison], f"{where}.{comparison}"
+def _attribute(stored: ColumnElement[str], comparison: str, value: str | tuple[str, ...] | bool) -> ColumnElement[bool]:
     match comparison:
-        case "exists":
-            if not isinstance(operand, bool):
-                raise Invalid(here, None, "must be true or false")
-            return Attribute(name, comparison, operand)
+        case "is":
+            return func.coalesce(stored == value, False)
         case "in":
-            if not isinstance(operand, list) or not 1 <= len(operand) <= MAX_VALUES:
-                raise Invalid(here, None, f"must be a list of 1 to {MAX_VALUES} texts")
-            return Attribute(name, comparison, tuple(_text(text, f"{here}[{i}]") for i, text in enumerate(operand)))
-        case "before" | "after":
-            return Attribute(name, comparison, _date(operand, here))
-    return Attribute(name, comparison, _text(operand, here))
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT:
-        raise Invalid(where, None, f"must be a text of 1 to {MAX_TEXT} characters")
-    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise Invalid(where, None, "contains a character that no text may hold")
-    return value
-
-
-def _date(value: Any, where: str) -> str:
-    try:
-        return date.fromisoformat(value).isoformat()
-    except (TypeError, ValueError):
-        raise Invalid(where, None, "must be a date like 1985-03-01") from None
+            assert isinstance(value, tuple)
+            return func.coalesce(stored.in_(value), False)
+        case "exists":
+            return stored.is_not(None) if value else stored.is_(None)
+    # ISO dates compare as text. A value that is no date (kept as it was written) is neither before nor after.
+    text = stored.collate("C")
+    compared = text < value if comparison == "before" else text > value
+    return func.coalesce(and_(stored.regexp_match(_ISO_DATE), compared), False)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment, Suppression
-from sms_service.audience.sql import audience_select
+from sms_service.audience.rules import Recipient, audience_select, sample
 from sms_service.audit import trail
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import required_line
@@ -20,19 +20,6 @@ from sms_service.errors import Conflict, NotFound
 
 LONGEST_NAME = 100
 SAMPLE = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """A person for one unit, as a preview shows them. `phone` is whole: whoever shows it masks it."""
-
-    person: Person
-    unit: Unit
-
-    @property
-    def phone(self) -> str | None:
-        """The person's phone in E.164."""
-        return self.person.phone
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +59,8 @@ def get_segment(session: Session, actor: Actor, segment_id: int) -> Segment:
 def create_segment(session: Session, actor: Actor, unit_id: int, name: str, rule: dict[str, Any]) -> Segment:
     """Save a rule for the unit; it never reaches outside the unit's subtree.
 
-    Raises Invalid (field: the place in the rule), NotFound (unit), Forbidden (no manage_segments over the unit), Conflict
-    (the unit has a segment of this name).
+    Raises Invalid (field: the place in the rule), NotFound (unit), Forbidden (no manage_segments over the unit),
+    Conflict (the unit has a segment of this name).
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_segments, path)
@@ -101,8 +88,9 @@ def change_segment(
     path = unit_path(session, segment.unit_id)
     actor.require(Permission.manage_segments, path)
     if name is not None:
-        segment.name = required_line("name", name, LONGEST_NAME)
-        _check_name_free(session, segment.unit_id, segment.name, segment.id)
+        name = required_line("name", name, LONGEST_NAME)
+        _check_name_free(session, segment.unit_id, name, segment.id)
+        segment.name = name
     if rule is not None:
         audience_select(session, rule, path)
         segment.rule = rule
@@ -142,29 +130,9 @@ def preview(session: Session, actor: Actor, unit_id: int, rule: object, *, sampl
     return Preview(**counted._mapping, sample=sample(session, rule, path, sample_size))
 
 
-def count(session: Session, rule: object, path: str) -> int:
-    """How many recipients the rule finds within the subtree at `path`. Raises Invalid as `audience_select` does."""
-    found = audience_select(session, rule, path).subquery()
-    return session.scalars(select(func.count()).select_from(found)).one()
-
-
-def sample(session: Session, rule: object, path: str, limit: int) -> list[Recipient]:
-    """The first `limit` recipients by person and unit id. Raises Invalid as `audience_select` does."""
-    found = audience_select(session, rule, path).subquery()
-    rows = session.execute(
-        select(Person, Unit)
-        .join(found, found.c.person_id == Person.id)
-        .join(Unit, Unit.id == found.c.unit_id)
-        .order_by(Person.id, Unit.id)
-        .limit(limit)
-    )
-    return [Recipient(person, unit) for person, unit in rows]
-
-
 def _check_name_free(session: Session, unit_id: int, name: str, own_id: int | None) -> None:
     # Two who save the same name at once take turns, so that the second gets a clear answer.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"segment {unit_id} {name}", 0))))
-    with session.no_autoflush:
-        holder = session.scalar(select(Segment.id).where(Segment.unit_id == unit_id, Segment.name == name))
+    holder = session.scalar(select(Segment.id).where(Segment.unit_id == unit_id, Segment.name == name))
     if holder not in (None, own_id):
         raise Conflict(f"the unit has a segment named {name} already")

@@ -63,8 +63,8 @@ def suppress(session: Session, phones: Collection[str], reason: str, source: str
 def suppress_phone(session: Session, actor: Actor, phone: str, reason: str) -> Suppression:
     """Suppress one phone (E.164) on somebody's word; the one there is, if it was suppressed before.
 
-    Raises Forbidden unless the actor has manage_segments over somebody who has the phone (over the whole tree, if nobody
-    has), Invalid for an unknown reason.
+    Raises Forbidden unless the actor has manage_segments over somebody who has the phone (over the whole tree, if
+    nobody has), Invalid for an unknown reason.
     """
     holders = _holders(session, phone)
     paths = [holder.path for holder in holders] or _tops(session)
@@ -100,7 +100,7 @@ def lift(session: Session, actor: Actor, phone: str, why: str) -> None:
 
 
 def find_suppressed(paths: Sequence[str]) -> Select[Person, str, str, str, datetime]:
-    """The suppressed phones of people within the subtrees at `paths`, one row (as `Suppressed`) a person, to be paged."""
+    """The suppressed phones of people within the subtrees at `paths`, one row (as `Suppressed`) a person."""
     return (
         select(Person, Suppression.phone, Suppression.reason, Suppression.source, Suppression.created_at)
         .join(Suppression, Suppression.phone == Person.phone)

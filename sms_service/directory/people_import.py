@@ -116,7 +116,7 @@ def _full_names(session: Session, paths: list[str]) -> dict[str, str]:
     """For each path the names from the top down, "云州市/城东区"."""
     ids = {path: [int(part) for part in path.strip("/").split("/")] for path in paths}
     wanted = {unit_id for parts in ids.values() for unit_id in parts}
-    names = dict(session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(wanted))).tuples().all())
+    names = dict(session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(wanted))).all())
     return {path: "/".join(names[unit_id] for unit_id in parts) for path, parts in ids.items()}
 
 

@@ -1,0 +1,198 @@
+"""Segment rules: JSON into small checked objects. `rules.py` makes them one query; nothing here is evaluated in Python.
+
+{"all": [rule, …]}    every rule holds          {"any": [rule, …]}    at least one holds
+{"not": rule}         it does not hold          {"everyone": true}    always holds
+{"unit": 17} or {"unit": {"code": "0101"}}      in this unit's subtree
+{"role": "书记"}       holds this role in the unit: finds contacts, each for every unit where the role is held
+{"tag": "退休"}        has this tag              {"kind": "member"}    a member, or "contact": an outside contact
+{"attribute": {"name": "gender", "is": "女"}}    also "in": [texts], "exists": true or false,
+                                                "before" or "after": "1985-03-01" (that day itself is neither)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sms_service.directory.people import KINDS
+from sms_service.errors import Invalid
+
+MAX_DEPTH = 8
+MAX_NODES = 100
+MAX_TEXT = 200  # characters of a tag, role, code, attribute's name or value
+MAX_VALUES = 100  # of "in"
+
+_KEYS = ("all", "any", "not", "everyone", "unit", "role", "tag", "kind", "attribute")
+_COMPARISONS = ("is", "in", "exists", "before", "after")
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every one of the rules holds."""
+
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of the rules holds."""
+
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The rule does not hold."""
+
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Everyone:
+    """Always holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class InUnit:
+    """In the subtree of the unit with this id or, where that is None, this code. `where` is the place in the rule."""
+
+    unit_id: int | None
+    code: str | None
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class HasRole:
+    """Holds the role in the unit."""
+
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class HasTag:
+    """Has the tag."""
+
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfKind:
+    """Is a member or an outside contact."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """The attribute compares so; `comparison` is one of is, in, exists, before, after, `value` of the fitting type."""
+
+    name: str
+    comparison: str
+    value: str | tuple[str, ...] | bool
+
+
+Rule = All | AnyOf | Not | Everyone | InUnit | HasRole | HasTag | OfKind | Attribute
+
+
+def parse(rule: object, where: str = "rule") -> Rule:
+    """The rule as checked objects. Raises Invalid, its field the place in the rule, like `rule.all[1].tag`."""
+    nodes = [0]
+    return _parse(rule, where, 1, nodes)
+
+
+def leaves(rule: Rule) -> Iterator[Rule]:
+    """The parts of the rule that are not all, any or not."""
+    if isinstance(rule, All | AnyOf):
+        for inner in rule.rules:
+            yield from leaves(inner)
+    elif isinstance(rule, Not):
+        yield from leaves(rule.rule)
+    else:
+        yield rule
+
+
+def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
+    nodes[0] += 1
+    if depth > MAX_DEPTH:
+        raise Invalid(where, None, f"is nested deeper than {MAX_DEPTH} levels")
+    if nodes[0] > MAX_NODES:
+        raise Invalid(where, None, f"is one of more than {MAX_NODES} rules")
+    if not isinstance(rule, Mapping) or len(rule) != 1:
+        raise Invalid(where, None, f"must be an object with one key, one of {', '.join(_KEYS)}")
+    key, value = next(iter(rule.items()))
+    here = f"{where}.{key}" if isinstance(key, str) else where
+    match key:
+        case "all" | "any":
+            if not isinstance(value, list) or not value:
+                raise Invalid(here, None, "must be a list of at least one rule")
+            rules = tuple(_parse(inner, f"{here}[{i}]", depth + 1, nodes) for i, inner in enumerate(value))
+            return All(rules) if key == "all" else AnyOf(rules)
+        case "not":
+            return Not(_parse(value, here, depth + 1, nodes))
+        case "everyone":
+            if value is not True:
+                raise Invalid(here, value, "must be true")
+            return Everyone()
+        case "unit":
+            return _unit(value, here)
+        case "role":
+            return HasRole(_text(value, here))
+        case "tag":
+            return HasTag(_text(value, here))
+        case "kind":
+            if value not in KINDS:
+                raise Invalid(here, value, f"must be one of {', '.join(KINDS)}")
+            return OfKind(value)
+        case "attribute":
+            return _attribute(value, here)
+    raise Invalid(here[:MAX_TEXT], None, f"is not known; a rule has one key, one of {', '.join(_KEYS)}")
+
+
+def _unit(value: object, where: str) -> InUnit:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:
+        return InUnit(value, None, where)
+    if isinstance(value, Mapping) and set(value) == {"code"}:
+        return InUnit(None, _text(value["code"], f"{where}.code"), f"{where}.code")
+    raise Invalid(where, None, 'must be a unit\'s id or {"code": …}')
+
+
+def _attribute(value: object, where: str) -> Attribute:
+    if not isinstance(value, Mapping) or "name" not in value:
+        raise Invalid(where, None, f"must be an object with a name and one of {', '.join(_COMPARISONS)}")
+    given = [key for key in value if key != "name"]
+    unknown = next((key for key in given if key not in _COMPARISONS), None)
+    if unknown is not None:
+        raise Invalid(f"{where}.{unknown}"[:MAX_TEXT], None, f"is not known; right is one of {', '.join(_COMPARISONS)}")
+    if len(given) != 1:
+        raise Invalid(where, None, f"must have exactly one of {', '.join(_COMPARISONS)}; join several with all")
+    name, comparison = _text(value["name"], f"{where}.name"), given[0]
+    operand, here = value[comparison], f"{where}.{comparison}"
+    match comparison:
+        case "exists":
+            if not isinstance(operand, bool):
+                raise Invalid(here, None, "must be true or false")
+            return Attribute(name, comparison, operand)
+        case "in":
+            if not isinstance(operand, list) or not 1 <= len(operand) <= MAX_VALUES:
+                raise Invalid(here, None, f"must be a list of 1 to {MAX_VALUES} texts")
+            return Attribute(name, comparison, tuple(_text(text, f"{here}[{i}]") for i, text in enumerate(operand)))
+        case "before" | "after":
+            return Attribute(name, comparison, _date(operand, here))
+    return Attribute(name, comparison, _text(operand, here))
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT:
+        raise Invalid(where, None, f"must be a text of 1 to {MAX_TEXT} characters")
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise Invalid(where, None, "contains a character that no text may hold")
+    return value
+
+
+def _date(value: Any, where: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except (TypeError, ValueError):
+        raise Invalid(where, None, "must be a date like 1985-03-01") from None
