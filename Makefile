@@ -1,0 +1,55 @@
+# The targets a person types. Python 3.11 or newer and git are all that has to be there.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ONLY   ?=
+TESTS  ?= tests
+
+.PHONY: help run demo test test-ledger lint bench clean
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	    echo "cannot make a virtual environment with $(PYTHON); on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+# A stamp is newer than the list it was installed from.
+$(VENV)/run.stamp: requirements.txt | $(BIN)/python
+	@echo "installing requirements.txt"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
+	@echo "installing requirements-dev.txt"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $(VENV)/run.stamp $@
+
+run: $(VENV)/run.stamp  ## run the whole service here; the first time, show the demonstration
+	@exec $(BIN)/python -m sms_service run
+
+demo: $(VENV)/run.stamp  ## the demonstration once, in a throw-away folder
+	@exec $(BIN)/python -m sms_service demo
+
+test: $(VENV)/dev.stamp  ## all tests, or those of TESTS=tests/folder
+	@$(BIN)/python -m pytest $(TESTS)
+
+test-ledger: $(VENV)/dev.stamp  ## migrations and the ledger's SQL; SMS_TEST_POSTGRES_BIN names another PostgreSQL
+	@$(BIN)/python -m pytest $(wildcard tests/db tests/ledger tests/dispatch tests/delivery tests/audience)
+
+lint: $(VENV)/dev.stamp  ## ruff, mypy and the layers of the design
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/run.stamp  ## every figure as a line of JSON; ONLY=name for one
+	@$(BIN)/python -m benchmarks $(ONLY)
+
+clean:  ## remove the virtual environment and caches; data under var/ stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,48 @@
+"""`python -m sms_service …`: the same acts as the API's from the shell of the machine, and the operator's own.
+
+One module per group of commands; each imports what it needs when it runs, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import click
+
+from sms_service.cli.imports import import_
+from sms_service.cli.operation import clock, demo, doctor, migrate, run
+from sms_service.embedded import EngineError
+from sms_service.errors import ServiceError
+from sms_service.settings import BadSetting, load
+
+
+class _Group(click.Group):
+    """Whatever a person can mend ends in one line and exit code 1, never in a stack trace."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from redis.exceptions import RedisError
+        from sqlalchemy.exc import OperationalError
+
+        from sms_service.db.bootstrap import BootstrapError
+        from sms_service.gateways.config import BadGatewayConfig
+        from sms_service.ops.errors import OperationError
+
+        try:
+            logging.basicConfig(level=load().log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+            return super().invoke(ctx)
+        except (BadSetting, EngineError, BootstrapError, BadGatewayConfig, OperationError, ServiceError) as error:
+            raise click.ClickException(str(error)) from None
+        except OperationalError as error:
+            raise click.ClickException(f"PostgreSQL: {' '.join(str(error.orig).split())}") from None
+        except RedisError as error:
+            raise click.ClickException(f"Redis: {error}") from None
+
+
+@click.group(cls=_Group)
+def main() -> None:
+    """Bulk SMS campaigns with an exact ledger."""
+
+
+for _command in (run, demo, clock, migrate, doctor, import_):
+    main.add_command(_command)

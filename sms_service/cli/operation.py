@@ -1,0 +1,117 @@
+"""The operator's commands: run, demo, clock, migrate, doctor."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from typing import Any
+
+import click
+
+from sms_service.settings import load
+
+CLOCK_EVERY_S = 1.0
+
+log = logging.getLogger("sms_service.clock")
+
+
+def say(line: str) -> None:
+    """One line for the operator, on standard error: standard output is for results."""
+    click.echo(line, err=True)
+
+
+@click.command()
+def run() -> None:
+    """Run the whole service on this machine until Ctrl-C or TERM; in an empty database, show the demonstration."""
+    from sms_service.ops import demonstration
+    from sms_service.ops.supervisor import Supervisor
+
+    with Supervisor(load(), say) as supervisor:
+        supervisor.watch(demonstration.first_start)
+
+
+@click.command()
+def demo() -> None:
+    """The demonstration once, in a throw-away folder; the last line is its result as JSON."""
+    from sms_service.ops import demonstration
+    from sms_service.ops.supervisor import Running, Supervisor
+    from sms_service.ops.throwaway import throwaway
+
+    results: list[dict[str, Any]] = []
+
+    def show(running: Running) -> None:
+        results.append(demonstration.demonstrate(running))
+
+    with throwaway(load()) as settings:
+        supervisor = Supervisor(settings, say)
+        try:
+            with supervisor:
+                supervisor.watch(show, until_hook_ends=True)
+        finally:
+            supervisor.destroy()
+    if not results:
+        raise click.ClickException("the demonstration was stopped before its end")
+    click.echo(json.dumps(results[0], ensure_ascii=False))
+    sys.exit(0 if results[0]["identity"] else 1)
+
+
+@click.command()
+def clock() -> None:
+    """Do what is due by the time of day, once a second: schedules, sweeps, partitions. Any number may run."""
+    from redis import Redis
+    from redis.exceptions import RedisError
+    from sqlalchemy.exc import DBAPIError
+
+    from sms_service.cli.context import open_database, running_settings
+    from sms_service.dispatch.clock import tick
+    from sms_service.gateways.registry import Gateways
+
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    settings = running_settings()
+    gateways = Gateways.from_file(settings.gateways_file, settings.public_url)
+    redis = Redis.from_url(settings.redis_url or "", socket_timeout=5, socket_connect_timeout=5)
+    with open_database() as database:
+        while not stopped.is_set():
+            try:
+                tick(database, redis, gateways)
+            except (DBAPIError, RedisError) as error:
+                log.error("the next second tries again: %s", " ".join(str(getattr(error, "orig", error)).split()))
+            stopped.wait(CLOCK_EVERY_S)
+
+
+@click.command()
+@click.option(
+    "--down-to", metavar="REVISION", help="Take the schema back to this revision instead (`base`: drop everything)."
+)
+def migrate(down_to: str | None) -> None:
+    """Prepare the database and bring its schema to this version."""
+    from sms_service.embedded import with_running_engines
+    from sms_service.ops import schema
+
+    settings = with_running_engines(load())
+    if down_to is None:
+        schema.make_ready(settings, schema.embedded_admin_url(load()))
+    else:
+        schema.downgrade(settings, down_to)
+    say(f"the schema is at {schema.revision(settings) or 'nothing'}")
+
+
+@click.command()
+def doctor() -> None:
+    """Check the installation; say what is wrong and how to mend it. Exit code 1 if something is."""
+    from sms_service.ops.doctor import examine
+
+    wrong = 0
+    for finding in examine(load()):
+        mark = click.style("ok    ", fg="green") if finding.mend is None else click.style("WRONG ", fg="red")
+        click.echo(f"{mark}{finding.subject}: {finding.found}")
+        if finding.mend is not None:
+            click.echo(f"      → {finding.mend}")
+            wrong += 1
+    if wrong:
+        raise click.ClickException(f"{wrong} of the checks found something to mend")

@@ -1,0 +1,1 @@
+"""Running an installation: its processes, its schema, its health."""

@@ -1,0 +1,259 @@
+"""Is this installation well? Each check says what it found and how to mend what is wrong; nothing is changed."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+
+import psycopg
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Worker
+from sqlalchemy.exc import DBAPIError
+
+from sms_service import wake
+from sms_service.db import bootstrap, migrate
+from sms_service.db.engine import APP_ROLE, OWNER_ROLE, Database
+from sms_service.db.statements import check_all
+from sms_service.embedded import EngineError, with_running_engines
+from sms_service.embedded.process import last_line
+from sms_service.gateways import config
+from sms_service.ops.children import Address
+from sms_service.ops.errors import OperationError
+from sms_service.ops.variables import service_variables
+from sms_service.settings import Settings
+
+LEAST_REDIS = 5  # what RQ asks for: https://python-rq.org
+LEAST_SPACE = 1 << 30  # bytes
+LARGEST_CLOCK_DIFFERENCE_S = 2.0
+_DOORS = ("sms_service.jobs", "sms_service.api")  # through them every module with a statement is loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's answer: `mend` is None if all is well, else what to do."""
+
+    subject: str
+    found: str
+    mend: str | None = None
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every check in turn; those that need an engine which does not answer are left out."""
+    yield _space(settings)
+    try:
+        settings = with_running_engines(settings)
+    except EngineError as error:
+        yield Finding("service", "the embedded engines do not run", str(error))
+        return
+    yield _gateways(settings)
+    yield from _database(settings)
+    yield from _redis(settings)
+    yield _web(settings)
+
+
+def _space(settings: Settings) -> Finding:
+    place = next(path for path in (settings.data_dir, *settings.data_dir.parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    mend = None if free >= LEAST_SPACE else f"free at least {LEAST_SPACE >> 30} GB, or set DATA_DIR to a larger disk"
+    return Finding("disk", f"{free / (1 << 30):.1f} GB free at {place}", mend)
+
+
+def _gateways(settings: Settings) -> Finding:
+    try:
+        accounts = config.load(settings.gateways_file, service_variables(settings)).accounts
+    except (config.BadGatewayConfig, OperationError) as error:
+        return Finding("gateways", "the configuration cannot be used", str(error))
+    return Finding("gateways", f"accounts: {', '.join(accounts)}")
+
+
+def _web(settings: Settings) -> Finding:
+    address = Address(settings.host, settings.port)
+    if address.healthy():
+        return Finding("web", f"answers on port {settings.port}")
+    return Finding(
+        "web",
+        f"no healthy answer on {settings.host} port {settings.port}",
+        "start it: `make run`, or gunicorn wsgi:app",
+    )
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    url = settings.database_url or ""
+    before = time.time()
+    try:
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=10, application_name="sms_service doctor")
+    except psycopg.Error as error:
+        yield Finding(
+            "database", f"cannot be reached: {last_line(str(error))}", "check DATABASE_URL, and that the server runs"
+        )
+        return
+    with connection:
+        version = connection.info.server_version // 10000
+        mend = (
+            None
+            if version >= bootstrap.MINIMUM_VERSION
+            else f"PostgreSQL {bootstrap.MINIMUM_VERSION} or newer is needed"
+        )
+        yield Finding("database", f"PostgreSQL {connection.info.parameter_status('server_version')}", mend)
+        yield _clock(connection, before)
+        for check in (_roles, _schema, _durability, _standbys):
+            finding = check(connection)
+            yield finding
+            if finding.mend and check in (_roles, _schema):
+                return  # what follows would fail for the same reason
+        yield _months(connection)
+    yield _statements(url)
+
+
+def _clock(connection: psycopg.Connection, before: float) -> Finding:
+    row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+    assert row is not None, "a SELECT without FROM has one row"
+    after = time.time()
+    # The answer was made between the two readings: only what lies outside of them is a difference.
+    difference = max(before - row[0], row[0] - after, 0.0)
+    mend = (
+        None if difference <= LARGEST_CLOCK_DIFFERENCE_S else "set both machines' clocks (chrony or systemd-timesyncd)"
+    )
+    return Finding("clock", f"{difference:.1f} s from the database's", mend)
+
+
+def _roles(connection: psycopg.Connection) -> Finding:
+    user = connection.info.user
+    known = {
+        name
+        for (name,) in connection.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)", [[APP_ROLE, OWNER_ROLE]]
+        )
+    }
+    if known != {APP_ROLE, OWNER_ROLE}:
+        return Finding("roles", "sms_owner and sms_app are not both there", "run `python -m sms_service migrate`")
+    try:
+        connection.execute(f"SET ROLE {APP_ROLE}")
+        connection.execute("RESET ROLE")
+    except psycopg.errors.InsufficientPrivilege:
+        return Finding("roles", f"{user} may not become sms_app", f'as an administrator: GRANT sms_app TO "{user}"')
+    allowed = connection.execute(
+        "SELECT has_schema_privilege(%s, 'public', 'CREATE') OR rolsuper FROM pg_roles WHERE rolname = %s",
+        [APP_ROLE, APP_ROLE],
+    ).fetchone()
+    if allowed and allowed[0]:
+        return Finding(
+            "roles",
+            "sms_app may change the schema",
+            "as an administrator: REVOKE CREATE ON SCHEMA public FROM sms_app, PUBLIC",
+        )
+    return Finding("roles", f"{user} works as sms_app")
+
+
+def _schema(connection: psycopg.Connection) -> Finding:
+    wanted = migrate.head()
+    found = None
+    if (row := connection.execute("SELECT to_regclass('alembic_version')").fetchone()) and row[0]:
+        connection.execute(f"SET ROLE {APP_ROLE}")
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        found = row[0] if row else None
+        connection.execute("RESET ROLE")
+    if found != wanted:
+        return Finding(
+            "schema", f"at {found or 'nothing'}, this code needs {wanted}", "run `python -m sms_service migrate`"
+        )
+    return Finding("schema", f"at {found}")
+
+
+def _durability(connection: psycopg.Connection) -> Finding:
+    rows = connection.execute(
+        "SELECT name, setting FROM pg_settings"
+        " WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name"
+    ).fetchall()
+    off = [name for name, value in rows if value == "off"]
+    mend = f"set {' and '.join(off)} to on: a power cut would lose texts that were sent" if off else None
+    return Finding("durability", ", ".join(f"{name} {value}" for name, value in rows), mend)
+
+
+def _standbys(connection: psycopg.Connection) -> Finding:
+    rows = connection.execute("SELECT application_name, sync_state FROM pg_stat_replication").fetchall()
+    loose = [name or "unnamed" for name, state in rows if state == "async"]
+    if any(state is None for _, state in rows):
+        return Finding(
+            "standbys",
+            "this login may not see their state",
+            f'as an administrator: GRANT pg_monitor TO "{connection.info.user}"',
+        )
+    if loose:
+        return Finding(
+            "standbys",
+            f"not synchronous: {', '.join(loose)}",
+            "name them in synchronous_standby_names, or never promote them",
+        )
+    return Finding("standbys", f"{len(rows)}, all synchronous" if rows else "none")
+
+
+def _months(connection: psycopg.Connection) -> Finding:
+    """This month and the next two; the ledger's partitions are named by year and month."""
+    rows = connection.execute(
+        "SELECT to_char(m, 'YYYYMM') FROM generate_series(0, 2) AS n,"
+        " date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => n) AS m"
+        " WHERE to_regclass('messages_' || to_char(m, 'YYYYMM')) IS NULL"
+        " OR to_regclass('attempts_' || to_char(m, 'YYYYMM')) IS NULL"
+    ).fetchall()
+    missing = [month for (month,) in rows]
+    if missing:
+        return Finding(
+            "months",
+            f"the ledger has no partitions for {', '.join(missing)}",
+            "start the clock: `python -m sms_service clock`",
+        )
+    return Finding("months", "three are ready")
+
+
+def _statements(url: str) -> Finding:
+    for door in _DOORS:
+        import_module(door)
+    database = Database(url, pool_size=1, application_name="sms_service doctor")
+    try:
+        with database.transaction() as connection:
+            checked = check_all(connection)
+    except DBAPIError as error:
+        return Finding(
+            "statements",
+            last_line(str(error.orig)),
+            "code and schema do not match: run `python -m sms_service migrate`",
+        )
+    finally:
+        database.close()
+    return Finding("statements", f"{len(checked)} prepared")
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    client = Redis.from_url(settings.redis_url or "", socket_timeout=10, socket_connect_timeout=10)
+    try:
+        version = str(client.info("server")["redis_version"])
+    except RedisError as error:
+        yield Finding("redis", f"cannot be reached: {error}", "check REDIS_URL, and that the server runs")
+        return
+    mend = None if int(version.split(".")[0]) >= LEAST_REDIS else f"Redis {LEAST_REDIS} or newer is needed"
+    yield Finding("redis", f"version {version}", mend)
+    policy = str(client.info("memory").get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction":
+        yield Finding(
+            "redis memory",
+            f"maxmemory-policy is {policy}",
+            "set it to noeviction: wake-ups and pace must not be evicted",
+        )
+    yield _workers(client)
+    client.close()
+
+
+def _workers(client: Redis, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Finding:
+    alive = 0
+    for worker in Worker.all(connection=client):
+        beat = worker.last_heartbeat
+        if beat is not None and wake.QUEUE in worker.queue_names():
+            beat = beat if beat.tzinfo else beat.replace(tzinfo=UTC)
+            alive += (now() - beat).total_seconds() < worker.worker_ttl
+    return Finding("workers", f"{alive} alive", None if alive else "start one: `python worker.py`")

@@ -1,0 +1,244 @@
+"""One machine's whole service as children of one process: engines, web, workers, clock, simulator."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from sms_service.embedded import EngineError, Engines, FolderLock, PostgresServer, RedisServer
+from sms_service.embedded.process import make_folder
+from sms_service.ops.children import Address, Child, rotate
+from sms_service.ops.errors import OperationError
+from sms_service.ops.schema import make_ready
+from sms_service.ops.variables import service_variables
+from sms_service.settings import Settings, environment
+
+_WATCH_S = 0.2
+_READY_S = 90.0
+_HOOK_PATIENCE_S = 30.0
+_WEB_WORKERS, _WEB_THREADS = 2, 8
+# A worker ends after its group: the gate's 10 s, an adapter's total time-out (30 s), and writing the outcomes.
+_WORKER_PATIENCE_S = 90.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a function sees that runs beside the service. `stopping` is set when it has to come to its end.
+
+    `settings` names every engine; `variables` are the environment of the service's processes, with its secrets.
+    """
+
+    settings: Settings
+    variables: Mapping[str, str]
+    stopping: threading.Event
+    say: Callable[[str], None]
+
+    @property
+    def base_url(self) -> str:
+        """The web process's own address."""
+        return f"http://{_reachable(self.settings.host)}:{self.settings.port}"
+
+
+Hook = Callable[[Running], object]
+
+
+class Supervisor:
+    """Starts everything, keeps it alive, stops it in order. Use it from the main thread, as a context manager:
+
+        with Supervisor(settings, say) as supervisor:
+            supervisor.watch(hook)
+
+    Children die with the thread that started them, so the thread that enters is the one that watches.
+    Raises OperationError, EngineError or BootstrapError; then nothing is left running.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.say = say
+        self.stopping = threading.Event()
+        self.children: list[Child] = []
+        self.variables: dict[str, str] = {}
+        self._engines = Engines(settings)
+        self._lock = FolderLock(settings.data_dir)
+
+    def __enter__(self) -> Supervisor:
+        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        self._handlers = {number: signal.signal(number, self._asked_to_stop) for number in signals}
+        try:
+            self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._stop()
+
+    @property
+    def running(self) -> Running:
+        """For functions that run beside the service."""
+        return Running(self.settings, self.variables, self.stopping, self.say)
+
+    def watch(self, hook: Hook | None = None, *, until_hook_ends: bool = False) -> None:
+        """Keep everything alive until TERM, Ctrl-C or, with `until_hook_ends`, the end of `hook`.
+
+        `hook` runs in a thread of its own. An error that it raises ends the watch and is raised here.
+        """
+        failures: list[BaseException] = []
+
+        def beside() -> None:
+            try:
+                if hook is not None:
+                    hook(self.running)
+            except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that can report it
+                failures.append(error)
+                self.stopping.set()
+
+        # A daemon: whatever it waits for, it never keeps a service from ending that was asked to end.
+        thread = threading.Thread(target=beside, name="beside", daemon=True)
+        thread.start()
+        while not self.stopping.wait(_WATCH_S):
+            if until_hook_ends and not thread.is_alive():
+                break
+            self._mend()
+        thread.join(_HOOK_PATIENCE_S)
+        if failures:
+            raise failures[0]
+
+    def _start(self) -> None:
+        self._lock.acquire()
+        _check_free("HOST/PORT", self.settings.host, self.settings.port)
+        own_simulator = not environment(root=self.settings.root).get("SIMULATOR_URL")
+        if own_simulator:
+            _check_free("SIMULATOR_PORT", "127.0.0.1", self.settings.simulator_port)
+        make_folder(self._logs)
+        for engine in ("postgres", "redis"):
+            rotate(self._logs / f"{engine}.log")
+        if self._engines.postgres:
+            self.say("starting PostgreSQL and Redis")
+        self._engines.start()
+        self.settings = self._engines.settings
+        make_ready(self.settings, self._engines.database_admin_url)
+        self.variables = service_variables(self.settings)
+        self.children = self._plan(own_simulator)
+        for child in self.children:
+            if self.stopping.is_set():
+                return
+            child.start()
+        self._wait_until_ready()
+
+    @property
+    def _logs(self) -> Path:
+        return self.settings.data_dir / "log"
+
+    def _wait_until_ready(self) -> None:
+        for _ in range(int(_READY_S / _WATCH_S)):
+            waiting = [child for child in self.children if not child.ready()]  # all of them: one may end meanwhile
+            if not waiting or self.stopping.wait(_WATCH_S):
+                return
+        child = waiting[0]
+        port = child.health.port if child.health else None
+        raise OperationError(f"{child.name} does not answer on port {port} within {_READY_S:g} s (see {child.log})")
+
+    def _plan(self, own_simulator: bool) -> list[Child]:
+        """The children in the order in which they start."""
+        python, host, port = sys.executable, self.settings.host, self.settings.port
+        root, web = self.settings.root, Address(_reachable(host), port)
+        children = []
+        if own_simulator:
+            simulator_port = self.settings.simulator_port
+            ledger = self.settings.data_dir / "simulator.jsonl"
+            command = [python, "-m", "sms_service.gateways.simulator", "--port", str(simulator_port), "--ledger"]
+            command.append(str(ledger))
+            children.append(self._child("simulator", command, Address("127.0.0.1", simulator_port)))
+        command = [python, "-m", "gunicorn", "--chdir", str(root), "--bind", f"{_bracketed(host)}:{port}"]
+        command += ["--worker-class", "gthread", "--workers", str(_WEB_WORKERS), "--threads", str(_WEB_THREADS)]
+        command.append("wsgi:app")
+        children.append(self._child("web", command, web, patience_s=40.0))
+        for number in range(1, self.settings.workers + 1):
+            child = self._child(f"worker-{number}", [python, str(root / "worker.py")], patience_s=_WORKER_PATIENCE_S)
+            children.append(child)
+        children.append(self._child("clock", [python, "-m", "sms_service", "clock"]))
+        return children
+
+    def _child(self, name: str, command: list[str], health: Address | None = None, patience_s: float = 10.0) -> Child:
+        log = self._logs / f"{name}.log"
+        return Child(name, command, log, self.settings.root, self.variables, health, patience_s)
+
+    def _mend(self) -> None:
+        for engine in (self._engines.postgres, self._engines.redis):
+            if engine is not None and engine.process.poll() is not None:
+                self._mend_engine(engine)
+        for child in self.children:
+            try:
+                told = child.mend()
+            except OperationError as error:
+                told = str(error)
+            if told:
+                self.say(told)
+
+    def _mend_engine(self, engine: PostgresServer | RedisServer) -> None:
+        self.say(f"{engine.data_dir.name} ended by itself; it starts again (see {engine.log})")
+        try:
+            engine.start()
+        except EngineError as error:
+            raise OperationError(f"{error}; the service stops") from None
+
+    def destroy(self) -> None:
+        """Remove the embedded engines' data for good; after the end only."""
+        self._engines.destroy()
+
+    def _stop(self) -> None:
+        """Web first, so that nothing new comes in; workers finish their groups; what they need goes last."""
+        self.stopping.set()
+        order = {"web": 0, "worker": 1, "clock": 2, "simulator": 3}
+        for rank in range(len(order)):
+            same = [child for child in self.children if order[child.name.partition("-")[0]] == rank]
+            for child in same:
+                child.ask_to_end()
+            for child in same:
+                if not child.end():
+                    self.say(f"{child.name} did not end within {child.patience_s:g} s and was killed")
+        self._engines.stop()
+        self._lock.release()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
+        if not self.stopping.is_set():
+            self.say("stopping: texts that are under way are finished first")
+        self.stopping.set()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _check_free(setting: str, host: str, port: int) -> None:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what is only closing does not count
+            tried.bind(address)
+            tried.listen(1)
+    except OSError as error:
+        reason = f"cannot listen on {host} port {port}: {error.strerror}; choose another with {setting}"
+        raise OperationError(reason) from None
+
+
+def _reachable(host: str) -> str:
+    """An address of ours at which a process that listens on `host` answers."""
+    return {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
