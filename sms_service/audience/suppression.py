@@ -18,6 +18,7 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Suppression
 from sms_service.audit import trail
+from sms_service.directory.importing import any_of
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import required_line
 from sms_service.errors import Forbidden, Invalid, NotFound
@@ -116,3 +117,9 @@ def _holders(session: Session, phone: str) -> list[Holder]:
 
 def _tops(session: Session) -> list[str]:
     return list(session.scalars(select(Unit.path).where(Unit.parent_id.is_(None)).order_by(Unit.path))) or ["/"]
+
+
+def suppressed_among(session: Session, phones: Collection[str]) -> set[str]:
+    """Those of these phones (E.164) that are suppressed."""
+    wanted = Suppression.phone == any_of(phones)
+    return set(session.scalars(select(Suppression.phone).where(wanted)))

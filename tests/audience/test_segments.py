@@ -8,7 +8,7 @@ from sms_service.audience import segments, suppression
 from sms_service.audience.models import Suppression
 from sms_service.audit.models import TrailEntry
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
-from tests.factories import fictional_phone, make_actor, make_person, make_unit
+from factories import fictional_phone, make_actor, make_person, make_unit
 
 EVERYONE = {"everyone": True}
 

@@ -15,7 +15,7 @@ from sms_service.directory.models import Contact, Import, ImportProblem, Person,
 from sms_service.directory.people_import import import_people
 from sms_service.directory.units_import import import_units
 from sms_service.errors import Forbidden, Invalid
-from tests.factories import make_actor, make_person, make_unit
+from factories import make_actor, make_person, make_unit
 
 DATA = Path(__file__).parents[1] / "data"
 CITY = Path(__file__).parents[2] / "sms_service" / "ops" / "demonstration_data"

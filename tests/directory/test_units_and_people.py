@@ -10,7 +10,7 @@ from sms_service.audit.models import TrailEntry
 from sms_service.directory import people, units
 from sms_service.directory.models import Person
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
-from tests.factories import fictional_phone, make_actor, make_person, make_unit
+from factories import fictional_phone, make_actor, make_person, make_unit
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from sms_service.directory.importing import problems_of
 from sms_service.directory.models import LEVELS, ImportProblem, Unit
 from sms_service.directory.units_import import import_units
 from sms_service.errors import Forbidden, Invalid
-from tests.factories import make_actor, make_unit
+from factories import make_actor, make_unit
 
 HEADER = "组织编码,名称,层级,上级编码,全称"
 TREE = [

@@ -1,0 +1,194 @@
+"""`/people`: members and outside contacts. Whole files come in by `/imports`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import g
+from flask.views import MethodView
+from marshmallow import fields, validate
+
+from sms_service.accounts.actors import unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.api.authentication import endpoint
+from sms_service.api.blueprint import Blueprint
+from sms_service.api.paging import ScopedPageQuery, page, scope_filter
+from sms_service.api.schemas import Id, In, Line, Out, list_of, mask_phone
+from sms_service.audience import suppression
+from sms_service.audit import trail
+from sms_service.directory import people
+from sms_service.directory.models import Person
+from sms_service.directory.people_rows import LONGEST_NAME, LONGEST_WORD
+from sms_service.directory.phones import read_phone
+
+blueprint = Blueprint("people", description="Members and outside contacts; one phone number each at most.")
+
+
+class PhonesQuery(In):
+    """Whether phone numbers are shown whole."""
+
+    phones = fields.String(
+        load_default="masked",
+        validate=validate.OneOf(("masked", "whole")),
+        metadata={
+            "description": "`whole` shows whole numbers; needs see_phones over the units and goes into the trail"
+        },
+    )
+
+
+class PeopleQuery(ScopedPageQuery, PhonesQuery):
+    """Filters; all that are given must hold."""
+
+    name = Line(load_default=None, metadata={"description": "The beginning of the name"})
+    number = Line(load_default=None, metadata={"description": "Exactly this number of the office's"})
+    kind = fields.String(
+        load_default=None, validate=validate.OneOf(people.KINDS), metadata={"description": "`member` or `contact`"}
+    )
+    tag = Line(load_default=None, metadata={"description": "Has this tag"})
+    role = Line(load_default=None, metadata={"description": "Holds this role in some unit"})
+    lost_contact = fields.Boolean(load_default=None, metadata={"description": "Known to be out of reach, or not"})
+    left = fields.Boolean(load_default=False, metadata={"description": "True: only those who have left"})
+    has_phone = fields.Boolean(load_default=None, metadata={"description": "Has a usable phone number, or not"})
+
+
+class RoleIn(In):
+    """A role held in a unit."""
+
+    unit_id = Id(required=True, metadata={"description": "The unit"})
+    role = Line(LONGEST_WORD, required=True, metadata={"description": "The role, such as 书记"})
+
+
+class PersonChange(In):
+    """What to change; what is left out stays. Lists and attributes replace all there are."""
+
+    unit_id = Id(metadata={"description": "The unit the person belongs to"})
+    name = Line(LONGEST_NAME, metadata={"description": "The name"})
+    kind = fields.String(validate=validate.OneOf(people.KINDS), metadata={"description": "`member` or `contact`"})
+    phone = fields.String(
+        allow_none=True, metadata={"description": "A mobile number in any usual form; null: there is none"}
+    )
+    tags = fields.List(Line(LONGEST_WORD), metadata={"description": "All tags"})
+    attributes = fields.Dict(
+        keys=Line(LONGEST_WORD), values=fields.String(), metadata={"description": "All attributes, by name"}
+    )
+    roles = fields.List(fields.Nested(RoleIn), metadata={"description": "All roles, in whatever unit"})
+    lost_contact = fields.Boolean(metadata={"description": "Known to be out of reach: texts are skipped"})
+    left = fields.Boolean(metadata={"description": "Has left: in no segment any more"})
+
+
+class PersonIn(PersonChange):
+    """A new person."""
+
+    unit_id = Id(required=True, metadata={"description": "The unit the person belongs to"})
+    name = Line(LONGEST_NAME, required=True, metadata={"description": "The name"})
+    number = Line(LONGEST_WORD, load_default=None, metadata={"description": "The office's own number, unique"})
+
+
+class RoleOut(Out):
+    """A role held in a unit."""
+
+    unit_id = fields.Integer(metadata={"description": "The unit"})
+    role = fields.String(metadata={"description": "The role"})
+
+
+class PersonOut(Out):
+    """A person."""
+
+    id = fields.Integer(metadata={"description": "The person's id"})
+    unit_id = fields.Integer(metadata={"description": "The unit the person belongs to"})
+    number = fields.String(allow_none=True, metadata={"description": "The office's own number"})
+    name = fields.String(metadata={"description": "The name"})
+    kind = fields.String(metadata={"description": "`member` or `contact`"})
+    phone = fields.String(allow_none=True, metadata={"description": "Phone number in E.164, masked unless asked for"})
+    phone_problem = fields.String(
+        allow_none=True, metadata={"description": "Why the phone number given at import is unusable"}
+    )
+    opted_out = fields.Boolean(metadata={"description": "The phone number is suppressed: it gets no texts"})
+    lost_contact = fields.Boolean(metadata={"description": "Known to be out of reach"})
+    left_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When the person was marked as gone"})
+    tags = fields.List(fields.String(), metadata={"description": "The tags"})
+    attributes = fields.Dict(
+        metadata={"description": "The attributes by name; phone numbers among them are masked like the phone"}
+    )
+    roles = fields.List(fields.Nested(RoleOut), metadata={"description": "The roles, by unit"})
+    created_at = fields.AwareDateTime(metadata={"description": "When the person was added"})
+    updated_at = fields.AwareDateTime(metadata={"description": "When the person was last changed"})
+
+
+@blueprint.route("/people")
+class People(MethodView):
+    """The people."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(PeopleQuery, location="query")
+    @blueprint.response(200, list_of(PersonOut, "PersonList"))
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """List people by name"""
+        scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+        names = ("name", "number", "kind", "tag", "role", "lost_contact", "left", "has_phone")
+        statement = people.find_people(scope.paths, **{name: query[name] for name in names})
+        items, following = page(g.session, statement, query, sort="name", key=Person.name, id_=Person.id)
+        if query["phones"] == "whole":
+            for path in scope.paths:
+                g.actor.require(Permission.see_phones, path)
+                _record_look(path, "list", 0, [person.id for person in items])
+        return scope.answer(_shown(items, whole=query["phones"] == "whole"), following)
+
+    @endpoint(Permission.manage_directory)
+    @blueprint.arguments(PersonIn)
+    @blueprint.response(201, PersonOut)
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Add a person"""
+        return _shown([people.create_person(g.session, g.actor, **body)], whole=False)[0]
+
+
+@blueprint.route("/people/<int:person_id>")
+class OnePerson(MethodView):
+    """One person."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(PhonesQuery, location="query")
+    @blueprint.response(200, PersonOut)
+    def get(self, query: dict[str, Any], person_id: int) -> dict[str, Any]:
+        """Show a person"""
+        person = people.get_person(g.session, g.actor, person_id)
+        whole = query["phones"] == "whole"
+        if whole:
+            path = unit_path(g.session, person.unit_id)
+            g.actor.require(Permission.see_phones, path)
+            _record_look(path, "person", person.id, [person.id])
+        return _shown([person], whole=whole)[0]
+
+    @endpoint(Permission.manage_directory)
+    @blueprint.arguments(PersonChange)
+    @blueprint.response(200, PersonOut)
+    def patch(self, body: dict[str, Any], person_id: int) -> dict[str, Any]:
+        """Change a person"""
+        return _shown([people.change_person(g.session, g.actor, person_id, **body)], whole=False)[0]
+
+
+def _record_look(path: str, kind: str, target_id: int, ids: list[int]) -> None:
+    trail.record(g.session, g.actor.account_id, "people.see_phones", kind, target_id, path, people=ids)
+
+
+def _shown(found: Sequence[Person], *, whole: bool) -> list[dict[str, Any]]:
+    """What PersonOut shows of these people."""
+    roles = people.roles_of(g.session, [person.id for person in found])
+    opted_out = suppression.suppressed_among(g.session, [person.phone for person in found if person.phone])
+    names = PersonOut().fields.keys() - {"phone", "attributes", "roles", "opted_out"}
+    return [
+        {
+            **{name: getattr(person, name) for name in names},
+            "phone": person.phone if whole or person.phone is None else mask_phone(person.phone),
+            "attributes": person.attributes if whole else {k: _masked(v) for k, v in person.attributes.items()},
+            "roles": roles[person.id],
+            "opted_out": person.phone in opted_out,
+        }
+        for person in found
+    ]
+
+
+def _masked(value: Any) -> Any:
+    """The value of an attribute, masked if it reads as a phone number."""
+    return mask_phone(value) if isinstance(value, str) and read_phone(value).phone else value

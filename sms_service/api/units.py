@@ -1,0 +1,121 @@
+"""`/units`: the tree of organisations. Whole trees come in by `/imports`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g
+from flask.views import MethodView
+from marshmallow import fields, validate
+
+from sms_service.accounts.permissions import Permission
+from sms_service.api.authentication import endpoint
+from sms_service.api.blueprint import Blueprint
+from sms_service.api.paging import ScopedPageQuery, page, scope_filter
+from sms_service.api.schemas import Id, In, Line, Out, list_of
+from sms_service.directory import units
+from sms_service.directory.models import LEVELS, Unit
+from sms_service.directory.unit_rows import LONGEST_CODE, LONGEST_UNIT_NAME
+
+blueprint = Blueprint("units", description="City, districts, streets and branches. A role held on a unit reaches down.")
+
+_CLOSES = "Local time until which texts may leave, that minute excluded, HH:MM; 24:00 is the end of the day"
+
+
+class UnitQuery(ScopedPageQuery):
+    """Filters; all that are given must hold."""
+
+    name = Line(load_default=None, metadata={"description": "Part of the name"})
+    code = Line(load_default=None, metadata={"description": "Exactly this code"})
+    level = fields.String(
+        load_default=None, validate=validate.OneOf(LEVELS), metadata={"description": "Only units of this level"}
+    )
+    parent = Id(load_default=None, metadata={"description": "Only units directly below the unit with this id"})
+
+
+class UnitIn(In):
+    """A new unit. It starts with the time zone and the sending window of the unit above."""
+
+    code = Line(LONGEST_CODE, required=True, metadata={"description": "The office's own number for it, unique"})
+    name = Line(LONGEST_UNIT_NAME, required=True, metadata={"description": "Its name"})
+    level = fields.String(
+        required=True,
+        validate=validate.OneOf(LEVELS),
+        metadata={"description": "Its level, lower than that of the unit above"},
+    )
+    parent_id = Id(required=True, metadata={"description": "The unit above it"})
+
+
+class UnitChange(In):
+    """What to change; what is left out stays."""
+
+    name = Line(LONGEST_UNIT_NAME, metadata={"description": "The unit's name"})
+    timezone = Line(metadata={"description": "IANA time zone of the unit and everything below it"})
+    window_opens = fields.String(
+        metadata={"description": "Local time from which texts may leave, HH:MM; set for everything below it too"}
+    )
+    window_closes = fields.String(metadata={"description": _CLOSES + "; set for everything below it too"})
+
+
+class UnitOut(Out):
+    """A unit."""
+
+    id = fields.Integer(metadata={"description": "The unit's id"})
+    parent_id = fields.Integer(allow_none=True, metadata={"description": "The unit above; null for the top"})
+    code = fields.String(metadata={"description": "The office's own number for it"})
+    name = fields.String(metadata={"description": "Its name"})
+    level = fields.String(metadata={"description": "city, district, street or branch"})
+    timezone = fields.String(metadata={"description": "IANA time zone of its sending window"})
+    window_opens = fields.Function(
+        lambda unit: units.format_clock(unit.window_opens),
+        metadata={"type": "string", "description": "Local time from which texts may leave, HH:MM"},
+    )
+    window_closes = fields.Function(
+        lambda unit: units.format_clock(unit.window_closes), metadata={"type": "string", "description": _CLOSES}
+    )
+    demonstration = fields.Boolean(
+        metadata={"description": "Its people are invented; only simulated gateways take their texts"}
+    )
+    created_at = fields.AwareDateTime(metadata={"description": "When it was created"})
+
+
+@blueprint.route("/units")
+class Units(MethodView):
+    """The units."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(UnitQuery, location="query")
+    @blueprint.response(200, list_of(UnitOut, "UnitList"))
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """List units by code"""
+        scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+        statement = units.find_units(
+            scope.paths, name=query["name"], code=query["code"], level=query["level"], parent_id=query["parent"]
+        )
+        items, following = page(g.session, statement, query, sort="code", key=Unit.code, id_=Unit.id)
+        return scope.answer(items, following)
+
+    @endpoint(Permission.manage_directory)
+    @blueprint.arguments(UnitIn)
+    @blueprint.response(201, UnitOut)
+    def post(self, body: dict[str, Any]) -> Unit:
+        """Create a unit"""
+        return units.create_unit(g.session, g.actor, **body)
+
+
+@blueprint.route("/units/<int:unit_id>")
+class OneUnit(MethodView):
+    """One unit."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, UnitOut)
+    def get(self, unit_id: int) -> Unit:
+        """Show a unit"""
+        return units.get_unit(g.session, g.actor, unit_id)
+
+    @endpoint(Permission.manage_directory)
+    @blueprint.arguments(UnitChange)
+    @blueprint.response(200, UnitOut)
+    def patch(self, body: dict[str, Any], unit_id: int) -> Unit:
+        """Change a unit; time zone and sending window are set for everything below it too"""
+        return units.change_unit(g.session, g.actor, unit_id, **body)

@@ -1,0 +1,170 @@
+"""Segments and suppressions over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+from directory_client import Caller
+from factories import fictional_phone, make_person, make_segment, make_unit
+from sqlalchemy import select
+
+from sms_service import settings
+from sms_service.api import create_app
+from sms_service.audience.models import Suppression
+
+
+@pytest.fixture
+def client(database, tmp_path):
+    return create_app(settings.load({}, tmp_path), database).test_client()
+
+
+@pytest.fixture
+def tree(session):
+    city = make_unit(session, code="01")
+    one, other = make_unit(session, code="0101", parent=city), make_unit(session, code="0102", parent=city)
+    session.commit()
+    return {"city": city, "one": one, "other": other}
+
+
+@pytest.fixture
+def officer(client, session, tree):
+    return Caller(client, session, tree["one"], "officer")
+
+
+@pytest.fixture
+def administrator(client, session, tree):
+    return Caller(client, session, tree["one"], "administrator")
+
+
+@pytest.fixture
+def auditor(client, session, tree):
+    return Caller(client, session, tree["one"], "auditor")
+
+
+def test_a_segment_is_saved_changed_previewed_and_listed(officer, auditor, session, tree):
+    retired = make_person(session, tree["one"], name="王伟", tags=["退休"])
+    make_person(session, tree["one"], tags=["青年"])
+    make_person(session, tree["other"], tags=["退休"])
+    session.commit()
+    body = {"unit_id": tree["one"].id, "name": "退休", "rule": {"tag": "退休"}}
+    made = officer.post("/segments", json=body)
+    assert made.status_code == 201
+    path = f"/segments/{made.json['id']}"
+    found = auditor.get(f"{path}/preview", sample=5).json
+    assert {key: value for key, value in found.items() if key != "sample"} == {
+        "count": 1,
+        "textable": 1,
+        "phones": 1,
+        "opted_out": 0,
+        "no_phone": 0,
+        "bad_number": 0,
+        "lost_contact": 0,
+    }
+    (shown,) = found["sample"]
+    assert (shown["person_id"], shown["name"], shown["unit_id"]) == (retired.id, "王伟", tree["one"].id)
+    assert shown["phone"] != retired.phone
+    assert shown["phone"].endswith(retired.phone[-4:])
+    everyone = {"unit_id": tree["one"].id, "rule": {"everyone": True}, "sample": 0}
+    unsaved = officer.post("/segments/preview", json=everyone)
+    assert (unsaved.status_code, unsaved.json["count"], unsaved.json["sample"]) == (200, 2, [])
+    assert officer.patch(path, rule={"everyone": True}).json["rule"] == {"everyone": True}
+    assert officer.get("/segments", name="退").json["items"] == [officer.get(path).json]
+    assert officer.post("/segments", json=body).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("rule", "field"),
+    [
+        ({"all": [{"tag": "a"}, {"tga": "b"}]}, "rule.all[1].tga"),
+        ({"unit": {"code": "0102"}}, "rule.unit.code"),
+        ({"tag": "\x00"}, "rule.tag"),
+        ("everyone", "rule"),
+        (None, "rule"),
+    ],
+)
+def test_a_bad_rule_is_refused_with_its_place(officer, tree, rule, field):
+    for path in ("/segments", "/segments/preview"):
+        body = {"unit_id": tree["one"].id, "rule": rule} | ({"name": "x"} if path == "/segments" else {})
+        answer = officer.post(path, json=body)
+        assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, field)
+
+
+def test_nobody_of_one_district_reaches_another(officer, auditor, session, tree):
+    theirs = make_segment(session, tree["other"], {"everyone": True})
+    own = make_segment(session, tree["one"], {"everyone": True})
+    stranger = make_person(session, tree["other"])
+    session.commit()
+    rule = {"everyone": True}
+    other = tree["other"].id
+    for answer in (
+        officer.get(f"/segments?unit={other}"),
+        officer.get(f"/segments/{theirs.id}"),
+        officer.get(f"/segments/{theirs.id}/preview"),
+        officer.patch(f"/segments/{theirs.id}", name="x"),
+        officer.post("/segments", json={"unit_id": other, "name": "x", "rule": rule}),
+        officer.post("/segments/preview", json={"unit_id": other, "rule": rule}),
+        officer.get(f"/suppressions?unit={other}"),
+        officer.post("/suppressions", json={"person_id": stranger.id}),
+        officer.post("/suppressions", json={"phone": stranger.phone}),
+        auditor.post("/segments", json={"unit_id": tree["one"].id, "name": "x", "rule": rule}),
+        auditor.patch(f"/segments/{own.id}", name="x"),
+        auditor.post("/suppressions", json={"phone": stranger.phone}),
+    ):
+        assert answer.status_code == 403
+    assert officer.get("/segments/999").status_code == 404
+    assert session.scalars(select(Suppression)).all() == []
+
+
+def test_a_number_is_suppressed_listed_masked_and_lifted(officer, administrator, auditor, session, tree):
+    people = [make_person(session, tree["one"], name=name) for name in ("甲", "乙", "丙")]
+    session.commit()
+    first = officer.post("/suppressions", json={"phone": people[0].phone, "reason": "complaint"})
+    assert (first.status_code, first.json["reason"], first.json["source"]) == (201, "complaint", "api")
+    assert people[0].phone not in first.text
+    for person in people[1:]:
+        assert officer.post("/suppressions", json={"person_id": person.id}).status_code == 201
+    names, cursor = [], None
+    while True:
+        answer = auditor.get("/suppressions", **({"limit": 2} | ({"cursor": cursor} if cursor else {})))
+        assert not any(person.phone in answer.text for person in people)
+        names += [item["name"] for item in answer.json["items"]]
+        cursor = answer.json["next"]
+        if cursor is None:
+            break
+    assert names == ["丙", "乙", "甲"]
+    assert officer.get(f"/people/{people[0].id}").json["opted_out"] is True
+
+    lift = {"person_id": people[0].id, "why": "本人到支部要求"}
+    assert officer.post("/suppressions/lift", json=lift).status_code == 403
+    assert administrator.post("/suppressions/lift", json=lift).status_code == 204
+    assert administrator.post("/suppressions/lift", json=lift).status_code == 404
+    assert officer.get(f"/people/{people[0].id}").json["opted_out"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "phone"),
+        ({"phone": "12345"}, "phone"),
+        ({"phone": "+8613975840246", "person_id": 1}, "phone"),
+        ({"phone": "+8613975840246", "reason": "because"}, "reason"),
+    ],
+)
+def test_what_cannot_be_suppressed_names_the_field(officer, body, field):
+    answer = officer.post("/suppressions", json=body)
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, field)
+
+
+def test_a_person_without_a_number_cannot_be_suppressed(officer, session, tree):
+    person = make_person(session, tree["one"], phone=None)
+    session.commit()
+    answer = officer.post("/suppressions", json={"person_id": person.id})
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "person_id")
+
+
+def test_a_number_of_the_own_district_that_no_one_suppressed(administrator, session, tree):
+    phone = fictional_phone()
+    make_person(session, tree["one"], phone=phone)
+    session.commit()
+    answer = administrator.post("/suppressions/lift", json={"phone": phone, "why": "x"})
+    assert answer.status_code == 404
+    assert phone not in answer.text
