@@ -17,7 +17,7 @@ units = table("units", column("id", BigInteger), column("path", Text))
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role held on a unit; `path` is the unit's place in the tree ("/1/5/") and so the subtree that the role reaches."""
+    """A role held on a unit; `path` is the unit's place in the tree ("/1/5/"), so the subtree that the role reaches."""
 
     role: str
     unit_id: int

@@ -47,10 +47,11 @@ def entries(
     target_id: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> Select[tuple[TrailEntry]]:
+) -> Select[TrailEntry]:
     """The entries on units within the paths of `scope`, to be ordered and paged by the caller.
 
-    `since` (inclusive) and `until` (exclusive) bound the time of the act; the other arguments, where given, must be equal.
+    `since` (inclusive) and `until` (exclusive) bound the time of the act; the other arguments, where given, must be
+    equal.
     """
     statement = select(TrailEntry).where(or_(*(TrailEntry.unit_path.op("^@")(path) for path in scope)))
     for attribute, wanted in (

@@ -1,0 +1,75 @@
+"""Stored answers: what makes a repeated request answer as the first did, whatever became of the first answer.
+
+The row of a key is inserted when the first request begins and filled before it commits, in that request's own
+transaction. A second request with the key waits on the row's unique index until the first has ended: if it committed,
+the second answers the same; if it was rolled back, nothing was done and the second does the work itself.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.models import StoredAnswer
+from sms_service.errors import Conflict, Invalid
+
+HONOURED = timedelta(hours=24)
+LONGEST_WAIT_S = 30
+UNANSWERED = 0  # the status of a row that its own transaction has not filled yet: no other transaction sees it
+
+
+def reserve(session: Session, account_id: int, key: str, request_digest: bytes) -> StoredAnswer | None:
+    """The answer stored for the key in the last 24 h, or None: then the key is ours until this transaction ends.
+
+    `request_digest` is the SHA-256 of method, address and body. Raises Invalid if the key was used for another request,
+    Conflict if the first request has not ended after 30 s.
+    """
+    session.execute(text(f"SET LOCAL lock_timeout = '{LONGEST_WAIT_S}s'"))
+    fresh = {
+        "request_digest": request_digest,
+        "status": UNANSWERED,
+        "headers": {},
+        "body": b"",
+        "created_at": func.now(),
+    }
+    try:
+        ours = session.scalar(
+            insert(StoredAnswer)
+            .values(account_id=account_id, key=key, **fresh)
+            .on_conflict_do_update(
+                index_elements=[StoredAnswer.account_id, StoredAnswer.key],
+                set_=fresh,
+                where=StoredAnswer.created_at <= func.now() - HONOURED,
+            )
+            .returning(StoredAnswer.status)
+        )
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == "55P03":  # lock_not_available
+            raise Conflict("the first request with this Idempotency-Key is still being worked on; try again") from None
+        raise
+    session.execute(text("SET LOCAL lock_timeout = DEFAULT"))
+    if ours is not None:
+        return None
+    stored = session.scalars(select(StoredAnswer).filter_by(account_id=account_id, key=key)).one()
+    if stored.request_digest != request_digest:
+        raise Invalid("Idempotency-Key", key, "was used for another request in the last 24 hours; choose a new key")
+    return stored
+
+
+def keep(session: Session, account_id: int, key: str, status: int, headers: dict[str, str], body: bytes) -> None:
+    """Fill the row that `reserve` made in this transaction."""
+    session.execute(
+        update(StoredAnswer)
+        .where(StoredAnswer.account_id == account_id, StoredAnswer.key == key)
+        .values(status=status, headers=headers, body=body)
+    )
+
+
+def forget_old(session: Session) -> int:
+    """Delete the answers that are no longer honoured; returns how many. The clock calls it."""
+    old = delete(StoredAnswer).where(StoredAnswer.created_at <= func.now() - HONOURED)
+    return len(session.scalars(old.returning(StoredAnswer.status)).all())

@@ -1,0 +1,106 @@
+"""Who calls, what the route demands, and the one transaction of a request.
+
+    @blueprint.route("/units")
+    class Units(MethodView):
+        @endpoint(Permission.read)
+        @blueprint.arguments(UnitQuery, location="query")
+        @blueprint.response(200, UnitList)
+        def get(self, query):
+            …g.session, g.actor…
+
+`endpoint` is the outermost decorator of every method of every route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from enum import Enum
+from functools import wraps
+from typing import Any
+
+from flask import Response, g, make_response, request
+
+from sms_service.accounts import passwords, tokens
+from sms_service.accounts.permissions import Permission
+from sms_service.accounts.tokens import Caller, NotAuthenticated
+from sms_service.api.context import Context, current_context
+from sms_service.api.idempotency import HEADER, answer_once
+from sms_service.errors import Forbidden
+
+
+class Own(Enum):
+    """What a route demands that concerns nothing but the caller's own account: a valid log-in, no role."""
+
+    account = "own account"
+
+
+def endpoint(
+    permission: Permission | Own, *, password: bool = False, secret_fields: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+    """Declare what a view demands.
+
+    The caller must hold `permission` over at least one unit; over which units is for the room to check with `g.actor`.
+    The view runs in one transaction, `g.session`, committed before the answer is sent and rolled back by any exception.
+    A POST honours Idempotency-Key; `secret_fields` of its answer are not stored. `password`: HTTP Basic is accepted
+    too.
+    """
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
+        @wraps(view)
+        def run(*args: Any, **kwargs: Any) -> Response:
+            context = current_context()
+            g.accepts_password = password
+            caller = _authenticate(context, password)
+            g.actor, g.token_id = caller.actor, caller.token_id
+            if isinstance(permission, Permission):
+                g.actor.require_somewhere(permission)
+            with context.database.session() as session:
+                g.session = session
+
+                def answer() -> Response:
+                    return make_response(view(*args, **kwargs))
+
+                if request.method != "POST":
+                    return answer()
+                if g.actor.account_id is None:
+                    raise Forbidden("the service itself does not call its own API")
+                return answer_once(session, g.actor.account_id, request, answer, secret_fields)
+
+        run.permission = permission  # type: ignore[attr-defined]
+        run._apidoc = _documented(view, permission, password)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _authenticate(context: Context, password: bool) -> Caller:
+    """Who calls. A transaction of its own, so that no long request holds the token's row."""
+    given = request.authorization
+    if given is None:
+        raise NotAuthenticated("send the header Authorization: Bearer sms_…")
+    with context.database.session() as session:
+        if given.type == "bearer":
+            return tokens.authenticate(session, given.token or "", context.clock())
+        if given.type == "basic" and password:
+            return passwords.authenticate(session, given.username or "", given.password or "")
+    accepted = "Bearer or Basic" if password else "Bearer (Basic only on POST /api/v1/tokens)"
+    raise NotAuthenticated(f"this route accepts Authorization: {accepted}, not {given.type[:20]}")
+
+
+def _documented(view: Callable[..., Any], permission: Permission | Own, password: bool) -> dict[str, Any]:
+    documentation: dict[str, Any] = deepcopy(getattr(view, "_apidoc", {}))
+    manual = documentation.setdefault("manual_doc", {})
+    manual["security"] = [{"token": []}, {"password": []}] if password else [{"token": []}]
+    manual["x-permission"] = permission.value
+    if view.__name__ == "post":
+        documentation.setdefault("arguments", {}).setdefault("parameters", []).append(
+            {
+                "in": "header",
+                "name": HEADER,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "description": "Any visible ASCII, such as a UUID. The same request with the same key within 24 hours "
+                "answers what the first one answered and does nothing again.",
+            }
+        )
+    return documentation

@@ -1,0 +1,59 @@
+"""The blueprint of a resource: flask-smorest's, with our way of refusing what cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NoReturn
+
+from flask import Request
+from flask_smorest import Blueprint as SmorestBlueprint
+from marshmallow import Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from sms_service.api.problems import InvalidRequest, field_errors
+
+
+class _Parser(FlaskParser):  # type: ignore[misc]
+    """Refuses unknown fields everywhere and a body that is not JSON, and says for each field what would be right."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {
+        "json": None,  # None: as the schema says, which is to refuse
+        "query": None,
+        "form": None,
+        "files": None,
+    }
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        if req.get_data(cache=True) and req.mimetype != "application/json":
+            raise UnsupportedMediaType(
+                f"The body must be application/json, not {req.mimetype or 'of an unnamed type'}."
+            )
+        return super().load_json(req, schema)
+
+    def _handle_invalid_json_error(self, error: Any, req: Request, *args: Any, **kwargs: Any) -> NoReturn:
+        where = f" at line {error.lineno}, column {error.colno}" if hasattr(error, "lineno") else ""
+        raise BadRequest(f"The body is not JSON in UTF-8{where}.")
+
+    def handle_error(
+        self,
+        error: ValidationError,
+        req: Request,
+        schema: Schema,
+        *,
+        error_status_code: int | None,
+        error_headers: Mapping[str, str] | None,
+    ) -> NoReturn:
+        messages = error.messages
+        if isinstance(messages, dict) and len(messages) == 1:
+            (messages,) = messages.values()  # webargs puts them under the name of the location
+        raise InvalidRequest(list(field_errors(messages, error.data)))
+
+
+class Blueprint(SmorestBlueprint):  # type: ignore[misc]
+    """One resource's routes; `Blueprint("units", description="…")`. The name is the tag in the documentation."""
+
+    ARGUMENTS_PARSER = _Parser()
+
+    def __init__(self, name: str, *, description: str) -> None:
+        super().__init__(name, __name__, description=description)

@@ -1,0 +1,54 @@
+"""What one process's web application works with, at `app.extensions["sms_service"]`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import cast
+
+from flask import current_app
+from redis import Redis
+
+from sms_service.db.engine import Database
+from sms_service.gateways.registry import Gateways
+from sms_service.settings import Settings
+
+EXTENSION = "sms_service"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Context:
+    """Settings and engines of the process; clock and randomness are fields so that a test can hold them still.
+
+    `clock` gives an aware time; `random_bytes(n)` gives n bytes fit for secrets. `redis` and `gateways` are made when
+    first used.
+    """
+
+    settings: Settings
+    database: Database
+    clock: Callable[[], datetime] = _utc_now
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes
+
+    @cached_property
+    def redis(self) -> Redis | None:
+        """The client of Redis, or None where no REDIS_URL is set; it does not connect before it is used."""
+        if self.settings.redis_url is None:
+            return None
+        return Redis.from_url(self.settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
+
+    @cached_property
+    def gateways(self) -> Gateways:
+        """The accounts of gateways.toml and their adapters. Raises gateways.config.BadGatewayConfig."""
+        return Gateways.from_file(self.settings.gateways_file, self.settings.public_url)
+
+
+def current_context() -> Context:
+    """The context of the application that serves the present request."""
+    return cast(Context, current_app.extensions[EXTENSION])

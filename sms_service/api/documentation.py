@@ -1,0 +1,49 @@
+"""`/openapi.json` and `/docs`: the API described by itself, readable without the internet."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+from flask_smorest import Api
+from marshmallow import Schema, fields
+
+blueprint = Blueprint("documentation", __name__)
+
+
+class FieldError(Schema):
+    """What is wrong with one field."""
+
+    field = fields.String(metadata={"description": "The field, such as `rule.all[0].tag`"})
+    value = fields.Raw(metadata={"description": "What was sent, where it is short and no secret; phone numbers masked"})
+    reason = fields.String(metadata={"description": "What would be right"})
+
+
+class Problem(Schema):
+    """An error, RFC 9457."""
+
+    type = fields.String(metadata={"description": "The kind of problem; its address in this documentation"})
+    title = fields.String(metadata={"description": "The kind of problem in words"})
+    status = fields.Integer(metadata={"description": "The HTTP status"})
+    detail = fields.String(metadata={"description": "What went wrong this time"})
+    request_id = fields.String(metadata={"description": "Names the request in the log of the service"})
+    errors = fields.List(
+        fields.Nested(FieldError), metadata={"description": "With status 422: one entry for each fault"}
+    )
+
+
+class DocumentedApi(Api):  # type: ignore[misc]
+    """flask-smorest's Api with our error shape and ways to log in."""
+
+    ERROR_SCHEMA = Problem
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__(app)
+        self.spec.components.security_scheme(
+            "token", {"type": "http", "scheme": "bearer", "description": "A token from POST /api/v1/tokens"}
+        )
+        self.spec.components.security_scheme(
+            "password",
+            {"type": "http", "scheme": "basic", "description": "Login and password, for POST /api/v1/tokens only"},
+        )
+
+    def _register_error_handlers(self) -> None:
+        """None: `problems.register` answers every error."""

@@ -1,0 +1,77 @@
+"""`Idempotency-Key` on every POST: the same request sent again answers what the first one answered, for 24 hours.
+
+Only an answer that was committed is stored; after an error nothing was done, and the same key may be tried again.
+Secrets are not stored: where an answer shows a secret once, its replay shows null instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+
+from flask import Request, Response
+from sqlalchemy.orm import Session
+
+from sms_service.accounts import answers
+from sms_service.errors import Invalid
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_KEPT_HEADERS = ("Location", "ETag")
+
+
+def answer_once(
+    session: Session,
+    account_id: int,
+    request: Request,
+    answer: Callable[[], Response],
+    secret_fields: tuple[str, ...] = (),
+) -> Response:
+    """What `answer()` gives, or, if the request repeats an earlier one, the earlier one's answer.
+
+    `secret_fields` are the fields at the top of the JSON body that must not be stored. Raises Invalid (a malformed key,
+    or one used for another request) or Conflict (the first request is still being worked on).
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return answer()
+    if not _KEY.fullmatch(key):
+        raise Invalid(HEADER, key, "must be 1 to 255 visible ASCII characters, such as a UUID")
+    stored = answers.reserve(session, account_id, key, request_digest(request))
+    if stored is not None:
+        headers = {**stored.headers, REPLAYED: "true"}
+        return Response(stored.body, stored.status, headers)
+    response = answer()
+    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    headers["Content-Type"] = response.content_type or "application/json"
+    body = _without(response, secret_fields)
+    answers.keep(session, account_id, key, response.status_code, headers, body)
+    return response
+
+
+def request_digest(request: Request) -> bytes:
+    """The SHA-256 of method, address and body.
+
+    Of a form with files it covers the fields and the files' contents, since clients choose a new boundary at each try.
+    """
+    digest = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
+    if request.mimetype == "multipart/form-data":
+        for name, value in sorted(request.form.items(multi=True)):
+            digest.update(json.dumps([name, value]).encode())
+        for name, file in sorted(request.files.items(multi=True), key=lambda item: item[0]):
+            content = hashlib.file_digest(file.stream, "sha256").hexdigest()  # type: ignore[arg-type]
+            file.stream.seek(0)
+            digest.update(json.dumps([name, file.filename, content]).encode())
+    else:
+        digest.update(request.get_data(cache=True))
+    return digest.digest()
+
+
+def _without(response: Response, secret_fields: tuple[str, ...]) -> bytes:
+    if not secret_fields:
+        return response.get_data()
+    body = response.get_json()
+    return json.dumps({name: None if name in secret_fields else value for name, value in body.items()}).encode()

@@ -1,0 +1,94 @@
+"""How often one may ask: so much a token, and far less for log-ins that fail, whether or not the login exists.
+
+Counted in Redis, so that all web processes count together; in each process's memory while Redis cannot be reached.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from flask import Flask, Response, request
+from flask_limiter import ApplicationLimit, Limiter
+
+from sms_service.api.context import Context
+
+FAILED_LOGINS_A_LOGIN = "5 per minute; 20 per hour"
+FAILED_LOGINS_AN_ADDRESS = "20 per minute; 100 per hour"  # an office shares one address
+FAILED_TOKENS_AN_ADDRESS = "60 per minute"
+
+
+def register(app: Flask, context: Context) -> Limiter:
+    """Limit the requests to /api/ of `app`."""
+    limiter = Limiter(
+        _address,
+        application_limits=[
+            ApplicationLimit(limit_provider=context.settings.rate_limit, key_function=_caller, exempt_when=_not_api),
+            ApplicationLimit(
+                limit_provider=FAILED_LOGINS_A_LOGIN, key_function=_login, exempt_when=_no_password, deduct_when=_failed
+            ),
+            ApplicationLimit(
+                limit_provider=FAILED_LOGINS_AN_ADDRESS,
+                key_function=_address_of_login,
+                exempt_when=_no_password,
+                deduct_when=_failed,
+            ),
+            ApplicationLimit(
+                limit_provider=FAILED_TOKENS_AN_ADDRESS,
+                key_function=_address_of_token,
+                exempt_when=_no_token,
+                deduct_when=_failed,
+            ),
+        ],
+        strategy="fixed-window",
+        storage_uri="memory://" if context.redis is None else "redis://",
+        storage_options={} if context.redis is None else {"connection_pool": context.redis.connection_pool},
+        in_memory_fallback_enabled=True,
+        swallow_errors=True,  # a limit that cannot be counted never stops the work
+        key_prefix="sms",
+    )
+    limiter.init_app(app)
+    return limiter
+
+
+def _not_api() -> bool:
+    return not request.path.startswith("/api/")
+
+
+def _no_password() -> bool:
+    return _not_api() or request.authorization is None or request.authorization.type != "basic"
+
+
+def _no_token() -> bool:
+    return _not_api() or request.authorization is None or request.authorization.type != "bearer"
+
+
+def _failed(response: Response) -> bool:
+    return response.status_code == 401
+
+
+def _caller() -> str:
+    given = request.authorization
+    if given is not None and given.type == "bearer":
+        return "token:" + _hashed(given.token or "")
+    return _address()
+
+
+def _login() -> str:
+    given = request.authorization
+    return "login:" + _hashed((given.username if given else "") or "")
+
+
+def _address_of_login() -> str:
+    return "login-" + _address()
+
+
+def _address_of_token() -> str:
+    return "token-" + _address()
+
+
+def _address() -> str:
+    return f"address:{request.remote_addr}"
+
+
+def _hashed(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,214 @@
+"""Every error as RFC 9457 `application/problem+json`: what is wrong, in which field, and what would be right."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flask import Flask, Response, g, has_request_context, request
+from flask_limiter import RateLimitExceeded
+from marshmallow import ValidationError
+from sqlalchemy.exc import IntegrityError, OperationalError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from sms_service.accounts.tokens import NotAuthenticated
+from sms_service.api.schemas import mask_text
+from sms_service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+REQUEST_ID = "X-Request-Id"
+LONGEST_VALUE = 100
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NEVER_ECHOED = re.compile(r"password|secret|token|phone|authorization", re.IGNORECASE)
+
+# slug: (status, title, what the caller can do); the documentation page lists them.
+KINDS: Mapping[str, tuple[int, str, str]] = {
+    "malformed": (
+        400,
+        "The request cannot be read",
+        "Send well-formed JSON in UTF-8, or the form that the route asks for.",
+    ),
+    "not-authenticated": (
+        401,
+        "Not authenticated",
+        "Send `Authorization: Bearer sms_…`; POST /api/v1/tokens gives a token.",
+    ),
+    "forbidden": (403, "Not allowed", "Ask an administrator for a role on the unit that the detail names."),
+    "not-found": (404, "Not found", "Check the address and the id."),
+    "method-not-allowed": (405, "Method not allowed", "Use a method that the header Allow names."),
+    "conflict": (409, "Conflict with the present state", "Read the detail: it names the state and what is possible."),
+    "too-large": (413, "Too large", "Send less at once."),
+    "media-type": (
+        415,
+        "Wrong content type",
+        "Send Content-Type: application/json, or the type that the route asks for.",
+    ),
+    "invalid": (422, "Invalid values", "Mend the fields that `errors` names; nothing was done."),
+    "too-many-requests": (429, "Too many requests", "Wait the seconds that the header Retry-After names."),
+    "internal": (500, "The service failed", "Try again; tell the operator the request_id: the log has it."),
+    "unavailable": (503, "Not available for the moment", "Try again in a few seconds."),
+}
+_SLUGS = {status: slug for slug, (status, _, _) in KINDS.items()}
+
+
+class InvalidRequest(ServiceError):
+    """Fields of a request that cannot be used: a list of {field, value, reason}."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__("; ".join(f"{error['field']}: {error['reason']}" for error in errors[:3]))
+        self.errors = errors
+
+
+def problem(slug: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
+    """The answer for the kind of problem `slug` (see KINDS); `members` are added to the body."""
+    status, title, _ = KINDS[slug]
+    body = {"type": f"/docs#problem-{slug}", "title": title, "status": status, "detail": detail}
+    body |= {"request_id": request_id(), **members}
+    response = Response(json.dumps(body, ensure_ascii=False), status, content_type=MEDIA_TYPE)
+    response.headers.update(headers or {})
+    return response
+
+
+def register(app: Flask) -> None:
+    """Let `app` answer every error as a problem and name every request in its answer and in the log."""
+    app.register_error_handler(ServiceError, _service_error)
+    app.register_error_handler(ValidationError, _validation_error)
+    app.register_error_handler(RateLimitExceeded, _rate_limit)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(IntegrityError, _integrity_error)
+    app.register_error_handler(OperationalError, _operational_error)
+    app.register_error_handler(Exception, _unexpected)
+    app.after_request(_name_request)
+
+
+def request_id() -> str:
+    """The present request's name: the caller's X-Request-Id if it is usable, else a new one."""
+    if not has_request_context():
+        return "-"
+    if "request_id" not in g:
+        given = request.headers.get(REQUEST_ID, "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return str(g.request_id)
+
+
+def field_errors(messages: Any, data: Any, path: str = "") -> Iterator[dict[str, Any]]:
+    """marshmallow's nested `messages` on `data` as flat {field, value?, reason}, with fields like `rule.all[0].tag`."""
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            if key == "_schema":
+                yield from field_errors(inner, data, path)
+            else:
+                step = f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
+                yield from field_errors(inner, _step(data, key), path + step)
+    else:
+        for reason in messages if isinstance(messages, list) else [messages]:
+            yield field_error(path or "body", data, str(reason))
+
+
+def field_error(field: str, value: Any, reason: str) -> dict[str, Any]:
+    """One entry of a problem's `errors`. The value is left out where it may be a secret or is no plain value."""
+    error: dict[str, Any] = {"field": field}
+    if not _NEVER_ECHOED.search(field):
+        if isinstance(value, str):
+            shown = mask_text(value.encode("utf-8", "replace").decode())
+            error["value"] = shown if len(shown) <= LONGEST_VALUE else shown[:LONGEST_VALUE] + "…"
+        elif isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 10**6):
+            error["value"] = value
+        elif isinstance(value, int):
+            error["value"] = mask_text(str(value)[:LONGEST_VALUE])
+    error["reason"] = mask_text(reason)
+    return error
+
+
+def _step(data: Any, key: Any) -> Any:
+    if isinstance(data, Mapping):
+        return data.get(key)
+    if isinstance(data, list) and isinstance(key, int) and key < len(data):
+        return data[key]
+    return None
+
+
+def _service_error(error: ServiceError) -> Response:
+    match error:
+        case InvalidRequest():
+            return problem("invalid", "Nothing was done: see `errors`.", errors=error.errors)
+        case Invalid():
+            errors = [field_error(error.field, error.value, error.reason)]
+            return problem("invalid", "Nothing was done: see `errors`.", errors=errors)
+        case NotFound():
+            return problem("not-found", str(error))
+        case Forbidden():
+            return problem("forbidden", str(error))
+        case Conflict():
+            return problem("conflict", str(error))
+        case NotAuthenticated():
+            return problem("not-authenticated", str(error), headers={"WWW-Authenticate": _challenge()})
+    return problem("conflict", str(error))
+
+
+def _challenge() -> str:
+    return 'Basic realm="sms_service", charset="UTF-8"' if g.get("accepts_password") else 'Bearer realm="sms_service"'
+
+
+def _validation_error(error: ValidationError) -> Response:
+    return _service_error(InvalidRequest(list(field_errors(error.messages, error.data))))
+
+
+def _rate_limit(error: RateLimitExceeded) -> Response:
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    return problem("too-many-requests", f"The limit is {error.description}.", headers=headers)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if isinstance(error, InternalServerError):
+        return _unexpected(error.original_exception or error)
+    status = error.code or 500
+    if status < 400:  # a redirect to the canonical address
+        return Response(error.get_body(), status, error.get_headers())
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    slug = _SLUGS.get(status) or ("malformed" if status < 500 else "internal")
+    return problem(slug, (error.description or error.name).strip(), headers=headers)
+
+
+def _integrity_error(error: IntegrityError) -> Response:
+    diagnosis = getattr(error.orig, "diag", None)
+    if getattr(error.orig, "sqlstate", "") == "23505":  # unique_violation: another request was faster
+        log.info("request %s met a duplicate: %s", request_id(), diagnosis and diagnosis.constraint_name)
+        return problem(
+            "conflict", f"It exists already ({diagnosis and diagnosis.constraint_name}); read it and try again."
+        )
+    return _unexpected(error)
+
+
+def _operational_error(error: OperationalError) -> Response:
+    log.error("request %s: the database cannot be used: %s", request_id(), type(error.orig).__name__)
+    return problem("unavailable", "The database cannot be reached; nothing was done.", headers={"Retry-After": "5"})
+
+
+def _unexpected(error: BaseException) -> Response:
+    # Frames only: an exception's message can hold a statement's parameters, and with them phone numbers.
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        frames.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno} {trace.tb_frame.f_code.co_name}")
+        trace = trace.tb_next
+    log.error(
+        "request %s %s %s: %s\n  %s", request_id(), request.method, request.path, _kind(error), "\n  ".join(frames)
+    )
+    return problem("internal", "Nothing was done. The log of the service has the cause under this request_id.")
+
+
+def _kind(error: BaseException) -> str:
+    original = getattr(error, "orig", None)
+    return f"{type(error).__qualname__}" + (f" ({type(original).__qualname__})" if original else "")
+
+
+def _name_request(response: Response) -> Response:
+    response.headers[REQUEST_ID] = request_id()
+    return response

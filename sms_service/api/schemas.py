@@ -1,0 +1,147 @@
+"""The bases of every schema, and the fields that the resources share."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
+
+MAX_ID = 2**63 - 1  # PostgreSQL's bigint
+_DIGITS = re.compile(r"\+?\d(?:[ -]?\d){6,}")
+
+
+class In(Schema):
+    """What a caller sends: unknown fields are refused, and so are characters that no text of ours may hold."""
+
+    class Meta:
+        unknown = RAISE
+
+    @pre_load
+    def _refuse_unstorable(self, data: Any, **_: Any) -> Any:
+        problems = unstorable(data)
+        if problems:
+            raise ValidationError(problems)
+        return data
+
+
+class Out(Schema):
+    """What we answer: exactly the declared fields."""
+
+
+class Id(fields.Integer):
+    """A row's id: a whole number from 1, in JSON a number, in a query string its digits."""
+
+    default_error_messages = {"invalid": "must be the id of a row: a whole number from 1"}  # noqa: RUF012
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("validate", validate.Range(1, MAX_ID, error="must be a whole number from 1 to 2^63 - 1"))
+        super().__init__(**kwargs)
+
+    def _validated(self, value: Any) -> Any:
+        return super()._validated(whole_number(self, value))
+
+
+class Whole(fields.Integer):
+    """A whole number, in JSON a number, in a query string its digits; never a fraction, never true or false."""
+
+    default_error_messages = {"invalid": "must be a whole number"}  # noqa: RUF012
+
+    def _validated(self, value: Any) -> Any:
+        return super()._validated(whole_number(self, value))
+
+
+class Line(fields.String):
+    """One line of text for people: outer blanks and a byte order mark are cut off; 1 to `longest` characters remain."""
+
+    def __init__(self, longest: int = 100, **kwargs: Any) -> None:
+        self.longest = longest
+        super().__init__(**kwargs)
+        self.metadata.setdefault("minLength", 1)
+        self.metadata.setdefault("maxLength", longest)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        text = str(super()._deserialize(value, attr, data, **kwargs)).strip().strip("\ufeff").strip()
+        if not 1 <= len(text) <= self.longest:
+            raise ValidationError(f"must have 1 to {self.longest} characters")
+        if any(unicodedata.category(character) == "Cc" for character in text):
+            raise ValidationError("must be one line without control characters")
+        return text
+
+
+class MaskedPhone(fields.String):
+    """A phone number as answers show it by default, `+86138****1234`; dump only."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("dump_only", True)
+        kwargs.setdefault("metadata", {"description": "Phone number in E.164, its middle digits masked"})
+        super().__init__(**kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else mask_phone(str(value))
+
+
+def mask_phone(phone: str) -> str:
+    """The number with all but its first digits and its last four replaced: `+86138****1234`, `****1234`.
+
+    Of a number with fewer than 9 characters only the last two are shown.
+    """
+    if len(phone) < 9:
+        return "****" + phone[-2:]
+    return phone[: max(0, len(phone) - 8)] + "****" + phone[-4:]
+
+
+def mask_text(text: str) -> str:
+    """The text with every run of 7 or more digits masked like a phone number."""
+    return _DIGITS.sub(lambda match: mask_phone(match[0]), text)
+
+
+def list_of(item: type[Out] | Out, name: str) -> type[Out]:
+    """The schema of a list's answer, `name` in the documentation: the scope it covers, its items, the next page."""
+    return type(
+        name,
+        (Out,),
+        {
+            "scope": fields.List(
+                fields.Nested(ScopeUnit), metadata={"description": "The units whose subtrees this list covers"}
+            ),
+            "items": fields.List(fields.Nested(item), metadata={"description": "One page of the list"}),
+            "next": fields.String(
+                allow_none=True, metadata={"description": "`cursor` of the next page; null on the last page"}
+            ),
+        },
+    )
+
+
+class ScopeUnit(Out):
+    """A unit that a list covers with its whole subtree."""
+
+    id = fields.Integer(metadata={"description": "The unit's id"})
+    code = fields.String(metadata={"description": "The office's own number for the unit"})
+    name = fields.String(metadata={"description": "The unit's name"})
+
+
+def whole_number(field: fields.Field[Any], value: Any) -> Any:
+    """`value` if it is a whole number or its digits. Raises ValidationError with the field's own message otherwise."""
+    if isinstance(value, bool) or not (
+        isinstance(value, int) or (isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value))
+    ):
+        raise field.make_error("invalid", input=value)
+    return value
+
+
+def unstorable(data: Any) -> Any:
+    """The messages, nested as `data` is, on texts that hold NUL or half a surrogate pair; empty if there are none."""
+    if isinstance(data, str):
+        if "\x00" in data:
+            return ["must not contain the character NUL"]
+        return ["contains half of a surrogate pair"] if any("\ud800" <= c <= "\udfff" for c in data) else []
+    if isinstance(data, Mapping):
+        found = {str(key): unstorable(value) or unstorable(key) for key, value in data.items()}
+    elif isinstance(data, list):
+        found = {index: unstorable(value) for index, value in enumerate(data)}  # type: ignore[misc]
+    else:
+        return []
+    return {key: messages for key, messages in found.items() if messages}

@@ -1,0 +1,73 @@
+"""`/trail`: who did what, within the caller's scope. It can be read and never changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g
+from flask.views import MethodView
+from marshmallow import fields
+
+from sms_service.accounts.permissions import Permission
+from sms_service.api.authentication import endpoint
+from sms_service.api.blueprint import Blueprint
+from sms_service.api.paging import ScopedPageQuery, page, scope_filter
+from sms_service.api.schemas import Id, Line, Out, list_of
+from sms_service.audit import trail
+from sms_service.audit.models import TrailEntry
+
+blueprint = Blueprint(
+    "trail", description="Who did what to what, and when. Entries are added with every act and never change."
+)
+
+
+class TrailQuery(ScopedPageQuery):
+    """Filters; all that are given must hold."""
+
+    act = Line(load_default=None, metadata={"description": "Only this act, such as `token.issue`"})
+    account = Id(load_default=None, metadata={"description": "Only acts of this account"})
+    target_kind = Line(
+        load_default=None, metadata={"description": "Only acts on this kind of thing, such as `campaign`"}
+    )
+    target_id = Line(load_default=None, metadata={"description": "Only acts on the thing with this id"})
+    since = fields.AwareDateTime(
+        load_default=None, metadata={"description": "At or after this time (ISO 8601 with offset)"}
+    )
+    until = fields.AwareDateTime(load_default=None, metadata={"description": "Before this time (ISO 8601 with offset)"})
+
+
+class TrailEntryOut(Out):
+    """One act."""
+
+    id = fields.Integer(metadata={"description": "The entry's id"})
+    at = fields.AwareDateTime(metadata={"description": "When it was done"})
+    account_id = fields.Integer(allow_none=True, metadata={"description": "Who did it; null: the service itself"})
+    act = fields.String(metadata={"description": "What was done, such as `token.issue`"})
+    target_kind = fields.String(metadata={"description": "What kind of thing it was done to"})
+    target_id = fields.String(metadata={"description": "The thing's id"})
+    details = fields.Dict(metadata={"description": "Ids, counts and words; never phone numbers, texts or secrets"})
+
+
+@blueprint.route("/trail")
+class Trail(MethodView):
+    """The trail."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(TrailQuery, location="query")
+    @blueprint.response(200, list_of(TrailEntryOut, "TrailList"))
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """List acts, newest first"""
+        scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+        statement = trail.entries(
+            scope.paths,
+            act=query["act"],
+            account_id=query["account"],
+            target_kind=query["target_kind"],
+            target_id=query["target_id"],
+            since=query["since"],
+            until=query["until"],
+        )
+        items, following = page(
+            g.session, statement, query, sort="id", key=TrailEntry.id, id_=TrailEntry.id, descending=True
+        )
+        return scope.answer(items, following)
