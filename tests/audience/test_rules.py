@@ -1,6 +1,7 @@
 """Rules to SQL, against the same rules read by a few lines of Python over a small population."""
 
 import pytest
+from factories import make_person, make_unit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -11,7 +12,6 @@ from sms_service.audience.grammar import MAX_DEPTH, MAX_NODES, parse
 from sms_service.audience.rules import audience_select
 from sms_service.directory.models import Contact
 from sms_service.errors import Invalid
-from factories import make_person, make_unit
 
 TAGS, ROLES, KINDS, GENDERS = ["退休", "青年"], ["书记", "组织委员"], ["member", "contact"], ["男", "女"]
 DATES = ["1985-03-01", "1990-01-01", "一九八五年", "20000101"]

@@ -1,6 +1,7 @@
 """Segments, their previews, and suppression: who may, and that every number adds up."""
 
 import pytest
+from factories import fictional_phone, make_actor, make_person, make_unit
 from sqlalchemy import select
 
 from sms_service.accounts.actors import SYSTEM
@@ -8,7 +9,6 @@ from sms_service.audience import segments, suppression
 from sms_service.audience.models import Suppression
 from sms_service.audit.models import TrailEntry
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
-from factories import fictional_phone, make_actor, make_person, make_unit
 
 EVERYONE = {"everyone": True}
 

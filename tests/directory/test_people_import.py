@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from factories import make_actor, make_person, make_unit
 from sqlalchemy import func, select
 
 from sms_service.accounts.actors import SYSTEM
@@ -15,7 +16,6 @@ from sms_service.directory.models import Contact, Import, ImportProblem, Person,
 from sms_service.directory.people_import import import_people
 from sms_service.directory.units_import import import_units
 from sms_service.errors import Forbidden, Invalid
-from factories import make_actor, make_person, make_unit
 
 DATA = Path(__file__).parents[1] / "data"
 CITY = Path(__file__).parents[2] / "sms_service" / "ops" / "demonstration_data"

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from factories import fictional_phone, make_actor, make_person, make_unit
 from sqlalchemy import select
 
 from sms_service.accounts.actors import SYSTEM
@@ -10,7 +11,6 @@ from sms_service.audit.models import TrailEntry
 from sms_service.directory import people, units
 from sms_service.directory.models import Person
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
-from factories import fictional_phone, make_actor, make_person, make_unit
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The tree from files: parents in any order, moves, and what does not make a tree."""
 
 import pytest
+from factories import make_actor, make_unit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -10,7 +11,6 @@ from sms_service.directory.importing import problems_of
 from sms_service.directory.models import LEVELS, ImportProblem, Unit
 from sms_service.directory.units_import import import_units
 from sms_service.errors import Forbidden, Invalid
-from factories import make_actor, make_unit
 
 HEADER = "组织编码,名称,层级,上级编码,全称"
 TREE = [
