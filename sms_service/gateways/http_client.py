@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import ctypes
 import logging
 import os
 import threading
@@ -80,7 +81,6 @@ class HttpClient:
         self._timeout = aiohttp.ClientTimeout(total=None, connect=min(connect_timeout_s, total_timeout_s / 4))
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
-        self._session_loop: asyncio.AbstractEventLoop | None = None
         self._places: asyncio.Semaphore
         _clients.add(self)
 
@@ -96,8 +96,13 @@ class HttpClient:
         if session is not None and _loop is not None and not session.closed:
             asyncio.run_coroutine_threadsafe(session.close(), _loop).result(timeout=5)
 
+    def forget(self) -> object:
+        """Let go of the connections without closing them; returns what holds them."""
+        session, self._session = self._session, None
+        return session
+
     async def _post_all(self, bodies: Sequence[bytes], start_by: float) -> list[Result]:
-        session = self._session_of(asyncio.get_running_loop())
+        session = self._open_session()
         results: list[Result] = [NotWritten("its turn did not come before the time-out")] * len(bodies)
         todo = iter(enumerate(bodies))
 
@@ -135,10 +140,10 @@ class HttpClient:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return NoAnswer(_reason(error))
 
-    def _session_of(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
-        # Runs on the loop only, so no lock; after a fork there is another loop and so another session.
-        if self._session is None or self._session.closed or self._session_loop is not loop:
-            self._places, self._session_loop = asyncio.Semaphore(self._in_flight), loop
+    def _open_session(self) -> aiohttp.ClientSession:
+        # Runs on the loop only, so it needs no lock.
+        if self._session is None or self._session.closed:
+            self._places = asyncio.Semaphore(self._in_flight)
             self._session = aiohttp.ClientSession(
                 # The semaphore is the limit. Were it the connector's, waiting for a place would count as connecting.
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15),
@@ -171,6 +176,9 @@ def _background_loop() -> asyncio.AbstractEventLoop:
 def _after_fork() -> None:
     """The child has neither the thread nor a right to the parent's connections."""
     global _loop, _lock
+    # Freeing them, even at the child's end, would take the parent's sockets out of the epoll instance that both share.
+    for inherited in (_loop, *(client.forget() for client in _clients)):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
     _loop, _lock = None, threading.Lock()
 
 

@@ -8,8 +8,10 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,13 @@ class SimulatorProcess:
     def restart(self) -> None:
         """Start it again, after `stop` or `kill`, on the same ledger and port."""
         self._start(self.port)
+
+    def until(self, condition: Callable[[], Any], timeout_s: float = 30) -> None:
+        """Wait for what its ledger file will show; AssertionError if it does not in time."""
+        give_up = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < give_up, f"it did not happen within {timeout_s} s"
+            time.sleep(0.02)
 
     def log(self) -> str:
         """What it wrote to standard error."""
