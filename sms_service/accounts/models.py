@@ -13,7 +13,9 @@ ROLES = ("administrator", "officer", "approver", "auditor")
 
 
 class Account(Base):
-    """A person or a program that logs in. `login` is unique; `password_hash` is None for accounts that use tokens only."""
+    """A person or a program that logs in. `login` is unique; `password_hash` is None for accounts that use tokens
+    only.
+    """
 
     __tablename__ = "accounts"
 

@@ -1,0 +1,103 @@
+"""The admin API: `create_app` makes the web application; one module per resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+import flask
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
+
+import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
+from sms_service.api import (
+    accounts,
+    documentation,
+    health,
+    imports,
+    limits,
+    people,
+    problems,
+    segments,
+    suppressions,
+    templates,
+    tokens,
+    trail,
+    units,
+)
+from sms_service.api.context import EXTENSION, Context
+from sms_service.api.schemas import MAX_ID
+from sms_service.db.engine import Database
+from sms_service.settings import BadSetting, Settings
+
+API_PREFIX = "/api/v1"
+LARGEST_REQUEST = 64 * 1024 * 1024  # a city's member file is under 10 MB
+
+RESOURCES = (
+    tokens.blueprint,
+    accounts.blueprint,
+    units.blueprint,
+    people.blueprint,
+    imports.blueprint,
+    segments.blueprint,
+    suppressions.blueprint,
+    templates.blueprint,
+    trail.blueprint,
+)  # fmt: skip
+
+
+class _IdConverter(IntegerConverter):
+    """Numbers in addresses are ids: what no row can have is not found, instead of an error of the database."""
+
+    def __init__(self, map: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(map, *args, **{"max": MAX_ID, **kwargs})
+
+
+def create_app(
+    settings: Settings,
+    database: Database | None = None,
+    *,
+    doors: Iterable[flask.Blueprint] = (),
+    clock: Callable[[], datetime] | None = None,
+    random_bytes: Callable[[int], bytes] | None = None,
+) -> Flask:
+    """The web application. It connects to nothing before the first request.
+
+    `database`: by default that of `settings.database_url`. `doors`: blueprints beside the API, that is the callbacks
+    (`sms_service.callbacks`), which this package does not know. `clock` (aware times) and `random_bytes` stand in for
+    the machine's own in tests. Raises BadSetting if no database is named.
+    """
+    if database is None:
+        if settings.database_url is None:
+            raise BadSetting("DATABASE_URL is not set; `make run` starts the embedded database and sets it")
+        database = Database(settings.database_url, application_name="sms_service web")
+    context = Context(settings, database)
+    context.clock = clock or context.clock
+    context.random_bytes = random_bytes or context.random_bytes
+
+    app = Flask("sms_service", static_folder=None)
+    app.extensions[EXTENSION] = context
+    app.url_map.converters["int"] = _IdConverter
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST,
+        API_TITLE="sms_service",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+    api = documentation.DocumentedApi(app)
+    for blueprint in RESOURCES:
+        api.register_blueprint(blueprint, url_prefix=API_PREFIX)
+    for plain in (health.blueprint, documentation.blueprint, *doors):
+        app.register_blueprint(plain)
+    limits.register(app, context)
+    problems.register(app)
+    return app

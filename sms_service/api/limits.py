@@ -6,18 +6,22 @@ Counted in Redis, so that all web processes count together; in each process's me
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 
 from flask import Flask, Response, request
-from flask_limiter import ApplicationLimit, Limiter
+from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
 
 from sms_service.api.context import Context
+from sms_service.api.problems import problem
 
 FAILED_LOGINS_A_LOGIN = "5 per minute; 20 per hour"
 FAILED_LOGINS_AN_ADDRESS = "20 per minute; 100 per hour"  # an office shares one address
 FAILED_TOKENS_AN_ADDRESS = "60 per minute"
+REFUSED_CHANGES_A_CALLER = "5 per minute; 20 per hour"  # of the own password
 
 
-def register(app: Flask, context: Context) -> Limiter:
+def register(app: Flask, context: Context) -> None:
     """Limit the requests to /api/ of `app`."""
     limiter = Limiter(
         _address,
@@ -38,6 +42,12 @@ def register(app: Flask, context: Context) -> Limiter:
                 exempt_when=_no_token,
                 deduct_when=_failed,
             ),
+            ApplicationLimit(
+                limit_provider=REFUSED_CHANGES_A_CALLER,
+                key_function=_password_change,
+                exempt_when=_no_password_change,
+                deduct_when=_refused,
+            ),
         ],
         strategy="fixed-window",
         storage_uri="memory://" if context.redis is None else "redis://",
@@ -47,7 +57,14 @@ def register(app: Flask, context: Context) -> Limiter:
         key_prefix="sms",
     )
     limiter.init_app(app)
-    return limiter
+
+    def exceeded(error: RateLimitExceeded) -> Response:
+        current = limiter.current_limit
+        seconds = max(1, math.ceil(current.reset_at - time.time())) if current else error.limit.limit.get_expiry()
+        detail = f"The limit is {error.description}; try again in {seconds} seconds."
+        return problem("too-many-requests", detail, headers={"Retry-After": str(seconds)})
+
+    app.register_error_handler(RateLimitExceeded, exceeded)
 
 
 def _not_api() -> bool:
@@ -60,6 +77,14 @@ def _no_password() -> bool:
 
 def _no_token() -> bool:
     return _not_api() or request.authorization is None or request.authorization.type != "bearer"
+
+
+def _no_password_change() -> bool:
+    return not request.path.endswith("/me/password")
+
+
+def _refused(response: Response) -> bool:
+    return response.status_code == 422
 
 
 def _failed(response: Response) -> bool:
@@ -76,6 +101,10 @@ def _caller() -> str:
 def _login() -> str:
     given = request.authorization
     return "login:" + _hashed((given.username if given else "") or "")
+
+
+def _password_change() -> str:
+    return "password-" + _caller()
 
 
 def _address_of_login() -> str:

@@ -79,7 +79,7 @@ def scope_filter(session: Session, actor: Actor, permission: Permission, unit_id
         paths = actor.scope(permission)
         if not paths:
             raise Forbidden(f"{actor.login} does not hold the permission {permission} over any unit")
-        named = Unit.parent_id.is_(None) if paths == ("/",) else Unit.path.in_(paths)
+        named: ColumnElement[bool] = Unit.parent_id.is_(None) if paths == ("/",) else Unit.path.in_(paths)
     else:
         path = unit_path(session, unit_id)
         actor.require(permission, path)
@@ -89,7 +89,7 @@ def scope_filter(session: Session, actor: Actor, permission: Permission, unit_id
 
 def page(
     session: Session,
-    statement: Select[Any],
+    statement: Select[*tuple[Any, ...]],
     query: Mapping[str, Any],
     *,
     sort: str,
@@ -138,14 +138,14 @@ def decode_cursor(cursor: str, sort: str, kind: type) -> tuple[Any, int]:
     _, key, row_id = decoded
     if not _is_id(row_id):
         raise wrong
-    if kind in (datetime, date):
+    if issubclass(kind, date):
         try:
             key = kind.fromisoformat(key)
         except (TypeError, ValueError):
             raise wrong from None
-        if kind is datetime and key.tzinfo is None:
+        if isinstance(key, datetime) and key.tzinfo is None:
             raise wrong
-    elif type(key) is not kind or (kind is int and abs(key) > MAX_ID) or unstorable(key):
+    elif type(key) is not kind or unstorable(key) or (isinstance(key, int) and abs(key) > MAX_ID):
         raise wrong
     return key, row_id
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request
-from flask_limiter import RateLimitExceeded
 from marshmallow import ValidationError
 from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -79,7 +78,6 @@ def register(app: Flask) -> None:
     """Let `app` answer every error as a problem and name every request in its answer and in the log."""
     app.register_error_handler(ServiceError, _service_error)
     app.register_error_handler(ValidationError, _validation_error)
-    app.register_error_handler(RateLimitExceeded, _rate_limit)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(IntegrityError, _integrity_error)
     app.register_error_handler(OperationalError, _operational_error)
@@ -158,11 +156,6 @@ def _challenge() -> str:
 
 def _validation_error(error: ValidationError) -> Response:
     return _service_error(InvalidRequest(list(field_errors(error.messages, error.data))))
-
-
-def _rate_limit(error: RateLimitExceeded) -> Response:
-    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
-    return problem("too-many-requests", f"The limit is {error.description}.", headers=headers)
 
 
 def _http_error(error: HTTPException) -> Response:

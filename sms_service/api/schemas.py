@@ -58,9 +58,8 @@ class Line(fields.String):
 
     def __init__(self, longest: int = 100, **kwargs: Any) -> None:
         self.longest = longest
+        kwargs["metadata"] = {"minLength": 1, "maxLength": longest, **kwargs.get("metadata", {})}
         super().__init__(**kwargs)
-        self.metadata.setdefault("minLength", 1)
-        self.metadata.setdefault("maxLength", longest)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         text = str(super()._deserialize(value, attr, data, **kwargs)).strip().strip("\ufeff").strip()
@@ -98,21 +97,21 @@ def mask_text(text: str) -> str:
     return _DIGITS.sub(lambda match: mask_phone(match[0]), text)
 
 
-def list_of(item: type[Out] | Out, name: str) -> type[Out]:
-    """The schema of a list's answer, `name` in the documentation: the scope it covers, its items, the next page."""
-    return type(
-        name,
-        (Out,),
-        {
-            "scope": fields.List(
-                fields.Nested(ScopeUnit), metadata={"description": "The units whose subtrees this list covers"}
-            ),
-            "items": fields.List(fields.Nested(item), metadata={"description": "One page of the list"}),
-            "next": fields.String(
-                allow_none=True, metadata={"description": "`cursor` of the next page; null on the last page"}
-            ),
-        },
-    )
+def list_of(item: type[Out] | Out, name: str, *, scoped: bool = True) -> type[Out]:
+    """The schema of a list's answer, `name` in the documentation: the scope it covers, its items, the next page.
+
+    `scoped=False`: a list that no unit bounds, such as the caller's own tokens.
+    """
+    members: dict[str, Any] = {
+        "items": fields.List(fields.Nested(item), metadata={"description": "One page of the list"}),
+        "next": fields.String(
+            allow_none=True, metadata={"description": "`cursor` of the next page; null on the last page"}
+        ),
+    }
+    if scoped:
+        covered = fields.Nested(ScopeUnit)
+        members["scope"] = fields.List(covered, metadata={"description": "The units whose subtrees this list covers"})
+    return type(name, (Out,), members)
 
 
 class ScopeUnit(Out):

@@ -1,0 +1,208 @@
+"""Creating, changing and disabling accounts, and giving and taking roles.
+
+Who changes an account must manage accounts over its unit and over every unit on which it holds a role: otherwise a
+district's administrator could take over an account with power over the city by setting its password.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from sqlalchemy import Select, false, func, or_, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor, load_grants, unit_path, units
+from sms_service.accounts.models import ROLES, Account, RoleGrant
+from sms_service.accounts.passwords import check_password, hash_password
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+
+_LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
+_TOP = re.compile(r"/[0-9]+/")  # the path of a unit without a parent
+_REMOVING = 0x736D7301  # the advisory lock's number, "sms" and 1
+
+
+def create_account(
+    session: Session, actor: Actor, *, unit_id: int, login: str, name: str, password: str | None = None
+) -> Account:
+    """A new account of the unit, without a role. Without a password it can use tokens only, issued from the shell.
+
+    Raises NotFound or Forbidden (the unit), Invalid (`login`, `password`), Conflict (the login is taken).
+    """
+    path = unit_path(session, unit_id)
+    actor.require(Permission.manage_accounts, path)
+    if not _LOGIN.fullmatch(login):
+        raise Invalid(
+            "login", login, "must be 2 to 64 characters of a-z, 0-9, '.', '_', '@', '-', the first a-z or 0-9"
+        )
+    if session.scalar(select(Account.id).where(Account.login == login)) is not None:
+        raise Conflict(f"the login {login} is taken; choose another")
+    password_hash = None if password is None else hash_password(password)
+    account = Account(unit_id=unit_id, login=login, name=name, password_hash=password_hash)
+    session.add(account)
+    session.flush()
+    trail.record(session, actor.account_id, "account.create", "account", account.id, path, login=login)
+    return account
+
+
+def find_account(session: Session, actor: Actor, account_id: int) -> Account:
+    """The account, the actor's own or one of a unit in scope. Raises NotFound or Forbidden."""
+    account = session.get(Account, account_id)
+    if account is None:
+        raise NotFound("account", account_id)
+    if account.id != actor.account_id:
+        actor.require(Permission.manage_accounts, unit_path(session, account.unit_id))
+    return account
+
+
+def change_account(
+    session: Session,
+    actor: Actor,
+    account_id: int,
+    *,
+    now: datetime,
+    name: str | None = None,
+    unit_id: int | None = None,
+    password: str | None = None,
+    disabled: bool | None = None,
+) -> Account:
+    """Change what is given. A disabled account's tokens stop at once and work again when it is enabled.
+
+    Raises NotFound, Forbidden, Invalid (`password`), Conflict (it is the last administrator of its whole tree).
+    """
+    if disabled:
+        _removing_power(session)
+    account = _account_in_power(session, actor, account_id)
+    path = unit_path(session, account.unit_id)
+    if unit_id is not None and unit_id != account.unit_id:
+        new_path = unit_path(session, unit_id)
+        actor.require(Permission.manage_accounts, new_path)
+        account.unit_id = unit_id
+        trail.record(session, actor.account_id, "account.move", "account", account.id, new_path, from_unit=path)
+        path = new_path
+    if name is not None and name != account.name:
+        account.name = name
+        trail.record(session, actor.account_id, "account.rename", "account", account.id, path)
+    if password is not None:
+        account.password_hash = hash_password(password)
+        trail.record(session, actor.account_id, "account.set_password", "account", account.id, path)
+    if disabled is not None and disabled != (account.disabled_at is not None):
+        if disabled:
+            for grant in load_grants(session, account.id):
+                if grant.role == "administrator":
+                    _require_another_administrator(session, account.id, grant.path)
+        account.disabled_at = now if disabled else None
+        act = "account.disable" if disabled else "account.enable"
+        trail.record(session, actor.account_id, act, "account", account.id, path)
+    session.flush()
+    return account
+
+
+def change_own_password(session: Session, actor: Actor, *, current: str, new: str) -> None:
+    """Replace the actor's own password; tokens stay as they are. Raises Invalid (`current_password`, `password`)."""
+    account = session.get_one(Account, actor.account_id, with_for_update=True)
+    if not check_password(account.password_hash, current):
+        raise Invalid("current_password", None, "is not the password of this account")
+    account.password_hash = hash_password(new)
+    session.flush()
+    path = unit_path(session, account.unit_id)
+    trail.record(session, actor.account_id, "account.set_password", "account", account.id, path)
+
+
+def grant_role(session: Session, actor: Actor, account_id: int, *, role: str, unit_id: int) -> RoleGrant:
+    """Give the account a role on a unit; a role it holds there already is returned as it is.
+
+    Nobody grants a role to their own account: an administrator could otherwise approve what they wrote.
+    Raises NotFound, Forbidden or Invalid (`role`).
+    """
+    if role not in ROLES:
+        raise Invalid("role", role, f"must be one of {', '.join(ROLES)}")
+    path = unit_path(session, unit_id)
+    actor.require(Permission.manage_accounts, path)
+    if account_id == actor.account_id:
+        raise Forbidden("nobody grants a role to their own account; another administrator can")
+    account = _account_in_power(session, actor, account_id)
+    held = session.scalar(select(RoleGrant).filter_by(account_id=account.id, role=role, unit_id=unit_id))
+    if held is not None:
+        return held
+    grant = RoleGrant(account_id=account.id, role=role, unit_id=unit_id)
+    session.add(grant)
+    session.flush()
+    trail.record(
+        session, actor.account_id, "role.grant", "account", account.id, path, role=role, unit_id=unit_id, grant=grant.id
+    )
+    return grant
+
+
+def revoke_role(session: Session, actor: Actor, account_id: int, grant_id: int) -> None:
+    """Take a role that is held on a unit in scope from the account, wherever the account belongs.
+
+    Raises NotFound, Forbidden or Conflict (it is the last administrator of its whole tree).
+    """
+    _removing_power(session)
+    grant = session.scalar(select(RoleGrant).filter_by(id=grant_id, account_id=account_id))
+    if grant is None:
+        raise NotFound(f"role of account {account_id} with the id", grant_id)
+    path = unit_path(session, grant.unit_id)
+    actor.require(Permission.manage_accounts, path)
+    if grant.role == "administrator":
+        _require_another_administrator(session, account_id, path)
+    session.delete(grant)
+    session.flush()
+    trail.record(
+        session,
+        actor.account_id,
+        "role.revoke",
+        "account",
+        account_id,
+        path,
+        role=grant.role,
+        unit_id=grant.unit_id,
+        grant=grant_id,
+    )
+
+
+def accounts_in(scope: tuple[str, ...]) -> Select[Account]:
+    """The accounts of units within the paths of `scope`, to be ordered and paged by the caller."""
+    within = or_(false(), *(units.c.path.op("^@")(path) for path in scope))
+    return select(Account).join(units, units.c.id == Account.unit_id).where(within)
+
+
+def _account_in_power(session: Session, actor: Actor, account_id: int) -> Account:
+    """The account, locked, if the actor may change it. Raises NotFound or Forbidden."""
+    account = session.get(Account, account_id, with_for_update=True, populate_existing=True)
+    if account is None:
+        raise NotFound("account", account_id)
+    actor.require(Permission.manage_accounts, unit_path(session, account.unit_id))
+    for grant in load_grants(session, account.id):
+        actor.require(Permission.manage_accounts, grant.path)
+    return account
+
+
+def _require_another_administrator(session: Session, account_id: int, path: str) -> None:
+    """Raises Conflict if `path` is the top of a tree and no other enabled account administers it."""
+    if not _TOP.fullmatch(path):
+        return
+    others = (
+        select(Account.id)
+        .join(RoleGrant, RoleGrant.account_id == Account.id)
+        .join(units, units.c.id == RoleGrant.unit_id)
+        .where(
+            RoleGrant.role == "administrator",
+            units.c.path == path,
+            Account.disabled_at.is_(None),
+            Account.id != account_id,
+        )
+    )
+    if session.scalar(others.limit(1)) is None:
+        raise Conflict("this is the last administrator of the whole tree; make another one first")
+
+
+def _removing_power(session: Session) -> None:
+    """Let one transaction at a time remove administrators: two who remove each other must not both succeed.
+
+    It is taken before any row, so that nobody waits for it holding one.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(_REMOVING)))

@@ -1,0 +1,36 @@
+"""The web process: `gunicorn wsgi:app`. It starts only if every hand-written statement fits the database."""
+
+import logging
+import sys
+
+from flask import Flask
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from sms_service import callbacks, settings
+from sms_service.api import create_app
+from sms_service.api.context import EXTENSION
+from sms_service.db.statements import check_all
+from sms_service.embedded import EngineError, with_running_engines
+
+
+def start() -> Flask:
+    """The application with its callbacks. What an operator can mend ends the process with one line."""
+    try:
+        configuration = with_running_engines(settings.load())
+        logging.basicConfig(level=configuration.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        application = create_app(configuration, doors=(callbacks.blueprint,))
+        database = application.extensions[EXTENSION].database
+        with database.transaction() as connection:
+            check_all(connection)
+    except (settings.BadSetting, EngineError) as error:
+        sys.exit(str(error))
+    except OperationalError as error:
+        sys.exit(f"PostgreSQL cannot be used: {' '.join(str(error.orig).split())}")
+    except ProgrammingError as error:
+        reason = " ".join(str(error.orig).split())
+        sys.exit(f"a statement does not fit the database ({reason}); run: python -m sms_service migrate")
+    database.close()  # connections do not survive gunicorn's fork; each worker opens its own
+    return application
+
+
+app = start()
