@@ -1,4 +1,6 @@
-"""Every room's tables, loaded together, so that foreign keys by name resolve. Each process imports this once at start."""
+"""Every room's tables, loaded together, so that foreign keys by name resolve. Each process imports this once at
+start.
+"""
 
 import sms_service.accounts.models
 import sms_service.audience.models

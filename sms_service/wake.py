@@ -1,4 +1,6 @@
-"""Wake-ups: RQ jobs that carry ids only. Each may be lost, doubled or late without harm; PostgreSQL says what there is to do."""
+"""Wake-ups: RQ jobs that carry ids only. Each may be lost, doubled or late without harm; PostgreSQL says what there
+is to do.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ log = logging.getLogger(__name__)
 
 
 def wake(redis: Redis, job: str, *ids: int) -> None:
-    """Ask any worker to run `job`. Says so in the log if Redis is away, and goes on: workers also look by themselves."""
+    """Ask any worker to run `job`. Without Redis it says so in the log and goes on: workers also look by themselves."""
     try:
         if redis.set(f"sms:woken:{job}:{ids}", 1, nx=True, px=_QUIET_MS):
-            Queue(QUEUE, connection=redis).enqueue_call(job, args=ids, timeout=-1, result_ttl=0, ttl=_TTL_S, failure_ttl=3600)
+            Queue(QUEUE, connection=redis).enqueue_call(
+                job, args=ids, timeout=-1, result_ttl=0, ttl=_TTL_S, failure_ttl=3600
+            )
     except RedisError as error:
         log.warning("no wake-up for %s: Redis: %s", job, error)

@@ -13,7 +13,9 @@ from sms_service.db.base import Base, CreatedAt, Id
 
 
 class Campaign(Base):
-    """Template + segment + when + how, decided by people. `values` fill the template's variables that are the same for all."""
+    """Template + segment + when + how, decided by people. `values` fill the template's variables that are the same
+    for all.
+    """
 
     __tablename__ = "campaigns"
 
@@ -39,7 +41,9 @@ class Campaign(Base):
 
 
 class Decision(Base):
-    """An approver's yes or no to exactly one content: `digest` covers wording, values, signature, segment rule, class and route."""
+    """An approver's yes or no to exactly one content: `digest` covers wording, values, signature, segment rule, class
+    and route.
+    """
 
     __tablename__ = "decisions"
 

@@ -25,7 +25,7 @@ C = CampaignStatus
 CAMPAIGN_TRANSITIONS: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {
     C.draft: frozenset({C.submitted, C.withdrawn}),
     C.submitted: frozenset({C.approved, C.rejected, C.draft, C.withdrawn}),
-    C.approved: frozenset({C.active, C.draft, C.withdrawn}),  # an edit takes the approval away
+    C.approved: frozenset({C.active, C.submitted, C.draft, C.withdrawn}),  # an edit takes the approval away
     C.active: frozenset({C.suspended, C.ended}),
     C.suspended: frozenset({C.active, C.ended}),
     C.rejected: frozenset({C.draft, C.withdrawn}),

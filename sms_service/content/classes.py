@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sms_service.content.models import CLASSES
 from sms_service.errors import Invalid
+from sms_service.ledger.states import CLASSES
 
 UNSUBSCRIBE_LINE = "拒收请回复R"
 

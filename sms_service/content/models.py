@@ -6,8 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id
-
-CLASSES = ("study", "notice", "invitation", "survey", "answer")
+from sms_service.ledger.states import CLASSES
 
 
 class Template(Base):
@@ -30,7 +29,9 @@ class Template(Base):
 
 
 class TemplateVersion(Base):
-    """One wording of a template. Never changed or deleted (`sms_app` may not): campaigns, runs and messages point at it."""
+    """One wording of a template. Never changed or deleted (`sms_app` may not): campaigns, runs and messages point at
+    it.
+    """
 
     __tablename__ = "template_versions"
 

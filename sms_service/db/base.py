@@ -34,6 +34,7 @@ class Base(DeclarativeBase):
 
 
 Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
-# A path names a unit's place in the tree by ids, "/1/5/49/". Collation C lets a B-tree serve prefix queries (`path ^@ scope`).
+# A path names a unit's place in the tree by ids, "/1/5/49/". Collation C lets a B-tree serve prefix queries (`path ^@
+# scope`).
 Path = Annotated[str, mapped_column(Text(collation="C"))]
 CreatedAt = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]

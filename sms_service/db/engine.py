@@ -16,8 +16,8 @@ OWNER_ROLE = "sms_owner"
 class Database:
     """The process's way to PostgreSQL.
 
-    `url` is a libpq URL (`postgresql://…`; Unix sockets as `postgresql:///name?host=/dir`). Whoever logs in, the session
-    works as `sms_app`, which may not alter the schema, the trail or a template's version.
+    `url` is a libpq URL (`postgresql://…`; Unix sockets as `postgresql:///name?host=/dir`). Whoever logs in, the
+    session works as `sms_app`, which may not alter the schema, the trail or a template's version.
     `pool_size` is the number of connections kept; as many again may be opened for a moment.
     """
 

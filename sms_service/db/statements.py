@@ -14,7 +14,9 @@ _ALL: list[Statement] = []
 
 
 class Statement:
-    """One statement from `<folder>/<name>.sql`, with parameters written `%(name)s` and a comment that says why it is so."""
+    """One statement from `<folder>/<name>.sql`, with parameters written `%(name)s` and a comment that says why it is
+    so.
+    """
 
     def __init__(self, module_file: str, name: str) -> None:
         self.path = Path(module_file).parent / f"{name}.sql"

@@ -1,0 +1,1 @@
+"""How it arrived: receipts are stored as they come, then applied to the ledger."""

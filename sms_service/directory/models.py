@@ -16,8 +16,9 @@ LEVELS = ("city", "district", "street", "branch")
 class Unit(Base):
     """A node of the tree. `path` names its place by ids ("/1/5/49/"); `code` is the office's own number for it.
 
-    The time zone and the sending window (minutes after local midnight, half-open) are each unit's own, set downwards for a
-    whole subtree and copied from the parent at creation. `demonstration`: its numbers are invented; only simulated gateways take them.
+    The time zone and the sending window (minutes after local midnight, half-open) are each unit's own, set downwards
+    for a whole subtree and copied from the parent at creation. `demonstration`: its numbers are invented; only
+    simulated gateways take them.
     """
 
     __tablename__ = "units"

@@ -1,4 +1,6 @@
-"""Gateway accounts and routes as the ledger knows them. What they are is in gateways.toml; here are their names and their state."""
+"""Gateway accounts and routes as the ledger knows them. What they are is in gateways.toml; here are their names and
+their state.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from sms_service.db.base import Base, CreatedAt, Id
 
 
 class GatewayAccount(Base):
-    """One set of credentials at one provider. `simulated`: it reaches no real phone. Only an `open` account is handed anything."""
+    """One set of credentials at one provider. `simulated`: it reaches no real phone. Only an `open` account is handed
+    anything.
+    """
 
     __tablename__ = "gateway_accounts"
 

@@ -1,7 +1,8 @@
 """The way of a message to the wire and what came of it: claim, gate, release, outcomes, withdrawal.
 
-Each function is one statement in one transaction of its own; none is open while a gateway is called. What may follow what is
-in `states.py`; why each statement is as it is stands in its `.sql` file; the protocol as a whole is told in docs/sending.md.
+Each function is one statement in one transaction of its own; none is open while a gateway is called. What may follow
+what is in `states.py`; why each statement is as it is stands in its `.sql` file; the protocol as a whole is told in
+docs/sending.md.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ WITHDRAW = Statement(__file__, "withdraw")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A lease on rows of one run, for one gateway account. `token` (a UUID) proves that the rows are still this claim's."""
+    """A lease on rows of one run, for one gateway account. `token` (a UUID) proves that the rows are still this
+    claim's.
+    """
 
     run_id: int
     month: date
@@ -55,7 +58,9 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A row that passed the gate: its attempt is written, and it may be handed over. `number` counts its attempts from 1."""
+    """A row that passed the gate: its attempt is written, and it may be handed over. `number` counts its attempts
+    from 1.
+    """
 
     attempt_id: int
     phone: str = field(repr=False)
@@ -66,7 +71,9 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """How a hand-over ended, for the ledger. `retry_after_s`: the message waits that long and goes again; None: it does not."""
+    """How a hand-over ended, for the ledger. `retry_after_s`: the message waits that long and goes again; None: it
+    does not.
+    """
 
     attempt_id: int
     kind: OutcomeKind
@@ -88,11 +95,13 @@ def claim(connection: Connection, claim: Claim, size: int, lease_s: float) -> li
         size=size,
         lease_s=lease_s,
     )
-    return [Claimed(*row) for row in rows]
+    return [Claimed(row.id, row.values, row.text, row.parts) for row in rows]
 
 
 def pass_gate(connection: Connection, claim: Claim, rows: Sequence[Rendered], lease_s: float) -> list[Passed]:
-    """Write an attempt for every row that may leave now. Nothing may be handed over before this commit was seen to succeed."""
+    """Write an attempt for every row that may leave now. Nothing may be handed over before this commit was seen to
+    succeed.
+    """
     passed = GATE(
         connection,
         run_id=claim.run_id,
@@ -104,7 +113,7 @@ def pass_gate(connection: Connection, claim: Claim, rows: Sequence[Rendered], le
         parts=[row.parts for row in rows],
         lease_s=lease_s,
     )
-    return [Passed(*row) for row in passed]
+    return [Passed(row.attempt_id, row.phone, row.text, row.parts, row.attempts) for row in passed]
 
 
 def release(connection: Connection, claim: Claim, ids: Sequence[int]) -> dict[int, str]:
@@ -115,7 +124,11 @@ def release(connection: Connection, claim: Claim, ids: Sequence[int]) -> dict[in
 def refuse_unrendered(connection: Connection, claim: Claim, errors: Mapping[int, str]) -> None:
     """Refuse rows whose text cannot be rendered, each with the template's error."""
     REFUSE_UNRENDERED(
-        connection, month=claim.month, token=claim.token, ids=list(errors), errors=[error[:200] for error in errors.values()]
+        connection,
+        month=claim.month,
+        token=claim.token,
+        ids=list(errors),
+        errors=[error[:200] for error in errors.values()],
     )
 
 

@@ -1,8 +1,8 @@
 """Runs, messages, attempts and receipts: the tables the accounting stands on.
 
 `messages` and `attempts` are partitioned by `month`, the first day of the month of launch in city time, carried by run,
-message and attempt alike. PostgreSQL wants the partition key in every unique index, and since it is fixed once per run, the keys
-below mean what they would without it.
+message and attempt alike. PostgreSQL wants the partition key in every unique index, and since it is fixed once per
+run, the keys below mean what they would without it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from sms_service.content.models import CLASSES
 from sms_service.db.base import Base, CreatedAt, Id, Path
-from sms_service.ledger.states import AttemptStatus, MessageStatus, RunStatus
+from sms_service.ledger.states import CLASSES, AttemptStatus, MessageStatus, RunStatus
 
 KINDS = ("campaign", "test", "answer", "notice")
 
@@ -34,8 +33,8 @@ KINDS = ("campaign", "test", "answer", "notice")
 class Run(Base):
     """One firing of a campaign.
 
-    `audience` is the number of rows the segment's own query counted at freeze; the identity compares with it. `day` is the
-    local date of launch. `due_at` is when it is to be launched; `planned` runs wait for it.
+    `audience` is the number of rows the segment's own query counted at freeze; the identity compares with it. `day`
+    is the local date of launch. `due_at` is when it is to be launched; `planned` runs wait for it.
     """
 
     __tablename__ = "runs"
@@ -86,8 +85,9 @@ class Run(Base):
 class Message(Base):
     """One row per run and recipient. A recipient is a person, for one unit; `unit_path` is that unit's at freeze.
 
-    `reason` is why it was skipped, or the error class of a refusal or of non-delivery, with the provider's `raw_code`. `parts` is
-    settled when the text is rendered, once, before the first hand-over. `phone`, `text` and `values` are emptied by redaction.
+    `reason` is why it was skipped, or the error class of a refusal or of non-delivery, with the provider's
+    `raw_code`. `parts` is settled when the text is rendered, once, before the first hand-over. `phone`, `text` and
+    `values` are emptied by redaction.
     """
 
     __tablename__ = "messages"
@@ -140,7 +140,8 @@ class Message(Base):
             name="lease",
         ),
         CheckConstraint(
-            "status NOT IN ('submitting', 'accepted', 'unknown', 'delivered', 'undelivered', 'no_receipt') OR attempts > 0",
+            "status NOT IN ('submitting', 'accepted', 'unknown', 'delivered', 'undelivered', 'no_receipt') "
+            "OR attempts > 0",
             name="left_has_attempt",
         ),
         {"postgresql_partition_by": "LIST (month)"},
@@ -150,7 +151,8 @@ class Message(Base):
 class Attempt(Base):
     """One hand-over of one message, written by the statement that makes the message `submitting`.
 
-    `provider_id` is the provider's name for the whole text. `settled_by` is the account of the person who decided an unknown one.
+    `provider_id` is the provider's name for the whole text. `settled_by` is the account of the person who decided an
+    unknown one.
     """
 
     __tablename__ = "attempts"

@@ -35,7 +35,9 @@ def attempt_id(reference: str) -> int:
 
 
 def store(connection: Connection, account: str, receipts: Sequence[Receipt]) -> int:
-    """Store receipts of the gateway account named `account`; returns how many. The caller acknowledges only after the commit."""
+    """Store receipts of the gateway account named `account`; returns how many. The caller acknowledges only after the
+    commit.
+    """
     return STORE_RECEIPTS(
         connection,
         account=account,
@@ -53,4 +55,5 @@ def store(connection: Connection, account: str, receipts: Sequence[Receipt]) -> 
 
 def apply(connection: Connection, size: int) -> Applied:
     """Apply up to `size` parked receipts, oldest first."""
-    return Applied(*APPLY_RECEIPTS(connection, size=size).one())
+    row = APPLY_RECEIPTS(connection, size=size).one()
+    return Applied(row.seen, row.applied, row.moved)

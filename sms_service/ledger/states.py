@@ -1,4 +1,6 @@
-"""The statuses of runs, messages and attempts, and which change may follow which: the one table that SQL, tests and docs follow."""
+"""The statuses of runs, messages and attempts, and which change may follow which: the one table that SQL, tests and
+docs follow.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +57,9 @@ class AttemptStatus(Words):
     undelivered = "undelivered"
     delivered = "delivered"
 
+
+# What kind of text it is; it decides unsubscribe line, cap, window and approval.
+CLASSES = ("study", "notice", "invitation", "survey", "answer")
 
 M = MessageStatus
 R = RunStatus

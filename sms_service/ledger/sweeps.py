@@ -42,7 +42,9 @@ def cancel_slice(connection: Connection) -> int:
 
 
 def mark_silent(connection: Connection, reporting_accounts: Sequence[int], hours: int) -> int:
-    """Rows accepted `hours` ago by an account that sends receipts, and silent since, become `no_receipt`; returns how many."""
+    """Rows accepted `hours` ago by an account that sends receipts, and silent since, become `no_receipt`; returns how
+    many.
+    """
     return SWEEP_NO_RECEIPT(connection, reporting_accounts=list(reporting_accounts), hours=hours).rowcount
 
 

@@ -1,0 +1,98 @@
+"""Approval: one person says yes or no to exactly one content, and nothing else can be launched on that yes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.models import Segment
+from sms_service.audit import trail
+from sms_service.campaigns.models import Campaign, Decision
+from sms_service.campaigns.services import move, require
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.content.models import Template, TemplateVersion
+from sms_service.errors import Forbidden, Invalid
+
+LONGEST_COMMENT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is sent to whom, as an approver sees it and a run carries it."""
+
+    campaign: Campaign
+    version: TemplateVersion
+    class_: str
+    segment_rule: dict[str, Any]
+
+    def digest(self) -> bytes:
+        """SHA-256 over everything that decides what is sent, to whom and how; equal contents have equal digests."""
+        covered = {
+            "unit": self.campaign.unit_id,
+            "template_version": self.version.id,
+            "body": self.version.body,
+            "class": self.class_,
+            "values": self.campaign.values,
+            "signature": self.campaign.signature,
+            "segment_rule": self.segment_rule,
+            "route": self.campaign.route_id,
+            "validity_s": self.campaign.validity_s,
+        }
+        text = json.dumps(covered, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).digest()
+
+
+def content_of(session: Session, campaign: Campaign) -> Content:
+    """The campaign's content as it stands now. The segment's row is locked: it cannot change before the commit."""
+    version, class_, rule = session.execute(
+        select(TemplateVersion, Template.class_, Segment.rule)
+        .join(Template, Template.id == TemplateVersion.template_id)
+        .join(Segment, Segment.id == campaign.segment_id)
+        .where(TemplateVersion.id == campaign.template_version_id)
+        .with_for_update(read=True, of=Segment)
+    ).one()
+    return Content(campaign, version, class_, rule)
+
+
+def decide(session: Session, actor: Actor, campaign_id: int, *, approve: bool, comment: str | None = None) -> Campaign:
+    """Approve or reject a submitted campaign, as it stands now.
+
+    Raises Forbidden if the actor wrote it or lacks the permission over its unit, Conflict unless it is submitted,
+    Invalid for a rejection without a comment.
+    """
+    campaign, path = require(session, actor, Permission.approve_campaigns, campaign_id)
+    if actor.account_id is not None and actor.account_id == campaign.created_by:
+        raise Forbidden(f"{actor.login} wrote campaign {campaign_id}; another person must decide on it")
+    if comment is not None and len(comment) > LONGEST_COMMENT:
+        raise Invalid("comment", f"{len(comment)} characters", f"must have at most {LONGEST_COMMENT} characters")
+    if not approve and not comment:
+        raise Invalid("comment", comment, "must say why it is rejected")
+    move(session, campaign, CampaignStatus.approved if approve else CampaignStatus.rejected)
+    verdict = "approved" if approve else "rejected"
+    session.add(
+        Decision(
+            campaign_id=campaign_id,
+            account_id=actor.account_id,
+            verdict=verdict,
+            digest=content_of(session, campaign).digest(),
+            comment=comment,
+            at=session.scalar(select(func.sms_now())),
+        )
+    )
+    act = "campaign.approve" if approve else "campaign.reject"
+    trail.record(session, actor.account_id, act, "campaign", campaign_id, path)
+    return campaign
+
+
+def latest_decision(session: Session, campaign_id: int) -> Decision | None:
+    """The last word on a campaign."""
+    return session.scalar(
+        select(Decision).where(Decision.campaign_id == campaign_id).order_by(Decision.id.desc()).limit(1)
+    )

@@ -1,0 +1,91 @@
+"""Launch: the one run of a campaign, now or at a time. A second launch returns the first run."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.campaigns.approval import content_of, latest_decision
+from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.services import move, require
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.content.language import compiled
+from sms_service.content.values import RECIPIENT_FIELDS
+from sms_service.directory.models import Unit
+from sms_service.errors import Conflict, Invalid
+from sms_service.ledger.models import Run
+
+FURTHEST = timedelta(days=365)
+
+
+def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None = None) -> tuple[Run, bool]:
+    """Plan the campaign's run for now, or for `at` (aware); returns it and whether this call made it.
+
+    Raises Conflict unless the campaign is approved and still what was approved, Invalid if `at` cannot be kept.
+    """
+    campaign, path = require(session, actor, Permission.operate_campaigns, campaign_id)
+    # Two launches at once queue here; the later one finds the run. The unique index would hold without it.
+    session.execute(select(Campaign.id).where(Campaign.id == campaign_id).with_for_update())
+    session.refresh(campaign)
+    existing = session.scalar(select(Run).where(Run.campaign_id == campaign_id))
+    if existing is not None:
+        return existing, False
+    if campaign.status != CampaignStatus.approved:
+        raise Conflict(f"campaign {campaign_id} is {campaign.status}; only an approved one can be launched")
+    content = content_of(session, campaign)
+    decision = latest_decision(session, campaign_id)
+    if decision is None or decision.digest != content.digest():
+        raise Conflict(f"campaign {campaign_id} is not what was approved any more; submit it again")
+    unit = session.get_one(Unit, campaign.unit_id)
+    now: datetime = session.scalars(select(func.sms_now())).one()
+    due_at = _due(at, now)
+    day = due_at.astimezone(ZoneInfo(unit.timezone)).date()
+    run_id = session.scalar(
+        insert(Run)
+        .values(
+            campaign_id=campaign_id,
+            unit_id=unit.id,
+            unit_path=unit.path,
+            template_version_id=content.version.id,
+            class_=content.class_,
+            segment_rule=content.segment_rule,
+            values=campaign.values,
+            signature=campaign.signature,
+            route_id=campaign.route_id,
+            demonstration=unit.demonstration,
+            validity_s=campaign.validity_s,
+            due_at=due_at,
+            day=day,
+            month=day.replace(day=1),
+        )
+        .returning(Run.id)
+    )
+    move(session, campaign, CampaignStatus.active)
+    trail.record(session, actor.account_id, "campaign.launch", "campaign", campaign_id, path, run=run_id)
+    return session.get_one(Run, run_id), True
+
+
+def missing_values(session: Session, campaign: Campaign) -> list[str]:
+    """The template's variables that only the recipients' attributes can fill."""
+    version = content_of(session, campaign).version
+    required = compiled(version.id, version.body).required
+    return sorted(set(required) - set(campaign.values) - set(RECIPIENT_FIELDS))
+
+
+def _due(at: datetime | None, now: datetime) -> datetime:
+    if at is None:
+        return now
+    if at.tzinfo is None:
+        raise Invalid("at", at.isoformat(), "must carry its offset, such as 2026-12-01T09:00:00+08:00")
+    if at < now - timedelta(minutes=1):
+        raise Invalid("at", at.isoformat(), "lies in the past; leave it out to launch now")
+    if at > now + FURTHEST:
+        raise Invalid("at", at.isoformat(), f"lies more than {FURTHEST.days} days ahead")
+    return max(at, now)

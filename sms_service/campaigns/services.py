@@ -1,0 +1,177 @@
+"""Writing campaigns: draft, change, submit, withdraw. What is sent is fixed by the approval, not here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor, unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.segments import get_segment
+from sms_service.audit import trail
+from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
+from sms_service.content.compose import check_beginning, check_signature
+from sms_service.content.library import get_version
+from sms_service.content.values import check_values
+from sms_service.directory.models import Unit
+from sms_service.dispatch.models import Route
+from sms_service.errors import Conflict, Invalid, NotFound
+from sms_service.gateways.config import DEFAULT_ROUTE
+
+LONGEST_NAME = 100
+SHORTEST_VALIDITY_S, LONGEST_VALIDITY_S = 300, 259_200
+EDITABLE = (CampaignStatus.draft, CampaignStatus.rejected, CampaignStatus.approved)
+CHANGEABLE = ("name", "template_version_id", "segment_id", "values", "signature", "route", "validity_s")
+
+
+def create_campaign(
+    session: Session,
+    actor: Actor,
+    *,
+    unit_id: int,
+    name: str,
+    template_version_id: int,
+    segment_id: int,
+    signature: str,
+    values: Mapping[str, Any] | None = None,
+    route: str = DEFAULT_ROUTE,
+    validity_s: int = 86_400,
+) -> Campaign:
+    """A new draft of the unit. `validity_s`: seconds from launch until texts that have not left expire.
+
+    Raises NotFound, Forbidden, or Invalid naming the field that cannot be used.
+    """
+    path = unit_path(session, unit_id)
+    actor.require(Permission.edit_campaigns, path)
+    campaign = Campaign(unit_id=unit_id, created_by=actor.account_id)
+    given = {
+        "name": name,
+        "template_version_id": template_version_id,
+        "segment_id": segment_id,
+        "signature": signature,
+        "values": dict(values or {}),
+        "route": route,
+        "validity_s": validity_s,
+    }
+    _set(session, actor, campaign, path, given)
+    session.add(campaign)
+    session.flush()
+    trail.record(session, actor.account_id, "campaign.create", "campaign", campaign.id, path)
+    return campaign
+
+
+def change_campaign(session: Session, actor: Actor, campaign_id: int, changes: Mapping[str, Any]) -> Campaign:
+    """Change a draft; a rejected or approved campaign becomes a draft again, since the decision was on other content.
+
+    Raises Conflict if it has gone further.
+    """
+    campaign, path = require(session, actor, Permission.edit_campaigns, campaign_id)
+    if campaign.status not in EDITABLE:
+        raise Conflict(f"campaign {campaign_id} is {campaign.status}; only {', '.join(EDITABLE)} ones can be changed")
+    _set(session, actor, campaign, path, changes)
+    campaign.updated_at = func.now()
+    session.flush()
+    if campaign.status != CampaignStatus.draft:
+        move(session, campaign, CampaignStatus.draft)
+    trail.record(session, actor.account_id, "campaign.change", "campaign", campaign_id, path, fields=sorted(changes))
+    return campaign
+
+
+def submit(session: Session, actor: Actor, campaign_id: int) -> Campaign:
+    """Put a campaign before an approver. Raises Conflict unless it is a draft, rejected or approved."""
+    campaign, path = require(session, actor, Permission.edit_campaigns, campaign_id)
+    if campaign.status == CampaignStatus.rejected:
+        move(session, campaign, CampaignStatus.draft)
+    move(session, campaign, CampaignStatus.submitted)
+    trail.record(session, actor.account_id, "campaign.submit", "campaign", campaign_id, path)
+    return campaign
+
+
+def withdraw(session: Session, actor: Actor, campaign_id: int) -> Campaign:
+    """Give a campaign up that was never launched."""
+    campaign, path = require(session, actor, Permission.edit_campaigns, campaign_id)
+    move(session, campaign, CampaignStatus.withdrawn)
+    trail.record(session, actor.account_id, "campaign.withdraw", "campaign", campaign_id, path)
+    return campaign
+
+
+def get_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
+    """Raises NotFound or Forbidden."""
+    return require(session, actor, Permission.read, campaign_id)[0]
+
+
+def find_campaigns(paths: Sequence[str], *, status: str | None = None) -> Select[Campaign]:
+    """The campaigns of all units under `paths`."""
+    statement = select(Campaign).join(Unit, Unit.id == Campaign.unit_id).where(under(paths))
+    return statement.where(Campaign.status == status) if status else statement
+
+
+def under(paths: Sequence[str]) -> ColumnElement[bool]:
+    """Whether the joined unit lies under one of `paths`."""
+    return or_(*(Unit.path.op("^@")(path) for path in paths))
+
+
+def require(session: Session, actor: Actor, permission: Permission, campaign_id: int) -> tuple[Campaign, str]:
+    """The campaign, and its unit's path, if the actor may do this to it. Raises NotFound or Forbidden."""
+    found = session.execute(
+        select(Campaign, Unit.path).join(Unit, Unit.id == Campaign.unit_id).where(Campaign.id == campaign_id)
+    ).first()
+    if found is None:
+        raise NotFound("campaign", campaign_id)
+    actor.require(permission, found[1])
+    return found[0], found[1]
+
+
+def move(session: Session, campaign: Campaign, target: CampaignStatus) -> None:
+    """Change the status in one conditional statement. Raises Conflict if what it is now does not allow that."""
+    sources = [source for source, targets in CAMPAIGN_TRANSITIONS.items() if target in targets]
+    moved = session.scalar(
+        update(Campaign)
+        .where(Campaign.id == campaign.id, Campaign.status.in_(sources))
+        .values(status=target.value, updated_at=func.now())
+        .returning(Campaign.id)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(campaign)
+    if moved is None:
+        possible = ", ".join(CAMPAIGN_TRANSITIONS[CampaignStatus(campaign.status)]) or "nothing"
+        raise Conflict(f"campaign {campaign.id} is {campaign.status}; it can become: {possible}")
+
+
+def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: Mapping[str, Any]) -> None:
+    for field in given:
+        if field not in CHANGEABLE:
+            raise Invalid(field, given[field], f"cannot be set; these can: {', '.join(CHANGEABLE)}")
+    if "name" in given:
+        if not 1 <= len(given["name"]) <= LONGEST_NAME:
+            raise Invalid("name", given["name"], f"must have 1 to {LONGEST_NAME} characters")
+        campaign.name = given["name"]
+    if "validity_s" in given:
+        if not SHORTEST_VALIDITY_S <= given["validity_s"] <= LONGEST_VALIDITY_S:
+            reason = f"must be {SHORTEST_VALIDITY_S} to {LONGEST_VALIDITY_S} seconds"
+            raise Invalid("validity_s", given["validity_s"], reason)
+        campaign.validity_s = given["validity_s"]
+    if "values" in given:
+        check_values(given["values"])
+        campaign.values = dict(given["values"])
+    if "route" in given:
+        route_id = session.scalar(select(Route.id).where(Route.name == given["route"]))
+        if route_id is None:
+            raise Invalid("route", given["route"], "is no route of gateways.toml")
+        campaign.route_id = route_id
+    if "segment_id" in given:
+        segment = get_segment(session, actor, given["segment_id"])
+        if not path.startswith(owner := unit_path(session, segment.unit_id)) and not owner.startswith(path):
+            raise Invalid("segment_id", segment.id, "belongs to another part of the tree than the campaign's unit")
+        campaign.segment_id = segment.id
+    if "signature" in given:
+        campaign.signature = check_signature(given["signature"])
+    if "template_version_id" in given:
+        campaign.template_version_id = get_version(session, actor, given["template_version_id"])[1].id
+    if {"template_version_id", "signature"} & given.keys():
+        body = get_version(session, actor, campaign.template_version_id)[1].body
+        check_beginning(body, campaign.signature)

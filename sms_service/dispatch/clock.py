@@ -1,0 +1,81 @@
+"""What is due by the time of day: schedules, and the sweeps that put right what a death left behind.
+
+Any number of processes may call `tick`; an advisory lock lets one of them work.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from redis import Redis
+from sqlalchemy import Connection
+
+from sms_service import wake
+from sms_service.db.engine import Database
+from sms_service.dispatch import freeze
+from sms_service.gateways.registry import Gateways
+from sms_service.ledger import sweeps
+
+MONTHS_READY = 3
+NO_RECEIPT_HOURS = 72
+_LOCK = 0x736D_735F_636C_6F63  # "sms_cloc"
+
+log = logging.getLogger(__name__)
+
+
+def tick(database: Database, redis: Redis | None, gateways: Gateways) -> None:
+    """Do once what is due, if no other process is doing it."""
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lock:
+        if not lock.exec_driver_sql("SELECT pg_try_advisory_lock(%(key)s)", {"key": _LOCK}).scalar():
+            return
+        try:
+            _tick(database, redis, gateways)
+        finally:
+            lock.exec_driver_sql("SELECT pg_advisory_unlock(%(key)s)", {"key": _LOCK})
+
+
+def _tick(database: Database, redis: Redis | None, gateways: Gateways) -> None:
+    for run_id in freeze.begin_due(database):
+        log.info("run %s is due", run_id)
+        if redis is not None:
+            wake.wake(redis, wake.FREEZE, run_id)
+    reporting = _reporting_accounts(database, gateways)
+    duties: dict[str, Callable[[Connection], int]] = {
+        "rows whose worker died before the gate wait again": sweeps.release_claimed,
+        "rows whose worker died after the gate are unknown": sweeps.give_up_submitting,
+        "rows expired": sweeps.expire,
+        "rows of cancelled runs are cancelled": sweeps.cancel_slice,
+        "rows had no receipt in time": lambda c: sweeps.mark_silent(c, reporting, NO_RECEIPT_HOURS),
+    }
+    for what, duty in duties.items():
+        with database.transaction() as connection:
+            done = duty(connection)
+        if done:
+            log.warning("sweep: %s %s", done, what)
+    with database.transaction() as connection:
+        ended = sweeps.finish_runs(connection)
+    for run_id, status in ended.items():
+        log.info("run %s is %s", run_id, status)
+    _make_months(database)
+
+
+def _make_months(database: Database) -> None:
+    with database.transaction() as connection:
+        made = connection.exec_driver_sql(
+            "SELECT count(*) FILTER (WHERE"
+            " ensure_month((date_trunc('month', sms_now()) + make_interval(months => n))::date))"
+            " FROM generate_series(0, %(last)s::int) AS n",
+            {"last": MONTHS_READY - 1},
+        ).scalar_one()
+    if made:
+        log.info("made the ledger's partitions of %s months", made)
+
+
+def _reporting_accounts(database: Database, gateways: Gateways) -> list[int]:
+    names = [name for name in gateways.config.accounts if gateways.adapter(name).capabilities.sends_receipts]
+    with database.transaction() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT id FROM gateway_accounts WHERE name = ANY (%(names)s)", {"names": names}
+        )
+        return [row.id for row in rows]

@@ -1,0 +1,83 @@
+"""From a due run to its rows in the ledger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from sms_service.audience.rules import audience_select
+from sms_service.content.models import TemplateVersion
+from sms_service.content.values import RECIPIENT_FIELDS
+from sms_service.db.engine import Database
+from sms_service.db.statements import Statement
+from sms_service.ledger.models import Run
+from sms_service.ledger.states import RunStatus
+
+BEGIN_FREEZE = Statement(__file__, "begin_freeze")
+FREEZE = Statement(__file__, "freeze")
+
+GRACE_MIN = 30  # minutes by which a schedule may be missed
+_MARK = re.compile(r"/\*(audience|values)\*/.*?/\*end\*/", re.DOTALL)
+_COLUMNS = dict(zip(RECIPIENT_FIELDS, ("p.name", "u.name", "p.number"), strict=True))
+
+
+def begin_due(database: Database) -> list[int]:
+    """Take due runs out of `planned`; returns the ids of those now waiting to be frozen."""
+    with database.transaction() as connection:
+        return [row.id for row in BEGIN_FREEZE(connection, grace_min=GRACE_MIN) if row.status == RunStatus.freezing]
+
+
+def waiting(database: Database) -> list[int]:
+    """The ids of runs that wait to be frozen: just begun, or left behind by a worker that died."""
+    with database.session() as session:
+        return list(session.scalars(select(Run.id).where(Run.status == RunStatus.freezing)))
+
+
+def freeze(database: Database, run_id: int) -> int | None:
+    """Write the run's rows and set it running, in one transaction.
+
+    Returns the audience; None if another worker has done it. Nothing is written unless all is.
+    """
+    with database.session() as session:
+        run = session.scalar(select(Run).where(Run.id == run_id, Run.status == RunStatus.freezing))
+        if run is None:
+            return None
+        session.connection().exec_driver_sql("SELECT ensure_month(%(month)s::date)", {"month": run.month})
+    with database.session() as session:
+        run = session.get_one(Run, run_id)
+        version = session.get_one(TemplateVersion, run.template_version_id)
+        own = [name for name in version.variables if name not in run.values]
+        return _write(session, run_id, audience_select(session, run.segment_rule, run.unit_path), own)
+
+
+def _write(session: Session, run_id: int, audience: Select[int, int], own_values: Sequence[str]) -> int | None:
+    compiled = audience.compile(dialect=session.get_bind().dialect, compile_kwargs={"render_postcompile": True})
+    values, keys = _values(own_values)
+    pieces: Mapping[str, str] = {"audience": str(compiled), "values": values}
+    sql = _MARK.sub(lambda mark: pieces[mark[1]], FREEZE.sql)
+    parameters = {**_driver_values(compiled), **keys, "run_id": run_id}
+    audience_count: int | None = session.connection().exec_driver_sql(sql, parameters).scalar_one_or_none()
+    return audience_count
+
+
+def _driver_values(compiled: Any) -> dict[str, Any]:
+    """The compiled query's parameters as psycopg takes them (JSON and the like go through their SQLAlchemy types)."""
+    processors = compiled._bind_processors
+    return {name: processors[name](value) if name in processors else value for name, value in compiled.params.items()}
+
+
+def _values(names: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """SQL for the recipient's own values of the template's variables, and its parameters; names never become SQL."""
+    if not names:
+        return "NULL::jsonb", {}
+    pairs, keys = [], {}
+    for number, name in enumerate(names):
+        key = f"value_{number}"
+        keys[key] = name
+        column = _COLUMNS.get(name)
+        pairs.append(f"%({key})s::text, " + (column if column else f"p.attributes -> %({key})s::text"))
+    return f"jsonb_strip_nulls(jsonb_build_object({', '.join(pairs)}))", keys

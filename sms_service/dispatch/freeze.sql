@@ -1,0 +1,49 @@
+-- A row for every recipient of the run, skipped ones and their reasons included, in one statement: what the segment's query
+-- finds, what is written and what is counted come from one snapshot. The audience is counted from the segment's rows alone, so
+-- that the identity can show a recipient whom the joins would have lost. Of several recipients with one phone, the first is
+-- sent and the others name its row. The segment's compiled query and the recipient's values are put in at the marks.
+WITH run AS MATERIALIZED (
+    SELECT * FROM runs WHERE id = %(run_id)s::bigint AND status = 'freezing' FOR UPDATE
+),
+audience AS MATERIALIZED (
+    /*audience*/ SELECT id AS person_id, unit_id FROM people WHERE false /*end*/
+),
+known AS (
+    SELECT nextval('messages_id_seq') AS id, a.person_id, a.unit_id, u.path, p.phone,
+           /*values*/ NULL::jsonb /*end*/ AS values,
+           CASE
+               WHEN NOT u.path ^@ r.unit_path THEN 'out_of_scope'
+               WHEN p.lost_contact THEN 'lost_contact'
+               WHEN p.phone IS NULL AND p.phone_problem IS NOT NULL THEN 'bad_number'
+               WHEN p.phone IS NULL THEN 'no_phone'
+               ELSE s.reason
+           END AS reason
+    FROM run r
+    CROSS JOIN audience a
+    JOIN people p ON p.id = a.person_id
+    JOIN units u ON u.id = a.unit_id
+    LEFT JOIN suppressions s ON s.phone = p.phone
+),
+ranked AS (
+    SELECT *, CASE WHEN reason IS NULL
+                   THEN first_value(id) OVER (PARTITION BY phone, reason IS NULL ORDER BY person_id, unit_id)
+                   ELSE id END AS sent_as
+    FROM known
+),
+written AS (
+    INSERT INTO messages (
+        month, id, run_id, person_id, unit_id, unit_path, phone, class, template_version_id, route_id,
+        status, reason, duplicate_of, not_before, expires_at, values, changed_at
+    )
+    SELECT r.month, k.id, r.id, k.person_id, k.unit_id, k.path, k.phone, r.class, r.template_version_id, r.route_id,
+           CASE WHEN k.reason IS NULL AND k.sent_as = k.id THEN 'pending' ELSE 'skipped' END,
+           CASE WHEN k.sent_as <> k.id THEN 'duplicate_phone' ELSE k.reason END,
+           nullif(k.sent_as, k.id),
+           r.launched_at, r.expires_at, k.values, sms_now()
+    FROM run r CROSS JOIN ranked k
+)
+UPDATE runs r
+SET status = 'running', audience = (SELECT count(*) FROM audience), frozen_at = sms_now()
+FROM run
+WHERE r.id = run.id
+RETURNING r.audience

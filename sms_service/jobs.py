@@ -1,0 +1,72 @@
+"""What RQ runs: wake-ups that carry ids only. Each finds in PostgreSQL what there is to do, and nothing if it is
+done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis import Redis
+
+from sms_service import wake
+from sms_service.db.engine import Database
+from sms_service.delivery import inbox
+from sms_service.dispatch import freeze as freezing
+from sms_service.dispatch.dispatcher import Dispatcher
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What this process works with."""
+
+    database: Database
+    redis: Redis
+    dispatcher: Dispatcher
+    stopping: Callable[[], bool]
+
+
+_work: Work | None = None
+
+
+def install(work: Work) -> None:
+    """Called once by the worker at its start; it stays warm, so connections and compiled templates are kept between
+    jobs.
+    """
+    global _work
+    _work = work
+
+
+def _installed() -> Work:
+    assert _work is not None, "jobs run in worker.py only"
+    return _work
+
+
+def freeze(run_id: int) -> None:
+    """A run is due."""
+    work = _installed()
+    if freezing.freeze(work.database, run_id) is not None:
+        wake.wake(work.redis, wake.DISPATCH)
+        dispatch()
+
+
+def dispatch() -> None:
+    """There are rows to hand over."""
+    work = _installed()
+    if work.dispatcher.drain():
+        wake.wake(work.redis, wake.DISPATCH)
+
+
+def apply_receipts() -> None:
+    """Receipts came."""
+    work = _installed()
+    inbox.apply_waiting(work.database, work.stopping)
+
+
+def look() -> None:
+    """What a worker does every two seconds without being woken: a wake-up may be lost."""
+    work = _installed()
+    for run_id in freezing.waiting(work.database):
+        freezing.freeze(work.database, run_id)
+    inbox.apply_waiting(work.database, work.stopping)
+    dispatch()

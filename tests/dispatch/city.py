@@ -1,0 +1,156 @@
+"""A small city with an approved campaign's run, for tests of the ledger: written down directly, without the doors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sms_service.campaigns.models import Campaign
+from sms_service.db.engine import Database
+from sms_service.directory.models import Unit
+from sms_service.dispatch import freeze
+from sms_service.dispatch.accounts import synchronise
+from sms_service.dispatch.models import Route
+from sms_service.gateways.base import Capabilities, Group, Outcome, OutcomeKind
+from sms_service.gateways.config import AccountConfig, GatewayConfig
+from sms_service.gateways.registry import Gateways
+from sms_service.ledger.models import Message, Run
+from tests.factories import make_person, make_segment, make_template, make_unit
+
+ALL_DAY = {"window_opens": 0, "window_closes": 1440}
+
+
+class ScriptedAdapter:
+    """An account in this process whose answers the test decides; it keeps every text that it was handed."""
+
+    capabilities = Capabilities(
+        largest_group=100, total_timeout_s=1.0, echoes_reference=True, sends_receipts=True, simulated=True
+    )
+
+    def __init__(self, simulated: bool = True) -> None:
+        self.handed: list[Any] = []
+        self.answer: Any = lambda text: Outcome(text.reference, OutcomeKind.accepted, provider_id=f"p{text.reference}")
+        if not simulated:
+            self.capabilities = Capabilities(
+                largest_group=100, total_timeout_s=1.0, echoes_reference=True, sends_receipts=True
+            )
+
+    def submit(self, group: Group) -> list[Outcome]:
+        """Whatever the test's `answer` says of each text."""
+        self.handed += group.texts
+        return [outcome for text in group.texts if (outcome := self.answer(text)) is not None]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class ScriptedGateways(Gateways):
+    """The registry with scripted adapters under the given names, in the default route's order."""
+
+    def __init__(self, adapters: Mapping[str, ScriptedAdapter]) -> None:
+        accounts = {name: AccountConfig(name, "scripted", 100, None) for name in adapters}
+        super().__init__(GatewayConfig(accounts, {"default": tuple(adapters)}), "http://localhost")
+        self._adapters = dict(adapters)  # type: ignore[arg-type]
+
+
+@dataclass
+class City:
+    """The rows a test works with."""
+
+    unit: Unit
+    run_id: int
+    month: date
+    adapter: ScriptedAdapter
+    gateways: ScriptedGateways
+
+
+def make_city(
+    database: Database,
+    people: int = 3,
+    *,
+    body: str = "{{ name }}同志，请参加学习。",
+    adapter: ScriptedAdapter | None = None,
+    class_: str = "notice",
+    values: Mapping[str, Any] | None = None,
+    more: Iterable[Mapping[str, Any]] = (),
+    freeze_now: bool = True,
+    **unit: Any,
+) -> City:
+    """A unit with `people` members (and `more`, by their columns) and a run of a campaign to all of them, frozen."""
+    adapter = adapter or ScriptedAdapter()
+    gateways = ScriptedGateways({"main": adapter})
+    with database.session() as session:
+        synchronise(session, gateways)
+        place = make_unit(session, **{**ALL_DAY, **unit})
+        for _ in range(people):
+            make_person(session, place)
+        for columns in more:
+            make_person(session, place, **columns)
+        run = make_run(session, place, body=body, class_=class_, values=values)
+        run_id = run.id
+    if freeze_now:
+        freeze.begin_due(database)
+        freeze.freeze(database, run_id)
+    with database.session() as session:
+        return City(place, run_id, session.get_one(Run, run_id).month, adapter, gateways)
+
+
+def make_run(
+    session: Session, unit: Unit, *, body: str = "请参加学习。", class_: str = "notice", values: Any = None, **kw: Any
+) -> Run:
+    """A planned run of a new campaign of `unit` to everyone in it, due now."""
+    variables = tuple(name for name in ("name", "unit") if name in body)
+    version = make_template(session, unit, body=body, class_=class_, variables=variables)
+    segment = make_segment(session, unit, {"everyone": True})
+    route_id = session.scalars(select(Route.id).where(Route.name == "default")).one()
+    campaign = Campaign(
+        unit_id=unit.id,
+        name="学习",
+        template_version_id=version.id,
+        segment_id=segment.id,
+        signature="云州先锋",
+        route_id=route_id,
+    )
+    session.add(campaign)
+    session.flush()
+    now = session.scalars(select(func.sms_now())).one()
+    columns = {
+        "campaign_id": campaign.id,
+        "unit_id": unit.id,
+        "unit_path": unit.path,
+        "template_version_id": version.id,
+        "class_": class_,
+        "segment_rule": {"everyone": True},
+        "values": dict(values or {}),
+        "signature": "云州先锋",
+        "route_id": route_id,
+        "validity_s": 86_400,
+        "due_at": now,
+        "day": now.date(),
+        "month": now.date().replace(day=1),
+        **kw,
+    }
+    run = Run(**columns)
+    session.add(run)
+    session.flush()
+    return run
+
+
+def statuses(database: Database, run_id: int) -> dict[str, int]:
+    """How many rows of the run have each status."""
+    with database.session() as session:
+        rows = session.execute(
+            select(Message.status, func.count()).where(Message.run_id == run_id).group_by(Message.status)
+        )
+        return dict(rows.all())
+
+
+def messages(database: Database, run_id: int) -> list[Message]:
+    """The run's rows in the order of their ids."""
+    with database.session() as session:
+        return list(session.scalars(select(Message).where(Message.run_id == run_id).order_by(Message.id)))

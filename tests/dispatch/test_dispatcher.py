@@ -1,0 +1,209 @@
+"""One group's way to the wire, against the real ledger."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text, update
+
+from sms_service.db.engine import Database
+from sms_service.directory.models import Unit
+from sms_service.dispatch.dispatcher import Dispatcher
+from sms_service.dispatch.models import GatewayAccount
+from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, OutcomeKind
+from sms_service.ledger import sweeps
+from sms_service.ledger.models import Run
+from sms_service.reports.counts import identity
+from tests.dispatch.city import City, ScriptedAdapter, make_city, messages, statuses
+
+
+def dispatcher(database: Database, city: City, **kw: object) -> Dispatcher:
+    return Dispatcher(database, city.gateways, random=lambda: 0.5, **kw)  # type: ignore[arg-type]
+
+
+def test_every_person_is_texted_once_with_signature_and_name(database: Database) -> None:
+    city = make_city(database, 250)
+    assert dispatcher(database, city).drain() is False
+    assert statuses(database, city.run_id) == {"accepted": 250}
+    assert len({handed.phone for handed in city.adapter.handed}) == len(city.adapter.handed) == 250
+    assert all(handed.body.startswith("【云州先锋】党员") for handed in city.adapter.handed)
+
+
+def test_skipped_people_have_their_reason_and_the_identity_holds(database: Database) -> None:
+    phone = "+8613900000001"
+    city = make_city(
+        database,
+        1,
+        more=[
+            {"phone": phone},
+            {"phone": phone},
+            {"phone": None},
+            {"phone": None, "phone_problem": "10 digits"},
+            {"lost_contact": True},
+        ],
+    )
+    rows = messages(database, city.run_id)
+    assert sorted(row.reason for row in rows if row.status == "skipped") == [
+        "bad_number",
+        "duplicate_phone",
+        "lost_contact",
+        "no_phone",
+    ]
+    sent = next(row for row in rows if row.phone == phone and row.status == "pending")
+    assert next(row for row in rows if row.reason == "duplicate_phone").duplicate_of == sent.id
+    with database.session() as session:
+        found = identity(session, city.run_id)
+    assert (found.audience, found.holds) == (6, True)
+
+
+def test_a_suppression_after_freeze_stops_the_text_at_the_gate(database: Database) -> None:
+    city = make_city(database, 2)
+    with database.transaction() as connection:
+        phone = messages(database, city.run_id)[0].phone
+        connection.execute(text("INSERT INTO suppressions (phone, source) VALUES (:p, 'reply')"), {"p": phone})
+    dispatcher(database, city).drain()
+    assert statuses(database, city.run_id) == {"accepted": 1, "skipped": 1}
+    assert [handed.phone for handed in city.adapter.handed] != [phone]
+
+
+def test_the_demonstration_city_never_reaches_a_real_gateway(database: Database) -> None:
+    city = make_city(database, 2, adapter=ScriptedAdapter(simulated=False), demonstration=True)
+    hand = dispatcher(database, city)
+    assert hand.runnable() == []
+    with database.transaction() as connection:  # even if a worker believed it might
+        connection.execute(update(Run).values(demonstration=False))
+    claims = hand.runnable()
+    with database.transaction() as connection:
+        connection.execute(update(Run).values(demonstration=True))
+    assert hand.hand_over_group(claims[0]) == 0
+    assert city.adapter.handed == []
+    assert statuses(database, city.run_id) == {"pending": 2}
+
+
+@pytest.mark.parametrize("change", ["pause", "account", "window", "expiry", "cancel"])
+def test_the_gate_lets_nothing_pass_that_may_not_leave(database: Database, change: str) -> None:
+    city = make_city(database, 2)
+    hand = dispatcher(database, city)
+    claims = hand.runnable()
+    with database.transaction() as connection:
+        match change:
+            case "pause":
+                connection.execute(update(Run).values(status="paused"))
+            case "cancel":
+                connection.execute(update(Run).values(status="cancelled"))
+            case "account":
+                connection.execute(update(GatewayAccount).values(state="paused"))
+            case "window":
+                minute = connection.execute(
+                    text("SELECT extract(epoch FROM (sms_now() AT TIME ZONE 'Asia/Shanghai')::time)::int / 60")
+                ).scalar_one()
+                opens = 0 if minute > 720 else 1200
+                connection.execute(update(Unit).values(window_opens=opens, window_closes=opens + 60))
+            case "expiry":
+                connection.execute(text("UPDATE messages SET expires_at = sms_now()"))
+    assert hand.hand_over_group(claims[0]) == 0
+    assert city.adapter.handed == []
+    expected = {"cancel": "cancelled", "expiry": "expired"}.get(change, "pending")
+    assert statuses(database, city.run_id) == {expected: 2}
+
+
+def test_one_text_that_cannot_be_rendered_is_refused_alone(database: Database) -> None:
+    city = make_city(database, 2, body="{{ name }}{% if name == '空' %}{{ 缺 }}{% endif %}", more=[{"name": "空"}])
+    dispatcher(database, city).drain()
+    assert statuses(database, city.run_id) == {"accepted": 2, "refused": 1}
+    refused = next(row for row in messages(database, city.run_id) if row.status == "refused")
+    assert refused.reason == "render"
+    assert "缺" in (refused.raw_code or "")
+
+
+def test_three_outcomes_and_no_second_try_for_the_unknown(database: Database) -> None:
+    city = make_city(database, 3)
+
+    def answer(handed: object) -> Outcome | None:
+        place = len(answered)
+        answered.append(handed)
+        reference = handed.reference  # type: ignore[attr-defined]
+        if place == 0:
+            return Outcome(reference, OutcomeKind.accepted, provider_id="p")
+        if place == 1:
+            return Outcome(reference, OutcomeKind.refused, error=ErrorClass.blocked, raw_code="B1")
+        return None
+
+    answered: list[object] = []
+    city.adapter.answer = answer
+    dispatcher(database, city).drain()
+    dispatcher(database, city).drain()
+    assert statuses(database, city.run_id) == {"accepted": 1, "refused": 1, "unknown": 1}
+    assert len(city.adapter.handed) == 3
+
+
+def test_throttled_texts_wait_and_go_again_with_the_same_bytes(database: Database) -> None:
+    city = make_city(database, 1)
+    city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.throttled, error=ErrorClass.rate)
+    hand = dispatcher(database, city)
+    hand.drain()
+    row = messages(database, city.run_id)[0]
+    assert (row.status, row.attempts) == ("pending", 1)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE messages SET not_before = sms_now()"))
+        connection.execute(text("UPDATE people SET name = '改名'"))
+    city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.accepted, provider_id="p")
+    hand.drain()
+    first, second = city.adapter.handed
+    assert (first.body, first.phone) == (second.body, second.phone)
+    assert first.reference != second.reference
+    assert statuses(database, city.run_id) == {"accepted": 1}
+
+
+def test_a_gateway_that_takes_nothing_loses_nobody(database: Database) -> None:
+    city = make_city(database, 2)
+
+    def refuse(_: object) -> Outcome:
+        raise NotTaken("connection refused")
+
+    city.adapter.answer = refuse
+    dispatcher(database, city).drain()
+    assert statuses(database, city.run_id) == {"pending": 2}
+
+
+def test_an_exception_of_the_adapter_makes_its_group_unknown(database: Database) -> None:
+    city = make_city(database, 2)
+
+    def fail(_: object) -> Outcome:
+        raise RuntimeError("time-out after the request was written")
+
+    city.adapter.answer = fail
+    dispatcher(database, city).drain()
+    assert statuses(database, city.run_id) == {"unknown": 2}
+
+
+def test_a_worker_that_was_stopped_after_the_gate_hands_over_nothing(database: Database) -> None:
+    city = make_city(database, 2)
+    times = iter([0.0, 11.0, 11.0])
+    hand = dispatcher(database, city, clock=lambda: next(times))
+    claims = hand.runnable()
+    assert hand.hand_over_group(claims[0]) == 0
+    assert city.adapter.handed == []
+    assert statuses(database, city.run_id) == {"pending": 2}
+
+
+def test_leases_that_ended_and_runs_that_are_done(database: Database) -> None:
+    city = make_city(database, 2)
+    with database.transaction() as connection:
+        connection.execute(
+            text(
+                "UPDATE messages SET status = 'claimed', claim_token = gen_random_uuid(), lease_until = sms_now()"
+                " WHERE id = (SELECT min(id) FROM messages)"
+            )
+        )
+    with database.transaction() as connection:
+        assert sweeps.release_claimed(connection) == 1
+    dispatcher(database, city).drain()
+    with database.transaction() as connection:
+        assert sweeps.finish_runs(connection) == {city.run_id: "finished"}
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE messages SET changed_at = sms_now() - interval '73 hours'"))
+        accounts = [1]
+        assert sweeps.mark_silent(connection, accounts, 72) == 2
+    with database.transaction() as connection:
+        assert sweeps.finish_runs(connection) == {city.run_id: "closed"}
+    assert statuses(database, city.run_id) == {"no_receipt": 2}

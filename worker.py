@@ -1,0 +1,105 @@
+"""The worker: `python worker.py`. A warm RQ worker, no fork per job; run as many as there are cores to spare."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
+from sqlalchemy.exc import DBAPIError
+
+import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
+from sms_service import jobs, wake
+from sms_service.db.engine import Database
+from sms_service.db.statements import check_all
+from sms_service.dispatch.accounts import synchronise
+from sms_service.dispatch.dispatcher import Dispatcher
+from sms_service.gateways.config import BadGatewayConfig
+from sms_service.gateways.registry import Gateways
+from sms_service.settings import BadSetting, load
+
+LOOK_EVERY_S = 2
+LARGEST_WAIT_S = 2.0
+
+log = logging.getLogger("sms_service.worker")
+
+
+class WarmWorker(SimpleWorker):  # type: ignore[misc]
+    """Runs jobs in its own process and looks for work by itself every two seconds.
+
+    TERM and INT let the group under way end, outcomes written, however often they come: cutting a hand-over off would
+    make its texts unknown.
+    """
+
+    max_connection_wait_time = LARGEST_WAIT_S
+    busy = False
+
+    def stopping(self) -> bool:
+        """Whether the worker was asked to end."""
+        return bool(self._stop_requested)
+
+    def request_stop(self, signum: int, frame: Any) -> None:
+        """Remember the wish; while idle, end at once."""
+        self._stop_requested = True
+        if not self.busy:
+            raise StopRequested
+
+    def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
+        """The next job; meanwhile, every two seconds, whatever PostgreSQL has to do."""
+        while True:
+            found = super().dequeue_job_and_maintain_ttl(LOOK_EVERY_S, LOOK_EVERY_S)
+            if found or self.stopping():
+                return found
+            self._work(jobs.look)
+            if self.stopping():
+                return None
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        """Run the job here, warm."""
+        self._work(super().execute_job, job, queue)
+
+    def _work(self, act: Any, *arguments: Any) -> None:
+        self.busy = True
+        try:
+            act(*arguments)
+        except (DBAPIError, RedisError) as error:
+            log.error("will look again: %s", str(getattr(error, "orig", error)).splitlines()[0])
+            time.sleep(LOOK_EVERY_S / 2)
+        finally:
+            self.busy = False
+
+
+def main() -> int:
+    """Start one worker; returns the process's exit code."""
+    try:
+        settings = load()
+        if settings.database_url is None or settings.redis_url is None:
+            raise BadSetting("DATABASE_URL and REDIS_URL must be set; `make run` starts embedded engines and workers")
+        gateways = Gateways.from_file(settings.gateways_file, settings.public_url)
+    except (BadSetting, BadGatewayConfig) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    database = Database(settings.database_url, application_name="sms_service worker")
+    with database.transaction() as connection:
+        check_all(connection)
+    with database.session() as session:
+        synchronise(session, gateways)
+    redis = Redis.from_url(settings.redis_url, socket_timeout=LOOK_EVERY_S + 10, socket_connect_timeout=5)
+    worker = WarmWorker([Queue(wake.QUEUE, connection=redis)], connection=redis)
+    worker.log_job_description = False
+    dispatcher = Dispatcher(database, gateways, stopping=worker.stopping)
+    jobs.install(jobs.Work(database, redis, dispatcher, worker.stopping))
+    worker.work(logging_level="WARNING")
+    gateways.close()
+    database.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
