@@ -76,8 +76,8 @@ class TwilioAdapter:
         self._pool = ThreadPoolExecutor(options.connections, thread_name_prefix="twilio")
 
     def submit(self, group: Group) -> list[Outcome]:
-        """Hand over each text in a request of its own, `connections` at once; none is started in the second half."""
-        start_by = boot_clock() + self._options.total_timeout_s / 2
+        """Hand over each text in a request of its own, `connections` at once; none is started late."""
+        start_by = boot_clock() + self._transport.start_within_s
         futures = [self._pool.submit(self._create, text, group.validity_s, start_by) for text in group.texts]
         wait(futures, timeout=self._options.total_timeout_s)
         outcomes = [_outcome(text.reference, future) for text, future in zip(group.texts, futures, strict=True)]
@@ -103,7 +103,7 @@ class TwilioAdapter:
             if not form.get(name):
                 raise BadCallback(f"{name} is missing; a status callback has it")
         status, error_code = form["MessageStatus"], form.get("ErrorCode") or None
-        known = CODES.receipts.get(status)
+        known = None if status.isdecimal() else CODES.receipts.get(status)  # words and error codes share the table
         error = known.error if known else None
         if error is not None and error_code is not None:
             reason = CODES.receipts.get(error_code) or CODES.answers.get(error_code)

@@ -39,13 +39,14 @@ class Refusal(Exception):
 class Transport(TwilioHttpClient):  # type: ignore[misc]  # the client comes without types
     """The client's HTTP side: `api_base` in place of Twilio's host, `connections` kept open.
 
-    A request takes at most half of `total_timeout_s`, so that one started in the first half ends in time.
+    Its answer may take half of `total_timeout_s`; one that is started within `start_within_s` seconds ends in time.
     """
 
     def __init__(self, api_base: str, connections: int, total_timeout_s: float) -> None:
         connect_s = min(5.0, total_timeout_s / 8)
-        super().__init__(pool_connections=False, timeout=total_timeout_s / 2 - connect_s)
+        super().__init__(pool_connections=False, timeout=total_timeout_s / 2)
         self._connect_s = connect_s
+        self.start_within_s = total_timeout_s / 2 - connect_s
         self._api_base = api_base.rstrip("/")
         self._session = Session()
         self._session.cookies = _NoCookies()
