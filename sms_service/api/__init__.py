@@ -52,7 +52,7 @@ class _IdConverter(IntegerConverter):
     """Numbers in addresses are ids: what no row can have is not found, instead of an error of the database."""
 
     def __init__(self, map: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(map, *args, **{"max": MAX_ID, **kwargs})
+        super().__init__(map, *args, **{"min": 1, "max": MAX_ID, **kwargs})
 
 
 def create_app(

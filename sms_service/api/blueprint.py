@@ -57,3 +57,18 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
     def __init__(self, name: str, *, description: str) -> None:
         super().__init__(name, __name__, description=description)
+
+    def _prepare_arguments_doc(self, doc: Any, doc_info: dict[str, Any], **kwargs: Any) -> Any:
+        """Describe a form with files as one body: OpenAPI 3 knows no form parameters beside it."""
+        parameters = doc_info.get("arguments", {}).get("parameters", [])
+        forms = [parameter for parameter in parameters if parameter["in"] == "form"]
+        files = [parameter for parameter in parameters if parameter["in"] == "files"]
+        if forms and files:
+            bases = tuple(_class_of(parameter["schema"]) for parameter in (files[0], *forms))
+            files[0]["schema"] = type(f"{bases[0].__name__}Form", bases, {})
+            doc_info["arguments"]["parameters"] = [parameter for parameter in parameters if parameter not in forms]
+        return super()._prepare_arguments_doc(doc, doc_info, **kwargs)
+
+
+def _class_of(schema: Schema | type[Schema]) -> type[Schema]:
+    return schema if isinstance(schema, type) else type(schema)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask
+import re
+
+from flask import Blueprint, Flask, current_app, render_template, request
 from flask_smorest import Api
+from markupsafe import Markup, escape
 from marshmallow import Schema, fields
 
-blueprint = Blueprint("documentation", __name__)
+from sms_service.api import describe
+from sms_service.api.problems import KINDS, MEDIA_TYPE
+
+_API = "sms_service_api"
+
+blueprint = Blueprint("documentation", __name__, template_folder="pages")
 
 
 class FieldError(Schema):
@@ -37,6 +45,7 @@ class DocumentedApi(Api):  # type: ignore[misc]
 
     def __init__(self, app: Flask) -> None:
         super().__init__(app)
+        app.extensions[_API] = self
         self.spec.components.security_scheme(
             "token", {"type": "http", "scheme": "bearer", "description": "A token from POST /api/v1/tokens"}
         )
@@ -45,5 +54,27 @@ class DocumentedApi(Api):  # type: ignore[misc]
             {"type": "http", "scheme": "basic", "description": "Login and password, for POST /api/v1/tokens only"},
         )
 
+    def _register_responses(self) -> None:
+        """The default responses are errors, so they have the media type of problems."""
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = MEDIA_TYPE
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE
+
     def _register_error_handlers(self) -> None:
         """None: `problems.register` answers every error."""
+
+
+@blueprint.get("/docs")
+def docs() -> str:
+    """The documentation page: every route, parameter and field, with an example of each call."""
+    api: DocumentedApi = current_app.extensions[_API]
+    base_url = request.host_url.rstrip("/")
+    return render_template(
+        "docs.html", resources=describe.resources(api.spec.to_dict(), base_url), kinds=KINDS, base_url=base_url
+    )
+
+
+@blueprint.app_template_filter("code")
+def code(text: str) -> Markup:
+    """`text` with what stands between backticks set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before

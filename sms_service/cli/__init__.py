@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from sms_service.cli.accounts import account
 from sms_service.cli.imports import import_
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.embedded import EngineError
@@ -44,5 +45,5 @@ def main() -> None:
     """Bulk SMS campaigns with an exact ledger."""
 
 
-for _command in (run, demo, clock, migrate, doctor, import_):
+for _command in (run, demo, clock, migrate, doctor, import_, account):
     main.add_command(_command)

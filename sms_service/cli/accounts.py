@@ -1,0 +1,135 @@
+"""`python -m sms_service account …`: accounts, roles and tokens from the shell, as the service itself.
+
+Whoever has the shell of the machine has everything: this is how the first administrator comes to be.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from sms_service.accounts.models import ROLES
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from sms_service.accounts.models import Account
+
+_login = click.argument("login")
+_unit = click.option("--unit", "code", metavar="CODE", required=True, help="The code of the unit.")
+_role = click.Choice(ROLES)
+
+
+@click.group()
+def account() -> None:
+    """Who may log in, with which roles and tokens."""
+
+
+@account.command()
+@_login
+@_unit
+@click.option("--name", help="The person's or the program's name; by default the login.")
+@click.option("--role", "roles", type=_role, multiple=True, help="A role to hold on the unit; may be given again.")
+@click.option("--password", "ask", is_flag=True, help="Ask for a password; without one it uses tokens only.")
+def create(login: str, code: str, name: str | None, roles: tuple[str, ...], ask: bool) -> None:
+    """Create an account that belongs to a unit."""
+    from sms_service.accounts import services
+    from sms_service.accounts.actors import SYSTEM
+    from sms_service.cli.context import open_session
+
+    password = click.prompt("Password", hide_input=True, confirmation_prompt=True) if ask else None
+    with open_session() as session:
+        unit_id = _unit_id(session, code)
+        made = services.create_account(
+            session, SYSTEM, unit_id=unit_id, login=login, name=name or login, password=password
+        )
+        for role in roles:
+            services.grant_role(session, SYSTEM, made.id, role=role, unit_id=unit_id)
+    click.echo(f"account {made.id} {login} of unit {code}: {', '.join(roles) or 'no role yet'}")
+
+
+@account.command()
+@_login
+@click.argument("role", type=_role)
+@_unit
+def grant(login: str, role: str, code: str) -> None:
+    """Give an account a role on a unit; it reaches the unit's whole subtree."""
+    from sms_service.accounts import services
+    from sms_service.accounts.actors import SYSTEM
+    from sms_service.cli.context import open_session
+
+    with open_session() as session:
+        services.grant_role(session, SYSTEM, _find(session, login).id, role=role, unit_id=_unit_id(session, code))
+    click.echo(f"{login} is {role} of unit {code}")
+
+
+@account.command()
+@_login
+@click.option("--name", "name", default="shell", show_default=True, help="What the token is for.")
+@click.option("--days", type=click.IntRange(1, 365), default=90, show_default=True, help="How long it works.")
+def token(login: str, name: str, days: int) -> None:
+    """Issue a token and print it, alone on a line; it is shown this once."""
+    import secrets
+
+    from sms_service.accounts import tokens
+    from sms_service.accounts.actors import SYSTEM
+    from sms_service.cli.context import open_session
+
+    now = datetime.now(UTC)
+    with open_session() as session:
+        _, secret = tokens.issue(
+            session,
+            SYSTEM,
+            _find(session, login).id,
+            name,
+            now=now,
+            random_bytes=secrets.token_bytes,
+            expires_at=now + timedelta(days=days),
+        )
+    click.echo(secret)
+
+
+@account.command("list")
+def list_() -> None:
+    """Every account with its unit and roles."""
+    from sqlalchemy import select
+
+    from sms_service.accounts.models import Account, RoleGrant
+    from sms_service.cli.context import open_session
+    from sms_service.directory.models import Unit
+
+    with open_session() as session:
+        roles: dict[int, list[str]] = {}
+        held = select(RoleGrant.account_id, RoleGrant.role, Unit.code).join(Unit, Unit.id == RoleGrant.unit_id)
+        for account_id, role, code in session.execute(held.order_by(RoleGrant.id)):
+            roles.setdefault(account_id, []).append(f"{role} of {code}")
+        accounts = select(Account, Unit.code).join(Unit, Unit.id == Account.unit_id).order_by(Account.login)
+        for found, code in session.execute(accounts):
+            state = "" if found.disabled_at is None else " (disabled)"
+            click.echo(f"{found.login}{state}, unit {code}: {', '.join(roles.get(found.id, ['no role']))}")
+
+
+def _unit_id(session: Session, code: str) -> int:
+    from sqlalchemy import select
+
+    from sms_service.directory.models import Unit
+    from sms_service.errors import NotFound
+
+    unit_id = session.scalar(select(Unit.id).where(Unit.code == code))
+    if unit_id is None:
+        raise NotFound("unit with the code", code)
+    return unit_id
+
+
+def _find(session: Session, login: str) -> Account:
+    from sqlalchemy import select
+
+    from sms_service.accounts.models import Account
+    from sms_service.errors import NotFound
+
+    found = session.scalar(select(Account).where(Account.login == login))
+    if found is None:
+        raise NotFound("account with the login", login)
+    return found
