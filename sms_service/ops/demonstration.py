@@ -1,0 +1,326 @@
+"""The demonstration: a made-up city from its spreadsheets to delivery counts, through the rooms that a real one uses.
+
+The city is marked in the database: only simulated gateways ever take its rows.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
+from sms_service.accounts import services as accounts
+from sms_service.accounts import tokens
+from sms_service.accounts.actors import SYSTEM, Actor, load_actor
+from sms_service.audience import intake, segments
+from sms_service.campaigns import approval, launch, services
+from sms_service.content import shipped
+from sms_service.content.models import Template, TemplateVersion
+from sms_service.db.engine import Database
+from sms_service.directory import units_import
+from sms_service.directory.models import ImportProblem, Person, Unit
+from sms_service.directory.units import change_unit
+from sms_service.ledger.models import Run
+from sms_service.ops.agreement import disagreements
+from sms_service.ops.errors import OperationError
+from sms_service.ops.supervisor import Running
+from sms_service.reports.counts import Filter, counts, identity
+
+DATA = Path(__file__).with_name("demonstration_data")
+LOGINS_FILE = "demonstration-logins.txt"
+AHEAD_S = 4  # how far ahead the city centre schedules its text
+LONGEST_S = 60.0  # how long the demonstration watches
+_LOOK_S = 0.5
+# What the simulator does to the demonstration: shares of texts, and seconds until a receipt.
+_BEHAVIOUR = {"refuse_share": 0.01, "fail_share": 0.02, "receipt_delay_s": [0.5, 3.0]}
+_OPEN = ("pending", "claimed", "submitting", "accepted")
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who acts in the demonstration."""
+
+    city_officer: Actor
+    approver: Actor
+    secretary: Actor
+    auditor_token: str
+
+
+def first_start(running: Running) -> None:
+    """What `make run` does beside serving: the demonstration if the database is empty; then where everything is."""
+    with _database(running) as database, database.session() as session:
+        empty = session.scalar(select(func.count()).select_from(Unit)) == 0
+    if empty:
+        demonstrate(running)
+    logins = running.settings.data_dir / LOGINS_FILE
+    running.say(f"serving at {running.base_url} (documentation: {running.base_url}/docs)")
+    running.say(f"data and logs are in {running.settings.data_dir}")
+    if logins.exists():
+        running.say(
+            f"log in as an account of {logins}: curl -u LOGIN:PASSWORD -X POST {running.base_url}/api/v1/tokens"
+        )
+    running.say("Ctrl-C stops it and loses nothing")
+
+
+def demonstrate(running: Running) -> dict[str, Any]:
+    """Load the city, send its two campaigns, watch them; returns the result that `make demo` prints."""
+    started = time.monotonic()
+    _instruct_simulator(running)
+    with _database(running) as database:
+        with database.session() as session:
+            city = _load_city(session, running)
+        with database.session() as session:
+            cast = _cast(session, running, city)
+        with database.session() as session:
+            runs = [_study(session, cast, city), _theme_day(session, cast)]
+        _watch(running, database, runs, started)
+        _read_as_auditor(running, cast.auditor_token)
+        with database.session() as session:
+            return _result(session, running, runs, time.monotonic() - started)
+
+
+class _database:
+    """The service's database, for as long as the demonstration uses it."""
+
+    def __init__(self, running: Running) -> None:
+        self._database = Database(running.settings.database_url or "", pool_size=2, application_name="demonstration")
+
+    def __enter__(self) -> Database:
+        return self._database
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+
+def _load_city(session: Session, running: Running) -> int:
+    units_file, people_file = DATA / "units.csv", DATA / "members_district.xlsx"
+    units = units_import.import_units(session, SYSTEM, units_file.read_bytes(), units_file.name, demonstration=True)
+    running.say(f"{units_file.name}: {units.created} units")
+    city = session.scalars(select(Unit).where(Unit.parent_id.is_(None))).one()
+    change_unit(session, SYSTEM, city.id, window_opens="00:00", window_closes="24:00")
+    taken = intake.import_people(session, SYSTEM, people_file.read_bytes(), people_file.name)
+    record = taken.record
+    running.say(
+        f"{people_file.name}: {record.rows} rows, {record.created} people, {record.unchanged} repeated, "
+        f"{record.refused} refused, {taken.suppressed} phones that want no texts"
+    )
+    refused = session.execute(
+        select(ImportProblem.column, ImportProblem.reason, func.count(), func.min(ImportProblem.row))
+        .where(ImportProblem.import_id == record.id, ImportProblem.refused)
+        .group_by(ImportProblem.column, ImportProblem.reason)
+        .order_by(func.count().desc())
+        .limit(6)
+    )
+    for column, reason, number, first in refused:
+        running.say(f"  refused: {number} × {column}: {reason} (first in row {first})")
+    shipped.install(session, city)
+    return city.id
+
+
+def _cast(session: Session, running: Running, city_id: int) -> Cast:
+    branch_id = session.scalars(
+        select(Person.unit_id).group_by(Person.unit_id).order_by(func.count().desc(), Person.unit_id).limit(1)
+    ).one()
+    district_id = session.scalars(select(Unit.id).where(Unit.level == "district").order_by(Unit.code).limit(1)).one()
+    people = {
+        "admin": ("市管理员", "administrator", city_id),
+        "city-officer": ("市委组织部干事", "officer", city_id),
+        "city-approver": ("市委组织部审批人", "approver", city_id),
+        "district-officer": ("区干事", "officer", district_id),
+        "secretary": ("支部书记", "officer", branch_id),
+        "auditor": ("审计员", "auditor", city_id),
+    }
+    ids, lines = {}, ["# login password (role, unit)"]
+    for login, (name, role, unit_id) in people.items():
+        password = secrets.token_urlsafe(12)
+        account = accounts.create_account(session, SYSTEM, unit_id=unit_id, login=login, name=name, password=password)
+        accounts.grant_role(session, SYSTEM, account.id, role=role, unit_id=unit_id)
+        ids[login] = account.id
+        lines.append(f"{login} {password} ({role}, unit {unit_id})")
+    path = running.settings.data_dir / LOGINS_FILE
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    now = datetime.now(UTC)
+    _, raw = tokens.issue(
+        session,
+        SYSTEM,
+        ids["auditor"],
+        "demonstration",
+        now=now,
+        random_bytes=secrets.token_bytes,
+        expires_at=now + timedelta(hours=1),
+    )
+    return Cast(
+        load_actor(session, ids["city-officer"]),
+        load_actor(session, ids["city-approver"]),
+        load_actor(session, ids["secretary"]),
+        raw,
+    )
+
+
+def _study(session: Session, cast: Cast, city_id: int) -> int:
+    """The city centre schedules a study-content text, a few seconds ahead, to everyone."""
+    now: datetime = session.scalars(select(func.sms_now())).one()
+    return _campaign(
+        session,
+        cast.city_officer,
+        cast.approver,
+        unit_id=city_id,
+        name="每日一学",
+        template="学习内容",
+        signature="云州先锋",
+        values={"日期": f"{now.month}月{now.day}日", "内容": "坚持理论联系实际，把学习成果转化为服务群众的实际行动。"},
+        at=now + timedelta(seconds=AHEAD_S),
+    )
+
+
+def _theme_day(session: Session, cast: Cast) -> int:
+    """A branch secretary invites the branch to a theme day, at once."""
+    return _campaign(
+        session,
+        cast.secretary,
+        cast.approver,
+        unit_id=cast.secretary.grants[0].unit_id,
+        name="主题党日",
+        template="主题党日邀请",
+        signature="云州先锋",
+        values={"主题": "重温入党誓词", "时间": "本周六上午9时", "地点": "社区党群服务中心"},
+        at=None,
+    )
+
+
+def _campaign(
+    session: Session,
+    author: Actor,
+    approver: Actor,
+    *,
+    unit_id: int,
+    name: str,
+    template: str,
+    signature: str,
+    values: dict[str, str],
+    at: datetime | None,
+) -> int:
+    segment = segments.create_segment(session, author, unit_id, f"{name}：全体成员", {"everyone": True})
+    campaign = services.create_campaign(
+        session,
+        author,
+        unit_id=unit_id,
+        name=name,
+        template_version_id=_version(session, template).id,
+        segment_id=segment.id,
+        signature=signature,
+        values=values,
+    )
+    services.submit(session, author, campaign.id)
+    approval.decide(session, approver, campaign.id, approve=True)
+    run, _ = launch.launch(session, author, campaign.id, at)
+    return run.id
+
+
+def _version(session: Session, template: str) -> TemplateVersion:
+    """The newest version of an installed template, by its name."""
+    versions = select(TemplateVersion).join(Template, Template.id == TemplateVersion.template_id)
+    newest = versions.where(Template.name == template).order_by(TemplateVersion.number.desc()).limit(1)
+    return session.scalars(newest).one()
+
+
+def _watch(running: Running, database: Database, runs: Sequence[int], started: float) -> None:
+    """Progress bars until no row waits or is `accepted` any more, or the time is over."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[now]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+        bars: dict[int, TaskID] = {}
+        while not running.stopping.is_set() and time.monotonic() - started < LONGEST_S:
+            with database.session() as session:
+                rows = {
+                    run.id: (run, _statuses(session, run))
+                    for run in session.scalars(select(Run).where(Run.id.in_(runs)))
+                }
+            for run_id, (run, found) in rows.items():
+                if run_id not in bars:
+                    bars[run_id] = progress.add_task(f"run {run_id}", total=None, now="")
+                done = sum(number for status, number in found.items() if status not in _OPEN)
+                now = " ".join(f"{status} {number}" for status, number in sorted(found.items()))
+                progress.update(bars[run_id], total=run.audience, completed=done, now=now or run.status)
+            if all(
+                run.audience is not None and not any(found.get(status) for status in _OPEN)
+                for run, found in rows.values()
+            ):
+                return
+            running.stopping.wait(_LOOK_S)
+
+
+def _statuses(session: Session, run: Run) -> dict[str, int]:
+    if run.audience is None:
+        return {}
+    return identity(session, run.id).statuses
+
+
+def _read_as_auditor(running: Running, token: str) -> None:
+    """An auditor's token reads the counts by unit and outcome, over HTTP like anybody."""
+    answer = _http(running, f"{running.base_url}/api/v1/counts?by=unit,status", token)
+    running.say("the auditor reads, by unit and outcome:")
+    for row in answer["items"]:
+        unit = row["by"]["unit"]
+        name = unit["name"] if isinstance(unit, dict) else unit
+        running.say(
+            f"  {name} {row['by']['status']}: {row['messages']} messages, {row['people']} people, {row['parts']} parts"
+        )
+
+
+def _result(session: Session, running: Running, runs: Sequence[int], seconds: float) -> dict[str, Any]:
+    lines = []
+    for run_id in runs:
+        run = session.get_one(Run, run_id)
+        if run.audience is None:
+            raise OperationError(f"run {run_id} was not frozen within {LONGEST_S:g} s; see the logs")
+        found = identity(session, run_id)
+        parts = sum(count.parts for count in counts(session, Filter(("/",), run_id=run_id), ()))
+        lines.append({"audience": found.audience, "statuses": found.statuses, "parts": parts, "identity": found.holds})
+    wrong = disagreements(session, _simulators_ledger(running), runs)
+    for sentence in wrong:
+        running.say(f"the ledgers disagree: {sentence}")
+    holds = all(line["identity"] for line in lines) and not wrong
+    return {"campaigns": lines, "identity": holds, "seconds": round(seconds, 1)}
+
+
+def _instruct_simulator(running: Running) -> None:
+    url, secret = running.variables["SIMULATOR_URL"], running.variables["SIMULATOR_SECRET"]
+    _http(running, f"{url}/behaviour", secret, method="PUT", body=_BEHAVIOUR)
+
+
+def _simulators_ledger(running: Running) -> list[dict[str, Any]]:
+    url, secret = running.variables["SIMULATOR_URL"], running.variables["SIMULATOR_SECRET"]
+    with _open(f"{url}/ledger", secret) as response:
+        return [json.loads(line) for line in response.read().splitlines()]
+
+
+def _http(running: Running, url: str, token: str, method: str = "GET", body: Any = None) -> Any:
+    try:
+        with _open(url, token, method, body) as response:
+            content = response.read()
+    except urllib.error.HTTPError as error:
+        raise OperationError(f"{method} {url} answered {error.code}: {error.read()[:300].decode()}") from None
+    except OSError as error:
+        raise OperationError(f"{method} {url}: {error}") from None
+    return json.loads(content) if content else None
+
+
+def _open(url: str, token: str, method: str = "GET", body: Any = None) -> Any:
+    data = json.dumps(body).encode() if body is not None else None
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310 - our own addresses
+    return urllib.request.urlopen(request, timeout=30)  # noqa: S310
