@@ -1,0 +1,18 @@
+"""The whole web application, with the doors that wsgi.py gives it."""
+
+from __future__ import annotations
+
+import pytest
+
+from sms_service import callbacks, settings
+from sms_service.api import create_app
+
+
+@pytest.fixture
+def make_app(database, tmp_path):
+    """Makes the application with the settings given as environment variables and `create_app`'s own arguments."""
+
+    def make(environ=None, **kw):
+        return create_app(settings.load(environ or {}, tmp_path), database, doors=(callbacks.blueprint,), **kw)
+
+    return make
