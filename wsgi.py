@@ -10,7 +10,9 @@ from sms_service import callbacks, settings
 from sms_service.api import create_app
 from sms_service.api.context import EXTENSION
 from sms_service.db.statements import check_all
+from sms_service.dispatch.accounts import synchronise
 from sms_service.embedded import EngineError, with_running_engines
+from sms_service.gateways.config import BadGatewayConfig
 
 
 def start() -> Flask:
@@ -19,10 +21,13 @@ def start() -> Flask:
         configuration = with_running_engines(settings.load())
         logging.basicConfig(level=configuration.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         application = create_app(configuration, doors=(callbacks.blueprint,))
-        database = application.extensions[EXTENSION].database
+        context = application.extensions[EXTENSION]
+        database = context.database
         with database.transaction() as connection:
             check_all(connection)
-    except (settings.BadSetting, EngineError) as error:
+        with database.session() as session:
+            synchronise(session, context.gateways)  # before the first receipt can come
+    except (settings.BadSetting, EngineError, BadGatewayConfig) as error:
         sys.exit(str(error))
     except OperationalError as error:
         sys.exit(f"PostgreSQL cannot be used: {' '.join(str(error.orig).split())}")

@@ -65,6 +65,7 @@ def clock() -> None:
     from redis.exceptions import RedisError
     from sqlalchemy.exc import DBAPIError
 
+    from sms_service.campaigns.closing import end_finished
     from sms_service.cli.context import open_database, running_settings
     from sms_service.dispatch.clock import tick
     from sms_service.gateways.registry import Gateways
@@ -79,6 +80,7 @@ def clock() -> None:
         while not stopped.is_set():
             try:
                 tick(database, redis, gateways)
+                end_finished(database)
             except (DBAPIError, RedisError) as error:
                 log.error("the next second tries again: %s", " ".join(str(getattr(error, "orig", error)).split()))
             stopped.wait(CLOCK_EVERY_S)

@@ -186,9 +186,10 @@ class Dispatcher:
     def _submit(self, adapter: Adapter, month: date, group: str, passed: list[Passed]) -> list[Recorded]:
         """Call the gateway; whatever it does, there is an outcome for every text."""
         numbers = {attempt_reference(month, row.attempt_id): row for row in passed}
+        validity_s = max(1, int(min(row.validity_s for row in passed)))
         texts = [Text(reference, row.phone, row.text, row.parts) for reference, row in numbers.items()]
         try:
-            answers = {outcome.reference: outcome for outcome in adapter.submit(Group(group, texts))}
+            answers = {outcome.reference: outcome for outcome in adapter.submit(Group(group, texts, validity_s))}
         except NotTaken as error:
             answers = {
                 reference: Outcome(reference, OutcomeKind.refused, error=ErrorClass.later, detail=str(error)[:200])

@@ -32,7 +32,7 @@ passed AS (
       AND (a.simulated OR NOT r.demonstration)
       AND window_is_open(u.timezone, u.window_opens, u.window_closes)
       AND NOT EXISTS (SELECT FROM suppressions s WHERE s.phone = m.phone)
-    RETURNING m.id, m.attempts, m.phone, m.text, m.parts, m.account_id
+    RETURNING m.id, m.attempts, m.phone, m.text, m.parts, m.account_id, m.expires_at
 ),
 written AS (
     INSERT INTO attempts (month, message_id, run_id, number, account_id, claim_token, status, parts, started_at)
@@ -40,6 +40,7 @@ written AS (
     FROM passed
     RETURNING id, message_id
 )
-SELECT written.id AS attempt_id, passed.phone, passed.text, passed.parts, passed.attempts
+SELECT written.id AS attempt_id, passed.phone, passed.text, passed.parts, passed.attempts,
+       extract(epoch FROM passed.expires_at - sms_now())::float AS validity_s
 FROM passed JOIN written ON written.message_id = passed.id
 ORDER BY written.id

@@ -67,6 +67,7 @@ class Passed:
     text: str = field(repr=False)
     parts: int
     number: int
+    validity_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def pass_gate(connection: Connection, claim: Claim, rows: Sequence[Rendered], le
         parts=[row.parts for row in rows],
         lease_s=lease_s,
     )
-    return [Passed(row.attempt_id, row.phone, row.text, row.parts, row.attempts) for row in passed]
+    return [Passed(row.attempt_id, row.phone, row.text, row.parts, row.attempts, row.validity_s) for row in passed]
 
 
 def release(connection: Connection, claim: Claim, ids: Sequence[int]) -> dict[int, str]:

@@ -66,7 +66,7 @@ class City:
     run_id: int
     month: date
     adapter: ScriptedAdapter
-    gateways: ScriptedGateways
+    gateways: Gateways
 
 
 def make_city(
@@ -78,12 +78,13 @@ def make_city(
     class_: str = "notice",
     values: Mapping[str, Any] | None = None,
     more: Iterable[Mapping[str, Any]] = (),
+    gateways: Gateways | None = None,
     freeze_now: bool = True,
     **unit: Any,
 ) -> City:
     """A unit with `people` members (and `more`, by their columns) and a run of a campaign to all of them, frozen."""
     adapter = adapter or ScriptedAdapter()
-    gateways = ScriptedGateways({"main": adapter})
+    gateways = gateways or ScriptedGateways({"main": adapter})
     with database.session() as session:
         synchronise(session, gateways)
         place = make_unit(session, **{**ALL_DAY, **unit})

@@ -1,0 +1,31 @@
+"""A campaign ends with its run."""
+
+from __future__ import annotations
+
+from sqlalchemy import exists, select, update
+
+from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.db.engine import Database
+from sms_service.ledger.models import Run
+from sms_service.ledger.states import RunStatus
+
+_OVER = (RunStatus.finished, RunStatus.closed, RunStatus.cancelled)
+
+
+def end_finished(database: Database) -> list[int]:
+    """End the active campaigns of which no run is left to leave; returns their ids."""
+    of_campaign = select(Run.id).where(Run.campaign_id == Campaign.id)
+    with database.session() as session:
+        ended = session.scalars(
+            update(Campaign)
+            .where(
+                Campaign.status == CampaignStatus.active,
+                exists(of_campaign),
+                ~exists(of_campaign.where(Run.status.not_in(_OVER))),
+            )
+            .values(status=CampaignStatus.ended.value)
+            .returning(Campaign.id)
+            .execution_options(synchronize_session=False)
+        )
+        return list(ended)
