@@ -31,6 +31,7 @@ class _Group(click.Group):
 
         try:
             logging.basicConfig(level=load().log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+            logging.getLogger("alembic").setLevel(logging.WARNING)  # it names every plugin at every start
             return super().invoke(ctx)
         except (BadSetting, EngineError, BootstrapError, BadGatewayConfig, OperationError, ServiceError) as error:
             raise click.ClickException(str(error)) from None

@@ -50,7 +50,7 @@ class Child:
     log: Path
     cwd: Path
     environment: Mapping[str, str] = field(repr=False)
-    health: Address | None = None
+    health: Callable[[int], bool] | None = None
     patience_s: float = 10.0
     clock: Callable[[], float] = time.monotonic
     process: subprocess.Popen[bytes] | None = None
@@ -74,7 +74,7 @@ class Child:
         if self.process.poll() is not None:
             tail = self.log.read_text(encoding="utf-8", errors="replace")[-4000:]
             raise OperationError(f"{self.name} ended while starting: {last_line(tail)} (see {self.log})")
-        return self.health is None or self.health.healthy()
+        return self.health is None or self.health(self.process.pid)
 
     def mend(self) -> str | None:
         """Start it again if it ended: at once after a steady time, else after a pause that doubles up to 30 s.

@@ -101,10 +101,12 @@ def _database(settings: Settings) -> Iterator[Finding]:
         )
         yield Finding("database", f"PostgreSQL {connection.info.parameter_status('server_version')}", mend)
         yield _clock(connection, before)
-        for check in (_roles, _schema, _durability, _standbys):
+        yield _durability(connection)
+        yield _standbys(connection)
+        for check in (_roles, _schema):
             finding = check(connection)
             yield finding
-            if finding.mend and check in (_roles, _schema):
+            if finding.mend:
                 return  # what follows would fail for the same reason
         yield _months(connection)
     yield _statements(url)
@@ -197,7 +199,7 @@ def _months(connection: psycopg.Connection) -> Finding:
     """This month and the next two; the ledger's partitions are named by year and month."""
     rows = connection.execute(
         "SELECT to_char(m, 'YYYYMM') FROM generate_series(0, 2) AS n,"
-        " date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => n) AS m"
+        " LATERAL (SELECT date_trunc('month', now()) + make_interval(months => n)) AS months (m)"
         " WHERE to_regclass('messages_' || to_char(m, 'YYYYMM')) IS NULL"
         " OR to_regclass('attempts_' || to_char(m, 'YYYYMM')) IS NULL"
     ).fetchall()

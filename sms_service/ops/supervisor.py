@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 
+from redis import Redis
+from rq import Worker
+
 from sms_service.embedded import EngineError, Engines, FolderLock, PostgresServer, RedisServer
 from sms_service.embedded.process import make_folder
 from sms_service.ops.children import Address, Child, rotate
@@ -143,31 +146,37 @@ class Supervisor:
             if not waiting or self.stopping.wait(_WATCH_S):
                 return
         child = waiting[0]
-        port = child.health.port if child.health else None
-        raise OperationError(f"{child.name} does not answer on port {port} within {_READY_S:g} s (see {child.log})")
+        raise OperationError(f"{child.name} is not ready after {_READY_S:g} s (see {child.log})")
 
     def _plan(self, own_simulator: bool) -> list[Child]:
         """The children in the order in which they start."""
         python, host, port = sys.executable, self.settings.host, self.settings.port
-        root, web = self.settings.root, Address(_reachable(host), port)
+        root = self.settings.root
         children = []
         if own_simulator:
             simulator_port = self.settings.simulator_port
             ledger = self.settings.data_dir / "simulator.jsonl"
             command = [python, "-m", "sms_service.gateways.simulator", "--port", str(simulator_port), "--ledger"]
             command.append(str(ledger))
-            children.append(self._child("simulator", command, Address("127.0.0.1", simulator_port)))
+            children.append(self._child("simulator", command, _answers("127.0.0.1", simulator_port)))
         command = [python, "-m", "gunicorn", "--chdir", str(root), "--bind", f"{_bracketed(host)}:{port}"]
         command += ["--worker-class", "gthread", "--workers", str(_WEB_WORKERS), "--threads", str(_WEB_THREADS)]
         command.append("wsgi:app")
-        children.append(self._child("web", command, web, patience_s=40.0))
+        children.append(self._child("web", command, _answers(_reachable(host), port), patience_s=40.0))
         for number in range(1, self.settings.workers + 1):
-            child = self._child(f"worker-{number}", [python, str(root / "worker.py")], patience_s=_WORKER_PATIENCE_S)
-            children.append(child)
+            command = [python, str(root / "worker.py")]
+            children.append(self._child(f"worker-{number}", command, self._works, patience_s=_WORKER_PATIENCE_S))
         children.append(self._child("clock", [python, "-m", "sms_service", "clock"]))
         return children
 
-    def _child(self, name: str, command: list[str], health: Address | None = None, patience_s: float = 10.0) -> Child:
+    def _works(self, pid: int) -> bool:
+        """Whether the worker with this pid has signed on at RQ."""
+        with Redis.from_url(self.settings.redis_url or "", socket_timeout=5) as client:
+            return any(worker.pid == pid for worker in Worker.all(connection=client))
+
+    def _child(
+        self, name: str, command: list[str], health: Callable[[int], bool] | None = None, patience_s: float = 10.0
+    ) -> Child:
         log = self._logs / f"{name}.log"
         return Child(name, command, log, self.settings.root, self.variables, health, patience_s)
 
@@ -233,6 +242,11 @@ def _check_free(setting: str, host: str, port: int) -> None:
     except OSError as error:
         reason = f"cannot listen on {host} port {port}: {error.strerror}; choose another with {setting}"
         raise OperationError(reason) from None
+
+
+def _answers(host: str, port: int) -> Callable[[int], bool]:
+    address = Address(host, port)
+    return lambda pid: address.healthy()
 
 
 def _reachable(host: str) -> str:
