@@ -1,0 +1,81 @@
+"""docs/sending.md shows the tables of the code, not what they once were."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+from sms_service.dispatch import freeze, retry
+from sms_service.dispatch.clock import NO_RECEIPT_HOURS
+from sms_service.dispatch.dispatcher import CLAIM_LEASE_S, FRESH_S, JOB_S, WRITING_S
+from sms_service.ledger import states, sweeps
+
+DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "sending.md").read_text(encoding="utf-8")
+
+
+def _words(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words) or "nothing"
+
+
+def _transitions(table: Mapping[states.Words, frozenset[states.Words]]) -> str:
+    lines = ["| From | To |", "|---|---|"]
+    for source in type(next(iter(table))):
+        lines.append(f"| `{source}` | {_words(target for target in type(source) if target in table[source])} |")
+    return "\n".join(lines)
+
+
+def _ranks() -> str:
+    lines = ["| Rank | Attempt status |", "|---|---|"]
+    for rank in sorted(set(states.ATTEMPT_RANK.values())):
+        lines.append(f"| {rank} | {_words(s for s, r in states.ATTEMPT_RANK.items() if r == rank)} |")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("messages", _transitions(states.MESSAGE_TRANSITIONS)),
+        ("attempts", _ranks()),
+        ("runs", _transitions(states.RUN_TRANSITIONS)),
+    ],
+)
+def test_the_tables_are_those_of_the_code(name: str, table: str) -> None:
+    found = re.search(rf"<!-- generated: {name} -->\n(.*?)\n<!-- end -->", DOCUMENT, re.DOTALL)
+    assert found is not None, f"docs/sending.md has no table between the marks of {name!r}"
+    assert found[1] == table, f"write this between the marks of {name!r} in docs/sending.md:\n{table}"
+
+
+def test_every_status_is_explained() -> None:
+    explained = DOCUMENT.split("## Rows")[1].split("## Transitions")[0]
+    rows = "\n".join(line.split("|")[1] for line in explained.splitlines() if line.startswith("|"))
+    assert set(re.findall(r"`(\w+)`", rows)) == set(states.MessageStatus)
+
+
+def test_every_statement_that_is_named_exists() -> None:
+    rooms = (Path(sweeps.__file__).parent, Path(freeze.__file__).parent)
+    files = {path.stem for room in rooms for path in room.glob("*.sql")}
+    named = set(re.findall(r"`((?:sweep|begin|store|apply|record)_\w+)`", DOCUMENT))
+    assert named, "the document names the statements"
+    assert named <= files
+    # Those without an underscore are words that stand for themselves too; the protocol cannot be told without them.
+    assert {"claim", "gate", "release", "withdraw", "freeze", "runnable"} <= files & set(re.findall(r"\w+", DOCUMENT))
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        f"claim: lease a group ({CLAIM_LEASE_S:g} s)",
+        f"under {FRESH_S:g} s since the COMMIT was sent",
+        f"lease of {FRESH_S:g} s + the adapter's total time-out + {WRITING_S:g} s",
+        f"for at most {JOB_S:g} s a job",
+        f"After {retry.MAX_ATTEMPTS} attempts",
+        f"silent for {NO_RECEIPT_HOURS} h",
+        f"in slices of {sweeps.SLICE:,}",
+        f"more than {freeze.GRACE_MIN} minutes late",
+    ],
+)
+def test_the_figures_are_those_of_the_code(sentence: str) -> None:
+    assert sentence in re.sub(r"\s+", " ", DOCUMENT)
