@@ -112,6 +112,7 @@ def make_run(
     campaign = Campaign(
         unit_id=unit.id,
         name="学习",
+        status="active",
         template_version_id=version.id,
         segment_id=segment.id,
         signature="云州先锋",
