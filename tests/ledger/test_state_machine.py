@@ -1,0 +1,177 @@
+"""Whatever happens in whatever order: nothing outside the tables of states, and the identity after every step."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import text
+
+from sms_service.db.engine import Database
+from sms_service.delivery import inbox
+from sms_service.gateways.base import OutcomeKind, Receipt, ReceiptStatus
+from sms_service.ledger import handover, sweeps
+from sms_service.ledger.handover import Claim, Recorded, Rendered
+from sms_service.ledger.receipts import attempt_reference
+from sms_service.ledger.states import ATTEMPT_RANK, MESSAGE_TRANSITIONS, RUN_TRANSITIONS
+from sms_service.reports.counts import identity
+from tests.dispatch.city import City, make_city
+
+PEOPLE = 4
+
+
+def reachable(source: str, target: str) -> bool:
+    """Whether one or more allowed changes lead from one status to the other: a step may make several."""
+    seen, edge = {source}, {source}
+    while edge:
+        edge = {after for before in edge for after in MESSAGE_TRANSITIONS[before]} - seen  # type: ignore[index]
+        seen |= edge
+    return target in seen
+
+
+def machine(database: Database) -> type[RuleBasedStateMachine]:
+    class Ledger(RuleBasedStateMachine):
+        """One run of a few people, one gateway account, many hands."""
+
+        city: City
+
+        @initialize()
+        def found(self) -> None:
+            with database.transaction() as connection:
+                connection.execute(text("DELETE FROM suppressions"))
+            self.city = make_city(database, PEOPLE)
+            self.claims: list[tuple[Claim, list[int]]] = []
+            self.messages = self.read("SELECT id, status FROM messages WHERE run_id = :r")
+            self.attempts: dict[int, str] = {}
+            self.run = "running"
+
+        def read(self, query: str) -> dict[int, str]:
+            with database.transaction() as connection:
+                return {row[0]: row[1] for row in connection.execute(text(query), {"r": self.city.run_id})}
+
+        def write(self, statement: str, **values: Any) -> None:
+            with database.transaction() as connection:
+                connection.execute(text(statement), {"r": self.city.run_id, **values})
+
+        @rule(size=st.integers(1, PEOPLE))
+        def claim(self, size: int) -> None:
+            with database.transaction() as connection:
+                account = connection.execute(text("SELECT id FROM gateway_accounts WHERE name = 'main'")).scalar_one()
+                claim = Claim(self.city.run_id, self.city.month, account, str(uuid.uuid4()))
+                rows = handover.claim(connection, claim, size, 60)
+            if rows:
+                self.claims.append((claim, [row.id for row in rows]))
+
+        @rule(data=st.data())
+        def gate(self, data: st.DataObject) -> None:
+            if not self.claims:
+                return
+            claim, ids = data.draw(st.sampled_from(self.claims))
+            with database.transaction() as connection:
+                handover.pass_gate(connection, claim, [Rendered(row, "【云州先锋】学习", 1) for row in ids], 60)
+
+        @rule(data=st.data(), act=st.sampled_from(["release", "withdraw", "unrendered"]))
+        def give_back(self, data: st.DataObject, act: str) -> None:
+            if not self.claims:
+                return
+            claim, ids = data.draw(st.sampled_from(self.claims))
+            with database.transaction() as connection:
+                if act == "release":
+                    handover.release(connection, claim, ids)
+                elif act == "withdraw":
+                    handover.withdraw(connection, claim)
+                else:
+                    handover.refuse_unrendered(connection, claim, {ids[0]: "缺少变量"})
+
+        @rule(data=st.data(), kind=st.sampled_from(OutcomeKind), retry=st.booleans())
+        def outcome(self, data: st.DataObject, kind: OutcomeKind, retry: bool) -> None:
+            if not self.attempts:
+                return
+            attempt = data.draw(st.sampled_from(sorted(self.attempts)))
+            again = 0.0 if retry and kind in (OutcomeKind.refused, OutcomeKind.throttled) else None
+            provider_id = f"p{attempt}" if kind is OutcomeKind.accepted else None
+            with database.transaction() as connection:
+                recorded = Recorded(attempt, kind, provider_id, retry_after_s=again)
+                handover.record_outcomes(connection, self.city.month, [recorded])
+
+        @rule(data=st.data(), status=st.sampled_from(ReceiptStatus))
+        def receipt(self, data: st.DataObject, status: ReceiptStatus) -> None:
+            if not self.attempts:
+                return
+            attempt = data.draw(st.sampled_from(sorted(self.attempts)))
+            name = attempt_reference(self.city.month, attempt)
+            with database.transaction() as connection:
+                inbox.store(connection, "main", [Receipt(status, None, "{}", reference=name)])
+            inbox.apply_waiting(database)
+
+        @rule(status=st.sampled_from(["claimed", "submitting"]))
+        def leases_end(self, status: str) -> None:
+            self.write("UPDATE messages SET lease_until = sms_now() WHERE run_id = :r AND status = :s", s=status)
+            with database.transaction() as connection:
+                sweeps.release_claimed(connection)
+            with database.transaction() as connection:
+                sweeps.give_up_submitting(connection)
+
+        @rule()
+        def silence(self) -> None:
+            self.write("UPDATE messages SET changed_at = sms_now() - interval '73 hours' WHERE run_id = :r")
+            with database.transaction() as connection:
+                accounts = [row.id for row in connection.execute(text("SELECT id FROM gateway_accounts"))]
+                sweeps.mark_silent(connection, accounts, 72)
+
+        @rule()
+        def somebody_opts_out(self) -> None:
+            self.write(
+                "INSERT INTO suppressions (phone, source) SELECT phone, 'reply' FROM messages WHERE run_id = :r LIMIT 1"
+                " ON CONFLICT DO NOTHING"
+            )
+
+        @rule(wish=st.sampled_from(["paused", "running", "cancelled"]), luck=st.integers(0, 3))
+        def people_decide(self, wish: str, luck: int) -> None:
+            if wish == "cancelled" and luck:  # rarely: nothing follows it
+                return
+            if wish in RUN_TRANSITIONS[self.run] and self.run in ("running", "paused"):  # type: ignore[index]
+                self.write("UPDATE runs SET status = :s WHERE id = :r", s=wish)
+            with database.transaction() as connection:
+                sweeps.cancel_slice(connection)
+
+        @rule()
+        def runs_end(self) -> None:
+            with database.transaction() as connection:
+                sweeps.finish_runs(connection)
+
+        @invariant()
+        def nothing_outside_the_tables(self) -> None:
+            now = self.read("SELECT id, status FROM messages WHERE run_id = :r")
+            assert now.keys() == self.messages.keys()
+            for message, status in now.items():
+                assert reachable(self.messages[message], status), (self.messages[message], status)
+            attempts = self.read("SELECT id, status FROM attempts WHERE run_id = :r")
+            assert attempts.keys() >= self.attempts.keys()
+            for attempt, status in self.attempts.items():
+                assert ATTEMPT_RANK[attempts[attempt]] >= ATTEMPT_RANK[status]  # type: ignore[index]
+                if ATTEMPT_RANK[attempts[attempt]] == ATTEMPT_RANK[status]:  # type: ignore[index]
+                    assert attempts[attempt] == status
+            self.messages, self.attempts = now, attempts
+            self.run = self.read("SELECT id, status FROM runs WHERE id = :r")[self.city.run_id]
+
+        @invariant()
+        def every_recipient_is_accounted_for(self) -> None:
+            with database.session() as session:
+                found = identity(session, self.city.run_id)
+            assert found.holds
+            assert found.audience == PEOPLE
+
+    return Ledger
+
+
+def test_the_ledger_stays_within_its_tables(database: Database) -> None:
+    run_state_machine_as_test(
+        machine(database),
+        settings=settings(
+            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
