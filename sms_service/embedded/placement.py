@@ -88,13 +88,19 @@ def reachable_binaries(bin_dir: Path, user: ServiceUser) -> Path:
     share = next((bin_dir.parent / "share").rglob("postgres.bki"), None)
     if user.can("x", bin_dir / "postgres") and (share is None or user.can("r", share)):
         return bin_dir
-    digest = hashlib.sha256((bin_dir / "postgres").read_bytes()).hexdigest()[:16]
+    inside = Path(*bin_dir.parts[-3:-1])
+    digest = hashlib.sha256(bytes(inside) + (bin_dir / "postgres").read_bytes()).hexdigest()[:16]
     copy = _state_dir() / f"postgresql-{digest}"
     if not copy.exists():
         fresh = copy.with_name(f"{copy.name}.{secrets.token_hex(4)}")
         try:
+            # A wheel's libraries lie beside its package, and the binaries look for them there.
+            package = bin_dir.parents[1]
+            beside = package.with_name(f"{package.name}.libs")
+            if beside.is_dir():
+                shutil.copytree(beside, fresh / beside.name, symlinks=True)
             for part in ("bin", "lib", "share"):
-                shutil.copytree(bin_dir.parent / part, fresh / part, symlinks=True)
+                shutil.copytree(bin_dir.parent / part, fresh / inside / part, symlinks=True)
             for path in (fresh, *fresh.rglob("*")):
                 if not path.is_symlink():
                     mode = path.stat().st_mode
@@ -104,7 +110,7 @@ def reachable_binaries(bin_dir: Path, user: ServiceUser) -> Path:
             shutil.rmtree(fresh, ignore_errors=True)
             if not copy.exists():  # else another start was faster
                 raise EngineError(f"cannot copy PostgreSQL to {copy}: {error.strerror or error}") from None
-    return copy / "bin"
+    return copy / inside / "bin"
 
 
 def runtime_dir(data_dir: Path, user: ServiceUser) -> Path:

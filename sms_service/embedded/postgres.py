@@ -134,6 +134,7 @@ class PostgresServer:
         if self._process is not None:
             stop(self._process, signal.SIGINT, _STOP_S, then=signal.SIGQUIT)
             self._process = None
+            shutil.rmtree(placement.known_runtime_dir(self.data_dir), ignore_errors=True)
 
     def kill(self) -> None:
         """End it as a power cut would: no shutdown; the next start recovers from the log. For tests."""
@@ -157,9 +158,8 @@ class PostgresServer:
             raise EngineError(f"no disk space for a database in {data.parent}: {free >> 20} MB free, 200 MB needed")
         if data.exists() and any(data.iterdir()):
             raise EngineError(f"{data} is not empty and holds no database: move its content away")
-        fresh = data.with_name(
-            f"{data.name}.new"
-        )  # renamed when complete: an interrupted initdb leaves nothing half made
+        # Renamed when complete: an interrupted initdb leaves nothing half made.
+        fresh = data.with_name(f"{data.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         try:
             fresh.mkdir(mode=0o700)

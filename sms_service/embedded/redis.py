@@ -92,6 +92,7 @@ class RedisServer:
         if self._process is not None:
             stop(self._process, signal.SIGTERM, _STOP_S)
             self._process = None
+            shutil.rmtree(self._socket.parent, ignore_errors=True)
 
     def kill(self) -> None:
         """End it at once. For tests."""
