@@ -14,7 +14,7 @@ from rq.exceptions import StopRequested
 from sqlalchemy.exc import DBAPIError
 
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
-from sms_service import jobs, wake
+from sms_service import jobs, logs, wake
 from sms_service.db.engine import Database
 from sms_service.db.statements import check_all
 from sms_service.dispatch.accounts import synchronise
@@ -84,7 +84,7 @@ def main() -> int:
     except (BadSetting, BadGatewayConfig) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(settings.log_level)
     database = Database(settings.database_url, application_name="sms_service worker")
     with database.transaction() as connection:
         check_all(connection)

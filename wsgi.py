@@ -1,12 +1,11 @@
 """The web process: `gunicorn wsgi:app`. It starts only if every hand-written statement fits the database."""
 
-import logging
 import sys
 
 from flask import Flask
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from sms_service import callbacks, settings
+from sms_service import callbacks, logs, settings
 from sms_service.api import create_app
 from sms_service.api.context import EXTENSION
 from sms_service.db.statements import check_all
@@ -19,7 +18,7 @@ def start() -> Flask:
     """The application with its callbacks. What an operator can mend ends the process with one line."""
     try:
         configuration = with_running_engines(settings.load())
-        logging.basicConfig(level=configuration.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        logs.configure(configuration.log_level)
         application = create_app(configuration, doors=(callbacks.blueprint,))
         context = application.extensions[EXTENSION]
         database = context.database

@@ -5,13 +5,13 @@ One module per group of commands; each imports what it needs when it runs, so th
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import click
 
 from sms_service.cli.accounts import account
 from sms_service.cli.imports import import_
+from sms_service import logs
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.embedded import EngineError
 from sms_service.errors import ServiceError
@@ -30,7 +30,7 @@ class _Group(click.Group):
         from sms_service.ops.errors import OperationError
 
         try:
-            logging.basicConfig(level=load().log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+            logs.configure(load().log_level)
             logging.getLogger("alembic").setLevel(logging.WARNING)  # it names every plugin at every start
             return super().invoke(ctx)
         except (BadSetting, EngineError, BootstrapError, BadGatewayConfig, OperationError, ServiceError) as error:

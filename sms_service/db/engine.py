@@ -28,6 +28,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
+            hide_parameters=True,  # they hold phones and texts, and errors reach the log
             connect_args={
                 "application_name": application_name,
                 "options": f"{make_url(url).query.get('options', '')} -c role={APP_ROLE} -c timezone=UTC".strip(),
