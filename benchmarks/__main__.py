@@ -1,0 +1,42 @@
+"""`python -m benchmarks [FIGURE …]`: a line of JSON per figure on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from benchmarks.figures import Benchmark, measure
+from benchmarks.laboratory import BenchmarkError, Laboratory
+from benchmarks.preparing import IMPORT, RENDER
+from benchmarks.receiving import RECEIVING
+from benchmarks.sending import FREEZE, HTTP, PIPELINE
+from sms_service.embedded import EngineError
+
+BENCHMARKS: tuple[Benchmark, ...] = (RENDER, IMPORT, FREEZE, PIPELINE, HTTP, RECEIVING)
+
+
+def main() -> int:
+    """Measure; returns the exit status: 0, or 1 if a figure could not be measured."""
+    names = [name for benchmark in BENCHMARKS for name in benchmark.figures]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures how fast the service is.")
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"by default all: {', '.join(names)}")
+    parser.add_argument("--runs", type=int, metavar="N", help="how often each is run; by default its own number")
+    options = parser.parse_args()
+    if unknown := set(options.figures) - set(names):
+        parser.error(f"there is no figure {', '.join(sorted(unknown))}; figures are {', '.join(names)}")
+    if options.runs is not None and options.runs < 1:
+        parser.error(f"--runs is {options.runs}; it must be 1 or more")
+    chosen = [b for b in BENCHMARKS if not options.figures or b.figures.keys() & set(options.figures)]
+    try:
+        with Laboratory() as laboratory:
+            for benchmark in chosen:
+                for line in measure(benchmark, laboratory, options.runs):
+                    print(line, flush=True)
+    except (BenchmarkError, EngineError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What a figure is, and how one is printed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.laboratory import Laboratory
+
+_PACKAGES = ("sqlalchemy", "psycopg", "rq", "gunicorn", "aiohttp", "jinja2")
+
+# One run's values by the figure's name.
+Measured = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A procedure that yields one value for each of its figures.
+
+    `figures`: name -> unit. `group`: texts of one hand-over, receipts of one POST, rows of one statement: whatever is
+    done at once. `size`: how many texts, receipts, rows one run is made of.
+    """
+
+    measure: Callable[[Laboratory], Measured]
+    figures: dict[str, str]
+    runs: int
+    group: int
+    size: int
+
+
+def measure(benchmark: Benchmark, laboratory: Laboratory, runs: int | None) -> Iterator[str]:
+    """Run it `runs` times (by default as often as it says) and yield the median of each figure as a line of JSON."""
+    number = runs or benchmark.runs
+    results: list[Measured] = []
+    for turn in range(1, number + 1):
+        results.append(benchmark.measure(laboratory))
+        said = ", ".join(f"{name} {value:.6g}" for name, value in results[-1].items())
+        print(f"run {turn} of {number}: {said}", file=sys.stderr, flush=True)
+    for name, unit in benchmark.figures.items():
+        values = [result[name] for result in results]
+        yield json.dumps(
+            {
+                "figure": name,
+                "value": _rounded(statistics.median(values)),
+                "unit": unit,
+                "runs": number,
+                "lowest": _rounded(min(values)),
+                "highest": _rounded(max(values)),
+                "group": benchmark.group,
+                "size": benchmark.size,
+                "cores": len(os.sched_getaffinity(0)),
+                "load": round(os.getloadavg()[0], 1),
+                "versions": _versions(laboratory, _PACKAGES),
+            },
+            ensure_ascii=False,
+        )
+
+
+def _rounded(value: float) -> float:
+    """Three digits that mean something."""
+    return float(f"{value:.3g}")
+
+
+def _versions(laboratory: Laboratory, packages: Sequence[str]) -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        **laboratory.versions,
+        **{package: importlib.metadata.version(package) for package in packages},
+    }
