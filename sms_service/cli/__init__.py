@@ -5,13 +5,14 @@ One module per group of commands; each imports what it needs when it runs, so th
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import click
 
+from sms_service import logs
 from sms_service.cli.accounts import account
 from sms_service.cli.imports import import_
-from sms_service import logs
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.embedded import EngineError
 from sms_service.errors import ServiceError
