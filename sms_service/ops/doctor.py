@@ -30,7 +30,8 @@ from sms_service.settings import Settings
 LEAST_REDIS = 5  # what RQ asks for: https://python-rq.org
 LEAST_SPACE = 1 << 30  # bytes
 LARGEST_CLOCK_DIFFERENCE_S = 2.0
-_DOORS = ("sms_service.jobs", "sms_service.api")  # through them every module with a statement is loaded
+# Through these every module with a statement is loaded.
+STATEMENT_USERS = ("sms_service.jobs", "sms_service.dispatch.clock", "sms_service.api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +215,8 @@ def _months(connection: psycopg.Connection) -> Finding:
 
 
 def _statements(url: str) -> Finding:
-    for door in _DOORS:
-        import_module(door)
+    for module in STATEMENT_USERS:
+        import_module(module)
     database = Database(url, pool_size=1, application_name="sms_service doctor")
     try:
         with database.transaction() as connection:

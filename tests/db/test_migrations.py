@@ -1,0 +1,158 @@
+"""The schema goes up, down and up again, is what the models say, and changes while people work."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+
+from sms_service.db import migrate
+from sms_service.db.engine import Database, sqlalchemy_url
+from sms_service.tables import METADATA
+
+# Everything that a migration can leave behind, in words that do not depend on ids.
+CATALOG = """
+SELECT 'relation ' || relname || ' ' || relkind::text || ' ' || coalesce(relacl::text, '') FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace
+UNION ALL
+SELECT 'column ' || attrelid::regclass || '.' || attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull
+    || ' ' || coalesce(pg_get_expr(adbin, adrelid), '')
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped
+UNION ALL
+SELECT 'constraint ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace
+UNION ALL
+SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL
+SELECT 'function ' || pg_get_functiondef(oid) || coalesce(proacl::text, '') FROM pg_proc
+    WHERE pronamespace = 'public'::regnamespace
+UNION ALL
+SELECT 'trigger ' || pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL
+SELECT 'type ' || typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
+ORDER BY 1
+"""
+
+
+def catalog(url: str) -> list[str]:
+    with psycopg.connect(url) as connection:
+        return [line for (line,) in connection.execute(CATALOG).fetchall()]
+
+
+def without_version_table(lines: list[str]) -> list[str]:
+    return [line for line in lines if "alembic_version" not in line]
+
+
+def test_up_down_up(empty_database_url: str) -> None:
+    before = catalog(empty_database_url)
+    assert migrate.current(empty_database_url) is None
+    migrate.upgrade(empty_database_url)
+    first = catalog(empty_database_url)
+    assert migrate.current(empty_database_url) == migrate.head()
+    assert len(first) > len(before) + 100
+    migrate.downgrade(empty_database_url, "base")
+    assert without_version_table(catalog(empty_database_url)) == before
+    migrate.upgrade(empty_database_url)
+    assert catalog(empty_database_url) == first
+    migrate.upgrade(empty_database_url)
+    assert catalog(empty_database_url) == first
+
+
+def test_the_models_say_what_the_database_holds(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        partitions = {
+            name for (name,) in connection.execute("SELECT relname FROM pg_class WHERE relispartition").fetchall()
+        }
+
+    def ours(name: str | None, kind: str, parents: object) -> bool:
+        return not (kind == "table" and name in partitions)
+
+    engine = create_engine(sqlalchemy_url(database_url))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True, "include_name": ours}
+        )
+        differences = compare_metadata(context, METADATA)
+    engine.dispose()
+    assert differences == []
+
+
+def test_every_table_belongs_to_the_owner(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        owners = connection.execute(
+            "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        ).fetchall()
+    assert owners == [("sms_owner",)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE public.mine (n INT)",
+        "ALTER TABLE units ADD COLUMN n INT",
+        "DROP TABLE units",
+        "DELETE FROM messages",
+        "UPDATE trail SET act = 'x'",
+        "DELETE FROM trail",
+        "UPDATE template_versions SET body = 'x'",
+        "TRUNCATE units CASCADE",
+        "UPDATE alembic_version SET version_num = 'x'",
+        "SET ROLE sms_owner",
+    ],
+)
+def test_the_processes_role_cannot(database_url: str, pg_url: str, statement: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET SESSION AUTHORIZATION sms_app")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement)  # type: ignore[arg-type]
+
+
+def test_a_session_works_as_the_processes_role(database: Database) -> None:
+    with database.transaction() as connection:
+        assert connection.exec_driver_sql("SELECT current_user").scalar() == "sms_app"
+        assert connection.exec_driver_sql("SHOW timezone").scalar() == "UTC"
+
+
+def test_a_migration_gives_up_rather_than_queue_people_behind_it(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url)
+    before = catalog(empty_database_url)
+    with psycopg.connect(empty_database_url) as reader:
+        reader.execute("SELECT FROM units")  # a transaction that somebody left open
+        with pytest.raises(OperationalError, match="lock timeout"):
+            migrate.downgrade(empty_database_url, "base", attempts=1)
+        with psycopg.connect(empty_database_url) as other:
+            assert other.execute("SELECT count(*) FROM units").fetchone() == (0,)
+    assert catalog(empty_database_url) == before
+
+
+def test_it_tries_again_until_the_table_is_free(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url)
+    with psycopg.connect(empty_database_url) as reader:
+        reader.execute("SELECT FROM units")
+
+        class LetGo(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                reader.rollback()
+
+        handler = LetGo()
+        migrate.log.addHandler(handler)
+        try:
+            migrate.downgrade(empty_database_url, "base", attempts=3, pause_s=0.0)
+        finally:
+            migrate.log.removeHandler(handler)
+    assert migrate.current(empty_database_url) is None
+
+
+def test_two_at_once_take_turns(empty_database_url: str) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        for done in [threads.submit(migrate.upgrade, empty_database_url) for _ in range(3)]:
+            done.result()
+    assert migrate.current(empty_database_url) == migrate.head()
