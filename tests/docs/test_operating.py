@@ -38,6 +38,21 @@ def test_the_defaults_are_those_of_the_code(tmp_path: Path) -> None:
     assert [default.database_url, default.migration_database_url, default.redis_url] == [None] * 3
 
 
+def _ask_no_password(server: PostgresServer, *logins: str) -> None:
+    """The embedded server lets in by the machine's user; these log in as on a server that asks for passwords."""
+    with psycopg.connect(server.url, autocommit=True) as administrator:
+        row = administrator.execute("SELECT current_setting('hba_file'), pg_conf_load_time()").fetchone()
+        assert row is not None
+        rules, loaded = Path(row[0]), row[1]
+        rules.write_text(f"local all {','.join(logins)} trust\n" + rules.read_text())
+        administrator.execute("SELECT pg_reload_conf()")
+    while loaded == row[1]:  # a new connection knows what the server has read by now
+        with psycopg.connect(server.url) as connection:
+            answer = connection.execute("SELECT pg_conf_load_time()").fetchone()
+            assert answer is not None
+            loaded = answer[0]
+
+
 def test_the_sql_prepares_a_server_for_two_logins(own_postgres: PostgresServer) -> None:
     block = re.search(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
     assert block is not None
@@ -45,6 +60,7 @@ def test_the_sql_prepares_a_server_for_two_logins(own_postgres: PostgresServer) 
         for statement in block[1].split(";\n"):
             if statement.strip():
                 administrator.execute(statement.encode())
+    _ask_no_password(own_postgres, "sms_process", "sms_migration")
     process, migration = (own_postgres.url_of(login, "sms") for login in ("sms_process", "sms_migration"))
     urls = {"DATABASE_URL": process, "MIGRATION_DATABASE_URL": migration, "REDIS_URL": "redis://127.0.0.1:1"}
     migrated = subprocess.run(
