@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment
 from sms_service.audit import trail
+from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.services import move, require
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
-from sms_service.errors import Forbidden, Invalid
+from sms_service.directory.models import Unit
+from sms_service.errors import Conflict, Forbidden, Invalid
 
 LONGEST_COMMENT = 500
+_AUTHORSHIP = ("campaign.create", "campaign.change", "campaign.submit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +54,63 @@ class Content:
 
 def content_of(session: Session, campaign: Campaign) -> Content:
     """The campaign's content as it stands now. The segment's row is locked: it cannot change before the commit."""
-    version, class_, rule = session.execute(
-        select(TemplateVersion, Template.class_, Segment.rule)
+    segment_unit, campaign_unit = aliased(Unit), aliased(Unit)
+    version, class_, segment, segment_path, campaign_path = session.execute(
+        select(TemplateVersion, Template.class_, Segment, segment_unit.path, campaign_unit.path)
         .join(Template, Template.id == TemplateVersion.template_id)
         .join(Segment, Segment.id == campaign.segment_id)
+        .join(segment_unit, segment_unit.id == Segment.unit_id)
+        .join(campaign_unit, campaign_unit.id == campaign.unit_id)
         .where(TemplateVersion.id == campaign.template_version_id)
         .with_for_update(read=True, of=Segment)
+        .execution_options(populate_existing=True)
     ).one()
-    return Content(campaign, version, class_, rule)
+    return Content(campaign, version, class_, bounded_rule(segment, segment_path, campaign_path))
 
 
-def decide(session: Session, actor: Actor, campaign_id: int, *, approve: bool, comment: str | None = None) -> Campaign:
+def bounded_rule(segment: Segment, segment_path: str, campaign_path: str) -> dict[str, Any]:
+    """The segment's rule for a run of the campaign's unit.
+
+    A run reaches the campaign's subtree; a segment of a unit below it must still not reach outside its own unit.
+    """
+    if campaign_path.startswith(segment_path):
+        return segment.rule
+    return {"all": [{"unit": segment.unit_id}, segment.rule]}
+
+
+def decide(
+    session: Session,
+    actor: Actor,
+    campaign_id: int,
+    *,
+    approve: bool,
+    comment: str | None = None,
+    digest: bytes | None = None,
+) -> Campaign:
     """Approve or reject a submitted campaign, as it stands now.
 
-    Raises Forbidden if the actor wrote it or lacks the permission over its unit, Conflict unless it is submitted,
-    Invalid for a rejection without a comment.
+    `digest`: that of the content the actor has read. Raises Forbidden if the actor wrote, changed or submitted it or
+    lacks the permission over its unit, Conflict unless it is submitted and of that digest, Invalid for a rejection
+    without a comment.
     """
     campaign, path = require(session, actor, Permission.approve_campaigns, campaign_id)
-    if actor.account_id is not None and actor.account_id == campaign.created_by:
-        raise Forbidden(f"{actor.login} wrote campaign {campaign_id}; another person must decide on it")
+    if actor.account_id is not None and actor.account_id in _authors(session, campaign):
+        raise Forbidden(f"{actor.login} had a hand in campaign {campaign_id}; another person must decide on it")
     if comment is not None and len(comment) > LONGEST_COMMENT:
         raise Invalid("comment", f"{len(comment)} characters", f"must have at most {LONGEST_COMMENT} characters")
     if not approve and not comment:
         raise Invalid("comment", comment, "must say why it is rejected")
     move(session, campaign, CampaignStatus.approved if approve else CampaignStatus.rejected)
+    content = content_of(session, campaign)
+    if digest is not None and digest != content.digest():
+        raise Conflict(f"campaign {campaign_id} is not what was read: its segment has changed since; read it again")
     verdict = "approved" if approve else "rejected"
     session.add(
         Decision(
             campaign_id=campaign_id,
             account_id=actor.account_id,
             verdict=verdict,
-            digest=content_of(session, campaign).digest(),
+            digest=content.digest(),
             comment=comment,
             at=session.scalar(select(func.sms_now())),
         )
@@ -96,3 +125,13 @@ def latest_decision(session: Session, campaign_id: int) -> Decision | None:
     return session.scalar(
         select(Decision).where(Decision.campaign_id == campaign_id).order_by(Decision.id.desc()).limit(1)
     )
+
+
+def _authors(session: Session, campaign: Campaign) -> set[int | None]:
+    """The accounts that wrote, changed or submitted the campaign, as the trail has them."""
+    acts = select(TrailEntry.account_id).where(
+        TrailEntry.target_kind == "campaign",
+        TrailEntry.target_id == str(campaign.id),
+        TrailEntry.act.in_(_AUTHORSHIP),
+    )
+    return {campaign.created_by, *session.scalars(acts)}

@@ -10,11 +10,19 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.campaigns.services import require
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import RUN_TRANSITIONS, MessageStatus, RunStatus
 
 LONGEST_WHY = 200
+_NOT_LEFT = (
+    MessageStatus.skipped,
+    MessageStatus.pending,
+    MessageStatus.claimed,
+    MessageStatus.expired,
+    MessageStatus.cancelled,
+)
 
 
 def get_run(session: Session, actor: Actor, run_id: int, permission: Permission = Permission.read) -> Run:
@@ -23,6 +31,15 @@ def get_run(session: Session, actor: Actor, run_id: int, permission: Permission 
     if run is None:
         raise NotFound("run", run_id)
     actor.require(permission, run.unit_path)
+    return run
+
+
+def run_of(session: Session, actor: Actor, campaign_id: int) -> Run:
+    """The run of a launched campaign. Raises NotFound, Forbidden, or Conflict if it was not launched."""
+    campaign, _ = require(session, actor, Permission.read, campaign_id)
+    run = session.scalar(select(Run).where(Run.campaign_id == campaign_id).order_by(Run.id.desc()).limit(1))
+    if run is None:
+        raise Conflict(f"campaign {campaign_id} is {campaign.status}; it was never launched")
     return run
 
 
@@ -42,8 +59,9 @@ def pause(session: Session, actor: Actor, run_id: int, why: str) -> Run:
 def resume(session: Session, actor: Actor, run_id: int, why: str) -> Run:
     """Go on with a paused run, or release a held one; a held run that was never frozen is due now."""
     run = get_run(session, actor, run_id, Permission.operate_campaigns)
-    target = RunStatus.planned if run.status == RunStatus.held and run.frozen_at is None else RunStatus.running
-    return _move(session, actor, run_id, (RunStatus.paused, RunStatus.held), target, why)
+    if run.status == RunStatus.held and run.frozen_at is None:
+        return _move(session, actor, run_id, (RunStatus.held,), RunStatus.planned, why)
+    return _move(session, actor, run_id, (RunStatus.paused, RunStatus.held), RunStatus.running, why)
 
 
 def cancel(session: Session, actor: Actor, run_id: int, why: str) -> tuple[Run, int]:
@@ -59,9 +77,8 @@ def cancel(session: Session, actor: Actor, run_id: int, why: str) -> tuple[Run, 
         .where(
             Message.month == run.month,
             Message.run_id == run.id,
-            Message.status.not_in(
-                [MessageStatus.skipped, MessageStatus.pending, MessageStatus.claimed, MessageStatus.expired]
-            ),
+            Message.status.not_in(_NOT_LEFT),
+            Message.attempts > 0,  # a text that could not be rendered is refused and never left
         )
     ).one()
     return run, gone
@@ -73,7 +90,8 @@ def _move(
     run = get_run(session, actor, run_id, Permission.operate_campaigns)
     if not 1 <= len(why.strip()) <= LONGEST_WHY:
         raise Invalid("why", why, f"must have 1 to {LONGEST_WHY} characters")
-    changes: dict[str, object] = {"status": target.value, "reason": why.strip()}
+    on = target in (RunStatus.running, RunStatus.planned)
+    changes: dict[str, object] = {"status": target.value, "reason": None if on else why.strip()}
     if target == RunStatus.planned:
         changes["due_at"] = func.sms_now()
     moved = session.scalar(

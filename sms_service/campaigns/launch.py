@@ -17,6 +17,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.services import move, require
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.language import compiled
+from sms_service.content.models import TemplateVersion
 from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict, Invalid
@@ -72,9 +73,8 @@ def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None
     return session.get_one(Run, run_id), True
 
 
-def missing_values(session: Session, campaign: Campaign) -> list[str]:
-    """The template's variables that only the recipients' attributes can fill."""
-    version = content_of(session, campaign).version
+def missing_values(campaign: Campaign, version: TemplateVersion) -> list[str]:
+    """The variables that neither the campaign's values nor every recipient has: attributes must fill them."""
     required = compiled(version.id, version.body).required
     return sorted(set(required) - set(campaign.values) - set(RECIPIENT_FIELDS))
 

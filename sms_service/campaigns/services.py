@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.rules import audience_select
 from sms_service.audience.segments import get_segment
 from sms_service.audit import trail
 from sms_service.campaigns.models import Campaign
@@ -18,6 +19,7 @@ from sms_service.content.compose import check_beginning, check_signature
 from sms_service.content.library import get_version
 from sms_service.content.values import check_values
 from sms_service.directory.models import Unit
+from sms_service.directory.text import required_line
 from sms_service.dispatch.models import Route
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.gateways.config import DEFAULT_ROUTE
@@ -70,6 +72,8 @@ def change_campaign(session: Session, actor: Actor, campaign_id: int, changes: M
     Raises Conflict if it has gone further.
     """
     campaign, path = require(session, actor, Permission.edit_campaigns, campaign_id)
+    # Held to the commit: what an approver looks at cannot change between submission and decision.
+    session.refresh(campaign, with_for_update=True)
     if campaign.status not in EDITABLE:
         raise Conflict(f"campaign {campaign_id} is {campaign.status}; only {', '.join(EDITABLE)} ones can be changed")
     _set(session, actor, campaign, path, changes)
@@ -97,22 +101,6 @@ def withdraw(session: Session, actor: Actor, campaign_id: int) -> Campaign:
     move(session, campaign, CampaignStatus.withdrawn)
     trail.record(session, actor.account_id, "campaign.withdraw", "campaign", campaign_id, path)
     return campaign
-
-
-def get_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
-    """Raises NotFound or Forbidden."""
-    return require(session, actor, Permission.read, campaign_id)[0]
-
-
-def find_campaigns(paths: Sequence[str], *, status: str | None = None) -> Select[Campaign]:
-    """The campaigns of all units under `paths`."""
-    statement = select(Campaign).join(Unit, Unit.id == Campaign.unit_id).where(under(paths))
-    return statement.where(Campaign.status == status) if status else statement
-
-
-def under(paths: Sequence[str]) -> ColumnElement[bool]:
-    """Whether the joined unit lies under one of `paths`."""
-    return or_(*(Unit.path.op("^@")(path) for path in paths))
 
 
 def require(session: Session, actor: Actor, permission: Permission, campaign_id: int) -> tuple[Campaign, str]:
@@ -147,9 +135,7 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         if field not in CHANGEABLE:
             raise Invalid(field, given[field], f"cannot be set; these can: {', '.join(CHANGEABLE)}")
     if "name" in given:
-        if not 1 <= len(given["name"]) <= LONGEST_NAME:
-            raise Invalid("name", given["name"], f"must have 1 to {LONGEST_NAME} characters")
-        campaign.name = given["name"]
+        campaign.name = required_line("name", given["name"], LONGEST_NAME)
     if "validity_s" in given:
         if not SHORTEST_VALIDITY_S <= given["validity_s"] <= LONGEST_VALIDITY_S:
             reason = f"must be {SHORTEST_VALIDITY_S} to {LONGEST_VALIDITY_S} seconds"
@@ -167,6 +153,10 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         segment = get_segment(session, actor, given["segment_id"])
         if not path.startswith(owner := unit_path(session, segment.unit_id)) and not owner.startswith(path):
             raise Invalid("segment_id", segment.id, "belongs to another part of the tree than the campaign's unit")
+        try:
+            audience_select(session, segment.rule, path)
+        except Invalid as error:
+            raise Invalid("segment_id", segment.id, f"cannot be used in this unit: {error}") from None
         campaign.segment_id = segment.id
     if "signature" in given:
         campaign.signature = check_signature(given["signature"])

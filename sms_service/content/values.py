@@ -5,6 +5,7 @@ The recipient's own fields come first, then the campaign's values, then the reci
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,8 @@ def check_values(values: Mapping[str, Any]) -> None:
             raise Invalid(f"values.{name}", value, "is each recipient's own; leave it out")
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise Invalid(f"values.{name}", value, "must be a text or a number")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Invalid(f"values.{name}", str(value), "must be a text or a number")
         if len(str(value)) > MAX_VALUE:
             raise Invalid(
                 f"values.{name}", f"{len(str(value))} characters", f"must have at most {MAX_VALUE} characters"

@@ -1,0 +1,112 @@
+"""Campaigns as people read them: what is sent, to whom, who decided, and what became of it, in one query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.models import Account
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.models import Segment
+from sms_service.campaigns.approval import Content, bounded_rule
+from sms_service.campaigns.launch import missing_values
+from sms_service.campaigns.models import Campaign, Decision
+from sms_service.campaigns.services import require
+from sms_service.content.models import Template, TemplateVersion
+from sms_service.directory.models import Unit
+from sms_service.dispatch.models import Route
+from sms_service.ledger.models import Run
+
+_COLUMNS = (
+    *("id", "unit_id", "name", "status", "template_version_id", "segment_id", "values", "signature", "validity_s"),
+    *("created_by", "created_at", "updated_at"),
+)
+
+
+def find_campaigns(paths: Sequence[str], *, status: str | None = None) -> Select[*tuple[Any, ...]]:
+    """The campaigns of all units under `paths`, as rows for `describe`; to be ordered and paged."""
+    statement = _rows().where(or_(*(Unit.path.op("^@")(path) for path in paths)))
+    return statement if status is None else statement.where(Campaign.status == status)
+
+
+def get_campaign(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
+    """One campaign, described. Raises NotFound or Forbidden."""
+    require(session, actor, Permission.read, campaign_id)
+    row = session.execute(_rows().where(Campaign.id == campaign_id)).one()
+    return describe(row)
+
+
+def describe(row: Row[Any]) -> dict[str, Any]:
+    """A campaign with the names of what it refers to, and:
+
+    `digest` (hexadecimal) of its content as it stands; `missing_values`, variables that only recipients' attributes can
+    fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on; `run_id` and
+    `run_status`, None before launch.
+    """
+    campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
+    rule = bounded_rule(row.Segment, row.segment_path, row.path)
+    digest = Content(campaign, version, class_, rule).digest()
+    decision: Decision | None = row.Decision
+    return {
+        **{name: getattr(campaign, name) for name in _COLUMNS},
+        "unit": row.unit,
+        "template_id": version.template_id,
+        "template": row.template,
+        "version": version.number,
+        "body": version.body,
+        "class_": class_,
+        "segment": row.Segment.name,
+        "segment_rule": rule,
+        "route": row.route,
+        "digest": digest.hex(),
+        "missing_values": missing_values(campaign, version),
+        "decision": decision
+        and {
+            "verdict": decision.verdict,
+            "account_id": decision.account_id,
+            "login": row.login,
+            "at": decision.at,
+            "comment": decision.comment,
+            "holds": decision.digest == digest,
+        },
+        "run_id": row.run_id,
+        "run_status": row.run_status,
+    }
+
+
+def _rows() -> Select[*tuple[Any, ...]]:
+    segment_unit = aliased(Unit)
+    last = (
+        select(func.max(Decision.id)).where(Decision.campaign_id == Campaign.id).correlate(Campaign).scalar_subquery()
+    )
+    statement: Select[*tuple[Any, ...]] = (
+        select(
+            Campaign,
+            TemplateVersion,
+            Segment,
+            Decision,
+            Unit.name.label("unit"),
+            Unit.path.label("path"),
+            Template.name.label("template"),
+            Template.class_.label("class_"),
+            segment_unit.path.label("segment_path"),
+            Route.name.label("route"),
+            Account.login.label("login"),
+            Run.id.label("run_id"),
+            Run.status.label("run_status"),
+        )
+        .join(Unit, Unit.id == Campaign.unit_id)
+        .join(TemplateVersion, TemplateVersion.id == Campaign.template_version_id)
+        .join(Template, Template.id == TemplateVersion.template_id)
+        .join(Segment, Segment.id == Campaign.segment_id)
+        .join(segment_unit, segment_unit.id == Segment.unit_id)
+        .join(Route, Route.id == Campaign.route_id)
+        .outerjoin(Decision, Decision.id == last)
+        .outerjoin(Account, Account.id == Decision.account_id)
+        .outerjoin(Run, (Run.campaign_id == Campaign.id) & (Run.item == 1) & (Run.firing == 1))
+    )
+    return statement
