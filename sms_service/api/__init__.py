@@ -14,12 +14,17 @@ from werkzeug.routing import IntegerConverter
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
 from sms_service.api import (
     accounts,
+    campaigns,
+    counts,
     documentation,
+    gateway_accounts,
     health,
     imports,
     limits,
+    messages,
     people,
     problems,
+    runs,
     segments,
     suppressions,
     templates,
@@ -44,6 +49,11 @@ RESOURCES = (
     segments.blueprint,
     suppressions.blueprint,
     templates.blueprint,
+    campaigns.blueprint,
+    runs.blueprint,
+    messages.blueprint,
+    counts.blueprint,
+    gateway_accounts.blueprint,
     trail.blueprint,
 )  # fmt: skip
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, Text, cast, delete, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array, insert
 from sqlalchemy.orm import Session
 
 from sms_service.dispatch.models import GatewayAccount, Route, RouteMember
@@ -42,3 +42,21 @@ def synchronise(session: Session, gateways: Gateways) -> None:
                 for place, member in enumerate(members, 1)
             ],
         )
+
+
+def find_accounts() -> Select[GatewayAccount]:
+    """All gateway accounts, to be ordered and paged."""
+    return select(GatewayAccount)
+
+
+def find_routes() -> Select[Route, list[str]]:
+    """All routes, to be ordered and paged, each with the names of its accounts in the order in which they are tried."""
+    empty = cast(array([], type_=Text), ARRAY(Text))
+    members = (
+        select(func.coalesce(func.array_agg(aggregate_order_by(GatewayAccount.name, RouteMember.priority)), empty))
+        .join(RouteMember, RouteMember.account_id == GatewayAccount.id)
+        .where(RouteMember.route_id == Route.id)
+        .correlate(Route)
+        .scalar_subquery()
+    )
+    return select(Route, members.label("accounts"))

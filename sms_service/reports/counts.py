@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, case, cast, false, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 from sqlalchemy.types import BigInteger
 
@@ -22,11 +22,16 @@ from sms_service.ledger.states import AttemptStatus
 
 DIMENSIONS = ("unit", "status", "reason", "campaign", "run", "day", "account")
 TAKEN = (AttemptStatus.accepted, AttemptStatus.no_receipt, AttemptStatus.undelivered, AttemptStatus.delivered)
+MOST_LINES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows are counted. `paths`: the units' subtrees; days are local days of launch, both ends included."""
+    """Which rows are counted.
+
+    `paths`: the units' subtrees, or with `subtree` False these units alone. Days are local days of launch, both ends
+    included. `reason` and `account` (a gateway account's name): "" means the rows that have none.
+    """
 
     paths: Sequence[str]
     campaign_id: int | None = None
@@ -34,20 +39,32 @@ class Filter:
     since: date | None = None
     until: date | None = None
     status: str | None = None
+    reason: str | None = None
+    account: str | None = None
+    subtree: bool = True
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """The filter as SQL over messages joined to runs."""
-        found = [or_(*(Message.unit_path.op("^@")(path) for path in self.paths))]
+        """The filter as SQL over messages joined to runs and, outer, to gateway accounts."""
+        if self.since is not None and self.until is not None and self.until < self.since:
+            raise Invalid("until", self.until.isoformat(), "must not be before `since`")
+        if self.subtree:
+            found = [or_(false(), *(Message.unit_path.op("^@")(path) for path in self.paths))]
+        else:
+            found = [Message.unit_path.in_(self.paths)]
         if self.campaign_id is not None:
             found.append(Run.campaign_id == self.campaign_id)
         if self.run_id is not None:
-            found.append(Message.run_id == self.run_id)
+            found.append(Run.id == self.run_id)
         if self.since is not None:
             found += [Run.day >= self.since, Message.month >= self.since.replace(day=1)]
         if self.until is not None:
             found += [Run.day <= self.until, Message.month <= self.until]
         if self.status is not None:
             found.append(Message.status == self.status)
+        if self.reason is not None:
+            found.append(func.coalesce(Message.reason, "") == self.reason)
+        if self.account is not None:
+            found.append(func.coalesce(GatewayAccount.name, "") == self.account)
         return found
 
 
@@ -62,6 +79,16 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """Counts by dimensions, and the total over the same rows. Messages and parts add up to it; one person may be in
+    several lines.
+    """
+
+    lines: list[Count]
+    total: Count
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Audience = the sum of all statuses, for one run. `audience` is what the segment's own query counted at freeze."""
 
@@ -71,47 +98,83 @@ class Identity:
     holds: bool
 
 
-def counts(session: Session, rows: Filter, by: Sequence[str]) -> list[Count]:
-    """Count the rows, grouped by dimensions.
-
-    `unit` groups by the units right below the filter's one path, or, if it has several, by those paths' own units.
-    Raises Invalid for a dimension that there is not.
-    """
-    for name in by:
-        if name not in DIMENSIONS:
-            raise Invalid("by", name, f"must be some of {', '.join(DIMENSIONS)}")
-    columns = {name: _dimension(name, rows.paths) for name in dict.fromkeys(by)}
-    parts = (
+def parts_taken() -> ColumnElement[int]:
+    """SQL for the parts of a message's accepted attempts, 0 if there are none."""
+    taken = (
         select(func.sum(Attempt.parts))
         .where(Attempt.month == Message.month, Attempt.message_id == Message.id, Attempt.status.in_(TAKEN))
         .correlate(Message)
         .scalar_subquery()
     )
-    statement: Select[Any] = (
+    return func.coalesce(taken, 0)
+
+
+def tabulate(session: Session, rows: Filter, by: Sequence[str]) -> Table:
+    """Count the rows grouped by dimensions, lines and total in one statement and so from one moment.
+
+    `unit` groups by the units right below the filter's one path (what belongs to that unit itself stands under it), or,
+    if it has several, by those paths' units. Raises Invalid for a dimension that there is not and for more than
+    5,000 lines.
+    """
+    for name in by:
+        if name not in DIMENSIONS:
+            raise Invalid("by", name, f"must be some of {', '.join(DIMENSIONS)}")
+    names = list(dict.fromkeys(by))
+    inner = (
         select(
-            *(column.label(name) for name, column in columns.items()),
-            func.count(func.distinct(Message.person_id)).label("people"),
-            func.count().label("messages"),
-            func.coalesce(func.sum(parts), 0).label("parts"),
+            *(_dimension(name, rows.paths).label(f"by_{name}") for name in names),
+            Message.person_id,
+            parts_taken().label("parts"),
         )
         .select_from(Message)
         .join(Run, (Run.id == Message.run_id) & (Run.month == Message.month))
         .outerjoin(GatewayAccount, GatewayAccount.id == Message.account_id)
         .where(*rows.conditions())
-        .group_by(*columns.values())
-        .order_by(*columns.values())
+        .subquery()
     )
-    found = session.execute(statement).mappings().all()
-    names = _unit_names(session, {row["unit"] for row in found}) if "unit" in columns else {}
-    return [
-        Count(
-            {name: names.get(row[name], row[name]) if name == "unit" else row[name] for name in columns},
-            row["people"],
-            row["messages"],
-            int(row["parts"]),
-        )
+    columns = [inner.c[f"by_{name}"] for name in names]
+    is_total = func.grouping(columns[0]) if columns else literal(1)
+    statement: Select[Any] = select(
+        *columns,
+        is_total.label("is_total"),
+        func.count(func.distinct(inner.c.person_id)).label("people"),
+        func.count().label("messages"),
+        func.coalesce(func.sum(inner.c.parts), 0).label("parts"),
+    ).select_from(inner)
+    if columns:
+        statement = statement.group_by(func.grouping_sets(tuple_(*columns), tuple_()))
+        statement = statement.order_by(is_total.desc(), *columns).limit(MOST_LINES + 2)
+    total, *found = session.execute(statement).mappings()
+    if len(found) > MOST_LINES:
+        raise Invalid("by", ",".join(names), f"gives more than {MOST_LINES:,} lines; narrow the filters or take less")
+    units = _unit_names(session, {row["by_unit"] for row in found}) if "unit" in names else {}
+    lines = [
+        _count({name: units.get(row["by_unit"]) if name == "unit" else row[f"by_{name}"] for name in names}, row)
         for row in found
     ]
+    return Table(lines, _count({}, total))
+
+
+def counts(session: Session, rows: Filter, by: Sequence[str]) -> list[Count]:
+    """The lines of `tabulate`; without dimensions the total alone."""
+    table = tabulate(session, rows, by)
+    return table.lines if by else [table.total]
+
+
+def drill_down(rows: Filter, line: Count) -> dict[str, str]:
+    """The filters, as `/messages` takes them, that together with those of the count list a line's rows."""
+    found: dict[str, str] = {}
+    for name, value in line.by.items():
+        if name == "unit":
+            found["unit"] = str(value["id"])
+            # The one path's own unit stands beside the units below it: what is its own only.
+            if len(rows.paths) == 1 and rows.paths[0].endswith(f"/{value['id']}/"):
+                found["subtree"] = "false"
+        elif name == "day":
+            found["since"] = found["until"] = value.isoformat()
+        else:
+            found[name] = "" if value is None else str(value)
+    return found
 
 
 def identity(session: Session, run_id: int) -> Identity:
@@ -130,12 +193,19 @@ def identity(session: Session, run_id: int) -> Identity:
     return Identity(run_id, run.audience, statuses, run.audience == sum(statuses.values()))
 
 
+def _count(by: dict[str, Any], row: Any) -> Count:
+    return Count(by, row["people"], row["messages"], int(row["parts"]))
+
+
 def _dimension(name: str, paths: Sequence[str]) -> ColumnElement[Any]:
     match name:
+        case "unit" if len(paths) == 1:
+            depth = paths[0].count("/")
+            below = func.nullif(func.split_part(Message.unit_path, "/", literal(depth + 1)), "")
+            return cast(func.coalesce(below, func.split_part(Message.unit_path, "/", literal(depth))), BigInteger)
         case "unit":
-            depth = paths[0].count("/") if len(paths) == 1 else min(path.count("/") for path in paths) - 1
-            own = func.nullif(func.split_part(Message.unit_path, "/", literal(depth + 1)), "")
-            return cast(func.coalesce(own, func.split_part(Message.unit_path, "/", literal(depth))), BigInteger)
+            places = ((Message.unit_path.op("^@")(path), int(path.strip("/").rpartition("/")[2])) for path in paths)
+            return cast(case(*places), BigInteger)
         case "status":
             return Message.status.expression
         case "reason":

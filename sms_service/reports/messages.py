@@ -2,19 +2,91 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, select
+from collections.abc import Sequence
+from typing import Any
 
+from sqlalchemy import Row, Select, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor, unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.campaigns.models import Campaign
 from sms_service.directory.models import Person, Unit
-from sms_service.ledger.models import Message, Run
-from sms_service.reports.counts import Filter
+from sms_service.dispatch.models import GatewayAccount
+from sms_service.errors import Forbidden, NotFound
+from sms_service.ledger.models import Attempt, Message, Run
+from sms_service.reports.counts import Filter, parts_taken
 
 
-def find_messages(rows: Filter) -> Select[Message, str, str]:
-    """The ledger rows that `counts` counts for the same filter, each with its person's and unit's present names."""
-    return (
-        select(Message, Person.name.label("person"), Unit.name.label("unit"))
+def find_messages(rows: Filter) -> Select[*tuple[Any, ...]]:
+    """The ledger rows that `counts` counts for the same filter, to be ordered and paged.
+
+    Each comes as Message, with its person's and unit's present names (`person`, `unit`), `campaign_id`, the gateway
+    account's name (`account`) and the parts of its accepted attempts (`parts_taken`).
+    """
+    return _rows().where(*rows.conditions())
+
+
+def get_message(session: Session, actor: Actor, message_id: int) -> tuple[Row[Any], Sequence[Row[Any]]]:
+    """A row as `find_messages` gives it, and its attempts, (Attempt, account), by number.
+
+    Raises NotFound or Forbidden.
+    """
+    # Ids are unique over all months, but a month is how a partition and its index are found.
+    months = select(Run.month).distinct().subquery()
+    found = session.execute(
+        _rows().join(months, months.c.month == Message.month).where(Message.id == message_id)
+    ).first()
+    if found is None:
+        raise NotFound("message", message_id)
+    message: Message = found.Message
+    actor.require(Permission.read, message.unit_path)
+    of_message: Select[*tuple[Any, ...]] = (
+        select(Attempt, GatewayAccount.name.label("account"))
+        .join(GatewayAccount, GatewayAccount.id == Attempt.account_id)
+        .where(Attempt.month == message.month, Attempt.message_id == message.id)
+        .order_by(Attempt.number)
+    )
+    return found, session.execute(of_message).all()
+
+
+def check_named(session: Session, actor: Actor, rows: Filter) -> None:
+    """Refuse a filter that names a campaign, run or account which does not exist, or a campaign or run of another part
+    of the tree: nothing of it could lie in the actor's scope, and an empty answer would say that there is nothing.
+
+    Raises NotFound or Forbidden.
+    """
+    for kind, name in (("campaign", rows.campaign_id), ("run", rows.run_id)):
+        if name is None:
+            continue
+        if kind == "run":
+            path = session.scalar(select(Run.unit_path).where(Run.id == name))
+        else:
+            unit_id = session.scalar(select(Campaign.unit_id).where(Campaign.id == name))
+            path = None if unit_id is None else unit_path(session, unit_id)
+        if path is None:
+            raise NotFound(kind, name)
+        if not any(path.startswith(held) or held.startswith(path) for held in actor.scope(Permission.read)):
+            raise Forbidden(f"{actor.login} holds no role on the unit of {kind} {name}, nor above or below it")
+    if rows.account:
+        known = session.scalar(select(GatewayAccount.id).where(GatewayAccount.name == rows.account))
+        if known is None:
+            raise NotFound("gateway account", rows.account)
+
+
+def _rows() -> Select[*tuple[Any, ...]]:
+    statement: Select[*tuple[Any, ...]] = (
+        select(
+            Message,
+            Run.campaign_id.label("campaign_id"),
+            Person.name.label("person"),
+            Unit.name.label("unit"),
+            GatewayAccount.name.label("account"),
+            parts_taken().label("parts_taken"),
+        )
         .join(Run, (Run.id == Message.run_id) & (Run.month == Message.month))
         .outerjoin(Person, Person.id == Message.person_id)
         .outerjoin(Unit, Unit.id == Message.unit_id)
-        .where(*rows.conditions())
+        .outerjoin(GatewayAccount, GatewayAccount.id == Message.account_id)
     )
+    return statement

@@ -1,0 +1,280 @@
+"""`/campaigns`: what is to be sent to whom, and the decisions people take on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g
+from flask.views import MethodView
+from marshmallow import fields, validate
+
+from sms_service.accounts.permissions import Permission
+from sms_service.api.authentication import endpoint
+from sms_service.api.blueprint import Blueprint
+from sms_service.api.paging import ScopedPageQuery, page, scope_filter
+from sms_service.api.runs import RunOut
+from sms_service.api.schemas import Id, In, Line, Out, Whole, list_of
+from sms_service.campaigns import approval, overview, services
+from sms_service.campaigns import launch as launching
+from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.gateways.config import DEFAULT_ROUTE
+from sms_service.ledger.models import Run
+
+blueprint = Blueprint(
+    "campaigns",
+    description="A template, a segment and how to send it. One person writes and submits it, another one approves "
+    "exactly that content, then it is launched, once.",
+)
+
+_VALUES = "Texts or numbers by variable, the same for all recipients; their own attributes fill the other variables"
+_SIGNATURE = "Stands in front as 【signature】: 2 to 16 characters, written without brackets"
+_VALIDITY = "Seconds from launch after which texts that have not left expire"
+_validity_range = validate.Range(
+    services.SHORTEST_VALIDITY_S,
+    services.LONGEST_VALIDITY_S,
+    error=f"must be {services.SHORTEST_VALIDITY_S} to {services.LONGEST_VALIDITY_S} seconds",
+)
+_OFFSET = "must be a time with its offset, such as 2026-12-01T09:00:00+08:00"
+
+
+class CampaignQuery(ScopedPageQuery):
+    """Filters; all that are given must hold."""
+
+    status = fields.String(
+        load_default=None,
+        validate=validate.OneOf([*CampaignStatus]),
+        metadata={"description": "Only campaigns of this status"},
+    )
+
+
+class CampaignChange(In):
+    """What to change; what is left out stays. An approved or rejected campaign becomes a draft again."""
+
+    name = Line(services.LONGEST_NAME, metadata={"description": "Its name"})
+    template_version_id = Id(metadata={"description": "The version of a template"})
+    segment_id = Id(metadata={"description": "The segment that finds its recipients, within the campaign's unit"})
+    signature = fields.String(metadata={"description": _SIGNATURE})
+    values = fields.Dict(keys=fields.String(), values=fields.Raw(), metadata={"description": _VALUES})
+    route = fields.String(metadata={"description": "A route of gateways.toml"})
+    validity_s = Whole(validate=_validity_range, metadata={"description": _VALIDITY})
+
+
+class CampaignIn(CampaignChange):
+    """A new campaign."""
+
+    unit_id = Id(required=True, metadata={"description": "The unit that sends it and whose subtree bounds it"})
+    name = Line(services.LONGEST_NAME, required=True, metadata={"description": "Its name"})
+    template_version_id = Id(required=True, metadata={"description": "The version of a template"})
+    segment_id = Id(
+        required=True, metadata={"description": "The segment that finds its recipients, within the campaign's unit"}
+    )
+    signature = fields.String(required=True, metadata={"description": _SIGNATURE})
+    values = fields.Dict(
+        keys=fields.String(), values=fields.Raw(), load_default=dict, metadata={"description": _VALUES}
+    )
+    route = fields.String(load_default=DEFAULT_ROUTE, metadata={"description": "A route of gateways.toml"})
+    validity_s = Whole(load_default=86_400, validate=_validity_range, metadata={"description": _VALIDITY})
+
+
+class NothingIn(In):
+    """No fields."""
+
+
+class ApprovalIn(In):
+    """What goes with a decision."""
+
+    comment = fields.String(
+        load_default=None,
+        validate=validate.Length(1, approval.LONGEST_COMMENT),
+        metadata={"description": "A remark for the people who wrote it"},
+    )
+    digest = fields.String(
+        load_default=None,
+        validate=validate.Regexp(r"[0-9a-f]{64}\Z", error="must be the 64 hexadecimal digits of a campaign's `digest`"),
+        metadata={"description": "`digest` of the campaign as it was read: 409 if it is another content by now"},
+    )
+
+
+class RejectionIn(ApprovalIn):
+    """What goes with a refusal."""
+
+    comment = fields.String(
+        required=True,
+        validate=validate.Length(1, approval.LONGEST_COMMENT),
+        metadata={"description": "Why, for the people who wrote it"},
+    )
+
+
+class LaunchIn(In):
+    """When to send it."""
+
+    at = fields.AwareDateTime(
+        load_default=None,
+        error_messages={"invalid": _OFFSET, "invalid_awareness": _OFFSET},
+        metadata={"description": "ISO 8601 with offset, at most 365 days ahead; left out: now"},
+    )
+
+
+class DecisionOut(Out):
+    """A decision on a campaign."""
+
+    verdict = fields.String(metadata={"description": "`approved` or `rejected`"})
+    account_id = fields.Integer(allow_none=True, metadata={"description": "Who decided; null: the service itself"})
+    login = fields.String(allow_none=True, metadata={"description": "The login of who decided"})
+    at = fields.AwareDateTime(metadata={"description": "When"})
+    comment = fields.String(allow_none=True, metadata={"description": "The remark given with it"})
+    holds = fields.Boolean(metadata={"description": "The content is still the one that was decided on"})
+
+
+class CampaignOut(Out):
+    """A campaign."""
+
+    id = fields.Integer(metadata={"description": "The campaign's id"})
+    unit_id = fields.Integer(metadata={"description": "The unit that sends it"})
+    unit = fields.String(metadata={"description": "The unit's name"})
+    name = fields.String(metadata={"description": "Its name"})
+    status = fields.String(metadata={"description": "One of " + ", ".join(CampaignStatus)})
+    template_version_id = fields.Integer(metadata={"description": "The version of the template"})
+    template_id = fields.Integer(metadata={"description": "The template"})
+    template = fields.String(metadata={"description": "The template's name"})
+    version = fields.Integer(metadata={"description": "The version's number"})
+    body = fields.String(metadata={"description": "The text with its variables"})
+    class_ = fields.String(data_key="class", metadata={"description": "What kind of text it is"})
+    segment_id = fields.Integer(metadata={"description": "The segment"})
+    segment = fields.String(metadata={"description": "The segment's name"})
+    segment_rule = fields.Raw(
+        metadata={"type": "object", "description": "Whom it finds, always within the campaign's unit"}
+    )
+    values = fields.Dict(metadata={"description": _VALUES})
+    missing_values = fields.List(
+        fields.String(),
+        metadata={"description": "Variables that only attributes can fill; who lacks one is refused, not texted"},
+    )
+    signature = fields.String(metadata={"description": "Stands in front as 【signature】"})
+    route = fields.String(metadata={"description": "The route's name"})
+    validity_s = fields.Integer(metadata={"description": _VALIDITY})
+    digest = fields.String(metadata={"description": "SHA-256 of what is sent to whom and how, as it stands now"})
+    decision = fields.Nested(DecisionOut, allow_none=True, metadata={"description": "The last decision on it"})
+    run_id = fields.Integer(allow_none=True, metadata={"description": "Its run, once it is launched"})
+    run_status = fields.String(allow_none=True, metadata={"description": "How far its run is"})
+    created_by = fields.Integer(allow_none=True, metadata={"description": "The account; null: the service itself"})
+    created_at = fields.AwareDateTime(metadata={"description": "When it was written first"})
+    updated_at = fields.AwareDateTime(metadata={"description": "When it was changed last"})
+
+
+@blueprint.route("/campaigns")
+class Campaigns(MethodView):
+    """The campaigns."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(CampaignQuery, location="query")
+    @blueprint.response(200, list_of(CampaignOut, "CampaignList"))
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """List campaigns, newest first"""
+        scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+        statement = overview.find_campaigns(scope.paths, status=query["status"])
+        rows, following = page(
+            g.session, statement, query, sort="id", key=Campaign.id, id_=Campaign.id, descending=True
+        )
+        return scope.answer([overview.describe(row) for row in rows], following)
+
+    @endpoint(Permission.edit_campaigns)
+    @blueprint.arguments(CampaignIn)
+    @blueprint.response(201, CampaignOut)
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Write a campaign; it is a draft"""
+        return _shown(services.create_campaign(g.session, g.actor, **body))
+
+
+@blueprint.route("/campaigns/<int:campaign_id>")
+class OneCampaign(MethodView):
+    """One campaign."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, CampaignOut)
+    def get(self, campaign_id: int) -> dict[str, Any]:
+        """Show a campaign"""
+        return overview.get_campaign(g.session, g.actor, campaign_id)
+
+    @endpoint(Permission.edit_campaigns)
+    @blueprint.arguments(CampaignChange)
+    @blueprint.response(200, CampaignOut)
+    def patch(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
+        """Change a draft; an approved or rejected campaign becomes a draft again"""
+        return _shown(services.change_campaign(g.session, g.actor, campaign_id, body))
+
+
+@blueprint.route("/campaigns/<int:campaign_id>/submit")
+class Submission(MethodView):
+    """Putting it before an approver."""
+
+    @endpoint(Permission.edit_campaigns)
+    @blueprint.arguments(NothingIn)
+    @blueprint.response(200, CampaignOut)
+    def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
+        """Put a campaign before an approver; nobody can change it until the decision"""
+        return _shown(services.submit(g.session, g.actor, campaign_id))
+
+
+@blueprint.route("/campaigns/<int:campaign_id>/approve")
+class Approval(MethodView):
+    """Saying yes."""
+
+    @endpoint(Permission.approve_campaigns)
+    @blueprint.arguments(ApprovalIn)
+    @blueprint.response(200, CampaignOut)
+    def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
+        """Approve a submitted campaign as it stands; not by anyone who wrote, changed or submitted it"""
+        return _decided(campaign_id, True, body)
+
+
+@blueprint.route("/campaigns/<int:campaign_id>/reject")
+class Rejection(MethodView):
+    """Saying no."""
+
+    @endpoint(Permission.approve_campaigns)
+    @blueprint.arguments(RejectionIn)
+    @blueprint.response(200, CampaignOut)
+    def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
+        """Reject a submitted campaign and say why; not by anyone who wrote, changed or submitted it"""
+        return _decided(campaign_id, False, body)
+
+
+@blueprint.route("/campaigns/<int:campaign_id>/withdraw")
+class Withdrawal(MethodView):
+    """Giving it up."""
+
+    @endpoint(Permission.edit_campaigns)
+    @blueprint.arguments(NothingIn)
+    @blueprint.response(200, CampaignOut)
+    def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
+        """Give up a campaign that was never launched; that is final"""
+        return _shown(services.withdraw(g.session, g.actor, campaign_id))
+
+
+@blueprint.route("/campaigns/<int:campaign_id>/launch")
+class Launch(MethodView):
+    """Sending it."""
+
+    @endpoint(Permission.operate_campaigns)
+    @blueprint.arguments(LaunchIn)
+    @blueprint.response(201, RunOut)
+    @blueprint.alt_response(200, schema=RunOut, description="It was launched already: its run")
+    def post(self, body: dict[str, Any], campaign_id: int) -> tuple[Run, int]:
+        """Launch an approved campaign, now (the clock takes it up within a second) or at a time
+
+        A campaign has one run: launching it again answers that run with status 200 and does nothing.
+        """
+        run, made = launching.launch(g.session, g.actor, campaign_id, body["at"])
+        return run, 201 if made else 200
+
+
+def _shown(campaign: Campaign) -> dict[str, Any]:
+    return overview.get_campaign(g.session, g.actor, campaign.id)
+
+
+def _decided(campaign_id: int, approve: bool, body: dict[str, Any]) -> dict[str, Any]:
+    digest = bytes.fromhex(body["digest"]) if body["digest"] else None
+    decided = approval.decide(g.session, g.actor, campaign_id, approve=approve, comment=body["comment"], digest=digest)
+    return _shown(decided)

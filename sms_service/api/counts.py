@@ -1,0 +1,124 @@
+"""`/counts`: how many people, messages and parts, by whatever is asked, each number with the way to its rows."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import g
+from flask.views import MethodView
+from marshmallow import fields, validate
+from webargs.fields import DelimitedList
+
+from sms_service.accounts.permissions import Permission
+from sms_service.api.authentication import endpoint
+from sms_service.api.blueprint import Blueprint
+from sms_service.api.messages import MessageFilter, scoped_filter
+from sms_service.api.schemas import Out, ScopeUnit
+from sms_service.reports.counts import DIMENSIONS, Count, drill_down, tabulate
+
+blueprint = Blueprint(
+    "counts",
+    description="Delivery counts from the ledger. *People* are distinct persons, *messages* rows of the ledger, "
+    "*parts* the SMS that gateways took.",
+)
+
+
+class CountsQuery(MessageFilter):
+    """What to count by, and filters; all filters that are given must hold."""
+
+    by = DelimitedList(
+        fields.String(validate=validate.OneOf(DIMENSIONS)),
+        load_default=(),
+        metadata={
+            "description": f"Some of {', '.join(DIMENSIONS)}, with commas. `unit`: the units right below the one that "
+            "is covered, and that one itself for what is its own; with several, those"
+        },
+    )
+
+
+class UnitName(Out):
+    """A unit by name."""
+
+    id = fields.Integer(metadata={"description": "The unit's id"})
+    code = fields.String(metadata={"description": "The office's own number for the unit"})
+    name = fields.String(metadata={"description": "The unit's name"})
+
+
+class ByOut(Out):
+    """What a line counts; only what was asked for in `by` is there."""
+
+    unit = fields.Nested(UnitName, metadata={"description": "The unit with its subtree"})
+    status = fields.String(metadata={"description": "The status"})
+    reason = fields.String(allow_none=True, metadata={"description": "The reason; null: none"})
+    campaign = fields.Integer(metadata={"description": "The campaign's id"})
+    run = fields.Integer(metadata={"description": "The run's id"})
+    day = fields.Date(metadata={"description": "The local day of launch"})
+    account = fields.String(allow_none=True, metadata={"description": "The gateway account's name; null: none"})
+
+
+class TotalOut(Out):
+    """Three separate counts."""
+
+    people = fields.Integer(metadata={"description": "Distinct persons"})
+    messages = fields.Integer(metadata={"description": "Rows of the ledger"})
+    parts = fields.Integer(metadata={"description": "SMS that gateways took"})
+    rows = fields.String(metadata={"description": "The request that lists the rows behind these numbers"})
+
+
+class LineOut(TotalOut):
+    """One line of the table."""
+
+    by = fields.Nested(ByOut, metadata={"description": "What the line counts"})
+
+
+class CountsOut(Out):
+    """A table of counts, all from one moment."""
+
+    scope = fields.List(
+        fields.Nested(ScopeUnit), metadata={"description": "The units whose subtrees these counts cover"}
+    )
+    items = fields.List(
+        fields.Nested(LineOut), metadata={"description": "The lines; without `by` there are none, only the total"}
+    )
+    total = fields.Nested(
+        TotalOut,
+        metadata={"description": "Over all lines. Messages and parts add up to it; a person may be in several lines"},
+    )
+
+
+@blueprint.route("/counts")
+class Counts(MethodView):
+    """The counts."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(CountsQuery, location="query")
+    @blueprint.response(200, CountsOut)
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """Count people, messages and parts"""
+        scope, rows = scoped_filter(query)
+        table = tabulate(g.session, rows, query["by"])
+        given = {name: _word(query[name]) for name in MessageFilter().fields if query[name] is not None}
+        if rows.subtree:
+            del given["subtree"]
+
+        def line(count: Count) -> dict[str, Any]:
+            wanted = {**given, **drill_down(rows, count)}
+            address = "/api/v1/messages" + (f"?{urlencode(wanted)}" if wanted else "")
+            return {
+                "by": count.by,
+                "people": count.people,
+                "messages": count.messages,
+                "parts": count.parts,
+                "rows": address,
+            }
+
+        return {"scope": scope.units, "items": [line(count) for count in table.lines], "total": line(table.total)}
+
+
+def _word(value: Any) -> str:
+    """The value as a query string has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,0 +1,196 @@
+"""`/runs`: what was launched, how far it is, and stopping it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g
+from flask.views import MethodView
+from marshmallow import fields, validate
+
+from sms_service.accounts.permissions import Permission
+from sms_service.api.authentication import endpoint
+from sms_service.api.blueprint import Blueprint
+from sms_service.api.messages import MessageList, message_page
+from sms_service.api.paging import PageQuery, Scope, ScopedPageQuery, page, scope_filter
+from sms_service.api.schemas import Id, In, Line, Out, list_of
+from sms_service.campaigns import control
+from sms_service.campaigns.services import require
+from sms_service.directory.models import Unit
+from sms_service.ledger.models import Run
+from sms_service.ledger.states import MessageStatus, RunStatus
+from sms_service.reports.counts import Filter, identity, tabulate
+
+blueprint = Blueprint(
+    "runs",
+    description="One firing of a campaign. Its audience is frozen at launch into one message for each recipient.",
+)
+
+_WHOLE_TREE = ("/",)
+
+
+class RunQuery(ScopedPageQuery):
+    """Filters; all that are given must hold."""
+
+    campaign = Id(load_default=None, metadata={"description": "Only runs of this campaign"})
+    status = fields.String(
+        load_default=None, validate=validate.OneOf([*RunStatus]), metadata={"description": "Only runs of this status"}
+    )
+
+
+class WhyIn(In):
+    """The reason for an act; it goes into the trail."""
+
+    why = Line(control.LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
+
+
+class RunMessagesQuery(PageQuery):
+    """Filters; all that are given must hold."""
+
+    unit = Id(load_default=None, metadata={"description": "Only this unit's subtree; by default the whole run"})
+    status = fields.String(
+        load_default=None,
+        validate=validate.OneOf([*MessageStatus]),
+        metadata={"description": "Only messages of this status"},
+    )
+
+
+class RunOut(Out):
+    """A run."""
+
+    id = fields.Integer(metadata={"description": "The run's id"})
+    campaign_id = fields.Integer(metadata={"description": "The campaign"})
+    unit_id = fields.Integer(metadata={"description": "The unit that sends it"})
+    kind = fields.String(metadata={"description": "`campaign`, `test`, `answer` or `notice`"})
+    status = fields.String(metadata={"description": "One of " + ", ".join(RunStatus)})
+    reason = fields.String(allow_none=True, metadata={"description": "Why it is paused, held or cancelled"})
+    class_ = fields.String(data_key="class", metadata={"description": "What kind of text it is"})
+    day = fields.Date(metadata={"description": "The local day of its launch, by which it is counted"})
+    due_at = fields.AwareDateTime(metadata={"description": "When it is to be launched"})
+    launched_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When it was launched"})
+    expires_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When texts that have not left expire"})
+    audience = fields.Integer(
+        allow_none=True, metadata={"description": "Recipients, as counted by the segment at freeze; null before"}
+    )
+    frozen_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When its audience was frozen"})
+    finished_at = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "When its last text had left or was given up"}
+    )
+    closed_at = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "When the last word on all its texts was known"}
+    )
+
+
+class OneRunOut(RunOut):
+    """A run and its numbers."""
+
+    statuses = fields.Dict(
+        keys=fields.String(), values=fields.Integer(), metadata={"description": "Messages by status, as of now"}
+    )
+    people = fields.Integer(metadata={"description": "Distinct persons in the audience"})
+    messages = fields.Integer(metadata={"description": "Messages in the ledger"})
+    parts = fields.Integer(metadata={"description": "SMS that gateways took"})
+    identity = fields.Boolean(
+        allow_none=True, metadata={"description": "Audience = the sum of all statuses; null before the freeze"}
+    )
+
+
+class CancelledOut(OneRunOut):
+    """A cancelled run."""
+
+    left = fields.Integer(metadata={"description": "Messages that had already left and cannot be called back"})
+
+
+@blueprint.route("/runs")
+class Runs(MethodView):
+    """The runs."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(RunQuery, location="query")
+    @blueprint.response(200, list_of(RunOut, "RunList"))
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """List runs, newest first"""
+        scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+        if query["campaign"] is not None:
+            require(g.session, g.actor, Permission.read, query["campaign"])
+        statement = control.find_runs(scope.paths, campaign_id=query["campaign"], status=query["status"])
+        items, following = page(g.session, statement, query, sort="id", key=Run.id, id_=Run.id, descending=True)
+        return scope.answer(items, following)
+
+
+@blueprint.route("/runs/<int:run_id>")
+class OneRun(MethodView):
+    """One run."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, OneRunOut)
+    def get(self, run_id: int) -> dict[str, Any]:
+        """Show a run and its numbers"""
+        return _shown(control.get_run(g.session, g.actor, run_id))
+
+
+@blueprint.route("/runs/<int:run_id>/pause")
+class Pause(MethodView):
+    """Stopping for a while."""
+
+    @endpoint(Permission.operate_campaigns)
+    @blueprint.arguments(WhyIn)
+    @blueprint.response(200, OneRunOut)
+    def post(self, body: dict[str, Any], run_id: int) -> dict[str, Any]:
+        """Pause a running run: no further text leaves"""
+        return _shown(control.pause(g.session, g.actor, run_id, body["why"]))
+
+
+@blueprint.route("/runs/<int:run_id>/resume")
+class Resumption(MethodView):
+    """Going on."""
+
+    @endpoint(Permission.operate_campaigns)
+    @blueprint.arguments(WhyIn)
+    @blueprint.response(200, OneRunOut)
+    def post(self, body: dict[str, Any], run_id: int) -> dict[str, Any]:
+        """Go on with a paused run, or release a held one"""
+        return _shown(control.resume(g.session, g.actor, run_id, body["why"]))
+
+
+@blueprint.route("/runs/<int:run_id>/cancel")
+class Cancellation(MethodView):
+    """Ending it."""
+
+    @endpoint(Permission.operate_campaigns)
+    @blueprint.arguments(WhyIn)
+    @blueprint.response(200, CancelledOut)
+    def post(self, body: dict[str, Any], run_id: int) -> dict[str, Any]:
+        """Cancel a run for good; texts that wait are cancelled, those that had left are counted in `left`"""
+        run, left = control.cancel(g.session, g.actor, run_id, body["why"])
+        return {**_shown(run), "left": left}
+
+
+@blueprint.route("/runs/<int:run_id>/messages")
+class RunMessages(MethodView):
+    """A run's rows in the ledger."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(RunMessagesQuery, location="query")
+    @blueprint.response(200, MessageList)
+    def get(self, query: dict[str, Any], run_id: int) -> dict[str, Any]:
+        """List a run's messages by id; without `unit` all of them"""
+        run = control.get_run(g.session, g.actor, run_id)
+        if query["unit"] is None:
+            scope = Scope(_WHOLE_TREE, (g.session.get_one(Unit, run.unit_id),))
+        else:
+            scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+        return message_page(scope, Filter(scope.paths, run_id=run.id, status=query["status"]), query)
+
+
+def _shown(run: Run) -> dict[str, Any]:
+    found = identity(g.session, run.id) if run.audience is not None else None
+    total = tabulate(g.session, Filter(_WHOLE_TREE, run_id=run.id), ()).total
+    return {
+        **{name: getattr(run, name) for name in RunOut().fields},
+        "statuses": found.statuses if found else {},
+        "people": total.people,
+        "messages": total.messages,
+        "parts": total.parts,
+        "identity": found.holds if found else None,
+    }
