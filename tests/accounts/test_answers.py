@@ -1,0 +1,134 @@
+"""Repeated requests: one key is worked on once, whoever comes at the same moment, and answered alike."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from factories import make_account, make_unit
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from sms_service.accounts import answers
+from sms_service.accounts.models import StoredAnswer
+from sms_service.errors import Conflict, Invalid
+
+ONE, TWO = b"1" * 32, b"2" * 32
+
+
+@pytest.fixture
+def account_id(session):
+    account = make_account(session, make_unit(session))
+    session.commit()
+    return account.id
+
+
+def keep(session, account_id, key="k", body=b'{"id": 1}'):
+    answers.keep(session, account_id, key, 201, {"Content-Type": "application/json"}, body)
+
+
+def age(session, hours):
+    for stored in session.scalars(select(StoredAnswer)):
+        stored.created_at = datetime.now(UTC) - timedelta(hours=hours)
+    session.commit()
+
+
+def wait_until_blocked(session):
+    """Returns when a transaction waits for another to end."""
+    while not session.scalar(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")):
+        pass
+
+
+def in_thread(work):
+    """Runs `work()` in a thread; returns the thread and the list that will hold its result or its exception."""
+    result = []
+
+    def run():
+        try:
+            result.append(work())
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            result.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, result
+
+
+def test_a_key_is_ours_once_and_then_answers(session, account_id):
+    assert answers.reserve(session, account_id, "k", ONE) is None
+    keep(session, account_id)
+    session.commit()
+    stored = answers.reserve(session, account_id, "k", ONE)
+    assert (stored.status, stored.body) == (201, b'{"id": 1}')
+    with pytest.raises(Invalid, match="another request"):
+        answers.reserve(session, account_id, "k", TWO)
+
+
+def test_keys_belong_to_accounts(session, account_id):
+    other = make_account(session, make_unit(session)).id
+    assert answers.reserve(session, account_id, "k", ONE) is None
+    assert answers.reserve(session, other, "k", TWO) is None
+
+
+def test_a_failed_request_leaves_its_key_free(session, account_id):
+    assert answers.reserve(session, account_id, "k", ONE) is None
+    session.rollback()
+    assert answers.reserve(session, account_id, "k", TWO) is None
+
+
+def test_an_answer_is_honoured_for_24_hours_and_then_forgotten(session, account_id):
+    answers.reserve(session, account_id, "k", ONE)
+    keep(session, account_id)
+    session.commit()
+    age(session, 23.9)
+    assert answers.reserve(session, account_id, "k", ONE) is not None
+    assert answers.forget_old(session) == 0
+    age(session, 24.1)
+    assert answers.reserve(session, account_id, "k", TWO) is None
+    session.rollback()
+    assert answers.forget_old(session) == 1
+
+
+def test_the_second_waits_for_the_first_and_answers_the_same(database, session, account_id):
+    assert answers.reserve(session, account_id, "k", ONE) is None
+
+    def second():
+        with Session(database.engine) as own:
+            return answers.reserve(own, account_id, "k", ONE).body
+
+    thread, result = in_thread(second)
+    with Session(database.engine) as watcher:
+        wait_until_blocked(watcher)
+    assert result == []
+    keep(session, account_id)
+    session.commit()
+    thread.join(30)
+    assert result == [b'{"id": 1}']
+
+
+def test_the_second_does_the_work_when_the_first_fails(database, session, account_id):
+    assert answers.reserve(session, account_id, "k", ONE) is None
+
+    def second():
+        with Session(database.engine) as own:
+            return answers.reserve(own, account_id, "k", ONE)
+
+    thread, result = in_thread(second)
+    with Session(database.engine) as watcher:
+        wait_until_blocked(watcher)
+    session.rollback()
+    thread.join(30)
+    assert result == [None]
+
+
+def test_the_second_does_not_wait_for_ever(database, session, account_id, monkeypatch):
+    monkeypatch.setattr(answers, "LONGEST_WAIT_S", 1)
+    assert answers.reserve(session, account_id, "k", ONE) is None
+    with Session(database.engine) as own, pytest.raises(Conflict, match="still being worked on"):
+        answers.reserve(own, account_id, "k", ONE)
+
+
+def test_the_wait_for_other_locks_is_as_before(session, account_id):
+    answers.reserve(session, account_id, "k", ONE)
+    assert session.scalar(text("SHOW lock_timeout")) == "0"
