@@ -78,7 +78,7 @@ def environment(environ: Mapping[str, str] | None = None, root: Path | None = No
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     value = env.get(name, str(default))
-    if not value.isdecimal() or not low <= int(value) <= high:
+    if not (value.isascii() and value.isdecimal()) or not low <= int(value) <= high:
         raise BadSetting(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
     return int(value)
 

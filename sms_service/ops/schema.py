@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from alembic.util import CommandError
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.exc import DBAPIError
 
@@ -46,6 +47,8 @@ def embedded_admin_url(settings: Settings) -> str | None:
 def _told(act: Callable[[], None]) -> None:
     try:
         act()
+    except CommandError as error:
+        raise OperationError(f"the migration cannot start: {error}") from None
     except DBAPIError as error:
         raise OperationError(f"the migration stopped: {' '.join(str(error.orig).split())}") from None
 

@@ -16,6 +16,7 @@ from rq import Worker
 
 from sms_service.embedded import EngineError, Engines, FolderLock, PostgresServer, RedisServer
 from sms_service.embedded.process import make_folder
+from sms_service.ops import orphans
 from sms_service.ops.children import Address, Child, rotate
 from sms_service.ops.errors import OperationError
 from sms_service.ops.schema import make_ready
@@ -67,6 +68,8 @@ class Supervisor:
         self.stopping = threading.Event()
         self.children: list[Child] = []
         self.variables: dict[str, str] = {}
+        self._register = settings.data_dir / "children"
+        self._remembered: set[int] = set()
         self._engines = Engines(settings)
         self._lock = FolderLock(settings.data_dir)
 
@@ -116,6 +119,7 @@ class Supervisor:
 
     def _start(self) -> None:
         self._lock.acquire()
+        orphans.wait_for(self._register)  # of a parent that was killed: they hold ports until they have ended
         _check_free("HOST/PORT", self.settings.host, self.settings.port)
         own_simulator = not environment(root=self.settings.root).get("SIMULATOR_URL")
         if own_simulator:
@@ -134,6 +138,7 @@ class Supervisor:
             if self.stopping.is_set():
                 return
             child.start()
+        self._remember()
         self._wait_until_ready()
 
     @property
@@ -191,6 +196,13 @@ class Supervisor:
                 told = str(error)
             if told:
                 self.say(told)
+        self._remember()
+
+    def _remember(self) -> None:
+        pids = {child.process.pid for child in self.children if child.process is not None}
+        if pids != self._remembered:
+            orphans.remember(self._register, pids)
+            self._remembered = pids
 
     def _mend_engine(self, engine: PostgresServer | RedisServer) -> None:
         self.say(f"{engine.data_dir.name} ended by itself; it starts again (see {engine.log})")

@@ -1,0 +1,97 @@
+"""What the doctor finds on real engines, well and ill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from sms_service.db import bootstrap, migrate
+from sms_service.db.engine import Database
+from sms_service.embedded import PostgresServer
+from sms_service.ops.doctor import Finding, examine
+from sms_service.settings import Settings, load
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def examined(database_url: str, redis_url: str, tmp_path: Path, **settings: str) -> dict[str, Finding]:
+    """Findings by subject, of an installation without web and workers."""
+    return {
+        finding.subject: finding for finding in examine(installation(database_url, redis_url, tmp_path, **settings))
+    }
+
+
+def installation(database_url: str, redis_url: str, tmp_path: Path, **settings: str) -> Settings:
+    given = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "GATEWAYS_FILE": str(ROOT / "gateways.toml"),
+        "PORT": "1",
+    }
+    return load({**given, **settings}, tmp_path)
+
+
+def test_a_new_installation_lacks_months_workers_and_web_and_nothing_else(
+    database_url: str, redis_url: str, redis_client: object, tmp_path: Path
+) -> None:
+    found = examined(database_url, redis_url, tmp_path)
+    assert {subject for subject, finding in found.items() if finding.mend} == {"months", "workers", "web"}
+    assert {"disk", "gateways", "database", "clock", "roles", "schema", "durability", "statements", "redis"} <= set(
+        found
+    )
+
+
+def test_months_are_well_once_the_clock_made_them(database: Database, redis_url: str, tmp_path: Path) -> None:
+    with database.transaction() as connection:
+        connection.exec_driver_sql(
+            "SELECT ensure_month((date_trunc('month', now()) + make_interval(months => n))::date)"
+            " FROM generate_series(0, 2) AS n"
+        )
+    assert examined(database.url, redis_url, tmp_path)["months"].mend is None
+
+
+def test_a_schema_that_was_not_migrated_is_found(empty_database_url: str, redis_url: str, tmp_path: Path) -> None:
+    found = examined(empty_database_url, redis_url, tmp_path)
+    assert found["schema"].found == f"at nothing, this code needs {migrate.head()}"
+    assert "migrate" in str(found["schema"].mend)
+    assert "statements" not in found
+    migrate.upgrade(empty_database_url)
+    assert examined(empty_database_url, redis_url, tmp_path)["schema"].mend is None
+
+
+def test_a_server_that_can_forget_is_found(own_postgres: PostgresServer, redis_url: str, tmp_path: Path) -> None:
+    url = make_url(own_postgres.url).set(database="mine").render_as_string()
+    assert examined(own_postgres.url, redis_url, tmp_path)["roles"].mend == "run `python -m sms_service migrate`"
+    bootstrap.prepare(url)
+    migrate.upgrade(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER DATABASE mine SET synchronous_commit = off")
+        connection.execute("GRANT CREATE ON SCHEMA public TO sms_app")
+    found = examined(url, redis_url, tmp_path)
+    assert "synchronous_commit" in str(found["durability"].mend)
+    assert "REVOKE CREATE" in str(found["roles"].mend)
+
+
+@pytest.mark.parametrize(
+    ("settings", "subject"),
+    [
+        ({"DATABASE_URL": "postgresql://u:geheim@127.0.0.1:1/x"}, "database"),
+        ({"REDIS_URL": "redis://:geheim@127.0.0.1:1"}, "redis"),
+        ({"GATEWAYS_FILE": "/nowhere/gateways.toml"}, "gateways"),
+    ],
+)
+def test_what_cannot_be_reached_is_found_without_its_password(
+    database_url: str, redis_url: str, tmp_path: Path, settings: dict[str, str], subject: str
+) -> None:
+    found = examined(database_url, redis_url, tmp_path, **settings)
+    assert found[subject].mend is not None
+    assert "geheim" not in str(found)
+
+
+def test_an_embedded_service_that_does_not_run_is_one_finding(tmp_path: Path) -> None:
+    found = {finding.subject: finding for finding in examine(load({}, tmp_path))}
+    assert set(found) == {"disk", "service"}
+    assert "make run" in str(found["service"].mend)
