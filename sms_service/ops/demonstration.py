@@ -241,7 +241,9 @@ def _version(session: Session, template: str) -> TemplateVersion:
 def _watch(running: Running, database: Database, runs: Sequence[int], started: float) -> None:
     """Progress bars until no row waits or is `accepted` any more, or the time is over."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[now]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+    terminal = Console(stderr=True)
+    console = terminal if terminal.is_terminal else Console(stderr=True, width=160)
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         bars: dict[int, TaskID] = {}
         while not running.stopping.is_set() and time.monotonic() - started < LONGEST_S:
             with database.session() as session:
