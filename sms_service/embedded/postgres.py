@@ -35,6 +35,8 @@ CONFIGURATION: Mapping[str, str] = {
     "wal_compression": "on",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
+    # A month's first run fills tables that have no statistics yet, and is planned badly until they are analysed.
+    "autovacuum_naptime": "5s",
     "random_page_cost": "1.1",
     "jit": "off",
     "fsync": "on",

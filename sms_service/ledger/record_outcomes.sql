@@ -7,8 +7,11 @@ WITH reported AS (
     ) AS t (id, status, provider_id, error, raw_code, detail, retry_after)
 ),
 locked AS MATERIALIZED (
-    -- In id order, as every statement that touches many attempts does: no deadlock with the receipts of the same group.
-    SELECT id FROM attempts WHERE month = %(month)s::date AND id = ANY (%(ids)s::bigint[]) ORDER BY id FOR UPDATE
+    -- In id order, as every statement that touches many attempts does: no deadlock with the receipts of the same group. One
+    -- look-up each, which LATERAL with its lock forces: on a month without statistics yet the planner would read the whole month.
+    SELECT a.id
+    FROM (SELECT id FROM reported ORDER BY id) t
+    CROSS JOIN LATERAL (SELECT id FROM attempts WHERE month = %(month)s::date AND id = t.id FOR UPDATE) a
 ),
 moved AS (
     UPDATE attempts a
