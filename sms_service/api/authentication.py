@@ -28,6 +28,8 @@ from sms_service.api.context import Context, current_context
 from sms_service.api.idempotency import HEADER, answer_once
 from sms_service.errors import Forbidden
 
+LARGEST_JSON = 1024 * 1024  # bytes; whole files come as multipart/form-data
+
 
 class Own(Enum):
     """What a route demands that concerns nothing but the caller's own account: a valid log-in, no role."""
@@ -61,6 +63,8 @@ def endpoint(
                 def answer() -> Response:
                     return make_response(view(*args, **kwargs))
 
+                if request.mimetype != "multipart/form-data":
+                    request.max_content_length = LARGEST_JSON
                 if request.method != "POST":
                     return answer()
                 if g.actor.account_id is None:

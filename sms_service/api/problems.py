@@ -24,6 +24,7 @@ MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "X-Request-Id"
 LONGEST_VALUE = 100
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_IN_THE_WAY = ("40001", "40P01", "55P03", "57014")  # serialization, deadlock, lock time-out, statement time-out
 _NEVER_ECHOED = re.compile(r"password|secret|token|phone|authorization", re.IGNORECASE)
 
 # slug: (status, title, what the caller can do); the documentation page lists them.
@@ -82,7 +83,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(IntegrityError, _integrity_error)
     app.register_error_handler(OperationalError, _operational_error)
     app.register_error_handler(Exception, _unexpected)
-    app.after_request(_name_request)
+    app.after_request(_finish)
 
 
 def request_id() -> str:
@@ -180,8 +181,13 @@ def _integrity_error(error: IntegrityError) -> Response:
 
 
 def _operational_error(error: OperationalError) -> Response:
-    log.error("request %s: the database cannot be used: %s", request_id(), type(error.orig).__name__)
-    return problem("unavailable", "The database cannot be reached; nothing was done.", headers={"Retry-After": "5"})
+    state = getattr(error.orig, "sqlstate", None)
+    log.error("request %s: PostgreSQL: %s %s", request_id(), type(error.orig).__name__, state or "")
+    if state in _IN_THE_WAY:
+        detail = "Another request was in the way; nothing was done. Try again."
+    else:
+        detail = "The database cannot be reached; nothing was done."
+    return problem("unavailable", detail, headers={"Retry-After": "5"})
 
 
 def _unexpected(error: BaseException) -> Response:
@@ -202,6 +208,9 @@ def _kind(error: BaseException) -> str:
     return f"{type(error).__qualname__}" + (f" ({type(original).__qualname__})" if original else "")
 
 
-def _name_request(response: Response) -> Response:
+def _finish(response: Response) -> Response:
     response.headers[REQUEST_ID] = request_id()
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.path.startswith("/api/"):
+        response.headers["Cache-Control"] = "no-store"  # answers hold personal data and, once, a secret
     return response
