@@ -11,7 +11,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
-from sqlalchemy.exc import DBAPIError
 
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
 from sms_service import jobs, logs, wake
@@ -38,6 +37,7 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
 
     max_connection_wait_time = LARGEST_WAIT_S
     busy = False
+    looked_at = 0.0
 
     def stopping(self) -> bool:
         """Whether the worker was asked to end."""
@@ -51,13 +51,14 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
 
     def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
         """The next job; meanwhile, every two seconds, whatever PostgreSQL has to do."""
-        while True:
-            found = super().dequeue_job_and_maintain_ttl(LOOK_EVERY_S, LOOK_EVERY_S)
-            if found or self.stopping():
+        while not self.stopping():
+            if time.monotonic() - self.looked_at >= LOOK_EVERY_S:
+                self._work(jobs.look)
+                self.looked_at = time.monotonic()
+                continue
+            if found := super().dequeue_job_and_maintain_ttl(1, 1):
                 return found
-            self._work(jobs.look)
-            if self.stopping():
-                return None
+        return None
 
     def execute_job(self, job: Any, queue: Any) -> None:
         """Run the job here, warm."""
@@ -67,8 +68,11 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
         self.busy = True
         try:
             act(*arguments)
-        except (DBAPIError, RedisError) as error:
-            log.error("will look again: %s", str(getattr(error, "orig", error)).splitlines()[0])
+        except RedisError as error:
+            log.error("will look again: Redis: %s", error)
+            time.sleep(LOOK_EVERY_S / 2)
+        except Exception:
+            log.exception("a fault of ours; will look again")
             time.sleep(LOOK_EVERY_S / 2)
         finally:
             self.busy = False

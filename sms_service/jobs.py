@@ -4,16 +4,21 @@ done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from redis import Redis
+from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.dispatch import freeze as freezing
 from sms_service.dispatch.dispatcher import Dispatcher
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +47,43 @@ def _installed() -> Work:
     return _work
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Errors of the database end here, in one line: RQ would keep whole tracebacks, and those quote rows."""
+    try:
+        yield
+    except DBAPIError as error:
+        log.error("the next look tries again: %s", (str(error.orig).splitlines() or [type(error).__name__])[0])
+
+
 def freeze(run_id: int) -> None:
     """A run is due."""
     work = _installed()
-    if freezing.freeze(work.database, run_id) is not None:
-        wake.wake(work.redis, wake.DISPATCH)
-        dispatch()
+    with _quietly():
+        freezing.freeze(work.database, run_id)
+    dispatch()
 
 
 def dispatch() -> None:
     """There are rows to hand over."""
     work = _installed()
-    if work.dispatcher.drain():
-        wake.wake(work.redis, wake.DISPATCH)
+    with _quietly():
+        if work.dispatcher.drain():
+            wake.wake(work.redis, wake.DISPATCH)
 
 
 def apply_receipts() -> None:
     """Receipts came."""
     work = _installed()
-    inbox.apply_waiting(work.database, work.stopping)
+    with _quietly():
+        inbox.apply_waiting(work.database, work.stopping)
 
 
 def look() -> None:
-    """What a worker does every two seconds without being woken: a wake-up may be lost."""
+    """What a worker does every two seconds, woken or not: a wake-up may be lost."""
     work = _installed()
-    for run_id in freezing.waiting(work.database):
-        freezing.freeze(work.database, run_id)
-    inbox.apply_waiting(work.database, work.stopping)
+    with _quietly():
+        for run_id in freezing.waiting(work.database):
+            freezing.freeze(work.database, run_id)
+    apply_receipts()
     dispatch()

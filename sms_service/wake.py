@@ -27,7 +27,7 @@ def wake(redis: Redis, job: str, *ids: int) -> None:
     try:
         if redis.set(f"sms:woken:{job}:{ids}", 1, nx=True, px=_QUIET_MS):
             Queue(QUEUE, connection=redis).enqueue_call(
-                job, args=ids, timeout=-1, result_ttl=0, ttl=_TTL_S, failure_ttl=3600
+                job, args=ids, timeout=-1, result_ttl=0, ttl=_TTL_S, failure_ttl=0
             )
     except RedisError as error:
         log.warning("no wake-up for %s: Redis: %s", job, error)

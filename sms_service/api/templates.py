@@ -14,9 +14,10 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.api.paging import PageQuery, ScopedPageQuery, page, scope_filter
 from sms_service.api.schemas import Id, In, Line, Out, Whole, list_of
 from sms_service.content import library
-from sms_service.content.models import CLASSES, Template, TemplateVersion
+from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.preview import preview
 from sms_service.directory.models import Unit
+from sms_service.ledger.states import CLASSES
 
 blueprint = Blueprint(
     "templates",

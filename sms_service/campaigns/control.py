@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -45,7 +45,7 @@ def run_of(session: Session, actor: Actor, campaign_id: int) -> Run:
 
 def find_runs(paths: Sequence[str], *, campaign_id: int | None = None, status: str | None = None) -> Select[Run]:
     """The runs of all units under `paths`."""
-    statement = select(Run).where(or_(*(Run.unit_path.op("^@")(path) for path in paths)))
+    statement = select(Run).where(or_(false(), *(Run.unit_path.op("^@")(path) for path in paths)))
     if campaign_id is not None:
         statement = statement.where(Run.campaign_id == campaign_id)
     return statement.where(Run.status == status) if status else statement

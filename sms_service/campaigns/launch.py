@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.rules import audience_select
 from sms_service.audit import trail
 from sms_service.campaigns.approval import content_of, latest_decision
 from sms_service.campaigns.models import Campaign
@@ -45,6 +46,7 @@ def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None
     if decision is None or decision.digest != content.digest():
         raise Conflict(f"campaign {campaign_id} is not what was approved any more; submit it again")
     unit = session.get_one(Unit, campaign.unit_id)
+    audience_select(session, content.segment_rule, unit.path)  # a rule that cannot be used is refused now, not at night
     now: datetime = session.scalars(select(func.sms_now())).one()
     due_at = _due(at, now)
     day = due_at.astimezone(ZoneInfo(unit.timezone)).date()

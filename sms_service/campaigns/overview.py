@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Row, Select, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor
@@ -29,7 +29,7 @@ _COLUMNS = (
 
 def find_campaigns(paths: Sequence[str], *, status: str | None = None) -> Select[*tuple[Any, ...]]:
     """The campaigns of all units under `paths`, as rows for `describe`; to be ordered and paged."""
-    statement = _rows().where(or_(*(Unit.path.op("^@")(path) for path in paths)))
+    statement = _rows().where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
     return statement if status is None else statement.where(Campaign.status == status)
 
 

@@ -1,4 +1,4 @@
--- Takes due runs out of `planned`, once, and fixes what every row of the run will carry: its local day, its month, its end. A
+-- Takes due runs out of `planned`, once, and fixes what every row of the run will carry: its unit's place, its local day, its month, its end. A
 -- schedule missed by more than its grace is held and asks; it is not sent late.
 UPDATE runs r
 SET status = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)s::int) THEN 'held' ELSE 'freezing' END,
@@ -7,6 +7,7 @@ SET status = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)
     expires_at = sms_now() + make_interval(secs => r.validity_s),
     day = (sms_now() AT TIME ZONE u.timezone)::date,
     month = date_trunc('month', sms_now() AT TIME ZONE u.timezone)::date,
+    unit_path = u.path,
     demonstration = u.demonstration
 FROM units u
 WHERE u.id = r.unit_id AND r.status = 'planned' AND r.due_at <= sms_now()

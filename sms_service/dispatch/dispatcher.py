@@ -11,21 +11,21 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from sms_service.content.compose import compose
 from sms_service.content.language import CannotRender, CompiledTemplate, compiled
 from sms_service.content.models import TemplateVersion
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
-from sms_service.dispatch.retry import retry_after
+from sms_service.dispatch.retry import MAX_ATTEMPTS, retry_after
 from sms_service.gateways.base import Adapter, ErrorClass, Group, NotTaken, Outcome, OutcomeKind, Text
 from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.registry import Gateways
@@ -43,7 +43,9 @@ FRESH_S = 10.0
 # `unknown`.
 WRITING_S = 30.0
 # How long one job goes on before it gives way to others, in seconds; it ends between groups.
-JOB_S = 10.0
+JOB_S = 2.0
+
+LONGEST_WORD = 200  # characters of a provider's id, code or explanation
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -119,9 +121,20 @@ class Dispatcher:
             log.warning("run %s: withdrew %s texts: the gate's commit is too long ago", claim.run_id, len(passed))
             self._until_written(lambda connection: handover.withdraw(connection, claim))
             return 0
-        outcomes = self._submit(adapter, claim.month, claim.token, passed)
-        self._until_written(lambda connection: handover.record_outcomes(connection, claim.month, outcomes))
+        self._record(claim.month, self._submit(adapter, claim.month, claim.token, passed))
         return len(passed)
+
+    def _record(self, month: date, outcomes: Sequence[Recorded]) -> None:
+        try:
+            self._until_written(lambda connection: handover.record_outcomes(connection, month, outcomes))
+        except (DataError, IntegrityError) as error:
+            if len(outcomes) > 1:  # one answer that cannot be kept does not take the others with it
+                for outcome in outcomes:
+                    self._record(month, [outcome])
+                return
+            log.error("an outcome cannot be kept and is unknown: %s", _first_line(error))
+            plain = [Recorded(outcome.attempt_id, OutcomeKind.unknown) for outcome in outcomes]
+            self._until_written(lambda connection: handover.record_outcomes(connection, month, plain))
 
     def _account(self, account_id: int) -> tuple[Adapter, int]:
         name = self._names().get(account_id) or self._names(fresh=True)[account_id]
@@ -147,9 +160,13 @@ class Dispatcher:
 
     def _render(self, claim: Claim, rows: Iterable[Claimed]) -> list[Rendered]:
         """The final texts; a row whose text cannot be rendered is refused alone."""
-        common = self._run_text(claim.run_id)
         rendered: list[Rendered] = []
         errors: dict[int, str] = {}
+        try:
+            common = self._run_text(claim.run_id)
+        except CannotRender as error:  # a template of before an upgrade that the allow-list refuses now
+            errors = {row.id: str(error) for row in rows}
+            rows = ()
         for row in rows:
             if row.text is not None and row.parts is not None:
                 rendered.append(Rendered(row.id, row.text, row.parts))
@@ -179,18 +196,28 @@ class Dispatcher:
             self._until_written(lambda connection: handover.withdraw(connection, claim))
             return [], 0.0
         if len(passed) < len(rows):
+            self._release(claim, rows)
+        return passed, committed_at
+
+    def _release(self, claim: Claim, rows: list[Rendered]) -> None:
+        try:
             with self._database.transaction() as connection:
                 handover.release(connection, claim, [row.id for row in rows])
-        return passed, committed_at
+        except DBAPIError as error:
+            # What passed must go on; what did not is still claimed, and its lease ends soon.
+            log.warning("run %s: rows wait for their lease: %s", claim.run_id, _first_line(error))
 
     def _submit(self, adapter: Adapter, month: date, group: str, passed: list[Passed]) -> list[Recorded]:
         """Call the gateway; whatever it does, there is an outcome for every text."""
         numbers = {attempt_reference(month, row.attempt_id): row for row in passed}
         validity_s = max(1, int(min(row.validity_s for row in passed)))
         texts = [Text(reference, row.phone, row.text, row.parts) for reference, row in numbers.items()]
+        nothing_taken = False
         try:
             answers = {outcome.reference: outcome for outcome in adapter.submit(Group(group, texts, validity_s))}
         except NotTaken as error:
+            # Nobody's fault but the gateway's: it does not use up the tries of these texts; their validity ends them.
+            nothing_taken = True
             answers = {
                 reference: Outcome(reference, OutcomeKind.refused, error=ErrorClass.later, detail=str(error)[:200])
                 for reference in numbers
@@ -199,22 +226,23 @@ class Dispatcher:
             log.error("a hand-over ended in %s; its %s texts are unknown", type(error).__name__, len(texts))
             answers = {}
         return [
-            self._recorded(row, answers.get(reference) or Outcome(reference, OutcomeKind.unknown))
+            self._recorded(row, answers.get(reference) or Outcome(reference, OutcomeKind.unknown), nothing_taken)
             for reference, row in numbers.items()
         ]
 
-    def _recorded(self, row: Passed, outcome: Outcome) -> Recorded:
-        kind = outcome.kind
-        if kind is OutcomeKind.accepted and not outcome.provider_id:
+    def _recorded(self, row: Passed, outcome: Outcome, nothing_taken: bool) -> Recorded:
+        kind, provider_id = outcome.kind, _clean(outcome.provider_id)
+        if kind is OutcomeKind.accepted and not provider_id:
             kind = OutcomeKind.unknown  # nothing could tie a receipt to it
+        number = min(row.number, MAX_ATTEMPTS - 1) if nothing_taken else row.number
         return Recorded(
             attempt_id=row.attempt_id,
             kind=kind,
-            provider_id=outcome.provider_id,
+            provider_id=provider_id,
             error=outcome.error.value if outcome.error else None,
-            raw_code=outcome.raw_code,
-            detail=outcome.detail,
-            retry_after_s=retry_after(outcome, row.number, self._random),
+            raw_code=_clean(outcome.raw_code),
+            detail=_clean(outcome.detail),
+            retry_after_s=retry_after(outcome, number, self._random),
         )
 
     def _until_written(self, write: Callable[[Connection], T]) -> T:
@@ -224,10 +252,17 @@ class Dispatcher:
             try:
                 with self._database.transaction() as connection:
                     return write(connection)
+            except (DataError, IntegrityError):
+                raise  # trying again changes nothing
             except DBAPIError as error:
                 log.warning("outcomes cannot be written yet: %s", _first_line(error))
                 time.sleep(pause_s)
                 pause_s = min(2.0, pause_s * 2)
+
+
+def _clean(said: str | None) -> str | None:
+    """A provider's words as PostgreSQL can keep them: no NUL, no lone surrogate, not endless."""
+    return None if said is None else said.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_WORD]
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.audience.rules import audience_select
@@ -14,11 +15,14 @@ from sms_service.content.models import TemplateVersion
 from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
+from sms_service.errors import ServiceError
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import RunStatus
 
 BEGIN_FREEZE = Statement(__file__, "begin_freeze")
 FREEZE = Statement(__file__, "freeze")
+
+log = logging.getLogger(__name__)
 
 GRACE_MIN = 30  # minutes by which a schedule may be missed
 _MARK = re.compile(r"/\*(audience|values)\*/.*?/\*end\*/", re.DOTALL)
@@ -40,13 +44,25 @@ def waiting(database: Database) -> list[int]:
 def freeze(database: Database, run_id: int) -> int | None:
     """Write the run's rows and set it running, in one transaction.
 
-    Returns the audience; None if another worker has done it. Nothing is written unless all is.
+    Returns the audience; None if another worker has done it, or if the run is `held` because its rule or template
+    cannot be used any more. Nothing is written unless all is.
     """
     with database.session() as session:
         run = session.scalar(select(Run).where(Run.id == run_id, Run.status == RunStatus.freezing))
         if run is None:
             return None
         session.connection().exec_driver_sql("SELECT ensure_month(%(month)s::date)", {"month": run.month})
+    try:
+        return _freeze(database, run_id)
+    except ServiceError as error:
+        log.warning("run %s cannot be frozen and is held: %s", run_id, error)
+        with database.session() as session:
+            held = {"status": RunStatus.held.value, "reason": f"it cannot be frozen: {error}"}
+            session.execute(update(Run).where(Run.id == run_id, Run.status == RunStatus.freezing).values(held))
+        return None
+
+
+def _freeze(database: Database, run_id: int) -> int | None:
     with database.session() as session:
         run = session.get_one(Run, run_id)
         version = session.get_one(TemplateVersion, run.template_version_id)

@@ -4,12 +4,14 @@ not for ever.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
 
 MAX_ATTEMPTS = 8
 _FIRST_S, _LONGEST_S = 2.0, 600.0
+_LONGEST_ASKED_S = 86_400.0  # what a provider may ask for
 _PASSING = frozenset({ErrorClass.later, ErrorClass.rate})
 
 
@@ -25,4 +27,5 @@ def retry_after(outcome: Outcome, number: int, random: Callable[[], float]) -> f
     if not passing or number >= MAX_ATTEMPTS:
         return None
     back_off: float = min(_LONGEST_S, _FIRST_S * 2 ** (number - 1)) * (0.5 + random())
-    return max(back_off, outcome.retry_after_s or 0.0)
+    asked = outcome.retry_after_s or 0.0
+    return max(back_off, min(asked, _LONGEST_ASKED_S) if math.isfinite(asked) else _LONGEST_ASKED_S)

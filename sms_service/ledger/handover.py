@@ -23,6 +23,7 @@ RELEASE = Statement(__file__, "release")
 REFUSE_UNRENDERED = Statement(__file__, "refuse_unrendered")
 RECORD_OUTCOMES = Statement(__file__, "record_outcomes")
 WITHDRAW = Statement(__file__, "withdraw")
+WITHDRAW_ATTEMPTS = Statement(__file__, "withdraw_attempts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +155,6 @@ def record_outcomes(connection: Connection, month: date, outcomes: Sequence[Reco
 
 def withdraw(connection: Connection, claim: Claim) -> int:
     """Take back all of a claim that was surely not handed over; returns how many rows wait again."""
-    return WITHDRAW(connection, run_id=claim.run_id, month=claim.month, token=claim.token).rowcount
+    withdrawn = WITHDRAW(connection, run_id=claim.run_id, month=claim.month, token=claim.token).rowcount
+    WITHDRAW_ATTEMPTS(connection, month=claim.month, token=claim.token)
+    return withdrawn

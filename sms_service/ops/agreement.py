@@ -20,24 +20,28 @@ def disagreements(session: Session, simulators: Iterable[Mapping[str, Any]], run
     """One sentence per kind of disagreement about these runs, none if there is none.
 
     *Lost*: ours says taken and the simulator never had it. *Duplicated*: the simulator took one run's text to one
-    phone twice. *Contradicted*: the simulator took it and ours says surely not.
+    phone twice. *Contradicted*: the simulator took it and ours says surely
+    not. The simulator must have served this ledger only.
     """
-    taken = {line["reference"]: line["to"] for line in simulators if line.get("id") and "to" in line}
+    had = [line for line in simulators if line.get("id") and "to" in line]
+    taken = {line["reference"]: line["to"] for line in had}
     ours = session.execute(
-        select(Attempt.month, Attempt.id, Attempt.run_id, Attempt.status, Message.phone)
-        .join(Message, (Message.month == Attempt.month) & (Message.id == Attempt.message_id))
-        .where(Attempt.run_id.in_(runs))
+        select(Attempt.month, Attempt.id, Attempt.run_id, Attempt.status, Message.phone).join(
+            Message, (Message.month == Attempt.month) & (Message.id == Attempt.message_id)
+        )
     ).all()
+    phones = {attempt_reference(row.month, row.id): row.phone for row in ours}
+    ours = [row for row in ours if row.run_id in runs]
     statuses = {attempt_reference(row.month, row.id): row.status for row in ours}
-    times = Counter((row.run_id, row.phone) for row in ours if attempt_reference(row.month, row.id) in taken)
+    run_of = {attempt_reference(row.month, row.id): row.run_id for row in ours}
+    times = Counter((run_of[line["reference"]], line["to"]) for line in had if line["reference"] in run_of)
     found = {
         "lost": sum(status in TAKEN and name not in taken for name, status in statuses.items()),
         "duplicated": sum(number > 1 for number in times.values()),
         "contradicted": sum(
             name in taken and status not in TAKEN and status not in UNDECIDED for name, status in statuses.items()
         ),
-        "sent to another phone": sum(
-            (name := attempt_reference(row.month, row.id)) in taken and taken[name] != row.phone for row in ours
-        ),
+        "sent to another phone": sum(name in taken and taken[name] != phones[name] for name in statuses),
+        "that no attempt of ours names": sum(line["reference"] not in phones for line in had),
     }
     return [f"{number} texts {what}" for what, number in found.items() if number]

@@ -57,6 +57,7 @@ class Cast:
     approver: Actor
     secretary: Actor
     auditor_token: str
+    logins: str
 
 
 def first_start(running: Running) -> None:
@@ -81,11 +82,11 @@ def demonstrate(running: Running) -> dict[str, Any]:
     _instruct_simulator(running)
     with _database(running) as database:
         with database.session() as session:
+            # All or nothing: an interrupted start begins anew.
             city = _load_city(session, running)
-        with database.session() as session:
-            cast = _cast(session, running, city)
-        with database.session() as session:
+            cast = _cast(session, city)
             runs = [_study(session, cast, city), _theme_day(session, cast)]
+        _write_logins(running, cast)
         _watch(running, database, runs, started)
         _read_as_auditor(running, cast.auditor_token)
         with database.session() as session:
@@ -130,7 +131,7 @@ def _load_city(session: Session, running: Running) -> int:
     return city.id
 
 
-def _cast(session: Session, running: Running, city_id: int) -> Cast:
+def _cast(session: Session, city_id: int) -> Cast:
     branch_id = session.scalars(
         select(Person.unit_id).group_by(Person.unit_id).order_by(func.count().desc(), Person.unit_id).limit(1)
     ).one()
@@ -150,9 +151,6 @@ def _cast(session: Session, running: Running, city_id: int) -> Cast:
         accounts.grant_role(session, SYSTEM, account.id, role=role, unit_id=unit_id)
         ids[login] = account.id
         lines.append(f"{login} {password} ({role}, unit {unit_id})")
-    path = running.settings.data_dir / LOGINS_FILE
-    path.touch(mode=0o600)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     now = datetime.now(UTC)
     _, raw = tokens.issue(
         session,
@@ -168,7 +166,14 @@ def _cast(session: Session, running: Running, city_id: int) -> Cast:
         load_actor(session, ids["city-approver"]),
         load_actor(session, ids["secretary"]),
         raw,
+        "\n".join(lines) + "\n",
     )
+
+
+def _write_logins(running: Running, cast: Cast) -> None:
+    path = running.settings.data_dir / LOGINS_FILE
+    path.touch(mode=0o600)
+    path.write_text(cast.logins, encoding="utf-8")
 
 
 def _study(session: Session, cast: Cast, city_id: int) -> int:

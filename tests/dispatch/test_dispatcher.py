@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from sqlalchemy import text, update
 
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
+from sms_service.dispatch import freeze
 from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.dispatch.models import GatewayAccount
+from sms_service.dispatch.retry import MAX_ATTEMPTS
 from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, OutcomeKind
-from sms_service.ledger import sweeps
+from sms_service.ledger import handover, sweeps
+from sms_service.ledger.handover import Rendered
 from sms_service.ledger.models import Run
 from sms_service.reports.counts import identity
 from tests.dispatch.city import City, ScriptedAdapter, make_city, messages, statuses
@@ -207,3 +212,92 @@ def test_leases_that_ended_and_runs_that_are_done(database: Database) -> None:
     with database.transaction() as connection:
         assert sweeps.finish_runs(connection) == {city.run_id: "closed"}
     assert statuses(database, city.run_id) == {"no_receipt": 2}
+
+
+def test_a_run_that_cannot_be_frozen_is_held_and_stops_nobody(database: Database) -> None:
+    city = make_city(database, 2, freeze_now=False)
+    with database.session() as session:
+        session.get_one(Run, city.run_id).segment_rule = {"tga": "错"}
+    freeze.begin_due(database)
+    assert freeze.freeze(database, city.run_id) is None
+    with database.session() as session:
+        run = session.get_one(Run, city.run_id)
+        assert run.status == "held"
+        assert "tga" in (run.reason or "")
+
+
+def test_a_unit_that_moved_before_the_freeze_is_found_where_it_is(database: Database) -> None:
+    city = make_city(database, 2, freeze_now=False)
+    with database.transaction() as connection:
+        connection.execute(update(Unit).where(Unit.id == city.unit.id).values(path=f"/9{city.unit.path}"))
+    freeze.begin_due(database)
+    assert freeze.freeze(database, city.run_id) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"provider_id": "a\0b"},
+        {"provider_id": "\ud800"},
+        {"provider_id": "x" * 5000, "raw_code": "\0"},
+        {"provider_id": "p", "detail": "\0\ud800"},
+    ],
+)
+def test_whatever_a_gateway_says_can_be_kept(database: Database, answer: dict[str, str]) -> None:
+    city = make_city(database, 2)
+    city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.accepted, **answer)
+    dispatcher(database, city).drain()
+    assert statuses(database, city.run_id) == {"accepted": 2}
+
+
+@pytest.mark.parametrize("asked", [1e15, float("inf"), float("nan")])
+def test_a_provider_cannot_put_a_text_off_for_ever(database: Database, asked: float) -> None:
+    city = make_city(database, 1)
+    city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.throttled, retry_after_s=asked)
+    dispatcher(database, city).drain()
+    assert statuses(database, city.run_id) == {"refused": 1}  # a day is longer than what is left of its validity
+
+
+def test_a_gateway_that_is_away_for_long_uses_up_nobodys_tries(database: Database) -> None:
+    city = make_city(database, 1)
+
+    def away(_: object) -> Outcome:
+        raise NotTaken("connection refused")
+
+    city.adapter.answer = away
+    for _ in range(MAX_ATTEMPTS + 2):
+        dispatcher(database, city).drain()
+        with database.transaction() as connection:
+            connection.execute(text("UPDATE messages SET not_before = sms_now()"))
+    assert statuses(database, city.run_id) == {"pending": 1}
+
+
+def test_an_old_template_that_is_not_allowed_any_more_refuses_its_own_run_only(database: Database) -> None:
+    city = make_city(database, 2, body="{% for x in y %}{% endfor %}")
+    dispatcher(database, city).drain()
+    assert statuses(database, city.run_id) == {"refused": 2}
+
+
+def test_a_withdrawal_that_overtakes_the_gates_commit_takes_all_of_it_back(database: Database) -> None:
+    """Two real sessions: the answer is lost while the server is still committing the gate."""
+    city = make_city(database, 2)
+    claim = dispatcher(database, city).runnable()[0]
+    with database.transaction() as connection:
+        rows = handover.claim(connection, claim, 2, 60)
+    with database.engine.connect() as gate:
+        handover.pass_gate(gate, claim, [Rendered(row.id, "【云州先锋】学习", 1) for row in rows], 60)
+
+        def withdraw() -> None:
+            with database.transaction() as connection:
+                handover.withdraw(connection, claim)
+
+        thread = threading.Thread(target=withdraw)
+        thread.start()
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
+            while not watcher.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar():
+                pass
+        gate.commit()
+    thread.join()
+    assert statuses(database, city.run_id) == {"pending": 2}
+    with database.transaction() as connection:
+        assert set(connection.execute(text("SELECT status, error FROM attempts"))) == {("refused", "withdrawn")}
