@@ -126,7 +126,7 @@ def move(session: Session, campaign: Campaign, target: CampaignStatus) -> None:
     )
     session.refresh(campaign)
     if moved is None:
-        possible = ", ".join(CAMPAIGN_TRANSITIONS[CampaignStatus(campaign.status)]) or "nothing"
+        possible = ", ".join(sorted(CAMPAIGN_TRANSITIONS[CampaignStatus(campaign.status)])) or "nothing"
         raise Conflict(f"campaign {campaign.id} is {campaign.status}; it can become: {possible}")
 
 

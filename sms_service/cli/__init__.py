@@ -12,6 +12,8 @@ import click
 
 from sms_service import logs
 from sms_service.cli.accounts import account
+from sms_service.cli.campaigns import campaign
+from sms_service.cli.counts import counts
 from sms_service.cli.imports import import_
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.embedded import EngineError
@@ -47,5 +49,5 @@ def main() -> None:
     """Bulk SMS campaigns with an exact ledger."""
 
 
-for _command in (run, demo, clock, migrate, doctor, import_, account):
+for _command in (run, demo, clock, migrate, doctor, import_, account, campaign, counts):
     main.add_command(_command)

@@ -1,0 +1,271 @@
+"""`python -m sms_service campaign …`: the API's acts on campaigns from the shell, as an account (`--as LOGIN`).
+
+Writing and deciding always need an account, so that four eyes see every campaign. Without `--as` the other acts are the
+service's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from sms_service.accounts.actors import Actor
+    from sms_service.ledger.models import Run
+
+_id = click.argument("campaign_id", metavar="ID", type=click.IntRange(1))
+_as_somebody = click.option("--as", "login", metavar="LOGIN", required=True, help="The account that acts.")
+_as_anybody = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+_why = click.option("--why", required=True, help="Why; it goes into the trail.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def campaign() -> None:
+    """Write, decide on, launch and stop campaigns."""
+
+
+@campaign.command()
+@_as_somebody
+@click.option("--unit", "code", metavar="CODE", required=True, help="The code of the unit that sends it.")
+@click.option("--name", required=True, help="Its name.")
+@click.option("--template", "template_id", type=int, required=True, metavar="ID", help="The template.")
+@click.option("--version", "number", type=int, metavar="N", help="Its version; by default the newest.")
+@click.option("--segment", "segment_id", type=int, required=True, metavar="ID", help="The segment.")
+@click.option("--signature", required=True, help="Stands in front as 【signature】; without brackets.")
+@click.option("--value", "pairs", multiple=True, metavar="NAME=TEXT", help="A variable's value; may be given again.")
+@click.option("--route", default="default", show_default=True, help="A route of gateways.toml.")
+@click.option("--validity", "validity_s", type=int, default=86_400, show_default=True, metavar="SECONDS")
+def create(login: str, code: str, template_id: int, number: int | None, pairs: tuple[str, ...], **fields: Any) -> None:
+    """Write a campaign; it is a draft."""
+    from sms_service.campaigns import services
+    from sms_service.cli.acting import acting, find_unit_id
+    from sms_service.cli.context import open_session
+    from sms_service.content.library import get_numbered_version
+
+    values = dict(_pair(pair) for pair in pairs)
+    with open_session() as session:
+        actor = acting(session, login)
+        _, version = get_numbered_version(session, actor, template_id, number)
+        made = services.create_campaign(
+            session,
+            actor,
+            unit_id=find_unit_id(session, code),
+            template_version_id=version.id,
+            values=values,
+            **fields,
+        )
+        _say(session, actor, made.id)
+
+
+@campaign.command()
+@_id
+@_as_somebody
+def submit(campaign_id: int, login: str) -> None:
+    """Put a draft before an approver."""
+    from sms_service.campaigns.services import submit
+
+    _do(campaign_id, login, lambda session, actor: submit(session, actor, campaign_id))
+
+
+@campaign.command()
+@_id
+@_as_somebody
+@click.option("--comment", help="A remark for the people who wrote it.")
+def approve(campaign_id: int, login: str, comment: str | None) -> None:
+    """Approve a submitted campaign as it stands; not one that the same account wrote, changed or submitted."""
+    from sms_service.campaigns.approval import decide
+
+    _do(campaign_id, login, lambda session, actor: decide(session, actor, campaign_id, approve=True, comment=comment))
+
+
+@campaign.command()
+@_id
+@_as_somebody
+@click.option("--comment", required=True, help="Why, for the people who wrote it.")
+def reject(campaign_id: int, login: str, comment: str) -> None:
+    """Reject a submitted campaign."""
+    from sms_service.campaigns.approval import decide
+
+    _do(campaign_id, login, lambda session, actor: decide(session, actor, campaign_id, approve=False, comment=comment))
+
+
+@campaign.command()
+@_id
+@_as_somebody
+def withdraw(campaign_id: int, login: str) -> None:
+    """Give up a campaign that was never launched."""
+    from sms_service.campaigns.services import withdraw
+
+    _do(campaign_id, login, lambda session, actor: withdraw(session, actor, campaign_id))
+
+
+@campaign.command()
+@_id
+@_as_anybody
+@click.option("--at", metavar="TIME", help="ISO 8601 with offset, such as 2026-12-01T09:00:00+08:00; by default now.")
+def launch(campaign_id: int, login: str | None, at: str | None) -> None:
+    """Launch an approved campaign, once: launching it again shows its run."""
+    from sms_service.campaigns.launch import launch
+    from sms_service.errors import Invalid
+
+    try:
+        when = None if at is None else datetime.fromisoformat(at)
+    except ValueError:
+        raise Invalid("--at", at, "must be a time with its offset, such as 2026-12-01T09:00:00+08:00") from None
+    _do(campaign_id, login, lambda session, actor: launch(session, actor, campaign_id, when))
+
+
+@campaign.command()
+@_id
+@_why
+@_as_anybody
+def pause(campaign_id: int, why: str, login: str | None) -> None:
+    """Let no further text of a campaign leave for now."""
+    from sms_service.campaigns import control
+
+    _do(
+        campaign_id,
+        login,
+        lambda session, actor: control.pause(session, actor, control.run_of(session, actor, campaign_id).id, why),
+    )
+
+
+@campaign.command()
+@_id
+@_why
+@_as_anybody
+def resume(campaign_id: int, why: str, login: str | None) -> None:
+    """Go on with a paused campaign, or release one that is held."""
+    from sms_service.campaigns import control
+
+    _do(
+        campaign_id,
+        login,
+        lambda session, actor: control.resume(session, actor, control.run_of(session, actor, campaign_id).id, why),
+    )
+
+
+@campaign.command()
+@_id
+@_why
+@_as_anybody
+def cancel(campaign_id: int, why: str, login: str | None) -> None:
+    """End a launched campaign for good, and say how many texts had left."""
+    from sms_service.campaigns import control
+
+    def act(session: Session, actor: Actor) -> None:
+        _, left = control.cancel(session, actor, control.run_of(session, actor, campaign_id).id, why)
+        click.echo(f"{left} texts had left already")
+
+    _do(campaign_id, login, act)
+
+
+@campaign.command()
+@_id
+@_as_anybody
+@_json
+def show(campaign_id: int, login: str | None, as_json: bool) -> None:
+    """Show a campaign, the last decision on it, and its run's numbers."""
+    from sms_service.campaigns import control, overview
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+
+    with open_session() as session:
+        actor = acting(session, login)
+        found = overview.get_campaign(session, actor, campaign_id)
+        found["class"] = found.pop("class_")
+        if found["run_id"] is not None:
+            found["run"] = _numbers(session, control.get_run(session, actor, found["run_id"]))
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, default=str))
+        return
+    for name, value in found.items():
+        nested = isinstance(value, (dict, list))
+        click.echo(f"{name}: {json.dumps(value, ensure_ascii=False, default=str) if nested else value}")
+
+
+@campaign.command("list")
+@click.option("--unit", "code", metavar="CODE", help="Only those of this unit's subtree.")
+@click.option("--status", help="Only those of this status.")
+@_as_anybody
+@_json
+def list_(code: str | None, status: str | None, login: str | None, as_json: bool) -> None:
+    """List campaigns, newest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sms_service.campaigns import overview
+    from sms_service.campaigns.models import Campaign
+    from sms_service.campaigns.states import CampaignStatus
+    from sms_service.cli.acting import acting, scope_of
+    from sms_service.cli.context import open_session
+    from sms_service.errors import Invalid
+
+    if status is not None and status not in [*CampaignStatus]:
+        raise Invalid("--status", status, f"must be one of {', '.join(CampaignStatus)}")
+    names = ("id", "unit", "name", "status", "class", "segment", "template", "run_id", "run_status")
+    with open_session() as session:
+        statement = overview.find_campaigns(scope_of(session, acting(session, login), code), status=status)
+        rows = session.execute(statement.order_by(Campaign.id.desc())).all()
+        described = [overview.describe(row) for row in rows]
+    lines = [{name: found["class_" if name == "class" else name] for name in names} for found in described]
+    if as_json:
+        click.echo(json.dumps(lines, ensure_ascii=False))
+        return
+    table = Table(*names)
+    for line in lines:
+        table.add_row(*("" if value is None else str(value) for value in line.values()))
+    Console().print(table)
+
+
+def _do(campaign_id: int, login: str | None, act: Callable[[Session, Actor], Any]) -> None:
+    """Act on a campaign in one transaction, then say how it stands."""
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+
+    with open_session() as session:
+        actor = acting(session, login)
+        act(session, actor)
+        _say(session, actor, campaign_id)
+
+
+def _say(session: Session, actor: Actor, campaign_id: int) -> None:
+    from sms_service.campaigns.overview import get_campaign
+
+    found = get_campaign(session, actor, campaign_id)
+    run = f", run {found['run_id']} is {found['run_status']}" if found["run_id"] else ""
+    click.echo(f"campaign {campaign_id} {found['name']} is {found['status']}{run}")
+    if found["missing_values"]:
+        click.echo(f"only recipients' attributes can fill: {', '.join(found['missing_values'])}", err=True)
+
+
+def _numbers(session: Session, run: Run) -> dict[str, Any]:
+    from sms_service.reports.counts import identity
+
+    if run.audience is None:
+        return {"id": run.id, "status": run.status, "reason": run.reason, "due_at": run.due_at}
+    found = identity(session, run.id)
+    return {
+        "id": run.id,
+        "status": run.status,
+        "reason": run.reason,
+        "audience": found.audience,
+        "statuses": found.statuses,
+        "identity": found.holds,
+    }
+
+
+def _pair(given: str) -> tuple[str, str]:
+    from sms_service.errors import Invalid
+
+    name, equals, value = given.partition("=")
+    if not (name and equals):
+        raise Invalid("--value", given, "must be written NAME=TEXT")
+    return name, value

@@ -1,0 +1,87 @@
+"""`python -m sms_service counts`: delivery counts from the shell."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import click
+
+_day = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command()
+@click.option("--by", default="unit,status", show_default=True, help="What to count by, with commas.")
+@click.option("--unit", "code", metavar="CODE", help="Only this unit's subtree.")
+@click.option("--campaign", "campaign_id", type=click.IntRange(1), metavar="N", help="Only this campaign.")
+@click.option("--run", "run_id", type=click.IntRange(1), metavar="N", help="Only this run.")
+@click.option("--since", type=_day, metavar="DAY", help="Only runs launched on this local day or later.")
+@click.option("--until", type=_day, metavar="DAY", help="Only runs launched on this local day or earlier.")
+@click.option("--status", help="Only messages of this status.")
+@click.option("--as", "login", metavar="LOGIN", help="The account that reads; by default the service.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def counts(
+    by: str,
+    code: str | None,
+    campaign_id: int | None,
+    run_id: int | None,
+    since: datetime | None,
+    until: datetime | None,
+    status: str | None,
+    login: str | None,
+    as_json: bool,
+) -> None:
+    """People, messages and parts, by unit, status, reason, campaign, run, day or account."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sms_service.cli.acting import acting, scope_of
+    from sms_service.cli.context import open_session
+    from sms_service.errors import Invalid
+    from sms_service.ledger.states import MessageStatus
+    from sms_service.reports.counts import Filter, tabulate
+    from sms_service.reports.messages import check_named
+
+    if status is not None and status not in [*MessageStatus]:
+        raise Invalid("--status", status, f"must be one of {', '.join(MessageStatus)}")
+    names = [name for name in by.split(",") if name]
+    with open_session() as session:
+        actor = acting(session, login)
+        rows = Filter(
+            scope_of(session, actor, code),
+            campaign_id=campaign_id,
+            run_id=run_id,
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+            status=status,
+        )
+        check_named(session, actor, rows)
+        found = tabulate(session, rows, names)
+    if as_json:
+        lines = [_flat(line) for line in found.lines]
+        click.echo(json.dumps({"items": lines, "total": _flat(found.total)}, ensure_ascii=False, default=str))
+        return
+    table = Table(*names)
+    for number in ("people", "messages", "parts"):
+        table.add_column(number, justify="right")
+    for line in found.lines:
+        table.add_row(*(_word(line.by[name]) for name in names), *_numbers(line))
+    table.add_section()
+    blanks = [""] * (len(names) - 1)
+    table.add_row(*(["total", *blanks] if names else []), *_numbers(found.total))
+    Console().print(table)
+
+
+def _flat(line: Any) -> dict[str, Any]:
+    return {"by": line.by, "people": line.people, "messages": line.messages, "parts": line.parts}
+
+
+def _numbers(line: Any) -> tuple[str, str, str]:
+    return str(line.people), str(line.messages), str(line.parts)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{value['code']} {value['name']}"
+    return "" if value is None else str(value)
