@@ -10,11 +10,15 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from sqlalchemy import select
 
+from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.models import Segment
+from sms_service.campaigns import approval, services
+from sms_service.campaigns.launch import launch
 from sms_service.db.engine import Database
 from sms_service.gateways.base import Outcome, OutcomeKind
 from sms_service.ledger.models import Run
 from tests.api.campaign_client import SIGNATURE, Place, make_place
+from tests.factories import make_segment
 
 
 @pytest.fixture
@@ -293,3 +297,22 @@ def test_a_launch_leaves_one_run_in_the_database(place: Place) -> None:
     assert [place.officer.post(path).status_code for _ in range(3)] == [201, 200, 200]
     with place.database.session() as session:
         assert len(session.scalars(select(Run)).all()) == 1
+
+
+def test_a_district_sees_its_own_rows_of_a_city_wide_run_and_no_others(place: Place) -> None:
+    with place.database.session() as session:
+        segment_id = make_segment(session, place.city, {"everyone": True}).id
+        fields = {"template_version_id": place.version_id, "segment_id": segment_id, "values": {"时间": "九点"}}
+        campaign = services.create_campaign(
+            session, SYSTEM, unit_id=place.city.id, name="全市", signature=SIGNATURE, **fields
+        )
+        services.submit(session, SYSTEM, campaign.id)
+        approval.decide(session, SYSTEM, campaign.id, approve=True)
+        run_id = launch(session, SYSTEM, campaign.id)[0].id
+    place.begin()
+    for caller, unit, rows in ((place.auditor, place.one, 5), (place.stranger, place.other, 1)):
+        answer = caller.get("/counts", run=run_id).json
+        assert ([found["id"] for found in answer["scope"]], answer["total"]["messages"]) == ([unit.id], rows)
+        assert len(follow(caller, answer["total"]["rows"])) == rows
+        assert caller.get(f"/runs/{run_id}").status_code == 403
+        assert caller.get("/counts", run=run_id, unit=place.city.id).status_code == 403

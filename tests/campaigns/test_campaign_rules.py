@@ -1,0 +1,294 @@
+"""What may become of a campaign, who may decide on it, and that a launch makes one run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from queue import Queue
+
+import pytest
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import SYSTEM, Actor
+from sms_service.audience import segments
+from sms_service.campaigns import approval, control, overview, services
+from sms_service.campaigns.launch import launch
+from sms_service.campaigns.models import Campaign, Decision
+from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
+from sms_service.db.engine import Database
+from sms_service.directory.models import Unit
+from sms_service.dispatch import freeze
+from sms_service.dispatch.accounts import synchronise
+from sms_service.dispatch.dispatcher import Dispatcher
+from sms_service.errors import Conflict, Forbidden, Invalid
+from sms_service.ledger.models import Message, Run
+from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, make_city
+from tests.factories import make_actor, make_person, make_segment, make_template, make_unit
+
+S = CampaignStatus
+
+
+@pytest.fixture
+def district(session: Session) -> Unit:
+    synchronise(session, ScriptedGateways({"main": ScriptedAdapter()}))
+    unit = make_unit(session, parent=make_unit(session), **ALL_DAY)
+    make_person(session, unit)
+    return unit
+
+
+@pytest.fixture
+def officer(session: Session, district: Unit) -> Actor:
+    return make_actor(session, district)
+
+
+@pytest.fixture
+def approver(session: Session, district: Unit) -> Actor:
+    return make_actor(session, district, ("approver",))
+
+
+def write(session: Session, actor: Actor, unit: Unit, **kw: object) -> Campaign:
+    fields = {
+        "name": "学习",
+        "template_version_id": make_template(session, unit).id,
+        "signature": "城东街道",
+        **kw,
+    }
+    if "segment_id" not in fields:
+        fields["segment_id"] = make_segment(session, unit, {"everyone": True}).id
+    return services.create_campaign(session, actor, unit_id=unit.id, **fields)  # type: ignore[arg-type]
+
+
+def approved(session: Session, officer: Actor, approver: Actor, unit: Unit, **kw: object) -> Campaign:
+    campaign = write(session, officer, unit, **kw)
+    services.submit(session, officer, campaign.id)
+    return approval.decide(session, approver, campaign.id, approve=True)
+
+
+@pytest.mark.parametrize("status", [*S])
+@pytest.mark.parametrize("target", [*S])
+def test_a_campaign_moves_only_as_the_table_says(
+    session: Session, district: Unit, officer: Actor, status: S, target: S
+) -> None:
+    campaign = write(session, officer, district)
+    session.execute(update(Campaign).values(status=status.value))
+    if target in CAMPAIGN_TRANSITIONS[status]:
+        services.move(session, campaign, target)
+        assert campaign.status == target
+    else:
+        with pytest.raises(Conflict, match=f"campaign {campaign.id} is {status}; it can become: "):
+            services.move(session, campaign, target)
+        assert campaign.status == status
+
+
+# The acts of people, and from which statuses each can be done.
+ACTS: dict[str, tuple[Callable[[Session, Actor, int], object], set[S], S]] = {
+    "submit": (services.submit, {S.draft, S.rejected, S.approved}, S.submitted),
+    "withdraw": (services.withdraw, {S.draft, S.submitted, S.approved, S.rejected}, S.withdrawn),
+    "change": (
+        lambda session, actor, id_: services.change_campaign(session, actor, id_, {"name": "别的"}),
+        {S.draft, S.rejected, S.approved},
+        S.draft,
+    ),
+    "approve": (lambda s, a, id_: approval.decide(s, SYSTEM, id_, approve=True), {S.submitted}, S.approved),
+    "reject": (
+        lambda s, a, id_: approval.decide(s, SYSTEM, id_, approve=False, comment="不妥"),
+        {S.submitted},
+        S.rejected,
+    ),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("status", [*S])
+def test_each_act_has_its_statuses(session: Session, district: Unit, officer: Actor, act: str, status: S) -> None:
+    campaign = write(session, officer, district)
+    session.execute(update(Campaign).values(status=status.value))
+    session.refresh(campaign)
+    do, sources, target = ACTS[act]
+    if status in sources:
+        do(session, officer, campaign.id)
+        assert campaign.status == target
+    else:
+        with pytest.raises(Conflict):
+            do(session, officer, campaign.id)
+
+
+@pytest.mark.parametrize("hand", ["created", "changed", "submitted"])
+def test_nobody_decides_on_what_they_had_a_hand_in(session: Session, district: Unit, officer: Actor, hand: str) -> None:
+    both = make_actor(session, district, ("officer", "approver"))
+    campaign = write(session, both if hand == "created" else officer, district)
+    if hand == "changed":
+        services.change_campaign(session, both, campaign.id, {"name": "别的"})
+    services.submit(session, both if hand == "submitted" else officer, campaign.id)
+    for approve in (True, False):
+        with pytest.raises(Forbidden, match="had a hand in campaign"):
+            approval.decide(session, both, campaign.id, approve=approve, comment="好")
+    assert (campaign.status, session.scalars(select(Decision)).all()) == ("submitted", [])
+    other = make_actor(session, district, ("officer", "approver"))
+    assert approval.decide(session, other, campaign.id, approve=True).status == "approved"
+
+
+@pytest.mark.parametrize(
+    "what", ["values", "signature", "validity_s", "template_version_id", "segment_id", "segment's rule"]
+)
+def test_an_approval_is_for_one_content(
+    session: Session, district: Unit, officer: Actor, approver: Actor, what: str
+) -> None:
+    campaign = approved(session, officer, approver, district)
+    first = approval.content_of(session, campaign).digest()
+    if what == "segment's rule":
+        segments.change_segment(session, officer, campaign.segment_id, rule={"tag": "退休"})
+    else:
+        change = {
+            "values": {"时间": "九点"},
+            "signature": "城西街道",
+            "validity_s": 600,
+            "template_version_id": make_template(session, district, "别的。").id,
+            "segment_id": make_segment(session, district, {"tag": "退休"}).id,
+        }[what]
+        # Behind the service's back, since a change through it makes the campaign a draft again.
+        session.execute(update(Campaign).values({what: change}))
+    session.refresh(campaign)
+    assert approval.content_of(session, campaign).digest() != first
+    with pytest.raises(Conflict, match="not what was approved any more"):
+        launch(session, officer, campaign.id)
+    assert session.scalars(select(Run)).all() == []
+    services.submit(session, officer, campaign.id)
+    approval.decide(session, approver, campaign.id, approve=True)
+    assert launch(session, officer, campaign.id)[1] is True
+
+
+def test_a_change_takes_the_approval_away(session: Session, district: Unit, officer: Actor, approver: Actor) -> None:
+    campaign = approved(session, officer, approver, district)
+    services.change_campaign(session, officer, campaign.id, {"name": "别的"})
+    assert campaign.status == "draft"
+    with pytest.raises(Conflict, match="only an approved one"):
+        launch(session, officer, campaign.id)
+
+
+def test_two_launches_at_once_make_one_run(
+    database: Database, session: Session, district: Unit, officer: Actor, approver: Actor
+) -> None:
+    campaign_id = approved(session, officer, approver, district).id
+    session.commit()
+    together = threading.Barrier(2)
+
+    def click() -> tuple[int, bool]:
+        with database.session() as own:
+            own.get_one(Campaign, campaign_id)
+            together.wait(30)
+            run, made = launch(own, officer, campaign_id)
+            return run.id, made
+
+    for _ in range(3):  # the first round races; the later ones find the run
+        with ThreadPoolExecutor(2) as pool:
+            clicks = [pool.submit(click) for _ in range(2)]
+        answers = [done.result() for done in clicks]
+        assert len({run_id for run_id, _ in answers}) == 1
+    assert session.scalar(select(func.count()).select_from(Run)) == 1
+
+
+def test_the_second_launch_waits_for_the_first_to_commit(
+    database: Database, session: Session, district: Unit, officer: Actor, approver: Actor
+) -> None:
+    campaign_id = approved(session, officer, approver, district).id
+    session.commit()
+    run, made = launch(session, officer, campaign_id)
+    process = Queue[int]()
+
+    def second() -> tuple[int, bool]:
+        with database.session() as own:
+            process.put(own.scalars(select(func.pg_backend_pid())).one())
+            found, again = launch(own, officer, campaign_id)
+            return found.id, again
+
+    blockers = select(func.cardinality(func.pg_blocking_pids(bindparam("pid"))))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(second)
+        pid = process.get(timeout=30)
+        while not session.scalar(blockers, {"pid": pid}):
+            assert not waiting.done()
+        session.commit()
+        assert (made, waiting.result(30)) == (True, (run.id, False))
+
+
+def test_the_time_of_a_launch(session: Session, district: Unit, officer: Actor, approver: Actor) -> None:
+    campaign = approved(session, officer, approver, district)
+    now = session.scalars(select(func.sms_now())).one()
+    for at in (now.replace(tzinfo=None), now - timedelta(hours=1), now + timedelta(days=366)):
+        with pytest.raises(Invalid, match="at: "):
+            launch(session, officer, campaign.id, at)
+    run, made = launch(session, officer, campaign.id, now + timedelta(days=40))
+    assert (made, run.status, run.due_at) == (True, "planned", now + timedelta(days=40))
+    assert (run.month, run.campaign_id) == (run.day.replace(day=1), campaign.id)
+
+
+def test_a_segment_of_a_branch_never_reaches_the_whole_district(
+    database: Database, session: Session, district: Unit, officer: Actor, approver: Actor
+) -> None:
+    branch = make_unit(session, parent=district, **ALL_DAY)
+    mine = make_person(session, branch)
+    segment = make_segment(session, branch, {"everyone": True})
+    campaign = approved(session, officer, approver, district, segment_id=segment.id)
+    run_id = launch(session, officer, campaign.id)[0].id
+    session.commit()
+    freeze.begin_due(database)
+    assert freeze.freeze(database, run_id) == 1
+    assert session.scalars(select(Message.person_id)).all() == [mine.id]
+
+
+def test_a_segment_that_the_unit_cannot_use_is_refused(session: Session, district: Unit, officer: Actor) -> None:
+    elsewhere = make_unit(session, parent=make_unit(session))
+    city = session.get_one(Unit, district.parent_id)
+    one_branch = make_segment(session, city, {"unit": city.id})
+    with pytest.raises(Invalid, match="segment_id: cannot be used in this unit"):
+        write(session, SYSTEM, district, segment_id=one_branch.id)
+    with pytest.raises(Invalid, match="segment_id: belongs to another part of the tree"):
+        write(session, SYSTEM, district, segment_id=make_segment(session, elsewhere, {"everyone": True}).id)
+    with pytest.raises(Forbidden):
+        write(session, officer, elsewhere)
+
+
+def test_what_an_overview_says(session: Session, district: Unit, officer: Actor, approver: Actor) -> None:
+    version = make_template(session, district, "{{ name }}：{{ 时间 }}{{ 地点 }}", variables=("name", "时间", "地点"))
+    campaign = approved(session, officer, approver, district, template_version_id=version.id, values={"时间": "九点"})
+    found = overview.get_campaign(session, officer, campaign.id)
+    assert (found["missing_values"], found["decision"]["holds"], found["run_id"]) == (["地点"], True, None)
+    assert bytes.fromhex(found["digest"]) == approval.content_of(session, campaign).digest()
+    launch(session, officer, campaign.id)
+    found = overview.get_campaign(session, officer, campaign.id)
+    assert (found["status"], found["run_status"]) == ("active", "planned")
+
+
+def test_a_pause_holds_back_what_has_not_left_and_cancel_counts_what_has(database: Database) -> None:
+    city = make_city(database, 3)
+    hand = Dispatcher(database, city.gateways, random=lambda: 0.5)
+    with database.session() as session:
+        control.pause(session, SYSTEM, city.run_id, "查一下")
+    hand.drain()
+    assert city.adapter.handed == []
+    with database.session() as session:
+        run = control.resume(session, SYSTEM, city.run_id, "没问题")
+        assert (run.status, run.reason) == ("running", None)
+    hand.drain()
+    with database.session() as session:
+        with pytest.raises(Invalid):
+            control.cancel(session, SYSTEM, city.run_id, " ")
+        run, left = control.cancel(session, SYSTEM, city.run_id, "停")
+        assert (run.status, run.reason, left) == ("cancelled", "停", 3)
+        with pytest.raises(Conflict, match="is cancelled; only paused or held ones"):
+            control.resume(session, SYSTEM, city.run_id, "再来")
+
+
+def test_a_held_run_that_was_never_frozen_is_due_when_it_is_released(database: Database) -> None:
+    city = make_city(database, 1, freeze_now=False)
+    with database.session() as session:
+        session.execute(update(Run).values(due_at=func.sms_now() - timedelta(hours=2)))
+    assert freeze.begin_due(database) == []
+    with database.session() as session:
+        assert session.scalars(select(Run.status)).all() == ["held"]
+        assert control.resume(session, SYSTEM, city.run_id, "照发").status == "planned"
+    assert freeze.begin_due(database) == [city.run_id]

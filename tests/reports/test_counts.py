@@ -1,0 +1,221 @@
+"""Counts add up, keep to their scope, and every line leads to exactly its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sms_service.db.engine import Database
+from sms_service.directory.models import Unit
+from sms_service.dispatch.accounts import synchronise
+from sms_service.dispatch.models import GatewayAccount
+from sms_service.errors import Invalid
+from sms_service.ledger.models import Attempt, Message, Run
+from sms_service.ledger.states import AttemptStatus, MessageStatus
+from sms_service.reports.counts import DIMENSIONS, TAKEN, Count, Filter, drill_down, identity, tabulate
+from sms_service.reports.messages import find_messages
+from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
+from tests.factories import make_person, make_unit
+
+TOKEN = "00000000-0000-0000-0000-000000000000"
+DAYS = (date(2026, 11, 30), date(2026, 12, 1), date(2026, 12, 2))
+FINAL = [status for status in MessageStatus if status not in ("claimed", "submitting")]
+_numbers = count(1)
+
+rows = st.lists(
+    st.tuples(
+        st.integers(0, 4),  # which unit
+        st.integers(0, 2),  # which run
+        st.sampled_from(FINAL),
+        st.lists(st.tuples(st.sampled_from([*AttemptStatus]), st.integers(1, 3)), max_size=2),
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture
+def tree(database: Database, session: Session) -> list[Unit]:
+    """A city with two districts, of which the first has two branches: city, district, district, branch, branch."""
+    synchronise(session, ScriptedGateways({"main": ScriptedAdapter()}))
+    city = make_unit(session)
+    one, other = make_unit(session, parent=city), make_unit(session, parent=city)
+    units = [city, one, other, make_unit(session, parent=one), make_unit(session, parent=one)]
+    for day in DAYS:
+        session.execute(select(func.ensure_month(day.replace(day=1))))
+    session.commit()
+    return units
+
+
+@pytest.fixture
+def runs(session: Session, tree: list[Unit]) -> list[Run]:
+    """Three runs of the city's campaigns, on three days in two months."""
+    made = []
+    for day in DAYS:
+        made.append(make_run(session, tree[0], day=day, month=day.replace(day=1), status="running", audience=0))
+    session.commit()
+    return made
+
+
+def add_message(
+    session: Session, run: Run, unit: Unit, status: str, attempts: Sequence[tuple[str, int]] = ()
+) -> Message:
+    """One row of the run for a new person of the unit, with attempts (status, parts)."""
+    account_id = session.scalars(select(GatewayAccount.id)).one()
+    left = status in ("accepted", "unknown", "delivered", "undelivered", "no_receipt")
+    attempts = attempts or ([(AttemptStatus.unknown, 1)] if left else [])
+    now = session.scalars(select(func.sms_now())).one()
+    person = make_person(session, unit)
+    message = Message(
+        month=run.month,
+        run_id=run.id,
+        person_id=person.id,
+        unit_id=unit.id,
+        unit_path=unit.path,
+        phone=person.phone,
+        class_=run.class_,
+        template_version_id=run.template_version_id,
+        route_id=run.route_id,
+        status=status,
+        reason="capped" if status == "skipped" else None,
+        not_before=now,
+        expires_at=now,
+        changed_at=now,
+        attempts=len(attempts),
+        account_id=account_id if attempts else None,
+    )
+    session.add(message)
+    session.flush()
+    for number, (outcome, parts) in enumerate(attempts, 1):
+        session.add(
+            Attempt(
+                month=run.month,
+                message_id=message.id,
+                run_id=run.id,
+                number=number,
+                account_id=account_id,
+                claim_token=TOKEN,
+                status=outcome,
+                parts=parts,
+                provider_id=f"p{next(_numbers)}",
+                started_at=now,
+            )
+        )
+    session.flush()
+    return message
+
+
+def behind(session: Session, rows: Filter, line: Count) -> list[tuple[int, int, int]]:
+    """(message, person, parts) of the rows that a line leads to."""
+    query = drill_down(rows, line)
+    given = {name: getattr(rows, name) for name in ("campaign_id", "run_id", "since", "until", "status")}
+    paths = rows.paths
+    if "unit" in query:
+        paths = (session.get_one(Unit, int(query["unit"])).path,)
+    for name in ("status", "reason", "account"):
+        given[name] = query.get(name, given.get(name))
+    for name, parameter in (("campaign_id", "campaign"), ("run_id", "run")):
+        given[name] = int(query[parameter]) if parameter in query else given[name]
+    for name in ("since", "until"):
+        given[name] = date.fromisoformat(query[name]) if name in query else given[name]
+    found = session.execute(find_messages(Filter(paths, subtree=query.get("subtree") != "false", **given)))
+    return [(row.Message.id, row.Message.person_id, row.parts_taken) for row in found]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows,
+    st.lists(st.sampled_from(DIMENSIONS), max_size=3, unique=True),
+    st.sampled_from([(0,), (1,), (3,), (1, 2), (2, 3)]),
+)
+def test_every_line_leads_to_its_rows_and_all_add_up(
+    session: Session,
+    tree: list[Unit],
+    runs: list[Run],
+    drawn: list[tuple[int, int, MessageStatus, list[tuple[AttemptStatus, int]]]],
+    by: list[str],
+    places: tuple[int, ...],
+) -> None:
+    with session.begin_nested() as undone:
+        expected = []
+        scope = tuple(tree[place].path for place in places)
+        for unit, run, status, attempts in drawn:
+            message = add_message(session, runs[run], tree[unit], status, attempts)
+            if message.unit_path.startswith(scope):
+                taken = sum(parts for outcome, parts in attempts if outcome in TAKEN)
+                expected.append((message.id, message.person_id, taken))
+        filter_ = Filter(scope)
+        table = tabulate(session, filter_, by)
+        followed = [row for line in table.lines for row in behind(session, filter_, line)]
+        for line in [*table.lines, table.total]:
+            rows_ = behind(session, filter_, line)
+            assert line.messages == len(rows_)
+            assert line.people == len({person for _, person, _ in rows_})
+            assert line.parts == sum(parts for _, _, parts in rows_)
+        assert table.total.messages == len(expected)
+        if by:
+            assert sorted(followed) == sorted(expected)
+        undone.rollback()
+
+
+def test_units_are_those_below_and_the_one_itself(session: Session, tree: list[Unit], runs: list[Run]) -> None:
+    city, one, other, branch, _ = tree
+    for unit in (city, one, branch, branch, other):
+        add_message(session, runs[0], unit, "pending")
+
+    def by_unit(*paths: str) -> dict[int, int]:
+        return {line.by["unit"]["id"]: line.messages for line in tabulate(session, Filter(paths), ["unit"]).lines}
+
+    assert by_unit(city.path) == {city.id: 1, one.id: 3, other.id: 1}
+    assert by_unit(one.path) == {one.id: 1, branch.id: 2}
+    assert by_unit("/") == {city.id: 5}
+    # Of different depth: each under its own name, never under that of a unit outside the scope.
+    assert by_unit(other.path, branch.path) == {other.id: 1, branch.id: 2}
+    own = Filter((one.path,), subtree=False)
+    assert [line.messages for line in tabulate(session, own, ["unit"]).lines] == [1]
+
+
+def test_days_months_and_outcomes_filter(session: Session, tree: list[Unit], runs: list[Run]) -> None:
+    for run in runs:
+        add_message(session, run, tree[1], "delivered", [(AttemptStatus.refused, 2), (AttemptStatus.delivered, 2)])
+        add_message(session, run, tree[1], "skipped")
+
+    def total(**kw: object) -> tuple[int, int]:
+        found = tabulate(session, Filter((tree[0].path,), **kw), ()).total  # type: ignore[arg-type]
+        return found.messages, found.parts
+
+    assert total() == (6, 6)
+    assert total(since=DAYS[1]) == (4, 4)
+    assert total(until=DAYS[0]) == (2, 2)
+    assert total(since=DAYS[0], until=DAYS[1], status="skipped") == (2, 0)
+    assert total(reason="capped") == (3, 0)
+    assert total(reason="") == (3, 6)
+    assert total(account="main") == (3, 6)
+    assert total(account="") == (3, 0)
+    assert total(run_id=runs[2].id) == total(campaign_id=runs[2].campaign_id) == (2, 2)
+    for kw in ({"since": DAYS[1], "until": DAYS[0]},):
+        with pytest.raises(Invalid, match="until: must not be before"):
+            total(**kw)
+    with pytest.raises(Invalid, match="by: must be some of"):
+        tabulate(session, Filter((tree[0].path,)), ["colour"])
+
+
+def test_the_identity_shows_a_row_that_is_missing(session: Session, tree: list[Unit], runs: list[Run]) -> None:
+    run = runs[0]
+    add_message(session, run, tree[1], "pending")
+    run.audience = 1
+    session.flush()
+    assert (identity(session, run.id).statuses, identity(session, run.id).holds) == ({"pending": 1}, True)
+    run.audience = 2
+    session.flush()
+    assert identity(session, run.id).holds is False
+    run.status, run.audience = "planned", None
+    session.flush()
+    with pytest.raises(Invalid, match="not frozen yet"):
+        identity(session, run.id)
