@@ -10,19 +10,29 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from factories import make_account, make_person, make_segment, make_template
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts import tokens
 from sms_service.accounts.actors import SYSTEM
 from sms_service.accounts.models import RoleGrant
+from sms_service.campaigns import approval
+from sms_service.campaigns.models import Campaign
+from sms_service.db.engine import Database
 from sms_service.directory.models import Import, Unit
+from sms_service.dispatch import freeze
+from sms_service.dispatch.accounts import synchronise
+from sms_service.ledger.models import Message, Run
+from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
+from tests.factories import make_account, make_person, make_segment, make_template
+
+EVERYONE = {"everyone": True}
 
 
-def make_samples(session: Session, unit: Unit) -> dict[str, int]:
-    """The ids, by parameter name, of new things that belong to `unit`."""
-    account = make_account(session, unit)
+def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, int]:
+    """The ids, by parameter name, of new things that belong to `unit`, committed: a draft, a run that runs, …"""
+    synchronise(session, ScriptedGateways({"main": ScriptedAdapter()}))
+    account = make_account(session, unit, "sample")
     now = datetime.now(UTC)
     token, _ = tokens.issue(session, SYSTEM, account.id, "sample", now=now, random_bytes=secrets.token_bytes)
     read_in = Import(
@@ -38,19 +48,69 @@ def make_samples(session: Session, unit: Unit) -> dict[str, int]:
     )
     session.add(read_in)
     session.flush()
+    person = make_person(session, unit)
+    run = make_run(session, unit)
+    segment, version = make_segment(session, unit, EVERYONE), make_template(session, unit)
+    campaign = Campaign(
+        unit_id=unit.id,
+        name="学习",
+        template_version_id=version.id,
+        segment_id=segment.id,
+        signature="云州先锋",
+        route_id=run.route_id,
+        created_by=account.id,
+    )
+    session.add(campaign)
+    session.commit()
+    freeze.begin_due(database)
+    freeze.freeze(database, run.id)
     return {
         "unit_id": unit.id,
-        "person_id": make_person(session, unit).id,
+        "person_id": person.id,
         "account_id": account.id,
         "role_id": session.scalars(select(RoleGrant.id).filter_by(account_id=account.id)).one(),
         "token_id": token.id,
         "import_id": read_in.id,
-        "segment_id": make_segment(session, unit, {"everyone": True}).id,
-        "template_id": make_template(session, unit).template_id,
+        "segment_id": segment.id,
+        "template_id": version.template_id,
+        "template_version_id": version.id,
+        "campaign_id": campaign.id,
+        "run_id": run.id,
+        "message_id": session.scalars(select(Message.id).filter_by(run_id=run.id)).one(),
     }
 
 
-EVERYONE = {"everyone": True}
+def _campaign_is(status: str) -> Callable[[Session, dict[str, int]], None]:
+    def prepare(session: Session, ids: dict[str, int]) -> None:
+        session.execute(update(Campaign).where(Campaign.id == ids["campaign_id"]).values(status=status))
+
+    return prepare
+
+
+def _run_is(status: str) -> Callable[[Session, dict[str, int]], None]:
+    def prepare(session: Session, ids: dict[str, int]) -> None:
+        session.execute(update(Run).where(Run.id == ids["run_id"]).values(status=status))
+
+    return prepare
+
+
+def _campaign_is_approved(session: Session, ids: dict[str, int]) -> None:
+    _campaign_is("submitted")(session, ids)
+    session.expire_all()
+    approval.decide(session, SYSTEM, ids["campaign_id"], approve=True)
+
+
+# What must be so before a POST can succeed.
+PREPARATIONS: dict[str, Callable[[Session, dict[str, int]], None]] = {
+    "POST /campaigns/<int:campaign_id>/submit": _campaign_is("draft"),
+    "POST /campaigns/<int:campaign_id>/approve": _campaign_is("submitted"),
+    "POST /campaigns/<int:campaign_id>/reject": _campaign_is("submitted"),
+    "POST /campaigns/<int:campaign_id>/withdraw": _campaign_is("draft"),
+    "POST /campaigns/<int:campaign_id>/launch": _campaign_is_approved,
+    "POST /runs/<int:run_id>/pause": _run_is("running"),
+    "POST /runs/<int:run_id>/resume": _run_is("paused"),
+    "POST /runs/<int:run_id>/cancel": _run_is("running"),
+}
 # By method and rule: a body that is right in every respect, made from the ids of `make_samples`.
 BODIES: dict[str, Callable[[dict[str, int]], dict[str, Any]]] = {
     "POST /accounts": lambda ids: {"login": "intruder", "name": "甲", "unit_id": ids["unit_id"]},
@@ -72,6 +132,20 @@ BODIES: dict[str, Callable[[dict[str, int]], dict[str, Any]]] = {
         "body": "您好，{{ name }}。",
         "unit_id": ids["unit_id"],
     },
+    "POST /campaigns": lambda ids: {
+        "name": "新学习",
+        "signature": "云州先锋",
+        **{name: ids[name] for name in ("unit_id", "template_version_id", "segment_id")},
+    },
+    "PATCH /campaigns/<int:campaign_id>": lambda ids: {"name": "改名"},
+    "POST /campaigns/<int:campaign_id>/submit": lambda ids: {},
+    "POST /campaigns/<int:campaign_id>/approve": lambda ids: {},
+    "POST /campaigns/<int:campaign_id>/reject": lambda ids: {"comment": "有错字"},
+    "POST /campaigns/<int:campaign_id>/withdraw": lambda ids: {},
+    "POST /campaigns/<int:campaign_id>/launch": lambda ids: {},
+    "POST /runs/<int:run_id>/pause": lambda ids: {"why": "核对"},
+    "POST /runs/<int:run_id>/resume": lambda ids: {"why": "核对完"},
+    "POST /runs/<int:run_id>/cancel": lambda ids: {"why": "取消"},
     "POST /units": lambda ids: {"code": "99", "name": "某支部", "level": "branch", "parent_id": ids["unit_id"]},
     "PATCH /units/<int:unit_id>": lambda ids: {"name": "改名"},
 }
