@@ -12,6 +12,7 @@ from redis import Redis
 from sqlalchemy import Connection
 
 from sms_service import wake
+from sms_service.accounts import answers
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.gateways.registry import Gateways
@@ -58,6 +59,10 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways) -> None:
     for run_id, status in ended.items():
         log.info("run %s is %s", run_id, status)
     _make_months(database)
+    with database.session() as session:
+        forgotten = answers.forget_old(session)
+    if forgotten:
+        log.info("forgot %s stored answers of API requests", forgotten)
 
 
 def _make_months(database: Database) -> None:

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts import answers
 from sms_service.accounts.models import StoredAnswer
+from sms_service.dispatch import clock
 from sms_service.errors import Conflict, Invalid
+from tests.dispatch.city import ScriptedGateways
 
 ONE, TWO = b"1" * 32, b"2" * 32
 
@@ -88,6 +90,15 @@ def test_an_answer_is_honoured_for_24_hours_and_then_forgotten(session, account_
     assert answers.reserve(session, account_id, "k", TWO) is None
     session.rollback()
     assert answers.forget_old(session) == 1
+
+
+def test_the_clock_forgets_them(database, session, account_id):
+    answers.reserve(session, account_id, "k", ONE)
+    keep(session, account_id)
+    session.commit()
+    age(session, 24.1)
+    clock.tick(database, None, ScriptedGateways({}))
+    assert session.scalars(select(StoredAnswer)).all() == []
 
 
 def test_the_second_waits_for_the_first_and_answers_the_same(database, session, account_id):
