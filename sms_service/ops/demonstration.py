@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import secrets
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,6 +34,7 @@ from sms_service.directory.units import change_unit
 from sms_service.ledger.models import Run
 from sms_service.ops.agreement import disagreements
 from sms_service.ops.errors import OperationError
+from sms_service.ops.http import call, instruct_simulator, simulators_ledger
 from sms_service.ops.supervisor import Running
 from sms_service.reports.counts import Filter, counts, identity
 
@@ -79,7 +78,7 @@ def first_start(running: Running) -> None:
 def demonstrate(running: Running) -> dict[str, Any]:
     """Load the city, send its two campaigns, watch them; returns the result that `make demo` prints."""
     started = time.monotonic()
-    _instruct_simulator(running)
+    instruct_simulator(running.variables, _BEHAVIOUR)
     with _database(running) as database:
         with database.session() as session:
             # All or nothing: an interrupted start begins anew.
@@ -278,7 +277,7 @@ def _statuses(session: Session, run: Run) -> dict[str, int]:
 
 def _read_as_auditor(running: Running, token: str) -> None:
     """An auditor's token reads the counts by unit and outcome, over HTTP like anybody."""
-    answer = _http(running, f"{running.base_url}/api/v1/counts?by=unit,status", token)
+    answer = json.loads(call(f"{running.base_url}/api/v1/counts?by=unit,status", token))
     running.say("the auditor reads, by unit and outcome:")
     for row in answer["items"]:
         unit = row["by"]["unit"]
@@ -297,37 +296,8 @@ def _result(session: Session, running: Running, runs: Sequence[int], seconds: fl
         found = identity(session, run_id)
         parts = sum(count.parts for count in counts(session, Filter(("/",), run_id=run_id), ()))
         lines.append({"audience": found.audience, "statuses": found.statuses, "parts": parts, "identity": found.holds})
-    wrong = disagreements(session, _simulators_ledger(running), runs)
+    wrong = disagreements(session, simulators_ledger(running.variables), runs)
     for sentence in wrong:
         running.say(f"the ledgers disagree: {sentence}")
     holds = all(line["identity"] for line in lines) and not wrong
     return {"campaigns": lines, "identity": holds, "seconds": round(seconds, 1)}
-
-
-def _instruct_simulator(running: Running) -> None:
-    url, secret = running.variables["SIMULATOR_URL"], running.variables["SIMULATOR_SECRET"]
-    _http(running, f"{url}/behaviour", secret, method="PUT", body=_BEHAVIOUR)
-
-
-def _simulators_ledger(running: Running) -> list[dict[str, Any]]:
-    url, secret = running.variables["SIMULATOR_URL"], running.variables["SIMULATOR_SECRET"]
-    with _open(f"{url}/ledger", secret) as response:
-        return [json.loads(line) for line in response.read().splitlines()]
-
-
-def _http(running: Running, url: str, token: str, method: str = "GET", body: Any = None) -> Any:
-    try:
-        with _open(url, token, method, body) as response:
-            content = response.read()
-    except urllib.error.HTTPError as error:
-        raise OperationError(f"{method} {url} answered {error.code}: {error.read()[:300].decode()}") from None
-    except OSError as error:
-        raise OperationError(f"{method} {url}: {error}") from None
-    return json.loads(content) if content else None
-
-
-def _open(url: str, token: str, method: str = "GET", body: Any = None) -> Any:
-    data = json.dumps(body).encode() if body is not None else None
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    request = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310 - our own addresses
-    return urllib.request.urlopen(request, timeout=30)  # noqa: S310
