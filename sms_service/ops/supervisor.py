@@ -130,6 +130,9 @@ class Supervisor:
         if self._engines.postgres:
             self.say("starting PostgreSQL and Redis")
         self._engines.start()
+        if (postgres := self._engines.postgres) and postgres.data_dir.is_symlink():
+            place = postgres.data_dir.resolve()
+            self.say(f"PostgreSQL's data are in {place}: the user it runs as cannot enter {self.settings.data_dir}")
         self.settings = self._engines.settings
         make_ready(self.settings, self._engines.database_admin_url)
         self.variables = service_variables(self.settings)
