@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells, Table
 from sms_service.directory.text import plain
 from sms_service.errors import Invalid
@@ -120,3 +121,16 @@ def column_letter(position: int) -> str:
 def _field(cell: str, columns: Mapping[str, Column]) -> str | None:
     bare = _DECORATION.sub("", plain(cell)).casefold()
     return next((field for field, column in columns.items() if bare == column.header or bare in column.synonyms), None)
+
+
+def in_shape(row: int, cells: Cells, header: Header, findings: Findings) -> bool:
+    """Whether a row can be read by its header: refuses empty and shifted ones."""
+    if not cells:
+        findings.refuse(row, "", None, "is empty")
+        return False
+    stray = stray_value(header, cells)
+    if stray is not None:
+        reason = f"column {stray[0]} has a value but no header: the row is shifted or has a column too many"
+        findings.refuse(row, stray[0], stray[1], reason)
+        return False
+    return True

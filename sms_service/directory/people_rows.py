@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-from sms_service.directory.columns import PEOPLE_COLUMNS, Header, stray_value, value
+from sms_service.directory.columns import PEOPLE_COLUMNS, Header, in_shape, value
 from sms_service.directory.phones import read_phone
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells, Table
@@ -87,13 +87,7 @@ def first_of_each(people: Iterable[PersonRow], findings: Findings) -> Iterator[P
 
 def _person(row: int, cells: Cells, header: Header, findings: Findings) -> PersonRow | None:
     titles = {name: column.header for name, column in PEOPLE_COLUMNS.items()}
-    if not cells:
-        findings.refuse(row, "", None, "is empty")
-        return None
-    stray = stray_value(header, cells)
-    if stray is not None:
-        reason = f"column {stray[0]} has a value but no header: the row is shifted or has a column too many"
-        findings.refuse(row, stray[0], stray[1], reason)
+    if not in_shape(row, cells, header, findings):
         return None
     raw = {name: value(header, cells, name) for name in PEOPLE_COLUMNS}
     number = plain(raw["number"] or "")

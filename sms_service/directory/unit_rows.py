@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sms_service.directory.columns import UNIT_COLUMNS, Header, stray_value, value
+from sms_service.directory.columns import UNIT_COLUMNS, Header, in_shape, value
 from sms_service.directory.models import LEVELS
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells, Table
@@ -109,13 +109,7 @@ def _is_below(level: str, above: str) -> bool:
 
 
 def _unit(row: int, cells: Cells, header: Header, findings: Findings) -> UnitRow | None:
-    if not cells:
-        findings.refuse(row, "", None, "is empty")
-        return None
-    stray = stray_value(header, cells)
-    if stray is not None:
-        reason = f"column {stray[0]} has a value but no header: the row is shifted or has a column too many"
-        findings.refuse(row, stray[0], stray[1], reason)
+    if not in_shape(row, cells, header, findings):
         return None
     raw = {name: value(header, cells, name) for name in UNIT_COLUMNS}
     code, name = plain(raw["code"] or ""), visible(raw["name"] or "")

@@ -29,11 +29,6 @@ def attempt_reference(month: date, attempt_id: int) -> str:
     return f"{month:%Y%m}-{attempt_id}"
 
 
-def attempt_id(reference: str) -> int:
-    """The attempt's id in its reference."""
-    return int(reference.split("-", 1)[1])
-
-
 def store(connection: Connection, account: str, receipts: Sequence[Receipt]) -> int:
     """Store receipts of the gateway account named `account`; returns how many. The caller acknowledges only after the
     commit.

@@ -108,7 +108,3 @@ RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
     R.closed: frozenset({R.running}),
     R.cancelled: frozenset(),
 }
-
-# Rows that have not left yet, and rows whose end is still open.
-WAITING = (M.pending, M.claimed, M.submitting)
-AWAITING = (M.accepted, M.unknown)
