@@ -33,7 +33,7 @@ DECLARE
     names TEXT[] := '{}';
 BEGIN
     FOR name IN SELECT oid::regclass::text FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('alembic_version', 'cluster')
     LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO used;
         IF used THEN

@@ -91,7 +91,9 @@ def _move(
     if not 1 <= len(why.strip()) <= LONGEST_WHY:
         raise Invalid("why", why, f"must have 1 to {LONGEST_WHY} characters")
     on = target in (RunStatus.running, RunStatus.planned)
-    changes: dict[str, object] = {"status": target.value, "reason": None if on else why.strip()}
+    changes: dict[str, object] = {"status": target.value, "reason": None if on else why.strip(), "held_for": None}
+    if on:
+        changes["watched_from"] = func.sms_now()
     if target == RunStatus.planned:
         changes["due_at"] = func.sms_now()
     moved = session.scalar(

@@ -15,6 +15,8 @@ from sms_service.db.base import Base, CreatedAt, Id
 class Campaign(Base):
     """Template + segment + when + how, decided by people. `values` fill the template's variables that are the same
     for all.
+
+    `urgent`: it goes before all that is not. `canary_receipts`: after its first texts it waits for their receipts.
     """
 
     __tablename__ = "campaigns"
@@ -29,6 +31,8 @@ class Campaign(Base):
     signature: Mapped[str]
     route_id: Mapped[int] = mapped_column(ForeignKey("routes.id"))
     validity_s: Mapped[int] = mapped_column(server_default="86400")  # seconds from launch
+    urgent: Mapped[bool] = mapped_column(server_default="false")
+    canary_receipts: Mapped[bool] = mapped_column(server_default="false")
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

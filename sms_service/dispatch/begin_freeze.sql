@@ -3,7 +3,9 @@
 UPDATE runs r
 SET status = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)s::int) THEN 'held' ELSE 'freezing' END,
     reason = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)s::int) THEN 'its time was missed' END,
+    held_for = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)s::int) THEN 'missed' END,
     launched_at = sms_now(),
+    watched_from = sms_now(),
     expires_at = sms_now() + make_interval(secs => r.validity_s),
     day = (sms_now() AT TIME ZONE u.timezone)::date,
     month = date_trunc('month', sms_now() AT TIME ZONE u.timezone)::date,

@@ -17,7 +17,7 @@ from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.errors import ServiceError
 from sms_service.ledger.models import Run
-from sms_service.ledger.states import RunStatus
+from sms_service.ledger.states import HeldFor, RunStatus
 
 BEGIN_FREEZE = Statement(__file__, "begin_freeze")
 FREEZE = Statement(__file__, "freeze")
@@ -57,7 +57,11 @@ def freeze(database: Database, run_id: int) -> int | None:
     except ServiceError as error:
         log.warning("run %s cannot be frozen and is held: %s", run_id, error)
         with database.session() as session:
-            held = {"status": RunStatus.held.value, "reason": f"it cannot be frozen: {error}"}
+            held = {
+                "status": RunStatus.held.value,
+                "held_for": HeldFor.unfreezable.value,
+                "reason": f"it cannot be frozen: {error}",
+            }
             session.execute(update(Run).where(Run.id == run_id, Run.status == RunStatus.freezing).values(held))
         return None
 

@@ -1,18 +1,24 @@
-"""Gateway accounts and routes as the ledger knows them. What they are is in gateways.toml; here are their names and
-their state.
+"""Gateway accounts and routes as the ledger knows them, and what stops or bounds a hand-over. What accounts are is in
+gateways.toml; here are their names and their state.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, SmallInteger
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, SmallInteger, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id
+from sms_service.ledger.states import CLASSES
 
 
 class GatewayAccount(Base):
     """One set of credentials at one provider. `simulated`: it reaches no real phone. Only an `open` account is handed
     anything.
+
+    The breaker counts hand-overs since `watched_from`; an account that it paused opens by itself at `reopens_at`, later
+    after each of its `trips`.
     """
 
     __tablename__ = "gateway_accounts"
@@ -23,6 +29,9 @@ class GatewayAccount(Base):
     simulated: Mapped[bool]
     state: Mapped[str] = mapped_column(server_default="open")
     reason: Mapped[str | None]
+    reopens_at: Mapped[datetime | None]
+    trips: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    watched_from: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[CreatedAt]
 
     __table_args__ = (CheckConstraint("state IN ('open', 'paused', 'removed')", name="state"),)
@@ -38,10 +47,98 @@ class Route(Base):
 
 
 class RouteMember(Base):
-    """The place of an account in a route: the lowest `priority` that is open is used."""
+    """The place of an account in a route: the lowest `priority` that is open is used; accounts of one priority share by
+    `weight`.
+    """
 
     __tablename__ = "route_members"
 
     route_id: Mapped[int] = mapped_column(ForeignKey("routes.id"), primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("gateway_accounts.id"), primary_key=True)
     priority: Mapped[int] = mapped_column(SmallInteger)
+    weight: Mapped[int] = mapped_column(SmallInteger, server_default="1")
+
+    __table_args__ = (CheckConstraint("weight BETWEEN 1 AND 100", name="weight"),)
+
+
+class Cap(Base):
+    """How many texts of a class one phone may get on one local day; a class without a row is not capped."""
+
+    __tablename__ = "caps"
+
+    class_: Mapped[str] = mapped_column("class", primary_key=True)
+    per_day: Mapped[int] = mapped_column(SmallInteger)
+
+    __table_args__ = (
+        CheckConstraint(f"class IN {CLASSES}", name="class"),
+        CheckConstraint("per_day BETWEEN 1 AND 100", name="per_day"),
+    )
+
+
+class CapUse(Base):
+    """How many places of a cap a phone has used on a local day: reserved by the gate, given back if the text surely did
+    not leave.
+    """
+
+    __tablename__ = "cap_uses"
+
+    phone: Mapped[str] = mapped_column(primary_key=True)
+    class_: Mapped[str] = mapped_column("class", primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    used: Mapped[int] = mapped_column(SmallInteger)
+
+    __table_args__ = (CheckConstraint("used >= 0", name="used"), Index(None, "day"))
+
+
+class Stop(Base):
+    """*Stop everything* for a unit's whole subtree, or for one gateway account, until a person releases it."""
+
+    __tablename__ = "stops"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))
+    gateway_account_id: Mapped[int | None] = mapped_column(ForeignKey("gateway_accounts.id"))
+    why: Mapped[str]
+    stopped_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    stopped_at: Mapped[datetime]
+    released_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    released_at: Mapped[datetime | None]
+    release_why: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(unit_id, gateway_account_id) = 1", name="one_target"),
+        CheckConstraint("(released_at IS NULL) = (release_why IS NULL)", name="release_has_why"),
+        Index("ix_stops_active", "id", postgresql_where="released_at IS NULL"),
+    )
+
+
+class Tally(Base):
+    """What came of one call to a gateway; the breaker counts these. `blamed`: refusals that lie with the account, not
+    with text or recipient.
+    """
+
+    __tablename__ = "tallies"
+
+    id: Mapped[Id]
+    at: Mapped[datetime]
+    gateway_account_id: Mapped[int]
+    run_id: Mapped[int]
+    texts: Mapped[int] = mapped_column(SmallInteger)
+    refused: Mapped[int] = mapped_column(SmallInteger)
+    unknown: Mapped[int] = mapped_column(SmallInteger)
+    blamed: Mapped[int] = mapped_column(SmallInteger)
+
+    __table_args__ = (Index(None, "gateway_account_id", "id"), Index(None, "run_id", "id"))
+
+
+class Cluster(Base):
+    """The PostgreSQL, by system identifier and timeline, that this ledger was last at work on."""
+
+    __tablename__ = "cluster"
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default="true")
+    system_identifier: Mapped[int]
+    timeline: Mapped[int]
+    since: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("one", name="one"),)

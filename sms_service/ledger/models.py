@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Date,
     ForeignKey,
@@ -21,11 +22,13 @@ from sqlalchemy import (
     SmallInteger,
     UniqueConstraint,
     Uuid,
+    func,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id, Path
-from sms_service.ledger.states import CLASSES, AttemptStatus, MessageStatus, RunStatus
+from sms_service.ledger.states import CLASSES, AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
 
 KINDS = ("campaign", "test", "answer", "notice")
 
@@ -35,6 +38,9 @@ class Run(Base):
 
     `audience` is the number of rows the segment's own query counted at freeze; the identity compares with it. `day`
     is the local date of launch. `due_at` is when it is to be launched; `planned` runs wait for it.
+
+    While `canary` holds message ids, only those may leave; it is emptied when they have gone well. The breaker counts
+    since `watched_from`. `parts_estimate` is the mean number of parts of a text, from a sample taken at freeze.
     """
 
     __tablename__ = "runs"
@@ -48,6 +54,12 @@ class Run(Base):
     kind: Mapped[str] = mapped_column(server_default="campaign")
     status: Mapped[str] = mapped_column(server_default="planned")
     reason: Mapped[str | None]  # why it is held, paused or cancelled
+    held_for: Mapped[str | None]
+    lane: Mapped[str] = mapped_column(server_default="bulk")
+    canary: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
+    canary_receipts: Mapped[bool] = mapped_column(server_default="false")
+    parts_estimate: Mapped[float] = mapped_column(server_default="1")
+    watched_from: Mapped[datetime] = mapped_column(server_default=func.now())
     unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
     unit_path: Mapped[Path]
     template_version_id: Mapped[int] = mapped_column(ForeignKey("template_versions.id"))
@@ -72,6 +84,9 @@ class Run(Base):
         UniqueConstraint("campaign_id", "item", "firing"),
         CheckConstraint(f"status IN {RunStatus.sql()}", name="status"),
         CheckConstraint(f"kind IN {KINDS}", name="kind"),
+        CheckConstraint(f"lane IN {Lane.sql()}", name="lane"),
+        CheckConstraint(f"held_for IN {HeldFor.sql()}", name="held_for"),
+        CheckConstraint("(status = 'held') = (held_for IS NOT NULL)", name="held"),
         CheckConstraint(f"class IN {CLASSES}", name="class"),
         CheckConstraint("month = date_trunc('month', day)::date", name="month"),
         CheckConstraint(
@@ -87,7 +102,8 @@ class Message(Base):
 
     `reason` is why it was skipped, or the error class of a refusal or of non-delivery, with the provider's
     `raw_code`. `parts` is settled when the text is rendered, once, before the first hand-over. `phone`, `text` and
-    `values` are emptied by redaction.
+    `values` are emptied by redaction. `cap_day` is the local day whose cap it has reserved a place of. On a `pending`
+    row `account_id` is the account that surely did not take it; it goes to another if there is one.
     """
 
     __tablename__ = "messages"
@@ -117,6 +133,7 @@ class Message(Base):
     parts: Mapped[int | None] = mapped_column(SmallInteger)
     text: Mapped[str | None]
     values: Mapped[dict[str, Any] | None]
+    cap_day: Mapped[date | None] = mapped_column(Date)
     changed_at: Mapped[datetime]
 
     __table_args__ = (

@@ -28,6 +28,24 @@ class RunStatus(Words):
     cancelled = "cancelled"
 
 
+class HeldFor(Words):
+    """Why a run is held until a person releases or cancels it."""
+
+    missed = "missed"  # its time was missed by more than the grace
+    unfreezable = "unfreezable"  # its rule or template cannot be used any more
+    canary = "canary"  # too many of its first texts were refused or unknown
+    breaker = "breaker"  # too many of its last texts were refused or unknown
+    cluster = "cluster"  # PostgreSQL is another server than before: promoted or restored
+
+
+class Lane(Words):
+    """Which runs go before which, first to last."""
+
+    urgent = "urgent"
+    small = "small"
+    bulk = "bulk"
+
+
 class MessageStatus(Words):
     """What became of one recipient of one run."""
 

@@ -1,0 +1,30 @@
+"""The dispatch engine: pace, lanes, canary, breaker, caps, stops, the cluster's identity."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace("%", "%%"), {})
+
+
+def downgrade() -> None:
+    op.execute(
+        """
+        DROP FUNCTION cluster_is_known(), server_identity(), analyse_month(date);
+        DROP TABLE cluster, tallies, cap_uses, caps, stops;
+        ALTER TABLE messages DROP COLUMN cap_day;
+        ALTER TABLE runs
+            DROP CONSTRAINT ck_runs_held, DROP COLUMN held_for, DROP COLUMN lane, DROP COLUMN canary,
+            DROP COLUMN canary_receipts, DROP COLUMN parts_estimate, DROP COLUMN watched_from;
+        ALTER TABLE campaigns DROP COLUMN urgent, DROP COLUMN canary_receipts;
+        ALTER TABLE route_members DROP COLUMN weight;
+        ALTER TABLE gateway_accounts DROP COLUMN reopens_at, DROP COLUMN trips, DROP COLUMN watched_from;
+        """
+    )
