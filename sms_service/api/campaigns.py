@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from flask import g
+from flask import Response, after_this_request, g
 from flask.views import MethodView
 from marshmallow import fields, validate
+from sqlalchemy.exc import DBAPIError
 
+from sms_service import wake
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
+from sms_service.api.context import current_context
 from sms_service.api.paging import ScopedPageQuery, page, scope_filter
 from sms_service.api.runs import RunOut
 from sms_service.api.schemas import Id, In, Line, Out, Whole, list_of
@@ -18,8 +22,11 @@ from sms_service.campaigns import approval, overview, services
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CampaignStatus
+from sms_service.dispatch import freeze
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.ledger.models import Run
+
+log = logging.getLogger(__name__)
 
 blueprint = Blueprint(
     "campaigns",
@@ -262,12 +269,28 @@ class Launch(MethodView):
     @blueprint.response(201, RunOut)
     @blueprint.alt_response(200, schema=RunOut, description="It was launched already: its run")
     def post(self, body: dict[str, Any], campaign_id: int) -> tuple[Run, int]:
-        """Launch an approved campaign, now (the clock takes it up within a second) or at a time
+        """Launch an approved campaign, now or at a time
 
         A campaign has one run: launching it again answers that run with status 200 and does nothing.
         """
         run, made = launching.launch(g.session, g.actor, campaign_id, body["at"])
+        if made and body["at"] is None:
+            after_this_request(_begin)
         return run, 201 if made else 200
+
+
+def _begin(answer: Response) -> Response:
+    """Have the launched run, committed by now, frozen and sent at once. The clock would do so within a second."""
+    context = current_context()
+    try:
+        begun = freeze.begin_due(context.database)
+    except DBAPIError as error:
+        log.warning("the clock begins what is due: PostgreSQL: %s", type(error.orig).__name__)
+        return answer
+    for run_id in begun:
+        if context.redis is not None:
+            wake.wake(context.redis, wake.FREEZE, run_id)
+    return answer
 
 
 def _shown(campaign: Campaign) -> dict[str, Any]:

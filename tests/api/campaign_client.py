@@ -71,7 +71,8 @@ class Place:
 
     def begin(self) -> None:
         """What the clock and a worker do with due runs."""
-        for run_id in freeze.begin_due(self.database):
+        freeze.begin_due(self.database)
+        for run_id in freeze.waiting(self.database):
             freeze.freeze(self.database, run_id)
 
     def hand_over(self) -> None:
@@ -79,9 +80,9 @@ class Place:
         Dispatcher(self.database, self.gateways, random=lambda: 0.5).drain()
 
 
-def make_place(database: Database, folder: Path) -> Place:
-    """The city, written down and committed."""
-    client = create_app(settings.load({}, folder), database).test_client()
+def make_place(database: Database, folder: Path, redis_url: str = "") -> Place:
+    """The city, written down and committed; without `redis_url` nobody is woken."""
+    client = create_app(settings.load({"REDIS_URL": redis_url}, folder), database).test_client()
     adapter = ScriptedAdapter()
     gateways = ScriptedGateways({"main": adapter})
     with database.session() as session:

@@ -8,8 +8,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from redis import Redis
+from rq import Queue
 from sqlalchemy import select
 
+from sms_service import wake
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.models import Segment
 from sms_service.campaigns import approval, services
@@ -62,7 +65,7 @@ def test_from_draft_to_the_rows_behind_a_number(place: Place) -> None:
     again = place.officer.post(f"{path}/launch")
     assert (again.status_code, again.json["id"]) == (200, launched.json["id"])
     shown = place.auditor.get(path).json
-    assert (shown["status"], shown["run_id"], shown["run_status"]) == ("active", launched.json["id"], "planned")
+    assert (shown["status"], shown["run_id"], shown["run_status"]) == ("active", launched.json["id"], "freezing")
 
     place.begin()
     place.hand_over()
@@ -297,6 +300,19 @@ def test_a_launch_leaves_one_run_in_the_database(place: Place) -> None:
     assert [place.officer.post(path).status_code for _ in range(3)] == [201, 200, 200]
     with place.database.session() as session:
         assert len(session.scalars(select(Run)).all()) == 1
+
+
+def test_a_launch_now_is_begun_and_wakes_a_worker(
+    database: Database, tmp_path: Path, redis_client: Redis, redis_url: str
+) -> None:
+    place = make_place(database, tmp_path, redis_url)
+    queue = Queue(wake.QUEUE, connection=redis_client)
+    later = {"at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
+    place.officer.post(f"/campaigns/{place.approved()}/launch", json=later)
+    assert queue.jobs == []
+    run_id = place.officer.post(f"/campaigns/{place.approved()}/launch").json["id"]
+    assert [(job.func_name, job.args) for job in queue.jobs] == [(wake.FREEZE, (run_id,))]
+    assert place.officer.get(f"/runs/{run_id}").json["status"] == "freezing"
 
 
 def test_a_district_sees_its_own_rows_of_a_city_wide_run_and_no_others(place: Place) -> None:
