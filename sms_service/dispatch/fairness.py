@@ -1,0 +1,92 @@
+"""Whose turn it is: which run gets the next group on a gateway account.
+
+Lanes go strictly in order. Within a lane every unit gets the same share of the parts, and within a unit every run of
+it, however many people each of them has: a campaign to the whole city holds up no branch. Nothing here reads or writes
+anything; what it counts is lost with the process, and the shares start anew.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from sms_service.ledger.states import Lane
+
+_RANK = {lane.value: rank for rank, lane in enumerate(Lane)}
+
+
+class Candidate(Protocol):
+    """A run that has something to hand over on the account now. `unit_id` is the unit that the run belongs to."""
+
+    @property
+    def run_id(self) -> int: ...
+    @property
+    def unit_id(self) -> int: ...
+    @property
+    def lane(self) -> str: ...
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+class FairShare:
+    """The shares on one gateway account. Not thread-safe: the scheduler alone asks it."""
+
+    def __init__(self) -> None:
+        self._lanes = {lane: _LaneShares() for lane in _RANK}
+
+    def choose(self, candidates: Sequence[C]) -> C:
+        """The candidate whose turn it is, of at least one. Charge it before the next choice."""
+        first = min((candidate.lane for candidate in candidates), key=_RANK.__getitem__)
+        return self._lanes[first].choose([candidate for candidate in candidates if candidate.lane == first])
+
+    def charge(self, candidate: Candidate, parts: int) -> None:
+        """Count `parts` as handed over for the candidate. Below 0 takes back what was charged and did not go."""
+        self._lanes[candidate.lane].charge(candidate, parts)
+
+
+class _LaneShares:
+    """The units of one lane, and the runs of each of them."""
+
+    def __init__(self) -> None:
+        self._units = _Shares()
+        self._runs: defaultdict[int, _Shares] = defaultdict(_Shares)
+
+    def choose(self, candidates: Sequence[C]) -> C:
+        unit_id = self._units.next({candidate.unit_id for candidate in candidates})
+        self._runs = defaultdict(_Shares, {unit: runs for unit, runs in self._runs.items() if unit in self._units})
+        own = {candidate.run_id: candidate for candidate in candidates if candidate.unit_id == unit_id}
+        return own[self._runs[unit_id].next(own.keys())]
+
+    def charge(self, candidate: Candidate, parts: int) -> None:
+        self._units.charge(candidate.unit_id, parts)
+        self._runs[candidate.unit_id].charge(candidate.run_id, parts)
+
+
+class _Shares:
+    """Competitors by id, each with the parts it has had, on a scale on which only differences mean something.
+
+    Whoever had least is next. A newcomer starts where the one who had least stands: level with it, with no claim to
+    what was handed over before. Who is not there is remembered only while it is ahead of that mark, for below it a
+    return would be that of a newcomer: staying away neither saves up a share nor wipes out what was had.
+    """
+
+    def __init__(self) -> None:
+        self._had: dict[int, int] = {}
+        self._mark = 0
+
+    def __contains__(self, id_: int) -> bool:
+        return id_ in self._had
+
+    def next(self, present: Iterable[int]) -> int:
+        present = set(present)
+        known = [self._had[id_] for id_ in present if id_ in self._had]
+        self._mark = max(self._mark, min(known, default=self._mark))
+        self._had = {id_: had for id_, had in self._had.items() if had > self._mark}
+        for id_ in present:
+            self._had.setdefault(id_, self._mark)
+        return min(present, key=lambda id_: (self._had[id_], id_))
+
+    def charge(self, id_: int, parts: int) -> None:
+        self._had[id_] = max(self._had.get(id_, self._mark) + parts, self._mark)
