@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from sms_service.ledger.states import Lane
 
@@ -30,23 +30,23 @@ class Candidate(Protocol):
 C = TypeVar("C", bound=Candidate)
 
 
-class FairShare:
+class FairShare(Generic[C]):
     """The shares on one gateway account. Not thread-safe: the scheduler alone asks it."""
 
     def __init__(self) -> None:
-        self._lanes = {lane: _LaneShares() for lane in _RANK}
+        self._lanes: dict[str, _LaneShares[C]] = {lane: _LaneShares() for lane in _RANK}
 
     def choose(self, candidates: Sequence[C]) -> C:
         """The candidate whose turn it is, of at least one. Charge it before the next choice."""
         first = min((candidate.lane for candidate in candidates), key=_RANK.__getitem__)
         return self._lanes[first].choose([candidate for candidate in candidates if candidate.lane == first])
 
-    def charge(self, candidate: Candidate, parts: int) -> None:
+    def charge(self, candidate: C, parts: int) -> None:
         """Count `parts` as handed over for the candidate. Below 0 takes back what was charged and did not go."""
         self._lanes[candidate.lane].charge(candidate, parts)
 
 
-class _LaneShares:
+class _LaneShares(Generic[C]):
     """The units of one lane, and the runs of each of them."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class _LaneShares:
         own = {candidate.run_id: candidate for candidate in candidates if candidate.unit_id == unit_id}
         return own[self._runs[unit_id].next(own.keys())]
 
-    def charge(self, candidate: Candidate, parts: int) -> None:
+    def charge(self, candidate: C, parts: int) -> None:
         self._units.charge(candidate.unit_id, parts)
         self._runs[candidate.unit_id].charge(candidate.run_id, parts)
 

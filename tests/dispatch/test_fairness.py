@@ -19,7 +19,7 @@ class Waiting:
     lane: str = "bulk"
 
 
-def serve(share: FairShare, candidates: list[Waiting], parts: list[int]) -> list[Waiting]:
+def serve(share: FairShare[Waiting], candidates: list[Waiting], parts: list[int]) -> list[Waiting]:
     """The candidates chosen in turn, one for each of `parts`, which it is charged."""
     chosen = []
     for count in parts:
@@ -51,7 +51,7 @@ def test_units_and_their_runs_differ_by_at_most_one_group(runs: list[Waiting], p
 
 @given(st.lists(st.tuples(waiting_runs(("urgent", "small", "bulk")), PARTS), max_size=50))
 def test_a_lane_is_never_served_while_a_higher_one_waits(rounds: list[tuple[list[Waiting], int]]) -> None:
-    share = FairShare()
+    share: FairShare[Waiting] = FairShare()
     order = ["urgent", "small", "bulk"]
     for runs, count in rounds:
         (chosen,) = serve(share, runs, [count])
@@ -63,7 +63,7 @@ def test_a_lane_is_never_served_while_a_higher_one_waits(rounds: list[tuple[list
 def test_a_unit_that_comes_new_is_served_within_one_choice_for_each_unit(
     runs: list[Waiting], before: list[int], parts: list[int]
 ) -> None:
-    share = FairShare()
+    share: FairShare[Waiting] = FairShare()
     serve(share, runs, before)
     new = Waiting(1000, unit_id=99)
     units = {run.unit_id for run in runs} | {new.unit_id}
@@ -72,7 +72,7 @@ def test_a_unit_that_comes_new_is_served_within_one_choice_for_each_unit(
 
 @given(before=st.lists(PARTS, min_size=50, max_size=100), parts=st.lists(PARTS, min_size=50, max_size=100))
 def test_a_unit_that_comes_new_makes_up_for_nothing(before: list[int], parts: list[int]) -> None:
-    share = FairShare()
+    share: FairShare[Waiting] = FairShare()
     old, new = Waiting(1, unit_id=1), Waiting(2, unit_id=2)
     serve(share, [old], before)
     had: Counter[int] = Counter()
@@ -89,7 +89,7 @@ def test_whoever_comes_and_goes_is_level_with_the_others_again(
     rounds: list[tuple[set[int], int]], parts: list[int]
 ) -> None:
     """No pattern of absences saves up a share: from any moment on, the shares differ by what two groups bring."""
-    share = FairShare()
+    share: FairShare[Waiting] = FairShare()
     for present, count in rounds:
         serve(share, [Waiting(unit, unit) for unit in sorted(present)], [count])
     had = Counter(dict.fromkeys(range(1, 5), 0))
@@ -106,7 +106,7 @@ def test_a_unit_does_not_gain_by_having_many_runs() -> None:
 
 
 def test_shares_are_counted_in_parts_and_not_in_groups() -> None:
-    share = FairShare()
+    share: FairShare[Waiting] = FairShare()
     long, short = Waiting(1, unit_id=1), Waiting(2, unit_id=2)
     groups: Counter[int] = Counter()
     for _ in range(400):
@@ -117,7 +117,7 @@ def test_shares_are_counted_in_parts_and_not_in_groups() -> None:
 
 
 def test_a_short_absence_wipes_out_nothing() -> None:
-    share = FairShare()
+    share: FairShare[Waiting] = FairShare()
     one, two = Waiting(1, unit_id=1), Waiting(2, unit_id=2)
     share.charge(share.choose([one, two]), 100)
     assert share.choose([two]) is two
@@ -125,7 +125,7 @@ def test_a_short_absence_wipes_out_nothing() -> None:
 
 
 def test_what_was_charged_and_did_not_go_is_taken_back() -> None:
-    share = FairShare()
+    share: FairShare[Waiting] = FairShare()
     one, two = Waiting(1, unit_id=1), Waiting(2, unit_id=2)
     assert share.choose([one, two]) is one
     share.charge(one, 100)
@@ -136,7 +136,7 @@ def test_what_was_charged_and_did_not_go_is_taken_back() -> None:
 
 
 def test_runs_that_are_gone_are_forgotten() -> None:
-    share = FairShare()
+    share: FairShare[Waiting] = FairShare()
     for run_id in range(10_000):
         serve(share, [Waiting(run_id, unit_id=run_id // 2), Waiting(-1, unit_id=-1)], [1, 1])
     lane = share._lanes["bulk"]
