@@ -52,7 +52,7 @@ $$
 SMALL = {"shared_buffers": "64MB", "max_wal_size": "512MB"}
 
 
-def _binaries() -> Path | None:
+def binaries() -> Path | None:
     """Another PostgreSQL's binaries (`SMS_TEST_POSTGRES_BIN`), to run the same tests on another version."""
     value = os.environ.get("SMS_TEST_POSTGRES_BIN")
     return Path(value) if value else None
@@ -72,7 +72,7 @@ def pg_url(engines_dir: Path) -> Iterator[str]:
     if url := os.environ.get("TEST_DATABASE_URL"):
         yield url
         return
-    server = PostgresServer(engines_dir / "postgres", bin_dir=_binaries(), configuration=SMALL)
+    server = PostgresServer(engines_dir / "postgres", bin_dir=binaries(), configuration=SMALL)
     try:
         server.start()
         yield server.url
@@ -165,7 +165,7 @@ def session(database: Database) -> Iterator[Session]:
 @pytest.fixture
 def own_postgres(engines_dir: Path) -> Iterator[PostgresServer]:
     """A server for one test that restarts or kills it; started, with nothing in it."""
-    server = PostgresServer(engines_dir / secrets.token_hex(4), bin_dir=_binaries(), configuration=SMALL)
+    server = PostgresServer(engines_dir / secrets.token_hex(4), bin_dir=binaries(), configuration=SMALL)
     try:
         server.start()
         yield server

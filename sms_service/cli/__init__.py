@@ -13,6 +13,7 @@ import click
 from sms_service import logs
 from sms_service.cli.accounts import account
 from sms_service.cli.campaigns import campaign
+from sms_service.cli.cluster import cluster
 from sms_service.cli.counts import counts
 from sms_service.cli.imports import import_
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
@@ -49,5 +50,5 @@ def main() -> None:
     """Bulk SMS campaigns with an exact ledger."""
 
 
-for _command in (run, demo, clock, migrate, doctor, import_, account, campaign, counts):
+for _command in (run, demo, clock, migrate, doctor, import_, account, campaign, cluster, counts):
     main.add_command(_command)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sms_service import wake
 from sms_service.accounts import answers
 from sms_service.db.engine import Database
-from sms_service.dispatch import freeze
+from sms_service.dispatch import cluster, freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import sweeps
 
@@ -37,6 +37,7 @@ def tick(database: Database, redis: Redis | None, gateways: Gateways) -> None:
 
 
 def _tick(database: Database, redis: Redis | None, gateways: Gateways) -> None:
+    cluster.hold_if_changed(database)
     for run_id in freeze.begin_due(database):
         log.info("run %s is due", run_id)
         if redis is not None:

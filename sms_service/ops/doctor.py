@@ -19,6 +19,7 @@ from sms_service import wake
 from sms_service.db import bootstrap, migrate
 from sms_service.db.engine import APP_ROLE, OWNER_ROLE, Database
 from sms_service.db.statements import check_all
+from sms_service.dispatch import cluster
 from sms_service.embedded import EngineError, with_running_engines
 from sms_service.embedded.process import last_line
 from sms_service.gateways import config
@@ -110,7 +111,12 @@ def _database(settings: Settings) -> Iterator[Finding]:
             if finding.mend:
                 return  # what follows would fail for the same reason
         yield _months(connection)
-    yield _statements(url)
+    database = Database(url, pool_size=1, application_name="sms_service doctor")
+    try:
+        yield _cluster(database)
+        yield _statements(database)
+    finally:
+        database.close()
 
 
 def _clock(connection: psycopg.Connection, before: float) -> Finding:
@@ -179,19 +185,24 @@ def _durability(connection: psycopg.Connection) -> Finding:
 
 
 def _standbys(connection: psycopg.Connection) -> Finding:
-    rows = connection.execute("SELECT application_name, sync_state FROM pg_stat_replication").fetchall()
-    loose = [name or "unnamed" for name, state in rows if state == "async"]
-    if any(state is None for _, state in rows):
+    """Whether whatever may be promoted has every commit; a base backup under way is no standby."""
+    rows = connection.execute(
+        "SELECT coalesce(nullif(application_name, ''), 'unnamed'), sync_state, current_setting('synchronous_commit')"
+        " FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup' ORDER BY 1"
+    ).fetchall()
+    if any(state is None for _, state, _ in rows):
         return Finding(
             "standbys",
             "this login may not see their state",
             f'as an administrator: GRANT pg_monitor TO "{connection.info.user}"',
         )
+    loose = [name for name, state, commit in rows if state not in ("sync", "quorum") or commit in ("local", "off")]
     if loose:
         return Finding(
             "standbys",
             f"not synchronous: {', '.join(loose)}",
-            "name them in synchronous_standby_names, or never promote them",
+            "name them in synchronous_standby_names with synchronous_commit on, or never promote them: what was"
+            " committed last is missing there, and texts would go twice",
         )
     return Finding("standbys", f"{len(rows)}, all synchronous" if rows else "none")
 
@@ -214,10 +225,28 @@ def _months(connection: psycopg.Connection) -> Finding:
     return Finding("months", "three are ready")
 
 
-def _statements(url: str) -> Finding:
+def _cluster(database: Database) -> Finding:
+    with database.transaction() as connection:
+        known, own = cluster.identities(connection)
+        waiting = connection.exec_driver_sql("SELECT count(*) FROM runs WHERE held_for = 'cluster'").scalar_one()
+    if differs := cluster.difference(known, own):
+        return Finding(
+            "cluster",
+            f"nothing is handed over: {differs}",
+            "start the clock (`python -m sms_service clock`): it holds the runs, then decide for each",
+        )
+    if waiting:
+        return Finding(
+            "cluster",
+            f"{waiting} runs are held since PostgreSQL became another server than before",
+            "decide for each: nothing was lost; go on, some may get it twice; or cancel the rest (docs/operating.md)",
+        )
+    return Finding("cluster", f"the server that the ledger was last at work on, timeline {own.timeline}")
+
+
+def _statements(database: Database) -> Finding:
     for module in STATEMENT_USERS:
         import_module(module)
-    database = Database(url, pool_size=1, application_name="sms_service doctor")
     try:
         with database.transaction() as connection:
             checked = check_all(connection)
@@ -227,8 +256,6 @@ def _statements(url: str) -> Finding:
             last_line(str(error.orig)),
             "code and schema do not match: run `python -m sms_service migrate`",
         )
-    finally:
-        database.close()
     return Finding("statements", f"{len(checked)} prepared")
 
 

@@ -1,0 +1,27 @@
+"""`python -m sms_service cluster …`: what an operator says about the PostgreSQL server."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def cluster() -> None:
+    """Hold everything after a restore of PostgreSQL."""
+
+
+@cluster.command()
+@click.option("--why", required=True, help="What was restored, and of when; it goes into the trail.")
+@click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+def hold(why: str, login: str | None) -> None:
+    """Hold every run under way or due, as after a promotion: a person decides for each.
+
+    For a restore that nothing in the server shows, such as a data folder that was copied back.
+    """
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.dispatch.cluster import hold
+
+    with open_session() as session:
+        held = hold(session, acting(session, login), why)
+    click.echo(f"held {len(held)} runs{': ' if held else ''}{', '.join(map(str, held))}")
