@@ -56,4 +56,18 @@ class Database:
 
 def sqlalchemy_url(url: str) -> str:
     """The same URL with psycopg 3 named as its driver."""
+    @contextmanager
+    def try_lock(self, key: int) -> Iterator[bool]:
+        """Whether this is the one process that holds the advisory lock `key`, until the end; no transaction is open.
+
+        A process that dies lets go of it; whoever loses the connection learns of it at the end.
+        """
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            ours = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%(key)s)", {"key": key}).scalar_one()
+            try:
+                yield ours
+            finally:
+                if ours:
+                    connection.exec_driver_sql("SELECT pg_advisory_unlock(%(key)s)", {"key": key})
+
     return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class NotTaken(Exception):
@@ -46,6 +46,7 @@ class ErrorClass(StrEnum):
     later = "later"  # the provider has a passing fault and surely took nothing
     render = "render"  # our own template could not be rendered
     request = "request"  # the provider calls our request malformed
+    not_taken = "not_taken"  # a look-up showed that the provider never had it
     unclassified = "unclassified"  # a code that no table knows; kept raw
 
 
@@ -119,6 +120,29 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class CallbackRequest:
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Asks after one text whose hand-over ended unknown: whether the provider took it.
+
+    `reference`, `phone` and `body` are what `submit` got; `began_at` is when the hand-over was allowed, by the
+    service's clock, so the text left at that moment or seconds later, or never.
+    """
+
+    reference: str
+    phone: str = field(repr=False)
+    body: str = field(repr=False)
+    began_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a provider's own records say to a Question: it took the text and names it `provider_id`, or, if that is
+    None, the text is not there.
+    """
+
+    provider_id: str | None
+
+
     """What a provider pushed, as it came over the wire.
 
     `public_url` is the URL the provider called, made from the configured public base and the raw request target;
@@ -141,6 +165,10 @@ class Capabilities:
     `echoes_reference`: receipts carry our attempt's name; `sends_receipts`: an account without them ends at `accepted`.
     """
 
+    `rate`: parts per second that an account is handed if gateways.toml does not say how many.
+    `look_up_after_s`: how long after a hand-over began its text may be looked up, the account's option `look_up_after`;
+    None: the adapter has no `look_up`. `look_up_complete`: the provider states that by then its records have all it
+    took, so that what is not there was never taken; without it, not finding a text proves nothing.
     largest_group: int
     total_timeout_s: float
     echoes_reference: bool
@@ -149,6 +177,8 @@ class Capabilities:
 
 
 class Adapter(Protocol):
+    look_up_after_s: float | None = None
+    look_up_complete: bool = False
     """One gateway account. Built by `create(name, options, callback_url)` of its module, once per process; thread-safe.
 
     The module is described in `discovery.AdapterModule`.
@@ -171,3 +201,15 @@ class Adapter(Protocol):
 
     def close(self) -> None:
         """Release connections; no `submit` follows."""
+
+
+@runtime_checkable
+class LooksUp(Adapter, Protocol):
+    """An adapter of a provider that can be asked what it took; its capabilities have a `look_up_after_s`."""
+
+    def look_up(self, questions: Sequence[Question]) -> list[Finding | None]:
+        """Ask the provider; one answer per question, in order. None: it cannot be told, or not now.
+
+        Takes no longer than `total_timeout_s`. What it answers must be certain: a text of which it may be another with
+        the same phone and body cannot be told.
+        """

@@ -1,7 +1,7 @@
-"""Many POSTs at once from synchronous code, and for each of them the truth about what became of it.
+"""Many requests at once from synchronous code, and for each of them the truth about what became of it.
 
 One background thread per process runs an asyncio loop; every HttpClient keeps a pool of live connections on it. Each
-POST ends in one of three ways, and telling the last two apart is the point of this module: `Answer`, `NotWritten`
+request ends in one of three ways, and telling the last two apart is the point of this module: `Answer`, `NotWritten`
 (surely not one byte of the request left this machine) and `NoAnswer` (it may have arrived).
 """
 
@@ -51,6 +51,13 @@ class NoAnswer:
 Result = Answer | NotWritten | NoAnswer
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    query: Mapping[str, str] | None = None
+    body: bytes | None = None
+
+
 def boot_clock() -> float:
     """Seconds on a clock that runs while the machine sleeps, so that a stopped process notices how long it was away."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -60,8 +67,8 @@ class HttpClient:
     """Connections to one server's one URL.
 
     `in_flight` bounds the requests under way at once, over all threads of the process. `connect_timeout_s` covers name
-    look-up, TCP and TLS. `total_timeout_s` bounds a whole `post_all`; no request is started in its second half, so that
-    each has at least that long to be answered. `clock` is `boot_clock` but in tests.
+    look-up, TCP and TLS. `total_timeout_s` bounds a whole `post_all` or `get_all`; no request is started in its second
+    half, so that each has at least that long to be answered. `clock` is `boot_clock` but in tests.
     """
 
     def __init__(
@@ -86,12 +93,14 @@ class HttpClient:
 
     def post_all(self, bodies: Sequence[bytes]) -> list[Result]:
         """POST every body; returns one result for each, in order and within the total time-out."""
-        start_by = self._clock() + self._total_timeout_s / 2
-        loop = _background_loop()
-        return asyncio.run_coroutine_threadsafe(self._post_all(bodies, start_by), loop).result()
+        return self._all([_Request("POST", body=body) for body in bodies])
+
+    def get_all(self, queries: Sequence[Mapping[str, str]]) -> list[Result]:
+        """GET the URL with every query; returns one result for each, in order and within the total time-out."""
+        return self._all([_Request("GET", query=query) for query in queries])
 
     def close(self) -> None:
-        """Close the connections; a later `post_all` opens new ones."""
+        """Close the connections; a later `post_all` or `get_all` opens new ones."""
         session, self._session = self._session, None
         if session is not None and _loop is not None and not session.closed:
             asyncio.run_coroutine_threadsafe(session.close(), _loop).result(timeout=5)
@@ -101,22 +110,26 @@ class HttpClient:
         session, self._session = self._session, None
         return session
 
-    async def _post_all(self, bodies: Sequence[bytes], start_by: float) -> list[Result]:
+    def _all(self, requests: Sequence[_Request]) -> list[Result]:
+        start_by = self._clock() + self._total_timeout_s / 2
+        return asyncio.run_coroutine_threadsafe(self._send_all(requests, start_by), _background_loop()).result()
+
+    async def _send_all(self, requests: Sequence[_Request], start_by: float) -> list[Result]:
         session = self._open_session()
-        results: list[Result] = [NotWritten("its turn did not come before the time-out")] * len(bodies)
-        todo = iter(enumerate(bodies))
+        results: list[Result] = [NotWritten("its turn did not come before the time-out")] * len(requests)
+        todo = iter(enumerate(requests))
 
         async def work() -> None:
-            for place, body in todo:
+            for place, request in todo:
                 async with self._places:
                     # The last look at the clock before the request is written: a process that was stopped in between
                     # must not send what others have meanwhile given up.
                     if self._clock() >= start_by:
                         return
                     results[place] = NoAnswer("no answer before the time-out")
-                    results[place] = await self._post(session, body)
+                    results[place] = await self._send(session, request)
 
-        tasks = [asyncio.create_task(work()) for _ in range(min(self._in_flight, len(bodies)))]
+        tasks = [asyncio.create_task(work()) for _ in range(min(self._in_flight, len(requests)))]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self._total_timeout_s)
             for task in late:
@@ -126,9 +139,16 @@ class HttpClient:
                     _log.error("a request ended in an unexpected way", exc_info=outcome)
         return results
 
-    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> Result:
+    async def _send(self, session: aiohttp.ClientSession, request: _Request) -> Result:
         try:
-            async with session.post(self._url, data=body, headers=self._headers, allow_redirects=False) as response:
+            async with session.request(
+                request.method,
+                self._url,
+                params=request.query,
+                data=request.body,
+                headers=self._headers,
+                allow_redirects=False,
+            ) as response:
                 read = b""
                 while chunk := await response.content.readany():
                     read += chunk

@@ -58,6 +58,13 @@ def read(kind: type[T], values: Mapping[str, Any]) -> T:
     return kind(**values)
 
 
+def look_up_after() -> Any:
+    """The option `look_up_after` of every adapter that can look up: seconds after a hand-over began before its text is
+    looked up. Ten minutes are more than any hand-over may take, and what a provider needs to have its records in order.
+    """
+    return option(default=600, check=between(600, 86_400))
+
+
 def http_url(value: str) -> str | None:
     """A check: an absolute http or https URL without query, fragment or log-in."""
     try:

@@ -169,7 +169,7 @@ class Attempt(Base):
     """One hand-over of one message, written by the statement that makes the message `submitting`.
 
     `provider_id` is the provider's name for the whole text. `settled_by` is the account of the person who decided an
-    unknown one.
+    unknown one; `looked_up_at` is when the provider was last asked about it.
     """
 
     __tablename__ = "attempts"
@@ -193,6 +193,7 @@ class Attempt(Base):
     started_at: Mapped[datetime]
     outcome_at: Mapped[datetime | None]
     final_at: Mapped[datetime | None]
+    looked_up_at: Mapped[datetime | None]
 
     __table_args__ = (
         PrimaryKeyConstraint("month", "id"),

@@ -32,7 +32,12 @@ LEAST_REDIS = 5  # what RQ asks for: https://python-rq.org
 LEAST_SPACE = 1 << 30  # bytes
 LARGEST_CLOCK_DIFFERENCE_S = 2.0
 # Through these every module with a statement is loaded.
-STATEMENT_USERS = ("sms_service.jobs", "sms_service.dispatch.clock", "sms_service.api")
+STATEMENT_USERS = (
+    "sms_service.jobs",
+    "sms_service.dispatch.clock",
+    "sms_service.delivery.reconcile",
+    "sms_service.api",
+)
 
 
 @dataclass(frozen=True, slots=True)

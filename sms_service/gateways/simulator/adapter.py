@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,18 +17,21 @@ from sms_service.gateways.base import (
     CallbackRequest,
     Capabilities,
     ErrorClass,
+    Finding,
     Group,
     NotTaken,
     Outcome,
     OutcomeKind,
+    Question,
     Receipt,
     ReceiptStatus,
     Text,
 )
 from sms_service.gateways.http_client import Answer, HttpClient, NotWritten, Result
-from sms_service.gateways.options import between, http_url, not_empty, option
+from sms_service.gateways.options import between, http_url, look_up_after, not_empty, option
 
 SIGNATURE_HEADER = "X-Simulator-Signature"
+LOOK_UPS_IN_FLIGHT = 4
 CODES = codes.load(Path(__file__).with_name("codes.csv"))
 
 
@@ -35,13 +39,14 @@ CODES = codes.load(Path(__file__).with_name("codes.csv"))
 class Options:
     """`url`: the simulator's address. `secret`: shared with it, both ways. `connections`: requests under way at once.
 
-    `total_timeout_s`: no hand-over of a group takes longer, in seconds.
+    `total_timeout_s`: no hand-over of a group takes longer, in seconds. `look_up_after`: see `options.look_up_after`.
     """
 
     url: str = option(check=http_url)
     secret: str = option(secret=True, check=not_empty)
     connections: int = option(default=50, check=between(1, 1000))
     total_timeout_s: float = option(default=30.0, check=between(0.2, 300))
+    look_up_after: float = look_up_after()
 
 
 def sign(secret: str, body: bytes) -> str:
@@ -58,15 +63,22 @@ class SimulatorAdapter:
             total_timeout_s=options.total_timeout_s,
             echoes_reference=True,
             sends_receipts=True,
+            rate=100_000,  # as fast as it can
             simulated=True,
+            look_up_after_s=options.look_up_after,
+            look_up_complete=True,  # it writes a text down before it answers
         )
         self._secret = options.secret
         self._callback_url = callback_url
-        self._client = HttpClient(
-            options.url.rstrip("/") + "/messages",
-            headers={"Authorization": f"Bearer {options.secret}", "Content-Type": "application/json"},
-            in_flight=options.connections,
-            total_timeout_s=options.total_timeout_s,
+        # Questions have connections of their own, so that no text ever waits behind one.
+        self._client, self._look_ups = (
+            HttpClient(
+                options.url.rstrip("/") + "/messages",
+                headers={"Authorization": f"Bearer {options.secret}", "Content-Type": "application/json"},
+                in_flight=in_flight,
+                total_timeout_s=options.total_timeout_s,
+            )
+            for in_flight in (options.connections, LOOK_UPS_IN_FLIGHT)
         )
 
     def submit(self, group: Group) -> list[Outcome]:
@@ -89,9 +101,15 @@ class SimulatorAdapter:
             raise BadCallback('the body must be a JSON object with a list "receipts"')
         return [_receipt(item, place) for place, item in enumerate(items)]
 
+    def look_up(self, questions: Sequence[Question]) -> list[Finding | None]:
+        """Ask for each text by our reference."""
+        results = self._look_ups.get_all([{"reference": question.reference} for question in questions])
+        return [_finding(question, result) for question, result in zip(questions, results, strict=True)]
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        self._look_ups.close()
 
     def _body(self, text: Text, validity_s: int | None) -> bytes:
         message = {
@@ -133,6 +151,20 @@ def _outcome(reference: str, result: Result) -> Outcome:
     if 400 <= result.status < 500 and isinstance(raw_code, str):
         return Outcome(reference, OutcomeKind.refused, error=ErrorClass.unclassified, raw_code=raw_code[:40])
     return Outcome(reference, OutcomeKind.unknown, detail=f"HTTP {result.status} without a readable answer")
+
+
+def _finding(question: Question, result: Result) -> Finding | None:
+    document = _json(result.body) if isinstance(result, Answer) and result.status == 200 else None
+    lines = document.get("messages") if isinstance(document, dict) else None
+    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
+        return None
+    # A simulator that outlived our database has texts of others under our references.
+    taken = [
+        line["id"]
+        for line in lines
+        if (line.get("to"), line.get("text")) == (question.phone, question.body) and isinstance(line.get("id"), str)
+    ]
+    return Finding(taken[0] if taken else None)
 
 
 def _receipt(item: Any, place: int) -> Receipt:

@@ -1,0 +1,100 @@
+"""Looking up what is unknown: asks providers that can tell what became of texts whose hand-over ended without a word.
+
+It sends nothing again: a text that the provider has is `accepted`, one that it never had is `refused` (class
+`not_taken`, which a person may send again), and where it cannot be told, nothing changes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date
+
+from sqlalchemy.exc import DBAPIError
+
+from sms_service.db.engine import Database
+from sms_service.db.statements import Statement
+from sms_service.gateways.base import ErrorClass, Finding, LooksUp, OutcomeKind, Question
+from sms_service.gateways.registry import Gateways
+from sms_service.ledger import handover
+from sms_service.ledger.handover import Recorded
+from sms_service.ledger.receipts import attempt_reference
+
+TAKE_UNKNOWN = Statement(__file__, "take_unknown")
+
+# One cycle asks about so many texts of each account, and all processes together begin one every so many seconds.
+BATCH = 100
+EVERY_S = 10.0
+HORIZON_HOURS = 72
+_LOCK = 0x736D_735F_6C6F_6F6B  # "sms_look"
+
+log = logging.getLogger(__name__)
+
+
+def look_up_unknown(database: Database, gateways: Gateways) -> int:
+    """Ask once about what is due at every account that can look up; returns how many attempts were settled.
+
+    Takes as long as the providers do, up to the sum of their time-outs.
+    """
+    settled = 0
+    for account in gateways.config.accounts:
+        adapter = gateways.adapter(account)
+        if isinstance(adapter, LooksUp) and adapter.capabilities.look_up_after_s is not None:
+            settled += _look_up(database, account, adapter, adapter.capabilities.look_up_after_s)
+    return settled
+
+
+def start(database: Database, gateways: Gateways) -> Callable[[], None]:
+    """Look up every EVERY_S seconds in a thread of its own, because a provider may take long to answer and texts must
+    not wait for that. Of all processes that do, one works at a time. Returns what ends it.
+    """
+    stopping = threading.Event()
+
+    def keep_looking() -> None:
+        while not stopping.is_set():
+            try:
+                # The lock is kept through the pause, so that more workers do not mean more questions.
+                with database.try_lock(_LOCK) as ours:
+                    if ours and (settled := look_up_unknown(database, gateways)):
+                        log.info("looked up: %s unknown attempts are settled", settled)
+                    stopping.wait(EVERY_S)
+            except DBAPIError as error:
+                log.error("the next cycle looks up again: %s", (str(error.orig).splitlines() or ["no answer"])[0])
+                stopping.wait(EVERY_S)
+            except Exception:
+                log.exception("a fault of ours; the next cycle looks up again")
+                stopping.wait(EVERY_S)
+
+    threading.Thread(target=keep_looking, name="look-up", daemon=True).start()
+    return stopping.set
+
+
+def _look_up(database: Database, account: str, adapter: LooksUp, after_s: float) -> int:
+    with database.transaction() as connection:
+        rows = TAKE_UNKNOWN(connection, account=account, after_s=after_s, horizon_hours=HORIZON_HOURS, size=BATCH).all()
+    if not rows:
+        return 0
+    questions = [Question(attempt_reference(row.month, row.id), row.phone, row.text, row.started_at) for row in rows]
+    try:
+        findings = adapter.look_up(questions)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it tells nothing, and other accounts come next
+        log.error("account %s: looking up %s texts ended in %s", account, len(questions), type(error).__name__)
+        return 0
+    complete = adapter.capabilities.look_up_complete
+    outcomes: dict[date, list[Recorded]] = defaultdict(list)
+    for row, finding in zip(rows, findings, strict=True):
+        if finding is not None and (finding.provider_id is not None or complete):
+            outcomes[row.month].append(_outcome(row.id, finding))
+    for month, recorded in outcomes.items():
+        with database.transaction() as connection:
+            handover.record_outcomes(connection, month, recorded)
+    return sum(map(len, outcomes.values()))
+
+
+def _outcome(attempt_id: int, finding: Finding) -> Recorded:
+    """A finding is recorded as the outcome that did not come; like a late one, it never moves an attempt down."""
+    if finding.provider_id is not None:
+        return Recorded(attempt_id, OutcomeKind.accepted, provider_id=finding.provider_id, detail="looked up")
+    return Recorded(attempt_id, OutcomeKind.refused, error=ErrorClass.not_taken.value, detail="looked up")
