@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from redis import Redis
@@ -18,11 +19,14 @@ from sms_service.db.engine import Database
 from sms_service.db.statements import check_all
 from sms_service.dispatch.accounts import synchronise
 from sms_service.dispatch.dispatcher import Dispatcher
+from sms_service.dispatch.pace import Pace, connect
+from sms_service.dispatch.points import Point
 from sms_service.gateways.config import BadGatewayConfig
+from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.registry import Gateways
 from sms_service.settings import BadSetting, load
 
-LOOK_EVERY_S = 2
+LOOK_EVERY_S = 2.0
 LARGEST_WAIT_S = 2.0
 
 log = logging.getLogger("sms_service.worker")
@@ -38,6 +42,7 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
     max_connection_wait_time = LARGEST_WAIT_S
     busy = False
     looked_at = 0.0
+    work_left: Callable[[], bool] = staticmethod(lambda: False)  # whether there is something to hand over now
 
     def stopping(self) -> bool:
         """Whether the worker was asked to end."""
@@ -50,15 +55,31 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
             raise StopRequested
 
     def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
-        """The next job; meanwhile, every two seconds, whatever PostgreSQL has to do."""
+        """The next job; meanwhile, every two seconds, whatever PostgreSQL has to do. While there is something to hand
+        over it never waits for jobs, but takes one that is there before each further half second of handing over.
+        """
         while not self.stopping():
             if time.monotonic() - self.looked_at >= LOOK_EVERY_S:
-                self._work(jobs.look)
+                self._work(self._look)
                 self.looked_at = time.monotonic()
-                continue
-            if found := super().dequeue_job_and_maintain_ttl(1, 1):
+            elif not self.work_left():
+                if found := super().dequeue_job_and_maintain_ttl(1, 1):
+                    return found
+            elif found := self._waiting_job():
                 return found
+            else:
+                self._work(jobs.dispatch)
         return None
+
+    def _look(self) -> None:
+        jobs.look()
+        self.heartbeat()  # handing over for long must not look like death
+
+    def _waiting_job(self) -> Any:
+        try:
+            return Queue.dequeue_any(self.queues, None, connection=self.connection)
+        except RedisError:
+            return None  # handing over fails next, and waits
 
     def execute_job(self, job: Any, queue: Any) -> None:
         """Run the job here, warm."""
@@ -78,8 +99,8 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
             self.busy = False
 
 
-def main() -> int:
-    """Start one worker; returns the process's exit code."""
+def main(clock: Callable[[], float] = boot_clock, at: Callable[[Point], None] = lambda point: None) -> int:
+    """Start one worker; returns the process's exit code. For `clock` and `at` see `Dispatcher`; tests pass them in."""
     try:
         settings = load()
         if settings.database_url is None or settings.redis_url is None:
@@ -95,12 +116,20 @@ def main() -> int:
     with database.session() as session:
         synchronise(session, gateways)
     redis = Redis.from_url(settings.redis_url, socket_timeout=LOOK_EVERY_S + 10, socket_connect_timeout=5)
+    groups = sum(gateways.in_flight(name) for name in gateways.config.accounts)
+    ledger = Database(
+        settings.database_url, pool_size=groups + 1, application_name="sms_service worker: ledger", by_key=True
+    )
     worker = WarmWorker([Queue(wake.QUEUE, connection=redis)], connection=redis)
     worker.log_job_description = False
-    dispatcher = Dispatcher(database, gateways, stopping=worker.stopping)
+    pace = Pace(connect(settings.redis_url), gateways.rates())
+    dispatcher = Dispatcher(ledger, gateways, pace, stopping=worker.stopping, clock=clock, at=at)
+    worker.work_left = lambda: dispatcher.left
     jobs.install(jobs.Work(database, redis, dispatcher, worker.stopping))
     worker.work(logging_level="WARNING")
+    dispatcher.close()
     gateways.close()
+    ledger.close()
     database.close()
     return 0
 

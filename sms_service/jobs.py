@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from redis import Redis
 from sqlalchemy.exc import DBAPIError
 
-from sms_service import wake
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.dispatch import freeze as freezing
@@ -60,16 +59,16 @@ def freeze(run_id: int) -> None:
     """A run is due."""
     work = _installed()
     with _quietly():
+        freezing.begin_due(work.database)
         freezing.freeze(work.database, run_id)
     dispatch()
 
 
 def dispatch() -> None:
-    """There are rows to hand over."""
+    """There are rows to hand over. If some are left at the end, the worker goes on after it has looked at its queue."""
     work = _installed()
     with _quietly():
-        if work.dispatcher.drain():
-            wake.wake(work.redis, wake.DISPATCH)
+        work.dispatcher.drain()
 
 
 def apply_receipts() -> None:

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 APP_ROLE = "sms_app"
 OWNER_ROLE = "sms_owner"
+# Compiling a plan costs more than running it here, and costs made up to forbid a plan would ask for it.
+_BY_KEY = " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
 
 
 class Database:
@@ -18,11 +20,16 @@ class Database:
 
     `url` is a libpq URL (`postgresql://…`; Unix sockets as `postgresql:///name?host=/dir`). Whoever logs in, the
     session works as `sms_app`, which may not alter the schema, the trail or a template's version.
-    `pool_size` is the number of connections kept; as many again may be opened for a moment.
+    `pool_size` is the number of connections kept; as many again may be opened for a moment. `by_key`: every statement
+    of its users looks rows up by key; the planner is told, because it would rather read a whole month while that has no
+    statistics yet (docs/performance.md).
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5, application_name: str = "sms_service") -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 5, application_name: str = "sms_service", by_key: bool = False
+    ) -> None:
         self.url = url
+        given = make_url(url).query.get("options", "")
         self.engine: Engine = create_engine(
             sqlalchemy_url(url),
             pool_size=pool_size,
@@ -31,7 +38,7 @@ class Database:
             hide_parameters=True,  # they hold phones and texts, and errors reach the log
             connect_args={
                 "application_name": application_name,
-                "options": f"{make_url(url).query.get('options', '')} -c role={APP_ROLE} -c timezone=UTC".strip(),
+                "options": f"{given} -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}".strip(),
                 "connect_timeout": 10,
             },
         )
@@ -49,13 +56,6 @@ class Database:
         with self.engine.begin() as connection:
             yield connection
 
-    def close(self) -> None:
-        """Close every pooled connection."""
-        self.engine.dispose()
-
-
-def sqlalchemy_url(url: str) -> str:
-    """The same URL with psycopg 3 named as its driver."""
     @contextmanager
     def try_lock(self, key: int) -> Iterator[bool]:
         """Whether this is the one process that holds the advisory lock `key`, until the end; no transaction is open.
@@ -70,4 +70,11 @@ def sqlalchemy_url(url: str) -> str:
                 if ours:
                     connection.exec_driver_sql("SELECT pg_advisory_unlock(%(key)s)", {"key": key})
 
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same URL with psycopg 3 named as its driver."""
     return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sms_service import wake
 from sms_service.accounts import answers
 from sms_service.db.engine import Database
-from sms_service.dispatch import cluster, freeze
+from sms_service.dispatch import breaker, cluster, freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import sweeps
 
@@ -25,18 +25,21 @@ _LOCK = 0x736D_735F_636C_6F63  # "sms_cloc"
 log = logging.getLogger(__name__)
 
 
-def tick(database: Database, redis: Redis | None, gateways: Gateways) -> None:
-    """Do once what is due, if no other process is doing it."""
+def tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int = NO_RECEIPT_HOURS) -> None:
+    """Do once what is due, if no other process is doing it.
+
+    `no_receipt_hours`: after so long a silence an accepted text ends as `no_receipt`.
+    """
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lock:
         if not lock.exec_driver_sql("SELECT pg_try_advisory_lock(%(key)s)", {"key": _LOCK}).scalar():
             return
         try:
-            _tick(database, redis, gateways)
+            _tick(database, redis, gateways, no_receipt_hours)
         finally:
             lock.exec_driver_sql("SELECT pg_advisory_unlock(%(key)s)", {"key": _LOCK})
 
 
-def _tick(database: Database, redis: Redis | None, gateways: Gateways) -> None:
+def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int) -> None:
     cluster.hold_if_changed(database)
     for run_id in freeze.begin_due(database):
         log.info("run %s is due", run_id)
@@ -48,13 +51,17 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways) -> None:
         "rows whose worker died after the gate are unknown": sweeps.give_up_submitting,
         "rows expired": sweeps.expire,
         "rows of cancelled runs are cancelled": sweeps.cancel_slice,
-        "rows had no receipt in time": lambda c: sweeps.mark_silent(c, reporting, NO_RECEIPT_HOURS),
+        "rows had no receipt in time": lambda c: sweeps.mark_silent(c, reporting, no_receipt_hours),
     }
     for what, duty in duties.items():
         with database.transaction() as connection:
             done = duty(connection)
         if done:
             log.warning("sweep: %s %s", done, what)
+    with database.transaction() as connection:
+        breaker.judge_canaries(connection)
+        for name in breaker.reopen(connection):
+            log.warning("gateway account %s is tried again", name)
     with database.transaction() as connection:
         ended = sweeps.finish_runs(connection)
     for run_id, status in ended.items():

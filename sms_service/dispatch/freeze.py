@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import re
+import statistics
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.audience.rules import audience_select
+from sms_service.content.language import CannotRender
 from sms_service.content.models import TemplateVersion
 from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
+from sms_service.dispatch import rendering
 from sms_service.errors import ServiceError
-from sms_service.ledger.models import Run
-from sms_service.ledger.states import HeldFor, RunStatus
+from sms_service.ledger.models import Message, Run
+from sms_service.ledger.states import HeldFor, MessageStatus, RunStatus
 
 BEGIN_FREEZE = Statement(__file__, "begin_freeze")
 FREEZE = Statement(__file__, "freeze")
@@ -25,6 +29,9 @@ FREEZE = Statement(__file__, "freeze")
 log = logging.getLogger(__name__)
 
 GRACE_MIN = 30  # minutes by which a schedule may be missed
+CANARY_ABOVE, CANARY_TEXTS = 1000, 50  # a run to more people than this first lets only this many texts leave
+SMALL_UP_TO = 200  # people; a run to no more goes before larger ones
+_SAMPLE = 20  # texts that are rendered to estimate a run's parts
 _MARK = re.compile(r"/\*(audience|values)\*/.*?/\*end\*/", re.DOTALL)
 _COLUMNS = dict(zip(RECIPIENT_FIELDS, ("p.name", "u.name", "p.number"), strict=True))
 
@@ -51,9 +58,10 @@ def freeze(database: Database, run_id: int) -> int | None:
         run = session.scalar(select(Run).where(Run.id == run_id, Run.status == RunStatus.freezing))
         if run is None:
             return None
-        session.connection().exec_driver_sql("SELECT ensure_month(%(month)s::date)", {"month": run.month})
+        month = run.month
+        session.connection().exec_driver_sql("SELECT ensure_month(%(month)s::date)", {"month": month})
     try:
-        return _freeze(database, run_id)
+        audience = _freeze(database, run_id)
     except ServiceError as error:
         log.warning("run %s cannot be frozen and is held: %s", run_id, error)
         with database.session() as session:
@@ -64,6 +72,10 @@ def freeze(database: Database, run_id: int) -> int | None:
             }
             session.execute(update(Run).where(Run.id == run_id, Run.status == RunStatus.freezing).values(held))
         return None
+    if audience is not None and audience > CANARY_ABOVE:
+        with database.transaction() as connection:
+            connection.exec_driver_sql("SELECT analyse_month(%(month)s::date)", {"month": month})
+    return audience
 
 
 def _freeze(database: Database, run_id: int) -> int | None:
@@ -71,7 +83,11 @@ def _freeze(database: Database, run_id: int) -> int | None:
         run = session.get_one(Run, run_id)
         version = session.get_one(TemplateVersion, run.template_version_id)
         own = [name for name in version.variables if name not in run.values]
-        return _write(session, run_id, audience_select(session, run.segment_rule, run.unit_path), own)
+        audience = _write(session, run_id, audience_select(session, run.segment_rule, run.unit_path), own)
+        if audience is not None:
+            estimate = update(Run).where(Run.id == run_id).values(parts_estimate=_estimate_parts(session, run))
+            session.execute(estimate, execution_options={"synchronize_session": False})
+        return audience
 
 
 def _write(session: Session, run_id: int, audience: Select[int, int], own_values: Sequence[str]) -> int | None:
@@ -79,9 +95,21 @@ def _write(session: Session, run_id: int, audience: Select[int, int], own_values
     values, keys = _values(own_values)
     pieces: Mapping[str, str] = {"audience": str(compiled), "values": values}
     sql = _MARK.sub(lambda mark: pieces[mark[1]], FREEZE.sql)
-    parameters = {**_driver_values(compiled), **keys, "run_id": run_id}
+    limits = {"canary_above": CANARY_ABOVE, "canary_texts": CANARY_TEXTS, "small_up_to": SMALL_UP_TO}
+    parameters = {**_driver_values(compiled), **keys, **limits, "run_id": run_id}
     audience_count: int | None = session.connection().exec_driver_sql(sql, parameters).scalar_one_or_none()
     return audience_count
+
+
+def _estimate_parts(session: Session, run: Run) -> float:
+    """Parts of a text of the run, on average over a sample: what a worker pays before it has rendered anything."""
+    waiting = (Message.month == run.month, Message.run_id == run.id, Message.status == MessageStatus.pending)
+    sample = session.scalars(select(Message.values).where(*waiting).limit(_SAMPLE)).all()
+    parts = []
+    for own in sample:
+        with suppress(CannotRender):  # it will be refused alone, in its turn
+            parts.append(rendering.load(session, run.id).compose(own).parts)
+    return statistics.fmean(parts) if parts else 1.0
 
 
 def _driver_values(compiled: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 -- finds, what is written and what is counted come from one snapshot. The audience is counted from the segment's rows alone, so
 -- that the identity can show a recipient whom the joins would have lost. Of several recipients with one phone, the first is
 -- sent and the others name its row. The segment's compiled query and the recipient's values are put in at the marks.
+-- A large run may first let only a few of its rows leave, its canary: one of each of as many units as there are, then others.
 WITH run AS MATERIALIZED (
     SELECT * FROM runs WHERE id = %(run_id)s::bigint AND status = 'freezing' FOR UPDATE
 ),
@@ -41,9 +42,33 @@ written AS (
            nullif(k.sent_as, k.id),
            r.launched_at, r.expires_at, k.values, sms_now()
     FROM run r CROSS JOIN ranked k
+    RETURNING id, unit_id, status
+),
+size AS MATERIALIZED (
+    SELECT count(*) AS people FROM audience
+),
+canary AS (
+    SELECT array_agg(id) AS ids
+    FROM (
+        SELECT id
+        FROM (
+            (SELECT 1 AS turn, min(w.id) AS id, md5(w.unit_id::text) AS spread FROM written w, size
+             WHERE size.people > %(canary_above)s::int AND w.status = 'pending'
+             GROUP BY w.unit_id ORDER BY 3 LIMIT %(canary_texts)s::int)
+            UNION ALL
+            (SELECT 2, w.id, '' FROM written w, size
+             WHERE size.people > %(canary_above)s::int AND w.status = 'pending'
+             ORDER BY w.id LIMIT %(canary_texts)s::int)
+        ) AS either
+        GROUP BY id
+        ORDER BY min(turn), id
+        LIMIT %(canary_texts)s::int
+    ) AS chosen
 )
 UPDATE runs r
-SET status = 'running', audience = (SELECT count(*) FROM audience), frozen_at = sms_now()
-FROM run
+SET status = 'running', audience = size.people, canary = canary.ids, frozen_at = sms_now(),
+    lane = CASE WHEN r.lane = 'urgent' OR r.kind <> 'campaign' THEN 'urgent'
+                WHEN size.people <= %(small_up_to)s::int THEN 'small' ELSE 'bulk' END
+FROM run, size, canary
 WHERE r.id = run.id
 RETURNING r.audience

@@ -1,5 +1,6 @@
-"""When a refused text goes again by itself: only for what was surely not taken and comes back, later each time, and
-not for ever.
+"""What follows from a refusal: whether the text goes again by itself and when, and whether the account is to blame.
+
+A text goes again only for what was surely not taken and comes back, later each time, and not for ever.
 """
 
 from __future__ import annotations
@@ -14,18 +15,30 @@ _FIRST_S, _LONGEST_S = 2.0, 600.0
 _LONGEST_ASKED_S = 86_400.0  # what a provider may ask for
 _PASSING = frozenset({ErrorClass.later, ErrorClass.rate})
 
+# Nothing that this account is given will be taken until a person has done something about it.
+STOPS_ACCOUNT = frozenset({ErrorClass.credentials, ErrorClass.balance, ErrorClass.signature})
+# Another account may well take what this one refused.
+FAILS_OVER = STOPS_ACCOUNT | {ErrorClass.carrier}
+# Refusals that say something about the account rather than about the text or its recipient.
+BLAMES_ACCOUNT = FAILS_OVER | {ErrorClass.later, ErrorClass.request, ErrorClass.unclassified}
+# The reason for which a group was refused whole may lie in one of its recipients.
+IN_ONE_RECIPIENT = frozenset(
+    {ErrorClass.bad_number, ErrorClass.blocked, ErrorClass.content, ErrorClass.request, ErrorClass.unclassified}
+)
 
-def retry_after(outcome: Outcome, number: int, random: Callable[[], float]) -> float | None:
+
+def retry_after(outcome: Outcome, number: int, random: Callable[[], float], *, alternative: bool) -> float | None:
     """Seconds until the message may go again after its attempt `number`; None: it stays as it is.
 
-    Doubles from 2 s to 10 min, with jitter from `random` (0 to 1), and never less than the provider asked for. The
-    caller drops a retry that would come after the message's validity.
+    Doubles from 2 s to 10 min, with jitter from `random` (0 to 1), and never less than the provider asked for, unless
+    the text goes to another account next (`alternative`: there is one). The caller drops a retry that would come after
+    the message's validity.
     """
-    passing = outcome.kind is OutcomeKind.throttled or (
-        outcome.kind is OutcomeKind.refused and outcome.error in _PASSING
-    )
-    if not passing or number >= MAX_ATTEMPTS:
+    refused = outcome.kind is OutcomeKind.refused
+    comes_back = outcome.kind is OutcomeKind.throttled or (refused and outcome.error in _PASSING)
+    fails_over = refused and alternative and outcome.error in FAILS_OVER
+    if not (comes_back or fails_over) or number >= MAX_ATTEMPTS:
         return None
     back_off: float = min(_LONGEST_S, _FIRST_S * 2 ** (number - 1)) * (0.5 + random())
-    asked = outcome.retry_after_s or 0.0
+    asked = 0.0 if alternative else outcome.retry_after_s or 0.0
     return max(back_off, min(asked, _LONGEST_ASKED_S) if math.isfinite(asked) else _LONGEST_ASKED_S)

@@ -1,16 +1,19 @@
--- Running runs with rows that are due, each with the account its route uses now: the first that is open and may take the run's
--- rows. The campaign unit's window is asked here to save work; the gate asks each recipient's own.
-SELECT r.id, r.month, a.id AS account_id, a.name AS account
+-- Running runs with rows that are due. What the gate would forbid for all rows of a run is asked here too, to save work: the window
+-- of the campaign's unit, a stop of it, a PostgreSQL that is not the one this ledger worked on. The gate asks for each recipient.
+SELECT r.id AS run_id, r.month, r.unit_id, r.lane, r.canary, r.parts_estimate, r.route_id, r.demonstration
 FROM runs r
 JOIN units u ON u.id = r.unit_id
-JOIN LATERAL (
-    SELECT g.id, g.name FROM route_members m JOIN gateway_accounts g ON g.id = m.account_id
-    WHERE m.route_id = r.route_id AND g.state = 'open' AND (g.simulated OR NOT r.demonstration)
-    ORDER BY m.priority LIMIT 1
-) a ON true
 WHERE r.status = 'running'
   AND window_is_open(u.timezone, u.window_opens, u.window_closes)
-  AND EXISTS (
-      SELECT FROM messages m
-      WHERE m.month = r.month AND m.run_id = r.id AND m.status = 'pending' AND m.not_before <= sms_now())
+  AND cluster_is_known()
+  AND NOT EXISTS (
+      SELECT FROM stops s JOIN units su ON su.id = s.unit_id
+      WHERE s.released_at IS NULL AND (u.path ^@ su.path OR r.unit_path ^@ su.path))
+  AND CASE WHEN r.canary IS NULL THEN EXISTS (
+          SELECT FROM messages m
+          WHERE m.month = r.month AND m.run_id = r.id AND m.status = 'pending' AND m.not_before <= sms_now())
+      ELSE EXISTS (
+          SELECT FROM messages m
+          WHERE m.month = r.month AND m.id = ANY (r.canary) AND m.status = 'pending' AND m.not_before <= sms_now())
+      END
 ORDER BY r.id

@@ -78,7 +78,8 @@ class Outcome:
     """How the hand-over of one text ended.
 
     `provider_id` names the text at the provider (an accepted outcome always has one); `raw_code` is the provider's own
-    code; `detail` is a short explanation without phone numbers and secrets.
+    code; `detail` is a short explanation without phone numbers and secrets. `whole_group`: the provider refused the group
+    as a whole, so that the reason may lie in another text of it.
     """
 
     reference: str
@@ -88,6 +89,7 @@ class Outcome:
     raw_code: str | None = None
     detail: str | None = None
     retry_after_s: float | None = None
+    whole_group: bool = False
 
 
 class ReceiptStatus(StrEnum):
@@ -119,8 +121,6 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class CallbackRequest:
-@dataclass(frozen=True, slots=True)
 class Question:
     """Asks after one text whose hand-over ended unknown: whether the provider took it.
 
@@ -143,6 +143,8 @@ class Finding:
     provider_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class CallbackRequest:
     """What a provider pushed, as it came over the wire.
 
     `public_url` is the URL the provider called, made from the configured public base and the raw request target;
@@ -163,22 +165,23 @@ class Capabilities:
 
     `largest_group`: texts in one `submit`; `total_timeout_s`: no `submit` takes longer, whatever the network does;
     `echoes_reference`: receipts carry our attempt's name; `sends_receipts`: an account without them ends at `accepted`.
-    """
-
     `rate`: parts per second that an account is handed if gateways.toml does not say how many.
     `look_up_after_s`: how long after a hand-over began its text may be looked up, the account's option `look_up_after`;
     None: the adapter has no `look_up`. `look_up_complete`: the provider states that by then its records have all it
     took, so that what is not there was never taken; without it, not finding a text proves nothing.
+    """
+
     largest_group: int
     total_timeout_s: float
     echoes_reference: bool
     sends_receipts: bool
+    rate: float
     simulated: bool = False  # takes the rows of the demonstration city; true only of gateways that reach no real phone
+    look_up_after_s: float | None = None
+    look_up_complete: bool = False
 
 
 class Adapter(Protocol):
-    look_up_after_s: float | None = None
-    look_up_complete: bool = False
     """One gateway account. Built by `create(name, options, callback_url)` of its module, once per process; thread-safe.
 
     The module is described in `discovery.AdapterModule`.

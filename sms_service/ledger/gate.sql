@@ -3,24 +3,26 @@
 -- hand-over is asked here, on PostgreSQL's clock, in the statement that allows it. The caller hands over only after it has seen
 -- this commit. `status || ''` keeps the index of leases out of the plan: it has a dead entry for every row that left, and on a
 -- month without statistics yet the planner would read them all instead of looking up the ids (docs/performance.md).
+-- Caps: a place is reserved only by rows that may leave otherwise (hence their lock before), once per message, and in the order of
+-- phones, in which every statement that touches many of these rows goes: no deadlock.
 WITH run AS MATERIALIZED (
-    SELECT status, demonstration FROM runs WHERE id = %(run_id)s::bigint FOR SHARE
+    SELECT status, demonstration, unit_path, class, kind FROM runs WHERE id = %(run_id)s::bigint FOR SHARE
 ),
 account AS MATERIALIZED (
     SELECT id, state, simulated FROM gateway_accounts WHERE id = %(account_id)s::bigint FOR SHARE
 ),
+stopped AS MATERIALIZED (
+    SELECT s.gateway_account_id, u.path FROM stops s LEFT JOIN units u ON u.id = s.unit_id WHERE s.released_at IS NULL
+),
+cap AS MATERIALIZED (
+    SELECT c.per_day FROM caps c, run r WHERE c.class = r.class AND r.kind <> 'test'
+),
 offered AS (
     SELECT * FROM unnest(%(ids)s::bigint[], %(texts)s::text[], %(parts)s::smallint[]) AS o (id, text, parts)
 ),
-passed AS (
-    UPDATE messages m
-    SET status = 'submitting',
-        attempts = m.attempts + 1,
-        text = coalesce(m.text, o.text),
-        parts = coalesce(m.parts, o.parts),
-        lease_until = sms_now() + make_interval(secs => %(lease_s)s::float),
-        changed_at = sms_now()
-    FROM offered o, run r, account a, units u
+eligible AS MATERIALIZED (
+    SELECT m.id, m.phone, m.cap_day, o.text, o.parts, (sms_now() AT TIME ZONE u.timezone)::date AS day
+    FROM run r, account a, offered o, messages m, units u
     WHERE m.month = %(month)s::date
       AND m.id = o.id
       AND u.id = m.unit_id
@@ -31,8 +33,33 @@ passed AS (
       AND r.status = 'running'
       AND a.state = 'open'
       AND (a.simulated OR NOT r.demonstration)
+      AND cluster_is_known()
       AND window_is_open(u.timezone, u.window_opens, u.window_closes)
       AND NOT EXISTS (SELECT FROM suppressions s WHERE s.phone = m.phone)
+      AND NOT EXISTS (
+          SELECT FROM stopped s
+          WHERE s.gateway_account_id = a.id OR u.path ^@ s.path OR m.unit_path ^@ s.path OR r.unit_path ^@ s.path)
+    FOR NO KEY UPDATE OF m
+),
+reserved AS (
+    INSERT INTO cap_uses AS c (phone, class, day, used)
+    SELECT e.phone, r.class, e.day, 1 FROM eligible e, run r, cap WHERE e.cap_day IS NULL ORDER BY e.phone
+    ON CONFLICT (phone, class, day) DO UPDATE SET used = c.used + 1 WHERE c.used < (SELECT per_day FROM cap)
+    RETURNING c.phone
+),
+passed AS (
+    UPDATE messages m
+    SET status = 'submitting',
+        attempts = m.attempts + 1,
+        text = coalesce(m.text, e.text),
+        parts = coalesce(m.parts, e.parts),
+        cap_day = CASE WHEN EXISTS (SELECT FROM cap) THEN coalesce(e.cap_day, e.day) END,
+        lease_until = sms_now() + make_interval(secs => %(lease_s)s::float),
+        changed_at = sms_now()
+    FROM eligible e
+    WHERE m.month = %(month)s::date
+      AND m.id = e.id
+      AND (e.cap_day IS NOT NULL OR NOT EXISTS (SELECT FROM cap) OR e.phone IN (SELECT phone FROM reserved))
     RETURNING m.id, m.attempts, m.phone, m.text, m.parts, m.account_id, m.expires_at
 ),
 written AS (
@@ -41,7 +68,7 @@ written AS (
     FROM passed
     RETURNING id, message_id
 )
-SELECT written.id AS attempt_id, passed.phone, passed.text, passed.parts, passed.attempts,
+SELECT written.id AS attempt_id, passed.id, passed.phone, passed.text, passed.parts, passed.attempts,
        extract(epoch FROM passed.expires_at - sms_now())::float AS validity_s
 FROM passed JOIN written ON written.message_id = passed.id
 ORDER BY written.id

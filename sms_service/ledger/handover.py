@@ -18,10 +18,12 @@ from sms_service.db.statements import Statement
 from sms_service.gateways.base import OutcomeKind
 
 CLAIM = Statement(__file__, "claim")
+CLAIM_IDS = Statement(__file__, "claim_ids")
 GATE = Statement(__file__, "gate")
 RELEASE = Statement(__file__, "release")
 REFUSE_UNRENDERED = Statement(__file__, "refuse_unrendered")
 RECORD_OUTCOMES = Statement(__file__, "record_outcomes")
+FREE_CAPS = Statement(__file__, "free_caps")
 WITHDRAW = Statement(__file__, "withdraw")
 WITHDRAW_ATTEMPTS = Statement(__file__, "withdraw_attempts")
 
@@ -30,12 +32,18 @@ WITHDRAW_ATTEMPTS = Statement(__file__, "withdraw_attempts")
 class Claim:
     """A lease on rows of one run, for one gateway account. `token` (a UUID) proves that the rows are still this
     claim's.
+
+    An account that is `fresh` for the run takes every row but those that `accounts` surely did not take; any other
+    takes only those. `ids`: only these messages.
     """
 
     run_id: int
     month: date
     account_id: int
     token: str
+    fresh: bool = True
+    accounts: tuple[int, ...] = ()
+    ids: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,7 @@ class Passed:
     """
 
     attempt_id: int
+    message_id: int
     phone: str = field(repr=False)
     text: str = field(repr=False)
     parts: int
@@ -74,7 +83,7 @@ class Passed:
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """How a hand-over ended, for the ledger. `retry_after_s`: the message waits that long and goes again; None: it
-    does not.
+    does not. `blamed`: a refusal that lies with the account.
     """
 
     attempt_id: int
@@ -84,21 +93,25 @@ class Recorded:
     raw_code: str | None = None
     detail: str | None = None
     retry_after_s: float | None = None
+    blamed: bool = False
 
 
 def claim(connection: Connection, claim: Claim, size: int, lease_s: float) -> list[Claimed]:
     """Lease up to `size` due rows for `lease_s` seconds."""
     # A lease that a crash forgets costs nothing, and the gate's durable COMMIT comes after it in the same log.
     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-    rows = CLAIM(
-        connection,
-        run_id=claim.run_id,
-        month=claim.month,
-        account_id=claim.account_id,
-        token=claim.token,
-        size=size,
-        lease_s=lease_s,
-    )
+    lease = {
+        "run_id": claim.run_id,
+        "month": claim.month,
+        "account_id": claim.account_id,
+        "token": claim.token,
+        "size": size,
+        "lease_s": lease_s,
+    }
+    if claim.ids is None:
+        rows = CLAIM(connection, **lease, fresh=claim.fresh, accounts=list(claim.accounts))
+    else:
+        rows = CLAIM_IDS(connection, **lease, ids=list(claim.ids))
     return [Claimed(row.id, row.values, row.text, row.parts) for row in rows]
 
 
@@ -117,7 +130,9 @@ def pass_gate(connection: Connection, claim: Claim, rows: Sequence[Rendered], le
         parts=[row.parts for row in rows],
         lease_s=lease_s,
     )
-    return [Passed(row.attempt_id, row.phone, row.text, row.parts, row.attempts, row.validity_s) for row in passed]
+    return [
+        Passed(row.attempt_id, row.id, row.phone, row.text, row.parts, row.attempts, row.validity_s) for row in passed
+    ]
 
 
 def release(connection: Connection, claim: Claim, ids: Sequence[int]) -> dict[int, str]:
@@ -136,8 +151,13 @@ def refuse_unrendered(connection: Connection, claim: Claim, errors: Mapping[int,
     )
 
 
-def record_outcomes(connection: Connection, month: date, outcomes: Sequence[Recorded]) -> dict[int, str]:
-    """Write outcomes by attempt; returns what those messages became that followed."""
+def record_outcomes(
+    connection: Connection, month: date, outcomes: Sequence[Recorded], claim: Claim | None = None
+) -> dict[int, str]:
+    """Write outcomes by attempt; returns what those messages became that followed.
+
+    `claim`: whose hand-over this was, for the breaker to count.
+    """
     ordered = sorted(outcomes, key=lambda outcome: outcome.attempt_id)
     rows = RECORD_OUTCOMES(
         connection,
@@ -149,12 +169,23 @@ def record_outcomes(connection: Connection, month: date, outcomes: Sequence[Reco
         raw_codes=[o.raw_code for o in ordered],
         details=[o.detail for o in ordered],
         retry_after=[o.retry_after_s for o in ordered],
+        blamed=[o.blamed for o in ordered],
+        account_id=claim and claim.account_id,
+        run_id=claim and claim.run_id,
     )
-    return {row.id: row.status for row in rows}
+    became = {row.id: row.status for row in rows}
+    _free_caps(connection, month, [id_ for id_, status in became.items() if status in ("pending", "refused")])
+    return became
 
 
 def withdraw(connection: Connection, claim: Claim) -> int:
     """Take back all of a claim that was surely not handed over; returns how many rows wait again."""
-    withdrawn = WITHDRAW(connection, run_id=claim.run_id, month=claim.month, token=claim.token).rowcount
+    withdrawn = [row.id for row in WITHDRAW(connection, run_id=claim.run_id, month=claim.month, token=claim.token)]
     WITHDRAW_ATTEMPTS(connection, month=claim.month, token=claim.token)
-    return withdrawn
+    _free_caps(connection, claim.month, withdrawn)
+    return len(withdrawn)
+
+
+def _free_caps(connection: Connection, month: date, ids: Sequence[int]) -> None:
+    if ids:
+        FREE_CAPS(connection, month=month, ids=list(ids))

@@ -3,8 +3,17 @@
 WITH reported AS (
     SELECT * FROM unnest(
         %(ids)s::bigint[], %(statuses)s::text[], %(provider_ids)s::text[], %(errors)s::text[], %(raw_codes)s::text[],
-        %(details)s::text[], %(retry_after)s::float[]
-    ) AS t (id, status, provider_id, error, raw_code, detail, retry_after)
+        %(details)s::text[], %(retry_after)s::float[], %(blamed)s::boolean[]
+    ) AS t (id, status, provider_id, error, raw_code, detail, retry_after, blamed)
+),
+tally AS (
+    -- What the breaker counts: a row for the whole group, so that no two workers ever wait for one counter.
+    INSERT INTO tallies (at, gateway_account_id, run_id, texts, refused, unknown, blamed)
+    SELECT sms_now(), %(account_id)s::bigint, %(run_id)s::bigint, count(*), count(*) FILTER (WHERE status = 'refused'),
+           count(*) FILTER (WHERE status = 'unknown'), count(*) FILTER (WHERE blamed)
+    FROM reported
+    WHERE status <> 'throttled' AND %(account_id)s::bigint IS NOT NULL
+    HAVING count(*) > 0
 ),
 locked AS MATERIALIZED (
     -- In id order, as every statement that touches many attempts does: no deadlock with the receipts of the same group. One

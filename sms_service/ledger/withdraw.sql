@@ -5,3 +5,4 @@ UPDATE messages
 SET status = 'pending', claim_token = NULL, lease_until = NULL, account_id = NULL, changed_at = sms_now()
 WHERE month = %(month)s::date AND run_id = %(run_id)s::bigint AND claim_token = %(token)s::uuid
   AND status IN ('claimed', 'submitting')
+RETURNING id

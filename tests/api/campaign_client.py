@@ -14,9 +14,8 @@ from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.dispatch.accounts import synchronise
-from sms_service.dispatch.dispatcher import Dispatcher
 from tests.api.directory_client import Caller
-from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways
+from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, drain
 from tests.factories import make_person, make_segment, make_template, make_unit
 
 SIGNATURE = "城东街道"
@@ -77,7 +76,7 @@ class Place:
 
     def hand_over(self) -> None:
         """What a worker does with waiting rows."""
-        Dispatcher(self.database, self.gateways, random=lambda: 0.5).drain()
+        drain(self.database, self.gateways)
 
 
 def make_place(database: Database, folder: Path, redis_url: str = "") -> Place:

@@ -22,10 +22,9 @@ from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.dispatch.accounts import synchronise
-from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.errors import Conflict, Forbidden, Invalid
 from sms_service.ledger.models import Message, Run
-from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, make_city
+from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, make_city, make_dispatcher
 from tests.factories import make_actor, make_person, make_segment, make_template, make_unit
 
 S = CampaignStatus
@@ -265,7 +264,7 @@ def test_what_an_overview_says(session: Session, district: Unit, officer: Actor,
 
 def test_a_pause_holds_back_what_has_not_left_and_cancel_counts_what_has(database: Database) -> None:
     city = make_city(database, 3)
-    hand = Dispatcher(database, city.gateways, random=lambda: 0.5)
+    hand = make_dispatcher(database, city.gateways)
     with database.session() as session:
         control.pause(session, SYSTEM, city.run_id, "查一下")
     hand.drain()

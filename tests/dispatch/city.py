@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,9 +15,11 @@ from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.dispatch.accounts import synchronise
+from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.dispatch.models import Route
+from sms_service.dispatch.pace import Grant, Pace
 from sms_service.gateways.base import Capabilities, Group, Outcome, OutcomeKind
-from sms_service.gateways.config import AccountConfig, GatewayConfig
+from sms_service.gateways.config import AccountConfig, GatewayConfig, RouteMember
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger.models import Message, Run
 from tests.factories import make_person, make_segment, make_template, make_unit
@@ -29,7 +31,7 @@ class ScriptedAdapter:
     """An account in this process whose answers the test decides; it keeps every text that it was handed."""
 
     capabilities = Capabilities(
-        largest_group=100, total_timeout_s=1.0, echoes_reference=True, sends_receipts=True, simulated=True
+        largest_group=100, total_timeout_s=1.0, echoes_reference=True, sends_receipts=True, rate=100_000, simulated=True
     )
 
     def __init__(self, simulated: bool = True) -> None:
@@ -37,7 +39,7 @@ class ScriptedAdapter:
         self.answer: Any = lambda text: Outcome(text.reference, OutcomeKind.accepted, provider_id=f"p{text.reference}")
         if not simulated:
             self.capabilities = Capabilities(
-                largest_group=100, total_timeout_s=1.0, echoes_reference=True, sends_receipts=True
+                largest_group=100, total_timeout_s=1.0, echoes_reference=True, sends_receipts=True, rate=100_000
             )
 
     def submit(self, group: Group) -> list[Outcome]:
@@ -50,12 +52,52 @@ class ScriptedAdapter:
 
 
 class ScriptedGateways(Gateways):
-    """The registry with scripted adapters under the given names, in the default route's order."""
+    """The registry with scripted adapters under the given names, in the default route's order or as `route` has it."""
 
-    def __init__(self, adapters: Mapping[str, ScriptedAdapter]) -> None:
-        accounts = {name: AccountConfig(name, "scripted", 100, None) for name in adapters}
-        super().__init__(GatewayConfig(accounts, {"default": tuple(adapters)}), "http://localhost")
+    def __init__(
+        self, adapters: Mapping[str, ScriptedAdapter], *, route: Sequence[RouteMember] = (), in_flight: int = 2
+    ) -> None:
+        accounts = {
+            name: AccountConfig(name, "scripted", max_group=100, rate=None, in_flight=in_flight, options=None)
+            for name in adapters
+        }
+        members = tuple(route) or tuple(RouteMember(name, place, 1) for place, name in enumerate(adapters, 1))
+        super().__init__(GatewayConfig(accounts, {"default": members}), "http://localhost")
         self._adapters = dict(adapters)  # type: ignore[arg-type]
+
+
+class FreePace(Pace):
+    """Grants everything, and remembers what was asked of it; for tests that are not about pace."""
+
+    def __init__(self) -> None:
+        self.acts: list[tuple[str, str, int]] = []
+
+    def take(self, account: str, want: int, least: int = 1) -> Grant:
+        """All of it."""
+        self.acts.append(("take", account, want))
+        return Grant(want, 0.0)
+
+    def settle(self, account: str, unused: int) -> None:
+        """Nothing to keep."""
+        self.acts.append(("settle", account, unused))
+
+    def throttled(self, account: str) -> None:
+        """Nothing to slow down."""
+        self.acts.append(("throttled", account, 0))
+
+
+def make_dispatcher(database: Database, gateways: Gateways, **kw: Any) -> Dispatcher:
+    """A dispatcher without limits of pace."""
+    return Dispatcher(database, gateways, kw.pop("pace", FreePace()), **{"random": lambda: 0.5, **kw})
+
+
+def drain(database: Database, gateways: Gateways, **kw: Any) -> None:
+    """Hand over all that is due."""
+    dispatcher = make_dispatcher(database, gateways, **kw)
+    try:
+        assert dispatcher.drain(job_s=60) is False
+    finally:
+        dispatcher.close()
 
 
 @dataclass

@@ -10,9 +10,8 @@ from sms_service.campaigns.closing import end_finished
 from sms_service.campaigns.models import Campaign
 from sms_service.db.engine import Database
 from sms_service.dispatch import clock, freeze
-from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.ledger.models import Run
-from tests.dispatch.city import make_city, statuses
+from tests.dispatch.city import make_city, make_dispatcher, statuses
 
 
 def plan(database: Database, run_id: int, minutes: int) -> None:
@@ -87,8 +86,8 @@ def test_a_closed_window_stops_the_run_and_opens_it_again(database: Database) ->
         ).scalar_one()
         opens = 0 if minute > 720 else 1200
         connection.execute(text("UPDATE units SET window_opens = :o, window_closes = :o + 60"), {"o": opens})
-    hand = Dispatcher(database, city.gateways)
-    assert hand.runnable() == []
+    hand = make_dispatcher(database, city.gateways)
+    assert hand.offers() == []
     with database.transaction() as connection:
         connection.execute(text("UPDATE units SET window_opens = 0, window_closes = 1440"))
     hand.drain()

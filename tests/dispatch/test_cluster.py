@@ -14,12 +14,11 @@ from sms_service.audit.models import TrailEntry
 from sms_service.campaigns import control
 from sms_service.db.engine import Database
 from sms_service.dispatch import clock, cluster, freeze
-from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.embedded import PostgresServer
 from sms_service.errors import Forbidden, Invalid
 from sms_service.ledger.models import Attempt, Run
 from sms_service.reports.counts import identity
-from tests.dispatch.city import City, make_city, make_run, statuses
+from tests.dispatch.city import City, drain, make_city, make_run, statuses
 from tests.factories import make_actor, make_unit
 from tests.second_servers import NAME, migrated, promote, restored, standby
 
@@ -33,7 +32,7 @@ def run_of(database: Database, run_id: int) -> Run:
 
 def hand_over(database: Database, city: City) -> None:
     """What a worker does until nothing is left to do."""
-    Dispatcher(database, city.gateways).drain()
+    drain(database, city.gateways)
 
 
 def make_strange(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 
 import pytest
 from sqlalchemy import text, update
@@ -10,7 +11,6 @@ from sqlalchemy import text, update
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
-from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.dispatch.models import GatewayAccount
 from sms_service.dispatch.retry import MAX_ATTEMPTS
 from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, OutcomeKind
@@ -18,16 +18,12 @@ from sms_service.ledger import handover, sweeps
 from sms_service.ledger.handover import Rendered
 from sms_service.ledger.models import Run
 from sms_service.reports.counts import identity
-from tests.dispatch.city import City, ScriptedAdapter, make_city, messages, statuses
-
-
-def dispatcher(database: Database, city: City, **kw: object) -> Dispatcher:
-    return Dispatcher(database, city.gateways, random=lambda: 0.5, **kw)  # type: ignore[arg-type]
+from tests.dispatch.city import ScriptedAdapter, drain, make_city, make_dispatcher, messages, statuses
 
 
 def test_every_person_is_texted_once_with_signature_and_name(database: Database) -> None:
     city = make_city(database, 250)
-    assert dispatcher(database, city).drain() is False
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"accepted": 250}
     assert len({handed.phone for handed in city.adapter.handed}) == len(city.adapter.handed) == 250
     assert all(handed.body.startswith("【云州先锋】党员") for handed in city.adapter.handed)
@@ -65,21 +61,21 @@ def test_a_suppression_after_freeze_stops_the_text_at_the_gate(database: Databas
     with database.transaction() as connection:
         phone = messages(database, city.run_id)[0].phone
         connection.execute(text("INSERT INTO suppressions (phone, source) VALUES (:p, 'reply')"), {"p": phone})
-    dispatcher(database, city).drain()
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"accepted": 1, "skipped": 1}
     assert [handed.phone for handed in city.adapter.handed] != [phone]
 
 
 def test_the_demonstration_city_never_reaches_a_real_gateway(database: Database) -> None:
     city = make_city(database, 2, adapter=ScriptedAdapter(simulated=False), demonstration=True)
-    hand = dispatcher(database, city)
-    assert hand.runnable() == []
+    hand = make_dispatcher(database, city.gateways)
+    assert hand.offers() == []
     with database.transaction() as connection:  # even if a worker believed it might
         connection.execute(update(Run).values(demonstration=False))
-    claims = hand.runnable()
+    claims = hand.offers()
     with database.transaction() as connection:
         connection.execute(update(Run).values(demonstration=True))
-    assert hand.hand_over_group(claims[0]) == 0
+    assert hand.hand_over_group(claims[0]).parts == 0
     assert city.adapter.handed == []
     assert statuses(database, city.run_id) == {"pending": 2}
 
@@ -87,8 +83,8 @@ def test_the_demonstration_city_never_reaches_a_real_gateway(database: Database)
 @pytest.mark.parametrize("change", ["pause", "account", "window", "expiry", "cancel"])
 def test_the_gate_lets_nothing_pass_that_may_not_leave(database: Database, change: str) -> None:
     city = make_city(database, 2)
-    hand = dispatcher(database, city)
-    claims = hand.runnable()
+    hand = make_dispatcher(database, city.gateways)
+    claims = hand.offers()
     with database.transaction() as connection:
         match change:
             case "pause":
@@ -105,7 +101,7 @@ def test_the_gate_lets_nothing_pass_that_may_not_leave(database: Database, chang
                 connection.execute(update(Unit).values(window_opens=opens, window_closes=opens + 60))
             case "expiry":
                 connection.execute(text("UPDATE messages SET expires_at = sms_now()"))
-    assert hand.hand_over_group(claims[0]) == 0
+    assert hand.hand_over_group(claims[0]).parts == 0
     assert city.adapter.handed == []
     expected = {"cancel": "cancelled", "expiry": "expired"}.get(change, "pending")
     assert statuses(database, city.run_id) == {expected: 2}
@@ -113,7 +109,7 @@ def test_the_gate_lets_nothing_pass_that_may_not_leave(database: Database, chang
 
 def test_one_text_that_cannot_be_rendered_is_refused_alone(database: Database) -> None:
     city = make_city(database, 2, body="{{ name }}{% if name == '空' %}{{ 缺 }}{% endif %}", more=[{"name": "空"}])
-    dispatcher(database, city).drain()
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"accepted": 2, "refused": 1}
     refused = next(row for row in messages(database, city.run_id) if row.status == "refused")
     assert refused.reason == "render"
@@ -135,8 +131,8 @@ def test_three_outcomes_and_no_second_try_for_the_unknown(database: Database) ->
 
     answered: list[object] = []
     city.adapter.answer = answer
-    dispatcher(database, city).drain()
-    dispatcher(database, city).drain()
+    drain(database, city.gateways)
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"accepted": 1, "refused": 1, "unknown": 1}
     assert len(city.adapter.handed) == 3
 
@@ -144,7 +140,7 @@ def test_three_outcomes_and_no_second_try_for_the_unknown(database: Database) ->
 def test_throttled_texts_wait_and_go_again_with_the_same_bytes(database: Database) -> None:
     city = make_city(database, 1)
     city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.throttled, error=ErrorClass.rate)
-    hand = dispatcher(database, city)
+    hand = make_dispatcher(database, city.gateways)
     hand.drain()
     row = messages(database, city.run_id)[0]
     assert (row.status, row.attempts) == ("pending", 1)
@@ -166,7 +162,7 @@ def test_a_gateway_that_takes_nothing_loses_nobody(database: Database) -> None:
         raise NotTaken("connection refused")
 
     city.adapter.answer = refuse
-    dispatcher(database, city).drain()
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"pending": 2}
 
 
@@ -177,16 +173,16 @@ def test_an_exception_of_the_adapter_makes_its_group_unknown(database: Database)
         raise RuntimeError("time-out after the request was written")
 
     city.adapter.answer = fail
-    dispatcher(database, city).drain()
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"unknown": 2}
 
 
 def test_a_worker_that_was_stopped_after_the_gate_hands_over_nothing(database: Database) -> None:
     city = make_city(database, 2)
-    times = iter([0.0, 11.0, 11.0])
-    hand = dispatcher(database, city, clock=lambda: next(times))
-    claims = hand.runnable()
-    assert hand.hand_over_group(claims[0]) == 0
+    times = iter([0.0, 11.0])
+    hand = make_dispatcher(database, city.gateways, clock=lambda: next(times))
+    claims = hand.offers()
+    assert hand.hand_over_group(claims[0]).parts == 0
     assert city.adapter.handed == []
     assert statuses(database, city.run_id) == {"pending": 2}
 
@@ -202,7 +198,7 @@ def test_leases_that_ended_and_runs_that_are_done(database: Database) -> None:
         )
     with database.transaction() as connection:
         assert sweeps.release_claimed(connection) == 1
-    dispatcher(database, city).drain()
+    drain(database, city.gateways)
     with database.transaction() as connection:
         assert sweeps.finish_runs(connection) == {city.run_id: "finished"}
     with database.transaction() as connection:
@@ -246,7 +242,7 @@ def test_a_unit_that_moved_before_the_freeze_is_found_where_it_is(database: Data
 def test_whatever_a_gateway_says_can_be_kept(database: Database, answer: dict[str, str]) -> None:
     city = make_city(database, 2)
     city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.accepted, **answer)
-    dispatcher(database, city).drain()
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"accepted": 2}
 
 
@@ -254,7 +250,7 @@ def test_whatever_a_gateway_says_can_be_kept(database: Database, answer: dict[st
 def test_a_provider_cannot_put_a_text_off_for_ever(database: Database, asked: float) -> None:
     city = make_city(database, 1)
     city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.throttled, retry_after_s=asked)
-    dispatcher(database, city).drain()
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"refused": 1}  # a day is longer than what is left of its validity
 
 
@@ -266,7 +262,7 @@ def test_a_gateway_that_is_away_for_long_uses_up_nobodys_tries(database: Databas
 
     city.adapter.answer = away
     for _ in range(MAX_ATTEMPTS + 2):
-        dispatcher(database, city).drain()
+        drain(database, city.gateways)
         with database.transaction() as connection:
             connection.execute(text("UPDATE messages SET not_before = sms_now()"))
     assert statuses(database, city.run_id) == {"pending": 1}
@@ -274,14 +270,14 @@ def test_a_gateway_that_is_away_for_long_uses_up_nobodys_tries(database: Databas
 
 def test_an_old_template_that_is_not_allowed_any_more_refuses_its_own_run_only(database: Database) -> None:
     city = make_city(database, 2, body="{% for x in y %}{% endfor %}")
-    dispatcher(database, city).drain()
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"refused": 2}
 
 
 def test_a_withdrawal_that_overtakes_the_gates_commit_takes_all_of_it_back(database: Database) -> None:
     """Two real sessions: the answer is lost while the server is still committing the gate."""
     city = make_city(database, 2)
-    claim = dispatcher(database, city).runnable()[0]
+    claim = make_dispatcher(database, city.gateways).offers()[0].claim(str(uuid.uuid4()))
     with database.transaction() as connection:
         rows = handover.claim(connection, claim, 2, 60)
     with database.engine.connect() as gate:

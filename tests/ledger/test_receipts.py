@@ -6,9 +6,8 @@ from sqlalchemy import text
 
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
-from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus
-from tests.dispatch.city import City, make_city, messages, statuses
+from tests.dispatch.city import City, drain, make_city, make_dispatcher, messages, statuses
 
 
 def arrive(database: Database, *receipts: Receipt, account: str = "main") -> None:
@@ -29,7 +28,7 @@ def undelivered(reference: str) -> Receipt:
 
 def sent(database: Database, people: int = 1) -> City:
     city = make_city(database, people)
-    Dispatcher(database, city.gateways).drain()
+    drain(database, city.gateways)
     return city
 
 
@@ -56,7 +55,7 @@ def test_a_receipt_may_come_before_the_outcome_is_written(database: Database) ->
         return Outcome(handed.reference, OutcomeKind.accepted, provider_id="late")  # type: ignore[attr-defined]
 
     city.adapter.answer = answer
-    Dispatcher(database, city.gateways).drain()
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"delivered": 1}
     with database.transaction() as connection:
         assert connection.execute(text("SELECT status, provider_id FROM attempts")).one() == ("delivered", "late")
@@ -92,7 +91,7 @@ def test_an_unmatched_receipt_is_parked_and_joined_again(database: Database) -> 
 def test_exactly_one_unknown_attempt_to_the_phone_is_meant(database: Database) -> None:
     city = make_city(database, 1)
     city.adapter.answer = lambda handed: None
-    Dispatcher(database, city.gateways).drain()
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"unknown": 1}
     arrive(database, delivered(None, provider_id="new", phone=messages(database, city.run_id)[0].phone))
     assert statuses(database, city.run_id) == {"delivered": 1}
@@ -101,7 +100,7 @@ def test_exactly_one_unknown_attempt_to_the_phone_is_meant(database: Database) -
 def test_a_retry_that_waits_is_not_sent_once_its_first_attempt_is_delivered(database: Database) -> None:
     city = make_city(database, 1)
     city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.throttled)
-    hand = Dispatcher(database, city.gateways)
+    hand = make_dispatcher(database, city.gateways)
     hand.drain()
     arrive(database, delivered(city.adapter.handed[0].reference))
     with database.transaction() as connection:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sms_service.db.engine import Database
-from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.gateways.base import Outcome, OutcomeKind
 from sms_service.ops.agreement import disagreements
-from tests.dispatch.city import City, make_city
+from tests.dispatch.city import City, drain, make_city
 
 
 def said(database: Database, city: City, lines: list[dict[str, Any]]) -> list[str]:
@@ -26,7 +25,7 @@ def test_every_kind_of_disagreement_is_seen(database: Database) -> None:
         return Outcome(handed.reference, OutcomeKind.accepted, provider_id="p")
 
     city.adapter.answer = answer
-    Dispatcher(database, city.gateways).drain()
+    drain(database, city.gateways)
     first, second, third = (
         {"id": f"S{place}", "reference": text.reference, "to": text.phone}
         for place, text in enumerate(city.adapter.handed)

@@ -1,0 +1,64 @@
+"""The circuit breaker of accounts and runs, and the canary: what stops sending that goes wrong before it is much."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import Connection
+
+from sms_service.db.statements import Statement
+from sms_service.ledger.handover import Claim
+
+TRIP_ACCOUNT = Statement(__file__, "trip_account")
+TRIP_RUN = Statement(__file__, "trip_run")
+PAUSE_ACCOUNT = Statement(__file__, "pause_account")
+REOPEN_ACCOUNTS = Statement(__file__, "reopen_accounts")
+JUDGE_CANARY = Statement(__file__, "judge_canary")
+
+# An account is judged by its last 100 texts, a run by its last 1,000: a fault of the gateway pauses the account, which
+# opens by itself, before it holds a run, which a person has to release.
+ACCOUNT_TEXTS, ACCOUNT_LEAST = 100, 20
+RUN_TEXTS, RUN_LEAST = 1000, 500
+BAD_SHARE = 0.5
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 15.0, 600.0
+
+CANARY_BAD_SHARE = 0.2
+CANARY_RECEIPTS_MIN = 10  # minutes for which a canary's receipts are waited for, if the campaign asks
+
+log = logging.getLogger(__name__)
+
+
+def trip(connection: Connection, claim: Claim) -> None:
+    """Pause the claim's account, hold its run, if too many of their last texts went wrong."""
+    account = TRIP_ACCOUNT(
+        connection,
+        account_id=claim.account_id,
+        texts=ACCOUNT_TEXTS,
+        least=ACCOUNT_LEAST,
+        bad_share=BAD_SHARE,
+        first_s=FIRST_PAUSE_S,
+        longest_s=LONGEST_PAUSE_S,
+    ).one_or_none()
+    if account is not None:
+        log.warning("gateway account %s is paused: %s", account.name, account.reason)
+    run = TRIP_RUN(connection, run_id=claim.run_id, texts=RUN_TEXTS, least=RUN_LEAST, bad_share=BAD_SHARE).one_or_none()
+    if run is not None:
+        log.warning("run %s is held: %s", claim.run_id, run.reason)
+
+
+def pause_account(connection: Connection, account_id: int, reason: str) -> None:
+    """Pause an open account until a person opens it."""
+    paused = PAUSE_ACCOUNT(connection, account_id=account_id, reason=reason).one_or_none()
+    if paused is not None:
+        log.error("gateway account %s is paused until a person opens it: %s", paused.name, reason)
+
+
+def reopen(connection: Connection) -> list[str]:
+    """Open what the breaker paused and whose time has come; returns the accounts' names."""
+    return [row.name for row in REOPEN_ACCOUNTS(connection)]
+
+
+def judge_canaries(connection: Connection) -> None:
+    """Let runs go on whose first texts went well, and hold those whose did not."""
+    for row in JUDGE_CANARY(connection, bad_share=CANARY_BAD_SHARE, receipts_min=CANARY_RECEIPTS_MIN):
+        log.log(logging.WARNING if row.status == "held" else logging.INFO, "canary of run %s: %s", row.id, row.status)

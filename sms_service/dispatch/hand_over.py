@@ -1,0 +1,253 @@
+"""One group's way: claim, render, gate, submit, outcomes; no transaction open while a gateway is called.
+
+The order is the protocol of docs/sending.md. Whatever dies, wherever, leaves rows that a sweep can read: `claimed`
+has surely not left, `submitting` may have.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+
+from sms_service.db.engine import Database
+from sms_service.dispatch import breaker
+from sms_service.dispatch.points import Point
+from sms_service.dispatch.rendering import Renderer
+from sms_service.dispatch.retry import BLAMES_ACCOUNT, IN_ONE_RECIPIENT, MAX_ATTEMPTS, STOPS_ACCOUNT, retry_after
+from sms_service.gateways.base import Adapter, ErrorClass, Group, NotTaken, Outcome, OutcomeKind, Text
+from sms_service.gateways.http_client import boot_clock
+from sms_service.ledger import handover
+from sms_service.ledger.handover import Claim, Passed, Recorded, Rendered
+from sms_service.ledger.receipts import attempt_reference
+
+CLAIM_LEASE_S = 60.0
+# A hand-over begins within this many seconds of the gate's COMMIT or not at all.
+FRESH_S = 10.0
+# Seconds that a worker has, after its adapter's last moment, to write the outcomes down before the row may become
+# `unknown`.
+WRITING_S = 30.0
+
+LONGEST_WORD = 200  # characters of a provider's id, code or explanation
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Done:
+    """What became of one claim: rows leased, parts handed over, and whether the provider said that it was too fast."""
+
+    claimed: int = 0
+    parts: int = 0
+    throttled: bool = False
+
+
+class HandOver:
+    """Takes claims as far as they go. Thread-safe: several groups are under way at once.
+
+    `new_token`, `random` (0 to 1), `clock` (seconds, running while the machine sleeps) and `at` (called at each
+    point of the protocol) are passed in so that tests can hold them still.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        new_token: Callable[[], str] = lambda: str(uuid.uuid4()),
+        random: Callable[[], float] = random.random,
+        clock: Callable[[], float] = boot_clock,
+        at: Callable[[Point], None] = lambda point: None,
+    ) -> None:
+        self._database = database
+        self._renderer = Renderer(database)
+        self._new_token = new_token
+        self._random = random
+        self._clock = clock
+        self._at = at
+        self._stuck: set[int] = set()  # threads whose outcomes PostgreSQL has not taken yet
+
+    @property
+    def stuck(self) -> bool:
+        """Whether something that a gateway said cannot be written down; no new work may begin then."""
+        return bool(self._stuck)
+
+    def group(self, claim: Claim, adapter: Adapter, size: int, *, alternative: bool = False) -> Done:
+        """Claim up to `size` rows of the run and take them as far as they go.
+
+        `alternative`: the run's route has another open account, which may get what this one refuses.
+        """
+        with self._database.transaction() as connection:
+            rows = handover.claim(connection, claim, size, CLAIM_LEASE_S)
+        if not rows:
+            return Done()
+        self._at(Point.claimed)
+        rendered, errors = self._renderer.render(claim.run_id, rows)
+        if errors:
+            with self._database.transaction() as connection:
+                handover.refuse_unrendered(connection, claim, errors)
+        self._at(Point.rendered)
+        passed, committed_at = self._pass_gate(claim, rendered, adapter) if rendered else ([], 0.0)
+        if not passed:
+            return Done(len(rows))
+        self._at(Point.gate_committed)
+        if self._clock() - committed_at >= FRESH_S:
+            log.warning("run %s: withdrew %s texts: the gate's commit is too long ago", claim.run_id, len(passed))
+            self._until_written(lambda connection: handover.withdraw(connection, claim))
+            return Done(len(rows))
+        self._at(Point.checked)
+        answers, nothing_taken = self._submit(adapter, claim, passed)
+        self._at(Point.submitted)
+        halve = len(passed) > 1 and all(answer.whole_group and _in_one(answer) for answer in answers)
+        outcomes = [
+            self._recorded(row, answer, nothing_taken=nothing_taken, again=halve, alternative=alternative)
+            for row, answer in zip(passed, answers, strict=True)
+        ]
+        self._record(claim, outcomes)
+        self._at(Point.recorded)
+        done = Done(len(rows), sum(row.parts for row in passed), any(a.kind is OutcomeKind.throttled for a in answers))
+        if halve:
+            self._halves(claim, adapter, passed, done)
+        elif not all(answer.kind is OutcomeKind.accepted for answer in answers):
+            self._look_at_failures(claim, answers)
+        return done
+
+    def _halves(self, claim: Claim, adapter: Adapter, passed: Sequence[Passed], done: Done) -> None:
+        """Hand over a group that was refused whole in two halves, until what it was refused for stands alone."""
+        ids = [row.message_id for row in passed]
+        for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+            of_half = self.group(replace(claim, token=self._new_token(), ids=tuple(half)), adapter, len(half))
+            done.parts += of_half.parts
+            done.throttled |= of_half.throttled
+
+    def _pass_gate(self, claim: Claim, rows: list[Rendered], adapter: Adapter) -> tuple[list[Passed], float]:
+        """The rows that may be handed over now, and when the COMMIT that allowed it was sent."""
+        lease_s = FRESH_S + adapter.capabilities.total_timeout_s + WRITING_S
+        try:
+            with self._database.transaction() as connection:
+                passed = handover.pass_gate(connection, claim, rows, lease_s)
+                self._at(Point.gate_sent)
+                committed_at = self._clock()
+        except DBAPIError as error:
+            # The answer to the COMMIT may be what was lost: nothing is handed over, and by its token all is taken back.
+            log.warning("run %s: the gate gave no answer, withdrawing: %s", claim.run_id, _first_line(error))
+            self._until_written(lambda connection: handover.withdraw(connection, claim))
+            return [], 0.0
+        if len(passed) < len(rows):
+            self._release(claim, rows)
+        return passed, committed_at
+
+    def _release(self, claim: Claim, rows: Iterable[Rendered]) -> None:
+        try:
+            with self._database.transaction() as connection:
+                handover.release(connection, claim, [row.id for row in rows])
+        except DBAPIError as error:
+            # What passed must go on; what did not is still claimed, and its lease ends soon.
+            log.warning("run %s: rows wait for their lease: %s", claim.run_id, _first_line(error))
+
+    def _submit(self, adapter: Adapter, claim: Claim, passed: Sequence[Passed]) -> tuple[list[Outcome], bool]:
+        """Call the gateway; whatever it does, each row has an outcome. Also: whether it surely took nothing."""
+        names = [attempt_reference(claim.month, row.attempt_id) for row in passed]
+        texts = [Text(name, row.phone, row.text, row.parts) for name, row in zip(names, passed, strict=True)]
+        validity_s = max(1, int(min(row.validity_s for row in passed)))
+        try:
+            said = {outcome.reference: outcome for outcome in adapter.submit(Group(claim.token, texts, validity_s))}
+        except NotTaken as error:
+            detail = str(error)[:LONGEST_WORD]
+            later = (Outcome(name, OutcomeKind.refused, error=ErrorClass.later, detail=detail) for name in names)
+            return list(later), True
+        except Exception as error:  # noqa: BLE001 - any other exception proves nothing, so nothing is sent again
+            log.error("a hand-over ended in %s; its %s texts are unknown", type(error).__name__, len(texts))
+            said = {}
+        return [said.get(name) or Outcome(name, OutcomeKind.unknown) for name in names], False
+
+    def _recorded(
+        self, row: Passed, outcome: Outcome, *, nothing_taken: bool, again: bool, alternative: bool
+    ) -> Recorded:
+        kind, provider_id = outcome.kind, _clean(outcome.provider_id)
+        if kind is OutcomeKind.accepted and not provider_id:
+            kind = OutcomeKind.unknown  # nothing could tie a receipt to it
+        # That a gateway takes nothing at all is not the text's fault and uses up none of its tries; validity ends it.
+        number = min(row.number, MAX_ATTEMPTS - 1) if nothing_taken else row.number
+        return Recorded(
+            attempt_id=row.attempt_id,
+            kind=kind,
+            provider_id=provider_id,
+            error=outcome.error.value if outcome.error else None,
+            raw_code=_clean(outcome.raw_code),
+            detail=_clean(outcome.detail),
+            retry_after_s=0.0 if again else retry_after(outcome, number, self._random, alternative=alternative),
+            blamed=kind is OutcomeKind.refused and outcome.error in BLAMES_ACCOUNT,
+        )
+
+    def _record(self, claim: Claim, outcomes: Sequence[Recorded]) -> None:
+        month: date = claim.month
+        try:
+            self._until_written(lambda connection: handover.record_outcomes(connection, month, outcomes, claim))
+        except (DataError, IntegrityError) as error:
+            if len(outcomes) > 1:  # one answer that cannot be kept does not take the others with it
+                for outcome in outcomes:
+                    self._record(claim, [outcome])
+                return
+            log.error("an outcome cannot be kept and is unknown: %s", _first_line(error))
+            plain = [Recorded(outcome.attempt_id, OutcomeKind.unknown) for outcome in outcomes]
+            self._until_written(lambda connection: handover.record_outcomes(connection, month, plain, claim))
+
+    def _look_at_failures(self, claim: Claim, answers: Sequence[Outcome]) -> None:
+        """Not all went well: the breaker may have to act, before the next group leaves."""
+        stops = {a.error for a in answers if a.kind is OutcomeKind.refused and a.error in STOPS_ACCOUNT}
+        try:
+            with self._database.transaction() as connection:
+                for error in sorted(stops, key=str):
+                    breaker.pause_account(connection, claim.account_id, f"the provider refused texts: {error}")
+                breaker.trip(connection, claim)
+        except DBAPIError as error:
+            log.warning("the breaker could not be asked: %s", _first_line(error))
+
+    def _until_written(self, write: Callable[[Connection], T]) -> T:
+        """Try until PostgreSQL has it: what a gateway said is known nowhere else."""
+        pause_s = 0.1
+        with self._while_stuck() as stuck:
+            while True:
+                try:
+                    with self._database.transaction() as connection:
+                        return write(connection)
+                except (DataError, IntegrityError):
+                    raise  # trying again changes nothing
+                except DBAPIError as error:
+                    stuck()
+                    log.warning("outcomes cannot be written yet: %s", _first_line(error))
+                    time.sleep(pause_s)
+                    pause_s = min(2.0, pause_s * 2)
+
+    @contextmanager
+    def _while_stuck(self) -> Any:
+        me = threading.get_ident()
+        try:
+            yield lambda: self._stuck.add(me)
+        finally:
+            self._stuck.discard(me)
+
+
+def _in_one(outcome: Outcome) -> bool:
+    return outcome.kind is OutcomeKind.refused and outcome.error in IN_ONE_RECIPIENT
+
+
+def _clean(said: str | None) -> str | None:
+    """A provider's words as PostgreSQL can keep them: no NUL, no lone surrogate, not endless."""
+    return None if said is None else said.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_WORD]
+
+
+def _first_line(error: DBAPIError) -> str:
+    """PostgreSQL's own words, without the statement and its parameters: those hold phones and texts."""
+    return str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__

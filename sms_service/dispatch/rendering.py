@@ -1,0 +1,72 @@
+"""The final texts of a run's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sms_service.content.compose import Composed, compose
+from sms_service.content.language import CannotRender, CompiledTemplate, compiled
+from sms_service.content.models import TemplateVersion
+from sms_service.db.engine import Database
+from sms_service.ledger.handover import Claimed, Rendered
+from sms_service.ledger.models import Run
+
+
+@dataclass(frozen=True, slots=True)
+class RunText:
+    """What all texts of a run have in common."""
+
+    template: CompiledTemplate
+    values: dict[str, Any] = field(repr=False)
+    signature: str
+    class_: str
+
+    def compose(self, own: Mapping[str, Any] | None) -> Composed:
+        """The text for a recipient with these values of their own. Raises CannotRender."""
+        return compose(self.template, {**self.values, **own} if own else self.values, self.signature, self.class_)
+
+
+def load(session: Session, run_id: int) -> RunText:
+    """Raises CannotRender for a template of before an upgrade that the allow-list refuses now."""
+    run, version = session.execute(
+        select(Run, TemplateVersion)
+        .join(TemplateVersion, TemplateVersion.id == Run.template_version_id)
+        .where(Run.id == run_id)
+    ).one()
+    return RunText(compiled(version.id, version.body), run.values, run.signature, run.class_)
+
+
+class Renderer:
+    """Renders rows, keeping what the runs of late have in common. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._run_text = lru_cache(maxsize=256)(self._load)
+
+    def render(self, run_id: int, rows: Iterable[Claimed]) -> tuple[list[Rendered], dict[int, str]]:
+        """The rows with their texts, and the errors of those that cannot be rendered by message id; one never stops the
+        others. A row that an earlier attempt rendered keeps its text.
+        """
+        rendered: list[Rendered] = []
+        errors: dict[int, str] = {}
+        for row in rows:
+            if row.text is not None and row.parts is not None:
+                rendered.append(Rendered(row.id, row.text, row.parts))
+                continue
+            try:
+                composed = self._run_text(run_id).compose(row.values)
+            except CannotRender as error:
+                errors[row.id] = str(error)
+            else:
+                rendered.append(Rendered(row.id, composed.text, composed.parts))
+        return rendered, errors
+
+    def _load(self, run_id: int) -> RunText:
+        with self._database.session() as session:
+            return load(session, run_id)

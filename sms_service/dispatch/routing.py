@@ -1,0 +1,89 @@
+"""Which runs may hand over now, and through which account: by priority, by weight, and elsewhere after a refusal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sms_service.db.statements import Statement
+from sms_service.ledger.handover import Claim
+
+RUNNABLE = Statement(__file__, "runnable")
+OPEN_ACCOUNTS = Statement(__file__, "open_accounts")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A run with due rows, and one account that may take some of them.
+
+    `fresh` and `accounts` say which rows, as `handover.Claim` does; `ids`: only these messages (a canary's).
+    `parts_estimate`: parts of a text, on average. `alternative`: whether the run's route has another open account.
+    """
+
+    run_id: int
+    month: date
+    unit_id: int
+    lane: str
+    parts_estimate: float
+    account_id: int
+    account: str
+    weight: int
+    fresh: bool
+    accounts: tuple[int, ...]
+    alternative: bool
+    ids: tuple[int, ...] | None
+
+    def claim(self, token: str) -> Claim:
+        """A claim on its rows, to be proved by `token`."""
+        return Claim(self.run_id, self.month, self.account_id, token, self.fresh, self.accounts, self.ids)
+
+
+def find_offers(connection: Connection, known: Collection[str]) -> list[Offer]:
+    """Every pair of a run that may hand over now and an account of this process (`known`, by name) that may take it."""
+    runs = RUNNABLE(connection).all()
+    members: dict[int, list[Any]] = defaultdict(list)
+    for member in OPEN_ACCOUNTS(connection) if runs else ():
+        if member.name in known:
+            members[member.route_id].append(member)
+    return [offer for run in runs for offer in _offers(run, members[run.route_id])]
+
+
+def _offers(run: Any, members: Sequence[Any]) -> list[Offer]:
+    usable = [member for member in members if member.simulated or not run.demonstration]
+    first = {member.account_id for member in _best(usable)}
+    offers = []
+    for member in usable:
+        # Rows that x refused go to the best of the others; to x again only if there is no other.
+        takes_after = {
+            x.account_id for x in usable if member in (_best([other for other in usable if other is not x]) or [x])
+        }
+        fresh = member.account_id in first
+        accounts = {x.account_id for x in usable} - takes_after if fresh else takes_after
+        if fresh or accounts:
+            offers.append(
+                Offer(
+                    run_id=run.run_id,
+                    month=run.month,
+                    unit_id=run.unit_id,
+                    lane=run.lane,
+                    parts_estimate=max(1.0, run.parts_estimate),
+                    account_id=member.account_id,
+                    account=member.name,
+                    weight=member.weight,
+                    fresh=fresh,
+                    accounts=tuple(sorted(accounts)),
+                    alternative=len(usable) > 1,
+                    ids=None if run.canary is None else tuple(run.canary),
+                )
+            )
+    return offers
+
+
+def _best(members: Sequence[Any]) -> list[Any]:
+    lowest = min((member.priority for member in members), default=0)
+    return [member for member in members if member.priority == lowest]
