@@ -35,7 +35,7 @@ def either(first: PostgresServer, second: PostgresServer) -> str:
 
 @contextmanager
 def standby(primary: PostgresServer, *, synchronous: bool) -> Iterator[PostgresServer]:
-    """A streaming standby of the running primary, made by pg_basebackup; connected, and caught up if synchronous."""
+    """A streaming standby of the running primary, made by pg_basebackup; connected."""
     copy = PostgresServer(
         primary.data_dir.with_name(f"{primary.data_dir.name}-standby"), bin_dir=binaries(), configuration=SMALL
     )
@@ -48,13 +48,20 @@ def standby(primary: PostgresServer, *, synchronous: bool) -> Iterator[PostgresS
     try:
         copy.start()
         if synchronous:
-            with psycopg.connect(primary.url, autocommit=True) as connection:
-                connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
-                connection.execute("SELECT pg_reload_conf()")
-        _until(primary, f"SELECT sync_state = '{'sync' if synchronous else 'async'}' FROM pg_stat_replication")
+            make_synchronous(primary)
+        else:
+            _until(primary, "SELECT state = 'streaming' FROM pg_stat_replication")
         yield copy
     finally:
         copy.destroy()
+
+
+def make_synchronous(primary: PostgresServer) -> None:
+    """From now on every commit waits for the standby; returns when it does."""
+    with psycopg.connect(primary.url, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        connection.execute("SELECT pg_reload_conf()")
+    _until(primary, "SELECT sync_state = 'sync' FROM pg_stat_replication")
 
 
 def promote(server: PostgresServer) -> None:

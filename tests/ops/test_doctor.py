@@ -8,11 +8,16 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
+from sms_service.accounts.actors import SYSTEM
+from sms_service.campaigns import control
 from sms_service.db import bootstrap, migrate
 from sms_service.db.engine import Database
+from sms_service.dispatch import cluster
 from sms_service.embedded import PostgresServer
 from sms_service.ops.doctor import Finding, examine
 from sms_service.settings import Settings, load
+from tests.dispatch.city import make_city
+from tests.second_servers import make_synchronous, migrated, standby
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,9 +44,18 @@ def test_a_new_installation_lacks_months_workers_and_web_and_nothing_else(
 ) -> None:
     found = examined(database_url, redis_url, tmp_path)
     assert {subject for subject, finding in found.items() if finding.mend} == {"months", "workers", "web"}
-    assert {"disk", "gateways", "database", "clock", "roles", "schema", "durability", "statements", "redis"} <= set(
-        found
-    )
+    assert {
+        "disk",
+        "gateways",
+        "database",
+        "clock",
+        "roles",
+        "schema",
+        "durability",
+        "cluster",
+        "statements",
+        "redis",
+    } <= set(found)
 
 
 def test_months_are_well_once_the_clock_made_them(database: Database, redis_url: str, tmp_path: Path) -> None:
@@ -73,6 +87,37 @@ def test_a_server_that_can_forget_is_found(own_postgres: PostgresServer, redis_u
     found = examined(url, redis_url, tmp_path)
     assert "synchronous_commit" in str(found["durability"].mend)
     assert "REVOKE CREATE" in str(found["roles"].mend)
+
+
+def test_a_standby_is_well_once_it_is_synchronous(own_postgres: PostgresServer, redis_url: str, tmp_path: Path) -> None:
+    url = migrated(own_postgres)
+    assert examined(url, redis_url, tmp_path)["standbys"] == Finding("standbys", "none")
+    with standby(own_postgres, synchronous=False):
+        found = examined(url, redis_url, tmp_path)["standbys"]
+        assert found.found == "not synchronous: walreceiver"
+        assert "synchronous_standby_names" in str(found.mend)
+        make_synchronous(own_postgres)
+        assert examined(url, redis_url, tmp_path)["standbys"] == Finding("standbys", "1, all synchronous")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER DATABASE sms SET synchronous_commit = local")
+        assert examined(url, redis_url, tmp_path)["standbys"].mend
+
+
+def test_a_restored_server_is_found_until_its_runs_are_decided(
+    database: Database, redis_url: str, tmp_path: Path
+) -> None:
+    city = make_city(database, 1)
+    assert examined(database.url, redis_url, tmp_path)["cluster"].mend is None
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE cluster SET system_identifier = 1")
+    assert "clock" in str(examined(database.url, redis_url, tmp_path)["cluster"].mend)
+    cluster.hold_if_changed(database)
+    found = examined(database.url, redis_url, tmp_path)["cluster"]
+    assert found.found.startswith("1 runs are held")
+    assert found.mend
+    with database.session() as session:
+        control.cancel(session, SYSTEM, city.run_id, "the provider's list shows them all")
+    assert examined(database.url, redis_url, tmp_path)["cluster"].mend is None
 
 
 @pytest.mark.parametrize(
