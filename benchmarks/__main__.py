@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 
+from benchmarks.comparing import COMPARISON
+from benchmarks.costing import COSTS
 from benchmarks.figures import Benchmark, measure
 from benchmarks.laboratory import BenchmarkError, Laboratory
 from benchmarks.preparing import IMPORT, RENDER
 from benchmarks.receiving import RECEIVING
-from benchmarks.sending import FREEZE, HTTP, PIPELINE
+from benchmarks.sending import FREEZE, FREEZE_MANY, HTTP, PIPELINE
+from benchmarks.urgency import URGENT
 from sms_service.embedded import EngineError
 
-BENCHMARKS: tuple[Benchmark, ...] = (RENDER, IMPORT, FREEZE, PIPELINE, HTTP, RECEIVING)
+BENCHMARKS: tuple[Benchmark, ...] = (
+    *(RENDER, IMPORT, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, URGENT),
+    *(*COSTS, COMPARISON),
+)
 
 
 def main() -> int:

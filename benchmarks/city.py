@@ -1,6 +1,10 @@
-"""The city that figures are measured on: 100,000 members in 4,700 branches, 44 streets and 5 districts, made by SQL."""
+"""The city that figures are measured on: 100,000 members in 4,700 branches, 44 streets and 5 districts, made by SQL;
+and the campaign to all of it.
+"""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -17,6 +21,7 @@ from sms_service.dispatch.models import Route
 from sms_service.ledger.models import Run
 
 PEOPLE = 100_000
+MANY_PEOPLE = 1_000_000
 BRANCHES, STREETS, DISTRICTS = 4_700, 44, 5
 SIGNATURE = "云州先锋"
 CLASS = "study"
@@ -50,20 +55,21 @@ FROM generate_series(1, %(people)s) AS n
 """
 
 
-def build(database: Database) -> None:
-    """Fill a migrated database with the city."""
-    counts = {"districts": DISTRICTS, "streets": STREETS, "branches": BRANCHES}
+def build(database: Database, people: int = PEOPLE, branches: int = BRANCHES) -> None:
+    """Fill a migrated database with the city, or with one of another size and as many districts and streets."""
+    counts = {"districts": DISTRICTS, "streets": STREETS, "branches": branches}
     first = 2 + DISTRICTS + STREETS
     with database.transaction() as connection:
         connection.exec_driver_sql(_UNITS, counts)
-        connection.exec_driver_sql(_PEOPLE, {"first": first, "branches": BRANCHES, "people": PEOPLE})
+        connection.exec_driver_sql(_PEOPLE, {"first": first, "branches": branches, "people": people})
     with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         connection.exec_driver_sql("RESET ROLE")
         connection.exec_driver_sql("VACUUM ANALYZE")  # as autovacuum leaves a directory that is not new
 
 
 def plan_run(session: Session, people: int = PEOPLE) -> int:
-    """A planned run, due now, of an approved campaign to the whole city, or to its first `people` members; its id.
+    """A planned run of an approved campaign to the whole city, or to its first `people` members; its id. `launch` makes
+    it due.
 
     The gateway accounts must have been synchronised.
     """
@@ -71,16 +77,12 @@ def plan_run(session: Session, people: int = PEOPLE) -> int:
     if people < PEOPLE:
         session.connection().exec_driver_sql("UPDATE people SET left_at = now() WHERE id > %(last)s", {"last": people})
     city = session.get_one(Unit, 1)
-    template = Template(unit_id=city.id, name="学习内容", class_=CLASS)
     segment = Segment(unit_id=city.id, name="全体成员", rule=rule)
-    session.add_all((template, segment))
-    session.flush()
-    version = TemplateVersion(template_id=template.id, number=1, body=BODY, variables=language.check(BODY))
-    session.add(version)
+    session.add(segment)
     session.flush()
     common = {
         "unit_id": city.id,
-        "template_version_id": version.id,
+        "template_version_id": add_template(session, "学习内容", CLASS, BODY),
         "signature": SIGNATURE,
         "route_id": session.scalars(select(Route.id).where(Route.name == "default")).one(),
         "validity_s": 86_400,
@@ -95,7 +97,7 @@ def plan_run(session: Session, people: int = PEOPLE) -> int:
         class_=CLASS,
         segment_rule=rule,
         values={},
-        due_at=now,
+        due_at=now + timedelta(days=1),
         day=now.date(),
         month=now.date().replace(day=1),
         **common,
@@ -106,6 +108,21 @@ def plan_run(session: Session, people: int = PEOPLE) -> int:
 
 
 def launch(database: Database) -> int:
-    """Take the one due run out of `planned`, as the clock does; its id."""
-    (run_id,) = freeze.begin_due(database)
+    """Make the one planned run due and take it out of `planned`, as the clock does if it is not faster; its id."""
+    with database.transaction() as connection:
+        run_id: int = connection.exec_driver_sql(
+            "UPDATE runs SET due_at = sms_now() WHERE status = 'planned' RETURNING id"
+        ).scalar_one()
+    freeze.begin_due(database)
     return run_id
+
+
+def add_template(session: Session, name: str, class_: str, body: str) -> int:
+    """A template of the city; the id of its one version."""
+    template = Template(unit_id=1, name=name, class_=class_)
+    session.add(template)
+    session.flush()
+    version = TemplateVersion(template_id=template.id, number=1, body=body, variables=language.check(body))
+    session.add(version)
+    session.flush()
+    return version.id

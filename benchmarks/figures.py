@@ -8,20 +8,21 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.laboratory import Laboratory
 
 _PACKAGES = ("sqlalchemy", "psycopg", "rq", "gunicorn", "aiohttp", "jinja2")
 
-# One run's values by the figure's name.
-Measured = dict[str, float]
+# One run's value of each figure by its name, or its values where one run measures it several times.
+Measured = Mapping[str, float | Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A procedure that yields one value for each of its figures.
+    """A procedure that yields one or more values for each of its figures.
 
     `figures`: name -> unit. `group`: texts of one hand-over, receipts of one POST, rows of one statement: whatever is
     done at once. `size`: how many texts, receipts, rows one run is made of.
@@ -37,19 +38,24 @@ class Benchmark:
 def measure(benchmark: Benchmark, laboratory: Laboratory, runs: int | None) -> Iterator[str]:
     """Run it `runs` times (by default as often as it says) and yield the median of each figure as a line of JSON."""
     number = runs or benchmark.runs
-    results: list[Measured] = []
+    results: dict[str, list[float]] = {name: [] for name in benchmark.figures}
     for turn in range(1, number + 1):
-        results.append(benchmark.measure(laboratory))
-        said = ", ".join(f"{name} {value:.6g}" for name, value in results[-1].items())
-        print(f"run {turn} of {number}: {said}", file=sys.stderr, flush=True)
+        began = time.monotonic()
+        for name, found in benchmark.measure(laboratory).items():
+            values = [found] if isinstance(found, float) else list(found)
+            results[name] += values
+            said = ", ".join(f"{value:.6g}" for value in values)
+            print(f"run {turn} of {number}: {name} {said}", file=sys.stderr)
+        print(f"run {turn} of {number} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     for name, unit in benchmark.figures.items():
-        values = [result[name] for result in results]
+        values = results[name]
         yield json.dumps(
             {
                 "figure": name,
                 "value": _rounded(statistics.median(values)),
                 "unit": unit,
                 "runs": number,
+                "values": len(values),
                 "lowest": _rounded(min(values)),
                 "highest": _rounded(max(values)),
                 "group": benchmark.group,

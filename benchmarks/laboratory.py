@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -26,8 +26,8 @@ from sms_service.embedded import PostgresServer, RedisServer
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "secret-of-the-benchmarks"
-_CITY, _EMPTY = "bench_city", "bench_empty"
-_READY_S, _END_S = 60.0, 90.0
+READY_S = 60.0  # how long a process may take to start
+_END_S = 90.0
 
 
 class BenchmarkError(Exception):
@@ -50,6 +50,8 @@ class Laboratory:
             postgres.start()
             stack.callback(cache.destroy)
             cache.start()
+            assert postgres.process is not None
+            self.server_pid = postgres.process.pid  # the first of PostgreSQL's processes, parent of all others
             self._admin_url, self.redis_url = postgres.url, cache.url
             self.redis = stack.enter_context(contextlib.closing(redis.Redis.from_url(cache.url)))
             self.versions = {"redis": str(self.redis.info("server")["redis_version"]), **self._check_durable()}
@@ -71,15 +73,15 @@ class Laboratory:
             return {"postgresql": connection.info.parameter_status("server_version") or ""}
 
     @contextmanager
-    def city(self) -> Iterator[Database]:
-        """A database with the city of `benchmarks.city` in it."""
-        with self._copy(_CITY, city.build) as database:
+    def city(self, people: int = city.PEOPLE) -> Iterator[Database]:
+        """A database with the city of `benchmarks.city` and `people` members in it."""
+        with self._copy(f"bench_city_{people}", lambda database: city.build(database, people)) as database:
             yield database
 
     @contextmanager
     def empty(self) -> Iterator[Database]:
         """A migrated database without a row."""
-        with self._copy(_EMPTY, lambda _: None) as database:
+        with self._copy("bench_empty", lambda _: None) as database:
             yield database
 
     @contextmanager
@@ -123,18 +125,28 @@ class Laboratory:
         }
 
     @contextmanager
-    def workers(self, number: int, variables: Mapping[str, str]) -> Iterator[list[int]]:
-        """`number` real `worker.py` processes, ready for work; yields their process ids."""
+    def workers(
+        self, number: int, variables: Mapping[str, str], command: Sequence[str] = ("worker.py",)
+    ) -> Iterator[list[int]]:
+        """`number` processes of `worker.py`, or of another RQ worker, ready for work; yields their process ids."""
         with ExitStack() as stack:
-            pids = {stack.enter_context(self.process(["worker.py"], variables)).pid for _ in range(number)}
+            pids = [stack.enter_context(self.process(command, variables)).pid for _ in range(number)]
             wait_for(
-                lambda: pids <= {worker.pid for worker in Worker.all(connection=self.redis)}, "the workers", _READY_S
+                lambda: set(pids) <= {worker.pid for worker in Worker.all(connection=self.redis)},
+                "the workers",
+                READY_S,
             )
-            yield sorted(pids)
+            yield pids
+
+    def at_work(self, application_name: str) -> bool:
+        """Whether a process that calls itself this is connected to PostgreSQL."""
+        with psycopg.connect(self._admin_url) as connection:
+            query = "SELECT FROM pg_stat_activity WHERE application_name = %s"
+            return connection.execute(query, [application_name]).fetchone() is not None
 
     @contextmanager
     def process(
-        self, arguments: list[str], variables: Mapping[str, str], *, read_line: bool = False
+        self, arguments: Sequence[str], variables: Mapping[str, str], *, read_line: bool = False
     ) -> Iterator[subprocess.Popen[str]]:
         """`python <arguments>` in the project's folder, ended with TERM. `read_line`: its standard output is a pipe."""
         log_path = self.folder / f"{secrets.token_hex(4)}.log"
