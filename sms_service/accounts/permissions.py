@@ -17,7 +17,8 @@ class Permission(StrEnum):
     manage_templates = "manage_templates"
     edit_campaigns = "edit_campaigns"
     approve_campaigns = "approve_campaigns"
-    operate_campaigns = "operate_campaigns"  # launch, pause, resume, cancel, release, send again
+    operate_campaigns = "operate_campaigns"  # launch, pause, resume, cancel, stop, retry, send again, settle
+    operate_service = "operate_service"  # gateway accounts, caps, stops of everything
     manage_accounts = "manage_accounts"  # accounts, roles, other people's tokens
     see_phones = "see_phones"  # whole phone numbers, where asked for
 

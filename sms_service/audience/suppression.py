@@ -21,6 +21,7 @@ from sms_service.audit import trail
 from sms_service.directory.importing import any_of
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import required_line
+from sms_service.directory.units import tops
 from sms_service.errors import Forbidden, Invalid, NotFound
 
 REASONS = ("opted_out", "wrong_person", "complaint")
@@ -68,7 +69,7 @@ def suppress_phone(session: Session, actor: Actor, phone: str, reason: str) -> S
     nobody has), Invalid for an unknown reason.
     """
     holders = _holders(session, phone)
-    paths = [holder.path for holder in holders] or _tops(session)
+    paths = [holder.path for holder in holders] or tops(session)
     allowed = [path for path in paths if actor.can(Permission.manage_segments, path)]
     if not allowed:
         raise Forbidden(f"{actor.login} does not hold the permission {Permission.manage_segments} over anybody with it")
@@ -88,7 +89,7 @@ def lift(session: Session, actor: Actor, phone: str, why: str) -> None:
     """
     why = required_line("why", why, LONGEST_WHY)
     holders = _holders(session, phone)
-    paths = [holder.path for holder in holders] or _tops(session)
+    paths = [holder.path for holder in holders] or tops(session)
     for path in paths:
         actor.require(Permission.manage_directory, path)
     gone = session.execute(delete(Suppression).where(Suppression.phone == phone).returning(Suppression.reason)).scalar()
@@ -113,10 +114,6 @@ def find_suppressed(paths: Sequence[str]) -> Select[Person, str, str, str, datet
 def _holders(session: Session, phone: str) -> list[Holder]:
     statement = select(Person.id, Unit.path).join(Unit, Unit.id == Person.unit_id).where(Person.phone == phone)
     return [Holder(*row) for row in session.execute(statement.order_by(Person.id))]
-
-
-def _tops(session: Session) -> list[str]:
-    return list(session.scalars(select(Unit.path).where(Unit.parent_id.is_(None)).order_by(Unit.path))) or ["/"]
 
 
 def suppressed_among(session: Session, phones: Collection[str]) -> set[str]:

@@ -48,6 +48,10 @@ class Content:
             "route": self.campaign.route_id,
             "validity_s": self.campaign.validity_s,
         }
+        # Only where they are set: what was approved before they could be keeps its digest.
+        for flag in ("urgent", "canary_receipts"):
+            if getattr(self.campaign, flag):
+                covered[flag] = True
         text = json.dumps(covered, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).digest()
 

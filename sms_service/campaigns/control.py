@@ -1,19 +1,24 @@
-"""What people do to a run under way: pause, resume, cancel, release. Each is one statement on the run's row."""
+"""What people do to a run under way: pause, resume, cancel, release. Each is one statement on the run's row.
+
+What they do about texts that a run is done with is in `resending`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Select, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, false, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.services import require
+from sms_service.directory.text import required_line
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
-from sms_service.ledger.states import RUN_TRANSITIONS, MessageStatus, RunStatus
+from sms_service.ledger.states import RUN_TRANSITIONS, HeldFor, MessageStatus, RunStatus, Words
 
 LONGEST_WHY = 200
 _NOT_LEFT = (
@@ -23,6 +28,15 @@ _NOT_LEFT = (
     MessageStatus.expired,
     MessageStatus.cancelled,
 )
+
+
+class Verdict(Words):
+    """What a person says of a run that is held because PostgreSQL is another server than before; the third answer,
+    *cancel the rest*, is to cancel it.
+    """
+
+    nothing_lost = "nothing_lost"  # all that was committed before is there
+    go_on = "go_on"  # something may be missing: some people may get their text twice
 
 
 def get_run(session: Session, actor: Actor, run_id: int, permission: Permission = Permission.read) -> Run:
@@ -56,12 +70,25 @@ def pause(session: Session, actor: Actor, run_id: int, why: str) -> Run:
     return _move(session, actor, run_id, (RunStatus.running,), RunStatus.paused, why)
 
 
-def resume(session: Session, actor: Actor, run_id: int, why: str) -> Run:
-    """Go on with a paused run, or release a held one; a held run that was never frozen is due now."""
+def resume(session: Session, actor: Actor, run_id: int, why: str, verdict: str | None = None) -> Run:
+    """Go on with a paused run, or release a held one; a held run that was never frozen is due now.
+
+    A run held for its canary goes on with all its texts. One held for the cluster needs a `verdict`, which goes into
+    the trail; no other takes one. Raises NotFound, Forbidden, Invalid, or Conflict if it is neither paused nor held.
+    """
     run = get_run(session, actor, run_id, Permission.operate_campaigns)
-    if run.status == RunStatus.held and run.frozen_at is None:
-        return _move(session, actor, run_id, (RunStatus.held,), RunStatus.planned, why)
-    return _move(session, actor, run_id, (RunStatus.paused, RunStatus.held), RunStatus.running, why)
+    session.refresh(run)
+    _check_verdict(run, verdict)
+    # What was read is asked again by the statement: held for another reason meanwhile is another question.
+    held_for = None if run.status != RunStatus.held else run.held_for
+    as_read = Run.held_for.is_not_distinct_from(held_for)
+    changes: dict[str, Any] = {"canary": None} if held_for == HeldFor.canary else {}
+    details = {} if verdict is None else {"verdict": verdict}
+    if held_for is not None and run.frozen_at is None:
+        changes |= {"due_at": func.sms_now()}
+        return _move(session, actor, run_id, (RunStatus.held,), RunStatus.planned, why, as_read, changes, details)
+    sources = (RunStatus.paused, RunStatus.held)
+    return _move(session, actor, run_id, sources, RunStatus.running, why, as_read, changes, details)
 
 
 def cancel(session: Session, actor: Actor, run_id: int, why: str) -> tuple[Run, int]:
@@ -84,27 +111,44 @@ def cancel(session: Session, actor: Actor, run_id: int, why: str) -> tuple[Run, 
     return run, gone
 
 
+def _check_verdict(run: Run, verdict: str | None) -> None:
+    known = " or ".join(f"`{word}`" for word in Verdict)
+    if run.held_for == HeldFor.cluster:
+        if verdict not in list(Verdict):
+            raise Invalid(
+                "verdict", verdict, f"must be {known}: PostgreSQL is another server than before; or cancel it"
+            )
+    elif verdict is not None:
+        raise Invalid("verdict", verdict, f"belongs to a run that is held for `{HeldFor.cluster}`; this one is not")
+
+
 def _move(
-    session: Session, actor: Actor, run_id: int, sources: Sequence[RunStatus], target: RunStatus, why: str
+    session: Session,
+    actor: Actor,
+    run_id: int,
+    sources: Sequence[RunStatus],
+    target: RunStatus,
+    why: str,
+    condition: ColumnElement[bool] | None = None,
+    changes: Mapping[str, Any] | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> Run:
+    """One conditional statement on the run's row; `changes` are set beside the status, `details` go into the trail."""
     run = get_run(session, actor, run_id, Permission.operate_campaigns)
-    if not 1 <= len(why.strip()) <= LONGEST_WHY:
-        raise Invalid("why", why, f"must have 1 to {LONGEST_WHY} characters")
+    why = required_line("why", why, LONGEST_WHY)
     on = target in (RunStatus.running, RunStatus.planned)
-    changes: dict[str, object] = {"status": target.value, "reason": None if on else why.strip(), "held_for": None}
+    values: dict[str, Any] = {"status": target.value, "reason": None if on else why, "held_for": None}
     if on:
-        changes["watched_from"] = func.sms_now()
-    if target == RunStatus.planned:
-        changes["due_at"] = func.sms_now()
+        values["watched_from"] = func.sms_now()
     moved = session.scalar(
         update(Run)
-        .where(Run.id == run_id, Run.status.in_(sources))
-        .values(changes)
+        .where(Run.id == run_id, Run.status.in_(sources), true() if condition is None else condition)
+        .values(values | dict(changes or {}))
         .returning(Run.id)
         .execution_options(synchronize_session=False)
     )
     session.refresh(run)
     if moved is None:
         raise Conflict(f"run {run_id} is {run.status}; only {' or '.join(sources)} ones can become {target}")
-    trail.record(session, actor.account_id, f"run.{target}", "run", run_id, run.unit_path, why=why.strip())
+    trail.record(session, actor.account_id, f"run.{target}", "run", run_id, run.unit_path, why=why, **(details or {}))
     return run

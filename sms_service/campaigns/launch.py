@@ -23,6 +23,7 @@ from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict, Invalid
 from sms_service.ledger.models import Run
+from sms_service.ledger.states import Lane
 
 FURTHEST = timedelta(days=365)
 
@@ -64,6 +65,8 @@ def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None
             route_id=campaign.route_id,
             demonstration=unit.demonstration,
             validity_s=campaign.validity_s,
+            lane=Lane.urgent.value if campaign.urgent else Lane.bulk.value,  # small ones are known at freeze
+            canary_receipts=campaign.canary_receipts,
             due_at=due_at,
             day=day,
             month=day.replace(day=1),

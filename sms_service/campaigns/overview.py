@@ -19,11 +19,12 @@ from sms_service.campaigns.services import require
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.dispatch.models import Route
+from sms_service.dispatch.stops import is_stopped
 from sms_service.ledger.models import Run
 
 _COLUMNS = (
     *("id", "unit_id", "name", "status", "template_version_id", "segment_id", "values", "signature", "validity_s"),
-    *("created_by", "created_at", "updated_at"),
+    *("urgent", "canary_receipts", "created_by", "created_at", "updated_at"),
 )
 
 
@@ -45,7 +46,7 @@ def describe(row: Row[Any]) -> dict[str, Any]:
 
     `digest` (hexadecimal) of its content as it stands; `missing_values`, variables that only recipients' attributes can
     fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on; `run_id` and
-    `run_status`, None before launch.
+    `run_status`, None before launch; `stopped`, whether a stop holds back its texts or some of them.
     """
     campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
     rule = bounded_rule(row.Segment, row.segment_path, row.path)
@@ -75,6 +76,7 @@ def describe(row: Row[Any]) -> dict[str, Any]:
         },
         "run_id": row.run_id,
         "run_status": row.run_status,
+        "stopped": row.stopped,
     }
 
 
@@ -98,6 +100,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Account.login.label("login"),
             Run.id.label("run_id"),
             Run.status.label("run_status"),
+            is_stopped(Unit.path, Campaign.route_id).label("stopped"),
         )
         .join(Unit, Unit.id == Campaign.unit_id)
         .join(TemplateVersion, TemplateVersion.id == Campaign.template_version_id)

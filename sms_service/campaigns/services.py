@@ -27,7 +27,17 @@ from sms_service.gateways.config import DEFAULT_ROUTE
 LONGEST_NAME = 100
 SHORTEST_VALIDITY_S, LONGEST_VALIDITY_S = 300, 259_200
 EDITABLE = (CampaignStatus.draft, CampaignStatus.rejected, CampaignStatus.approved)
-CHANGEABLE = ("name", "template_version_id", "segment_id", "values", "signature", "route", "validity_s")
+CHANGEABLE = (
+    "name",
+    "template_version_id",
+    "segment_id",
+    "values",
+    "signature",
+    "route",
+    "validity_s",
+    "urgent",
+    "canary_receipts",
+)
 
 
 def create_campaign(
@@ -42,8 +52,11 @@ def create_campaign(
     values: Mapping[str, Any] | None = None,
     route: str = DEFAULT_ROUTE,
     validity_s: int = 86_400,
+    urgent: bool = False,
+    canary_receipts: bool = False,
 ) -> Campaign:
-    """A new draft of the unit. `validity_s`: seconds from launch until texts that have not left expire.
+    """A new draft of the unit. `validity_s`: seconds from launch until texts that have not left expire. `urgent`: it
+    goes before all that is not. `canary_receipts`: after its first texts it waits for their receipts.
 
     Raises NotFound, Forbidden, or Invalid naming the field that cannot be used.
     """
@@ -58,6 +71,8 @@ def create_campaign(
         "values": dict(values or {}),
         "route": route,
         "validity_s": validity_s,
+        "urgent": urgent,
+        "canary_receipts": canary_receipts,
     }
     _set(session, actor, campaign, path, given)
     session.add(campaign)
@@ -141,6 +156,9 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
             reason = f"must be {SHORTEST_VALIDITY_S} to {LONGEST_VALIDITY_S} seconds"
             raise Invalid("validity_s", given["validity_s"], reason)
         campaign.validity_s = given["validity_s"]
+    for flag in ("urgent", "canary_receipts"):
+        if flag in given:
+            setattr(campaign, flag, given[flag])
     if "values" in given:
         check_values(given["values"])
         campaign.values = dict(given["values"])

@@ -29,6 +29,6 @@ CAMPAIGN_TRANSITIONS: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {
     C.active: frozenset({C.suspended, C.ended}),
     C.suspended: frozenset({C.active, C.ended}),
     C.rejected: frozenset({C.draft, C.withdrawn}),
-    C.ended: frozenset(),
+    C.ended: frozenset({C.active}),  # a person's retry lets its run run again
     C.withdrawn: frozenset(),
 }

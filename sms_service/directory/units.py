@@ -48,6 +48,22 @@ def get_unit(session: Session, actor: Actor, unit_id: int) -> Unit:
     return unit
 
 
+def require_everywhere(session: Session, actor: Actor, permission: Permission) -> str:
+    """Raises Forbidden unless the actor may do this to every tree: what concerns gateways or the whole service.
+
+    Returns the path to which the trail's entry of such an act belongs: the first tree's top.
+    """
+    paths = tops(session)
+    for path in paths:
+        actor.require(permission, path)
+    return paths[0]
+
+
+def tops(session: Session) -> list[str]:
+    """The paths of the units without a parent; there is one for each city. `/` if there is no unit yet."""
+    return list(session.scalars(select(Unit.path).where(Unit.parent_id.is_(None)).order_by(Unit.path))) or ["/"]
+
+
 def create_unit(session: Session, actor: Actor, *, code: str, name: str, level: str, parent_id: int | None) -> Unit:
     """A new unit below `parent_id`, with the parent's time zone, window and mark; without one, the top of a new tree.
 

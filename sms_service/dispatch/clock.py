@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sms_service import wake
 from sms_service.accounts import answers
 from sms_service.db.engine import Database
-from sms_service.dispatch import breaker, cluster, freeze
+from sms_service.dispatch import breaker, caps, cluster, freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import sweeps
 
@@ -71,6 +71,8 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         forgotten = answers.forget_old(session)
     if forgotten:
         log.info("forgot %s stored answers of API requests", forgotten)
+    with database.transaction() as connection:
+        caps.forget_old(connection)
 
 
 def _make_months(database: Database) -> None:

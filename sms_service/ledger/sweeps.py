@@ -17,6 +17,7 @@ SWEEP_EXPIRED = Statement(__file__, "sweep_expired")
 SWEEP_CANCELLED = Statement(__file__, "sweep_cancelled")
 SWEEP_NO_RECEIPT = Statement(__file__, "sweep_no_receipt")
 FINISH_RUNS = Statement(__file__, "finish_runs")
+REOPEN_RUNS = Statement(__file__, "reopen_runs")
 
 SLICE = 5000
 
@@ -50,4 +51,8 @@ def mark_silent(connection: Connection, reporting_accounts: Sequence[int], hours
 
 def finish_runs(connection: Connection) -> dict[int, str]:
     """Finish and close the runs that are done; returns the run ids and their new status."""
-    return {row.id: row.status for row in FINISH_RUNS(connection)}
+    ended = {row.id: row.status for row in FINISH_RUNS(connection)}
+    if ended:
+        for row in REOPEN_RUNS(connection, ids=list(ended)):
+            del ended[row.id]
+    return ended

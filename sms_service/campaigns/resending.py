@@ -1,0 +1,106 @@
+"""What people decide about texts that a run is done with: retry the refused, send the unknown again, or settle them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.campaigns.control import LONGEST_WHY, get_run
+from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.directory.text import required_line
+from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+from sms_service.gateways.base import ErrorClass
+from sms_service.ledger import decisions
+from sms_service.ledger.decisions import RETRYABLE, GoneAgain, Verdict
+from sms_service.ledger.models import Message, Run
+from sms_service.ledger.states import MessageStatus, RunStatus
+
+MOST_IDS = 10_000  # that one send-again names
+
+_ROWS_ARE_FINAL_OR_LACKING = (RunStatus.planned, RunStatus.freezing, RunStatus.cancelled)
+
+
+def retry(
+    session: Session, actor: Actor, run_id: int, why: str, classes: Collection[str] | None = None
+) -> tuple[Run, GoneAgain]:
+    """Let the run's refused texts of these error classes (None: of all that may be retried) go again.
+
+    They have the run's whole validity once more, from now. Raises NotFound, Forbidden, Invalid, or Conflict if the
+    run is cancelled or not frozen.
+    """
+    for class_ in classes or ():
+        if class_ not in RETRYABLE:
+            raise Invalid("classes", class_, f"cannot be retried; these can: {', '.join(RETRYABLE)}")
+    chosen = RETRYABLE if classes is None else [ErrorClass(class_) for class_ in classes]
+    why = required_line("why", why, LONGEST_WHY)
+    run, gone = _go_again(session, actor, run_id, lambda connection: decisions.retry(connection, run_id, chosen))
+    details = {"why": why, "again": dict(gone.again), "left": dict(gone.left)}
+    trail.record(session, actor.account_id, "run.retry", "run", run_id, run.unit_path, **details)
+    return run, gone
+
+
+def send_again(
+    session: Session, actor: Actor, run_id: int, why: str, messages: Collection[int] | None
+) -> tuple[Run, GoneAgain]:
+    """Let unknown texts of the run go again, though they may have arrived: these messages, or all of them (None).
+
+    They have the run's whole validity once more, from now. Raises NotFound, Forbidden, Invalid, or Conflict if the
+    run is cancelled or not frozen.
+    """
+    if messages is not None and not 1 <= len(messages) <= MOST_IDS:
+        raise Invalid("messages", f"{len(messages)} ids", f"must name 1 to {MOST_IDS:,} messages")
+    why = required_line("why", why, LONGEST_WHY)
+    run, gone = _go_again(session, actor, run_id, lambda connection: decisions.send_again(connection, run_id, messages))
+    details = {"why": why, "messages": list(gone.ids), "left": dict(gone.left)}
+    trail.record(session, actor.account_id, "run.send_again", "run", run_id, run.unit_path, **details)
+    return run, gone
+
+
+def settle(session: Session, actor: Actor, message_id: int, verdict: Verdict, why: str) -> None:
+    """Write down what the actor found out about an unknown text, at the provider say. A receipt may still follow.
+
+    Raises NotFound, Invalid, Forbidden (also for the service itself: somebody must answer for it), or Conflict if the
+    message is not unknown (any more).
+    """
+    why = required_line("why", why, LONGEST_WHY)
+    # Ids are unique over all months, but a month is how a partition and its index are found.
+    message = session.scalar(
+        select(Message).where(Message.id == message_id, Message.month.in_(select(Run.month).distinct()))
+    )
+    if message is None:
+        raise NotFound("message", message_id)
+    actor.require(Permission.operate_campaigns, message.unit_path)
+    if actor.account_id is None:
+        raise Forbidden("a person must answer for what became of a text; act as an account")
+    settled = decisions.settle(session.connection(), message.month, message_id, verdict, actor.account_id)
+    session.refresh(message)
+    if not settled:
+        raise Conflict(f"message {message_id} is {message.status}; only an {MessageStatus.unknown} one can be settled")
+    trail.record(
+        session, actor.account_id, "message.settle", "message", message_id, message.unit_path, verdict=verdict, why=why
+    )
+
+
+def _go_again(
+    session: Session, actor: Actor, run_id: int, act: Callable[[Connection], GoneAgain]
+) -> tuple[Run, GoneAgain]:
+    run = get_run(session, actor, run_id, Permission.operate_campaigns)
+    gone = act(session.connection())
+    session.refresh(run)
+    if run.status in _ROWS_ARE_FINAL_OR_LACKING or (run.status == RunStatus.held and run.frozen_at is None):
+        raise Conflict(f"run {run_id} is {run.status}; nothing of it can go again")
+    if gone.ids:
+        # Its campaign had ended with it.
+        session.execute(
+            update(Campaign)
+            .where(Campaign.id == run.campaign_id, Campaign.status == CampaignStatus.ended.value)
+            .values(status=CampaignStatus.active.value)
+            .execution_options(synchronize_session=False)
+        )
+    return run, gone

@@ -1,0 +1,63 @@
+"""What people do to a gateway account: pause it, and open it again, also one that the breaker paused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.directory.text import required_line
+from sms_service.directory.units import require_everywhere
+from sms_service.dispatch.models import GatewayAccount
+from sms_service.errors import Conflict, NotFound
+
+LONGEST_WHY = 200
+
+
+def pause(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount:
+    """Hand the account nothing more until a person opens it; texts take the route's other accounts, or wait.
+
+    One that the breaker paused will not open by itself any more. Raises NotFound, Invalid, Forbidden, or Conflict if
+    the account left gateways.toml.
+    """
+    why = required_line("why", why, LONGEST_WHY)
+    changes = {"state": "paused", "reason": why, "reopens_at": None}
+    return _move(session, actor, name, ("open", "paused"), changes, why)
+
+
+def reopen(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount:
+    """Hand a paused account texts again; the breaker forgets what it counted.
+
+    Raises NotFound, Invalid, Forbidden, or Conflict unless it is paused.
+    """
+    why = required_line("why", why, LONGEST_WHY)
+    changes = {"state": "open", "reason": None, "reopens_at": None, "trips": 0, "watched_from": func.sms_now()}
+    return _move(session, actor, name, ("paused",), changes, why)
+
+
+def _move(
+    session: Session, actor: Actor, name: str, sources: tuple[str, ...], changes: dict[str, Any], why: str
+) -> GatewayAccount:
+    path = require_everywhere(session, actor, Permission.operate_service)
+    moved = session.scalar(
+        update(GatewayAccount)
+        .where(GatewayAccount.name == name, GatewayAccount.state.in_(sources))
+        .values(changes)
+        .returning(GatewayAccount.id)
+        .execution_options(synchronize_session=False)
+    )
+    account = session.scalar(
+        select(GatewayAccount).where(GatewayAccount.name == name).execution_options(populate_existing=True)
+    )
+    if account is None:
+        raise NotFound("gateway account", name)
+    if moved is None:
+        raise Conflict(f"gateway account {name} is {account.state}; only {' or '.join(sources)} ones can do this")
+    trail.record(
+        session, actor.account_id, f"gateway.{account.state}", "gateway_account", account.id, path, name=name, why=why
+    )
+    return account

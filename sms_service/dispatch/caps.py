@@ -1,0 +1,62 @@
+"""Frequency caps: how many texts of a class one phone may get on one local day. The gate reserves the places."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Select, delete, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.directory.units import require_everywhere
+from sms_service.dispatch.models import Cap, CapUse
+from sms_service.errors import Invalid, NotFound
+from sms_service.ledger.states import CLASSES
+
+LARGEST = 100
+# A text lives three days at most, and a local day may begin up to a day before or after the server's.
+KEPT_DAYS = 8
+
+
+def find_caps() -> Select[Cap]:
+    """The caps, to be ordered. A class without one is not capped."""
+    return select(Cap)
+
+
+def set_cap(session: Session, actor: Actor, class_: str, per_day: int) -> Cap:
+    """Let a phone get at most `per_day` texts of the class on a local day; counts at once, for what has not left.
+
+    Raises NotFound for an unknown class, Invalid, or Forbidden.
+    """
+    path = _require(session, actor, class_)
+    if not 1 <= per_day <= LARGEST:
+        raise Invalid("per_day", per_day, f"must be from 1 to {LARGEST}; remove the cap to send without one")
+    session.execute(
+        insert(Cap)
+        .values(class_=class_, per_day=per_day)
+        .on_conflict_do_update(index_elements=[Cap.class_], set_={"per_day": per_day})
+    )
+    trail.record(session, actor.account_id, "cap.set", "cap", class_, path, per_day=per_day)
+    return session.get_one(Cap, class_, populate_existing=True)
+
+
+def remove_cap(session: Session, actor: Actor, class_: str) -> None:
+    """Send texts of the class without a cap. Raises NotFound if there is none, or Forbidden."""
+    path = _require(session, actor, class_)
+    if session.scalar(delete(Cap).where(Cap.class_ == class_).returning(Cap.per_day)) is None:
+        raise NotFound("cap of the class", class_)
+    trail.record(session, actor.account_id, "cap.remove", "cap", class_, path)
+
+
+def forget_old(connection: Connection) -> int:
+    """Delete what was counted for days that no text can fall on any more; returns how many rows."""
+    oldest = text(f"sms_now()::date - {KEPT_DAYS}")
+    return connection.execute(delete(CapUse).where(CapUse.day < oldest)).rowcount
+
+
+def _require(session: Session, actor: Actor, class_: str) -> str:
+    path = require_everywhere(session, actor, Permission.operate_service)
+    if class_ not in CLASSES:
+        raise NotFound("class", class_)
+    return path

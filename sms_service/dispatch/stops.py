@@ -1,0 +1,163 @@
+"""*Stop everything*: for a unit's whole subtree or for one gateway account, until a person releases it.
+
+The gate asks the table in the statement that lets a row leave, so a stop counts from the next group on, in every
+worker, whatever restarts meanwhile. Rows that are stopped wait; their validity goes on running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, false, func, literal, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.models import Account
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.directory.models import Unit
+from sms_service.directory.text import required_line
+from sms_service.directory.units import require_everywhere
+from sms_service.dispatch.models import GatewayAccount, RouteMember, Stop
+from sms_service.errors import Conflict, NotFound
+
+LONGEST_WHY = 200
+_NAMES = ("unit_code", "unit", "gateway_account", "stopped_by_login", "released_by_login")
+
+
+def stop_unit(session: Session, actor: Actor, unit_id: int, why: str) -> tuple[int, bool]:
+    """Let no further text of the unit's subtree leave. Returns the stop's id and whether this call made it: a unit that
+    is stopped stays so by the stop that stands.
+
+    Raises NotFound, Invalid, or Forbidden: whoever launches there may stop there; a whole city only its administrator.
+    """
+    why = required_line("why", why, LONGEST_WHY)
+    # Held to the commit: two at once make one stop.
+    unit = session.get(Unit, unit_id, with_for_update={"key_share": True}, populate_existing=True)
+    if unit is None:
+        raise NotFound("unit", unit_id)
+    actor.require(_permission(unit), unit.path)
+    return _stop(session, actor, why, unit.path, unit_id=unit.id)
+
+
+def stop_gateway_account(session: Session, actor: Actor, name: str, why: str) -> tuple[int, bool]:
+    """The same for all texts through one gateway account. Raises NotFound, Invalid or Forbidden."""
+    why = required_line("why", why, LONGEST_WHY)
+    path = require_everywhere(session, actor, Permission.operate_service)
+    account_id = session.scalar(
+        select(GatewayAccount.id).where(GatewayAccount.name == name).with_for_update(key_share=True)
+    )
+    if account_id is None:
+        raise NotFound("gateway account", name)
+    return _stop(session, actor, why, path, gateway_account_id=account_id)
+
+
+def release(session: Session, actor: Actor, stop_id: int, why: str) -> None:
+    """Let texts leave again. Whoever may stop this may release it.
+
+    Raises NotFound, Invalid, Forbidden, or Conflict if it was released before.
+    """
+    why = required_line("why", why, LONGEST_WHY)
+    stop = session.get(Stop, stop_id)
+    if stop is None:
+        raise NotFound("stop", stop_id)
+    if stop.unit_id is None:
+        path = require_everywhere(session, actor, Permission.operate_service)
+    else:
+        unit = session.get_one(Unit, stop.unit_id)
+        actor.require(_permission(unit), path := unit.path)
+    released = session.scalar(
+        update(Stop)
+        .where(Stop.id == stop_id, Stop.released_at.is_(None))
+        .values(released_by=actor.account_id, released_at=func.sms_now(), release_why=why)
+        .returning(Stop.id)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(stop)
+    if released is None:
+        raise Conflict(f"stop {stop_id} was released at {stop.released_at:%Y-%m-%d %H:%M:%S %Z}: {stop.release_why}")
+    trail.record(session, actor.account_id, "stop.release", "stop", stop_id, path, why=why)
+
+
+def find_stops(paths: Sequence[str], *, released: bool = False) -> Select[*tuple[Any, ...]]:
+    """The stops that reach into the subtrees at `paths`, as rows for `describe`, to be ordered and paged: those of
+    units there or above, and those of gateway accounts. `released`: also those that are released.
+    """
+    reach = or_(
+        Stop.gateway_account_id.is_not(None), *(condition for path in paths for condition in _overlaps(literal(path)))
+    )
+    statement = _rows().where(reach if paths else false())
+    return statement if released else statement.where(Stop.released_at.is_(None))
+
+
+def get_stop(session: Session, actor: Actor, stop_id: int) -> Mapping[str, Any]:
+    """One stop, described. Raises NotFound or Forbidden."""
+    row = session.execute(_rows().where(Stop.id == stop_id)).first()
+    if row is None:
+        raise NotFound("stop", stop_id)
+    # What stops one's own unit may be read, wherever above it was decided.
+    if row.path is not None and not any(held.startswith(row.path) for held in actor.scope(Permission.read)):
+        actor.require(Permission.read, row.path)
+    return describe(row)
+
+
+def stops_of(session: Session, unit_path: str, route_id: int) -> list[Mapping[str, Any]]:
+    """The standing stops that hold back texts of a run of the unit at `unit_path` over this route, or some of them."""
+    return [describe(row) for row in session.execute(_rows().where(_holds(literal(unit_path), literal(route_id))))]
+
+
+def is_stopped(unit_path: SQLColumnExpression[str], route_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
+    """The SQL condition that `stops_of` would find one."""
+    return select(Stop.id).outerjoin(Unit, Unit.id == Stop.unit_id).where(_holds(unit_path, route_id)).exists()
+
+
+def describe(row: Row[Any]) -> Mapping[str, Any]:
+    """A stop with the names of what is stopped and of who stopped and released it."""
+    columns = {column.key: getattr(row.Stop, column.key) for column in Stop.__table__.columns}
+    return columns | {name: getattr(row, name) for name in _NAMES}
+
+
+def _permission(unit: Unit) -> Permission:
+    return Permission.operate_campaigns if unit.parent_id is not None else Permission.operate_service
+
+
+def _stop(session: Session, actor: Actor, why: str, path: str, **target: int) -> tuple[int, bool]:
+    standing = session.scalar(select(Stop.id).filter_by(**target, released_at=None))
+    if standing is not None:
+        return standing, False
+    stop = Stop(**target, why=why, stopped_by=actor.account_id, stopped_at=session.scalar(select(func.sms_now())))
+    session.add(stop)
+    session.flush()
+    trail.record(session, actor.account_id, "stop.begin", "stop", stop.id, path, why=why, **target)
+    return stop.id, True
+
+
+def _overlaps(path: SQLColumnExpression[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """The stop's unit lies above `path` (or is there), or below."""
+    return path.op("^@")(Unit.path), Unit.path.op("^@")(path)
+
+
+def _holds(unit_path: SQLColumnExpression[str], route_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
+    accounts = select(RouteMember.account_id).where(RouteMember.route_id == route_id)
+    return Stop.released_at.is_(None) & or_(*_overlaps(unit_path), Stop.gateway_account_id.in_(accounts))
+
+
+def _rows() -> Select[*tuple[Any, ...]]:
+    stopper, releaser = aliased(Account), aliased(Account)
+    statement: Select[*tuple[Any, ...]] = (
+        select(
+            Stop,
+            Unit.path.label("path"),
+            Unit.code.label("unit_code"),
+            Unit.name.label("unit"),
+            GatewayAccount.name.label("gateway_account"),
+            stopper.login.label("stopped_by_login"),
+            releaser.login.label("released_by_login"),
+        )
+        .outerjoin(Unit, Unit.id == Stop.unit_id)
+        .outerjoin(GatewayAccount, GatewayAccount.id == Stop.gateway_account_id)
+        .outerjoin(stopper, stopper.id == Stop.stopped_by)
+        .outerjoin(releaser, releaser.id == Stop.released_by)
+    )
+    return statement

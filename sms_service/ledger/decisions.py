@@ -1,0 +1,94 @@
+"""What a person decides about rows that are done: refused ones go again, unknown ones go again or are settled.
+
+Each is one conditional statement: rows that are not (any more) what the person thinks they are stay as they are, and
+the answer says why. The races are told in docs/sending.md, *What people decide*.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from sms_service.db.statements import Statement
+from sms_service.gateways.base import ErrorClass
+from sms_service.ledger.handover import FREE_CAPS
+from sms_service.ledger.states import MessageStatus
+
+GO_AGAIN = Statement(__file__, "go_again")
+SETTLE = Statement(__file__, "settle")
+
+# What a person may retry was refused for something that passes, or that is mended at the provider or in gateways.toml.
+# Never what lies in the number, the recipient or the text (a row is bound to its template's version), and never a text
+# of which parts were taken: it does not go again whole.
+_NEVER = (ErrorClass.bad_number, ErrorClass.blocked, ErrorClass.content, ErrorClass.render, ErrorClass.partial)
+RETRYABLE = tuple(class_ for class_ in ErrorClass if class_ not in _NEVER)
+NOT_OF_THIS_RUN = "not_of_this_run"
+
+Verdict = Literal["accepted", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class GoneAgain:
+    """What came of a retry or a send-again.
+
+    `ids`: the rows that wait again. `again`: how many, by the class of their refusal, or `unknown`. `left`: rows that
+    stay as they are, by why: a class that is not retried, the status that they have, `redacted`, `busy` (an
+    outcome or a receipt is being written to them) or `not_of_this_run`.
+    """
+
+    ids: Sequence[int]
+    again: Mapping[str, int]
+    left: Mapping[str, int]
+
+
+def retry(connection: Connection, run_id: int, classes: Collection[ErrorClass]) -> GoneAgain:
+    """Let the run's refused rows of these classes, which are of RETRYABLE, wait again; a run that was finished runs.
+
+    Nothing of a cancelled run is touched, nor of one that is not frozen yet.
+    """
+    return _go_again(connection, run_id, MessageStatus.refused, None, classes)
+
+
+def send_again(connection: Connection, run_id: int, ids: Collection[int] | None) -> GoneAgain:
+    """Let unknown rows of the run wait again, those with these ids or all (None); a run that was finished runs.
+
+    Nothing of a cancelled run is touched.
+    """
+    return _go_again(connection, run_id, MessageStatus.unknown, ids, ())
+
+
+def settle(connection: Connection, month: date, message_id: int, verdict: Verdict, account_id: int) -> bool:
+    """Write down what the person with this account found out about an unknown row; False if it is not unknown."""
+    row = SETTLE(connection, month=month, message_id=message_id, verdict=verdict, account_id=account_id).first()
+    if row is not None and verdict == "refused":
+        FREE_CAPS(connection, month=month, ids=[message_id])
+    return row is not None
+
+
+def _go_again(
+    connection: Connection,
+    run_id: int,
+    status: MessageStatus,
+    ids: Collection[int] | None,
+    classes: Collection[ErrorClass],
+) -> GoneAgain:
+    wanted = None if ids is None else sorted(set(ids))
+    rows = GO_AGAIN(
+        connection, run_id=run_id, status=status.value, ids=wanted, classes=[word.value for word in classes]
+    ).all()
+    again, left = Counter[str](), Counter[str]()
+    moved: list[int] = []
+    for row in rows:
+        if row.left_for is None:
+            again[row.kind] += len(row.ids)
+            moved += row.ids
+        else:
+            left[row.left_for] += len(row.ids)
+    if wanted is not None and (missing := len(wanted) - sum(len(row.ids) for row in rows)):
+        left[NOT_OF_THIS_RUN] = missing
+    return GoneAgain(sorted(moved), again, left)

@@ -1,0 +1,17 @@
+-- A person's word on an unknown row, by its latest attempt, under the same ranks as a gateway's outcome: a receipt that came first
+-- stands. The attempt is locked before its message, as by every statement that writes both.
+WITH told AS (
+    UPDATE attempts a
+    SET status = %(verdict)s, settled_by = %(account_id)s::bigint, outcome_at = coalesce(a.outcome_at, sms_now()),
+        error = CASE %(verdict)s WHEN 'refused' THEN 'unclassified' END
+    FROM messages m
+    WHERE m.month = %(month)s::date AND m.id = %(message_id)s::bigint AND m.status = 'unknown'
+      AND a.month = m.month AND a.message_id = m.id AND a.number = m.attempts
+      AND attempt_rank(%(verdict)s) > attempt_rank(a.status)
+    RETURNING a.message_id, a.number, a.error
+)
+UPDATE messages m
+SET status = %(verdict)s, reason = t.error, raw_code = NULL, changed_at = sms_now()
+FROM told t
+WHERE m.month = %(month)s::date AND m.id = t.message_id AND m.attempts = t.number AND m.status = 'unknown'
+RETURNING m.id
