@@ -40,12 +40,18 @@ def server(answer: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def read_request(connection: socket.socket) -> bytes:
+def read_head(connection: socket.socket) -> bytes:
     received = b""
     while b"\r\n\r\n" not in received:
         if not (chunk := connection.recv(65536)):
             return b""
         received += chunk
+    return received
+
+
+def read_request(connection: socket.socket) -> bytes:
+    if not (received := read_head(connection)):
+        return b""
     head, _, body = received.partition(b"\r\n\r\n")
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
     while len(body) < length:
@@ -72,6 +78,21 @@ def test_answers_come_in_the_order_of_the_bodies_over_connections_that_stay_open
                 b"body %d" % n for n in range(50)
             ]
         assert len(connections) <= 4
+        http.close()
+
+
+def test_a_get_carries_its_query_and_is_answered_in_its_place() -> None:
+    def tell_target(connection: socket.socket) -> None:
+        while head := read_head(connection):
+            target = head.split(b" ")[1]
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(target), target))
+
+    with server(tell_target) as (url, _):
+        http = client(url)
+        results = http.get_all([{"reference": f"202601-{n}", "to": "+86"} for n in range(20)])
+        assert [result.body for result in results if isinstance(result, Answer)] == [
+            b"/?reference=202601-%d&to=%%2B86" % n for n in range(20)
+        ]
         http.close()
 
 

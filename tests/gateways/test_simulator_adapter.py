@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from sms_service.gateways.base import (
     BadCallback,
     CallbackRequest,
     ErrorClass,
+    Finding,
     Group,
     NotTaken,
     Outcome,
     OutcomeKind,
+    Question,
     ReceiptStatus,
     Text,
 )
@@ -124,6 +127,48 @@ def test_what_cannot_be_told_is_unknown_whether_it_was_taken_or_not(
     lines = simulator.ledger()
     assert len(lines) == 5, "nothing is ever sent again by itself"
     assert {line["outcome"] for line in lines} == {"accepted" if taken else "lost"}
+
+
+def asked(handed: Group) -> list[Question]:
+    return [Question(text.reference, text.phone, text.body, datetime.now(UTC)) for text in handed.texts]
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken"),
+    [("error", True), ("reset", True), ("garble", True), ("hang", True), ("crawl", True), ("lose", False)],
+)
+def test_what_was_unknown_is_told_by_a_look_up(simulator: SimulatorProcess, answer: str, taken: bool) -> None:
+    simulator.behave(**{f"{answer}_share": 1, "crawl_s": [3600, 3600]})
+    adapter = make(simulator.url, total_timeout_s=0.6)
+    handed = group(5)
+    assert {outcome.kind for outcome in adapter.submit(handed)} == {OutcomeKind.unknown}
+    ids = [line["id"] for line in sorted(simulator.ledger(), key=lambda line: line["reference"])]
+    assert all(ids) == taken
+    assert adapter.look_up(asked(handed)) == [Finding(identifier) for identifier in ids]
+    adapter.close()
+
+
+def test_a_look_up_takes_no_text_of_others_for_ours(simulator: SimulatorProcess, adapter: SimulatorAdapter) -> None:
+    # A simulator that outlived our database has old texts under references that are in use again.
+    handed = group(1)
+    [outcome] = adapter.submit(handed)
+    [question] = asked(handed)
+    others = [
+        replace(question, phone="+8613900000000"),
+        replace(question, body="别的"),
+        replace(question, reference="x"),
+    ]
+    assert adapter.look_up([question, *others]) == [Finding(outcome.provider_id), *[Finding(None)] * 3]
+
+
+def test_a_look_up_that_is_not_answered_tells_nothing(simulator: SimulatorProcess, adapter: SimulatorAdapter) -> None:
+    questions = asked(group(3))
+    stranger = make(simulator.url, secret="another")
+    assert stranger.look_up(questions) == [None] * 3
+    stranger.close()
+    assert adapter.look_up([]) == []
+    simulator.stop()
+    assert adapter.look_up(questions) == [None] * 3
 
 
 def test_no_answer_after_writing_is_unknown_and_the_rest_is_surely_not_taken(simulator: SimulatorProcess) -> None:

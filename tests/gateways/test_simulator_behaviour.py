@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sms_service.gateways.simulator.behaviour import ANSWERS, BadBehaviour, Behaviour, change, decide
 
 PHONE = "+8613800138000"
-SHARES = ["refuse_share", "throttle_share", "hang_share", "error_share", "reset_share", "garble_share", "lose_share"]
+SHARES = [f"{answer}_share" for answer in ANSWERS if answer != "accept"]
 
 references = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
 fractions = st.floats(0, 1)
@@ -44,6 +45,22 @@ def test_the_same_text_always_meets_the_same_fate(behaviour: Behaviour, referenc
     assert (fate.code is None) == (fate.answer not in ("refuse", "throttle"))
 
 
+@given(behaviours(), st.lists(references, unique=True, max_size=20), st.randoms())
+def test_a_fate_is_drawn_from_seed_and_reference_and_nothing_else(
+    behaviour: Behaviour, names: list[str], shuffle: Random
+) -> None:
+    fates = {name: decide(behaviour, name, PHONE, None) for name in names}
+    shuffle.shuffle(names)
+    for name in names:
+        assert decide(behaviour, name, "+8613900139000", None) == fates[name], "neither order nor phone plays a part"
+
+
+def test_fates_are_the_same_in_every_process_and_version() -> None:
+    behaviour = change(Behaviour(), {"seed": 2, "refuse_share": 0.3, "hang_share": 0.3, "early_share": 0.3})
+    answers = [decide(behaviour, f"202601-{number}", PHONE, None).answer for number in range(1, 9)]
+    assert answers == ["refuse", "hang", "early", "early", "refuse", "early", "hang", "hang"]
+
+
 @given(behaviours(), references, st.none() | st.floats(0.1, 100))
 def test_receipts_keep_their_times_and_end_in_one_final_word(
     behaviour: Behaviour, reference: str, validity: float | None
@@ -53,7 +70,7 @@ def test_receipts_keep_their_times_and_end_in_one_final_word(
     assert len(finals) == (1 if fate.receipts else 0)
     for delay, code in finals:
         assert delay <= behaviour.receipt_delay_s[1]
-        assert delay >= min(behaviour.receipt_delay_s[0], validity or 100)
+        assert delay >= min(behaviour.receipt_delay_s[0], validity or 100) or fate.answer == "early"
         if validity is not None and delay > validity:
             assert code == "EXPIRED"
     order = [code for _, code in sorted(fate.receipts, key=lambda receipt: receipt[0])]
@@ -78,6 +95,13 @@ def test_another_seed_is_another_run() -> None:
     assert [decide(one, str(n), PHONE, None) for n in range(50)] != [
         decide(other, str(n), PHONE, None) for n in range(50)
     ]
+
+
+def test_a_crawling_answer_takes_its_own_time() -> None:
+    rule = {"match": r"\+86138.*", "answer": "crawl"}
+    behaviour = change(Behaviour(), {"crawl_s": [3, 4], "answer_delay_s": [0.1, 0.2], "by_phone": [rule]})
+    assert 3 <= decide(behaviour, "a", PHONE, None).answer_delay_s <= 4
+    assert 0.1 <= decide(behaviour, "a", "+8613900139000", None).answer_delay_s <= 0.2
 
 
 def test_a_number_that_matches_a_rule_gets_what_the_rule_says() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,52 @@ def test_interim_reversed_and_duplicate_receipts(simulator: SimulatorProcess, si
     simulator.behave(reversed=True, duplicate_share=0)
     simulator.post(message("b", callback_url=sink.url))
     assert [receipt["code"] for receipt in sink.receipts(2)] == ["DELIVRD", "ENROUTE"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "codes"),
+    [
+        ({"interim": True}, ["ENROUTE", "DELIVRD"]),
+        ({"interim": True, "reversed": True}, ["DELIVRD", "ENROUTE"]),
+        ({"duplicate_share": 1}, ["DELIVRD", "DELIVRD"]),
+    ],
+)
+def test_early_receipts_are_there_before_the_caller_is_answered(
+    simulator: SimulatorProcess, sink: ReceiptSink, changes: dict[str, Any], codes: list[str]
+) -> None:
+    simulator.behave(early_share=1, receipt_delay_s=[3600, 3600], **changes)
+    status, answer = simulator.post(message(callback_url=sink.url))
+    settled = simulator.events()[1:]
+    assert status == 201
+    assert [(event["id"], event["code"], event["acknowledged"]) for event in settled] == [
+        (answer["id"], code, True) for code in codes
+    ]
+    assert [receipt["code"] for receipt in sink.receipts(len(codes))] == codes
+
+
+def test_an_early_receipt_that_is_not_acknowledged_comes_again(simulator: SimulatorProcess, sink: ReceiptSink) -> None:
+    simulator.behave(by_phone=[{"match": ".*", "answer": "early", "receipt": "EMPTYNUM"}])
+    sink.statuses = [500]
+    assert simulator.post(message(callback_url=sink.url))[0] == 201
+    assert [receipt["code"] for receipt in sink.receipts(2)] == ["EMPTYNUM", "EMPTYNUM"]
+
+
+def test_two_simulators_of_one_seed_do_the_same_whatever_the_order(tmp_path: Path) -> None:
+    fates = []
+    for place, order in enumerate((range(30), reversed(range(30)))):
+        options = ["--seed", "5", "--refuse-share", "0.3", "--error-share", "0.3", "--silent-share", "0.2"]
+        with SimulatorProcess(tmp_path / f"{place}.jsonl", *options) as simulator:
+            for number in order:
+                with suppress(ValueError):  # a 500 has no JSON
+                    simulator.post(message(str(number), callback_url="http://127.0.0.1:9/"))
+            fates.append(
+                {
+                    line["reference"]: (line["answer"], line["code"], [code for _, code in line["receipts"]])
+                    for line in simulator.ledger()
+                }
+            )
+    assert fates[0] == fates[1]
+    assert len({str(fate) for fate in fates[0].values()}) >= 3
 
 
 def test_receipts_can_come_many_in_one_post(simulator: SimulatorProcess, sink: ReceiptSink) -> None:

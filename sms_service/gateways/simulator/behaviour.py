@@ -22,6 +22,8 @@ ANSWERS: Mapping[str, bool] = {
     "reset": True,  # taken, and the connection reset
     "garble": True,  # taken, and a 201 that cannot be read
     "lose": False,  # not taken, and the connection reset: to the caller the same as `reset`
+    "crawl": True,  # 201 and an id, but only after `crawl_s`
+    "early": True,  # 201 and an id, but only after its receipts were sent
 }
 
 # The statuses of refusals; every other code is answered 422.
@@ -69,6 +71,9 @@ class Behaviour:
     reset_share: float = 0.0
     garble_share: float = 0.0
     lose_share: float = 0.0
+    crawl_share: float = 0.0
+    crawl_s: tuple[float, float] = (5.0, 10.0)
+    early_share: float = 0.0
     fail_share: float = 0.0  # of the texts taken: the final receipt is `fail_code`
     fail_code: str = "UNDELIV"
     silent_share: float = 0.0  # of the texts taken: no receipt ever
@@ -120,11 +125,11 @@ def decide(behaviour: Behaviour, reference: str, phone: str, validity_s: float |
     rule = next((rule for rule in behaviour.by_phone if rule.match.fullmatch(phone)), None)
     answer = rule.answer if rule else _pick(_shares(behaviour), answer_draw)
     code = (rule.code if rule else behaviour.refuse_code) if answer == "refuse" else None
-    answer_delay = _between(behaviour.answer_delay_s, answer_delay_draw)
+    answer_delay = _between(behaviour.crawl_s if answer == "crawl" else behaviour.answer_delay_s, answer_delay_draw)
     if not ANSWERS[answer]:
         return Fate(answer, "too_fast" if answer == "throttle" else code, answer_delay)
     final = rule.receipt if rule else _final(behaviour, receipt_draw)
-    delay = _between(behaviour.receipt_delay_s, delay_draw)
+    delay = 0.0 if answer == "early" else _between(behaviour.receipt_delay_s, delay_draw)
     if validity_s is not None and delay > validity_s:
         delay, final = validity_s, final if final == "none" else "EXPIRED"
     receipts = [] if final == "none" else [(delay, final)]

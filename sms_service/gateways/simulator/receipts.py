@@ -66,6 +66,12 @@ class ReceiptSender:
         for number, (due, _) in enumerate(message["receipts"]):
             self._schedule(Pending(message, number), due - now)
 
+    async def send_at_once(self, message: dict[str, Any]) -> None:
+        """Send all receipts of this message's line, one after the other; those not acknowledged come again later."""
+        for number in range(len(message["receipts"])):
+            pending = Pending(message, number)
+            self._settle(pending, await self._post(message["callback_url"], [pending]))
+
     async def stop(self) -> None:
         """Stop at once; what is not acknowledged is sent again by the next simulator on this ledger."""
         for task in self._tasks:

@@ -97,7 +97,9 @@ class Simulator:
         except OSError as error:
             _log.error("the ledger cannot be written, so nothing is taken: %s", error)
             return _refusal("unavailable")
-        if line["receipts"]:
+        if line["receipts"] and fate.answer == "early":
+            await self._receipts.send_at_once(line)
+        elif line["receipts"]:
             self._receipts.schedule(line)
         if fate.answer_delay_s:
             await asyncio.sleep(fate.answer_delay_s)
@@ -112,7 +114,7 @@ class Simulator:
 
     async def _answer(self, request: web.Request, fate: Fate, identifier: str | None) -> web.StreamResponse:
         match fate.answer:
-            case "accept":
+            case "accept" | "crawl" | "early":
                 return web.json_response({"id": identifier}, status=201)
             case "refuse":
                 return _refusal(fate.code or "blocked")
