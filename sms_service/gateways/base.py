@@ -165,6 +165,7 @@ class Capabilities:
 
     `largest_group`: texts in one `submit`; `total_timeout_s`: no `submit` takes longer, whatever the network does;
     `echoes_reference`: receipts carry our attempt's name; `sends_receipts`: an account without them ends at `accepted`.
+    `rate`: parts per second that an account is handed if gateways.toml does not say how many.
     `look_up_after_s`: how long after a hand-over began its text may be looked up, the account's option `look_up_after`;
     None: the adapter has no `look_up`. `look_up_complete`: the provider states that by then its records have all it
     took, so that what is not there was never taken; without it, not finding a text proves nothing.
@@ -174,6 +175,7 @@ class Capabilities:
     total_timeout_s: float
     echoes_reference: bool
     sends_receipts: bool
+    rate: float
     simulated: bool = False  # takes the rows of the demonstration city; true only of gateways that reach no real phone
     look_up_after_s: float | None = None
     look_up_complete: bool = False

@@ -3,9 +3,14 @@
     [accounts.<name>]
     adapter = "simulator"        # or twilio, null, or one that an installed package brings
     max_group = 100              # texts of one call to the gateway: how many one time-out can make unknown
+    rate = 100                   # parts per second, over all workers; without it, what the adapter declares
+    in_flight = 2                # groups that one worker has under way at once
     …                            # the adapter's own options
     [routes]
-    default = ["<name>", …]      # accounts in the order in which they are tried
+    default = ["<name>", …]      # accounts in the order in which they are tried, or as tables:
+    shared = [{account = "<name>", priority = 1, weight = 3}, {account = "<name>", priority = 1}]
+
+The open accounts with a route's lowest `priority` are used, and share its texts by `weight`, which is 1 if not given.
 
 `${NAME}` anywhere in a text stands for that variable of the environment; secrets must be written so.
 """
@@ -24,6 +29,7 @@ from sms_service.gateways import discovery
 from sms_service.gateways.options import BadOption, read, secrets_of
 
 DEFAULT_ROUTE = "default"
+_OWN_KEYS = frozenset({"adapter", "max_group", "rate", "in_flight"})
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -34,20 +40,37 @@ class BadGatewayConfig(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccountConfig:
-    """One gateway account. `options` is the adapter's own option object; `max_group` counts texts."""
+    """One gateway account. `options` is the adapter's own option object.
+
+    `max_group` counts texts; `rate` parts per second (None: what the adapter declares); `in_flight` the groups that one
+    worker has under way at once.
+    """
 
     name: str
     adapter: str
     max_group: int
+    rate: float | None
+    in_flight: int
     options: Any = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
+class RouteMember:
+    """The place of an account in a route: the lowest `priority` that is open is used; accounts of one priority share by
+    `weight`.
+    """
+
+    account: str
+    priority: int
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """Accounts by name, and routes by name: each an ordered tuple of account names."""
+    """Accounts by name, and routes by name, the members of each by priority, then by name."""
 
     accounts: Mapping[str, AccountConfig]
-    routes: Mapping[str, tuple[str, ...]]
+    routes: Mapping[str, tuple[RouteMember, ...]]
 
 
 def load(path: Path, environ: Mapping[str, str]) -> GatewayConfig:
@@ -87,10 +110,12 @@ def _account(name: str, table: Any, environ: Mapping[str, str], fail: _Fail) -> 
     module = discovery.find(adapter) if isinstance(adapter, str) else None
     if not isinstance(adapter, str) or module is None:
         raise fail(f"{where} adapter", f"is {adapter!r}; it must be one of {', '.join(discovery.names())}")
-    max_group = table.get("max_group", 100)
-    if type(max_group) is not int or not 1 <= max_group <= 1000:
-        raise fail(f"{where} max_group", f"is {max_group!r}; it must be a whole number from 1 to 1000")
-    written = {key: value for key, value in table.items() if key not in ("adapter", "max_group")}
+    max_group = _whole(table.get("max_group", 100), 1000, f"{where} max_group", fail)
+    in_flight = _whole(table.get("in_flight", 2), 50, f"{where} in_flight", fail)
+    rate = table.get("rate")
+    if rate is not None and (type(rate) not in (int, float) or not 0 < rate <= 100_000):
+        raise fail(f"{where} rate", f"is {rate!r}; it must be a number of parts per second, above 0, at most 100000")
+    written = {key: value for key, value in table.items() if key not in _OWN_KEYS}
     for key in secrets_of(module.Options) & written.keys():
         if not isinstance(written[key], str) or not _VARIABLE.fullmatch(written[key]):
             raise fail(f"{where} {key}", "is a secret, so it comes from the environment: write it as ${NAME}")
@@ -102,7 +127,7 @@ def _account(name: str, table: Any, environ: Mapping[str, str], fail: _Fail) -> 
         known = {option.name for option in fields(module.Options)}
         shown = f"is {written[error.key]!r}; it " if error.key in written.keys() & known else ""
         raise fail(f"{where} {error.key}", f"{shown}{error.reason}") from None
-    return AccountConfig(name, adapter, max_group, options)
+    return AccountConfig(name, adapter, max_group, rate, in_flight, options)
 
 
 def _expand(value: Any, environ: Mapping[str, str], where: str, fail: _Fail) -> Any:
@@ -117,15 +142,36 @@ def _expand(value: Any, environ: Mapping[str, str], where: str, fail: _Fail) -> 
     return _VARIABLE.sub(variable, value)
 
 
-def _routes(table: Any, accounts: Mapping[str, AccountConfig], fail: _Fail) -> dict[str, tuple[str, ...]]:
+def _routes(table: Any, accounts: Mapping[str, AccountConfig], fail: _Fail) -> dict[str, tuple[RouteMember, ...]]:
     if not isinstance(table, dict) or DEFAULT_ROUTE not in table:
         raise fail(f"[routes] {DEFAULT_ROUTE}", f'is missing; write {DEFAULT_ROUTE} = ["{next(iter(accounts))}"]')
-    for route, names in table.items():
-        if not isinstance(names, list) or not names:
-            raise fail(f"[routes] {route}", "must be a list of account names, in the order in which they are tried")
-        for name in names:
-            if not isinstance(name, str) or name not in accounts:
-                raise fail(f"[routes] {route}", f"{name!r} is no account; accounts are {', '.join(sorted(accounts))}")
-        if len(set(names)) != len(names):
-            raise fail(f"[routes] {route}", "names an account twice")
-    return {route: tuple(names) for route, names in table.items()}
+    return {route: _members(items, accounts, f"[routes] {route}", fail) for route, items in table.items()}
+
+
+def _members(items: Any, accounts: Mapping[str, AccountConfig], where: str, fail: _Fail) -> tuple[RouteMember, ...]:
+    if not isinstance(items, list) or not items:
+        raise fail(where, "must be a list of account names, in the order in which they are tried, or of tables")
+    if len({isinstance(item, dict) for item in items}) > 1:
+        raise fail(
+            where, "must be all names or all tables: a name has its priority from its place, a table from its key"
+        )
+    members = []
+    for place, item in enumerate(items, 1):
+        entry = item if isinstance(item, dict) else {"account": item, "priority": place}
+        for key in entry.keys() - {"account", "priority", "weight"}:
+            raise fail(f"{where} {key}", "is not known here; known are account, priority, weight")
+        name = entry.get("account")
+        if not isinstance(name, str) or name not in accounts:
+            raise fail(where, f"{name!r} is no account; accounts are {', '.join(sorted(accounts))}")
+        priority = _whole(entry.get("priority"), 100, f"{where} {name} priority", fail)
+        weight = _whole(entry.get("weight", 1), 100, f"{where} {name} weight", fail)
+        members.append(RouteMember(name, priority, weight))
+    if len({member.account for member in members}) != len(members):
+        raise fail(where, "names an account twice")
+    return tuple(sorted(members, key=lambda member: (member.priority, member.account)))
+
+
+def _whole(value: Any, most: int, where: str, fail: _Fail) -> int:
+    if type(value) is not int or not 1 <= value <= most:
+        raise fail(where, f"is {value!r}; it must be a whole number from 1 to {most}")
+    return value

@@ -16,7 +16,12 @@ class NullAdapter:
     """Accepts everything; sends no receipts."""
 
     capabilities = Capabilities(
-        largest_group=1000, total_timeout_s=1.0, echoes_reference=False, sends_receipts=False, simulated=True
+        largest_group=1000,
+        total_timeout_s=1.0,
+        echoes_reference=False,
+        sends_receipts=False,
+        rate=100_000,  # it has no limit; this is the highest that can be said
+        simulated=True,
     )
 
     def submit(self, group: Group) -> list[Outcome]:

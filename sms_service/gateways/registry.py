@@ -11,7 +11,7 @@ from pathlib import Path
 from sms_service.errors import NotFound
 from sms_service.gateways import config, discovery
 from sms_service.gateways.base import Adapter
-from sms_service.gateways.config import DEFAULT_ROUTE, AccountConfig, GatewayConfig
+from sms_service.gateways.config import DEFAULT_ROUTE, AccountConfig, GatewayConfig, RouteMember
 
 
 def build(account: AccountConfig, callback_base_url: str) -> Adapter:
@@ -49,8 +49,8 @@ class Gateways:
         except KeyError:
             raise NotFound("gateway account", name) from None
 
-    def route(self, name: str = DEFAULT_ROUTE) -> tuple[str, ...]:
-        """The names of the route's accounts, in the order in which they are tried. Raises NotFound."""
+    def route(self, name: str = DEFAULT_ROUTE) -> tuple[RouteMember, ...]:
+        """The route's accounts, by priority. Raises NotFound."""
         try:
             return self.config.routes[name]
         except KeyError:
@@ -67,6 +67,17 @@ class Gateways:
     def group_size(self, name: str) -> int:
         """How many texts one `submit` gets: what the file says, at most what the adapter can. Raises NotFound."""
         return min(self.account(name).max_group, self.adapter(name).capabilities.largest_group)
+
+    def rates(self) -> dict[str, float]:
+        """Parts per second of each account: what the file says, else what its adapter declares."""
+        return {
+            name: self.adapter(name).capabilities.rate if account.rate is None else account.rate
+            for name, account in self.config.accounts.items()
+        }
+
+    def in_flight(self, name: str) -> int:
+        """How many groups one worker has under way on the account at once. Raises NotFound."""
+        return self.account(name).in_flight
 
     def close(self) -> None:
         """Release every adapter's connections; no `submit` follows."""

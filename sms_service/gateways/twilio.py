@@ -38,6 +38,9 @@ from sms_service.gateways.twilio_transport import NotSent, Refusal, Transport, U
 CODES = codes.load(Path(__file__).with_name("twilio_codes.csv"))
 SIGNATURE_HEADER = "X-Twilio-Signature"
 LONGEST_VALIDITY_S = 36_000  # https://www.twilio.com/docs/api/errors/90007
+# Message segments per second of a US short code behind a messaging service; a US long code makes 1, so an account that
+# sends from one needs its own `rate`. https://www.twilio.com/docs/api/errors/30001
+RATE = 100
 _NOT_STARTED = "its turn did not come before the time-out"
 
 
@@ -67,7 +70,11 @@ class TwilioAdapter:
 
     def __init__(self, options: Options, callback_url: str) -> None:
         self.capabilities = Capabilities(
-            largest_group=500, total_timeout_s=options.total_timeout_s, echoes_reference=True, sends_receipts=True
+            largest_group=500,
+            total_timeout_s=options.total_timeout_s,
+            echoes_reference=True,
+            sends_receipts=True,
+            rate=RATE,
         )
         self._options, self._callback_url = options, callback_url
         self._transport = Transport(options.api_base, options.connections, options.total_timeout_s)

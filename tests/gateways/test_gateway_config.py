@@ -11,7 +11,7 @@ import pytest
 
 from sms_service.errors import NotFound
 from sms_service.gateways import discovery, null
-from sms_service.gateways.config import BadGatewayConfig, load
+from sms_service.gateways.config import BadGatewayConfig, RouteMember, load
 from sms_service.gateways.registry import Gateways
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,8 @@ adapter = "simulator"
 url = "${SIMULATOR_URL}"
 secret = "${SIMULATOR_SECRET}"
 max_group = 7
+rate = 12.5
+in_flight = 3
 
 [accounts.benchmark]
 adapter = "null"
@@ -41,9 +43,13 @@ def write(folder: Path, text: str) -> Path:
 def test_accounts_and_routes_are_read_and_variables_expanded(tmp_path: Path) -> None:
     found = load(write(tmp_path, GOOD), ENVIRON)
     assert list(found.accounts) == ["simulator", "benchmark"]
-    assert found.routes == {"default": ("simulator", "benchmark"), "bulk": ("benchmark",)}
+    assert found.routes == {
+        "default": (RouteMember("simulator", 1, 1), RouteMember("benchmark", 2, 1)),
+        "bulk": (RouteMember("benchmark", 1, 1),),
+    }
     account = found.accounts["simulator"]
-    assert (account.adapter, account.max_group) == ("simulator", 7)
+    assert (account.adapter, account.max_group, account.rate, account.in_flight) == ("simulator", 7, 12.5, 3)
+    assert (found.accounts["benchmark"].rate, found.accounts["benchmark"].in_flight) == (None, 2)
     assert (account.options.url, account.options.secret) == ("http://127.0.0.1:8001", "hush-hush")
     assert "hush" not in repr(found)
     assert "hush" not in repr(account.options)
@@ -76,6 +82,13 @@ ROUTE = '[routes]\ndefault = ["t"]\n'
         ("[accounts.t]\n", ["[accounts.t] adapter", "None"]),
         ('[accounts.t]\nadapter = "null"\nmax_group = 0\n', ["[accounts.t] max_group", "1 to 1000"]),
         ('[accounts.t]\nadapter = "null"\nmax_group = true\n', ["[accounts.t] max_group", "True"]),
+        ('[accounts.t]\nadapter = "null"\nrate = 0\n', ["[accounts.t] rate", "is 0;", "above 0, at most 100000"]),
+        ('[accounts.t]\nadapter = "null"\nrate = 100001\n', ["[accounts.t] rate", "is 100001;"]),
+        ('[accounts.t]\nadapter = "null"\nrate = nan\n', ["[accounts.t] rate", "is nan;"]),
+        ('[accounts.t]\nadapter = "null"\nrate = true\n', ["[accounts.t] rate", "is True;"]),
+        ('[accounts.t]\nadapter = "null"\nrate = "fast"\n', ["[accounts.t] rate", "is 'fast';"]),
+        ('[accounts.t]\nadapter = "null"\nin_flight = 0\n', ["[accounts.t] in_flight", "from 1 to 50"]),
+        ('[accounts.t]\nadapter = "null"\nin_flight = 51\n', ["[accounts.t] in_flight", "is 51;"]),
         ('[accounts.t]\nadapter = "null"\nspeed = 3\n', ["[accounts.t] speed", "is not known here"]),
         (TWILIO + ROUTE, ["[accounts.t] messaging_service_sid", "from_number"]),
         (TWILIO + 'from_number = "+1"\nmessaging_service_sid = "MG1"\n', ["messaging_service_sid", "not both"]),
@@ -92,6 +105,18 @@ ROUTE = '[routes]\ndefault = ["t"]\n'
         (GOOD.replace('bulk = ["benchmark"]', "bulk = []"), ["[routes] bulk", "must be a list"]),
         (GOOD.replace('bulk = ["benchmark"]', "bulk = [1]"), ["[routes] bulk", "1 is no account"]),
         (GOOD + 'twice = ["simulator", "simulator"]', ["[routes] twice", "names an account twice"]),
+        (GOOD + "t = [{priority = 1}]", ["[routes] t", "None is no account"]),
+        (GOOD + 't = [{account = "nobody", priority = 1}]', ["[routes] t", "'nobody' is no account"]),
+        (GOOD + 't = [{account = "benchmark"}]', ["[routes] t benchmark priority", "is None;", "from 1 to 100"]),
+        (GOOD + 't = [{account = "benchmark", priority = 101}]', ["benchmark priority", "is 101;"]),
+        (GOOD + 't = [{account = "benchmark", priority = 1, weight = 0}]', ["benchmark weight", "from 1 to 100"]),
+        (GOOD + 't = [{account = "benchmark", priority = 1, weight = 1.5}]', ["benchmark weight", "is 1.5;"]),
+        (GOOD + 't = [{account = "benchmark", priority = 1, wait = 3}]', ["[routes] t wait", "is not known here"]),
+        (GOOD + 't = ["simulator", {account = "benchmark", priority = 1}]', ["[routes] t", "all names or all tables"]),
+        (
+            GOOD + 't = [{account = "benchmark", priority = 1}, {account = "benchmark", priority = 2}]',
+            ["[routes] t", "names an account twice"],
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_no_secret(tmp_path: Path, text: str, named: list[str]) -> None:
@@ -135,7 +160,24 @@ def test_the_registry_builds_each_adapter_once_even_for_many_threads(tmp_path: P
     assert len(found) == 16
     assert len(set(map(id, found))) == 1
     assert gateways.group_size("simulator") == 7
-    assert gateways.route() == ("simulator", "benchmark")
+    assert [member.account for member in gateways.route()] == ["simulator", "benchmark"]
+    gateways.close()
+
+
+def test_a_route_of_tables_says_priority_and_weight(tmp_path: Path) -> None:
+    tables = """shared = [
+    {account = "simulator", priority = 2, weight = 3},
+    {account = "benchmark", priority = 1},
+]"""
+    found = load(write(tmp_path, GOOD + tables), ENVIRON)
+    assert found.routes["shared"] == (RouteMember("benchmark", 1, 1), RouteMember("simulator", 2, 3))
+
+
+def test_the_files_rate_goes_before_the_adapters(tmp_path: Path) -> None:
+    accounts = GOOD.replace("[routes]", TWILIO + 'from_number = "+15005550006"\n[routes]')
+    gateways = Gateways.from_file(write(tmp_path, accounts), "https://sms.example", ENVIRON)
+    assert gateways.rates() == {"simulator": 12.5, "benchmark": 100_000, "t": 100}
+    assert (gateways.in_flight("simulator"), gateways.in_flight("t")) == (3, 2)
     gateways.close()
 
 
@@ -148,7 +190,7 @@ def test_a_group_is_never_larger_than_the_adapter_takes(tmp_path: Path) -> None:
 
 def test_unknown_accounts_and_routes_are_not_found(tmp_path: Path) -> None:
     gateways = Gateways.from_file(write(tmp_path, GOOD), "https://sms.example", ENVIRON)
-    for ask in (gateways.account, gateways.adapter, gateways.route, gateways.group_size):
+    for ask in (gateways.account, gateways.adapter, gateways.route, gateways.group_size, gateways.in_flight):
         with pytest.raises(NotFound, match="nobody"):
             ask("nobody")
 

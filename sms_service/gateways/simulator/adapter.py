@@ -63,6 +63,7 @@ class SimulatorAdapter:
             total_timeout_s=options.total_timeout_s,
             echoes_reference=True,
             sends_receipts=True,
+            rate=100_000,  # as fast as it can
             simulated=True,
             look_up_after_s=options.look_up_after,
             look_up_complete=True,  # it writes a text down before it answers
