@@ -31,12 +31,27 @@ class GatewayAccountOut(Out):
     simulated = fields.Boolean(metadata={"description": "It reaches no real phone"})
 
 
+class RouteMemberOut(Out):
+    """The place of an account in a route."""
+
+    name = fields.String(metadata={"description": "The account's name in gateways.toml"})
+    priority = fields.Integer(
+        metadata={"description": "From 1; the open accounts with the lowest are used", "example": 1}
+    )
+    weight = fields.Integer(
+        metadata={"description": "Its share among the accounts of this priority, 1 to 100", "example": 1}
+    )
+
+
 class RouteOut(Out):
     """An ordered set of gateway accounts."""
 
     name = fields.String(metadata={"description": "Its name in gateways.toml"})
     accounts = fields.List(
         fields.String(), metadata={"description": "Its accounts, in the order in which they are tried"}
+    )
+    members = fields.List(
+        fields.Nested(RouteMemberOut), metadata={"description": "The same accounts, with priority and weight"}
     )
 
 
@@ -65,4 +80,12 @@ class Routes(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List the routes by name"""
         rows, following = page(g.session, find_routes(), query, sort="name", key=Route.name, id_=Route.id)
-        return {"items": [{"name": row.Route.name, "accounts": row.accounts} for row in rows], "next": following}
+        items = [
+            {
+                "name": row.Route.name,
+                "accounts": [member["name"] for member in row.members],
+                "members": row.members,
+            }
+            for row in rows
+        ]
+        return {"items": items, "next": following}

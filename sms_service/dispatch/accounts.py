@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, Text, cast, delete, func, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array, insert
+from typing import Any
+
+from sqlalchemy import JSON, Select, delete, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import Session
 
 from sms_service.dispatch.models import GatewayAccount, Route, RouteMember
@@ -38,8 +40,13 @@ def synchronise(session: Session, gateways: Gateways) -> None:
         session.execute(
             insert(RouteMember),
             [
-                {"route_id": route_id, "account_id": known[member], "priority": place}
-                for place, member in enumerate(members, 1)
+                {
+                    "route_id": route_id,
+                    "account_id": known[member.account],
+                    "priority": member.priority,
+                    "weight": member.weight,
+                }
+                for member in members
             ],
         )
 
@@ -49,14 +56,20 @@ def find_accounts() -> Select[GatewayAccount]:
     return select(GatewayAccount)
 
 
-def find_routes() -> Select[Route, list[str]]:
-    """All routes, to be ordered and paged, each with the names of its accounts in the order in which they are tried."""
-    empty = cast(array([], type_=Text), ARRAY(Text))
+def find_routes() -> Select[Route, list[dict[str, Any]]]:
+    """All routes, to be ordered and paged, each with its `members` in the order in which they are tried: an account's
+    name, its priority and its weight.
+    """
+    member = func.json_build_object(
+        "name", GatewayAccount.name, "priority", RouteMember.priority, "weight", RouteMember.weight
+    )
+    in_order = aggregate_order_by(member, RouteMember.priority, GatewayAccount.name)
     members = (
-        select(func.coalesce(func.array_agg(aggregate_order_by(GatewayAccount.name, RouteMember.priority)), empty))
-        .join(RouteMember, RouteMember.account_id == GatewayAccount.id)
+        select(func.coalesce(func.json_agg(in_order, type_=JSON), literal_column("'[]'::json", JSON)))
+        .select_from(RouteMember)
+        .join(GatewayAccount, GatewayAccount.id == RouteMember.account_id)
         .where(RouteMember.route_id == Route.id)
         .correlate(Route)
         .scalar_subquery()
     )
-    return select(Route, members.label("accounts"))
+    return select(Route, members.label("members"))

@@ -292,7 +292,9 @@ def test_counts_name_what_is_wrong_with_the_question(place: Place) -> None:
 def test_accounts_and_routes_can_be_read(place: Place) -> None:
     account = {"name": "main", "adapter": "scripted", "state": "open", "reason": None, "simulated": True}
     assert place.auditor.get("/gateway-accounts").json == {"items": [account], "next": None}
-    assert place.auditor.get("/routes").json == {"items": [{"name": "default", "accounts": ["main"]}], "next": None}
+    members = [{"name": "main", "priority": 1, "weight": 1}]
+    route = {"name": "default", "accounts": ["main"], "members": members}
+    assert place.auditor.get("/routes").json == {"items": [route], "next": None}
 
 
 def test_a_launch_leaves_one_run_in_the_database(place: Place) -> None:
