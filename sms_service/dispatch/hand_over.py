@@ -118,8 +118,8 @@ class HandOver:
         done = Done(len(rows), sum(row.parts for row in passed), any(a.kind is OutcomeKind.throttled for a in answers))
         if halve:
             self._halves(claim, adapter, passed, done)
-        elif not all(answer.kind is OutcomeKind.accepted for answer in answers):
-            self._look_at_failures(claim, answers)
+        elif claim.ids is not None or not all(answer.kind is OutcomeKind.accepted for answer in answers):
+            self._look_back(claim, answers)
         return done
 
     def _halves(self, claim: Claim, adapter: Adapter, passed: Sequence[Passed], done: Done) -> None:
@@ -203,14 +203,15 @@ class HandOver:
             plain = [Recorded(outcome.attempt_id, OutcomeKind.unknown) for outcome in outcomes]
             self._until_written(lambda connection: handover.record_outcomes(connection, month, plain, claim))
 
-    def _look_at_failures(self, claim: Claim, answers: Sequence[Outcome]) -> None:
-        """Not all went well: the breaker may have to act, before the next group leaves."""
+    def _look_back(self, claim: Claim, answers: Sequence[Outcome]) -> None:
+        """Not all went well, or these are a run's first texts: what follows from it, before the next group leaves."""
         stops = {a.error for a in answers if a.kind is OutcomeKind.refused and a.error in STOPS_ACCOUNT}
         try:
             with self._database.transaction() as connection:
                 for error in sorted(stops, key=str):
                     breaker.pause_account(connection, claim.account_id, f"the provider refused texts: {error}")
                 breaker.trip(connection, claim)
+                breaker.judge_canaries(connection)
         except DBAPIError as error:
             log.warning("the breaker could not be asked: %s", _first_line(error))
 

@@ -1,4 +1,4 @@
-"""The points of a hand-over at which a test may stop or kill a worker; docs/sending.md tells what each leaves behind."""
+"""The points of a hand-over at which tests stop or kill a worker; docs/sending.md tells what each of them leaves."""
 
 from __future__ import annotations
 
