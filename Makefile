@@ -5,8 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ONLY   ?=
 TESTS  ?= tests
+MINUTES ?= 30
+SEED   ?= 1
 
-.PHONY: help run demo test test-ledger lint bench clean
+.PHONY: help run demo test test-ledger lint bench chaos clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -49,6 +51,9 @@ lint: $(VENV)/dev.stamp  ## ruff, mypy and the layers of the design
 
 bench: $(VENV)/run.stamp  ## every figure as a line of JSON; ONLY=name for one
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+chaos: $(VENV)/run.stamp  ## break everything for MINUTES=30 while it sends, by the plan of SEED=1; one line of JSON
+	@$(BIN)/python -m chaos --minutes $(MINUTES) --seed $(SEED)
 
 clean:  ## remove the virtual environment and caches; data under var/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,83 @@
+"""`python -m chaos --minutes 30 --seed 1`: a line of JSON on standard output, all that happens on standard error."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
+from chaos import plan
+from chaos.faults import Faults
+from chaos.house import House
+from chaos.people import People
+from chaos.settling import settle, unknown
+from chaos.verdict import judge
+from sms_service.embedded import EngineError
+from sms_service.ops.errors import OperationError
+
+
+def main() -> int:
+    """Attack; returns the exit status: 0, or 1 if the service did not hold."""
+    parser = argparse.ArgumentParser(prog="python -m chaos", description="Breaks the service while it sends.")
+    parser.add_argument("--minutes", type=float, default=30.0, help="how long faults are injected; by default 30")
+    parser.add_argument("--seed", type=int, default=1, help="what the plan is drawn from; by default 1")
+    parser.add_argument("--folder", type=Path, help="keep logs and the simulators' ledgers here, in a new folder")
+    options = parser.parse_args()
+    if options.minutes <= 0:
+        parser.error(f"--minutes is {options.minutes:g}; it must be more than 0")
+    try:
+        with ExitStack() as stack:
+            if options.folder is None:
+                name = stack.enter_context(tempfile.TemporaryDirectory(prefix="sms_chaos-", ignore_cleanup_errors=True))
+                folder = Path(name)
+            else:
+                folder = options.folder.resolve()
+                folder.mkdir(parents=True)
+            folder.chmod(0o711)  # root's PostgreSQL runs as another user, who has to pass
+            line = attack(folder, options.seed, options.minutes)
+    except (EngineError, OperationError, FileExistsError) as error:
+        say(f"chaos: {error}")
+        return 1
+    print(json.dumps(line, ensure_ascii=False), flush=True)
+    return 0 if line["chaos"] == "held" else 1
+
+
+def attack(folder: Path, seed: int, minutes: float) -> dict[str, Any]:
+    """The whole: start, break, mend, settle, ask the simulators, compare. Returns the line."""
+    started = time.monotonic()
+    with House(folder, say) as house:
+        people = People(house.database_url, say)
+        faults = Faults(house, people, say)
+        try:
+            faults.carry_out(plan.make(seed, minutes * 60))
+        finally:
+            faults.end()
+        settle(house, people.database, say)
+        people.close()
+        with people.database.session() as session:
+            verdict = judge(session, house, unknown(people.database), say)
+        ended = dict(house.ended_by_themselves)
+    return {
+        "chaos": "held" if verdict.good else "broken",
+        "seed": seed,
+        "minutes": minutes,
+        "seconds": round(time.monotonic() - started, 1),
+        "faults": dict(sorted(faults.injected.items())),
+        "ended_by_themselves": ended,
+        **verdict.figures,
+    }
+
+
+def say(line: str) -> None:
+    """One line of what happens."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

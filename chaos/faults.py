@@ -1,0 +1,137 @@
+"""What each kind of event does, and what undoes it."""
+
+from __future__ import annotations
+
+import heapq
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from typing import Any
+
+import redis
+from psycopg import sql
+from rq import Queue
+
+from chaos.house import House
+from chaos.people import People
+from chaos.plan import GATEWAYS, Event
+from sms_service import wake
+
+_TICK_S = 0.1
+_WAKE_UPS = 50
+_TERMINATE = sql.SQL(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
+
+# What a gateway does for a while, by the kind of event.
+_BEHAVIOURS: Mapping[str, Mapping[str, Any]] = {
+    "gateway_hangs": {"hang_share": 0.1},
+    "gateway_fails_after_accepting": {"error_share": 0.3},
+    "gateway_resets": {"reset_share": 0.3},
+    "gateway_loses": {"lose_share": 0.3},
+    "gateway_garbles": {"garble_share": 0.3},
+    "gateway_throttles": {"throttle_share": 0.5},
+    "gateway_crawls": {"answer_delay_s": [0.5, 4.0]},
+    "gateway_unavailable": {"refuse_share": 1.0, "refuse_code": "unavailable"},
+    "gateway_without_balance": {"refuse_share": 1.0, "refuse_code": "no_balance"},
+    "receipts_before_answers": {"receipt_delay_s": [0.0, 0.01], "answer_delay_s": [0.2, 1.0]},
+    "receipts_twice": {"duplicate_share": 1.0},
+    "receipts_reversed": {"interim": True, "reversed": True},
+}
+
+
+class Faults:
+    """Carries a plan out on a house and its people; `injected` counts what was done, by kind."""
+
+    def __init__(self, house: House, people: People, say: Callable[[str], None]) -> None:
+        self._house, self._people, self._say = house, people, say
+        self.injected: Counter[str] = Counter()
+        self._later: list[tuple[float, int, Callable[[], object]]] = []
+        self._numbers = count()
+
+    def carry_out(self, events: Iterable[Event]) -> None:
+        """Do every event at its time; what lasts longer than the plan is undone by `end`."""
+        started = time.monotonic()
+        for event in events:
+            self._pass_time(until=started + event.at_s)
+            done = self._do(event)
+            self.injected[event.kind] += done
+            lasting = f" for {event.lasts_s:g} s" if event.lasts_s else ""
+            self._say(f"{event.at_s:8.1f} s {event.kind} {event.target}{lasting}{'' if done else ': not now'}")
+
+    def end(self) -> None:
+        """Undo at once whatever still lasts."""
+        while self._later:
+            heapq.heappop(self._later)[2]()
+
+    def _pass_time(self, until: float) -> None:
+        while (now := time.monotonic()) < until or (self._later and self._later[0][0] <= now):
+            while self._later and self._later[0][0] <= time.monotonic():
+                heapq.heappop(self._later)[2]()
+            self._house.mend()
+            time.sleep(max(0.0, min(_TICK_S, until - time.monotonic())))
+
+    def _after(self, seconds: float, act: Callable[[], object]) -> bool:
+        heapq.heappush(self._later, (time.monotonic() + seconds, next(self._numbers), act))
+        return True
+
+    def _do(self, event: Event) -> bool:
+        """Whether it could be done: what is down cannot be killed."""
+        house, worker = self._house, f"worker-{event.target}"
+        match event.kind:
+            case "worker_killed":
+                return self._take_down(worker, signal.SIGKILL, event.lasts_s)
+            case "worker_terminated":
+                return self._take_down(worker, signal.SIGTERM, event.lasts_s)
+            case "worker_stopped_briefly" | "worker_stopped_long":
+                return house.signal(worker, signal.SIGSTOP) and self._after(
+                    event.lasts_s, lambda: house.signal(worker, signal.SIGCONT)
+                )
+            case "clock_killed" | "web_killed":
+                return self._take_down(event.kind.removesuffix("_killed"), signal.SIGKILL, event.lasts_s)
+            case "simulator_killed":
+                return self._take_down(GATEWAYS[event.target], signal.SIGKILL, event.lasts_s)
+            case "redis_restarted" | "redis_down":
+                return house.kill_redis() and self._after(event.lasts_s, house.start_redis)
+            case "redis_flushed" | "wake_ups_lost" | "wake_ups_doubled":
+                return house.redis_is_up and self._in_redis(event.kind)
+            case "postgres_restarted":
+                house.restart_postgres()
+            case "sessions_terminated":
+                house.administer(_TERMINATE)
+            case "run_paused":
+                self._people.pause(event.pick, event.lasts_s)
+            case "run_cancelled":
+                self._people.cancel(event.pick)
+            case "launched_twice":
+                self._people.launch("street", event.pick, times=2)
+            case kind if kind in _BEHAVIOURS:
+                house.behave(GATEWAYS[event.target], **_BEHAVIOURS[kind])
+                return self._after(event.lasts_s, lambda: house.behave(GATEWAYS[event.target]))
+            case kind:
+                self._people.launch(kind.removeprefix("launch_"), event.pick)
+        return True
+
+    def _take_down(self, name: str, number: signal.Signals, seconds: float) -> bool:
+        return self._house.take_down(name, number) and self._after(seconds, lambda: self._bring_up(name))
+
+    def _bring_up(self, name: str) -> None:
+        if not self._house.bring_up(name):
+            self._house.signal(name, signal.SIGCONT)  # whoever is stopped does not hear TERM
+            self._after(1.0, lambda: self._bring_up(name))
+
+    def _in_redis(self, kind: str) -> bool:
+        with redis.Redis.from_url(self._house.redis.url) as client:
+            queue = Queue(wake.QUEUE, connection=client)
+            if kind == "redis_flushed":
+                client.flushall()
+            elif kind == "wake_ups_lost":
+                queue.empty()
+            else:
+                for _ in range(_WAKE_UPS):
+                    for job in (wake.DISPATCH, wake.APPLY_RECEIPTS):
+                        queue.enqueue_call(job, timeout=-1, result_ttl=0, failure_ttl=0)
+        return True

@@ -1,0 +1,275 @@
+"""The service under attack: engines of its own and every process that `make run` has, each to be killed on its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+from psycopg import sql
+from rq import Worker
+
+from benchmarks.laboratory import ROOT
+from chaos.plan import GATEWAYS, WORKERS
+from sms_service.db import bootstrap, migrate
+from sms_service.embedded import DATABASE_NAME, PostgresServer, RedisServer
+from sms_service.ops.children import Address, Child
+from sms_service.ops.errors import OperationError
+from sms_service.ops.http import call
+from sms_service.ops.supervisor import free_port
+
+GROUP = 50
+_ADAPTER_S = 5.0  # total time-out of a hand-over: a gateway that hangs holds a group for so long
+_READY_S = 60.0
+_WORKER_PATIENCE_S = 90.0
+_WEB = ("--worker-class", "gthread", "--workers", "1", "--threads", "8")
+# How a gateway behaves while nothing is wrong with it; a few texts fail, and a few receipts never come.
+NORMAL: Mapping[str, Any] = {
+    "refuse_share": 0.01,
+    "refuse_code": "blocked",
+    "throttle_share": 0.0,
+    "hang_share": 0.0,
+    "error_share": 0.0,
+    "reset_share": 0.0,
+    "garble_share": 0.0,
+    "lose_share": 0.0,
+    "fail_share": 0.02,
+    "silent_share": 0.05,
+    "duplicate_share": 0.0,
+    "interim": False,
+    "reversed": False,
+    "receipt_delay_s": [0.1, 2.0],
+    "answer_delay_s": [0.0, 0.0],
+}
+
+
+class House:
+    """Engines, `worker-0` …, `clock`, `web` and a simulator per gateway, their logs and ledgers in `folder`.
+
+    Use as a context manager, from the thread that attacks it: children die with the thread that started them.
+    """
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder, self._say = folder, say
+        self.postgres = PostgresServer(folder / "postgres")
+        self.redis = RedisServer(folder / "redis")
+        self.redis_is_up = False
+        self.secret = secrets.token_urlsafe(16)
+        self.ended_by_themselves: Counter[str] = Counter()
+        self._down: set[str] = set()
+        self._ports = {name: free_port() for name in GATEWAYS}
+        self._wanted: dict[str, Mapping[str, Any]] = dict.fromkeys(GATEWAYS, NORMAL)
+        self._told: dict[str, Mapping[str, Any] | None] = dict.fromkeys(GATEWAYS)
+        self.children: dict[str, Child] = {}
+        self.variables: dict[str, str] = {}
+
+    def __enter__(self) -> House:
+        try:
+            self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    @property
+    def database_url(self) -> str:
+        """The login of the service's processes."""
+        return self.postgres.url_of("sms_app", DATABASE_NAME)
+
+    def _start(self) -> None:
+        self.postgres.start()
+        bootstrap.prepare(self.postgres.url, DATABASE_NAME, login_roles=True)
+        migrate.upgrade(self.postgres.url_of("sms_owner", DATABASE_NAME))
+        self.start_redis()
+        web_port = free_port()
+        self.variables = {
+            **os.environ,
+            "ENV_FILE": os.devnull,
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis.url,
+            "GATEWAYS_FILE": str(self._write_gateways()),
+            "SIMULATOR_SECRET": self.secret,
+            "PUBLIC_URL": f"http://127.0.0.1:{web_port}",
+            "PORT": str(web_port),
+            "PYTHONUNBUFFERED": "1",
+        }
+        python = sys.executable
+        for name in GATEWAYS:
+            command = [python, "-m", "sms_service.gateways.simulator", "--port", str(self._ports[name])]
+            command += ["--ledger", str(self._ledger(name))]
+            self._add(name, command, _answers(self._ports[name]))
+        web = [python, "-m", "gunicorn", "--bind", f"127.0.0.1:{web_port}", *_WEB, "wsgi:app"]
+        self._add("web", web, _answers(web_port))
+        self._add("clock", [python, "-m", "sms_service", "clock"])
+        for number in range(WORKERS):
+            self._add(f"worker-{number}", [python, str(ROOT / "worker.py")], self._works, _WORKER_PATIENCE_S)
+        for child in self.children.values():
+            child.start()
+        if not until(lambda: all(child.ready() for child in self.children.values()), _READY_S):
+            raise OperationError(f"the service is not ready after {_READY_S:g} s (see {self.folder})")
+        self.mend()
+
+    def _add(
+        self, name: str, command: list[str], health: Callable[[int], bool] | None = None, patience_s: float = 20.0
+    ) -> None:
+        log = self.folder / f"{name}.log"
+        self.children[name] = Child(name, command, log, ROOT, self.variables, health, patience_s)
+
+    def _works(self, pid: int) -> bool:
+        with redis.Redis.from_url(self.redis.url) as client:
+            return any(worker.pid == pid for worker in Worker.all(connection=client))
+
+    def _write_gateways(self) -> Path:
+        """Two accounts at two providers; either may take what the other surely refused."""
+        path = self.folder / "gateways.toml"
+        accounts = "".join(
+            f'[accounts.{name}]\nadapter = "simulator"\nurl = "http://127.0.0.1:{port}"\n'
+            f'secret = "${{SIMULATOR_SECRET}}"\nmax_group = {GROUP}\ntotal_timeout_s = {_ADAPTER_S}\n'
+            for name, port in self._ports.items()
+        )
+        first, second = GATEWAYS
+        routes = f'[routes]\ndefault = ["{first}", "{second}"]\nother = ["{second}", "{first}"]\n'
+        path.write_text(accounts + routes)
+        return path
+
+    def signal(self, name: str, number: signal.Signals) -> bool:
+        """Send a signal; False if the process does not run."""
+        process = self.children[name].process
+        if process is None or process.poll() is not None:
+            return False
+        process.send_signal(number)
+        return True
+
+    def take_down(self, name: str, number: signal.Signals) -> bool:
+        """KILL or TERM, and no mending until `bring_up`; False if it does not run."""
+        if name in self._down or not self.signal(name, number):
+            return False
+        self._down.add(name)
+        return True
+
+    def bring_up(self, name: str) -> bool:
+        """Start again what was taken down; False if it has not ended yet."""
+        child = self.children[name]
+        if child.process is not None and child.process.poll() is None:
+            return False
+        child.start()
+        self._down.discard(name)
+        if name in GATEWAYS:
+            self._told[name] = None
+        return True
+
+    def mend(self) -> None:
+        """What a supervisor does: start again whatever ended by itself. Tell simulators how to behave."""
+        for name, child in self.children.items():
+            if name not in self._down and (told := child.mend()):
+                self.ended_by_themselves[name.partition("-")[0]] += 1
+                self._say(told)
+        for name in GATEWAYS:
+            if self._told[name] is not self._wanted[name]:
+                with suppress(OperationError):  # it is down; later
+                    call(self._address(name, "/behaviour"), self.secret, "PUT", self._wanted[name])
+                    self._told[name] = self._wanted[name]
+
+    def behave(self, gateway: str, **changes: Any) -> None:
+        """Let a gateway behave as NORMAL says, but for `changes`, from the next `mend` on."""
+        self._wanted[gateway] = {**NORMAL, **changes}
+
+    def start_redis(self) -> None:
+        """Start Redis, empty."""
+        self.redis.start()
+        self.redis_is_up = True
+
+    def kill_redis(self) -> bool:
+        """End Redis at once; False if it is down."""
+        if not self.redis_is_up:
+            return False
+        self.redis.kill()
+        self.redis_is_up = False
+        return True
+
+    def restart_postgres(self) -> None:
+        """End every server process at once, without a checkpoint, and start again: it recovers from its log."""
+        process = self.postgres.process
+        process.send_signal(signal.SIGQUIT)
+        process.wait()
+        self.postgres.start()
+
+    def administer(self, statement: sql.SQL | sql.Composed) -> None:
+        """Run a statement as PostgreSQL's superuser."""
+        with psycopg.connect(self.postgres.url_of("postgres", DATABASE_NAME), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def put_clock_forward(self, minutes: int) -> None:
+        """Let the service's time be so far ahead of ours. Workers and clock are ended, as an operator does, and started
+        again: no lease ends while its worker lives.
+        """
+        names = [name for name in self.children if name.startswith(("worker", "clock"))]
+        for name in names:
+            self.children[name].ask_to_end()
+        for name in names:
+            if not self.children[name].end():
+                raise OperationError(f"{name} did not end on TERM (see {self.children[name].log})")
+        statement = sql.SQL("ALTER DATABASE {} SET sms.clock_offset = {}")
+        self.administer(statement.format(sql.Identifier(DATABASE_NAME), sql.Literal(f"{minutes} minutes")))
+        for name in names:
+            self.children[name].start()
+
+    def ledgers(self) -> Iterator[dict[str, Any]]:
+        """Every whole line of the simulators' ledgers."""
+        for name in GATEWAYS:
+            with self._ledger(name).open("rb") as lines:
+                yield from (json.loads(line) for line in lines if line.endswith(b"\n"))
+
+    def versions(self) -> dict[str, str]:
+        """Of the engines."""
+        with psycopg.connect(self.postgres.url) as connection, redis.Redis.from_url(self.redis.url) as client:
+            return {
+                "postgresql": connection.info.parameter_status("server_version") or "",
+                "redis": str(client.info("server")["redis_version"]),
+            }
+
+    def _ledger(self, gateway: str) -> Path:
+        return self.folder / f"{gateway}.jsonl"
+
+    def _address(self, gateway: str, target: str) -> str:
+        return f"http://127.0.0.1:{self._ports[gateway]}{target}"
+
+    def _stop(self) -> None:
+        for name in self.children:
+            self.signal(name, signal.SIGCONT)
+        for names in (("web",), ("worker", "clock"), GATEWAYS):
+            same = [child for name, child in self.children.items() if name.startswith(names)]
+            for child in same:
+                child.ask_to_end()
+            for child in same:
+                child.end()
+        self.redis.destroy()
+        self.postgres.destroy()
+
+
+def _answers(port: int) -> Callable[[int], bool]:
+    address = Address("127.0.0.1", port)
+    return lambda pid: address.healthy()
+
+
+def until(condition: Callable[[], object], patience_s: float, *, every_s: float = 0.2) -> bool:
+    """Whether `condition` came to hold within `patience_s` seconds."""
+    give_up = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(every_s)
+    return True

@@ -1,0 +1,108 @@
+"""What happens when: launches and faults, drawn from the seed alone.
+
+The first minute of a long plan is the plan of one minute, so that a finding can be looked at again in a shorter run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from random import Random
+
+WORKERS = 3
+GATEWAYS = ("north", "south")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of event.
+
+    `copies`: how often it is in the deck that events are dealt from. `targets`: among how many things one is chosen.
+    `lasts_s`: the shortest and the longest time until it is over, in seconds.
+    """
+
+    name: str
+    copies: int = 1
+    targets: int = 1
+    lasts_s: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to do `at_s` seconds after the start, undone `lasts_s` seconds later.
+
+    `pick`, from 0 to 1, chooses among what there is only then: the units of a level, the runs under way.
+    """
+
+    at_s: float
+    kind: str
+    target: int
+    lasts_s: float
+    pick: float
+
+
+_AWAY = (0.5, 4.0)  # until what was killed is started again
+_SPELL = (3.0, 10.0)  # of a gateway's bad behaviour
+
+FAULTS: tuple[Kind, ...] = (
+    Kind("worker_killed", copies=4, targets=WORKERS, lasts_s=_AWAY),
+    Kind("worker_terminated", copies=2, targets=WORKERS, lasts_s=_AWAY),
+    Kind("worker_stopped_briefly", copies=2, targets=WORKERS, lasts_s=(0.2, 6.0)),
+    Kind("worker_stopped_long", copies=2, targets=WORKERS, lasts_s=(11.0, 60.0)),  # the gate's freshness is 10 s
+    Kind("clock_killed", lasts_s=_AWAY),
+    Kind("web_killed", copies=2, lasts_s=_AWAY),
+    Kind("simulator_killed", copies=2, targets=len(GATEWAYS), lasts_s=_AWAY),
+    Kind("redis_flushed"),
+    Kind("redis_restarted"),
+    Kind("redis_down", lasts_s=(10.0, 10.0)),
+    Kind("postgres_restarted", copies=2),
+    Kind("sessions_terminated", copies=2),
+    *(
+        Kind(f"gateway_{behaviour}", targets=len(GATEWAYS), lasts_s=_SPELL)
+        for behaviour in ("hangs", "fails_after_accepting", "resets", "loses", "garbles", "throttles", "crawls")
+    ),
+    *(
+        Kind(f"gateway_{behaviour}", targets=len(GATEWAYS), lasts_s=_SPELL)
+        for behaviour in ("unavailable", "without_balance")
+    ),
+    *(
+        Kind(f"receipts_{behaviour}", targets=len(GATEWAYS), lasts_s=_SPELL)
+        for behaviour in ("before_answers", "twice", "reversed")
+    ),
+    Kind("run_paused", copies=2, lasts_s=(1.0, 8.0)),
+    Kind("run_cancelled"),
+    Kind("launched_twice"),
+    Kind("wake_ups_doubled"),
+    Kind("wake_ups_lost"),
+)
+LAUNCHES: tuple[Kind, ...] = (
+    Kind("launch_city"),
+    Kind("launch_district", copies=2),
+    Kind("launch_street", copies=5),
+    Kind("launch_branch", copies=8),
+)
+# Seconds between two events of a stream, shortest and longest.
+_FAULT_GAP_S = (0.5, 5.0)
+_LAUNCH_GAP_S = (1.0, 10.0)
+_CALM_S = 3.0  # the first campaign is under way before the first fault
+
+
+def make(seed: int, seconds: float) -> list[Event]:
+    """Everything that happens within `seconds`, by time. It begins with a launch to the whole city."""
+    launches = _stream(Random(f"{seed} launches"), LAUNCHES, _LAUNCH_GAP_S, 0.0)
+    faults = _stream(Random(f"{seed} faults"), FAULTS, _FAULT_GAP_S, _CALM_S)
+    first = Event(0.0, "launch_city", 0, 0.0, 0.0)
+    drawn = (event for stream in (launches, faults) for event in takewhile(lambda event: event.at_s < seconds, stream))
+    return sorted((first, *drawn), key=lambda event: event.at_s)
+
+
+def _stream(random: Random, kinds: Sequence[Kind], gap_s: tuple[float, float], at_s: float) -> Iterator[Event]:
+    """Dealt from a shuffled deck, again and again: every kind comes soon, and none is left out for long."""
+    while True:
+        deck = [kind for kind in kinds for _ in range(kind.copies)]
+        random.shuffle(deck)
+        for kind in deck:
+            at_s += random.uniform(*gap_s)
+            target = random.randrange(kind.targets)
+            yield Event(round(at_s, 3), kind.name, target, round(random.uniform(*kind.lasts_s), 3), random.random())

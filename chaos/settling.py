@@ -1,0 +1,121 @@
+"""The end of an attack: everything works again, and nothing is counted before nothing waits any more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.house import House, until
+from sms_service.db.engine import Database
+from sms_service.delivery import reconcile
+from sms_service.gateways.registry import Gateways
+
+_ROUNDS = 15
+_AHEAD_MIN = 3  # minutes by which a round puts the service's clock forward
+_STILL_S = 8.0  # so long nothing moves: what is left waits for a lease or a retry
+_MOST_S = 600.0  # of one round
+_LOOK_UP_MIN, _LOOK_UP_S = 15, 60.0  # a text may be looked up ten minutes after it left
+_RECEIPTS_S = 300.0  # a simulator tries a receipt for about four minutes
+_RESTLESS = """
+SELECT count(*) FILTER (WHERE status IN ('pending', 'claimed', 'submitting'))
+       + (SELECT count(*) FROM runs WHERE status IN ('planned', 'freezing', 'running', 'paused', 'held')) AS left_over,
+       max(changed_at)::text || count(*) AS mark
+FROM messages
+"""
+_PARKED = "SELECT count(*) FROM receipts WHERE applied_at IS NULL"
+# What was looked up before now counts too: it was unknown when its provider was asked.
+_UNKNOWN = """
+SELECT count(*) AS texts, count(DISTINCT claim_token) AS hand_overs, count(*) FILTER (WHERE status = 'unknown') AS still
+FROM attempts WHERE status = 'unknown' OR looked_up_at IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Texts of which no outcome and no receipt told, the hand-overs, broken, that they come from, and how many of the
+    texts the simulators, asked, have not told either.
+    """
+
+    texts: int
+    hand_overs: int
+    still: int
+
+
+def settle(house: House, database: Database, say: Callable[[str], None]) -> None:
+    """Wait until no row waits to leave, every receipt was applied and every unknown text was looked up.
+
+    Leases of the dead, pauses before retries and a provider's time to look up are not waited for: the service's clock
+    is put forward while no worker runs.
+    """
+    ahead_min = 0
+    for _ in range(_ROUNDS):
+        left = _wait_until_still(house, database)
+        if not left:
+            break
+        say(f"settling: {left} rows and runs wait for leases or retries; the clock goes {_AHEAD_MIN} minutes ahead")
+        ahead_min += _AHEAD_MIN
+        house.put_clock_forward(ahead_min)
+    if not until(lambda: _mended(house) and not _unsettled(house), _RECEIPTS_S, every_s=2.0):
+        say("settling: the simulators did not get every receipt acknowledged")
+    if not until(lambda: _mended(house) and not _count(database, _PARKED), _RECEIPTS_S, every_s=1.0):
+        say(f"settling: {_count(database, _PARKED)} receipts stay parked")
+    house.put_clock_forward(ahead_min + _LOOK_UP_MIN)
+    _look_up(house)
+
+
+def _look_up(house: House) -> None:
+    gateways = Gateways.from_file(Path(house.variables["GATEWAYS_FILE"]), "", house.variables)
+    with closing(gateways), closing(Database(house.database_url)) as database:
+
+        def asked() -> bool:
+            while reconcile.look_up_unknown(database, gateways):
+                pass
+            return not unknown(database).still
+
+        until(asked, _LOOK_UP_S)
+
+
+def unknown(database: Database) -> Unknown:
+    """How much is, or was, unknown."""
+    with database.transaction() as connection:
+        row = connection.exec_driver_sql(_UNKNOWN).one()
+    return Unknown(row.texts, row.hand_overs, row.still)
+
+
+def _wait_until_still(house: House, database: Database) -> int:
+    """How many rows and runs are left when nothing moves any more."""
+    give_up = time.monotonic() + _MOST_S
+    mark, since = "", time.monotonic()
+    while True:
+        house.mend()
+        with database.transaction() as connection:
+            row = connection.exec_driver_sql(_RESTLESS).one()
+        now = time.monotonic()
+        if row.mark != mark:
+            mark, since = row.mark, now
+        if not row.left_over or now - since > _STILL_S or now > give_up:
+            return int(row.left_over)
+        time.sleep(0.5)
+
+
+def _mended(house: House) -> bool:
+    house.mend()
+    return True
+
+
+def _unsettled(house: House) -> int:
+    planned = settled = 0
+    for line in house.ledgers():
+        if line["event"] == "receipt":
+            settled += 1
+        elif line["id"]:
+            planned += len(line["receipts"])
+    return planned - settled
+
+
+def _count(database: Database, query: str) -> int:
+    with database.transaction() as connection:
+        return int(connection.exec_driver_sql(query).scalar_one())

@@ -1,0 +1,93 @@
+"""What an attack ends with: the counts, the two ledgers side by side, and whether that is good enough."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from chaos.house import GROUP, House
+from chaos.settling import Unknown
+from sms_service.ledger.models import Message, Run
+from sms_service.ops.agreement import Agreement, compare
+from sms_service.reports.counts import TAKEN, identity
+
+_SHOWN = 10  # disagreements of a kind that are told in full
+_PACKAGES = ("sqlalchemy", "psycopg", "rq", "gunicorn", "aiohttp", "jinja2")
+_NEVER_MEANT_TO_LEAVE = ("skipped", "cancelled")
+_STORY = text("""
+SELECT 'run ' || a.run_id || ', attempt ' || a.number || ' of ' || m.attempts || ': ' || a.status
+       || coalesce(' (' || a.error || ')', '') || ', group ' || a.claim_token || ', started ' || a.started_at
+       || coalesce(', outcome ' || a.outcome_at, '') || coalesce(', final ' || a.final_at, '')
+       || '; the message is ' || m.status || coalesce(' (' || m.reason || ')', '') || ' since ' || m.changed_at
+FROM attempts a JOIN messages m ON m.month = a.month AND m.id = a.message_id
+WHERE to_char(a.month, 'YYYYMM') || '-' || a.id = ANY (:names)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`figures` are what the line says; `good`: nobody lost, nobody twice, no contradiction, every sum right."""
+
+    figures: dict[str, Any]
+    good: bool
+
+
+def judge(session: Session, house: House, unknown: Unknown, say: Callable[[str], None]) -> Verdict:
+    """Compare the ledgers. `unknown`: how much was, and is after the simulators were asked."""
+    runs = session.scalars(select(Run.id).where(Run.audience.is_not(None)).order_by(Run.id)).all()
+    agreement = compare(session, house.ledgers(), runs)
+    _tell(session, agreement, say)
+    found = [identity(session, run_id) for run_id in runs]
+    for run in found:
+        if not run.holds:
+            say(f"run {run.run_id}: the audience is {run.audience}, the statuses are {run.statuses}")
+    statuses: dict[str, int] = dict(
+        session.execute(select(Message.status, func.count()).group_by(Message.status).order_by(Message.status)).all()
+    )
+    meant = sum(number for status, number in statuses.items() if status not in _NEVER_MEANT_TO_LEAVE)
+    taken = sum(number for status, number in statuses.items() if status in TAKEN)
+    figures = {
+        "runs": len(runs),
+        "messages": sum(statuses.values()),
+        "lost": len(agreement.lost) + len(agreement.waiting),
+        "duplicated": len(agreement.duplicated),
+        "contradicted": sum(map(len, agreement.contradicted.values())),
+        "unknown": unknown.texts,
+        "hand_overs_broken": unknown.hand_overs,
+        "unknown_at_most": unknown.hand_overs * GROUP,
+        "unknown_after_look_up": unknown.still,
+        "accepted_share": round(taken / meant, 4) if meant else None,
+        "identity": all(run.holds for run in found),
+        "statuses": statuses,
+        "versions": _versions(house.versions()),
+    }
+    good = (
+        not any(figures[name] for name in ("lost", "duplicated", "contradicted", "unknown_after_look_up"))
+        and unknown.texts <= unknown.hand_overs * GROUP
+        and bool(figures["identity"])
+        and bool(runs)
+    )
+    return Verdict(figures, good)
+
+
+def _tell(session: Session, agreement: Agreement, say: Callable[[str], None]) -> None:
+    kinds = {"lost": agreement.lost, "duplicated": agreement.duplicated, **agreement.contradicted}
+    for what, names in kinds.items():
+        if names:
+            say(f"{len(names)} texts {what}:")
+        for name in names[:_SHOWN]:
+            stories = session.scalars(_STORY, {"names": name.split()}).all()
+            say(f"  {name}: " + (" | ".join(stories) or "no such attempt"))
+    if agreement.waiting:
+        say(f"{len(agreement.waiting)} messages still wait: {', '.join(agreement.waiting[:_SHOWN])}")
+
+
+def _versions(engines: Mapping[str, str], packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    found = {package: importlib.metadata.version(package) for package in packages}
+    return {"python": platform.python_version(), **engines, **found}
