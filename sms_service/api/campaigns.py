@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from flask import Response, after_this_request, g
 from flask.views import MethodView
 from marshmallow import fields, validate
-from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
 from sms_service.accounts.permissions import Permission
@@ -22,11 +20,8 @@ from sms_service.campaigns import approval, overview, services
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CampaignStatus
-from sms_service.dispatch import freeze
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.ledger.models import Run
-
-log = logging.getLogger(__name__)
 
 blueprint = Blueprint(
     "campaigns",
@@ -41,6 +36,11 @@ _validity_range = validate.Range(
     services.SHORTEST_VALIDITY_S,
     services.LONGEST_VALIDITY_S,
     error=f"must be {services.SHORTEST_VALIDITY_S} to {services.LONGEST_VALIDITY_S} seconds",
+)
+_URGENT = "It goes before all that is not: for what cannot wait. Part of what is approved"
+_CANARY_RECEIPTS = (
+    "Above 1,000 people the first texts go alone; with this the others wait, some minutes at most, for the first ones' "
+    "receipts too. Part of what is approved"
 )
 _OFFSET = "must be a time with its offset, such as 2026-12-01T09:00:00+08:00"
 
@@ -65,6 +65,8 @@ class CampaignChange(In):
     values = fields.Dict(keys=fields.String(), values=fields.Raw(), metadata={"description": _VALUES})
     route = fields.String(metadata={"description": "A route of gateways.toml"})
     validity_s = Whole(validate=_validity_range, metadata={"description": _VALIDITY})
+    urgent = fields.Boolean(metadata={"description": _URGENT})
+    canary_receipts = fields.Boolean(metadata={"description": _CANARY_RECEIPTS})
 
 
 class CampaignIn(CampaignChange):
@@ -82,6 +84,8 @@ class CampaignIn(CampaignChange):
     )
     route = fields.String(load_default=DEFAULT_ROUTE, metadata={"description": "A route of gateways.toml"})
     validity_s = Whole(load_default=86_400, validate=_validity_range, metadata={"description": _VALIDITY})
+    urgent = fields.Boolean(load_default=False, metadata={"description": _URGENT})
+    canary_receipts = fields.Boolean(load_default=False, metadata={"description": _CANARY_RECEIPTS})
 
 
 class NothingIn(In):
@@ -161,10 +165,15 @@ class CampaignOut(Out):
     signature = fields.String(metadata={"description": "Stands in front as 【signature】"})
     route = fields.String(metadata={"description": "The route's name"})
     validity_s = fields.Integer(metadata={"description": _VALIDITY})
+    urgent = fields.Boolean(metadata={"description": _URGENT})
+    canary_receipts = fields.Boolean(metadata={"description": _CANARY_RECEIPTS})
     digest = fields.String(metadata={"description": "SHA-256 of what is sent to whom and how, as it stands now"})
     decision = fields.Nested(DecisionOut, allow_none=True, metadata={"description": "The last decision on it"})
     run_id = fields.Integer(allow_none=True, metadata={"description": "Its run, once it is launched"})
     run_status = fields.String(allow_none=True, metadata={"description": "How far its run is"})
+    stopped = fields.Boolean(
+        metadata={"description": "A stop holds back its texts, or some of them; its run names the stops"}
+    )
     created_by = fields.Integer(allow_none=True, metadata={"description": "The account; null: the service itself"})
     created_at = fields.AwareDateTime(metadata={"description": "When it was written first"})
     updated_at = fields.AwareDateTime(metadata={"description": "When it was changed last"})
@@ -275,21 +284,15 @@ class Launch(MethodView):
         """
         run, made = launching.launch(g.session, g.actor, campaign_id, body["at"])
         if made and body["at"] is None:
-            after_this_request(_begin)
+            after_this_request(lambda answer: _wake_a_worker(run.id, answer))
         return run, 201 if made else 200
 
 
-def _begin(answer: Response) -> Response:
-    """Have the launched run, committed by now, frozen and sent at once. The clock would do so within a second."""
-    context = current_context()
-    try:
-        begun = freeze.begin_due(context.database)
-    except DBAPIError as error:
-        log.warning("the clock begins what is due: PostgreSQL: %s", type(error.orig).__name__)
-        return answer
-    for run_id in begun:
-        if context.redis is not None:
-            wake.wake(context.redis, wake.FREEZE, run_id)
+def _wake_a_worker(run_id: int, answer: Response) -> Response:
+    """Have the run, committed by now, begun at once. Should nobody wake, the clock begins it within a second."""
+    redis = current_context().redis
+    if redis is not None:
+        wake.wake(redis, wake.FREEZE, run_id)
     return answer
 
 

@@ -121,6 +121,11 @@ class AttemptOut(Out):
     provider_id = fields.String(
         attribute="Attempt.provider_id", allow_none=True, metadata={"description": "The provider's name for it"}
     )
+    settled_by = fields.Integer(
+        attribute="Attempt.settled_by",
+        allow_none=True,
+        metadata={"description": "The account of the person who settled it when it was unknown"},
+    )
     error = fields.String(
         attribute="Attempt.error", allow_none=True, metadata={"description": "The class of the error"}
     )

@@ -14,11 +14,13 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.api.messages import MessageList, message_page
 from sms_service.api.paging import PageQuery, Scope, ScopedPageQuery, page, scope_filter
 from sms_service.api.schemas import Id, In, Line, Out, list_of
+from sms_service.api.stops import StopOut
 from sms_service.campaigns import control
 from sms_service.campaigns.services import require
 from sms_service.directory.models import Unit
+from sms_service.dispatch.stops import stops_of
 from sms_service.ledger.models import Run
-from sms_service.ledger.states import MessageStatus, RunStatus
+from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.reports.counts import Filter, identity, tabulate
 
 blueprint = Blueprint(
@@ -44,6 +46,19 @@ class WhyIn(In):
     why = Line(control.LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
 
+class ResumeIn(WhyIn):
+    """The reason, and what is known after PostgreSQL became another server."""
+
+    verdict = fields.String(
+        load_default=None,
+        validate=validate.OneOf([*control.Verdict]),
+        metadata={
+            "description": "For a run held for `cluster`, and only then: `nothing_lost`, or `go_on` though some people "
+            "may get their text twice; the third answer, to drop the rest, is to cancel the run"
+        },
+    )
+
+
 class RunMessagesQuery(PageQuery):
     """Filters; all that are given must hold."""
 
@@ -64,6 +79,15 @@ class RunOut(Out):
     kind = fields.String(metadata={"description": "`campaign`, `test`, `answer` or `notice`"})
     status = fields.String(metadata={"description": "One of " + ", ".join(RunStatus)})
     reason = fields.String(allow_none=True, metadata={"description": "Why it is paused, held or cancelled"})
+    held_for = fields.String(
+        allow_none=True,
+        metadata={"description": "What holds it until a person resumes or cancels it: one of " + ", ".join(HeldFor)},
+    )
+    lane = fields.String(metadata={"description": "Which runs go first: " + ", then ".join(Lane)})
+    canary = fields.Boolean(
+        attribute="in_canary",
+        metadata={"description": "Only its first texts may leave now; the others wait until those have gone well"},
+    )
     class_ = fields.String(data_key="class", metadata={"description": "What kind of text it is"})
     day = fields.Date(metadata={"description": "The local day of its launch, by which it is counted"})
     due_at = fields.AwareDateTime(metadata={"description": "When it is to be launched"})
@@ -93,12 +117,22 @@ class OneRunOut(RunOut):
     identity = fields.Boolean(
         allow_none=True, metadata={"description": "Audience = the sum of all statuses; null before the freeze"}
     )
+    stops = fields.List(
+        fields.Nested(StopOut),
+        metadata={
+            "description": "The stops that hold back its texts, or some of them: of units above or below its own, and "
+            "of its route's gateway accounts"
+        },
+    )
 
 
 class CancelledOut(OneRunOut):
     """A cancelled run."""
 
     left = fields.Integer(metadata={"description": "Messages that had already left and cannot be called back"})
+
+
+_RUN_FIELDS = [field.attribute or name for name, field in RunOut().fields.items()]
 
 
 @blueprint.route("/runs")
@@ -126,7 +160,7 @@ class OneRun(MethodView):
     @blueprint.response(200, OneRunOut)
     def get(self, run_id: int) -> dict[str, Any]:
         """Show a run and its numbers"""
-        return _shown(control.get_run(g.session, g.actor, run_id))
+        return show_run(control.get_run(g.session, g.actor, run_id))
 
 
 @blueprint.route("/runs/<int:run_id>/pause")
@@ -138,7 +172,7 @@ class Pause(MethodView):
     @blueprint.response(200, OneRunOut)
     def post(self, body: dict[str, Any], run_id: int) -> dict[str, Any]:
         """Pause a running run: no further text leaves"""
-        return _shown(control.pause(g.session, g.actor, run_id, body["why"]))
+        return show_run(control.pause(g.session, g.actor, run_id, body["why"]))
 
 
 @blueprint.route("/runs/<int:run_id>/resume")
@@ -146,11 +180,11 @@ class Resumption(MethodView):
     """Going on."""
 
     @endpoint(Permission.operate_campaigns)
-    @blueprint.arguments(WhyIn)
+    @blueprint.arguments(ResumeIn)
     @blueprint.response(200, OneRunOut)
     def post(self, body: dict[str, Any], run_id: int) -> dict[str, Any]:
         """Go on with a paused run, or release a held one"""
-        return _shown(control.resume(g.session, g.actor, run_id, body["why"]))
+        return show_run(control.resume(g.session, g.actor, run_id, body["why"], body["verdict"]))
 
 
 @blueprint.route("/runs/<int:run_id>/cancel")
@@ -163,7 +197,7 @@ class Cancellation(MethodView):
     def post(self, body: dict[str, Any], run_id: int) -> dict[str, Any]:
         """Cancel a run for good; texts that wait are cancelled, those that had left are counted in `left`"""
         run, left = control.cancel(g.session, g.actor, run_id, body["why"])
-        return {**_shown(run), "left": left}
+        return {**show_run(run), "left": left}
 
 
 @blueprint.route("/runs/<int:run_id>/messages")
@@ -183,14 +217,16 @@ class RunMessages(MethodView):
         return message_page(scope, Filter(scope.paths, run_id=run.id, status=query["status"]), query)
 
 
-def _shown(run: Run) -> dict[str, Any]:
+def show_run(run: Run) -> dict[str, Any]:
+    """The run and its numbers, for OneRunOut."""
     found = identity(g.session, run.id) if run.audience is not None else None
     total = tabulate(g.session, Filter(_WHOLE_TREE, run_id=run.id), ()).total
     return {
-        **{name: getattr(run, name) for name in RunOut().fields},
+        **{name: getattr(run, name) for name in _RUN_FIELDS},
         "statuses": found.statuses if found else {},
         "people": total.people,
         "messages": total.messages,
         "parts": total.parts,
         "identity": found.holds if found else None,
+        "stops": stops_of(g.session, run.unit_path, run.route_id),
     }

@@ -96,6 +96,11 @@ class Run(Base):
         Index("ix_runs_open", "status", "due_at", postgresql_where="status NOT IN ('closed', 'cancelled')"),
     )
 
+    @property
+    def in_canary(self) -> bool:
+        """Whether only its first texts may leave now."""
+        return self.canary is not None
+
 
 class Message(Base):
     """One row per run and recipient. A recipient is a person, for one unit; `unit_path` is that unit's at freeze.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts import tokens
@@ -20,7 +20,7 @@ from sms_service.campaigns import approval
 from sms_service.campaigns.models import Campaign
 from sms_service.db.engine import Database
 from sms_service.directory.models import Import, Unit
-from sms_service.dispatch import freeze
+from sms_service.dispatch import freeze, stops
 from sms_service.dispatch.accounts import synchronise
 from sms_service.ledger.models import Message, Run
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
@@ -29,8 +29,8 @@ from tests.factories import make_account, make_person, make_segment, make_templa
 EVERYONE = {"everyone": True}
 
 
-def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, int]:
-    """The ids, by parameter name, of new things that belong to `unit`, committed: a draft, a run that runs, …"""
+def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, Any]:
+    """The ids and names, by parameter, of new things that belong to `unit`, committed: a draft, a run that runs, …"""
     synchronise(session, ScriptedGateways({"main": ScriptedAdapter()}))
     account = make_account(session, unit, "sample")
     now = datetime.now(UTC)
@@ -64,6 +64,9 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     session.commit()
     freeze.begin_due(database)
     freeze.freeze(database, run.id)
+    message_id = session.scalars(select(Message.id).filter_by(run_id=run.id)).one()
+    stop_id, _ = stops.stop_unit(session, SYSTEM, unit.id, "查错")
+    session.commit()
     return {
         "unit_id": unit.id,
         "person_id": person.id,
@@ -76,32 +79,48 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "template_version_id": version.id,
         "campaign_id": campaign.id,
         "run_id": run.id,
-        "message_id": session.scalars(select(Message.id).filter_by(run_id=run.id)).one(),
+        "message_id": message_id,
+        "stop_id": stop_id,
+        "class_": "study",
+        "name": "main",
     }
 
 
-def _campaign_is(status: str) -> Callable[[Session, dict[str, int]], None]:
-    def prepare(session: Session, ids: dict[str, int]) -> None:
+def _campaign_is(status: str) -> Callable[[Session, dict[str, Any]], None]:
+    def prepare(session: Session, ids: dict[str, Any]) -> None:
         session.execute(update(Campaign).where(Campaign.id == ids["campaign_id"]).values(status=status))
 
     return prepare
 
 
-def _run_is(status: str) -> Callable[[Session, dict[str, int]], None]:
-    def prepare(session: Session, ids: dict[str, int]) -> None:
+def _run_is(status: str) -> Callable[[Session, dict[str, Any]], None]:
+    def prepare(session: Session, ids: dict[str, Any]) -> None:
         session.execute(update(Run).where(Run.id == ids["run_id"]).values(status=status))
 
     return prepare
 
 
-def _campaign_is_approved(session: Session, ids: dict[str, int]) -> None:
+def _campaign_is_approved(session: Session, ids: dict[str, Any]) -> None:
     _campaign_is("submitted")(session, ids)
     session.expire_all()
     approval.decide(session, SYSTEM, ids["campaign_id"], approve=True)
 
 
+def _message_is_unknown(session: Session, ids: dict[str, Any]) -> None:
+    """As after a hand-over of which nothing came back."""
+    session.execute(
+        text(
+            "WITH m AS (UPDATE messages SET status = 'unknown', attempts = 1 WHERE id = :id RETURNING *)"
+            " INSERT INTO attempts"
+            " (month, message_id, run_id, number, account_id, claim_token, status, parts, started_at)"
+            " SELECT month, id, run_id, 1, 1, gen_random_uuid(), 'unknown', 1, sms_now() FROM m"
+        ),
+        {"id": ids["message_id"]},
+    )
+
+
 # What must be so before a POST can succeed.
-PREPARATIONS: dict[str, Callable[[Session, dict[str, int]], None]] = {
+PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /campaigns/<int:campaign_id>/submit": _campaign_is("draft"),
     "POST /campaigns/<int:campaign_id>/approve": _campaign_is("submitted"),
     "POST /campaigns/<int:campaign_id>/reject": _campaign_is("submitted"),
@@ -110,9 +129,12 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, int]], None]] = {
     "POST /runs/<int:run_id>/pause": _run_is("running"),
     "POST /runs/<int:run_id>/resume": _run_is("paused"),
     "POST /runs/<int:run_id>/cancel": _run_is("running"),
+    "POST /runs/<int:run_id>/retry": _run_is("finished"),
+    "POST /runs/<int:run_id>/send-again": _run_is("finished"),
+    "POST /messages/<int:message_id>/settle": _message_is_unknown,
 }
 # By method and rule: a body that is right in every respect, made from the ids of `make_samples`.
-BODIES: dict[str, Callable[[dict[str, int]], dict[str, Any]]] = {
+BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /accounts": lambda ids: {"login": "intruder", "name": "甲", "unit_id": ids["unit_id"]},
     "PATCH /accounts/<int:account_id>": lambda ids: {"disabled": True},
     "POST /accounts/<int:account_id>/roles": lambda ids: {"role": "auditor", "unit_id": ids["unit_id"]},
@@ -146,14 +168,20 @@ BODIES: dict[str, Callable[[dict[str, int]], dict[str, Any]]] = {
     "POST /runs/<int:run_id>/pause": lambda ids: {"why": "核对"},
     "POST /runs/<int:run_id>/resume": lambda ids: {"why": "核对完"},
     "POST /runs/<int:run_id>/cancel": lambda ids: {"why": "取消"},
+    "POST /runs/<int:run_id>/retry": lambda ids: {"why": "账户已充值"},
+    "POST /runs/<int:run_id>/send-again": lambda ids: {"messages": [ids["message_id"]], "why": "对方没有收到"},
+    "POST /messages/<int:message_id>/settle": lambda ids: {"as": "accepted", "why": "服务商有记录"},
+    "POST /stops": lambda ids: {"unit_id": ids["unit_id"], "why": "查错"},
+    "POST /stops/<int:stop_id>/release": lambda ids: {"why": "查完"},
+    "PUT /caps/<class_>": lambda ids: {"per_day": 2},
     "POST /units": lambda ids: {"code": "99", "name": "某支部", "level": "branch", "parent_id": ids["unit_id"]},
     "PATCH /units/<int:unit_id>": lambda ids: {"name": "改名"},
 }
 # The same for the routes that take a form.
-FORMS: dict[str, Callable[[dict[str, int]], dict[str, Any]]] = {
+FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /imports": lambda ids: {"kind": "people", "unit_id": ids["unit_id"]},
 }
 # Queries that name something outside, for lists without `unit`.
-QUERIES: dict[str, Callable[[dict[str, int]], dict[str, Any]]] = {
+QUERIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "GET /tokens": lambda ids: {"account": ids["account_id"]},
 }

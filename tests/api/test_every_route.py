@@ -23,7 +23,7 @@ QUESTIONS = {"POST /segments/preview", "POST /templates/preview", "POST /templat
 # They concern the caller's own account only, whatever is sent.
 OWN = {"GET /me", "PUT /me/password", "POST /tokens"}
 # They list what belongs to the whole installation: names and states, nothing of any unit.
-EVERYBODYS = {"GET /gateway-accounts", "GET /routes"}
+EVERYBODYS = {"GET /gateway-accounts", "GET /routes", "GET /caps"}
 
 
 def routes(app):
@@ -46,7 +46,7 @@ def arguments(name, ids):
     """Method, address and what to send to call the route `name` about the things in `ids`."""
     method, path = name.split(" ")
     for parameter, value in ids.items():
-        path = path.replace(f"<int:{parameter}>", str(value))
+        path = path.replace(f"<int:{parameter}>", str(value)).replace(f"<{parameter}>", str(value))
     assert "<" not in path, f"add the parameters of {name} to make_samples in samples.py"
     kw = {}
     if name in BODIES:
@@ -85,10 +85,13 @@ def test_every_public_route_but_the_callbacks_only_reads(app):
 @pytest.mark.parametrize("header", [None, "Bearer sms_short", f"Bearer sms_{'A' * 43}", "Digest x=1", "nonsense"])
 def test_no_route_answers_without_a_valid_log_in(app, city, header):
     client = app.test_client()
-    for name, _ in api_routes(app):
+    for number, (name, _) in enumerate(api_routes(app)):
         method, path, kw = arguments(name, city["ids"])
         headers = {"Authorization": header} if header else {}
-        response = client.open(API_PREFIX + path, method=method, headers=headers, **kw)
+        address = {
+            "REMOTE_ADDR": f"192.0.2.{number}"
+        }  # one of its own, or the many failures are refused for their number
+        response = client.open(API_PREFIX + path, method=method, headers=headers, environ_base=address, **kw)
         assert (name, response.status_code) == (name, 401)
         assert response.headers["WWW-Authenticate"].startswith("Basic" if name == "POST /tokens" else "Bearer")
         assert response.content_type == "application/problem+json"
