@@ -70,8 +70,7 @@ class Place:
 
     def begin(self) -> None:
         """What the clock and a worker do with due runs."""
-        freeze.begin_due(self.database)
-        for run_id in freeze.waiting(self.database):
+        for run_id in freeze.begin_due(self.database):
             freeze.freeze(self.database, run_id)
 
     def hand_over(self) -> None:
