@@ -11,6 +11,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date
+from typing import cast
 
 from sqlalchemy.exc import DBAPIError
 
@@ -41,8 +42,8 @@ def look_up_unknown(database: Database, gateways: Gateways) -> int:
     settled = 0
     for account in gateways.config.accounts:
         adapter = gateways.adapter(account)
-        if isinstance(adapter, LooksUp) and adapter.capabilities.look_up_after_s is not None:
-            settled += _look_up(database, account, adapter, adapter.capabilities.look_up_after_s)
+        if (after_s := adapter.capabilities.look_up_after_s) is not None:
+            settled += _look_up(database, account, cast(LooksUp, adapter), after_s)
     return settled
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 
 class NotTaken(Exception):
@@ -206,13 +206,12 @@ class Adapter(Protocol):
         """Release connections; no `submit` follows."""
 
 
-@runtime_checkable
 class LooksUp(Adapter, Protocol):
     """An adapter of a provider that can be asked what it took; its capabilities have a `look_up_after_s`."""
 
     def look_up(self, questions: Sequence[Question]) -> list[Finding | None]:
         """Ask the provider; one answer per question, in order. None: it cannot be told, or not now.
 
-        Takes no longer than `total_timeout_s`. What it answers must be certain: a text of which it may be another with
-        the same phone and body cannot be told.
+        Takes no longer than `total_timeout_s`. A text that may as well be another one with the same phone and body
+        cannot be told.
         """
