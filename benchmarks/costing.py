@@ -49,8 +49,8 @@ class Meter:
     def read(self) -> Cost:
         """Everything since the processes started; PostgreSQL's with background processes and those that have ended."""
         return Cost(
-            workers_s=sum(_processor_s(pid) for pid in self.pids),
-            server_s=_processor_s(self.server_pid, family=True),
+            workers_s=sum(processor_s(pid) for pid in self.pids),
+            server_s=processor_s(self.server_pid, family=True),
             statements=sum(counted(path) for path in self.counts),
         )
 
@@ -63,13 +63,14 @@ class Meter:
         return max(_high_water(pid) for pid in self.pids)
 
 
-def _processor_s(pid: int, *, family: bool = False) -> float:
+def processor_s(pid: int, *, family: bool = False) -> float:
+    """Seconds on the processor, user and system; with `family` those of all its children, also of those that ended."""
     process = psutil.Process(pid)
     times = process.cpu_times()
     own = float(times.user + times.system)
     if not family:
         return own
-    return own + times.children_user + times.children_system + sum(_processor_s(c.pid) for c in process.children())
+    return own + times.children_user + times.children_system + sum(processor_s(c.pid) for c in process.children())
 
 
 def _high_water(pid: int) -> float:
