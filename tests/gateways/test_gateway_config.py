@@ -96,6 +96,8 @@ ROUTE = '[routes]\ndefault = ["t"]\n'
         (TWILIO + 'from_number = "+1"\napi_base = "http://[::1"\n', ["[accounts.t] api_base", "http://"]),
         (TWILIO + 'from_number = "+1"\nconnections = "many"\n', ["[accounts.t] connections", "a whole number"]),
         (TWILIO + 'from_number = "+1"\nconnections = 1000\n', ["[accounts.t] connections", "from 1 to 200"]),
+        (GOOD.replace("max_group = 7", "look_up_after = 599"), ["[accounts.simulator] look_up_after", "from 600 to"]),
+        (GOOD.replace('"null"', '"null"\nlook_up_after = 600'), ["[accounts.benchmark] look_up_after", "not known"]),
         (TWILIO.replace("account_sid", "acount_sid"), ["[accounts.t] acount_sid", "known are account_sid"]),
         (TWILIO.replace('account_sid = "AC1"\n', ""), ["[accounts.t] account_sid", "is missing"]),
         (TWILIO.replace("${TOKEN}", "${NOT_THERE}"), ["[accounts.t] auth_token", "NOT_THERE is not set"]),
