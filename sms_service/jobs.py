@@ -75,7 +75,8 @@ def apply_receipts() -> None:
     """Receipts came."""
     work = _installed()
     with _quietly():
-        inbox.apply_waiting(work.database, work.stopping)
+        if inbox.apply_waiting(work.database, work.stopping):
+            wake.wake(work.redis, wake.APPLY_RECEIPTS)
 
 
 def look() -> None:

@@ -5,6 +5,7 @@ is to do.
 from __future__ import annotations
 
 import logging
+import time
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -31,3 +32,20 @@ def wake(redis: Redis, job: str, *ids: int) -> None:
             )
     except RedisError as error:
         log.warning("no wake-up for %s: Redis: %s", job, error)
+
+
+class Waker:
+    """Wake-ups for what comes by the thousand: at most one in 200 ms from this process, the rest cost nothing. Workers
+    find by themselves what came after the last of them.
+    """
+
+    def __init__(self, redis: Redis, job: str) -> None:
+        self._redis, self._job = redis, job
+        self._quiet_until = 0.0
+
+    def wake(self) -> None:
+        """Ask any worker to run the job, unless this process asked just now."""
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + _QUIET_MS / 1000
+            wake(self._redis, self._job)

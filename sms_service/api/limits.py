@@ -26,7 +26,7 @@ def register(app: Flask, context: Context) -> None:
     limiter = Limiter(
         _address,
         application_limits=[
-            ApplicationLimit(limit_provider=context.settings.rate_limit, key_function=_caller, exempt_when=_not_api),
+            ApplicationLimit(limit_provider=context.settings.rate_limit, key_function=_caller),
             ApplicationLimit(
                 limit_provider=FAILED_LOGINS_A_LOGIN, key_function=_login, exempt_when=_no_password, deduct_when=_failed
             ),
@@ -56,6 +56,8 @@ def register(app: Flask, context: Context) -> None:
         swallow_errors=True,  # a limit that cannot be counted never stops the work
         key_prefix="sms",
     )
+    # Receipts come by the thousand: what is not of the API is not even looked at.
+    limiter.request_filter(_not_api)
     limiter.init_app(app)
 
     def exceeded(error: RateLimitExceeded) -> Response:

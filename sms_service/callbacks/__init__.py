@@ -11,18 +11,29 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Request, Response, abort, current_app, request
+from flask.blueprints import BlueprintSetupState
 from multidict import CIMultiDict
+from sqlalchemy.exc import DataError, IntegrityError
 
-from sms_service.delivery import inbox
+from sms_service.delivery.inbox import Inbox
 from sms_service.gateways.base import BadCallback, CallbackRequest, Receipt
-from sms_service.wake import APPLY_RECEIPTS, wake
+from sms_service.wake import APPLY_RECEIPTS, Waker
 
 LARGEST_CALLBACK = 1024 * 1024  # bytes
+_INBOX, _WAKER = "sms_service.inbox", "sms_service.receipts_waker"
 _TEXT_FIELDS = ("reference", "provider_id", "phone", "raw_code", "raw")
 
 log = logging.getLogger(__name__)
 
 blueprint = Blueprint("callbacks", __name__, url_prefix="/callbacks")
+
+
+@blueprint.record
+def _install(state: BlueprintSetupState) -> None:
+    """What all threads of a process share."""
+    context: Any = state.app.extensions["sms_service"]
+    state.app.extensions[_INBOX] = Inbox(context.database)
+    state.app.extensions[_WAKER] = Waker(context.redis, APPLY_RECEIPTS) if context.redis is not None else None
 
 
 @blueprint.route("/<account>", methods=["GET", "POST"])
@@ -41,12 +52,13 @@ def receive(account: str) -> Response:
     except BadCallback as error:
         log.warning("callback refused: account=%s reason=malformed: %s", account, error)
         abort(400, f"The callback cannot be read: {error}.")
-    with context.database.transaction() as connection:
-        if inbox.store(connection, account, receipts) != len(receipts):
-            log.error("callback not stored: account=%s receipts=%d", account, len(receipts))
-            abort(503, "The receipts could not be stored; nothing was done.")
-    if context.redis is not None:
-        wake(context.redis, APPLY_RECEIPTS)
+    try:
+        current_app.extensions[_INBOX].store(account, receipts)
+    except (DataError, IntegrityError) as error:
+        log.error("callback not stored: account=%s receipts=%d %s", account, len(receipts), type(error.orig).__name__)
+        abort(503, "The receipts could not be stored; nothing was done.")
+    if waker := current_app.extensions[_WAKER]:
+        waker.wake()
     return Response(status=204)
 
 

@@ -2,29 +2,109 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 
-from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from sms_service.db.engine import Database
 from sms_service.gateways.base import Receipt
 from sms_service.ledger import receipts as ledger
 
 BATCH = 500
+# How long one job applies before it gives way to the hand-over of texts, in seconds; it ends between batches.
+JOB_S = 0.5
+# How long the inbox waits for company while receipts come faster than it stores, in seconds.
+GATHER_S = 0.005
 
 
-def store(connection: Connection, account: str, receipts: Sequence[Receipt]) -> int:
-    """Store what a provider pushed to `account`; returns how many. Acknowledge only after the commit."""
-    return ledger.store(connection, account, receipts) if receipts else 0
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """The receipts of one request, and the answer that its thread waits for."""
+
+    account: str
+    receipts: Sequence[Receipt]
+    stored: Future[None] = field(default_factory=Future)
 
 
-def apply_waiting(database: Database, stopping: Callable[[], bool] = lambda: False) -> int:
-    """Apply parked receipts until none is due; returns how many were looked at."""
-    seen = 0
-    while not stopping():
+class Inbox:
+    """Stores what the threads of one process receive, many requests in one durable COMMIT, by a thread of its own.
+
+    What has come while it stored is stored next. Under load it also waits GATHER_S for more, since each statement costs
+    the process several times what one more receipt in it does; a receipt that comes alone waits for nobody.
+    """
+
+    def __init__(self, database: Database) -> None:
+        # One statement is one transaction: a single round trip, and its answer comes after the COMMIT.
+        self._engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._arrived: SimpleQueue[_Push] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def store(self, account: str, receipts: Sequence[Receipt]) -> None:
+        """Return once a COMMIT that holds these receipts has succeeded; acknowledge only then.
+
+        Raises sqlalchemy.exc.DBAPIError. An error of the connection may come after a COMMIT whose answer was lost: the
+        provider comes again, and a receipt stored twice changes nothing the second time.
+        """
+        if not receipts:
+            return
+        self._ensure_running()
+        push = _Push(account, receipts)
+        self._arrived.put(push)
+        push.stored.result()
+
+    def _ensure_running(self) -> None:
+        """Start the thread at the first receipt: none of before gunicorn's fork would be there."""
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
+                    self._thread.start()
+
+    def _run(self) -> None:
+        crowded = False
+        while True:
+            pushes = [self._arrived.get()]
+            if crowded:
+                time.sleep(GATHER_S)
+            with suppress(Empty):
+                while True:
+                    pushes.append(self._arrived.get_nowait())
+            crowded = len(pushes) > 1
+            self._store(pushes)
+
+    def _store(self, pushes: Sequence[_Push]) -> None:
+        """Store all of them and answer each thread; never raises."""
+        try:
+            with self._engine.connect() as connection:
+                ledger.store(connection, ((push.account, receipt) for push in pushes for receipt in push.receipts))
+        except Exception as error:  # noqa: BLE001 - raised again in the threads that wait
+            # What cannot be stored fails alone. Where the database is away, asking again for each would only keep
+            # everybody waiting.
+            if len(pushes) > 1 and not isinstance(error, OperationalError):
+                for push in pushes:
+                    self._store([push])
+            else:
+                for push in pushes:
+                    push.stored.set_exception(error)
+        else:
+            for push in pushes:
+                push.stored.set_result(None)
+
+
+def apply_waiting(database: Database, stopping: Callable[[], bool] = lambda: False, *, job_s: float = JOB_S) -> bool:
+    """Apply parked receipts, oldest first, for at most `job_s` seconds; returns whether some are left that are due."""
+    end = time.monotonic() + job_s
+    while True:
         with database.transaction() as connection:
             batch = ledger.apply(connection, BATCH)
-        seen += batch.seen
         if batch.seen < BATCH:
-            break
-    return seen
+            return False
+        if stopping() or time.monotonic() >= end:
+            return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -29,23 +30,26 @@ def attempt_reference(month: date, attempt_id: int) -> str:
     return f"{month:%Y%m}-{attempt_id}"
 
 
-def store(connection: Connection, account: str, receipts: Sequence[Receipt]) -> int:
-    """Store receipts of the gateway account named `account`; returns how many. The caller acknowledges only after the
-    commit.
+def store(connection: Connection, receipts: Iterable[tuple[str, Receipt]]) -> None:
+    """Store receipts, each with the name of its gateway account, all or none. The caller acknowledges only after the
+    commit. Raises sqlalchemy.exc.IntegrityError if the database does not know an account.
     """
-    return STORE_RECEIPTS(
-        connection,
-        account=account,
-        raws=[r.raw for r in receipts],
-        references=[r.reference for r in receipts],
-        provider_ids=[r.provider_id for r in receipts],
-        phones=[r.phone for r in receipts],
-        parts=[r.part for r in receipts],
-        statuses=[r.status.value for r in receipts],
-        errors=[r.error.value if r.error else None for r in receipts],
-        raw_codes=[r.raw_code for r in receipts],
-        occurred=[r.occurred_at for r in receipts],
-    ).rowcount
+    rows = [
+        {
+            "account": account,
+            "raw": r.raw,
+            "reference": r.reference,
+            "provider_id": r.provider_id,
+            "phone": r.phone,
+            "part": r.part,
+            "status": r.status,
+            "error": r.error,
+            "raw_code": r.raw_code,
+            "occurred_at": r.occurred_at and r.occurred_at.isoformat(),
+        }
+        for account, r in receipts
+    ]
+    STORE_RECEIPTS(connection, receipts=json.dumps(rows, ensure_ascii=False))
 
 
 def apply(connection: Connection, size: int) -> Applied:

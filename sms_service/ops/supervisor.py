@@ -26,7 +26,7 @@ from sms_service.settings import Settings, environment
 _WATCH_S = 0.2
 _READY_S = 90.0
 _HOOK_PATIENCE_S = 30.0
-_WEB_WORKERS, _WEB_THREADS = 2, 8
+_WEB_WORKERS, _WEB_THREADS = 2, 16
 # A worker ends after its group: the gate's 10 s, an adapter's total time-out (30 s), and writing the outcomes.
 _WORKER_PATIENCE_S = 90.0
 

@@ -7,12 +7,13 @@ from sqlalchemy import text
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus
+from sms_service.ledger import receipts as ledger
 from tests.dispatch.city import City, drain, make_city, make_dispatcher, messages, statuses
 
 
 def arrive(database: Database, *receipts: Receipt, account: str = "main") -> None:
     with database.transaction() as connection:
-        assert inbox.store(connection, account, receipts) == len(receipts)
+        ledger.store(connection, [(account, receipt) for receipt in receipts])
     inbox.apply_waiting(database)
 
 

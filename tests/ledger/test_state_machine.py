@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.gateways.base import OutcomeKind, Receipt, ReceiptStatus
-from sms_service.ledger import handover, sweeps
+from sms_service.ledger import handover, receipts, sweeps
 from sms_service.ledger.handover import Claim, Recorded, Rendered
 from sms_service.ledger.receipts import attempt_reference
 from sms_service.ledger.states import ATTEMPT_RANK, MESSAGE_TRANSITIONS, RUN_TRANSITIONS
@@ -104,7 +104,7 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
             attempt = data.draw(st.sampled_from(sorted(self.attempts)))
             name = attempt_reference(self.city.month, attempt)
             with database.transaction() as connection:
-                inbox.store(connection, "main", [Receipt(status, None, "{}", reference=name)])
+                receipts.store(connection, [("main", Receipt(status, None, "{}", reference=name))])
             inbox.apply_waiting(database)
 
         @rule(status=st.sampled_from(["claimed", "submitting"]))
