@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sms_service.db.engine import Database
 from sms_service.dispatch.fairness import FairShare
 from sms_service.dispatch.hand_over import Done, HandOver
-from sms_service.dispatch.pace import Pace
+from sms_service.dispatch.pace import SMALLEST_CAPACITY, Pace
 from sms_service.dispatch.points import Point
 from sms_service.dispatch.routing import Offer, find_offers
 from sms_service.gateways.http_client import boot_clock
@@ -39,13 +39,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Account:
-    """One gateway account of this process: its threads, how many of them are at work, and when it has tokens again."""
+    """One gateway account of this process: its threads, how many of them are at work, and when it has tokens again.
+
+    `unused`: what runs were charged for and did not hand over, in parts; the scheduler takes it back.
+    """
 
     threads: ThreadPoolExecutor
     limit: int
     under_way: int = 0
     ready_at: float = 0.0
     fair: FairShare[Offer] = field(default_factory=FairShare)
+    unused: list[tuple[Offer, int]] = field(default_factory=list)
 
 
 class Dispatcher:
@@ -79,6 +83,7 @@ class Dispatcher:
         self._changed = threading.Condition()
         self._offers: list[Offer] = []
         self._looked_at = -math.inf
+        self._stale = True  # a group has ended since the last look
         self.left = False
 
     def drain(self, job_s: float = JOB_S) -> bool:
@@ -101,7 +106,7 @@ class Dispatcher:
                 self._look()
             if self._start_groups():
                 continue
-            if not self._offers and not self._under_way():
+            if self._nothing_left():
                 return False
             self._wait(end)
         return True
@@ -116,23 +121,25 @@ class Dispatcher:
         with self._database.transaction() as connection:
             return find_offers(connection, self._gateways.config.accounts)
 
-    def hand_over_group(self, offer: Offer, size: int | None = None) -> Done:
-        """Take one group of the offer's run as far as it goes, here and now; `size` texts have been paid for."""
+    def hand_over_group(self, offer: Offer, size: int, paid: int = 0) -> Done:
+        """Take one group of the offer's run as far as it goes, here and now.
+
+        `paid`: the tokens taken for these `size` texts, in parts; what was not used is given back.
+        """
         adapter = self._gateways.adapter(offer.account)
-        granted = size or self._gateways.group_size(offer.account)
         claim = offer.claim(self._new_token())
-        done = self._hand_over.group(claim, adapter, granted, alternative=offer.alternative)
+        done = self._hand_over.group(claim, adapter, size, alternative=offer.alternative)
         if done.throttled:
             self._pace.throttled(offer.account)
-        unused = math.ceil(granted * offer.parts_estimate) - done.parts
-        if unused:
-            self._pace.settle(offer.account, unused)
+        if paid != done.parts:
+            self._pace.settle(offer.account, paid - done.parts)
         return done
 
     def _look(self) -> None:
-        """Offers anew; while they lead nowhere, not more often than every _IDLE_S."""
-        if not self._offers and self._clock() - self._looked_at < _IDLE_S:
+        """Offers anew; while groups are under way and nothing is offered, not more often than every _IDLE_S."""
+        if self._clock() - self._looked_at < _IDLE_S and not self._stale:
             return
+        self._stale = False
         self._looked_at = self._clock()
         self._offers = self.offers()
 
@@ -153,24 +160,27 @@ class Dispatcher:
         offer = account.fair.choose(candidates)
         size, per_text = self._gateways.group_size(name), offer.parts_estimate
         want = math.ceil((len(offer.ids) if offer.ids else size) * per_text)
-        # A tenth of a second's worth at least: a busy bucket would otherwise be emptied in groups of one.
-        least = min(want, max(math.ceil(per_text), int(self._gateways.rates()[name] / 10)))
+        # Some at least: a busy bucket would otherwise be emptied in groups of one. The smallest bucket holds so many.
+        least = min(want, max(math.ceil(per_text), SMALLEST_CAPACITY))
         grant = self._pace.take(name, want, least)
         if grant.parts < math.ceil(per_text):
             if grant.parts:
                 self._pace.settle(name, grant.parts)
             account.ready_at = self._clock() + grant.wait_s
             return False
-        account.fair.charge(offer, grant.parts)
         with self._changed:
             account.under_way += 1
-        account.threads.submit(self._run_group, account, offer, int(grant.parts / per_text))
+            for earlier, unused in account.unused:
+                account.fair.charge(earlier, -unused)
+            account.unused.clear()
+        account.fair.charge(offer, grant.parts)
+        account.threads.submit(self._run_group, account, offer, int(grant.parts / per_text), grant.parts)
         return True
 
-    def _run_group(self, account: _Account, offer: Offer, size: int) -> None:
-        claimed = 0
+    def _run_group(self, account: _Account, offer: Offer, size: int, paid: int) -> None:
+        done = Done()
         try:
-            claimed = self.hand_over_group(offer, size).claimed
+            done = self.hand_over_group(offer, size, paid)
         except DBAPIError as error:
             log.error("the next look tries again: %s", (str(error.orig).splitlines() or ["PostgreSQL is away"])[0])
         except RedisError as error:
@@ -179,7 +189,9 @@ class Dispatcher:
             log.exception("run %s: a fault of ours; will look again", offer.run_id)
         with self._changed:
             account.under_way -= 1
-            if claimed < size:  # nothing more of it is due
+            account.unused.append((offer, paid - done.parts))
+            self._stale = True
+            if done.claimed < size:  # nothing more of it is due
                 self._offers = [other for other in self._offers if other is not offer]
             self._changed.notify_all()
 
@@ -190,9 +202,11 @@ class Dispatcher:
             self._accounts[name] = _Account(threads, limit)
         return self._accounts[name]
 
-    def _under_way(self) -> int:
+    def _nothing_left(self) -> bool:
+        """Whether nothing was offered when the last group had ended."""
         with self._changed:
-            return sum(account.under_way for account in self._accounts.values())
+            under_way = sum(account.under_way for account in self._accounts.values())
+            return not self._offers and not under_way and not self._stale
 
     def _wait(self, end: float) -> None:
         """Until a group ends, an account has tokens again, or it is time to look."""

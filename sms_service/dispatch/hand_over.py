@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -113,7 +112,8 @@ class HandOver:
             self._recorded(row, answer, nothing_taken=nothing_taken, again=halve, alternative=alternative)
             for row, answer in zip(passed, answers, strict=True)
         ]
-        self._record(claim, outcomes)
+        # A group that goes again in halves says nothing yet, so the breaker does not count it.
+        self._record(claim, outcomes, counted=not halve)
         self._at(Point.recorded)
         done = Done(len(rows), sum(row.parts for row in passed), any(a.kind is OutcomeKind.throttled for a in answers))
         if halve:
@@ -190,18 +190,18 @@ class HandOver:
             blamed=kind is OutcomeKind.refused and outcome.error in BLAMES_ACCOUNT,
         )
 
-    def _record(self, claim: Claim, outcomes: Sequence[Recorded]) -> None:
-        month: date = claim.month
+    def _record(self, claim: Claim, outcomes: Sequence[Recorded], *, counted: bool = True) -> None:
+        month, counts_for = claim.month, claim if counted else None
         try:
-            self._until_written(lambda connection: handover.record_outcomes(connection, month, outcomes, claim))
+            self._until_written(lambda connection: handover.record_outcomes(connection, month, outcomes, counts_for))
         except (DataError, IntegrityError) as error:
             if len(outcomes) > 1:  # one answer that cannot be kept does not take the others with it
                 for outcome in outcomes:
-                    self._record(claim, [outcome])
+                    self._record(claim, [outcome], counted=counted)
                 return
             log.error("an outcome cannot be kept and is unknown: %s", _first_line(error))
             plain = [Recorded(outcome.attempt_id, OutcomeKind.unknown) for outcome in outcomes]
-            self._until_written(lambda connection: handover.record_outcomes(connection, month, plain, claim))
+            self._until_written(lambda connection: handover.record_outcomes(connection, month, plain, counts_for))
 
     def _look_back(self, claim: Claim, answers: Sequence[Outcome]) -> None:
         """Not all went well, or these are a run's first texts: what follows from it, before the next group leaves."""

@@ -7,7 +7,7 @@
 --          parts (take: how many are wanted; settle: how many come back, below 0: how many more were used),
 --          least (take: how many are worth having), now (seconds, in tests; else '')
 -- Answers  parts granted, seconds until it is worth asking again, parts per second now
-local LEAST_CAPACITY = 20  -- parts: a long text fits also where an account makes one part a second
+local LEAST_CAPACITY = tonumber(ARGV[6])
 local MOST_OWED = 60       -- a bucket owes at most this many times what it can hold
 local RETURN = 0.05        -- of the configured rate, regained in each second
 local LONGEST_WAIT_S = 1   -- another worker may give parts back before the bucket has filled by itself

@@ -21,6 +21,9 @@ _PREFIX = "sms:pace:"
 _SCRIPT = Path(__file__).with_name("pace.lua").read_text(encoding="utf-8")
 _TIMEOUT_S = 2.0
 
+# Parts that every bucket holds at least: a long text fits also where an account makes one part a second.
+SMALLEST_CAPACITY = 20
+
 
 def connect(url: str) -> Redis:
     """A Redis client for a `Pace`: it gives up at once and never repeats an act by itself, for a `settle` whose answer
@@ -82,5 +85,7 @@ class Pace:
         if account not in self._rates:
             raise NotFound("gateway account", account)
         now = "" if self._now is None else self._now()
-        granted, wait_s, rate = self._script([_PREFIX + account], [act, self._rates[account], parts, least, now])
+        granted, wait_s, rate = self._script(
+            [_PREFIX + account], [act, self._rates[account], parts, least, now, SMALLEST_CAPACITY]
+        )
         return float(granted), float(wait_s), float(rate)

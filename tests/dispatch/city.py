@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -41,6 +41,11 @@ class ScriptedAdapter:
             self.capabilities = Capabilities(
                 largest_group=100, total_timeout_s=1.0, echoes_reference=True, sends_receipts=True, rate=100_000
             )
+
+    @staticmethod
+    def small(group: int) -> Capabilities:
+        """What an account can do that takes only so many texts at once."""
+        return replace(ScriptedAdapter.capabilities, largest_group=group)
 
     def submit(self, group: Group) -> list[Outcome]:
         """Whatever the test's `answer` says of each text."""

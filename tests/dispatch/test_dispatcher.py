@@ -75,7 +75,7 @@ def test_the_demonstration_city_never_reaches_a_real_gateway(database: Database)
     claims = hand.offers()
     with database.transaction() as connection:
         connection.execute(update(Run).values(demonstration=True))
-    assert hand.hand_over_group(claims[0]).parts == 0
+    assert hand.hand_over_group(claims[0], 100).parts == 0
     assert city.adapter.handed == []
     assert statuses(database, city.run_id) == {"pending": 2}
 
@@ -101,7 +101,7 @@ def test_the_gate_lets_nothing_pass_that_may_not_leave(database: Database, chang
                 connection.execute(update(Unit).values(window_opens=opens, window_closes=opens + 60))
             case "expiry":
                 connection.execute(text("UPDATE messages SET expires_at = sms_now()"))
-    assert hand.hand_over_group(claims[0]).parts == 0
+    assert hand.hand_over_group(claims[0], 100).parts == 0
     assert city.adapter.handed == []
     expected = {"cancel": "cancelled", "expiry": "expired"}.get(change, "pending")
     assert statuses(database, city.run_id) == {expected: 2}
@@ -182,7 +182,7 @@ def test_a_worker_that_was_stopped_after_the_gate_hands_over_nothing(database: D
     times = iter([0.0, 11.0])
     hand = make_dispatcher(database, city.gateways, clock=lambda: next(times))
     claims = hand.offers()
-    assert hand.hand_over_group(claims[0]).parts == 0
+    assert hand.hand_over_group(claims[0], 100).parts == 0
     assert city.adapter.handed == []
     assert statuses(database, city.run_id) == {"pending": 2}
 

@@ -1,0 +1,257 @@
+"""What stops sending that goes wrong: the canary of a large run, the breaker of accounts and runs, credential errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import func, select, text
+
+from sms_service.db.engine import Database
+from sms_service.dispatch import breaker, freeze
+from sms_service.dispatch.models import GatewayAccount
+from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text
+from sms_service.ledger.models import Message, Run
+from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, drain, make_city, make_dispatcher, make_run, statuses
+from tests.factories import make_person, make_unit
+
+
+def refused(error: ErrorClass) -> Callable[[Text], Outcome]:
+    return lambda handed: Outcome(handed.reference, OutcomeKind.refused, error=error)
+
+
+def unknown(handed: Text) -> Outcome:
+    return Outcome(handed.reference, OutcomeKind.unknown)
+
+
+def run_of(database: Database, run_id: int) -> Run:
+    with database.session() as session:
+        return session.get_one(Run, run_id)
+
+
+def account(database: Database, name: str = "main") -> GatewayAccount:
+    with database.session() as session:
+        return session.scalars(select(GatewayAccount).where(GatewayAccount.name == name)).one()
+
+
+def judge(database: Database) -> None:
+    with database.transaction() as connection:
+        breaker.judge_canaries(connection)
+
+
+@pytest.fixture
+def small_canary(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freeze, "CANARY_ABOVE", 10)
+    monkeypatch.setattr(freeze, "CANARY_TEXTS", 5)
+
+
+def spread_city(database: Database, adapter: ScriptedAdapter, units: int = 4, each: int = 5) -> int:
+    """A run over several units; the id of the run."""
+    city = make_city(database, 0, adapter=adapter, freeze_now=False)
+    with database.session() as session:
+        for _ in range(units):
+            place = make_unit(session, parent=city.unit, window_opens=0, window_closes=1440)
+            for _ in range(each):
+                make_person(session, place)
+    freeze.begin_due(database)
+    freeze.freeze(database, city.run_id)
+    return city.run_id
+
+
+def test_the_first_texts_of_a_large_run_go_to_as_many_units_as_there_are(
+    database: Database, small_canary: None
+) -> None:
+    adapter = ScriptedAdapter()
+    run_id = spread_city(database, adapter)
+    canary = run_of(database, run_id).canary
+    assert canary is not None
+    assert len(canary) == len(set(canary)) == 5
+    with database.session() as session:
+        units = session.scalars(select(func.count(Message.unit_id.distinct())).where(Message.id.in_(canary))).one()
+        assert units == 4
+    handed: list[str] = []
+
+    def answer(text: Text) -> Outcome:
+        handed.append(text.reference)
+        if len(handed) == 5:  # until then nothing but the canary has left
+            assert statuses(database, run_id)["submitting"] == 5
+        return Outcome(text.reference, OutcomeKind.accepted, provider_id=text.reference)
+
+    adapter.answer = answer
+    drain(database, ScriptedGateways({"main": adapter}))
+    assert statuses(database, run_id) == {"accepted": 20}
+    assert run_of(database, run_id).canary is None
+
+
+def test_a_run_of_a_thousand_has_no_canary_and_one_more_has(database: Database) -> None:
+    city = make_city(database, 1000, freeze_now=False)
+    with database.session() as session:
+        second = make_run(session, city.unit).id
+    freeze.begin_due(database)
+    freeze.freeze(database, city.run_id)
+    assert run_of(database, city.run_id).canary is None
+    with database.session() as session:
+        make_person(session, city.unit)
+    freeze.freeze(database, second)
+    assert len(run_of(database, second).canary or ()) == 50
+
+
+@pytest.mark.parametrize(("bad", "held"), [(0, False), (1, True), (5, True)])
+def test_a_canary_that_goes_wrong_holds_its_run(database: Database, small_canary: None, bad: int, held: bool) -> None:
+    adapter = ScriptedAdapter()
+    run_id = spread_city(database, adapter)
+    adapter.answer = lambda text: (
+        refused(ErrorClass.content)(text)
+        if len(adapter.handed) == 5 and text in adapter.handed[:bad]
+        else Outcome(text.reference, OutcomeKind.accepted, provider_id=text.reference)
+    )
+    drain(database, ScriptedGateways({"main": adapter}))
+    run = run_of(database, run_id)
+    assert (run.status, run.held_for) == (("held", "canary") if held else ("running", None))
+    assert len(adapter.handed) == (5 if held else 20)
+    if held:
+        assert run.reason == f"{bad} of its first 5 texts were refused, unknown or undelivered"
+
+
+def test_a_canary_waits_for_its_receipts_if_the_campaign_asks_and_not_for_ever(
+    database: Database, small_canary: None
+) -> None:
+    adapter = ScriptedAdapter()
+    city = make_city(database, 12, adapter=adapter, freeze_now=False)
+    with database.session() as session:
+        session.get_one(Run, city.run_id).canary_receipts = True
+    freeze.begin_due(database)
+    freeze.freeze(database, city.run_id)
+    drain(database, city.gateways)
+    assert statuses(database, city.run_id) == {"accepted": 5, "pending": 7}
+    judge(database)
+    assert run_of(database, city.run_id).canary is not None
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE messages SET changed_at = changed_at - interval '10 minutes'"))
+    judge(database)
+    assert run_of(database, city.run_id).canary is None
+    drain(database, city.gateways)
+    assert statuses(database, city.run_id) == {"accepted": 12}
+
+
+def test_an_account_whose_texts_end_unknown_is_paused_and_tried_again_later(database: Database) -> None:
+    city = make_city(database, 60)
+    city.adapter.capabilities = ScriptedAdapter.small(20)
+    city.adapter.answer = unknown
+    drain(database, city.gateways)
+    assert statuses(database, city.run_id) == {"pending": 20, "unknown": 40}  # two groups were under way
+    paused = account(database)
+    assert (paused.state, paused.trips) == ("paused", 1)
+    assert paused.reopens_at is not None
+    with database.transaction() as connection:
+        assert breaker.reopen(connection) == []
+        connection.execute(text("UPDATE gateway_accounts SET reopens_at = sms_now()"))
+        assert breaker.reopen(connection) == ["main"]
+    city.adapter.answer = ScriptedAdapter().answer
+    drain(database, city.gateways)
+    assert statuses(database, city.run_id) == {"accepted": 20, "unknown": 40}
+
+
+def test_refusals_that_lie_with_the_recipient_do_not_pause_the_account(database: Database) -> None:
+    city = make_city(database, 60)
+    city.adapter.answer = refused(ErrorClass.bad_number)
+    drain(database, city.gateways)
+    assert statuses(database, city.run_id) == {"refused": 60}
+    assert account(database).state == "open"
+
+
+def test_a_run_most_of_whose_texts_are_refused_is_held(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaker, "RUN_LEAST", 40)
+    city = make_city(database, 200)
+    city.adapter.capabilities = ScriptedAdapter.small(20)
+    city.adapter.answer = refused(ErrorClass.bad_number)
+    drain(database, city.gateways)
+    run = run_of(database, city.run_id)
+    assert (run.status, run.held_for) == ("held", "breaker")
+    assert statuses(database, city.run_id)["pending"] >= 100
+
+
+@pytest.mark.parametrize("error", [ErrorClass.credentials, ErrorClass.balance, ErrorClass.signature])
+def test_an_account_that_cannot_be_used_is_paused_at_once_until_a_person_opens_it(
+    database: Database, error: ErrorClass
+) -> None:
+    city = make_city(database, 50)
+    city.adapter.capabilities = ScriptedAdapter.small(1)
+    city.adapter.answer = refused(error)
+    drain(database, city.gateways)
+    paused = account(database)
+    assert (paused.state, paused.reopens_at) == ("paused", None)
+    assert error in (paused.reason or "")
+    assert statuses(database, city.run_id)["pending"] >= 48  # two groups of one were under way
+
+
+@pytest.mark.parametrize(
+    ("error", "goes_elsewhere"),
+    [(ErrorClass.balance, True), (ErrorClass.carrier, True), (ErrorClass.later, True), (ErrorClass.content, False)],
+)
+def test_what_an_account_surely_did_not_take_goes_to_the_next_of_the_route(
+    database: Database, error: ErrorClass, goes_elsewhere: bool
+) -> None:
+    first, second = ScriptedAdapter(), ScriptedAdapter()
+    gateways = ScriptedGateways({"first": first, "second": second})
+    city = make_city(database, 5, gateways=gateways)
+    first.answer = refused(error)
+    drain(database, gateways)
+    assert len(first.handed) == 5
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE messages SET not_before = sms_now()"))
+    drain(database, gateways)
+    assert statuses(database, city.run_id) == ({"accepted": 5} if goes_elsewhere else {"refused": 5})
+    assert len(second.handed) == (5 if goes_elsewhere else 0)
+    assert len(first.handed) == 5
+
+
+def test_what_is_unknown_never_goes_to_another_account(database: Database) -> None:
+    first, second = ScriptedAdapter(), ScriptedAdapter()
+    gateways = ScriptedGateways({"first": first, "second": second})
+    city = make_city(database, 30, gateways=gateways)
+    first.answer = unknown
+    drain(database, gateways)
+    assert account(database, "first").state == "paused"
+    drain(database, gateways)
+    assert statuses(database, city.run_id) == {"unknown": 30}
+    assert second.handed == []
+
+
+def test_a_paused_accounts_run_goes_on_through_the_next(database: Database) -> None:
+    first, second = ScriptedAdapter(), ScriptedAdapter()
+    gateways = ScriptedGateways({"first": first, "second": second})
+    city = make_city(database, 5, gateways=gateways)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE gateway_accounts SET state = 'paused' WHERE name = 'first'"))
+    drain(database, gateways)
+    assert statuses(database, city.run_id) == {"accepted": 5}
+    assert first.handed == []
+
+
+def test_a_group_refused_whole_is_halved_until_the_bad_one_stands_alone(database: Database) -> None:
+    city = make_city(database, 21)
+    with database.session() as session:
+        bad = session.scalars(select(Message.phone).order_by(Message.id).offset(13).limit(1)).one()
+    calls: list[int] = []
+
+    def submit(group: object) -> list[Outcome]:
+        texts = group.texts  # type: ignore[attr-defined]
+        calls.append(len(texts))
+        if any(handed.phone == bad for handed in texts):
+            return [
+                Outcome(
+                    handed.reference, OutcomeKind.refused, error=ErrorClass.request, whole_group=True, raw_code="400"
+                )
+                for handed in texts
+            ]
+        city.adapter.handed += texts
+        return [Outcome(t.reference, OutcomeKind.accepted, provider_id=t.reference) for t in texts]
+
+    city.adapter.submit = submit  # type: ignore[assignment]
+    hand = make_dispatcher(database, city.gateways)
+    assert hand.hand_over_group(hand.offers()[0], 100).claimed == 21
+    assert statuses(database, city.run_id) == {"accepted": 20, "refused": 1}
+    assert len({handed.phone for handed in city.adapter.handed}) == len(city.adapter.handed) == 20
+    assert calls[:3] == [21, 10, 11]
+    assert max(calls[3:]) < 10

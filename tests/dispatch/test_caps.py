@@ -1,0 +1,107 @@
+"""Caps: so many texts of a class for one phone on one local day, counted once per message, given back if it did not go."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from sms_service.db.engine import Database
+from sms_service.dispatch import freeze
+from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
+from tests.dispatch.city import City, ScriptedAdapter, drain, make_city, make_dispatcher, make_run, messages, statuses
+
+
+def capped_city(database: Database, people: int = 2, per_day: int = 1, runs: int = 2) -> tuple[City, list[int]]:
+    """A city with several frozen runs of one class that is capped."""
+    city = make_city(database, people, freeze_now=False)
+    with database.session() as session:
+        ids = [city.run_id, *(make_run(session, city.unit).id for _ in range(runs - 1))]
+        session.execute(text("INSERT INTO caps VALUES ('notice', :n)"), {"n": per_day})
+    freeze.begin_due(database)
+    for run_id in ids:
+        freeze.freeze(database, run_id)
+    return city, ids
+
+
+def used(database: Database) -> list[int]:
+    with database.transaction() as connection:
+        return list(connection.execute(text("SELECT used FROM cap_uses ORDER BY phone")).scalars())
+
+
+def due_again(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE messages SET not_before = sms_now() WHERE status = 'pending'"))
+
+
+def test_the_second_text_of_a_day_is_skipped_with_its_reason(database: Database) -> None:
+    city, runs = capped_city(database)
+    drain(database, city.gateways)
+    found = [statuses(database, run_id) for run_id in runs]
+    assert sorted(found, key=str) == [{"accepted": 2}, {"skipped": 2}]
+    reasons = {row.reason for run_id in runs for row in messages(database, run_id) if row.status == "skipped"}
+    assert reasons == {"capped"}
+    assert used(database) == [1, 1]
+
+
+def test_a_class_without_a_cap_is_not_counted(database: Database) -> None:
+    city = make_city(database, 2)
+    drain(database, city.gateways)
+    assert used(database) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "left"),
+    [
+        (OutcomeKind.refused, ErrorClass.bad_number, []),
+        (OutcomeKind.throttled, None, []),
+        (OutcomeKind.unknown, None, [1]),
+        (OutcomeKind.accepted, None, [1]),
+    ],
+)
+def test_a_place_is_given_back_if_the_text_surely_did_not_leave(
+    database: Database, kind: OutcomeKind, error: ErrorClass | None, left: list[int]
+) -> None:
+    city, _ = capped_city(database, people=1, runs=1)
+    city.adapter.answer = lambda handed: Outcome(handed.reference, kind, provider_id="p", error=error)
+    drain(database, city.gateways)
+    assert [number for number in used(database) if number] == left
+
+
+def test_a_text_that_is_tried_again_and_again_takes_one_place(database: Database) -> None:
+    city, (run_id,) = capped_city(database, people=1, runs=1)
+    city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.throttled)
+    for _ in range(3):
+        drain(database, city.gateways)
+        due_again(database)
+    city.adapter.answer = ScriptedAdapter().answer
+    drain(database, city.gateways)
+    assert statuses(database, run_id) == {"accepted": 1}
+    assert used(database) == [1]
+
+
+def test_a_group_that_is_withdrawn_gives_its_places_back(database: Database) -> None:
+    city, (run_id,) = capped_city(database, runs=1)
+    times = iter([0.0, 11.0])
+    hand = make_dispatcher(database, city.gateways, clock=lambda: next(times))
+    hand.hand_over_group(hand.offers()[0], 100)
+    assert statuses(database, run_id) == {"pending": 2}
+    assert used(database) == [0, 0]
+    drain(database, city.gateways)
+    assert statuses(database, run_id) == {"accepted": 2}
+
+
+def test_runs_to_the_same_phones_reserve_without_deadlock_and_exactly(database: Database) -> None:
+    """Real workers, real sessions: many runs of the same people at once, in groups that overlap."""
+    city, runs = capped_city(database, people=60, per_day=2, runs=6)
+    city.adapter.capabilities = ScriptedAdapter.small(17)
+    threads = [threading.Thread(target=drain, args=(database, city.gateways)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    together = [row for run_id in runs for row in messages(database, run_id)]
+    assert sum(row.status == "accepted" for row in together) == 120
+    assert sum(row.status == "skipped" and row.reason == "capped" for row in together) == 240
+    assert used(database) == [2] * 60
