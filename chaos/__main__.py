@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.minutes <= 0:
         parser.error(f"--minutes is {options.minutes:g}; it must be more than 0")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("chaos: stopped"))  # nothing is left behind
     try:
         with ExitStack() as stack:
             if options.folder is None:
@@ -51,25 +53,23 @@ def main() -> int:
 def attack(folder: Path, seed: int, minutes: float) -> dict[str, Any]:
     """The whole: start, break, mend, settle, ask the simulators, compare. Returns the line."""
     started = time.monotonic()
-    with House(folder, say) as house:
-        people = People(house.database_url, say)
+    with House(folder, say) as house, closing(People(house.database_url, say)) as people:
         faults = Faults(house, people, say)
         try:
             faults.carry_out(plan.make(seed, minutes * 60))
         finally:
             faults.end()
+        people.rest()
         settle(house, people.database, say)
-        people.close()
         with people.database.session() as session:
             verdict = judge(session, house, unknown(people.database), say)
-        ended = dict(house.ended_by_themselves)
     return {
         "chaos": "held" if verdict.good else "broken",
         "seed": seed,
         "minutes": minutes,
         "seconds": round(time.monotonic() - started, 1),
         "faults": dict(sorted(faults.injected.items())),
-        "ended_by_themselves": ended,
+        "ended_by_themselves": dict(house.ended_by_themselves),
         **verdict.figures,
     }
 

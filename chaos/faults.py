@@ -87,8 +87,8 @@ class Faults:
             case "worker_terminated":
                 return self._take_down(worker, signal.SIGTERM, event.lasts_s)
             case "worker_stopped_briefly" | "worker_stopped_long":
-                return house.signal(worker, signal.SIGSTOP) and self._after(
-                    event.lasts_s, lambda: house.signal(worker, signal.SIGCONT)
+                return house.send(worker, signal.SIGSTOP) and self._after(
+                    event.lasts_s, lambda: house.send(worker, signal.SIGCONT)
                 )
             case "clock_killed" | "web_killed":
                 return self._take_down(event.kind.removesuffix("_killed"), signal.SIGKILL, event.lasts_s)
@@ -106,6 +106,10 @@ class Faults:
                 self._people.pause(event.pick, event.lasts_s)
             case "run_cancelled":
                 self._people.cancel(event.pick)
+            case "unit_stopped":
+                self._people.stop_unit(event.pick, event.lasts_s)
+            case "gateway_stopped":
+                self._people.stop_gateway(GATEWAYS[event.target], event.lasts_s)
             case "launched_twice":
                 self._people.launch("street", event.pick, times=2)
             case kind if kind in _BEHAVIOURS:
@@ -120,7 +124,7 @@ class Faults:
 
     def _bring_up(self, name: str) -> None:
         if not self._house.bring_up(name):
-            self._house.signal(name, signal.SIGCONT)  # whoever is stopped does not hear TERM
+            self._house.send(name, signal.SIGCONT)  # whoever is stopped does not hear TERM
             self._after(1.0, lambda: self._bring_up(name))
 
     def _in_redis(self, kind: str) -> bool:

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from sms_service.ops.supervisor import free_port
 
 GROUP = 50
 _ADAPTER_S = 5.0  # total time-out of a hand-over: a gateway that hangs holds a group for so long
-_READY_S = 60.0
+_READY_S = 120.0
 _WORKER_PATIENCE_S = 90.0
 _WEB = ("--worker-class", "gthread", "--workers", "1", "--threads", "8")
 # How a gateway behaves while nothing is wrong with it; a few texts fail, and a few receipts never come.
@@ -116,11 +116,14 @@ class House:
         self._add("clock", [python, "-m", "sms_service", "clock"])
         for number in range(WORKERS):
             self._add(f"worker-{number}", [python, str(ROOT / "worker.py")], self._works, _WORKER_PATIENCE_S)
-        for child in self.children.values():
-            child.start()
-        if not until(lambda: all(child.ready() for child in self.children.values()), _READY_S):
-            raise OperationError(f"the service is not ready after {_READY_S:g} s (see {self.folder})")
+        self._start_all(self.children.values())
         self.mend()
+
+    def _start_all(self, children: Collection[Child]) -> None:
+        for child in children:
+            child.start()
+        if not until(lambda: all(child.ready() for child in children), _READY_S):
+            raise OperationError(f"the service is not ready after {_READY_S:g} s (see {self.folder})")
 
     def _add(
         self, name: str, command: list[str], health: Callable[[int], bool] | None = None, patience_s: float = 20.0
@@ -145,7 +148,7 @@ class House:
         path.write_text(accounts + routes)
         return path
 
-    def signal(self, name: str, number: signal.Signals) -> bool:
+    def send(self, name: str, number: signal.Signals) -> bool:
         """Send a signal; False if the process does not run."""
         process = self.children[name].process
         if process is None or process.poll() is not None:
@@ -155,7 +158,7 @@ class House:
 
     def take_down(self, name: str, number: signal.Signals) -> bool:
         """KILL or TERM, and no mending until `bring_up`; False if it does not run."""
-        if name in self._down or not self.signal(name, number):
+        if name in self._down or not self.send(name, number):
             return False
         self._down.add(name)
         return True
@@ -216,16 +219,15 @@ class House:
         """Let the service's time be so far ahead of ours. Workers and clock are ended, as an operator does, and started
         again: no lease ends while its worker lives.
         """
-        names = [name for name in self.children if name.startswith(("worker", "clock"))]
-        for name in names:
-            self.children[name].ask_to_end()
-        for name in names:
-            if not self.children[name].end():
-                raise OperationError(f"{name} did not end on TERM (see {self.children[name].log})")
+        children = [child for name, child in self.children.items() if name.startswith(("worker", "clock"))]
+        for child in children:
+            child.ask_to_end()
+        for child in children:
+            if not child.end():
+                raise OperationError(f"{child.name} did not end on TERM (see {child.log})")
         statement = sql.SQL("ALTER DATABASE {} SET sms.clock_offset = {}")
         self.administer(statement.format(sql.Identifier(DATABASE_NAME), sql.Literal(f"{minutes} minutes")))
-        for name in names:
-            self.children[name].start()
+        self._start_all(children)
 
     def ledgers(self) -> Iterator[dict[str, Any]]:
         """Every whole line of the simulators' ledgers."""
@@ -249,7 +251,7 @@ class House:
 
     def _stop(self) -> None:
         for name in self.children:
-            self.signal(name, signal.SIGCONT)
+            self.send(name, signal.SIGCONT)
         for names in (("web",), ("worker", "clock"), GATEWAYS):
             same = [child for name, child in self.children.items() if name.startswith(names)]
             for child in same:

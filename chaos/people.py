@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -21,8 +22,8 @@ from sms_service.campaigns import approval, control, launch, services
 from sms_service.content import library
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
-from sms_service.dispatch import account_state
-from sms_service.dispatch.models import GatewayAccount
+from sms_service.dispatch import account_state, stops
+from sms_service.dispatch.models import GatewayAccount, Stop
 from sms_service.errors import ServiceError
 from sms_service.ledger.models import Run
 
@@ -32,6 +33,7 @@ ROUTES = ("default", "other")
 _TRIES, _PAUSE_S = 10, 1.0
 _OPERATOR_LOOKS_S = 0.5
 _OPERATOR_WAITS_S = 4.0  # so long something is stopped before the operator releases it
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,16 @@ class _Cast:
 class People:
     """Acts run in threads of their own: a lock that a stopped worker holds must not hold up the attack.
 
-    `url`: the database as the service's processes know it. A fault of the attack itself is in `failures`.
+    `url`: the database as the service's processes know it.
     """
 
     def __init__(self, url: str, say: Callable[[str], None]) -> None:
         options = "options=-c%20lock_timeout%3D5s"
         self.database = Database(f"{url}{'&' if '?' in url else '?'}{options}", application_name="chaos")
         self._say = say
-        self.failures: list[BaseException] = []
         self._pool = ThreadPoolExecutor(max_workers=6, thread_name_prefix="people")
-        self._resume_at: dict[int, float] = {}
+        self._acts: list[Future[None]] = []
+        self._until: dict[tuple[str, int], float] = {}  # when what a person stopped is to go on
         self._ending = threading.Event()
         city.build(self.database, MEMBERS, BRANCHES)
         with self.database.session() as session:
@@ -62,111 +64,136 @@ class People:
         self._operator = threading.Thread(target=self._operate, name="operator", daemon=True)
         self._operator.start()
 
+    def rest(self) -> None:
+        """Return when every act has come to its end; the operator goes on. Raises what was a fault of the attack."""
+        while self._acts:
+            self._acts.pop().result()
+
     def close(self) -> None:
-        """Let everything under way come to its end."""
-        self._pool.shutdown()
+        """Let the operator go too."""
         self._ending.set()
+        self._pool.shutdown()
         self._operator.join()
         self.database.close()
 
     def launch(self, level: str, pick: float, times: int = 1) -> None:
         """Write a campaign for all of a unit, have it approved, and launch it, `times` at once."""
-        self._soon(lambda: self._launch(level, pick, times))
+
+        def launch_it(campaign_id: int) -> None:
+            for _ in range(times):
+                self._soon(lambda session: launch.launch(session, self._cast.officer, campaign_id))
+
+        self._soon(lambda session: self._write_and_approve(session, level, pick), launch_it)
 
     def pause(self, pick: float, seconds: float) -> None:
         """Pause a run; it is resumed `seconds` later."""
 
-        def act() -> None:
-            with self.database.session() as session:
-                if (run_id := _under_way(session, pick)) is not None:
-                    control.pause(session, SYSTEM, run_id, "chaos")
-                    self._resume_at[run_id] = time.monotonic() + seconds
+        def act(session: Session) -> None:
+            if (run_id := _under_way(session, pick)) is not None:
+                control.pause(session, SYSTEM, run_id, "chaos")
+                self._until["run", run_id] = time.monotonic() + seconds
 
         self._soon(act)
 
     def cancel(self, pick: float) -> None:
         """Cancel a run."""
 
-        def act() -> None:
-            with self.database.session() as session:
-                if (run_id := _under_way(session, pick)) is not None:
-                    control.cancel(session, SYSTEM, run_id, "chaos")
+        def act(session: Session) -> None:
+            if (run_id := _under_way(session, pick)) is not None:
+                control.cancel(session, SYSTEM, run_id, "chaos")
 
         self._soon(act)
 
-    def _launch(self, level: str, pick: float, times: int) -> None:
+    def stop_unit(self, pick: float, seconds: float) -> None:
+        """Stop everything in a district, or in the whole city; it is released `seconds` later."""
+
+        def act(session: Session) -> None:
+            units = session.scalars(select(Unit.id).where(Unit.level.in_(("city", "district"))).order_by(Unit.id)).all()
+            stop_id, _ = stops.stop_unit(session, SYSTEM, units[int(pick * len(units))], "chaos")
+            self._until["stop", stop_id] = time.monotonic() + seconds
+
+        self._soon(act)
+
+    def stop_gateway(self, name: str, seconds: float) -> None:
+        """The same for everything through one gateway account."""
+
+        def act(session: Session) -> None:
+            stop_id, _ = stops.stop_gateway_account(session, SYSTEM, name, "chaos")
+            self._until["stop", stop_id] = time.monotonic() + seconds
+
+        self._soon(act)
+
+    def _write_and_approve(self, session: Session, level: str, pick: float) -> int:
         cast = self._cast
-        with self.database.session() as session:
-            units = session.scalars(select(Unit.id).where(Unit.level == level).order_by(Unit.id)).all()
-            campaign = services.create_campaign(
-                session,
-                cast.officer,
-                unit_id=units[int(pick * len(units))],
-                name="学习",
-                template_version_id=cast.versions[CLASSES[int(pick * 1000) % len(CLASSES)]],
-                segment_id=cast.segment_id,
-                signature=city.SIGNATURE,
-                route=ROUTES[int(pick * 10_000) % len(ROUTES)],
-            )
-            services.submit(session, cast.officer, campaign.id)
-            approval.decide(session, cast.approver, campaign.id, approve=True)
-            campaign_id = campaign.id
-        for _ in range(times):
-            self._soon(lambda: self._fire(campaign_id))
+        units = session.scalars(select(Unit.id).where(Unit.level == level).order_by(Unit.id)).all()
+        campaign = services.create_campaign(
+            session,
+            cast.officer,
+            unit_id=units[int(pick * len(units))],
+            name="学习",
+            template_version_id=cast.versions[CLASSES[int(pick * 1000) % len(CLASSES)]],
+            segment_id=cast.segment_id,
+            signature=city.SIGNATURE,
+            route=ROUTES[int(pick * 10_000) % len(ROUTES)],
+        )
+        services.submit(session, cast.officer, campaign.id)
+        approval.decide(session, cast.approver, campaign.id, approve=True)
+        return campaign.id
 
-    def _fire(self, campaign_id: int) -> None:
-        with self.database.session() as session:
-            launch.launch(session, self._cast.officer, campaign_id)
+    def _soon(self, act: Callable[[Session], T], then: Callable[[T], object] = lambda _: None) -> None:
+        self._acts.append(self._pool.submit(self._persistently, act, then))
 
-    def _soon(self, act: Callable[[], Any]) -> None:
-        self._pool.submit(self._persistently, act)
-
-    def _persistently(self, act: Callable[[], Any]) -> None:
+    def _persistently(self, act: Callable[[Session], T], then: Callable[[T], object]) -> None:
         """As a person does: again after a moment if the service cannot now; what it forbids is left."""
         for _ in range(_TRIES):
             try:
-                act()
+                with self.database.session() as session:
+                    done = act(session)
             except ServiceError as error:
                 self._say(f"  refused to a person: {error}")
+                return
             except DBAPIError:
                 time.sleep(_PAUSE_S)
-                continue
-            except Exception as error:  # noqa: BLE001 - told at the end by whoever waits for us
-                self.failures.append(error)
-            return
+            else:
+                then(done)
+                return
         self._say(f"  a person gave up after {_TRIES} tries")
 
     def _operate(self) -> None:
         since: dict[tuple[str, int], float] = {}
         while not self._ending.wait(_OPERATOR_LOOKS_S):
-            try:
-                stopped = self._stopped()
+            with suppress(DBAPIError, ServiceError):  # the next look tries again
                 now = time.monotonic()
-                since = {thing: since.get(thing, now) for thing in stopped}
-                for (what, number), first_seen in since.items():
-                    due = self._resume_at.get(number, 0.0) if what == "run" else 0.0
-                    if now >= max(due, first_seen + (0.0 if due else _OPERATOR_WAITS_S)):
-                        self._release(what, number)
-            except (DBAPIError, ServiceError):
-                continue  # the next look tries again
+                since = {thing: since.get(thing, now) for thing in self._stopped()}
+                for thing, first_seen in since.items():
+                    if now >= self._until.get(thing, first_seen + _OPERATOR_WAITS_S):
+                        self._release(*thing)
 
     def _stopped(self) -> list[tuple[str, int]]:
         with self.database.session() as session:
-            runs = session.scalars(select(Run.id).where(Run.status.in_(("paused", "held"))))
-            paused = session.scalars(select(GatewayAccount.id).where(GatewayAccount.state == "paused"))
-            return [*(("run", number) for number in runs), *(("account", number) for number in paused)]
+            found = {
+                "run": select(Run.id).where(Run.status.in_(("paused", "held"))),
+                "account": select(GatewayAccount.id).where(GatewayAccount.state == "paused"),
+                "stop": select(Stop.id).where(Stop.released_at.is_(None)),
+            }
+            return [(what, number) for what, query in found.items() for number in session.scalars(query)]
 
     def _release(self, what: str, number: int) -> None:
+        why = "the operator looked at it"
         with self.database.session() as session:
             if what == "run":
                 run = session.get_one(Run, number)
-                self._say(f"  the operator releases run {number}, {run.status}: {run.reason}")
-                control.resume(session, SYSTEM, number, "the operator looked at it")
-                self._resume_at.pop(number, None)
-                return
-            account = session.get_one(GatewayAccount, number)
-            self._say(f"  the operator reopens {account.name}: {account.reason}")
-            account_state.reopen(session, SYSTEM, account.name, "the operator looked at it")
+                told = f"run {number}, {run.status}: {run.reason}"
+                control.resume(session, SYSTEM, number, why)
+            elif what == "stop":
+                told = f"stop {number}"
+                stops.release(session, SYSTEM, number, why)
+            else:
+                account = session.get_one(GatewayAccount, number)
+                told = f"{account.name}: {account.reason}"
+                account_state.reopen(session, SYSTEM, account.name, why)
+        self._until.pop((what, number), None)
+        self._say(f"  the operator releases {told}")
 
 
 def _settle_in(session: Session) -> _Cast:

@@ -72,6 +72,8 @@ FAULTS: tuple[Kind, ...] = (
     ),
     Kind("run_paused", copies=2, lasts_s=(1.0, 8.0)),
     Kind("run_cancelled"),
+    Kind("unit_stopped", lasts_s=(2.0, 8.0)),
+    Kind("gateway_stopped", targets=len(GATEWAYS), lasts_s=(2.0, 8.0)),
     Kind("launched_twice"),
     Kind("wake_ups_doubled"),
     Kind("wake_ups_lost"),

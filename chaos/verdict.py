@@ -19,6 +19,7 @@ from sms_service.reports.counts import TAKEN, identity
 
 _SHOWN = 10  # disagreements of a kind that are told in full
 _PACKAGES = ("sqlalchemy", "psycopg", "rq", "gunicorn", "aiohttp", "jinja2")
+_MUST_BE_NONE = ("lost", "duplicated", "contradicted", "unknown_after_look_up", "caps_off")
 _NEVER_MEANT_TO_LEAVE = ("skipped", "cancelled")
 _STORY = text("""
 SELECT 'run ' || a.run_id || ', attempt ' || a.number || ' of ' || m.attempts || ': ' || a.status
@@ -27,6 +28,17 @@ SELECT 'run ' || a.run_id || ', attempt ' || a.number || ' of ' || m.attempts ||
        || '; the message is ' || m.status || coalesce(' (' || m.reason || ')', '') || ' since ' || m.changed_at
 FROM attempts a JOIN messages m ON m.month = a.month AND m.id = a.message_id
 WHERE to_char(a.month, 'YYYYMM') || '-' || a.id = ANY (:names)
+""")
+
+
+# Places of caps that are in use, once as counted and once as the messages hold them.
+_CAPS_OFF = text("""
+SELECT count(*)
+FROM (
+    SELECT phone, class, cap_day AS day, count(*) AS used FROM messages WHERE cap_day IS NOT NULL GROUP BY 1, 2, 3
+) AS held
+FULL JOIN (SELECT * FROM cap_uses WHERE used > 0) AS counted USING (phone, class, day)
+WHERE held.used IS DISTINCT FROM counted.used
 """)
 
 
@@ -62,13 +74,14 @@ def judge(session: Session, house: House, unknown: Unknown, say: Callable[[str],
         "hand_overs_broken": unknown.hand_overs,
         "unknown_at_most": unknown.hand_overs * GROUP,
         "unknown_after_look_up": unknown.still,
+        "caps_off": session.scalars(_CAPS_OFF).one(),
         "accepted_share": round(taken / meant, 4) if meant else None,
         "identity": all(run.holds for run in found),
         "statuses": statuses,
         "versions": _versions(house.versions()),
     }
     good = (
-        not any(figures[name] for name in ("lost", "duplicated", "contradicted", "unknown_after_look_up"))
+        not any(figures[name] for name in _MUST_BE_NONE)
         and unknown.texts <= unknown.hand_overs * GROUP
         and bool(figures["identity"])
         and bool(runs)
