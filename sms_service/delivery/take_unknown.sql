@@ -3,7 +3,7 @@
 -- vain is asked about again when it is a quarter older, so after 10, 12, 16, 20 … minutes and until the horizon some 27 times. A
 -- message's older attempts are asked about too: what became of them belongs into the ledger, whatever the message has become.
 WITH due AS MATERIALIZED (
-    SELECT a.month, a.id, a.message_id
+    SELECT a.month, a.id, a.message_id, a.started_at
     FROM attempts a
     WHERE a.account_id = (SELECT id FROM gateway_accounts WHERE name = %(account)s)
       AND a.status = 'unknown'
@@ -19,8 +19,6 @@ asked AS (
     FROM due d
     WHERE a.month = d.month AND a.id = d.id
 )
-SELECT d.month, d.id, a.started_at, m.phone, m.text
-FROM due d
-JOIN attempts a ON a.month = d.month AND a.id = d.id
-JOIN messages m ON m.month = d.month AND m.id = d.message_id
+SELECT d.month, d.id, d.started_at, m.phone, m.text
+FROM due d JOIN messages m ON m.month = d.month AND m.id = d.message_id
 WHERE m.phone IS NOT NULL AND m.text IS NOT NULL
