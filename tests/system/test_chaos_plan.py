@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from chaos import plan
 
 MINUTE_S = 60.0
@@ -29,3 +32,10 @@ def test_thirty_minutes_hold_every_kind_many_times_and_in_the_order_of_time() ->
         assert len(counted[name]) >= 10, name
         assert {event.target for event in counted[name]} == set(range(kind.targets)), name
         assert all(kind.lasts_s[0] <= event.lasts_s <= kind.lasts_s[1] for event in counted[name]), name
+
+
+def test_every_kind_of_fault_is_explained() -> None:
+    document = (Path(__file__).resolve().parents[2] / "docs" / "chaos.md").read_text(encoding="utf-8")
+    table = document.split("| Kind of fault |")[1].split("\n\n")[0]
+    named = [name for row in table.splitlines() for name in re.findall(r"`([a-z]+_[a-z_]+)`", row.split("|")[1])]
+    assert sorted(named) == sorted(kind.name for kind in plan.FAULTS)
