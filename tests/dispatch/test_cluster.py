@@ -18,7 +18,7 @@ from sms_service.embedded import PostgresServer
 from sms_service.errors import Forbidden, Invalid
 from sms_service.ledger.models import Attempt, Run
 from sms_service.reports.counts import identity
-from tests.dispatch.city import City, drain, make_city, make_run, statuses
+from tests.dispatch.city import City, drain, make_city, make_dispatcher, make_run, statuses
 from tests.factories import make_actor, make_unit
 from tests.second_servers import NAME, migrated, promote, restored, standby
 
@@ -30,9 +30,17 @@ def run_of(database: Database, run_id: int) -> Run:
         return session.get_one(Run, run_id)
 
 
-def hand_over(database: Database, city: City) -> None:
-    """What a worker does until nothing is left to do."""
-    drain(database, city.gateways)
+def release(database: Database, city: City) -> str:
+    """What a person does who knows that nothing was lost; returns the run's new status."""
+    with database.session() as session:
+        return control.resume(session, SYSTEM, city.run_id, "the provider's list is ours", "nothing_lost").status
+
+
+def hand_over_once(database: Database, city: City) -> None:
+    """One group, as far as it goes."""
+    dispatcher = make_dispatcher(database, city.gateways)
+    for offer in dispatcher.offers():
+        dispatcher.hand_over_group(offer)
 
 
 def make_strange(database: Database) -> None:
@@ -83,12 +91,20 @@ def test_it_is_held_once_and_goes_on_when_a_person_says_so(database: Database) -
     make_strange(database)
     assert cluster.hold_if_changed(database) == [city.run_id]
     assert cluster.hold_if_changed(database) == []
-    hand_over(database, city)
+    drain(database, city.gateways)
     assert city.adapter.handed == []
-    with database.session() as session:
-        control.resume(session, SYSTEM, city.run_id, "the provider's list is ours")
-    hand_over(database, city)
+    release(database, city)
+    drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"accepted": PEOPLE}
+
+
+def test_nothing_passes_the_gate_of_another_server_before_the_clock_has_held_it(database: Database) -> None:
+    city = make_city(database, PEOPLE)
+    make_strange(database)
+    hand_over_once(database, city)
+    assert city.adapter.handed == []
+    assert statuses(database, city.run_id) == {"pending": PEOPLE}
+    assert run_of(database, city.run_id).status == "running"
 
 
 def test_a_run_that_was_being_frozen_is_frozen_when_it_is_released(database: Database) -> None:
@@ -97,8 +113,7 @@ def test_a_run_that_was_being_frozen_is_frozen_when_it_is_released(database: Dat
     make_strange(database)
     clock.tick(database, None, city.gateways)
     assert freeze.freeze(database, city.run_id) is None
-    with database.session() as session:
-        assert control.resume(session, SYSTEM, city.run_id, "nothing was lost").status == "planned"
+    assert release(database, city) == "planned"
     clock.tick(database, None, city.gateways)
     assert freeze.freeze(database, city.run_id) == PEOPLE
 
@@ -107,10 +122,10 @@ def test_numbers_of_a_lost_life_are_not_given_again(database: Database) -> None:
     city = make_city(database, PEOPLE)
     make_strange(database)
     cluster.hold_if_changed(database)
+    release(database, city)
     with database.session() as session:
-        control.resume(session, SYSTEM, city.run_id, "nothing was lost")
         assert make_run(session, city.unit).id > city.run_id + cluster.SKIPPED_RUNS
-    hand_over(database, city)
+    drain(database, city.gateways)
     with database.session() as session:
         assert min(session.scalars(select(Attempt.id))) > cluster.SKIPPED_ATTEMPTS
 
@@ -156,9 +171,8 @@ def test_a_promoted_standby_is_another_server(own_postgres: PostgresServer) -> N
             assert (run.status, run.held_for) == ("held", "cluster")
             assert "timeline 2, before 1" in str(run.reason)
             clock.tick(after, None, city.gateways)
-            with after.session() as session:
-                control.resume(session, SYSTEM, city.run_id, "it was synchronous")
-            hand_over(after, city)
+            release(after, city)
+            drain(after, city.gateways)
             assert statuses(after, city.run_id) == {"accepted": PEOPLE}
         finally:
             after.close()
@@ -168,14 +182,14 @@ def test_a_restored_dump_is_another_server(own_postgres: PostgresServer) -> None
     first = Database(migrated(own_postgres))
     city = make_city(first, PEOPLE)
     with restored(own_postgres) as second:
-        hand_over(first, city)  # what left after the dump
+        drain(first, city.gateways)  # what left after the dump
         first.close()
         after = Database(second.url_of("postgres", NAME))
         try:
             assert statuses(after, city.run_id) == {"pending": PEOPLE}
             clock.tick(after, None, city.gateways)
             assert "system identifier" in str(run_of(after, city.run_id).reason)
-            hand_over(after, city)
+            drain(after, city.gateways)
             assert len(city.adapter.handed) == PEOPLE
             with after.session() as session:
                 assert identity(session, city.run_id).holds

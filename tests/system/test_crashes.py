@@ -7,65 +7,20 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections import Counter
 from pathlib import Path
 
-import psycopg
 import redis
-from psycopg import sql
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.embedded import RedisServer
 from sms_service.ledger import sweeps
-from sms_service.ops.agreement import disagreements
-from sms_service.reports.counts import identity
-from tests.dispatch.city import City, make_city, statuses
+from tests.dispatch.city import make_city, statuses
 from tests.gateways.simulator_process import SimulatorProcess
-from tests.system.service import Service, service
+from tests.system.service import service
 
 PEOPLE = 3000
-GROUP = 100
-
-
-def wait_for_end(running: Service, city: City, database_url: str) -> None:
-    """Until nothing waits to leave. Leases of killed workers end at once: the sweeps are asked two minutes ahead."""
-
-    def only_leases_left() -> bool:
-        found = statuses(running.database, city.run_id)
-        return not found.get("pending") and (running.idle() or not {"claimed", "submitting"} & found.keys())
-
-    running.wait(only_leases_left)
-    running.stop()
-    name = make_url(database_url).database
-    assert name is not None
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        statement = sql.SQL("ALTER DATABASE {} SET sms.clock_offset = '2 minutes'")
-        connection.execute(statement.format(sql.Identifier(name)))
-    ahead = Database(database_url, pool_size=1)
-    try:
-        with ahead.transaction() as connection:
-            sweeps.give_up_submitting(connection)
-        with ahead.transaction() as connection:
-            sweeps.release_claimed(connection)
-    finally:
-        ahead.close()
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute(sql.SQL("ALTER DATABASE {} RESET sms.clock_offset").format(sql.Identifier(name)))
-
-
-def check(running: Service, city: City, *, most_unknown: int) -> None:
-    """The identity, and both ledgers in agreement."""
-    with running.database.session() as session:
-        found = identity(session, city.run_id)
-        assert found.holds
-        assert disagreements(session, running.simulator.ledger(), [city.run_id]) == []
-    assert found.statuses.get("unknown", 0) <= most_unknown
-    assert found.statuses.get("accepted", 0) + found.statuses.get("unknown", 0) == PEOPLE
-    handed = Counter(line["to"] for line in running.simulator.ledger() if line["id"])
-    assert set(handed.values()) == {1}
 
 
 def test_killed_workers_and_a_flushed_redis_in_mid_campaign(
@@ -82,11 +37,11 @@ def test_killed_workers_and_a_flushed_redis_in_mid_campaign(
             simulator.until(lambda: len(simulator.events()) > 1200, timeout_s=60)
             running.workers[1].send_signal(signal.SIGKILL)
             running.start_worker()
-            wait_for_end(running, city, database_url)
+            running.wait_for_end(city.run_id)
             # What a killed worker had claimed waits again, and goes.
             with service(database, database_url, own_redis.url, simulator, workers=1):
                 running.wait(lambda: not {"pending", "claimed"} & statuses(database, city.run_id).keys())
-            check(running, city, most_unknown=2 * GROUP)
+            running.check(city.run_id, PEOPLE, most_unknown=2 * running.most_under_way)
 
 
 def test_a_worker_that_is_asked_to_end_writes_its_outcomes_first(
@@ -102,7 +57,7 @@ def test_a_worker_that_is_asked_to_end_writes_its_outcomes_first(
             assert not {"claimed", "submitting", "unknown"} & statuses(database, city.run_id).keys()
             running.start_worker()
             running.wait(lambda: statuses(database, city.run_id) == {"accepted": PEOPLE})
-            check(running, city, most_unknown=0)
+            running.check(city.run_id, PEOPLE, most_unknown=0)
 
 
 def test_two_workers_that_freeze_one_run_write_its_rows_once(database: Database) -> None:
