@@ -17,6 +17,7 @@ import sms_service.tables  # noqa: F401 - every room's tables, so that foreign k
 from sms_service import jobs, logs, wake
 from sms_service.db.engine import Database
 from sms_service.db.statements import check_all
+from sms_service.delivery import reconcile
 from sms_service.dispatch.accounts import synchronise
 from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.dispatch.pace import Pace, connect
@@ -126,7 +127,9 @@ def main(clock: Callable[[], float] = boot_clock, at: Callable[[Point], None] = 
     dispatcher = Dispatcher(ledger, gateways, pace, stopping=worker.stopping, clock=clock, at=at)
     worker.work_left = lambda: dispatcher.left
     jobs.install(jobs.Work(database, redis, dispatcher, worker.stopping))
+    end_looking_up = reconcile.start(database, gateways)
     worker.work(logging_level="WARNING")
+    end_looking_up()
     dispatcher.close()
     gateways.close()
     ledger.close()

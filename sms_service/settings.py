@@ -22,7 +22,8 @@ class Settings:
     `database_url`, `redis_url`: None means the embedded engines under `data_dir`. `migration_database_url`: the owner's
     login, by default `database_url`. `public_url`: where providers reach our callbacks, without a trailing slash.
     `rate_limit`: how many API requests one token may make. `trusted_proxies`: how many reverse proxies of ours stand
-    before the web process, each of which adds the caller's address to X-Forwarded-For.
+    before the web process, each of which adds the caller's address to X-Forwarded-For. `no_receipt_hours`: after so
+    long a silence an accepted text ends as `no_receipt`.
     """
 
     root: Path
@@ -39,6 +40,7 @@ class Settings:
     log_level: str
     rate_limit: str = "600 per minute"
     trusted_proxies: int = 0
+    no_receipt_hours: int = 72
 
 
 def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
@@ -66,6 +68,7 @@ def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> 
         log_level=env.get("LOG_LEVEL", "INFO").upper(),
         rate_limit=_rate(env, "RATE_LIMIT", "600 per minute"),
         trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 10),
+        no_receipt_hours=_number(env, "NO_RECEIPT_HOURS", 72, 1, 720),
     )
 
 

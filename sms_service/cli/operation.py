@@ -79,7 +79,7 @@ def clock() -> None:
     with open_database() as database:
         while not stopped.is_set():
             try:
-                tick(database, redis, gateways)
+                tick(database, redis, gateways, settings.no_receipt_hours)
                 end_finished(database)
             except (DBAPIError, RedisError) as error:
                 log.error("the next second tries again: %s", " ".join(str(getattr(error, "orig", error)).split()))

@@ -1,4 +1,4 @@
-"""What stops sending that goes wrong: the canary of a large run, the breaker of accounts and runs, credential errors."""
+"""What stops sending that goes wrong: the canary of a large run, and the breaker of accounts and runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Caps: so many texts of a class for one phone on one local day, counted once per message, given back if it did not go."""
+"""Caps: so many texts of a class for one phone on one local day, once per message, given back if it did not go."""
 
 from __future__ import annotations
 

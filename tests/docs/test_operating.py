@@ -30,7 +30,8 @@ def test_the_settings_are_those_that_are_read() -> None:
 
 def test_the_defaults_are_those_of_the_code(tmp_path: Path) -> None:
     default = settings.load({"ENV_FILE": os.devnull}, tmp_path)
-    for name in ("HOST", "PORT", "TRUSTED_PROXIES", "RATE_LIMIT", "WORKERS", "SIMULATOR_PORT", "LOG_LEVEL"):
+    numbers = ("PORT", "TRUSTED_PROXIES", "WORKERS", "SIMULATOR_PORT", "NO_RECEIPT_HOURS")
+    for name in ("HOST", "RATE_LIMIT", "LOG_LEVEL", *numbers):
         assert TABLE[name] == str(getattr(default, name.lower())), name
     assert default.data_dir == tmp_path / TABLE["DATA_DIR"]
     assert default.gateways_file == tmp_path / TABLE["GATEWAYS_FILE"]

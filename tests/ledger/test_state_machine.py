@@ -13,12 +13,13 @@ from sqlalchemy import text
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.gateways.base import OutcomeKind, Receipt, ReceiptStatus
-from sms_service.ledger import handover, receipts, sweeps
+from sms_service.ledger import decisions, handover, receipts, sweeps
 from sms_service.ledger.handover import Claim, Recorded, Rendered
 from sms_service.ledger.receipts import attempt_reference
 from sms_service.ledger.states import ATTEMPT_RANK, MESSAGE_TRANSITIONS, RUN_TRANSITIONS
 from sms_service.reports.counts import identity
 from tests.dispatch.city import City, make_city
+from tests.factories import make_account
 
 PEOPLE = 4
 
@@ -41,9 +42,13 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
         @initialize()
         def found(self) -> None:
             with database.transaction() as connection:
-                connection.execute(text("DELETE FROM suppressions"))
+                connection.execute(text("DELETE FROM suppressions; DELETE FROM cap_uses; DELETE FROM caps"))
+                connection.execute(text("INSERT INTO caps VALUES ('notice', 1)"))
             self.city = make_city(database, PEOPLE)
+            with database.session() as session:
+                self.somebody = make_account(session, self.city.unit).id
             self.claims: list[tuple[Claim, list[int]]] = []
+            self.elsewhere = False
             self.messages = self.read("SELECT id, status FROM messages WHERE run_id = :r")
             self.attempts: dict[int, str] = {}
             self.run = "running"
@@ -129,6 +134,38 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
                 " ON CONFLICT DO NOTHING"
             )
 
+        @rule()
+        def somebody_is_texted_by_another_run(self) -> None:
+            self.write(
+                "INSERT INTO cap_uses SELECT phone, 'notice', (sms_now() AT TIME ZONE 'Asia/Shanghai')::date, 1"
+                " FROM messages WHERE run_id = :r LIMIT 1 ON CONFLICT DO NOTHING"
+            )
+            self.elsewhere = True
+
+        @rule(release=st.booleans())
+        def everything_is_stopped(self, release: bool) -> None:
+            if release:
+                self.write("UPDATE stops SET released_at = sms_now(), release_why = 'w' WHERE released_at IS NULL")
+            else:
+                self.write(
+                    "INSERT INTO stops (unit_id, why, stopped_at) SELECT unit_id, 'w', sms_now() FROM runs"
+                    " WHERE id = :r"
+                )
+
+        @rule(what=st.sampled_from(["retry", "send again"]))
+        def a_person_sends_again(self, what: str) -> None:
+            with database.transaction() as connection:
+                if what == "retry":
+                    decisions.retry(connection, self.city.run_id, decisions.RETRYABLE)
+                else:
+                    decisions.send_again(connection, self.city.run_id, None)
+
+        @rule(data=st.data(), verdict=st.sampled_from(["accepted", "refused"]))
+        def a_person_settles(self, data: st.DataObject, verdict: decisions.Verdict) -> None:
+            message = data.draw(st.sampled_from(sorted(self.messages)))
+            with database.transaction() as connection:
+                decisions.settle(connection, self.city.month, message, verdict, self.somebody)
+
         @rule(wish=st.sampled_from(["paused", "running", "cancelled"]), luck=st.integers(0, 3))
         def people_decide(self, wish: str, luck: int) -> None:
             if wish == "cancelled" and luck:  # rarely: nothing follows it
@@ -157,6 +194,15 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
                     assert attempts[attempt] == status
             self.messages, self.attempts = now, attempts
             self.run = self.read("SELECT id, status FROM runs WHERE id = :r")[self.city.run_id]
+
+        @invariant()
+        def caps_count_the_messages_that_hold_a_place(self) -> None:
+            held = self.read("SELECT phone, 1 FROM messages WHERE run_id = :r AND cap_day IS NOT NULL")
+            used = self.read("SELECT phone, used FROM cap_uses WHERE used > 0 AND :r = :r")
+            if not self.elsewhere:
+                assert used == held
+            for phone, number in used.items():
+                assert number <= 1, phone
 
         @invariant()
         def every_recipient_is_accounted_for(self) -> None:

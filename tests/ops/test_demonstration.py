@@ -1,0 +1,88 @@
+"""The demonstration at 23:00: with the window of its own data all leaves, with the default window nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import select, text
+from sqlalchemy.engine import make_url
+
+from sms_service.accounts.actors import SYSTEM
+from sms_service.db.engine import Database
+from sms_service.directory.units import change_unit
+from sms_service.dispatch import clock, freeze
+from sms_service.dispatch.accounts import synchronise
+from sms_service.ledger.models import Run
+from sms_service.ops import demonstration
+from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, drain
+
+
+@contextmanager
+def local_time(database_url: str, local: str, days: int = 0) -> Iterator[Database]:
+    """The database as it is when a clock in Shanghai shows `local`, today or so many days later."""
+    name = make_url(database_url).database
+    assert name is not None
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        offset = connection.execute(
+            "SELECT (((now() AT TIME ZONE 'Asia/Shanghai')::date + %s + %s::time) AT TIME ZONE 'Asia/Shanghai'"
+            " - now())::text",
+            (days, local),
+        ).fetchone()
+        assert offset is not None
+        statement = sql.SQL("ALTER DATABASE {} SET sms.clock_offset = {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Literal(offset[0])))
+    then = Database(database_url, pool_size=4)
+    try:
+        yield then
+    finally:
+        then.close()
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("ALTER DATABASE {} RESET sms.clock_offset").format(sql.Identifier(name)))
+
+
+def send(database: Database, gateways: ScriptedGateways, runs: list[int]) -> dict[str, int]:
+    """What the processes do for a while; the messages of the runs by status."""
+    clock.tick(database, None, gateways)
+    for run_id in freeze.waiting(database):
+        freeze.freeze(database, run_id)
+    drain(database, gateways)
+    with database.transaction() as connection:
+        rows = connection.execute(text("SELECT status, count(*) FROM messages GROUP BY 1"))
+        return {row[0]: row[1] for row in rows}
+
+
+@pytest.mark.parametrize("default_window", [False, True])
+def test_the_demonstration_at_eleven_in_the_evening(
+    database: Database, database_url: str, default_window: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demonstration, "AHEAD_S", 0)
+    adapter = ScriptedAdapter()
+    gateways = ScriptedGateways({"simulator": adapter})
+    running: Any = SimpleNamespace(say=lambda *_: None)
+    with local_time(database_url, "23:00") as evening:
+        with evening.session() as session:
+            synchronise(session, gateways)
+            city = demonstration._load_city(session, running)
+            if default_window:
+                change_unit(session, SYSTEM, city, window_opens="08:00", window_closes="20:00")
+            cast = demonstration._cast(session, city)
+            runs = [demonstration._study(session, cast, city), demonstration._theme_day(session, cast)]
+        found = send(evening, gateways, runs)
+        assert adapter.handed == [] if default_window else len(adapter.handed) > 10_000
+        assert (found.get("pending", 0) > 10_000) is default_window
+    if default_window:
+        with local_time(database_url, "07:59:30", days=1) as early:
+            send(early, gateways, runs)
+            assert adapter.handed == []
+        with local_time(database_url, "08:00", days=1) as morning:
+            found = send(morning, gateways, runs)
+    assert found.keys() == {"accepted", "skipped"}
+    assert len({(handed.phone, handed.body) for handed in adapter.handed}) == len(adapter.handed) == found["accepted"]
+    with database.session() as session:
+        assert set(session.scalars(select(Run.status))) <= {"running", "finished"}
