@@ -1,7 +1,10 @@
-"""`/gateway-accounts` and `/routes`: how texts leave. What they are is written in gateways.toml; here they are read."""
+"""`/gateway-accounts` and `/routes`: how texts leave. What they are is written in gateways.toml; here they are read,
+and accounts are paused and opened again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import g
@@ -11,10 +14,13 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
+from sms_service.api.context import current_context
 from sms_service.api.paging import PageQuery, page
-from sms_service.api.schemas import Out, list_of
+from sms_service.api.schemas import In, Line, Out, list_of
+from sms_service.dispatch import account_state
 from sms_service.dispatch.accounts import find_accounts, find_routes
 from sms_service.dispatch.models import GatewayAccount, Route
+from sms_service.gateways.config import BadGatewayConfig
 
 blueprint = Blueprint(
     "gateways", description="The accounts at providers and the routes over them, as gateways.toml has them."
@@ -27,8 +33,23 @@ class GatewayAccountOut(Out):
     name = fields.String(metadata={"description": "Its name in gateways.toml"})
     adapter = fields.String(metadata={"description": "The kind of provider"})
     state = fields.String(metadata={"description": "`open`, `paused` or `removed`; only an open one is handed texts"})
-    reason = fields.String(allow_none=True, metadata={"description": "Why it is in this state"})
+    reason = fields.String(allow_none=True, metadata={"description": "Why it is paused"})
+    reopens_at = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "When it is tried again by itself; null: only once a person opens it"}
+    )
+    rate = fields.Float(
+        allow_none=True,
+        metadata={
+            "description": "Parts per second that all workers together hand over; null if gateways.toml lacks it"
+        },
+    )
     simulated = fields.Boolean(metadata={"description": "It reaches no real phone"})
+
+
+class AccountWhyIn(In):
+    """The reason for an act; it goes into the trail."""
+
+    why = Line(account_state.LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
 
 class RouteMemberOut(Out):
@@ -67,7 +88,32 @@ class GatewayAccounts(MethodView):
         items, following = page(
             g.session, find_accounts(), query, sort="name", key=GatewayAccount.name, id_=GatewayAccount.id
         )
-        return {"items": items, "next": following}
+        rates = _rates()
+        return {"items": [_shown(account, rates) for account in items], "next": following}
+
+
+@blueprint.route("/gateway-accounts/<name>/pause")
+class AccountPause(MethodView):
+    """Handing it nothing more."""
+
+    @endpoint(Permission.operate_service)
+    @blueprint.arguments(AccountWhyIn)
+    @blueprint.response(200, GatewayAccountOut)
+    def post(self, body: dict[str, Any], name: str) -> dict[str, Any]:
+        """Pause a gateway account: texts take the other accounts of their route, or wait, until a person opens it"""
+        return _shown(account_state.pause(g.session, g.actor, name, body["why"]), _rates())
+
+
+@blueprint.route("/gateway-accounts/<name>/open")
+class AccountOpening(MethodView):
+    """Handing it texts again."""
+
+    @endpoint(Permission.operate_service)
+    @blueprint.arguments(AccountWhyIn)
+    @blueprint.response(200, GatewayAccountOut)
+    def post(self, body: dict[str, Any], name: str) -> dict[str, Any]:
+        """Open a paused gateway account, whoever or whatever paused it; its refusals are counted anew"""
+        return _shown(account_state.reopen(g.session, g.actor, name, body["why"]), _rates())
 
 
 @blueprint.route("/routes")
@@ -89,3 +135,15 @@ class Routes(MethodView):
             for row in rows
         ]
         return {"items": items, "next": following}
+
+
+def _shown(account: GatewayAccount, rates: Mapping[str, float]) -> dict[str, Any]:
+    columns = ("name", "adapter", "state", "reason", "reopens_at", "simulated")
+    return {**{name: getattr(account, name) for name in columns}, "rate": rates.get(account.name)}
+
+
+def _rates() -> Mapping[str, float]:
+    try:
+        return current_context().gateways.rates()
+    except BadGatewayConfig:  # `doctor` says what is wrong with the file; states can be read and changed all the same
+        return {}

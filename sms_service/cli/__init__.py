@@ -14,9 +14,12 @@ from sms_service import logs
 from sms_service.cli.accounts import account
 from sms_service.cli.campaigns import campaign
 from sms_service.cli.cluster import cluster
+from sms_service.cli.control import settle
 from sms_service.cli.counts import counts
+from sms_service.cli.gateways import caps, gateway
 from sms_service.cli.imports import import_
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
+from sms_service.cli.stops import release, stop, stops_
 from sms_service.embedded import EngineError
 from sms_service.errors import ServiceError
 from sms_service.settings import BadSetting, load
@@ -50,5 +53,8 @@ def main() -> None:
     """Bulk SMS campaigns with an exact ledger."""
 
 
-for _command in (run, demo, clock, migrate, doctor, import_, account, campaign, cluster, counts):
+for _command in (
+    *(run, demo, clock, migrate, doctor, import_, account, campaign, settle, counts),
+    *(stop, stops_, release, gateway, caps, cluster),
+):
     main.add_command(_command)

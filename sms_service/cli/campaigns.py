@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from sms_service.accounts.actors import Actor
     from sms_service.ledger.models import Run
 
-_id = click.argument("campaign_id", metavar="ID", type=click.IntRange(1))
-_as_somebody = click.option("--as", "login", metavar="LOGIN", required=True, help="The account that acts.")
-_as_anybody = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
-_why = click.option("--why", required=True, help="Why; it goes into the trail.")
+campaign_id = click.argument("campaign_id", metavar="ID", type=click.IntRange(1))
+as_somebody = click.option("--as", "login", metavar="LOGIN", required=True, help="The account that acts.")
+as_anybody = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+why = click.option("--why", required=True, help="Why; it goes into the trail.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -32,7 +32,7 @@ def campaign() -> None:
 
 
 @campaign.command()
-@_as_somebody
+@as_somebody
 @click.option("--unit", "code", metavar="CODE", required=True, help="The code of the unit that sends it.")
 @click.option("--name", required=True, help="Its name.")
 @click.option("--template", "template_id", type=int, required=True, metavar="ID", help="The template.")
@@ -42,6 +42,8 @@ def campaign() -> None:
 @click.option("--value", "pairs", multiple=True, metavar="NAME=TEXT", help="A variable's value; may be given again.")
 @click.option("--route", default="default", show_default=True, help="A route of gateways.toml.")
 @click.option("--validity", "validity_s", type=int, default=86_400, show_default=True, metavar="SECONDS")
+@click.option("--urgent", is_flag=True, help="It goes before all that is not.")
+@click.option("--canary-receipts", is_flag=True, help="After its first texts it waits for their receipts.")
 def create(login: str, code: str, template_id: int, number: int | None, pairs: tuple[str, ...], **fields: Any) -> None:
     """Write a campaign; it is a draft."""
     from sms_service.campaigns import services
@@ -65,50 +67,71 @@ def create(login: str, code: str, template_id: int, number: int | None, pairs: t
 
 
 @campaign.command()
-@_id
-@_as_somebody
+@campaign_id
+@as_somebody
+@click.option("--name", help="Its name.")
+@click.option("--signature", help="Stands in front as 【signature】; without brackets.")
+@click.option("--route", help="A route of gateways.toml.")
+@click.option("--validity", "validity_s", type=int, metavar="SECONDS", help="From launch until texts expire.")
+@click.option("--urgent/--not-urgent", default=None, help="It goes before all that is not.")
+@click.option("--canary-receipts/--no-canary-receipts", default=None, help="Its first texts' receipts are waited for.")
+def change(campaign_id: int, login: str, **changes: Any) -> None:
+    """Change a draft; an approved or rejected campaign becomes a draft again."""
+    from sms_service.campaigns.services import change_campaign
+
+    given = {name: value for name, value in changes.items() if value is not None}
+    act_on(campaign_id, login, lambda session, actor: change_campaign(session, actor, campaign_id, given))
+
+
+@campaign.command()
+@campaign_id
+@as_somebody
 def submit(campaign_id: int, login: str) -> None:
     """Put a draft before an approver."""
     from sms_service.campaigns.services import submit
 
-    _do(campaign_id, login, lambda session, actor: submit(session, actor, campaign_id))
+    act_on(campaign_id, login, lambda session, actor: submit(session, actor, campaign_id))
 
 
 @campaign.command()
-@_id
-@_as_somebody
+@campaign_id
+@as_somebody
 @click.option("--comment", help="A remark for the people who wrote it.")
 def approve(campaign_id: int, login: str, comment: str | None) -> None:
     """Approve a submitted campaign as it stands; not one that the same account wrote, changed or submitted."""
     from sms_service.campaigns.approval import decide
 
-    _do(campaign_id, login, lambda session, actor: decide(session, actor, campaign_id, approve=True, comment=comment))
+    act_on(
+        campaign_id, login, lambda session, actor: decide(session, actor, campaign_id, approve=True, comment=comment)
+    )
 
 
 @campaign.command()
-@_id
-@_as_somebody
+@campaign_id
+@as_somebody
 @click.option("--comment", required=True, help="Why, for the people who wrote it.")
 def reject(campaign_id: int, login: str, comment: str) -> None:
     """Reject a submitted campaign."""
     from sms_service.campaigns.approval import decide
 
-    _do(campaign_id, login, lambda session, actor: decide(session, actor, campaign_id, approve=False, comment=comment))
+    act_on(
+        campaign_id, login, lambda session, actor: decide(session, actor, campaign_id, approve=False, comment=comment)
+    )
 
 
 @campaign.command()
-@_id
-@_as_somebody
+@campaign_id
+@as_somebody
 def withdraw(campaign_id: int, login: str) -> None:
     """Give up a campaign that was never launched."""
     from sms_service.campaigns.services import withdraw
 
-    _do(campaign_id, login, lambda session, actor: withdraw(session, actor, campaign_id))
+    act_on(campaign_id, login, lambda session, actor: withdraw(session, actor, campaign_id))
 
 
 @campaign.command()
-@_id
-@_as_anybody
+@campaign_id
+@as_anybody
 @click.option("--at", metavar="TIME", help="ISO 8601 with offset, such as 2026-12-01T09:00:00+08:00; by default now.")
 def launch(campaign_id: int, login: str | None, at: str | None) -> None:
     """Launch an approved campaign, once: launching it again shows its run."""
@@ -119,57 +142,12 @@ def launch(campaign_id: int, login: str | None, at: str | None) -> None:
         when = None if at is None else datetime.fromisoformat(at)
     except ValueError:
         raise Invalid("--at", at, "must be a time with its offset, such as 2026-12-01T09:00:00+08:00") from None
-    _do(campaign_id, login, lambda session, actor: launch(session, actor, campaign_id, when))
+    act_on(campaign_id, login, lambda session, actor: launch(session, actor, campaign_id, when))
 
 
 @campaign.command()
-@_id
-@_why
-@_as_anybody
-def pause(campaign_id: int, why: str, login: str | None) -> None:
-    """Let no further text of a campaign leave for now."""
-    from sms_service.campaigns import control
-
-    _do(
-        campaign_id,
-        login,
-        lambda session, actor: control.pause(session, actor, control.run_of(session, actor, campaign_id).id, why),
-    )
-
-
-@campaign.command()
-@_id
-@_why
-@_as_anybody
-def resume(campaign_id: int, why: str, login: str | None) -> None:
-    """Go on with a paused campaign, or release one that is held."""
-    from sms_service.campaigns import control
-
-    _do(
-        campaign_id,
-        login,
-        lambda session, actor: control.resume(session, actor, control.run_of(session, actor, campaign_id).id, why),
-    )
-
-
-@campaign.command()
-@_id
-@_why
-@_as_anybody
-def cancel(campaign_id: int, why: str, login: str | None) -> None:
-    """End a launched campaign for good, and say how many texts had left."""
-    from sms_service.campaigns import control
-
-    def act(session: Session, actor: Actor) -> None:
-        _, left = control.cancel(session, actor, control.run_of(session, actor, campaign_id).id, why)
-        click.echo(f"{left} texts had left already")
-
-    _do(campaign_id, login, act)
-
-
-@campaign.command()
-@_id
-@_as_anybody
+@campaign_id
+@as_anybody
 @_json
 def show(campaign_id: int, login: str | None, as_json: bool) -> None:
     """Show a campaign, the last decision on it, and its run's numbers."""
@@ -194,7 +172,7 @@ def show(campaign_id: int, login: str | None, as_json: bool) -> None:
 @campaign.command("list")
 @click.option("--unit", "code", metavar="CODE", help="Only those of this unit's subtree.")
 @click.option("--status", help="Only those of this status.")
-@_as_anybody
+@as_anybody
 @_json
 def list_(code: str | None, status: str | None, login: str | None, as_json: bool) -> None:
     """List campaigns, newest first."""
@@ -225,7 +203,7 @@ def list_(code: str | None, status: str | None, login: str | None, as_json: bool
     Console().print(table)
 
 
-def _do(campaign_id: int, login: str | None, act: Callable[[Session, Actor], Any]) -> None:
+def act_on(campaign_id: int, login: str | None, act: Callable[[Session, Actor], Any]) -> None:
     """Act on a campaign in one transaction, then say how it stands."""
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
@@ -247,19 +225,23 @@ def _say(session: Session, actor: Actor, campaign_id: int) -> None:
 
 
 def _numbers(session: Session, run: Run) -> dict[str, Any]:
+    from sms_service.dispatch.stops import stops_of
     from sms_service.reports.counts import identity
 
-    if run.audience is None:
-        return {"id": run.id, "status": run.status, "reason": run.reason, "due_at": run.due_at}
-    found = identity(session, run.id)
-    return {
+    stops = [stop["id"] for stop in stops_of(session, run.unit_path, run.route_id)]
+    about = {
         "id": run.id,
         "status": run.status,
         "reason": run.reason,
-        "audience": found.audience,
-        "statuses": found.statuses,
-        "identity": found.holds,
+        "held_for": run.held_for,
+        "lane": run.lane,
+        "canary": run.in_canary,
+        "stops": stops,
     }
+    if run.audience is None:
+        return {**about, "due_at": run.due_at}
+    found = identity(session, run.id)
+    return {**about, "audience": found.audience, "statuses": found.statuses, "identity": found.holds}
 
 
 def _pair(given: str) -> tuple[str, str]:

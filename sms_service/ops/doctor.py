@@ -19,7 +19,7 @@ from sms_service import wake
 from sms_service.db import bootstrap, migrate
 from sms_service.db.engine import APP_ROLE, OWNER_ROLE, Database
 from sms_service.db.statements import check_all
-from sms_service.dispatch import cluster
+from sms_service.dispatch import cluster, stops
 from sms_service.embedded import EngineError, with_running_engines
 from sms_service.embedded.process import last_line
 from sms_service.gateways import config
@@ -119,6 +119,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     database = Database(url, pool_size=1, application_name="sms_service doctor")
     try:
         yield _cluster(database)
+        yield _stops(database)
         yield _statements(database)
     finally:
         database.close()
@@ -247,6 +248,17 @@ def _cluster(database: Database) -> Finding:
             "decide for each: nothing was lost; go on, some may get it twice; or cancel the rest (docs/operating.md)",
         )
     return Finding("cluster", f"the server that the ledger was last at work on, timeline {own.timeline}")
+
+
+def _stops(database: Database) -> Finding:
+    with database.session() as session:
+        standing = [stops.describe(row) for row in session.execute(stops.find_stops(["/"]))]
+    if not standing:
+        return Finding("stops", "nothing is stopped")
+    words = (f"{stop['unit_code'] or stop['gateway_account']} (stop {stop['id']}: {stop['why']})" for stop in standing)
+    return Finding(
+        "stops", f"stopped: {', '.join(words)}", "once it may go on: `python -m sms_service release ID --why …`"
+    )
 
 
 def _statements(database: Database) -> Finding:

@@ -22,6 +22,7 @@ from sms_service.db.engine import Database
 from sms_service.directory.models import Import, Unit
 from sms_service.dispatch import freeze, stops
 from sms_service.dispatch.accounts import synchronise
+from sms_service.dispatch.models import GatewayAccount
 from sms_service.ledger.models import Message, Run
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_account, make_person, make_segment, make_template
@@ -119,6 +120,10 @@ def _message_is_unknown(session: Session, ids: dict[str, Any]) -> None:
     )
 
 
+def _account_is_paused(session: Session, ids: dict[str, Any]) -> None:
+    session.execute(update(GatewayAccount).where(GatewayAccount.name == ids["name"]).values(state="paused"))
+
+
 # What must be so before a POST can succeed.
 PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /campaigns/<int:campaign_id>/submit": _campaign_is("draft"),
@@ -132,6 +137,7 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /runs/<int:run_id>/retry": _run_is("finished"),
     "POST /runs/<int:run_id>/send-again": _run_is("finished"),
     "POST /messages/<int:message_id>/settle": _message_is_unknown,
+    "POST /gateway-accounts/<name>/open": _account_is_paused,
 }
 # By method and rule: a body that is right in every respect, made from the ids of `make_samples`.
 BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -171,6 +177,8 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /runs/<int:run_id>/retry": lambda ids: {"why": "账户已充值"},
     "POST /runs/<int:run_id>/send-again": lambda ids: {"messages": [ids["message_id"]], "why": "对方没有收到"},
     "POST /messages/<int:message_id>/settle": lambda ids: {"as": "accepted", "why": "服务商有记录"},
+    "POST /gateway-accounts/<name>/pause": lambda ids: {"why": "换密钥"},
+    "POST /gateway-accounts/<name>/open": lambda ids: {"why": "已换"},
     "POST /stops": lambda ids: {"unit_id": ids["unit_id"], "why": "查错"},
     "POST /stops/<int:stop_id>/release": lambda ids: {"why": "查完"},
     "PUT /caps/<class_>": lambda ids: {"per_day": 2},

@@ -1,0 +1,112 @@
+"""`python -m sms_service gateway …`: the states of the gateway accounts; and `caps`, what one phone may get a day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sms_service.ledger.states import CLASSES
+
+if TYPE_CHECKING:
+    from sms_service.dispatch.models import GatewayAccount
+
+_name = click.argument("name")
+_why = click.option("--why", required=True, help="Why; it goes into the trail.")
+_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+_class = click.argument("class_", metavar="CLASS", type=click.Choice(CLASSES))
+
+
+@click.group()
+def gateway() -> None:
+    """Pause gateway accounts and open them again."""
+
+
+@gateway.command("list")
+def list_() -> None:
+    """Every gateway account and its state."""
+    from sms_service.cli.context import open_session
+    from sms_service.dispatch.accounts import find_accounts
+    from sms_service.dispatch.models import GatewayAccount
+
+    with open_session() as session:
+        for account in session.scalars(find_accounts().order_by(GatewayAccount.name)):
+            click.echo(_line(account))
+
+
+@gateway.command()
+@_name
+@_why
+@_as
+def pause(name: str, why: str, login: str | None) -> None:
+    """Hand an account nothing more until a person opens it."""
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.dispatch import account_state
+
+    with open_session() as session:
+        click.echo(_line(account_state.pause(session, acting(session, login), name, why)))
+
+
+@gateway.command("open")
+@_name
+@_why
+@_as
+def open_(name: str, why: str, login: str | None) -> None:
+    """Hand a paused account texts again, whoever or whatever paused it."""
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.dispatch import account_state
+
+    with open_session() as session:
+        click.echo(_line(account_state.reopen(session, acting(session, login), name, why)))
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def caps(ctx: click.Context) -> None:
+    """How many texts of a class one phone may get on one local day; without a command, list them."""
+    from sms_service.cli.context import open_session
+    from sms_service.dispatch.caps import find_caps
+    from sms_service.dispatch.models import Cap
+
+    if ctx.invoked_subcommand is not None:
+        return
+    with open_session() as session:
+        lines = [f"{cap.class_}: {cap.per_day} a day" for cap in session.scalars(find_caps().order_by(Cap.class_))]
+    click.echo("\n".join(lines) if lines else "no class has a cap")
+
+
+@caps.command("set")
+@_class
+@click.argument("per_day", metavar="N", type=click.IntRange(1, 100))
+@_as
+def set_(class_: str, per_day: int, login: str | None) -> None:
+    """Let one phone get at most N texts of a class on one local day."""
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.dispatch.caps import set_cap
+
+    with open_session() as session:
+        set_cap(session, acting(session, login), class_, per_day)
+    click.echo(f"{class_}: {per_day} a day")
+
+
+@caps.command()
+@_class
+@_as
+def remove(class_: str, login: str | None) -> None:
+    """Send texts of a class without a cap."""
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.dispatch.caps import remove_cap
+
+    with open_session() as session:
+        remove_cap(session, acting(session, login), class_)
+    click.echo(f"{class_} has no cap any more")
+
+
+def _line(account: GatewayAccount) -> str:
+    why = f": {account.reason}" if account.reason else ""
+    again = f", tried again at {account.reopens_at:%Y-%m-%d %H:%M:%S %Z}" if account.reopens_at else ""
+    return f"gateway account {account.name} ({account.adapter}) is {account.state}{why}{again}"
