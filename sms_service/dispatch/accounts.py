@@ -18,11 +18,17 @@ def synchronise(session: Session, gateways: Gateways) -> None:
     """
     configured = gateways.config.accounts
     for name, account in sorted(configured.items()):
-        simulated = gateways.adapter(name).capabilities.simulated
+        capabilities = gateways.adapter(name).capabilities
+        columns = {
+            "adapter": account.adapter,
+            "simulated": capabilities.simulated,
+            "receipt_parts": account.receipt_parts,
+            "names_groups": capabilities.names_groups,
+        }
         session.execute(
             insert(GatewayAccount)
-            .values(name=name, adapter=account.adapter, simulated=simulated)
-            .on_conflict_do_update(index_elements=["name"], set_={"adapter": account.adapter, "simulated": simulated})
+            .values(name=name, **columns)
+            .on_conflict_do_update(index_elements=["name"], set_=columns)
         )
     known = dict(session.execute(select(GatewayAccount.name, GatewayAccount.id)).all())
     for name in known:

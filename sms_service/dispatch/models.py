@@ -19,6 +19,9 @@ class GatewayAccount(Base):
 
     The breaker counts hand-overs since `watched_from`; an account that it paused opens by itself at `reopens_at`, later
     after each of its `trips`.
+
+    `receipt_parts`: a long text is delivered when "all" its parts are, or when "one" is reported, since no other will
+    be. `names_groups`: a provider's id names a whole group, and the phone tells which of its texts is meant.
     """
 
     __tablename__ = "gateway_accounts"
@@ -27,6 +30,8 @@ class GatewayAccount(Base):
     name: Mapped[str] = mapped_column(unique=True)
     adapter: Mapped[str]
     simulated: Mapped[bool]
+    receipt_parts: Mapped[str] = mapped_column(server_default="all")
+    names_groups: Mapped[bool] = mapped_column(server_default="false")
     state: Mapped[str] = mapped_column(server_default="open")
     reason: Mapped[str | None]
     reopens_at: Mapped[datetime | None]
@@ -34,7 +39,10 @@ class GatewayAccount(Base):
     watched_from: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[CreatedAt]
 
-    __table_args__ = (CheckConstraint("state IN ('open', 'paused', 'removed')", name="state"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'paused', 'removed')", name="state"),
+        CheckConstraint("receipt_parts IN ('all', 'one')", name="receipt_parts"),
+    )
 
 
 class Route(Base):

@@ -78,8 +78,9 @@ class Outcome:
     """How the hand-over of one text ended.
 
     `provider_id` names the text at the provider (an accepted outcome always has one); `raw_code` is the provider's own
-    code; `detail` is a short explanation without phone numbers and secrets. `whole_group`: the provider refused the group
-    as a whole, so that the reason may lie in another text of it.
+    code; `detail` is a short explanation without phone numbers and secrets. `whole_group`: the provider refused the
+    group as a whole, so that the reason may lie in another text of it. `part_ids` are what the provider calls part 1,
+    2, …, if it names parts beside or instead of the whole text.
     """
 
     reference: str
@@ -90,6 +91,7 @@ class Outcome:
     detail: str | None = None
     retry_after_s: float | None = None
     whole_group: bool = False
+    part_ids: tuple[str, ...] = ()
 
 
 class ReceiptStatus(StrEnum):
@@ -168,7 +170,8 @@ class Capabilities:
     `rate`: parts per second that an account is handed if gateways.toml does not say how many.
     `look_up_after_s`: how long after a hand-over began its text may be looked up, the account's option `look_up_after`;
     None: the adapter has no `look_up`. `look_up_complete`: the provider states that by then its records have all it
-    took, so that what is not there was never taken; without it, not finding a text proves nothing.
+    took, so that what is not there was never taken; without it, not finding a text proves nothing. `names_groups`: a
+    `provider_id` names a whole group, and only with the phone one text of it; receipts have both.
     """
 
     largest_group: int
@@ -179,6 +182,7 @@ class Capabilities:
     simulated: bool = False  # takes the rows of the demonstration city; true only of gateways that reach no real phone
     look_up_after_s: float | None = None
     look_up_complete: bool = False
+    names_groups: bool = False
 
 
 class Adapter(Protocol):

@@ -5,6 +5,7 @@
     max_group = 100              # texts of one call to the gateway: how many one time-out can make unknown
     rate = 100                   # parts per second, over all workers; without it, what the adapter declares
     in_flight = 2                # groups that one worker has under way at once
+    receipt_parts = "all"        # "one": the provider reports one part of a long text, which counts for the whole
     …                            # the adapter's own options
     [routes]
     default = ["<name>", …]      # accounts in the order in which they are tried, or as tables:
@@ -29,7 +30,7 @@ from sms_service.gateways import discovery
 from sms_service.gateways.options import BadOption, read, secrets_of
 
 DEFAULT_ROUTE = "default"
-_OWN_KEYS = frozenset({"adapter", "max_group", "rate", "in_flight"})
+_OWN_KEYS = frozenset({"adapter", "max_group", "rate", "in_flight", "receipt_parts"})
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -43,7 +44,8 @@ class AccountConfig:
     """One gateway account. `options` is the adapter's own option object.
 
     `max_group` counts texts; `rate` parts per second (None: what the adapter declares); `in_flight` the groups that one
-    worker has under way at once.
+    worker has under way at once; `receipt_parts` is "all" if every part of a long text must be reported delivered,
+    "one" if the provider reports one part for the whole.
     """
 
     name: str
@@ -52,6 +54,7 @@ class AccountConfig:
     rate: float | None
     in_flight: int
     options: Any = field(repr=False)
+    receipt_parts: str = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,9 @@ def _account(name: str, table: Any, environ: Mapping[str, str], fail: _Fail) -> 
     rate = table.get("rate")
     if rate is not None and (type(rate) not in (int, float) or not 0 < rate <= 100_000):
         raise fail(f"{where} rate", f"is {rate!r}; it must be a number of parts per second, above 0, at most 100000")
+    receipt_parts = table.get("receipt_parts", "all")
+    if receipt_parts not in ("all", "one"):
+        raise fail(f"{where} receipt_parts", f'is {receipt_parts!r}; it must be "all" or "one"')
     written = {key: value for key, value in table.items() if key not in _OWN_KEYS}
     for key in secrets_of(module.Options) & written.keys():
         if not isinstance(written[key], str) or not _VARIABLE.fullmatch(written[key]):
@@ -127,7 +133,7 @@ def _account(name: str, table: Any, environ: Mapping[str, str], fail: _Fail) -> 
         known = {option.name for option in fields(module.Options)}
         shown = f"is {written[error.key]!r}; it " if error.key in written.keys() & known else ""
         raise fail(f"{where} {error.key}", f"{shown}{error.reason}") from None
-    return AccountConfig(name, adapter, max_group, rate, in_flight, options)
+    return AccountConfig(name, adapter, max_group, rate, in_flight, options, receipt_parts)
 
 
 def _expand(value: Any, environ: Mapping[str, str], where: str, fail: _Fail) -> Any:

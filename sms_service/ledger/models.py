@@ -198,6 +198,7 @@ class Attempt(Base):
     started_at: Mapped[datetime]
     outcome_at: Mapped[datetime | None]
     final_at: Mapped[datetime | None]
+    delivered_parts: Mapped[list[int] | None] = mapped_column(ARRAY(SmallInteger))  # counted from 1; no whole text
     looked_up_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -213,6 +214,20 @@ class Attempt(Base):
         ),
         {"postgresql_partition_by": "LIST (month)"},
     )
+
+
+class AttemptPart(Base):
+    """What the provider calls one part (from 1) of an attempt, where it names parts."""
+
+    __tablename__ = "attempt_parts"
+
+    month: Mapped[date] = mapped_column(Date, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(primary_key=True)
+    part: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    account_id: Mapped[int]
+    provider_id: Mapped[str]
+
+    __table_args__ = (CheckConstraint("part > 0", name="part"), Index(None, "account_id", "provider_id"))
 
 
 class ReceiptRow(Base):
