@@ -67,15 +67,12 @@ def build(database: Database, people: int = PEOPLE, branches: int = BRANCHES) ->
         connection.exec_driver_sql("VACUUM ANALYZE")  # as autovacuum leaves a directory that is not new
 
 
-def plan_run(session: Session, people: int = PEOPLE) -> int:
-    """A planned run of an approved campaign to the whole city, or to its first `people` members; its id. `launch` makes
-    it due.
+def plan_run(session: Session) -> int:
+    """A planned run of an approved campaign to the whole city; its id. `launch` makes it due.
 
     The gateway accounts must have been synchronised.
     """
     rule = {"everyone": True}
-    if people < PEOPLE:
-        session.connection().exec_driver_sql("UPDATE people SET left_at = now() WHERE id > %(last)s", {"last": people})
     city = session.get_one(Unit, 1)
     segment = Segment(unit_id=city.id, name="全体成员", rule=rule)
     session.add(segment)

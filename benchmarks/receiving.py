@@ -9,20 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-import aiohttp
-
 from benchmarks import city
 from benchmarks.figures import Benchmark, Measured
 from benchmarks.laboratory import SECRET, BenchmarkError, Laboratory, wait_for
-from benchmarks.sending import plan, simulator_gateway
+from benchmarks.sending import plan
+from benchmarks.services import simulator_gateway, web
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.gateways.simulator.adapter import SIGNATURE_HEADER, sign
-from sms_service.ops.supervisor import free_port
 
-RECEIPTS = 20_000
+RECEIPTS = city.PEOPLE
 CONNECTIONS = 32
-_WEB = ("--worker-class", "gthread", "--workers", "2", "--threads", "16")  # as the supervisor starts it
 _PATIENCE_S = 120.0
 
 # The ledger as it stands when a simulator has taken every text.
@@ -47,14 +44,10 @@ _PARKED = "SELECT count(*) FROM receipts WHERE applied_at IS NULL"
 
 def _receipts(laboratory: Laboratory) -> Measured:
     gateways = simulator_gateway(laboratory, "http://127.0.0.1:1")
-    port = free_port()
     with laboratory.city() as database:
         requests = _accepted(database, gateways)
-        variables = laboratory.variables(database, gateways, PUBLIC_URL=f"http://127.0.0.1:{port}")
-        web = ["-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *_WEB, "wsgi:app"]
-        with laboratory.process(web, variables) as server, laboratory.workers(1, variables):
-            url = f"http://127.0.0.1:{port}/callbacks/simulator"
-            wait_for(lambda: server.poll() is not None or _answers(url), "the web process", 60.0)
+        variables = laboratory.variables(database, gateways)
+        with web(laboratory, variables) as port, laboratory.workers(1, variables):
             started = time.monotonic()
             asyncio.run(_push(port, iter(requests)))
             stored_s = time.monotonic() - started
@@ -71,7 +64,7 @@ def _receipts(laboratory: Laboratory) -> Measured:
 
 def _accepted(database: Database, gateways: Path) -> list[bytes]:
     """Set the ledger up; the requests with the receipts that will come, ready to send."""
-    plan(database, gateways, RECEIPTS)
+    plan(database, gateways)
     freeze.freeze(database, city.launch(database))
     with database.transaction() as connection:
         rows = connection.exec_driver_sql(_ACCEPTED).all()
@@ -87,18 +80,6 @@ def _request(provider_id: str, reference: str, phone: str, now: float) -> bytes:
         f"Content-Length: {len(body)}\r\n{SIGNATURE_HEADER}: {sign(SECRET, body)}\r\n\r\n"
     )
     return head.encode() + body
-
-
-def _answers(url: str) -> bool:
-    async def ask() -> bool:
-        async with aiohttp.ClientSession() as client:
-            try:
-                async with client.post(url, data=b"{}") as answer:  # not signed, so it is refused
-                    return answer.status == 403
-            except aiohttp.ClientConnectionError:
-                return False
-
-    return asyncio.run(ask())
 
 
 async def _push(port: int, requests: Iterator[bytes]) -> None:

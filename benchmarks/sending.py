@@ -36,13 +36,11 @@ FROM runs r WHERE r.id = %(run_id)s
 """
 
 
-def plan(database: Database, gateways: Path, people: int = city.PEOPLE) -> None:
-    """A run to the whole city, or to its first `people` members, over the accounts of `gateways`, waiting for its
-    launch.
-    """
+def plan(database: Database, gateways: Path) -> None:
+    """A run to the whole city over the accounts of `gateways`, waiting for its launch."""
     with database.session() as session:
         synchronise(session, Gateways.from_file(gateways, "http://127.0.0.1:1", {"SIMULATOR_SECRET": SECRET}))
-        city.plan_run(session, people)
+        city.plan_run(session)
 
 
 def launch(laboratory: Laboratory, database: Database) -> int:

@@ -11,7 +11,7 @@ from benchmarks.laboratory import READY_S, SECRET, BenchmarkError, Laboratory, w
 from sms_service.ops.children import Address
 from sms_service.ops.supervisor import free_port
 
-_WEB = ("--worker-class", "gthread", "--workers", "2", "--threads", "8")  # as the supervisor starts it
+_WEB = ("--worker-class", "gthread", "--workers", "2", "--threads", "16")  # as the supervisor starts it
 _CLOCK = "sms_service cli"  # what it calls itself at PostgreSQL
 
 GROUP = 100  # what gateways.toml ships with
@@ -54,14 +54,14 @@ def clock(laboratory: Laboratory, variables: Mapping[str, str]) -> Iterator[None
 
 
 @contextmanager
-def web(laboratory: Laboratory, variables: Mapping[str, str]) -> Iterator[str]:
-    """The web process, ready for requests; yields its address."""
+def web(laboratory: Laboratory, variables: Mapping[str, str]) -> Iterator[int]:
+    """The web process, ready for requests; yields its port on 127.0.0.1."""
     address = Address("127.0.0.1", free_port())
-    url = f"http://{address.host}:{address.port}"
-    command = ["-m", "gunicorn", "--bind", url.removeprefix("http://"), *_WEB, "wsgi:app"]
-    with laboratory.process(command, {**variables, "PUBLIC_URL": url}):
+    place = f"{address.host}:{address.port}"
+    command = ["-m", "gunicorn", "--bind", place, *_WEB, "wsgi:app"]
+    with laboratory.process(command, {**variables, "PUBLIC_URL": f"http://{place}"}):
         wait_for(address.healthy, "the web process", READY_S)
-        yield url
+        yield address.port
 
 
 def null_gateway(laboratory: Laboratory) -> Path:

@@ -63,14 +63,16 @@ def _urgent(laboratory: Laboratory) -> Measured:
         with database.session() as session:
             invitations, token = _invitations(session)
         variables = laboratory.variables(database, gateways)
-        with laboratory.workers(WORKERS, variables), clock(laboratory, variables), web(laboratory, variables) as url:
+        with laboratory.workers(WORKERS, variables), clock(laboratory, variables), web(laboratory, variables) as port:
             bulk = launch(laboratory, database)
             # The canary is over and the campaign is in full flow.
             wait_for(lambda: attempts_begun(database) > 2 * GROUP, "the campaign to be sent", _PATIENCE_S)
             seconds = []
             for campaign_id in invitations:
                 time.sleep(moments.uniform(0, _LONGEST_PAUSE_S))
-                seconds.append(_invite(database, f"{url}/api/v1/campaigns/{campaign_id}/launch", token))
+                seconds.append(
+                    _invite(database, f"http://127.0.0.1:{port}/api/v1/campaigns/{campaign_id}/launch", token)
+                )
             with database.transaction() as connection:
                 if not connection.exec_driver_sql(_BULK_WAITS, {"run_id": bulk}).scalar_one():
                     raise BenchmarkError("the large campaign was over before the last invitation")
