@@ -1,12 +1,25 @@
--- Accepted and silent for too long. The attempt moves up with its message; a receipt that comes later still counts.
-WITH silent AS (
-    UPDATE messages m
-    SET status = 'no_receipt', changed_at = sms_now()
-    FROM runs r
+-- Accepted and silent for too long. The attempt moves up with its message; a receipt that comes later still counts. Attempts are
+-- locked before their messages, as in sweep_submitting.sql, and so many at a time.
+WITH quiet AS MATERIALIZED (
+    SELECT m.month, m.id, m.attempts
+    FROM runs r JOIN messages m ON m.month = r.month AND m.run_id = r.id
     WHERE r.status IN ('running', 'paused', 'held', 'finished', 'cancelled')
-      AND m.month = r.month AND m.run_id = r.id AND m.status = 'accepted'
+      AND m.status = 'accepted'
       AND m.account_id = ANY (%(reporting_accounts)s::bigint[])
       AND m.changed_at <= sms_now() - make_interval(hours => %(hours)s::int)
+    LIMIT %(size)s::int
+),
+locked AS MATERIALIZED (
+    SELECT a.month, a.message_id, a.number
+    FROM quiet q JOIN attempts a ON a.month = q.month AND a.message_id = q.id AND a.number = q.attempts
+    ORDER BY a.id
+    FOR NO KEY UPDATE OF a
+),
+silent AS (
+    UPDATE messages m
+    SET status = 'no_receipt', changed_at = sms_now()
+    FROM locked l
+    WHERE m.month = l.month AND m.id = l.message_id AND m.attempts = l.number AND m.status = 'accepted'
     RETURNING m.month, m.id, m.attempts
 )
 UPDATE attempts a

@@ -43,10 +43,10 @@ def cancel_slice(connection: Connection) -> int:
 
 
 def mark_silent(connection: Connection, reporting_accounts: Sequence[int], hours: int) -> int:
-    """Rows accepted `hours` ago by an account that sends receipts, and silent since, become `no_receipt`; returns how
-    many.
+    """The next slice of the rows that an account which sends receipts accepted `hours` ago, and that were silent since,
+    becomes `no_receipt`; returns how many.
     """
-    return SWEEP_NO_RECEIPT(connection, reporting_accounts=list(reporting_accounts), hours=hours).rowcount
+    return SWEEP_NO_RECEIPT(connection, reporting_accounts=list(reporting_accounts), hours=hours, size=SLICE).rowcount
 
 
 def finish_runs(connection: Connection) -> dict[int, str]:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sms_service.dispatch import freeze, retry
+from sms_service.dispatch import breaker, freeze, retry
 from sms_service.dispatch.clock import NO_RECEIPT_HOURS
-from sms_service.dispatch.dispatcher import CLAIM_LEASE_S, FRESH_S, JOB_S, WRITING_S
+from sms_service.dispatch.dispatcher import JOB_S
+from sms_service.dispatch.hand_over import CLAIM_LEASE_S, FRESH_S, WRITING_S
+from sms_service.dispatch.points import Point
 from sms_service.ledger import states, sweeps
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "sending.md").read_text(encoding="utf-8")
@@ -75,7 +77,20 @@ def test_every_statement_that_is_named_exists() -> None:
         f"silent for {NO_RECEIPT_HOURS} h",
         f"in slices of {sweeps.SLICE:,}",
         f"more than {freeze.GRACE_MIN} minutes late",
+        f"more than {freeze.CANARY_ABOVE:,} people",
+        f"only {freeze.CANARY_TEXTS} of its rows",
+        f"at least {breaker.CANARY_BAD_SHARE:.0%} of them",
+        f"at most {breaker.CANARY_RECEIPTS_MIN} minutes",
+        f"up to {freeze.SMALL_UP_TO} people",
+        f"last {breaker.ACCOUNT_TEXTS} texts (at least {breaker.ACCOUNT_LEAST})",
+        f"last {breaker.RUN_TEXTS:,} (at least {breaker.RUN_LEAST})",
+        f"{breaker.FIRST_PAUSE_S:g} s at first, up to {breaker.LONGEST_PAUSE_S / 60:g} min",
     ],
 )
 def test_the_figures_are_those_of_the_code(sentence: str) -> None:
     assert sentence in re.sub(r"\s+", " ", DOCUMENT)
+
+
+def test_every_point_of_the_protocol_is_told() -> None:
+    rows = "\n".join(line.split("|")[1] for line in DOCUMENT.splitlines() if line.startswith("| `"))
+    assert set(Point) <= set(re.findall(r"`(\w+)`", rows))
