@@ -1,0 +1,17 @@
+"""What gunicorn reads by itself when the web process is started in this folder: `gunicorn wsgi:app`."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from sms_service.embedded.process import die_with_parent
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """A master that was killed takes its workers along.
+
+    They would otherwise keep the port, without accepting anything, until their callers let go of connections that are
+    kept alive or 30 s have passed; a new master could not listen meanwhile. To a web worker's death nothing is lost.
+    """
+    die_with_parent(signal.SIGKILL, server.pid)()
