@@ -68,7 +68,7 @@ def attack(folder: Path, seed: int, minutes: float) -> dict[str, Any]:
         "seed": seed,
         "minutes": minutes,
         "seconds": round(time.monotonic() - started, 1),
-        "faults": dict(sorted(faults.injected.items())),
+        "faults": dict(sorted((faults.injected + people.done).items())),
         "ended_by_themselves": dict(house.ended_by_themselves),
         **verdict.figures,
     }

@@ -44,7 +44,9 @@ _BEHAVIOURS: Mapping[str, Mapping[str, Any]] = {
 
 
 class Faults:
-    """Carries a plan out on a house and its people; `injected` counts what was done, by kind."""
+    """Carries a plan out on a house and its people. `injected` counts by kind what was done, but for what people do:
+    they count it themselves, when it has come about.
+    """
 
     def __init__(self, house: House, people: People, say: Callable[[str], None]) -> None:
         self._house, self._people, self._say = house, people, say
@@ -57,8 +59,10 @@ class Faults:
         started = time.monotonic()
         for event in events:
             self._pass_time(until=started + event.at_s)
-            done = self._do(event)
-            self.injected[event.kind] += done
+            done = self._ask_people(event)
+            if not done:
+                done = self._do(event)
+                self.injected[event.kind] += done
             lasting = f" for {event.lasts_s:g} s" if event.lasts_s else ""
             self._say(f"{event.at_s:8.1f} s {event.kind} {event.target}{lasting}{'' if done else ': not now'}")
 
@@ -66,6 +70,7 @@ class Faults:
         """Undo at once whatever still lasts."""
         while self._later:
             heapq.heappop(self._later)[2]()
+            time.sleep(_TICK_S)  # a worker that was told to end may need longer, and comes again
 
     def _pass_time(self, until: float) -> None:
         while (now := time.monotonic()) < until or (self._later and self._later[0][0] <= now):
@@ -102,6 +107,14 @@ class Faults:
                 house.restart_postgres()
             case "sessions_terminated":
                 house.administer(_TERMINATE)
+            case kind:
+                house.behave(GATEWAYS[event.target], **_BEHAVIOURS[kind])
+                return self._after(event.lasts_s, lambda: house.behave(GATEWAYS[event.target]))
+        return True
+
+    def _ask_people(self, event: Event) -> bool:
+        """Whether the event is an act of people, who then do it in their own time."""
+        match event.kind:
             case "run_paused":
                 self._people.pause(event.pick, event.lasts_s)
             case "run_cancelled":
@@ -111,12 +124,11 @@ class Faults:
             case "gateway_stopped":
                 self._people.stop_gateway(GATEWAYS[event.target], event.lasts_s)
             case "launched_twice":
-                self._people.launch("street", event.pick, times=2)
-            case kind if kind in _BEHAVIOURS:
-                house.behave(GATEWAYS[event.target], **_BEHAVIOURS[kind])
-                return self._after(event.lasts_s, lambda: house.behave(GATEWAYS[event.target]))
-            case kind:
-                self._people.launch(kind.removeprefix("launch_"), event.pick)
+                self._people.launch("launched_twice", "street", event.pick, times=2)
+            case kind if kind.startswith("launch_"):
+                self._people.launch(kind, kind.removeprefix("launch_"), event.pick)
+            case _:
+                return False
         return True
 
     def _take_down(self, name: str, number: signal.Signals, seconds: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -47,7 +48,7 @@ class _Cast:
 class People:
     """Acts run in threads of their own: a lock that a stopped worker holds must not hold up the attack.
 
-    `url`: the database as the service's processes know it.
+    `url`: the database as the service's processes know it. `done` counts by kind what came about.
     """
 
     def __init__(self, url: str, say: Callable[[str], None]) -> None:
@@ -56,6 +57,8 @@ class People:
         self._say = say
         self._pool = ThreadPoolExecutor(max_workers=6, thread_name_prefix="people")
         self._acts: list[Future[None]] = []
+        self.done: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._until: dict[tuple[str, int], float] = {}  # when what a person stopped is to go on
         self._ending = threading.Event()
         city.build(self.database, MEMBERS, BRANCHES)
@@ -76,52 +79,61 @@ class People:
         self._operator.join()
         self.database.close()
 
-    def launch(self, level: str, pick: float, times: int = 1) -> None:
+    def launch(self, kind: str, level: str, pick: float, times: int = 1) -> None:
         """Write a campaign for all of a unit, have it approved, and launch it, `times` at once."""
 
-        def launch_it(campaign_id: int) -> None:
+        def fire(campaign_id: int) -> None:
             for _ in range(times):
-                self._soon(lambda session: launch.launch(session, self._cast.officer, campaign_id))
+                self._soon(
+                    lambda session: launch.launch(session, self._cast.officer, campaign_id),
+                    lambda launched: self._count(kind, launched[1]),
+                )
 
-        self._soon(lambda session: self._write_and_approve(session, level, pick), launch_it)
+        self._soon(lambda session: self._write_and_approve(session, level, pick), fire)
 
     def pause(self, pick: float, seconds: float) -> None:
         """Pause a run; it is resumed `seconds` later."""
 
-        def act(session: Session) -> None:
-            if (run_id := _under_way(session, pick)) is not None:
-                control.pause(session, SYSTEM, run_id, "chaos")
-                self._until["run", run_id] = time.monotonic() + seconds
+        def act(session: Session) -> bool:
+            if (run_id := _under_way(session, pick)) is None:
+                return False
+            control.pause(session, SYSTEM, run_id, "chaos")
+            self._until["run", run_id] = time.monotonic() + seconds
+            return True
 
-        self._soon(act)
+        self._soon(act, lambda done: self._count("run_paused", done))
 
     def cancel(self, pick: float) -> None:
         """Cancel a run."""
 
-        def act(session: Session) -> None:
-            if (run_id := _under_way(session, pick)) is not None:
-                control.cancel(session, SYSTEM, run_id, "chaos")
+        def act(session: Session) -> bool:
+            if (run_id := _under_way(session, pick)) is None:
+                return False
+            control.cancel(session, SYSTEM, run_id, "chaos")
+            return True
 
-        self._soon(act)
+        self._soon(act, lambda done: self._count("run_cancelled", done))
 
     def stop_unit(self, pick: float, seconds: float) -> None:
         """Stop everything in a district, or in the whole city; it is released `seconds` later."""
 
-        def act(session: Session) -> None:
+        def act(session: Session) -> bool:
             units = session.scalars(select(Unit.id).where(Unit.level.in_(("city", "district"))).order_by(Unit.id)).all()
-            stop_id, _ = stops.stop_unit(session, SYSTEM, units[int(pick * len(units))], "chaos")
+            stop_id, made = stops.stop_unit(session, SYSTEM, units[int(pick * len(units))], "chaos")
             self._until["stop", stop_id] = time.monotonic() + seconds
+            return made
 
-        self._soon(act)
+        self._soon(act, lambda done: self._count("unit_stopped", done))
 
     def stop_gateway(self, name: str, seconds: float) -> None:
         """The same for everything through one gateway account."""
 
-        def act(session: Session) -> None:
-            stop_id, _ = stops.stop_gateway_account(session, SYSTEM, name, "chaos")
+        def act(session: Session) -> bool:
+            stop_id, made = stops.stop_gateway_account(session, SYSTEM, name, "chaos")
             self._until["stop", stop_id] = time.monotonic() + seconds
+            return made
 
-        self._soon(act)
+        self._soon(act, lambda done: self._count("gateway_stopped", done))
 
     def _write_and_approve(self, session: Session, level: str, pick: float) -> int:
         cast = self._cast
@@ -140,7 +152,11 @@ class People:
         approval.decide(session, cast.approver, campaign.id, approve=True)
         return campaign.id
 
-    def _soon(self, act: Callable[[Session], T], then: Callable[[T], object] = lambda _: None) -> None:
+    def _count(self, kind: str, done: bool) -> None:
+        with self._counting:
+            self.done[kind] += done
+
+    def _soon(self, act: Callable[[Session], T], then: Callable[[T], object]) -> None:
         self._acts.append(self._pool.submit(self._persistently, act, then))
 
     def _persistently(self, act: Callable[[Session], T], then: Callable[[T], object]) -> None:
