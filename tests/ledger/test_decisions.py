@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from queue import Queue
-from typing import TypeVar
 
 import pytest
 from sqlalchemy import Connection, text
@@ -24,8 +21,7 @@ from sms_service.reports.counts import identity
 from tests.dispatch.city import City, make_city, messages, statuses
 from tests.factories import make_account
 from tests.ledger.outcomes import hand_over, reference
-
-T = TypeVar("T")
+from tests.ledger.races import waiting, while_open
 
 
 def write(database: Database, statement: str, **values: object) -> None:
@@ -41,32 +37,6 @@ def run_of(database: Database, city: City) -> Run:
 def deliver(database: Database, name: str) -> None:
     """The provider's receipt, stored; `receipts.apply` applies it."""
     Inbox(database).store("main", [Receipt(ReceiptStatus.delivered, None, "{}", reference=name)])
-
-
-@contextmanager
-def while_open(database: Database, first: Callable[[Connection], object]) -> Iterator[Connection]:
-    """`first` is done and not committed; the commit comes at the end."""
-    with database.transaction() as connection:
-        first(connection)
-        yield connection
-
-
-def waiting(database: Database, act: Callable[[Connection], T], pool: ThreadPoolExecutor) -> Future[T]:
-    """Begin `act` in a session of its own; returns once PostgreSQL says that it waits for another session."""
-    process = Queue[int]()
-
-    def run() -> T:
-        with database.transaction() as connection:
-            process.put(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
-            return act(connection)
-
-    future = pool.submit(run)
-    pid = process.get(timeout=30)
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
-        blockers = text("SELECT cardinality(pg_blocking_pids(:pid))")
-        while not watcher.execute(blockers, {"pid": pid}).scalar_one():
-            assert not future.done(), "it did not wait"
-    return future
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.campaigns import control
 from sms_service.db import bootstrap, migrate
 from sms_service.db.engine import Database
-from sms_service.dispatch import cluster
+from sms_service.dispatch import cluster, stops
 from sms_service.embedded import PostgresServer
 from sms_service.ops.doctor import Finding, examine
 from sms_service.settings import Settings, load
@@ -53,6 +53,7 @@ def test_a_new_installation_lacks_months_workers_and_web_and_nothing_else(
         "schema",
         "durability",
         "cluster",
+        "stops",
         "statements",
         "redis",
     } <= set(found)
@@ -140,3 +141,18 @@ def test_an_embedded_service_that_does_not_run_is_one_finding(tmp_path: Path) ->
     found = {finding.subject: finding for finding in examine(load({}, tmp_path))}
     assert set(found) == {"disk", "service"}
     assert "make run" in str(found["service"].mend)
+
+
+def test_a_stop_is_named_with_how_to_release_it(
+    database: Database, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    city = make_city(database, 1, code="01")
+    with database.session() as session:
+        stop_id, _ = stops.stop_unit(session, SYSTEM, city.unit.id, "错字")
+    found = examined(database_url, redis_url, tmp_path)["stops"]
+    assert found.found == f"stopped: 01 (stop {stop_id}: 错字)"
+    assert found.mend is not None
+    assert "release" in found.mend
+    with database.session() as session:
+        stops.release(session, SYSTEM, stop_id, "已改")
+    assert examined(database_url, redis_url, tmp_path)["stops"].mend is None

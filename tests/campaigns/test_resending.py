@@ -1,0 +1,124 @@
+"""Retry, send again and settle as people do them: who may, what the trail keeps, what becomes of the campaign."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select, update
+
+from sms_service.accounts.actors import SYSTEM, Actor
+from sms_service.audit.models import TrailEntry
+from sms_service.campaigns import resending
+from sms_service.campaigns.closing import end_finished
+from sms_service.campaigns.models import Campaign
+from sms_service.db.engine import Database
+from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+from sms_service.ledger import sweeps
+from sms_service.ledger.models import Run
+from tests.dispatch.city import City, drain, make_city, statuses
+from tests.factories import make_actor, make_unit
+from tests.ledger.outcomes import hand_over
+
+
+def officer_of(database: Database, city: City | None = None) -> Actor:
+    with database.session() as session:
+        return make_actor(session, city.unit if city else make_unit(session))
+
+
+def last_entry(database: Database) -> TrailEntry:
+    with database.session() as session:
+        return session.scalars(select(TrailEntry).order_by(TrailEntry.id.desc()).limit(1)).one()
+
+
+def test_a_finished_campaign_goes_on_with_what_is_retried(database: Database) -> None:
+    city = make_city(database, 3)
+    ids = hand_over(database, city, "refused", "balance")
+    with database.transaction() as connection:
+        sweeps.finish_runs(connection)
+    end_finished(database)
+    officer = officer_of(database, city)
+    with database.session() as session:
+        assert session.scalars(select(Campaign.status)).one() == "ended"
+        run, gone = resending.retry(session, officer, city.run_id, "已充值", ["balance"])
+        assert (run.status, gone.ids) == ("running", ids)
+        assert session.scalars(select(Campaign.status)).one() == "active"
+    entry = last_entry(database)
+    assert (entry.act, entry.account_id, entry.target_id) == ("run.retry", officer.account_id, str(city.run_id))
+    assert entry.details == {"why": "已充值", "again": {"balance": 3}, "left": {}}
+    drain(database, city.gateways)
+    assert statuses(database, city.run_id) == {"accepted": 3}
+    end_finished(database)
+    with database.transaction() as connection:
+        assert sweeps.finish_runs(connection) == {city.run_id: "finished"}
+    assert end_finished(database) != []
+
+
+def test_the_trail_names_the_messages_that_are_sent_again(database: Database) -> None:
+    city = make_city(database, 3)
+    ids = hand_over(database, city, "unknown")
+    officer = officer_of(database, city)
+    with database.session() as session:
+        resending.send_again(session, officer, city.run_id, "都没有收到", ids[:2])
+    entry = last_entry(database)
+    assert (entry.act, entry.account_id) == ("run.send_again", officer.account_id)
+    assert entry.details == {"why": "都没有收到", "messages": ids[:2], "left": {}}
+    drain(database, city.gateways)
+    assert statuses(database, city.run_id) == {"accepted": 2, "unknown": 1}
+
+
+def test_a_person_settles_and_the_service_itself_does_not(database: Database) -> None:
+    city = make_city(database, 1)
+    (message_id,) = hand_over(database, city, "unknown")
+    officer = officer_of(database, city)
+    with database.session() as session:
+        with pytest.raises(Forbidden, match="a person must answer"):
+            resending.settle(session, SYSTEM, message_id, "accepted", "有记录")
+        resending.settle(session, officer, message_id, "accepted", "服务商有记录")
+        with pytest.raises(Conflict, match=f"message {message_id} is accepted; only an unknown one can be settled"):
+            resending.settle(session, officer, message_id, "refused", "没有")
+        with pytest.raises(NotFound):
+            resending.settle(session, officer, message_id + 1, "refused", "没有")
+    entry = last_entry(database)
+    assert (entry.act, entry.target_id, entry.account_id) == ("message.settle", str(message_id), officer.account_id)
+    assert entry.details == {"verdict": "accepted", "why": "服务商有记录"}
+    assert statuses(database, city.run_id) == {"accepted": 1}
+
+
+def test_another_districts_officer_decides_nothing(database: Database) -> None:
+    city = make_city(database, 1)
+    (message_id,) = hand_over(database, city, "unknown")
+    stranger = officer_of(database)
+    with database.session() as session:
+        for act in (
+            lambda: resending.retry(session, stranger, city.run_id, "再试"),
+            lambda: resending.send_again(session, stranger, city.run_id, "再发", None),
+            lambda: resending.settle(session, stranger, message_id, "refused", "没有"),
+        ):
+            with pytest.raises(Forbidden):
+                act()
+    assert statuses(database, city.run_id) == {"unknown": 1}
+
+
+@pytest.mark.parametrize("status", ["planned", "cancelled"])
+def test_nothing_goes_again_of_a_run_that_is_over_or_was_never_frozen(database: Database, status: str) -> None:
+    city = make_city(database, 1, freeze_now=status != "planned")
+    with database.session() as session:
+        session.execute(update(Run).values(status=status))
+        for act in (
+            lambda: resending.retry(session, SYSTEM, city.run_id, "再试"),
+            lambda: resending.send_again(session, SYSTEM, city.run_id, "再发", None),
+        ):
+            with pytest.raises(Conflict, match=f"run {city.run_id} is {status}; nothing of it can go again"):
+                act()
+        assert session.scalars(select(TrailEntry)).all() == []
+
+
+def test_what_cannot_be_asked_for_is_named(database: Database) -> None:
+    city = make_city(database, 1)
+    with database.session() as session:
+        with pytest.raises(Invalid, match="classes: cannot be retried; these can: "):
+            resending.retry(session, SYSTEM, city.run_id, "再试", ["content"])
+        with pytest.raises(Invalid, match="why: "):
+            resending.retry(session, SYSTEM, city.run_id, " ")
+        for ids in ([], [1] * (resending.MOST_IDS + 1)):
+            with pytest.raises(Invalid, match="messages: must name 1 to 10,000"):
+                resending.send_again(session, SYSTEM, city.run_id, "再发", ids)
