@@ -49,7 +49,7 @@ NORMAL: Mapping[str, Any] = {
     "interim": False,
     "reversed": False,
     "receipt_delay_s": [0.1, 2.0],
-    "answer_delay_s": [0.0, 0.0],
+    "answer_delay_s": [0.0, 0.5],  # so that much is under way whenever something breaks
 }
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -24,12 +24,13 @@ from sms_service.content import library
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import account_state, stops
-from sms_service.dispatch.models import GatewayAccount, Stop
+from sms_service.dispatch.models import Cap, GatewayAccount, Stop
 from sms_service.errors import ServiceError
 from sms_service.ledger.models import Run
 
 MEMBERS, BRANCHES = 6_000, 200  # 30 in a branch, about 136 in a street, 1,200 in a district
 CLASSES = ("notice", "study", "invitation")  # the last two are capped
+_CAP = 12  # a day; most of a long attack's texts shall leave
 ROUTES = ("default", "other")
 _TRIES, _PAUSE_S = 10, 1.0
 _OPERATOR_LOOKS_S = 0.5
@@ -222,6 +223,7 @@ def _settle_in(session: Session) -> _Cast:
     versions = {
         name: library.create_template(session, SYSTEM, 1, f"模板 {name}", name, city.BODY)[1].id for name in CLASSES
     }
+    session.execute(update(Cap).values(per_day=_CAP))
     segment = segments.create_segment(session, people[0], 1, "全体成员", {"everyone": True})
     return _Cast(people[0], people[1], segment.id, versions)
 

@@ -79,8 +79,8 @@ FAULTS: tuple[Kind, ...] = (
     Kind("wake_ups_lost"),
 )
 LAUNCHES: tuple[Kind, ...] = (
-    Kind("launch_city"),
-    Kind("launch_district", copies=2),
+    Kind("launch_city", copies=3),
+    Kind("launch_district", copies=3),
     Kind("launch_street", copies=5),
     Kind("launch_branch", copies=8),
 )
