@@ -130,6 +130,7 @@ def main(clock: Callable[[], float] = boot_clock, at: Callable[[Point], None] = 
     end_looking_up = reconcile.start(database, gateways)
     worker.work(logging_level="WARNING")
     end_looking_up()
+    worker.busy = True  # whatever signal comes now, the groups under way have their outcomes written
     dispatcher.close()
     gateways.close()
     ledger.close()
