@@ -123,7 +123,9 @@ class PostgresServer:
         self._process = spawn(
             [bin_dir / "postgres", "-D", data, f"-cunix_socket_directories={sockets}", *options],
             log=self.log,
-            on_parent_death=signal.SIGINT,
+            # Workers are told at the same moment; it waits for their sessions, so that they can write down what a
+            # gateway said. Who stays connected for ever is cut off by the next start.
+            on_parent_death=signal.SIGTERM,
             cwd=Path("/"),
             env=_environment(),
             uid=user.uid,
