@@ -13,18 +13,22 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_short_attack_is_held() -> None:
-    command = [sys.executable, "-m", "chaos", "--minutes", "0.1", "--seed", "1"]
+    # A seed whose first seconds hold a killed worker, a gateway that takes texts and answers 500, FLUSHALL, and the end
+    # of every session.
+    command = [sys.executable, "-m", "chaos", "--minutes", "0.15", "--seed", "1177"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     (line,) = done.stdout.splitlines()
     said = json.loads(line)
     assert said["chaos"] == "held"
-    assert said["seed"] == 1
+    assert said["seed"] == 1177
     assert said["identity"] is True
     assert said["runs"] >= 1
     assert said["messages"] >= 6000
-    assert said["faults"]["launch_city"] == 1
+    kinds = {"launch_city", "worker_killed", "gateway_fails_after_accepting", "redis_flushed", "sessions_terminated"}
+    assert kinds <= said["faults"].keys()
     assert {said[name] for name in ("lost", "duplicated", "contradicted", "unknown_after_look_up", "caps_off")} == {0}
 
 
