@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from redis import Redis
 from sqlalchemy.exc import DBAPIError
 
+from sms_service import wake
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.dispatch import freeze as freezing
