@@ -80,7 +80,7 @@ class Outcome:
     `provider_id` names the text at the provider (an accepted outcome always has one); `raw_code` is the provider's own
     code; `detail` is a short explanation without phone numbers and secrets. `whole_group`: the provider refused the
     group as a whole, so that the reason may lie in another text of it. `part_ids` are what the provider calls part 1,
-    2, …, if it names parts beside or instead of the whole text.
+    2, …, if it names parts; `provider_id` is then the first of them if the whole text has no name of its own.
     """
 
     reference: str

@@ -18,9 +18,10 @@ RECORD_PARTS = Statement(__file__, "record_parts")
 
 # Every look of apply_receipts.sql is by key, but without statistics, as a month is at its beginning, the planner would
 # rather read the month, three times as slow for 20,000 texts and worse with each more (docs/performance.md).
-_BY_KEY = """
-    SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off
-"""
+_BY_KEY = (
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
+    "SET LOCAL jit = off"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ secret = "${SIMULATOR_SECRET}"
 max_group = 7
 rate = 12.5
 in_flight = 3
+receipt_parts = "one"
 
 [accounts.benchmark]
 adapter = "null"
@@ -49,7 +50,9 @@ def test_accounts_and_routes_are_read_and_variables_expanded(tmp_path: Path) -> 
     }
     account = found.accounts["simulator"]
     assert (account.adapter, account.max_group, account.rate, account.in_flight) == ("simulator", 7, 12.5, 3)
+    assert account.receipt_parts == "one"
     assert (found.accounts["benchmark"].rate, found.accounts["benchmark"].in_flight) == (None, 2)
+    assert found.accounts["benchmark"].receipt_parts == "all"
     assert (account.options.url, account.options.secret) == ("http://127.0.0.1:8001", "hush-hush")
     assert "hush" not in repr(found)
     assert "hush" not in repr(account.options)
@@ -88,6 +91,7 @@ ROUTE = '[routes]\ndefault = ["t"]\n'
         ('[accounts.t]\nadapter = "null"\nrate = true\n', ["[accounts.t] rate", "is True;"]),
         ('[accounts.t]\nadapter = "null"\nrate = "fast"\n', ["[accounts.t] rate", "is 'fast';"]),
         ('[accounts.t]\nadapter = "null"\nin_flight = 0\n', ["[accounts.t] in_flight", "from 1 to 50"]),
+        ('[accounts.t]\nadapter = "null"\nreceipt_parts = 1\n', ["[accounts.t] receipt_parts", "is 1;", '"one"']),
         ('[accounts.t]\nadapter = "null"\nin_flight = 51\n', ["[accounts.t] in_flight", "is 51;"]),
         ('[accounts.t]\nadapter = "null"\nspeed = 3\n', ["[accounts.t] speed", "is not known here"]),
         (TWILIO + ROUTE, ["[accounts.t] messaging_service_sid", "from_number"]),
