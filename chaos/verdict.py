@@ -28,6 +28,7 @@ SELECT 'run ' || a.run_id || ', attempt ' || a.number || ' of ' || m.attempts ||
        || '; the message is ' || m.status || coalesce(' (' || m.reason || ')', '') || ' since ' || m.changed_at
 FROM attempts a JOIN messages m ON m.month = a.month AND m.id = a.message_id
 WHERE to_char(a.month, 'YYYYMM') || '-' || a.id = ANY (:names)
+ORDER BY a.number
 """)
 
 
