@@ -19,7 +19,8 @@ silent AS (
     UPDATE messages m
     SET status = 'no_receipt', changed_at = sms_now()
     FROM locked l
-    WHERE m.month = l.month AND m.id = l.message_id AND m.attempts = l.number AND m.status = 'accepted'
+    WHERE m.month = l.month AND m.id = l.message_id AND m.attempts = l.number
+      AND m.status || '' = 'accepted'  -- by key: its partial index holds all that were accepted
     RETURNING m.month, m.id, m.attempts
 )
 UPDATE attempts a
