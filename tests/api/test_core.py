@@ -277,7 +277,7 @@ def test_the_documentation_has_every_route_and_needs_no_other_server(make_app):
     assert not page.tags & {"script", "link", "img", "iframe"}
     assert all(link == "/openapi.json" or link.removeprefix("#") in page.anchors for link in page.links)
     assert {f"problem-{slug}" for slug in KINDS} <= page.anchors
-    named = {name.replace("<int:", "{").replace(">", "}") for name, _ in api_routes(app)}
+    named = {name.replace("<int:", "{").replace("<", "{").replace(">", "}") for name, _ in api_routes(app)}
     anchors = {f"{name.split(' ')[0].lower()}-api-v1{name.split(' ')[1].replace('/', '-')}" for name in named}
     assert {anchor.replace("{", "").replace("}", "") for anchor in anchors} <= page.anchors
 
