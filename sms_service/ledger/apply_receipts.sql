@@ -4,7 +4,7 @@
 -- 3. else to the only unknown attempt to that phone in 72 h. It then tells the provider's id of that attempt, and where ids name
 --    groups, of all unknown attempts of its group: those of one claim, which the gate wrote at one moment.
 -- What matches nothing stays parked and is joined again later. Which way is asked only if the one before found nothing, hence the
--- chain of lateral joins. All looks are by key; the caller tells the planner so, which without statistics would read whole months.
+-- chain of lateral joins. All looks are by key, also in a month without statistics: LIMIT 1 and FOR UPDATE leave no other way.
 --
 -- A text is delivered when the whole is, or all its parts are; undelivered when the whole is not, or one of its parts. So the end
 -- does not depend on the order in which receipts come.

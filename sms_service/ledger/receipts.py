@@ -16,13 +16,6 @@ STORE_RECEIPTS = Statement(__file__, "store_receipts")
 APPLY_RECEIPTS = Statement(__file__, "apply_receipts")
 RECORD_PARTS = Statement(__file__, "record_parts")
 
-# Every look of apply_receipts.sql is by key, but without statistics, as a month is at its beginning, the planner would
-# rather read the month, three times as slow for 20,000 texts and worse with each more (docs/performance.md).
-_BY_KEY = (
-    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
-    "SET LOCAL jit = off"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -76,6 +69,5 @@ def store(connection: Connection, receipts: Iterable[tuple[str, Receipt]]) -> No
 
 def apply(connection: Connection, size: int) -> Applied:
     """Apply up to `size` parked receipts, oldest first."""
-    connection.exec_driver_sql(_BY_KEY)
     row = APPLY_RECEIPTS(connection, size=size).one()
     return Applied(row.seen, row.applied, row.moved)
