@@ -13,6 +13,8 @@ APP_ROLE = "sms_app"
 OWNER_ROLE = "sms_owner"
 # Compiling a plan costs more than running it here, and costs made up to forbid a plan would ask for it.
 _BY_KEY = " -c enable_seqscan=off -c enable_mergejoin=off -c jit=off"
+# A process that is stopped in the middle of a transaction, or its machine, keeps no locks for longer than its lease.
+_NO_LOCKS_FOR_EVER = "-c idle_in_transaction_session_timeout=60s"
 
 
 class Database:
@@ -30,6 +32,7 @@ class Database:
     ) -> None:
         self.url = url
         given = make_url(url).query.get("options", "")
+        options = f"{_NO_LOCKS_FOR_EVER} {given} -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}"
         self.engine: Engine = create_engine(
             sqlalchemy_url(url),
             pool_size=pool_size,
@@ -38,7 +41,7 @@ class Database:
             hide_parameters=True,  # they hold phones and texts, and errors reach the log
             connect_args={
                 "application_name": application_name,
-                "options": f"{given} -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}".strip(),
+                "options": options,
                 "connect_timeout": 10,
             },
         )

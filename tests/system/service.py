@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sms_service.db.engine import Database
 from sms_service.dispatch import clock
 from sms_service.dispatch.accounts import synchronise
+from sms_service.embedded.process import die_with_parent
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import sweeps
 from sms_service.ops.agreement import disagreements
@@ -53,7 +54,12 @@ class Service:
     def start_worker(self) -> subprocess.Popen[bytes]:
         """One more worker process."""
         environment = {**os.environ, **self.variables}
-        worker = subprocess.Popen([sys.executable, str(ROOT / "worker.py")], cwd=ROOT, env=environment)
+        worker = subprocess.Popen(
+            [sys.executable, str(ROOT / "worker.py")],
+            cwd=ROOT,
+            env=environment,
+            preexec_fn=die_with_parent(signal.SIGKILL),
+        )
         self.workers.append(worker)
         return worker
 
@@ -83,20 +89,7 @@ class Service:
 
         self.wait(only_leases_left)
         self.stop()
-        url = self.variables["DATABASE_URL"]
-        name = sql.Identifier(make_url(url).database or "")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(sql.SQL("ALTER DATABASE {} SET sms.clock_offset = '2 minutes'").format(name))
-        ahead = Database(url, pool_size=1)
-        try:
-            with ahead.transaction() as connection_ahead:
-                sweeps.give_up_submitting(connection_ahead)
-            with ahead.transaction() as connection_ahead:
-                sweeps.release_claimed(connection_ahead)
-        finally:
-            ahead.close()
-            with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(sql.SQL("ALTER DATABASE {} RESET sms.clock_offset").format(name))
+        sweep_ahead(self.variables["DATABASE_URL"])
 
     def check(self, run_id: int, people: int, *, most_unknown: int) -> None:
         """The identity holds, both ledgers agree, and nobody was lost or texted twice."""
@@ -123,6 +116,22 @@ class Service:
         for worker in self.workers:
             worker.wait(timeout=60)
         self.gateways.close()
+
+
+def sweep_ahead(url: str) -> None:
+    """End every lease by sweeping as if it were two minutes later."""
+    name = sql.Identifier(make_url(url).database or "")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("ALTER DATABASE {} SET sms.clock_offset = '2 minutes'").format(name))
+    ahead = Database(url, pool_size=1)
+    try:
+        for sweep in (sweeps.give_up_submitting, sweeps.release_claimed):
+            with ahead.transaction() as transaction:
+                sweep(transaction)
+    finally:
+        ahead.close()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(sql.SQL("ALTER DATABASE {} RESET sms.clock_offset").format(name))
 
 
 @contextmanager
