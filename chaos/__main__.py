@@ -28,7 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m chaos", description="Breaks the service while it sends.")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long faults are injected; by default 30")
     parser.add_argument("--seed", type=int, default=1, help="what the plan is drawn from; by default 1")
-    parser.add_argument("--folder", type=Path, help="keep logs and the simulators' ledgers here, in a new folder")
+    parser.add_argument("--folder", type=Path, help="a new folder, in which everything is kept")
     options = parser.parse_args()
     if options.minutes <= 0:
         parser.error(f"--minutes is {options.minutes:g}; it must be more than 0")
@@ -42,7 +42,7 @@ def main() -> int:
                 folder = options.folder.resolve()
                 folder.mkdir(parents=True)
             folder.chmod(0o711)  # root's PostgreSQL runs as another user, who has to pass
-            line = attack(folder, options.seed, options.minutes)
+            line = attack(folder, options.seed, options.minutes, keep=options.folder is not None)
     except (EngineError, OperationError, FileExistsError) as error:
         say(f"chaos: {error}")
         return 1
@@ -50,10 +50,10 @@ def main() -> int:
     return 0 if line["chaos"] == "held" else 1
 
 
-def attack(folder: Path, seed: int, minutes: float) -> dict[str, Any]:
-    """The whole: start, break, mend, settle, ask the simulators, compare. Returns the line."""
+def attack(folder: Path, seed: int, minutes: float, *, keep: bool) -> dict[str, Any]:
+    """The whole: start, break, mend, settle, compare. Returns the line. `keep`: the database stays in `folder`."""
     started = time.monotonic()
-    with House(folder, say) as house, closing(People(house.database_url, say)) as people:
+    with House(folder, say, keep=keep) as house, closing(People(house.database_url, say)) as people:
         faults = Faults(house, people, say)
         try:
             faults.carry_out(plan.make(seed, minutes * 60))

@@ -56,11 +56,12 @@ NORMAL: Mapping[str, Any] = {
 class House:
     """Engines, `worker-0` …, `clock`, `web` and a simulator per gateway, their logs and ledgers in `folder`.
 
-    Use as a context manager, from the thread that attacks it: children die with the thread that started them.
+    `keep`: the database and the engines' logs stay there too. Use as a context manager, from the thread that attacks
+    it: children die with the thread that started them.
     """
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
-        self.folder, self._say = folder, say
+    def __init__(self, folder: Path, say: Callable[[str], None], *, keep: bool = False) -> None:
+        self.folder, self._say, self._keep = folder, say, keep
         self.postgres = PostgresServer(folder / "postgres")
         self.redis = RedisServer(folder / "redis")
         self.redis_is_up = False
@@ -258,8 +259,8 @@ class House:
                 child.ask_to_end()
             for child in same:
                 child.end()
-        self.redis.destroy()
-        self.postgres.destroy()
+        for engine in (self.redis, self.postgres):
+            engine.stop() if self._keep else engine.destroy()
 
 
 def _answers(port: int) -> Callable[[int], bool]:
