@@ -62,7 +62,7 @@ def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> 
         host=host,
         port=port,
         simulator_port=_number(env, "SIMULATOR_PORT", 8001, 1, 65535),
-        workers=_number(env, "WORKERS", 2, 1, 64),
+        workers=_number(env, "WORKERS", 2, 0, 64),
         public_url=env.get("PUBLIC_URL", f"http://{host}:{port}").rstrip("/"),
         gateways_file=Path(env.get("GATEWAYS_FILE", root / "gateways.toml")).resolve(),
         log_level=env.get("LOG_LEVEL", "INFO").upper(),

@@ -15,7 +15,7 @@ from sms_service.settings import BadSetting, load
     ("name", "value"),
     [
         ("PORT", "0"), ("PORT", "65536"), ("PORT", "http"), ("PORT", "-1"), ("PORT", "８０"), ("SIMULATOR_PORT", "1.5"),
-        ("WORKERS", "0"), ("WORKERS", "65"), ("DATABASE_URL", "mysql://x"), ("REDIS_URL", "http://x"),
+        ("WORKERS", "-1"), ("WORKERS", "65"), ("DATABASE_URL", "mysql://x"), ("REDIS_URL", "http://x"),
         ("MIGRATION_DATABASE_URL", "sqlite://"), ("RATE_LIMIT", "many"),
     ],
 )  # fmt: skip
