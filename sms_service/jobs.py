@@ -5,6 +5,7 @@ done.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.dispatch import freeze as freezing
 from sms_service.dispatch.dispatcher import Dispatcher
+
+# How long one look freezes runs, in seconds, before it gives way to receipts and texts; it ends between runs.
+FREEZE_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +84,24 @@ def apply_receipts() -> None:
             wake.wake(work.redis, wake.APPLY_RECEIPTS)
 
 
+def _freeze_waiting(work: Work) -> None:
+    """Freeze runs whose wake-up was lost. One that fails keeps no other waiting, and many keep no texts waiting."""
+    waiting: list[int] = []
+    with _quietly():
+        waiting = freezing.waiting(work.database)
+    end = time.monotonic() + FREEZE_S
+    for run_id in waiting:
+        if work.stopping() or time.monotonic() >= end:
+            return
+        try:
+            with _quietly():
+                freezing.freeze(work.database, run_id)
+        except Exception:
+            log.exception("run %s cannot be frozen: a fault of ours; will look again", run_id)
+
+
 def look() -> None:
     """What a worker does every two seconds, woken or not: a wake-up may be lost."""
-    work = _installed()
-    with _quietly():
-        for run_id in freezing.waiting(work.database):
-            freezing.freeze(work.database, run_id)
+    _freeze_waiting(_installed())
     apply_receipts()
     dispatch()

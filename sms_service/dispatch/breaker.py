@@ -28,8 +28,8 @@ CANARY_RECEIPTS_MIN = 10  # minutes for which a canary's receipts are waited for
 log = logging.getLogger(__name__)
 
 
-def trip(connection: Connection, claim: Claim) -> None:
-    """Pause the claim's account, hold its run, if too many of their last texts went wrong."""
+def trip_account(connection: Connection, claim: Claim) -> None:
+    """Pause the claim's account if too many of its last texts went wrong."""
     account = TRIP_ACCOUNT(
         connection,
         account_id=claim.account_id,
@@ -41,6 +41,10 @@ def trip(connection: Connection, claim: Claim) -> None:
     ).one_or_none()
     if account is not None:
         log.warning("gateway account %s is paused: %s", account.name, account.reason)
+
+
+def trip_run(connection: Connection, claim: Claim) -> None:
+    """Hold the claim's run if too many of its last texts went wrong."""
     run = TRIP_RUN(connection, run_id=claim.run_id, texts=RUN_TEXTS, least=RUN_LEAST, bad_share=BAD_SHARE).one_or_none()
     if run is not None:
         log.warning("run %s is held: %s", claim.run_id, run.reason)

@@ -31,8 +31,6 @@ from sms_service.gateways.registry import Gateways
 JOB_S = 0.5
 # Offers are looked for anew after this many seconds, so that a small run never waits long for a large one's.
 OFFERS_S = 0.25
-# … and no more often than this when there was nothing to claim.
-_IDLE_S = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +98,8 @@ class Dispatcher:
         self._looked_at = -math.inf
         while not self._stopping() and self._clock() < end:
             if self._hand_over.stuck:
-                self._wait(end)
+                with self._changed:  # PostgreSQL is away: nothing else can be done until a group has ended
+                    self._changed.wait(max(0.0, end - self._clock()))
                 continue
             if not self._offers or self._clock() - self._looked_at >= OFFERS_S:
                 self._look()
@@ -136,8 +135,8 @@ class Dispatcher:
         return done
 
     def _look(self) -> None:
-        """Offers anew; while groups are under way and nothing is offered, not more often than every _IDLE_S."""
-        if self._clock() - self._looked_at < _IDLE_S and not self._stale:
+        """Offers anew; while groups are under way and nothing is offered, when one has ended or OFFERS_S are over."""
+        if self._clock() - self._looked_at < OFFERS_S and not self._stale:
             return
         self._stale = False
         self._looked_at = self._clock()
@@ -159,7 +158,7 @@ class Dispatcher:
             return False
         offer = account.fair.choose(candidates)
         size, per_text = self._gateways.group_size(name), offer.parts_estimate
-        want = math.ceil((len(offer.ids) if offer.ids else size) * per_text)
+        want = math.ceil((min(size, len(offer.ids)) if offer.ids else size) * per_text)
         # Some at least: a busy bucket would otherwise be emptied in groups of one. The smallest bucket holds so many.
         least = min(want, max(math.ceil(per_text), SMALLEST_CAPACITY))
         grant = self._pace.take(name, want, least)
@@ -211,7 +210,7 @@ class Dispatcher:
     def _wait(self, end: float) -> None:
         """Until a group ends, an account has tokens again, or it is time to look."""
         now = self._clock()
-        times = [end, max(self._looked_at + (OFFERS_S if self._offers else _IDLE_S), now + 0.001)]
+        times = [end, max(self._looked_at + OFFERS_S, now + 0.001)]
         times += [account.ready_at for account in self._accounts.values() if account.ready_at > now]
         with self._changed:
             self._changed.wait(max(0.0, min(times) - now))

@@ -2,9 +2,10 @@
 -- finds, what is written and what is counted come from one snapshot. The audience is counted from the segment's rows alone, so
 -- that the identity can show a recipient whom the joins would have lost. Of several recipients with one phone, the first is
 -- sent and the others name its row. The segment's compiled query and the recipient's values are put in at the marks.
+-- A worker that finds the run's row locked leaves it to the one that freezes it, instead of handing over nothing meanwhile.
 -- A large run may first let only a few of its rows leave, its canary: one of each of as many units as there are, then others.
 WITH run AS MATERIALIZED (
-    SELECT * FROM runs WHERE id = %(run_id)s::bigint AND status = 'freezing' FOR UPDATE
+    SELECT * FROM runs WHERE id = %(run_id)s::bigint AND status = 'freezing' FOR UPDATE SKIP LOCKED
 ),
 audience AS MATERIALIZED (
     /*audience*/ SELECT id AS person_id, unit_id FROM people WHERE false /*end*/

@@ -207,10 +207,15 @@ class HandOver:
         """Not all went well, or these are a run's first texts: what follows from it, before the next group leaves."""
         stops = {a.error for a in answers if a.kind is OutcomeKind.refused and a.error in STOPS_ACCOUNT}
         try:
-            with self._database.transaction() as connection:
-                for error in sorted(stops, key=str):
+            # Each in a transaction of its own: none may hold an account's row and then wait for a run's, as gates lock
+            # the run's first.
+            for error in sorted(stops, key=str):
+                with self._database.transaction() as connection:
                     breaker.pause_account(connection, claim.account_id, f"the provider refused texts: {error}")
-                breaker.trip(connection, claim)
+            for follow in (breaker.trip_account, breaker.trip_run):
+                with self._database.transaction() as connection:
+                    follow(connection, claim)
+            with self._database.transaction() as connection:
                 breaker.judge_canaries(connection)
         except DBAPIError as error:
             log.warning("the breaker could not be asked: %s", _first_line(error))

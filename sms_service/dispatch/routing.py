@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -50,13 +50,28 @@ def find_offers(connection: Connection, known: Collection[str]) -> list[Offer]:
     for member in OPEN_ACCOUNTS(connection) if runs else ():
         if member.name in known:
             members[member.route_id].append(member)
-    return [offer for run in runs for offer in _offers(run, members[run.route_id])]
-
-
-def _offers(run: Any, members: Sequence[Any]) -> list[Offer]:
-    usable = [member for member in members if member.simulated or not run.demonstration]
-    first = {member.account_id for member in _best(usable)}
+    places: dict[tuple[int, bool], list[_Place]] = {}  # worked out once for thousands of runs of one route
     offers = []
+    for run in runs:
+        key = (run.route_id, run.demonstration)
+        if key not in places:
+            places[key] = _places([m for m in members[run.route_id] if m.simulated or not run.demonstration])
+        offers += [_offer(run, place) for place in places[key]]
+    return offers
+
+
+class _Place(NamedTuple):
+    """What an account of a route takes of each run: all new rows if `fresh`, and what which others did not take."""
+
+    member: Any
+    fresh: bool
+    accounts: tuple[int, ...]
+    alternative: bool
+
+
+def _places(usable: Sequence[Any]) -> list[_Place]:
+    first = {member.account_id for member in _best(usable)}
+    places = []
     for member in usable:
         # Rows that x refused go to the best of the others; to x again only if there is no other.
         takes_after = {
@@ -65,23 +80,25 @@ def _offers(run: Any, members: Sequence[Any]) -> list[Offer]:
         fresh = member.account_id in first
         accounts = {x.account_id for x in usable} - takes_after if fresh else takes_after
         if fresh or accounts:
-            offers.append(
-                Offer(
-                    run_id=run.run_id,
-                    month=run.month,
-                    unit_id=run.unit_id,
-                    lane=run.lane,
-                    parts_estimate=max(1.0, run.parts_estimate),
-                    account_id=member.account_id,
-                    account=member.name,
-                    weight=member.weight,
-                    fresh=fresh,
-                    accounts=tuple(sorted(accounts)),
-                    alternative=len(usable) > 1,
-                    ids=None if run.canary is None else tuple(run.canary),
-                )
-            )
-    return offers
+            places.append(_Place(member, fresh, tuple(sorted(accounts)), len(usable) > 1))
+    return places
+
+
+def _offer(run: Any, place: _Place) -> Offer:
+    return Offer(
+        run_id=run.run_id,
+        month=run.month,
+        unit_id=run.unit_id,
+        lane=run.lane,
+        parts_estimate=max(1.0, run.parts_estimate),
+        account_id=place.member.account_id,
+        account=place.member.name,
+        weight=place.member.weight,
+        fresh=place.fresh,
+        accounts=place.accounts,
+        alternative=place.alternative,
+        ids=None if run.canary is None else tuple(run.canary),
+    )
 
 
 def _best(members: Sequence[Any]) -> list[Any]:
