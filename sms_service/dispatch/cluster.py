@@ -1,8 +1,8 @@
 """Whether PostgreSQL is still the server that the ledger was last at work on; if not, a person decides for each run.
 
-A standby that was promoted, or a backup that was restored, may lack what the server had committed before: rows that were
-handed over wait there to be sent. From the promotion on nothing passes the gate, which asks `cluster_is_known()`; the
-clock's next tick holds the runs and writes down the new identity.
+A standby that was promoted, or a backup that was restored, may lack what the server had committed before: rows that
+were handed over wait there to be sent. From the promotion on nothing passes the gate, which asks `cluster_is_known()`;
+the clock's next tick holds the runs and writes down the new identity.
 """
 
 from __future__ import annotations
