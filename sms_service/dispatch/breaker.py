@@ -13,7 +13,9 @@ TRIP_ACCOUNT = Statement(__file__, "trip_account")
 TRIP_RUN = Statement(__file__, "trip_run")
 PAUSE_ACCOUNT = Statement(__file__, "pause_account")
 REOPEN_ACCOUNTS = Statement(__file__, "reopen_accounts")
+REFILL_CANARY = Statement(__file__, "refill_canary")
 JUDGE_CANARY = Statement(__file__, "judge_canary")
+FORGET_TALLIES = Statement(__file__, "forget_tallies")
 
 # An account is judged by its last 100 texts, a run by its last 1,000: a fault of the gateway pauses the account, which
 # opens by itself, before it holds a run, which a person has to release.
@@ -21,6 +23,10 @@ ACCOUNT_TEXTS, ACCOUNT_LEAST = 100, 20
 RUN_TEXTS, RUN_LEAST = 1000, 500
 BAD_SHARE = 0.5
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15.0, 600.0
+
+# A text lives three days at most, and a person may give it three more.
+KEPT_DAYS = 8
+SLICE = 5000  # tallies that are deleted at once
 
 CANARY_BAD_SHARE = 0.2
 CANARY_RECEIPTS_MIN = 10  # minutes for which a canary's receipts are waited for, if the campaign asks
@@ -62,7 +68,13 @@ def reopen(connection: Connection) -> list[str]:
     return [row.name for row in REOPEN_ACCOUNTS(connection)]
 
 
+def forget_old(connection: Connection) -> int:
+    """Delete some of the tallies that are too old to be counted; returns how many."""
+    return FORGET_TALLIES(connection, days=KEPT_DAYS, size=SLICE).rowcount
+
+
 def judge_canaries(connection: Connection) -> None:
-    """Let runs go on whose first texts went well, and hold those whose did not."""
+    """Let runs go on whose first texts went well, and hold those whose did not; what cannot leave is no first text."""
+    REFILL_CANARY(connection)
     for row in JUDGE_CANARY(connection, bad_share=CANARY_BAD_SHARE, receipts_min=CANARY_RECEIPTS_MIN):
         log.log(logging.WARNING if row.status == "held" else logging.INFO, "canary of run %s: %s", row.id, row.status)

@@ -73,6 +73,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         log.info("forgot %s stored answers of API requests", forgotten)
     with database.transaction() as connection:
         caps.forget_old(connection)
+        breaker.forget_old(connection)
 
 
 def _make_months(database: Database) -> None:

@@ -1,5 +1,6 @@
 -- Runs whose first texts have all come to an outcome go on, or are held if too many went wrong. Where the campaign asks for it, their
--- receipts are waited for, but not for ever. Texts that turned out not to be sent at all say nothing either way.
+-- receipts are waited for, but not for ever. Texts that turned out not to be sent at all say nothing either way
+-- (refill_canary.sql has put others in their place).
 WITH first AS (
     SELECT r.id,
            count(*) FILTER (WHERE m.status IN ('pending', 'claimed', 'submitting')) AS waiting,
@@ -14,7 +15,7 @@ WITH first AS (
 judged AS (
     SELECT f.id, f.bad, f.gone, f.bad >= %(bad_share)s::float * greatest(f.gone, 1) AS bad_enough
     FROM first f JOIN runs r ON r.id = f.id
-    WHERE f.waiting = 0
+    WHERE f.waiting = 0 AND f.gone > 0
       AND (NOT r.canary_receipts OR f.silent = 0 OR f.last <= sms_now() - make_interval(mins => %(receipts_min)s::int))
 )
 UPDATE runs r

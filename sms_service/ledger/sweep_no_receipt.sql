@@ -10,10 +10,17 @@ WITH quiet AS MATERIALIZED (
     LIMIT %(size)s::int
 ),
 locked AS MATERIALIZED (
-    SELECT a.month, a.message_id, a.number
-    FROM quiet q JOIN attempts a ON a.month = q.month AND a.message_id = q.id AND a.number = q.attempts
-    ORDER BY a.id
-    FOR NO KEY UPDATE OF a
+    -- Two look-ups each, which LATERAL forces: on a month without statistics the planner would read all its attempts for each row.
+    SELECT q.month, q.attempt_id, q.id AS message_id, q.attempts AS number
+    FROM (
+        SELECT q.*, a.id AS attempt_id
+        FROM quiet q
+        CROSS JOIN LATERAL (
+            SELECT id FROM attempts WHERE month = q.month AND message_id = q.id AND number = q.attempts LIMIT 1
+        ) a
+        ORDER BY a.id
+    ) q
+    CROSS JOIN LATERAL (SELECT FROM attempts WHERE month = q.month AND id = q.attempt_id FOR NO KEY UPDATE) a
 ),
 silent AS (
     UPDATE messages m
@@ -21,9 +28,9 @@ silent AS (
     FROM locked l
     WHERE m.month = l.month AND m.id = l.message_id AND m.attempts = l.number
       AND m.status || '' = 'accepted'  -- by key: its partial index holds all that were accepted
-    RETURNING m.month, m.id, m.attempts
+    RETURNING m.month, l.attempt_id
 )
 UPDATE attempts a
 SET status = 'no_receipt', final_at = sms_now()
 FROM silent s
-WHERE a.month = s.month AND a.message_id = s.id AND a.number = s.attempts AND a.status = 'accepted'
+WHERE a.month = s.month AND a.id = s.attempt_id AND a.status = 'accepted'

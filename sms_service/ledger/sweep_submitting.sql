@@ -1,14 +1,22 @@
 -- A worker that died between the gate and its outcomes may have handed over or not: that cannot be told, so it is never sent
 -- again by itself. An outcome that still arrives, or a receipt, says it later. Attempts are locked before their messages, in the
--- order of ids, as by every statement that writes both: no deadlock with an outcome or a receipt.
+-- order of ids, as by every statement that writes both: no deadlock with an outcome or a receipt. One that is being written at
+-- this moment is not waited for: it says more.
 WITH ended AS MATERIALIZED (
     SELECT month, id, attempts FROM messages WHERE status = 'submitting' AND lease_until <= sms_now()
 ),
 locked AS MATERIALIZED (
-    SELECT a.month, a.message_id, a.number
-    FROM ended e JOIN attempts a ON a.month = e.month AND a.message_id = e.id AND a.number = e.attempts
-    ORDER BY a.id
-    FOR NO KEY UPDATE OF a
+    -- Two look-ups each, which LATERAL forces: on a month without statistics the planner would read all its attempts for each row.
+    SELECT e.month, e.attempt_id, e.id AS message_id, e.attempts AS number
+    FROM (
+        SELECT e.*, a.id AS attempt_id
+        FROM ended e
+        CROSS JOIN LATERAL (
+            SELECT id FROM attempts WHERE month = e.month AND message_id = e.id AND number = e.attempts LIMIT 1
+        ) a
+        ORDER BY a.id
+    ) e
+    CROSS JOIN LATERAL (SELECT FROM attempts WHERE month = e.month AND id = e.attempt_id FOR NO KEY UPDATE) a
 ),
 silent AS (
     UPDATE messages m
@@ -16,9 +24,9 @@ silent AS (
     FROM locked l
     WHERE m.month = l.month AND m.id = l.message_id AND m.attempts = l.number
       AND m.status = 'submitting' AND m.lease_until <= sms_now()
-    RETURNING m.month, m.id, m.attempts
+    RETURNING m.month, l.attempt_id
 )
 UPDATE attempts a
 SET status = 'unknown', outcome_at = sms_now()
 FROM silent s
-WHERE a.month = s.month AND a.message_id = s.id AND a.number = s.attempts AND a.status = 'submitting'
+WHERE a.month = s.month AND a.id = s.attempt_id AND a.status = 'submitting'

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 
 from sms_service.db.engine import Database
 from sms_service.dispatch import breaker, freeze
-from sms_service.dispatch.models import GatewayAccount
+from sms_service.dispatch.models import GatewayAccount, Stop
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text
 from sms_service.ledger.models import Message, Run
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, drain, make_city, make_dispatcher, make_run, statuses
@@ -255,3 +255,59 @@ def test_a_group_refused_whole_is_halved_until_the_bad_one_stands_alone(database
     assert len({handed.phone for handed in city.adapter.handed}) == len(city.adapter.handed) == 20
     assert calls[:3] == [21, 10, 11]
     assert max(calls[3:]) < 10
+
+
+@pytest.mark.parametrize("obstacle", ["a stop", "a closed window"])
+def test_a_branch_that_may_not_be_texted_now_does_not_hold_the_citys_canary(
+    database: Database, small_canary: None, obstacle: str
+) -> None:
+    city = make_city(database, 20, freeze_now=False)
+    with database.session() as session:
+        closed = {} if obstacle == "a stop" else {"window_closes": 1}
+        branch = make_unit(session, parent=city.unit, **{"window_opens": 0, "window_closes": 1440, **closed})
+        for _ in range(3):
+            make_person(session, branch)
+        if obstacle == "a stop":
+            session.add(Stop(unit_id=branch.id, why="报修", stopped_at=session.scalars(select(func.sms_now())).one()))
+    freeze.begin_due(database)
+    freeze.freeze(database, city.run_id)
+    with database.session() as session:  # the canary is of the branch, as far as it goes
+        units = select(Message.id).where(Message.run_id == city.run_id)
+        ids = [*session.scalars(units.where(Message.unit_id == branch.id)), *session.scalars(units.limit(2))]
+        session.get_one(Run, city.run_id).canary = ids
+    drain(database, city.gateways)
+    judge(database)
+    assert sorted(run_of(database, city.run_id).canary or []) != sorted(ids)
+    drain(database, city.gateways)  # those that were put in their place, and then, for the canary is over, the rest
+    judge(database)
+    drain(database, city.gateways)
+    assert run_of(database, city.run_id).canary is None
+    assert statuses(database, city.run_id) == {"accepted": 20, "pending": 3}
+
+
+def test_a_canary_of_texts_that_were_left_out_proves_nothing(database: Database, small_canary: None) -> None:
+    city = make_city(database, 20)
+    canary = run_of(database, city.run_id).canary
+    with database.session() as session:
+        session.execute(
+            text("INSERT INTO suppressions (phone, source) SELECT phone, 'api' FROM messages WHERE id = ANY (:ids)"),
+            {"ids": canary},
+        )
+    city.adapter.answer = refused(ErrorClass.bad_number)
+    drain(database, city.gateways)
+    judge(database)
+    drain(database, city.gateways)
+    judge(database)
+    assert run_of(database, city.run_id).held_for == "canary"
+    assert statuses(database, city.run_id) == {"skipped": 5, "refused": 5, "pending": 10}
+
+
+def test_tallies_are_forgotten_when_nothing_counts_them_any_more(database: Database) -> None:
+    drain(database, make_city(database, 3).gateways)
+    with database.transaction() as connection:
+        kept = connection.execute(text("SELECT count(*) FROM tallies")).scalar_one()
+        assert kept > 0
+        assert breaker.forget_old(connection) == 0
+        connection.execute(text("SELECT set_config('sms.clock_offset', '9 days', true)"))
+        assert breaker.forget_old(connection) == kept
+        assert breaker.forget_old(connection) == 0
