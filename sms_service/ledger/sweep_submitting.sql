@@ -16,7 +16,7 @@ locked AS MATERIALIZED (
         ) a
         ORDER BY a.id
     ) e
-    CROSS JOIN LATERAL (SELECT FROM attempts WHERE month = e.month AND id = e.attempt_id FOR NO KEY UPDATE) a
+    CROSS JOIN LATERAL (SELECT FROM attempts WHERE month = e.month AND id = e.attempt_id FOR NO KEY UPDATE SKIP LOCKED) a
 ),
 silent AS (
     UPDATE messages m
