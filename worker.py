@@ -11,7 +11,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
-from rq.exceptions import StopRequested
+from rq.exceptions import InvalidJobOperation, NoSuchJobError, StopRequested
+from sqlalchemy.exc import DBAPIError
 
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
 from sms_service import jobs, logs, wake
@@ -90,7 +91,7 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
         self.busy = True
         try:
             act(*arguments)
-        except RedisError as error:
+        except (RedisError, InvalidJobOperation, NoSuchJobError) as error:  # the latter two: a job was flushed away
             log.error("will look again: Redis: %s", error)
             time.sleep(LOOK_EVERY_S / 2)
         except Exception:
@@ -111,31 +112,44 @@ def main(clock: Callable[[], float] = boot_clock, at: Callable[[Point], None] = 
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     logs.configure(settings.log_level)
-    database = Database(settings.database_url, application_name="sms_service worker")
+    try:
+        _work(settings.database_url, settings.redis_url, gateways, clock, at)
+    except DBAPIError as error:
+        log.error("PostgreSQL: %s", " ".join(str(error.orig).split()))
+        return 1
+    except RedisError as error:
+        log.error("Redis: %s", error)
+        return 1
+    return 0
+
+
+def _work(
+    database_url: str, redis_url: str, gateways: Gateways, clock: Callable[[], float], at: Callable[[Point], None]
+) -> None:
+    database = Database(database_url, application_name="sms_service worker")
     with database.transaction() as connection:
         check_all(connection)
     with database.session() as session:
         synchronise(session, gateways)
-    redis = Redis.from_url(settings.redis_url, socket_timeout=LOOK_EVERY_S + 10, socket_connect_timeout=5)
+    redis = Redis.from_url(redis_url, socket_timeout=LOOK_EVERY_S + 10, socket_connect_timeout=5)
     groups = sum(gateways.in_flight(name) for name in gateways.config.accounts)
-    ledger = Database(
-        settings.database_url, pool_size=groups + 1, application_name="sms_service worker: ledger", by_key=True
-    )
+    ledger = Database(database_url, pool_size=groups + 1, application_name="sms_service worker: ledger", by_key=True)
     worker = WarmWorker([Queue(wake.QUEUE, connection=redis)], connection=redis)
     worker.log_job_description = False
-    pace = Pace(connect(settings.redis_url), gateways.rates())
+    pace = Pace(connect(redis_url), gateways.rates())
     dispatcher = Dispatcher(ledger, gateways, pace, stopping=worker.stopping, clock=clock, at=at)
     worker.work_left = lambda: dispatcher.left
     jobs.install(jobs.Work(database, redis, dispatcher, worker.stopping))
     end_looking_up = reconcile.start(database, gateways)
-    worker.work(logging_level="WARNING")
-    end_looking_up()
-    worker.busy = True  # whatever signal comes now, the groups under way have their outcomes written
-    dispatcher.close()
-    gateways.close()
-    ledger.close()
-    database.close()
-    return 0
+    try:
+        worker.work(logging_level="WARNING")
+    finally:  # also if Redis cannot be told
+        worker.busy = True  # whatever signal comes now, the groups under way have their outcomes written
+        end_looking_up()
+        dispatcher.close()
+        gateways.close()
+        ledger.close()
+        database.close()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 APP_ROLE = "sms_app"
 OWNER_ROLE = "sms_owner"
 # Compiling a plan costs more than running it here, and costs made up to forbid a plan would ask for it.
-_BY_KEY = " -c enable_seqscan=off -c enable_mergejoin=off -c jit=off"
+_BY_KEY = " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
 # A process that is stopped in the middle of a transaction, or its machine, keeps no locks for longer than its lease.
 _NO_LOCKS_FOR_EVER = "-c idle_in_transaction_session_timeout=60s"
 

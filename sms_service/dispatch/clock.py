@@ -67,6 +67,8 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
     for run_id, status in ended.items():
         log.info("run %s is %s", run_id, status)
     _make_months(database)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("SELECT analyse_new_months()")
     with database.session() as session:
         forgotten = answers.forget_old(session)
     if forgotten:

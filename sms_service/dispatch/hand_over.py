@@ -188,6 +188,7 @@ class HandOver:
             detail=_clean(outcome.detail),
             retry_after_s=0.0 if again else retry_after(outcome, number, self._random, alternative=alternative),
             blamed=kind is OutcomeKind.refused and outcome.error in BLAMES_ACCOUNT,
+            part_ids=tuple(_clean(part_id) or "" for part_id in outcome.part_ids),
         )
 
     def _record(self, claim: Claim, outcomes: Sequence[Recorded], *, counted: bool = True) -> None:

@@ -9,9 +9,11 @@ WHERE r.status = 'running'
   AND NOT EXISTS (
       SELECT FROM stops s JOIN units su ON su.id = s.unit_id
       WHERE s.released_at IS NULL AND (u.path ^@ su.path OR r.unit_path ^@ su.path))
-  AND CASE WHEN r.canary IS NULL THEN EXISTS (
-          SELECT FROM messages m
-          WHERE m.month = r.month AND m.run_id = r.id AND m.status = 'pending' AND m.not_before <= sms_now())
+  AND CASE WHEN r.canary IS NULL THEN (
+          -- In the order of the index: see finish_runs.sql.
+          SELECT m.id FROM messages m
+          WHERE m.month = r.month AND m.run_id = r.id AND m.status = 'pending' AND m.not_before <= sms_now()
+          ORDER BY m.not_before, m.id LIMIT 1) IS NOT NULL
       ELSE EXISTS (
           SELECT FROM messages m
           WHERE m.month = r.month AND m.id = ANY (r.canary) AND m.status = 'pending' AND m.not_before <= sms_now())

@@ -62,13 +62,14 @@ passed AS (
       AND (e.cap_day IS NOT NULL OR NOT EXISTS (SELECT FROM cap) OR e.phone IN (SELECT phone FROM reserved))
     RETURNING m.id, m.attempts, m.phone, m.text, m.parts, m.account_id, m.expires_at
 ),
+numbered AS MATERIALIZED (
+    SELECT nextval('attempts_id_seq') AS attempt_id, * FROM passed
+),
 written AS (
-    INSERT INTO attempts (month, message_id, run_id, number, account_id, claim_token, status, parts, started_at)
-    SELECT %(month)s::date, id, %(run_id)s::bigint, attempts, account_id, %(token)s::uuid, 'submitting', parts, sms_now()
-    FROM passed
-    RETURNING id, message_id
+    INSERT INTO attempts (month, id, message_id, run_id, number, account_id, claim_token, status, parts, started_at)
+    SELECT %(month)s::date, attempt_id, id, %(run_id)s::bigint, attempts, account_id, %(token)s::uuid, 'submitting', parts, sms_now()
+    FROM numbered
 )
-SELECT written.id AS attempt_id, passed.id, passed.phone, passed.text, passed.parts, passed.attempts,
-       extract(epoch FROM passed.expires_at - sms_now())::float AS validity_s
-FROM passed JOIN written ON written.message_id = passed.id
-ORDER BY written.id
+SELECT attempt_id, id, phone, text, parts, attempts, extract(epoch FROM expires_at - sms_now())::float AS validity_s
+FROM numbered
+ORDER BY attempt_id

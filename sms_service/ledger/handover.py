@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from sms_service.db.statements import Statement
 from sms_service.gateways.base import OutcomeKind
+from sms_service.ledger.receipts import record_parts
 
 CLAIM = Statement(__file__, "claim")
 CLAIM_IDS = Statement(__file__, "claim_ids")
@@ -83,7 +84,7 @@ class Passed:
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """How a hand-over ended, for the ledger. `retry_after_s`: the message waits that long and goes again; None: it
-    does not. `blamed`: a refusal that lies with the account.
+    does not. `blamed`: a refusal that lies with the account. `part_ids`: what the provider calls part 1, 2, …
     """
 
     attempt_id: int
@@ -94,6 +95,7 @@ class Recorded:
     detail: str | None = None
     retry_after_s: float | None = None
     blamed: bool = False
+    part_ids: tuple[str, ...] = ()
 
 
 def claim(connection: Connection, claim: Claim, size: int, lease_s: float) -> list[Claimed]:
@@ -174,6 +176,8 @@ def record_outcomes(
         run_id=claim and claim.run_id,
     )
     became = {row.id: row.status for row in rows}
+    if parts := {o.attempt_id: o.part_ids for o in outcomes if o.part_ids}:
+        record_parts(connection, month, parts)
     _free_caps(connection, month, [id_ for id_, status in became.items() if status in ("pending", "refused")])
     return became
 

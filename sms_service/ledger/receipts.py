@@ -35,7 +35,12 @@ def record_parts(connection: Connection, month: date, part_ids: Mapping[int, Seq
     """Keep what the provider calls part 1, 2, … of each attempt (by its id). Belongs into the transaction that writes
     the outcome: a receipt of a part that is not known yet waits until it is.
     """
-    named = [(attempt, number, name) for attempt, names in part_ids.items() for number, name in enumerate(names, 1)]
+    named = [
+        (attempt, number, name)
+        for attempt, names in part_ids.items()
+        for number, name in enumerate(names, 1)
+        if name  # a part that has no name is found by its number only
+    ]
     RECORD_PARTS(
         connection,
         month=month,

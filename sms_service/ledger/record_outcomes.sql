@@ -18,8 +18,8 @@ tally AS (
 locked AS MATERIALIZED (
     -- In id order, as every statement that touches many attempts does: no deadlock with the receipts of the same group. One
     -- look-up each, which LATERAL with its lock forces: on a month without statistics yet the planner would read the whole month.
-    SELECT a.id
-    FROM (SELECT id FROM reported ORDER BY id) t
+    SELECT t.*
+    FROM (SELECT * FROM reported ORDER BY id) t
     CROSS JOIN LATERAL (SELECT id FROM attempts WHERE month = %(month)s::date AND id = t.id FOR UPDATE) a
 ),
 moved AS (
@@ -30,7 +30,7 @@ moved AS (
         raw_code = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.raw_code ELSE a.raw_code END,
         detail = coalesce(t.detail, a.detail),
         outcome_at = coalesce(a.outcome_at, sms_now())
-    FROM reported t JOIN locked USING (id)
+    FROM locked t
     WHERE a.month = %(month)s::date AND a.id = t.id
     RETURNING a.message_id, a.number, t.status, t.error, t.raw_code, t.retry_after
 )

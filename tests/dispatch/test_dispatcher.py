@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import text, update
 
 from sms_service.db.engine import Database
+from sms_service.delivery import inbox
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.dispatch.models import GatewayAccount
 from sms_service.dispatch.retry import MAX_ATTEMPTS
-from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, OutcomeKind
-from sms_service.ledger import handover, sweeps
+from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, OutcomeKind, Receipt, ReceiptStatus
+from sms_service.ledger import handover, receipts, sweeps
 from sms_service.ledger.handover import Rendered
 from sms_service.ledger.models import Run
 from sms_service.reports.counts import identity
@@ -297,3 +298,19 @@ def test_a_withdrawal_that_overtakes_the_gates_commit_takes_all_of_it_back(datab
     assert statuses(database, city.run_id) == {"pending": 2}
     with database.transaction() as connection:
         assert set(connection.execute(text("SELECT status, error FROM attempts"))) == {("refused", "withdrawn")}
+
+
+def test_a_part_is_found_by_the_name_that_the_provider_gave_it(database: Database) -> None:
+    city = make_city(database, 1, body="请参加学习。" * 20)
+    city.adapter.answer = lambda handed: Outcome(
+        handed.reference, OutcomeKind.accepted, provider_id="whole", part_ids=("first", "second")
+    )
+    drain(database, city.gateways)
+    phone = messages(database, city.run_id)[0].phone
+    for name in ("second", "first"):
+        assert statuses(database, city.run_id) == {"accepted": 1}
+        with database.transaction() as connection:
+            report = Receipt(ReceiptStatus.delivered, name, "{}", phone=phone, part=2 if name == "second" else 1)
+            receipts.store(connection, [("main", report)])
+        inbox.apply_waiting(database)
+    assert statuses(database, city.run_id) == {"delivered": 1}

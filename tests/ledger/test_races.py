@@ -71,20 +71,15 @@ def test_a_worker_whose_lease_ended_hands_nothing_over(database: Database) -> No
 
 
 def test_a_lease_that_ends_while_its_worker_is_in_the_gate(database: Database) -> None:
-    """The sweep waits for the gate, and then finds rows that are on their way."""
+    """The sweep leaves rows alone that are on their way, and waits for nobody."""
     city = make_city(database, 3)
     claim, rows = claimed(database, city)
     with database.engine.connect() as gate:
         assert len(handover.pass_gate(gate, claim, rows, 60)) == 3
-        ended = text("SELECT set_config('sms.clock_offset', '61 seconds', true)")  # by the sweep's clock
-
-        def sweep(connection: Connection) -> None:
-            connection.execute(ended)
+        with database.transaction() as connection:
+            connection.execute(text("SELECT set_config('sms.clock_offset', '61 seconds', true)"))  # the sweep's clock
             assert sweeps.release_claimed(connection) == 0
-
-        thread = waiting(database, sweep)
         gate.commit()
-        thread.join()
     assert statuses(database, city.run_id) == {"submitting": 3}
 
 
@@ -106,9 +101,11 @@ def test_the_sweep_against_outcomes_that_are_being_written(database: Database) -
     leases_end(database)
     with database.engine.connect() as worker:
         accept(worker, claim, rows)
-        thread = waiting(database, sweeps.give_up_submitting)
+        with database.transaction() as connection:
+            assert sweeps.give_up_submitting(connection) == 0
         worker.commit()
-        thread.join()
+    with database.transaction() as connection:
+        assert sweeps.give_up_submitting(connection) == 0
     assert statuses(database, city.run_id) == {"accepted": 3}
     with database.transaction() as connection:
         assert set(connection.execute(text("SELECT status FROM attempts")).scalars()) == {"accepted"}

@@ -17,7 +17,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute(
         """
-        DROP FUNCTION cluster_is_known(), server_identity(), analyse_month(date);
+        DROP FUNCTION cluster_is_known(), server_identity(), analyse_month(date), analyse_new_months();
         DROP TABLE cluster, tallies, cap_uses, caps, stops;
         ALTER TABLE messages DROP COLUMN cap_day;
         ALTER TABLE runs

@@ -111,6 +111,58 @@ CREATE FUNCTION cluster_is_known() RETURNS boolean LANGUAGE sql STABLE AS $$
         WHERE c.system_identifier = s.system_identifier AND c.timeline = s.timeline)
 $$;
 
+-- As in 0001, but what another session has just made is looked for in pg_class: `to_regclass` may answer from this session's cache,
+-- which waiting for the lock does not refresh.
+CREATE OR REPLACE FUNCTION ensure_month(wanted date) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '1s' AS $$
+DECLARE
+    suffix text := to_char(wanted, 'YYYYMM');
+    parent text;
+BEGIN
+    IF wanted <> date_trunc('month', wanted)::date OR wanted NOT BETWEEN now()::date - 400 AND now()::date + 400 THEN
+        RAISE EXCEPTION 'ensure_month: % is not the first day of a month near today', wanted;
+    END IF;
+    IF to_regclass('public.attempts_' || suffix) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('ensure_month'));
+    IF EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname = 'attempts_' || suffix) THEN
+        RETURN false;
+    END IF;
+    FOREACH parent IN ARRAY ARRAY['messages', 'attempts'] LOOP
+        EXECUTE format(
+            'CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE)',
+            parent || '_' || suffix, parent);
+        EXECUTE format(
+            'ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES IN (%L)', parent, parent || '_' || suffix, wanted);
+    END LOOP;
+    RETURN true;
+END
+$$;
+
+-- First statistics of partitions that have rows and none yet: until then the planner takes `month = …` for one row in 200, when it
+-- is all of them, and would rather read the month than look up a hundred keys. Answers how many it analysed.
+CREATE FUNCTION analyse_new_months() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    partition regclass;
+    done integer := 0;
+BEGIN
+    FOR partition IN
+        SELECT i.inhrelid FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent IN ('public.messages'::regclass, 'public.attempts'::regclass) AND c.relkind = 'r'
+          AND pg_relation_size(c.oid) >= 65536
+          AND NOT EXISTS (SELECT FROM pg_stats s WHERE s.schemaname = 'public' AND s.tablename = c.relname)
+    LOOP
+        EXECUTE format('ANALYZE %s', partition);
+        done := done + 1;
+    END LOOP;
+    RETURN done;
+END
+$$;
+REVOKE ALL ON FUNCTION analyse_new_months() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION analyse_new_months() TO sms_app;
+
 -- Statistics of one month, which a run that has just been frozen has made wrong; as the owner, because only an owner may.
 CREATE FUNCTION analyse_month(wanted date) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
