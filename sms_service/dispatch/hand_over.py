@@ -126,7 +126,9 @@ class HandOver:
         """Hand over a group that was refused whole in two halves, until what it was refused for stands alone."""
         ids = [row.message_id for row in passed]
         for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
-            of_half = self.group(replace(claim, token=self._new_token(), ids=tuple(half)), adapter, len(half))
+            # Whatever this account takes otherwise: these are its own.
+            its = replace(claim, token=self._new_token(), fresh=True, accounts=(), ids=tuple(half))
+            of_half = self.group(its, adapter, len(half))
             done.parts += of_half.parts
             done.throttled |= of_half.throttled
 

@@ -56,7 +56,7 @@ def find_offers(connection: Connection, known: Collection[str]) -> list[Offer]:
         key = (run.route_id, run.demonstration)
         if key not in places:
             places[key] = _places([m for m in members[run.route_id] if m.simulated or not run.demonstration])
-        offers += [_offer(run, place) for place in places[key]]
+        offers += [_offer(run, place) for place in places[key] if place.fresh or run.again]
     return offers
 
 

@@ -3,6 +3,8 @@ WITH due AS (
     SELECT id FROM messages
     WHERE month = %(month)s::date AND id = ANY (%(ids)s::bigint[]) AND run_id = %(run_id)s::bigint
       AND status = 'pending' AND not_before <= sms_now()
+      AND CASE WHEN %(fresh)s::boolean THEN account_id IS NULL OR account_id <> ALL (%(accounts)s::bigint[])
+               ELSE account_id = ANY (%(accounts)s::bigint[]) END
     ORDER BY id
     LIMIT %(size)s::int
     FOR UPDATE SKIP LOCKED

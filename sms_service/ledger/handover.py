@@ -109,11 +109,10 @@ def claim(connection: Connection, claim: Claim, size: int, lease_s: float) -> li
         "token": claim.token,
         "size": size,
         "lease_s": lease_s,
+        "fresh": claim.fresh,
+        "accounts": list(claim.accounts),
     }
-    if claim.ids is None:
-        rows = CLAIM(connection, **lease, fresh=claim.fresh, accounts=list(claim.accounts))
-    else:
-        rows = CLAIM_IDS(connection, **lease, ids=list(claim.ids))
+    rows = CLAIM(connection, **lease) if claim.ids is None else CLAIM_IDS(connection, **lease, ids=list(claim.ids))
     return [Claimed(row.id, row.values, row.text, row.parts) for row in rows]
 
 

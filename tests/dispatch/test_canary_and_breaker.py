@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select, text
@@ -11,6 +12,8 @@ from sms_service.db.engine import Database
 from sms_service.dispatch import breaker, freeze
 from sms_service.dispatch.models import GatewayAccount, Stop
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text
+from sms_service.ledger import handover
+from sms_service.ledger.handover import Claim
 from sms_service.ledger.models import Message, Run
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, drain, make_city, make_dispatcher, make_run, statuses
 from tests.factories import make_person, make_unit
@@ -255,6 +258,19 @@ def test_a_group_refused_whole_is_halved_until_the_bad_one_stands_alone(database
     assert len({handed.phone for handed in city.adapter.handed}) == len(city.adapter.handed) == 20
     assert calls[:3] == [21, 10, 11]
     assert max(calls[3:]) < 10
+
+
+def test_a_canary_keeps_to_the_routes_order(database: Database, small_canary: None) -> None:
+    adapters = {"first": ScriptedAdapter(), "second": ScriptedAdapter()}
+    city = make_city(database, 20, gateways=ScriptedGateways(adapters))
+    with database.transaction() as connection:
+        canary = connection.execute(text("SELECT canary FROM runs")).scalar_one()
+        offers = make_dispatcher(database, city.gateways).offers()
+        assert [offer.account for offer in offers] == ["first"]  # nothing went before, so the second is not asked
+        second = Claim(city.run_id, city.month, 2, str(uuid4()), fresh=False, accounts=(1,), ids=tuple(canary))
+        assert handover.claim(connection, second, 5, 60) == []
+    drain(database, city.gateways)
+    assert (len(adapters["first"].handed), len(adapters["second"].handed)) == (20, 0)
 
 
 @pytest.mark.parametrize("obstacle", ["a stop", "a closed window"])
