@@ -17,6 +17,7 @@ from sms_service.audit import trail
 from sms_service.campaigns.services import require
 from sms_service.directory.text import required_line
 from sms_service.errors import Conflict, Invalid, NotFound
+from sms_service.ledger.handover import close_gate_of_run
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import RUN_TRANSITIONS, HeldFor, MessageStatus, RunStatus, Words
 
@@ -140,6 +141,7 @@ def _move(
     values: dict[str, Any] = {"status": target.value, "reason": None if on else why, "held_for": None}
     if on:
         values["watched_from"] = func.sms_now()
+    close_gate_of_run(session.connection(), run_id)
     moved = session.scalar(
         update(Run)
         .where(Run.id == run_id, Run.status.in_(sources), true() if condition is None else condition)

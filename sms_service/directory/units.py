@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Select, false, func, or_, select, update
+from sqlalchemy import Select, false, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -130,7 +130,7 @@ def change_unit(
         raise Invalid("window_closes", format_clock(closes), reason)
     changes: dict[str, str | int] = {}
     if timezone is not None:
-        _check_timezone(timezone)
+        _check_timezone(session, timezone)
         changes["timezone"] = timezone
     if window_opens is not None or window_closes is not None:
         changes |= {"window_opens": opens, "window_closes": closes}
@@ -179,8 +179,12 @@ def _check_level(field: str, level: str) -> None:
         raise Invalid(field, level, f"must be one of {', '.join(LEVELS)}")
 
 
-def _check_timezone(name: str) -> None:
+def _check_timezone(session: Session, name: str) -> None:
+    """PostgreSQL and Python must both know it: the gate asks the one, a launch the other."""
     try:
         ZoneInfo(name)
+        known = session.scalar(text("SELECT true FROM pg_timezone_names WHERE name = :name"), {"name": name})
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Invalid("timezone", name, "must be an IANA time zone, like Asia/Shanghai") from None
+        known = None
+    if not known:
+        raise Invalid("timezone", name, "must be an IANA time zone, like Asia/Shanghai")

@@ -14,6 +14,7 @@ from sms_service.directory.text import required_line
 from sms_service.directory.units import require_everywhere
 from sms_service.dispatch.models import GatewayAccount
 from sms_service.errors import Conflict, NotFound
+from sms_service.ledger.handover import close_gate_of_account
 
 LONGEST_WHY = 200
 
@@ -43,18 +44,18 @@ def _move(
     session: Session, actor: Actor, name: str, sources: tuple[str, ...], changes: dict[str, Any], why: str
 ) -> GatewayAccount:
     path = require_everywhere(session, actor, Permission.operate_service)
+    account_id = session.scalar(select(GatewayAccount.id).where(GatewayAccount.name == name))
+    if account_id is None:
+        raise NotFound("gateway account", name)
+    close_gate_of_account(session.connection(), account_id)
     moved = session.scalar(
         update(GatewayAccount)
-        .where(GatewayAccount.name == name, GatewayAccount.state.in_(sources))
+        .where(GatewayAccount.id == account_id, GatewayAccount.state.in_(sources))
         .values(changes)
         .returning(GatewayAccount.id)
         .execution_options(synchronize_session=False)
     )
-    account = session.scalar(
-        select(GatewayAccount).where(GatewayAccount.name == name).execution_options(populate_existing=True)
-    )
-    if account is None:
-        raise NotFound("gateway account", name)
+    account = session.get_one(GatewayAccount, account_id, populate_existing=True)
     if moved is None:
         raise Conflict(f"gateway account {name} is {account.state}; only {' or '.join(sources)} ones can do this")
     trail.record(

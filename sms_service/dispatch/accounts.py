@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Select, delete, func, literal_column, select, update
+from sqlalchemy import JSON, Select, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import Session
 
@@ -17,28 +17,18 @@ def synchronise(session: Session, gateways: Gateways) -> None:
     is `removed`.
     """
     configured = gateways.config.accounts
-    for name, account in sorted(configured.items()):
-        capabilities = gateways.adapter(name).capabilities
-        columns = {
-            "adapter": account.adapter,
-            "simulated": capabilities.simulated,
-            "receipt_parts": account.receipt_parts,
-            "names_groups": capabilities.names_groups,
-        }
-        session.execute(
-            insert(GatewayAccount)
-            .values(name=name, **columns)
-            .on_conflict_do_update(index_elements=["name"], set_=columns)
-        )
-    known = dict(session.execute(select(GatewayAccount.name, GatewayAccount.id)).all())
-    for name in known:
-        gone = name not in configured
-        before, after = ("open", "removed") if gone else ("removed", "open")
-        session.execute(
-            update(GatewayAccount)
-            .where(GatewayAccount.name == name, GatewayAccount.state == before)
-            .values(state=after)
-        )
+    # Read first and change only what differs: every worker does this at its start, and gates hold these rows.
+    for name in sorted(configured):
+        session.execute(insert(GatewayAccount).values(name=name, **_columns(gateways, name)).on_conflict_do_nothing())
+    accounts = {account.name: account for account in session.scalars(select(GatewayAccount))}
+    for name, account in accounts.items():
+        if name not in configured:
+            account.state = "removed" if account.state == "open" else account.state
+            continue
+        account.state = "open" if account.state == "removed" else account.state
+        for column, value in _columns(gateways, name).items():
+            setattr(account, column, value)
+    session.flush()
     for name, members in sorted(gateways.config.routes.items()):
         session.execute(insert(Route).values(name=name).on_conflict_do_nothing())
         route_id = session.scalars(select(Route.id).where(Route.name == name)).one()
@@ -48,13 +38,23 @@ def synchronise(session: Session, gateways: Gateways) -> None:
             [
                 {
                     "route_id": route_id,
-                    "account_id": known[member.account],
+                    "account_id": accounts[member.account].id,
                     "priority": member.priority,
                     "weight": member.weight,
                 }
                 for member in members
             ],
         )
+
+
+def _columns(gateways: Gateways, name: str) -> dict[str, Any]:
+    account, capabilities = gateways.account(name), gateways.adapter(name).capabilities
+    return {
+        "adapter": account.adapter,
+        "simulated": capabilities.simulated,
+        "receipt_parts": account.receipt_parts,
+        "names_groups": capabilities.names_groups,
+    }
 
 
 def find_accounts() -> Select[GatewayAccount]:

@@ -7,7 +7,7 @@ import logging
 from sqlalchemy import Connection
 
 from sms_service.db.statements import Statement
-from sms_service.ledger.handover import Claim
+from sms_service.ledger import handover
 
 TRIP_ACCOUNT = Statement(__file__, "trip_account")
 TRIP_RUN = Statement(__file__, "trip_run")
@@ -34,11 +34,11 @@ CANARY_RECEIPTS_MIN = 10  # minutes for which a canary's receipts are waited for
 log = logging.getLogger(__name__)
 
 
-def trip_account(connection: Connection, claim: Claim) -> None:
-    """Pause the claim's account if too many of its last texts went wrong."""
+def trip_account(connection: Connection, account_id: int) -> None:
+    """Pause the account if too many of its last texts went wrong."""
     account = TRIP_ACCOUNT(
         connection,
-        account_id=claim.account_id,
+        account_id=account_id,
         texts=ACCOUNT_TEXTS,
         least=ACCOUNT_LEAST,
         bad_share=BAD_SHARE,
@@ -49,15 +49,16 @@ def trip_account(connection: Connection, claim: Claim) -> None:
         log.warning("gateway account %s is paused: %s", account.name, account.reason)
 
 
-def trip_run(connection: Connection, claim: Claim) -> None:
-    """Hold the claim's run if too many of its last texts went wrong."""
-    run = TRIP_RUN(connection, run_id=claim.run_id, texts=RUN_TEXTS, least=RUN_LEAST, bad_share=BAD_SHARE).one_or_none()
+def trip_run(connection: Connection, run_id: int) -> None:
+    """Hold the run if too many of its last texts went wrong."""
+    run = TRIP_RUN(connection, run_id=run_id, texts=RUN_TEXTS, least=RUN_LEAST, bad_share=BAD_SHARE).one_or_none()
     if run is not None:
-        log.warning("run %s is held: %s", claim.run_id, run.reason)
+        log.warning("run %s is held: %s", run_id, run.reason)
 
 
 def pause_account(connection: Connection, account_id: int, reason: str) -> None:
     """Pause an open account until a person opens it."""
+    handover.close_gate_of_account(connection, account_id)
     paused = PAUSE_ACCOUNT(connection, account_id=account_id, reason=reason).one_or_none()
     if paused is not None:
         log.error("gateway account %s is paused until a person opens it: %s", paused.name, reason)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from redis import Redis
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
 from sms_service.accounts import answers
@@ -40,39 +41,75 @@ def tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt
 
 
 def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int) -> None:
-    cluster.hold_if_changed(database)
+    reporting = _reporting_accounts(database, gateways)
+    duties: tuple[Callable[[Database], object], ...] = (
+        cluster.hold_if_changed,
+        lambda database: _begin_due(database, redis),
+        _swept("rows whose worker died before the gate wait again", sweeps.release_claimed),
+        _give_up_submitting,
+        _swept("rows expired", sweeps.expire),
+        _swept("rows of cancelled runs are cancelled", sweeps.cancel_slice),
+        _swept("rows had no receipt in time", lambda c: sweeps.mark_silent(c, reporting, no_receipt_hours)),
+        _judge,
+        _finish_runs,
+        _make_months,
+        _forget,
+    )
+    for duty in duties:  # each in transactions of its own: one that fails stops no other
+        try:
+            duty(database)
+        except DBAPIError as error:
+            log.error("the next tick tries again: %s", " ".join(str(error.orig).split()))
+
+
+def _begin_due(database: Database, redis: Redis | None) -> None:
     for run_id in freeze.begin_due(database):
         log.info("run %s is due", run_id)
         if redis is not None:
             wake.wake(redis, wake.FREEZE, run_id)
-    reporting = _reporting_accounts(database, gateways)
-    duties: dict[str, Callable[[Connection], int]] = {
-        "rows whose worker died before the gate wait again": sweeps.release_claimed,
-        "rows whose worker died after the gate are unknown": sweeps.give_up_submitting,
-        "rows expired": sweeps.expire,
-        "rows of cancelled runs are cancelled": sweeps.cancel_slice,
-        "rows had no receipt in time": lambda c: sweeps.mark_silent(c, reporting, no_receipt_hours),
-    }
-    for what, duty in duties.items():
+
+
+def _swept(what: str, sweep: Callable[[Connection], int]) -> Callable[[Database], None]:
+    def duty(database: Database) -> None:
         with database.transaction() as connection:
-            done = duty(connection)
+            done = sweep(connection)
         if done:
             log.warning("sweep: %s %s", done, what)
+
+    return duty
+
+
+def _give_up_submitting(database: Database) -> None:
+    with database.transaction() as connection:
+        given_up = sweeps.give_up_submitting(connection)
+    if given_up:
+        log.warning("sweep: %s rows whose worker died after the gate are unknown", sum(given_up.values()))
+    for account_id, run_id in given_up:
+        with database.transaction() as connection:
+            breaker.trip_account(connection, account_id)
+        with database.transaction() as connection:
+            breaker.trip_run(connection, run_id)
+
+
+def _judge(database: Database) -> None:
     with database.transaction() as connection:
         breaker.judge_canaries(connection)
+    with database.transaction() as connection:
         for name in breaker.reopen(connection):
             log.warning("gateway account %s is tried again", name)
+
+
+def _finish_runs(database: Database) -> None:
     with database.transaction() as connection:
         ended = sweeps.finish_runs(connection)
     for run_id, status in ended.items():
         log.info("run %s is %s", run_id, status)
-    _make_months(database)
-    with database.transaction() as connection:
-        connection.exec_driver_sql("SELECT analyse_new_months()")
+
+
+def _forget(database: Database) -> None:
     with database.session() as session:
-        forgotten = answers.forget_old(session)
-    if forgotten:
-        log.info("forgot %s stored answers of API requests", forgotten)
+        if forgotten := answers.forget_old(session):
+            log.info("forgot %s stored answers of API requests", forgotten)
     with database.transaction() as connection:
         caps.forget_old(connection)
         breaker.forget_old(connection)
@@ -88,6 +125,8 @@ def _make_months(database: Database) -> None:
         ).scalar_one()
     if made:
         log.info("made the ledger's partitions of %s months", made)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("SELECT analyse_new_months()")
 
 
 def _reporting_accounts(database: Database, gateways: Gateways) -> list[int]:

@@ -29,6 +29,8 @@ from sms_service.gateways.registry import Gateways
 
 # How long one job goes on before it gives way to others, in seconds; it ends between groups.
 JOB_S = 0.5
+# An account on trial gets so many texts at a time, and one group: how many one more time-out makes unknown.
+TRIAL_TEXTS = 5
 # Offers are looked for anew after this many seconds, so that a small run never waits long for a large one's.
 OFFERS_S = 0.25
 
@@ -158,6 +160,10 @@ class Dispatcher:
             return False
         offer = account.fair.choose(candidates)
         size, per_text = self._gateways.group_size(name), offer.parts_estimate
+        if offer.trial:
+            if account.under_way:
+                return False
+            size = min(size, TRIAL_TEXTS)
         want = math.ceil((min(size, len(offer.ids)) if offer.ids else size) * per_text)
         # Some at least: a busy bucket would otherwise be emptied in groups of one. The smallest bucket holds so many.
         least = min(want, max(math.ceil(per_text), SMALLEST_CAPACITY))

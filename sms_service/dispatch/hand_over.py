@@ -81,10 +81,11 @@ class HandOver:
         """Whether something that a gateway said cannot be written down; no new work may begin then."""
         return bool(self._stuck)
 
-    def group(self, claim: Claim, adapter: Adapter, size: int, *, alternative: bool = False) -> Done:
+    def group(self, claim: Claim, adapter: Adapter, size: int, *, alternative: bool = False, halved: int = 0) -> Done:
         """Claim up to `size` rows of the run and take them as far as they go.
 
-        `alternative`: the run's route has another open account, which may get what this one refuses.
+        `alternative`: the run's route has another open account, which may get what this one refuses. `halved`: how
+        often these rows have gone before in a group that was refused whole.
         """
         with self._database.transaction() as connection:
             rows = handover.claim(connection, claim, size, CLAIM_LEASE_S)
@@ -109,7 +110,9 @@ class HandOver:
         self._at(Point.submitted)
         halve = len(passed) > 1 and all(answer.whole_group and _in_one(answer) for answer in answers)
         outcomes = [
-            self._recorded(row, answer, nothing_taken=nothing_taken, again=halve, alternative=alternative)
+            self._recorded(
+                row, answer, row.number - halved, nothing_taken=nothing_taken, again=halve, alternative=alternative
+            )
             for row, answer in zip(passed, answers, strict=True)
         ]
         # A group that goes again in halves says nothing yet, so the breaker does not count it.
@@ -117,18 +120,18 @@ class HandOver:
         self._at(Point.recorded)
         done = Done(len(rows), sum(row.parts for row in passed), any(a.kind is OutcomeKind.throttled for a in answers))
         if halve:
-            self._halves(claim, adapter, passed, done)
+            self._halves(claim, adapter, passed, done, halved + 1)
         elif claim.ids is not None or not all(answer.kind is OutcomeKind.accepted for answer in answers):
             self._look_back(claim, answers)
         return done
 
-    def _halves(self, claim: Claim, adapter: Adapter, passed: Sequence[Passed], done: Done) -> None:
+    def _halves(self, claim: Claim, adapter: Adapter, passed: Sequence[Passed], done: Done, halved: int) -> None:
         """Hand over a group that was refused whole in two halves, until what it was refused for stands alone."""
         ids = [row.message_id for row in passed]
         for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
             # Whatever this account takes otherwise: these are its own.
             its = replace(claim, token=self._new_token(), fresh=True, accounts=(), ids=tuple(half))
-            of_half = self.group(its, adapter, len(half))
+            of_half = self.group(its, adapter, len(half), halved=halved)
             done.parts += of_half.parts
             done.throttled |= of_half.throttled
 
@@ -174,13 +177,13 @@ class HandOver:
         return [said.get(name) or Outcome(name, OutcomeKind.unknown) for name in names], False
 
     def _recorded(
-        self, row: Passed, outcome: Outcome, *, nothing_taken: bool, again: bool, alternative: bool
+        self, row: Passed, outcome: Outcome, number: int, *, nothing_taken: bool, again: bool, alternative: bool
     ) -> Recorded:
         kind, provider_id = outcome.kind, _clean(outcome.provider_id)
         if kind is OutcomeKind.accepted and not provider_id:
             kind = OutcomeKind.unknown  # nothing could tie a receipt to it
         # That a gateway takes nothing at all is not the text's fault and uses up none of its tries; validity ends it.
-        number = min(row.number, MAX_ATTEMPTS - 1) if nothing_taken else row.number
+        number = min(number, MAX_ATTEMPTS - 1) if nothing_taken else number
         return Recorded(
             attempt_id=row.attempt_id,
             kind=kind,
@@ -215,9 +218,10 @@ class HandOver:
             for error in sorted(stops, key=str):
                 with self._database.transaction() as connection:
                     breaker.pause_account(connection, claim.account_id, f"the provider refused texts: {error}")
-            for follow in (breaker.trip_account, breaker.trip_run):
-                with self._database.transaction() as connection:
-                    follow(connection, claim)
+            with self._database.transaction() as connection:
+                breaker.trip_account(connection, claim.account_id)
+            with self._database.transaction() as connection:
+                breaker.trip_run(connection, claim.run_id)
             with self._database.transaction() as connection:
                 breaker.judge_canaries(connection)
         except DBAPIError as error:
@@ -252,9 +256,11 @@ def _in_one(outcome: Outcome) -> bool:
     return outcome.kind is OutcomeKind.refused and outcome.error in IN_ONE_RECIPIENT
 
 
-def _clean(said: str | None) -> str | None:
-    """A provider's words as PostgreSQL can keep them: no NUL, no lone surrogate, not endless."""
-    return None if said is None else said.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_WORD]
+def _clean(said: object) -> str | None:
+    """A provider's words as PostgreSQL can keep them: text (JSON may have had a number), no NUL, no lone surrogate, not
+    endless.
+    """
+    return None if said is None else str(said).replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_WORD]
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -30,15 +30,15 @@ IN_ONE_RECIPIENT = frozenset(
 def retry_after(outcome: Outcome, number: int, random: Callable[[], float], *, alternative: bool) -> float | None:
     """Seconds until the message may go again after its attempt `number`; None: it stays as it is.
 
-    Doubles from 2 s to 10 min, with jitter from `random` (0 to 1), and never less than the provider asked for, unless
-    the text goes to another account next (`alternative`: there is one). The caller drops a retry that would come after
-    the message's validity.
+    A throttled text goes again for as long as it is valid, a refused one up to attempt MAX_ATTEMPTS. Doubles from 2 s
+    to 10 min, with jitter from `random` (0 to 1), and never less than the provider asked for, unless the text goes to
+    another account next (`alternative`: there is one). The caller drops a retry that would come after the message's
+    validity.
     """
     refused = outcome.kind is OutcomeKind.refused
-    comes_back = outcome.kind is OutcomeKind.throttled or (refused and outcome.error in _PASSING)
-    fails_over = refused and alternative and outcome.error in FAILS_OVER
-    if not (comes_back or fails_over) or number >= MAX_ATTEMPTS:
+    comes_back = refused and (outcome.error in _PASSING or (alternative and outcome.error in FAILS_OVER))
+    if outcome.kind is not OutcomeKind.throttled and (not comes_back or number >= MAX_ATTEMPTS):
         return None
-    back_off: float = min(_LONGEST_S, _FIRST_S * 2 ** (number - 1)) * (0.5 + random())
+    back_off: float = min(_LONGEST_S, _FIRST_S * 2 ** min(number - 1, 16)) * (0.5 + random())
     asked = 0.0 if alternative else outcome.retry_after_s or 0.0
     return max(back_off, min(asked, _LONGEST_ASKED_S) if math.isfinite(asked) else _LONGEST_ASKED_S)

@@ -23,6 +23,7 @@ class Offer:
 
     `fresh` and `accounts` say which rows, as `handover.Claim` does; `ids`: only these messages (a canary's).
     `parts_estimate`: parts of a text, on average. `alternative`: whether the run's route has another open account.
+    `trial`: the breaker has opened the account again, and nothing has gone well since.
     """
 
     run_id: int
@@ -37,6 +38,7 @@ class Offer:
     accounts: tuple[int, ...]
     alternative: bool
     ids: tuple[int, ...] | None
+    trial: bool = False
 
     def claim(self, token: str) -> Claim:
         """A claim on its rows, to be proved by `token`."""
@@ -98,6 +100,7 @@ def _offer(run: Any, place: _Place) -> Offer:
         accounts=place.accounts,
         alternative=place.alternative,
         ids=None if run.canary is None else tuple(run.canary),
+        trial=place.member.trial,
     )
 
 

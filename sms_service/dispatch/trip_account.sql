@@ -21,5 +21,7 @@ SET state = 'paused',
         ELSE least(%(longest_s)s::float, %(first_s)s::float * 2 ^ g.trips) END)
 FROM last
 WHERE g.id = %(account_id)s::bigint AND g.state = 'open'
-  AND last.texts >= %(least)s::int AND last.bad >= %(bad_share)s::float * last.texts
+  -- On trial after a trip, one hand-over of which nothing went well is enough.
+  AND (last.texts >= %(least)s::int OR (g.trips > 0 AND last.bad = last.texts))
+  AND last.bad >= %(bad_share)s::float * last.texts
 RETURNING g.name, g.reason

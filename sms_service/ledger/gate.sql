@@ -1,15 +1,18 @@
 -- The only way to the wire: claimed -> submitting, with an attempt for each row that passed. The run's row is locked FOR SHARE, so
--- that a cancel or pause that has committed is seen here and one that comes later waits for this. Everything that can forbid a
+-- that a cancel or pause that has committed is seen here and one that comes later waits for this; the advisory locks see to it that
+-- it does not wait for ever, when gates of many workers overlap (handover.close_gate_of_run). Everything that can forbid a
 -- hand-over is asked here, on PostgreSQL's clock, in the statement that allows it. The caller hands over only after it has seen
 -- this commit. `status || ''` keeps the index of leases out of the plan: it has a dead entry for every row that left, and on a
 -- month without statistics yet the planner would read them all instead of looking up the ids (docs/performance.md).
 -- Caps: a place is reserved only by rows that may leave otherwise (hence their lock before), once per message, and in the order of
 -- phones, in which every statement that touches many of these rows goes: no deadlock.
 WITH run AS MATERIALIZED (
-    SELECT status, demonstration, unit_path, class, kind FROM runs WHERE id = %(run_id)s::bigint FOR SHARE
+    SELECT status, demonstration, unit_path, class, kind, pg_advisory_xact_lock_shared(%(run_id)s::bigint * 2)
+    FROM runs WHERE id = %(run_id)s::bigint FOR SHARE
 ),
 account AS MATERIALIZED (
-    SELECT id, state, simulated FROM gateway_accounts WHERE id = %(account_id)s::bigint FOR SHARE
+    SELECT id, state, simulated, pg_advisory_xact_lock_shared(%(account_id)s::bigint * 2 + 1)
+    FROM gateway_accounts WHERE id = %(account_id)s::bigint FOR SHARE
 ),
 stopped AS MATERIALIZED (
     SELECT s.gateway_account_id, u.path FROM stops s LEFT JOIN units u ON u.id = s.unit_id WHERE s.released_at IS NULL

@@ -25,8 +25,18 @@ silent AS (
     WHERE m.month = l.month AND m.id = l.message_id AND m.attempts = l.number
       AND m.status = 'submitting' AND m.lease_until <= sms_now()
     RETURNING m.month, l.attempt_id
+),
+told AS (
+    UPDATE attempts a
+    SET status = 'unknown', outcome_at = sms_now()
+    FROM silent s
+    WHERE a.month = s.month AND a.id = s.attempt_id AND a.status = 'submitting'
+    RETURNING a.account_id, a.run_id
+),
+tally AS (
+    -- A gateway that takes its workers down with it is counted too.
+    INSERT INTO tallies (at, gateway_account_id, run_id, texts, refused, unknown, blamed)
+    SELECT sms_now(), account_id, run_id, least(count(*), 30000), 0, least(count(*), 30000), 0
+    FROM told GROUP BY account_id, run_id
 )
-UPDATE attempts a
-SET status = 'unknown', outcome_at = sms_now()
-FROM silent s
-WHERE a.month = s.month AND a.id = s.attempt_id AND a.status = 'submitting'
+SELECT account_id, run_id, count(*) AS texts FROM told GROUP BY account_id, run_id

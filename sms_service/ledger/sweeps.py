@@ -27,9 +27,9 @@ def release_claimed(connection: Connection) -> int:
     return SWEEP_CLAIMED(connection).rowcount
 
 
-def give_up_submitting(connection: Connection) -> int:
-    """Rows whose worker died after the gate become `unknown`; returns how many."""
-    return SWEEP_SUBMITTING(connection).rowcount
+def give_up_submitting(connection: Connection) -> dict[tuple[int, int], int]:
+    """Rows whose worker died after the gate become `unknown`; returns how many, by gateway account and run."""
+    return {(row.account_id, row.run_id): row.texts for row in SWEEP_SUBMITTING(connection)}
 
 
 def expire(connection: Connection) -> int:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from sms_service.db.engine import Database
-from sms_service.dispatch import breaker, freeze
+from sms_service.dispatch import breaker, clock, dispatcher, freeze
 from sms_service.dispatch.models import GatewayAccount, Stop
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text
 from sms_service.ledger import handover
@@ -327,3 +327,72 @@ def test_tallies_are_forgotten_when_nothing_counts_them_any_more(database: Datab
         connection.execute(text("SELECT set_config('sms.clock_offset', '9 days', true)"))
         assert breaker.forget_old(connection) == kept
         assert breaker.forget_old(connection) == 0
+
+
+def test_an_account_on_trial_gets_a_few_texts_until_one_goes_well(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "OFFERS_S", 0.0)  # the run would be over before it looks again
+    city = make_city(database, 100)
+    city.adapter.answer = unknown
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE gateway_accounts SET trips = 1"))
+    drain(database, city.gateways)
+    assert statuses(database, city.run_id) == {"unknown": 5, "pending": 95}
+    assert (account(database).state, account(database).trips) == ("paused", 2)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE gateway_accounts SET reopens_at = sms_now()"))
+        breaker.reopen(connection)
+    sizes: list[int] = []
+    answer = ScriptedAdapter().answer
+
+    def submit(group: object) -> list[Outcome]:
+        texts = group.texts  # type: ignore[attr-defined]
+        sizes.append(len(texts))
+        return [answer(handed) for handed in texts]
+
+    city.adapter.submit = submit  # type: ignore[assignment]
+    drain(database, city.gateways)
+    assert statuses(database, city.run_id) == {"unknown": 5, "accepted": 95}
+    assert sizes[0] == 5
+    assert max(sizes) > 5
+
+
+def test_a_gateway_that_takes_its_workers_down_is_counted(database: Database) -> None:
+    """Nobody writes an outcome down; the sweep finds the rows, and the breaker hears of it."""
+    city = make_city(database, 30)
+    city.adapter.answer = unknown
+    with database.transaction() as connection:
+        connection.execute(
+            text(
+                "WITH gone AS (UPDATE messages SET status = 'submitting', attempts = 1, lease_until = sms_now(),"
+                " claim_token = gen_random_uuid(), account_id = (SELECT id FROM gateway_accounts) RETURNING *)"
+                " INSERT INTO attempts"
+                " (month, message_id, run_id, number, account_id, claim_token, status, parts, started_at)"
+                " SELECT month, id, run_id, 1, account_id, claim_token, 'submitting', 1, sms_now() FROM gone"
+            )
+        )
+    clock.tick(database, None, city.gateways)
+    assert statuses(database, city.run_id) == {"unknown": 30}
+    assert account(database).state == "paused"
+
+
+def test_halving_uses_up_nobodys_tries(database: Database) -> None:
+    city = make_city(database, 16)
+
+    def submit(group: object) -> list[Outcome]:
+        texts = group.texts  # type: ignore[attr-defined]
+        whole = len(texts) > 1
+        error = ErrorClass.request if whole else ErrorClass.later
+        return [Outcome(t.reference, OutcomeKind.refused, error=error, whole_group=whole) for t in texts]
+
+    city.adapter.submit = submit  # type: ignore[assignment]
+    hand = make_dispatcher(database, city.gateways)
+    hand.hand_over_group(hand.offers()[0], 16)
+    assert statuses(database, city.run_id) == {"pending": 16}
+    with database.transaction() as connection:
+        waits = connection.execute(
+            text("SELECT max(extract(epoch FROM not_before - sms_now())) FROM messages")
+        ).scalar()
+    assert waits is not None
+    assert waits < 10  # as after a first try

@@ -88,7 +88,7 @@ def test_outcomes_that_come_after_the_lease_are_kept(database: Database) -> None
     claim, rows = passed(database, city)
     leases_end(database)
     with database.transaction() as connection:
-        assert sweeps.give_up_submitting(connection) == 3
+        assert sum(sweeps.give_up_submitting(connection).values()) == 3
     assert statuses(database, city.run_id) == {"unknown": 3}
     with database.transaction() as connection:
         accept(connection, claim, rows)
@@ -102,10 +102,10 @@ def test_the_sweep_against_outcomes_that_are_being_written(database: Database) -
     with database.engine.connect() as worker:
         accept(worker, claim, rows)
         with database.transaction() as connection:
-            assert sweeps.give_up_submitting(connection) == 0
+            assert sweeps.give_up_submitting(connection) == {}
         worker.commit()
     with database.transaction() as connection:
-        assert sweeps.give_up_submitting(connection) == 0
+        assert sweeps.give_up_submitting(connection) == {}
     assert statuses(database, city.run_id) == {"accepted": 3}
     with database.transaction() as connection:
         assert set(connection.execute(text("SELECT status FROM attempts")).scalars()) == {"accepted"}
@@ -116,7 +116,7 @@ def test_outcomes_against_the_sweep_that_is_being_written(database: Database) ->
     claim, rows = passed(database, city)
     leases_end(database)
     with database.engine.connect() as sweep:
-        assert sweeps.give_up_submitting(sweep) == 3
+        assert sum(sweeps.give_up_submitting(sweep).values()) == 3
         thread = waiting(database, lambda connection: accept(connection, claim, rows))
         sweep.commit()
         thread.join()
