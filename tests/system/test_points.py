@@ -67,10 +67,13 @@ class Place:
             worker.wait()
 
     def others_finish(self, city: City) -> dict[str, int]:
-        """The leases end, and other workers do the rest; returns the run's statuses."""
-        sweep_ahead(self.database.url)
-        drain(self.database, self.gateways)
-        return statuses(self.database, city.run_id)
+        """The leases end, and other workers do the rest; returns the run's statuses. A sweep passes over rows that a
+        stopped worker keeps locked, until PostgreSQL ends its session.
+        """
+        while {"pending", "claimed", "submitting"} & (found := statuses(self.database, city.run_id)).keys():
+            sweep_ahead(self.database.url)
+            drain(self.database, self.gateways)
+        return found
 
     def check(self, city: City) -> None:
         """Both ledgers agree, and nobody was texted twice."""
