@@ -142,7 +142,9 @@ class Dispatcher:
             return
         self._stale = False
         self._looked_at = self._clock()
-        self._offers = self.offers()
+        offers = self.offers()
+        with self._changed:  # a group that ends meanwhile takes its offer off the list
+            self._offers = offers
 
     def _start_groups(self) -> bool:
         """Start a group on each account that has a thread, tokens and a run; returns whether any was started."""
