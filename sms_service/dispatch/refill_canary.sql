@@ -28,6 +28,11 @@ CROSS JOIN LATERAL (
           AND NOT EXISTS (
               SELECT FROM stops t JOIN units tu ON tu.id = t.unit_id
               WHERE t.released_at IS NULL AND (u.path ^@ tu.path OR m.unit_path ^@ tu.path))
+          -- Nor those that the gate would only skip; but while nothing has left at all, it may find that out.
+          AND (cardinality(s.kept) = 0 OR NOT EXISTS (SELECT FROM suppressions p WHERE p.phone = m.phone))
+          AND (cardinality(s.kept) = 0 OR NOT EXISTS (
+              SELECT FROM caps k JOIN cap_uses n ON n.class = k.class AND n.used >= k.per_day
+              WHERE k.class = m.class AND n.phone = m.phone AND n.day = (sms_now() AT TIME ZONE u.timezone)::date))
         ORDER BY m.not_before, m.id
         LIMIT cardinality(s.canary) - cardinality(s.kept)
     ) w

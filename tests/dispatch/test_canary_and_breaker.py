@@ -396,3 +396,24 @@ def test_halving_uses_up_nobodys_tries(database: Database) -> None:
         ).scalar()
     assert waits is not None
     assert waits < 10  # as after a first try
+
+
+@pytest.mark.parametrize("capped", [8, 20])
+def test_a_canary_does_not_end_because_most_have_had_their_texts_today(
+    database: Database, small_canary: None, capped: int
+) -> None:
+    """What the gate would only skip is no first text; if nothing is left but such rows, they are skipped at once."""
+    adapter = ScriptedAdapter()
+    run_id = spread_city(database, adapter)
+    with database.transaction() as connection:
+        connection.execute(text("INSERT INTO caps VALUES ('notice', 1)"))
+        connection.execute(
+            text(
+                "INSERT INTO cap_uses SELECT phone, 'notice', (sms_now() AT TIME ZONE 'Asia/Shanghai')::date, 1"
+                " FROM messages ORDER BY id LIMIT :n"
+            ),
+            {"n": capped},
+        )
+    drain(database, ScriptedGateways({"main": adapter}))
+    expected = {"skipped": capped, "accepted": 20 - capped}
+    assert statuses(database, run_id) == {status: number for status, number in expected.items() if number}
