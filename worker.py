@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
 from sms_service import jobs, logs, wake
-from sms_service.db.engine import Database
+from sms_service.db.engine import Database, first_line
 from sms_service.db.statements import check_all
 from sms_service.delivery import reconcile
 from sms_service.dispatch.accounts import synchronise
@@ -113,9 +113,9 @@ def main(clock: Callable[[], float] = boot_clock, at: Callable[[Point], None] = 
         return 2
     logs.configure(settings.log_level)
     try:
-        _work(settings.database_url, settings.redis_url, gateways, clock, at)
+        _run(settings.database_url, settings.redis_url, gateways, clock, at)
     except DBAPIError as error:
-        log.error("PostgreSQL: %s", " ".join(str(error.orig).split()))
+        log.error("PostgreSQL: %s", first_line(error))
         return 1
     except RedisError as error:
         log.error("Redis: %s", error)
@@ -123,7 +123,7 @@ def main(clock: Callable[[], float] = boot_clock, at: Callable[[Point], None] = 
     return 0
 
 
-def _work(
+def _run(
     database_url: str, redis_url: str, gateways: Gateways, clock: Callable[[], float], at: Callable[[Point], None]
 ) -> None:
     database = Database(database_url, application_name="sms_service worker")

@@ -148,6 +148,6 @@ class Faults:
                 queue.empty()
             else:
                 for _ in range(_WAKE_UPS):
-                    for job in (wake.DISPATCH, wake.APPLY_RECEIPTS):
+                    for job in ("sms_service.jobs.dispatch", wake.APPLY_RECEIPTS):
                         queue.enqueue_call(job, timeout=-1, result_ttl=0, failure_ttl=0)
         return True

@@ -14,7 +14,7 @@ from redis import Redis
 from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
-from sms_service.db.engine import Database
+from sms_service.db.engine import Database, first_line
 from sms_service.delivery import inbox
 from sms_service.dispatch import freeze as freezing
 from sms_service.dispatch.dispatcher import Dispatcher
@@ -57,7 +57,7 @@ def _quietly() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        log.error("the next look tries again: %s", (str(error.orig).splitlines() or [type(error).__name__])[0])
+        log.error("the next look tries again: %s", first_line(error))
 
 
 def freeze(run_id: int) -> None:

@@ -12,7 +12,6 @@ from redis.exceptions import RedisError
 from rq import Queue
 
 QUEUE = "sms"
-DISPATCH = "sms_service.jobs.dispatch"
 FREEZE = "sms_service.jobs.freeze"
 APPLY_RECEIPTS = "sms_service.jobs.apply_receipts"
 

@@ -17,6 +17,7 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.api.context import current_context
 from sms_service.api.paging import PageQuery, page
 from sms_service.api.schemas import In, Line, Out, list_of
+from sms_service.directory.text import LONGEST_WHY
 from sms_service.dispatch import account_state
 from sms_service.dispatch.accounts import find_accounts, find_routes
 from sms_service.dispatch.models import GatewayAccount, Route
@@ -49,7 +50,7 @@ class GatewayAccountOut(Out):
 class AccountWhyIn(In):
     """The reason for an act; it goes into the trail."""
 
-    why = Line(account_state.LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
+    why = Line(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
 
 class RouteMemberOut(Out):

@@ -18,6 +18,7 @@ from sms_service.api.stops import StopOut
 from sms_service.campaigns import control
 from sms_service.campaigns.services import require
 from sms_service.directory.models import Unit
+from sms_service.directory.text import LONGEST_WHY
 from sms_service.dispatch.stops import stops_of
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
@@ -43,7 +44,7 @@ class RunQuery(ScopedPageQuery):
 class WhyIn(In):
     """The reason for an act; it goes into the trail."""
 
-    why = Line(control.LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
+    why = Line(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
 
 class ResumeIn(WhyIn):

@@ -14,6 +14,7 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.paging import ScopedPageQuery, page, scope_filter
 from sms_service.api.schemas import Id, In, Line, Out, list_of
+from sms_service.directory.text import LONGEST_WHY
 from sms_service.dispatch import stops
 from sms_service.dispatch.models import Stop
 
@@ -31,7 +32,7 @@ class StopIn(In):
     gateway_account = fields.String(
         metadata={"description": "Or a gateway account, by its name: all texts through it; administrators only"}
     )
-    why = Line(stops.LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
+    why = Line(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
     @validates_schema
     def _exactly_one(self, data: dict[str, Any], **_: Any) -> None:
@@ -42,7 +43,7 @@ class StopIn(In):
 class ReleaseIn(In):
     """The reason for a release."""
 
-    why = Line(stops.LONGEST_WHY, required=True, metadata={"description": "Why texts may leave again"})
+    why = Line(LONGEST_WHY, required=True, metadata={"description": "Why texts may leave again"})
 
 
 class StopQuery(ScopedPageQuery):

@@ -18,6 +18,7 @@ from sms_service.audience.models import Suppression
 from sms_service.directory import people
 from sms_service.directory.models import Person
 from sms_service.directory.phones import parse_phone
+from sms_service.directory.text import LONGEST_WHY
 from sms_service.errors import Invalid
 
 blueprint = Blueprint(
@@ -51,7 +52,7 @@ class LiftIn(PhoneIn):
     """A number to be texted again."""
 
     why = Line(
-        suppression.LONGEST_WHY,
+        LONGEST_WHY,
         required=True,
         metadata={"description": "Who wants it and how that is known; goes into the trail, so no phone numbers"},
     )

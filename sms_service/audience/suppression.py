@@ -20,12 +20,11 @@ from sms_service.audience.models import Suppression
 from sms_service.audit import trail
 from sms_service.directory.importing import any_of
 from sms_service.directory.models import Person, Unit
-from sms_service.directory.text import required_line
+from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import tops
 from sms_service.errors import Forbidden, Invalid, NotFound
 
 REASONS = ("opted_out", "wrong_person", "complaint")
-LONGEST_WHY = 200
 
 
 class Holder(NamedTuple):

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.campaigns.control import LONGEST_WHY, get_run
+from sms_service.campaigns.control import get_run
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CampaignStatus
-from sms_service.directory.text import required_line
+from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.gateways.base import ErrorClass
 from sms_service.ledger import decisions

@@ -67,6 +67,7 @@ def clock() -> None:
 
     from sms_service.campaigns.closing import end_finished
     from sms_service.cli.context import open_database, running_settings
+    from sms_service.db.engine import first_line
     from sms_service.dispatch.clock import tick
     from sms_service.gateways.registry import Gateways
 
@@ -81,8 +82,10 @@ def clock() -> None:
             try:
                 tick(database, redis, gateways, settings.no_receipt_hours)
                 end_finished(database)
-            except (DBAPIError, RedisError) as error:
-                log.error("the next second tries again: %s", " ".join(str(getattr(error, "orig", error)).split()))
+            except DBAPIError as error:
+                log.error("the next second tries again: %s", first_line(error))
+            except RedisError as error:
+                log.error("the next second tries again: Redis: %s", error)
             stopped.wait(CLOCK_EVERY_S)
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 APP_ROLE = "sms_app"
@@ -76,6 +77,12 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def first_line(error: DBAPIError) -> str:
+    """PostgreSQL's own words for the log: without the statement, its parameters and the details, which quote rows."""
+    lines = str(error.orig).splitlines()
+    return lines[0] if lines else type(error.orig).__name__
 
 
 def sqlalchemy_url(url: str) -> str:

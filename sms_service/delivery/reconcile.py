@@ -15,7 +15,7 @@ from typing import cast
 
 from sqlalchemy.exc import DBAPIError
 
-from sms_service.db.engine import Database
+from sms_service.db.engine import Database, first_line
 from sms_service.db.statements import Statement
 from sms_service.gateways.base import ErrorClass, Finding, LooksUp, OutcomeKind, Question
 from sms_service.gateways.registry import Gateways
@@ -62,7 +62,7 @@ def start(database: Database, gateways: Gateways) -> Callable[[], None]:
                         log.info("looked up: %s unknown attempts are settled", settled)
                     stopping.wait(EVERY_S)
             except DBAPIError as error:
-                log.error("the next cycle looks up again: %s", (str(error.orig).splitlines() or ["no answer"])[0])
+                log.error("the next cycle looks up again: %s", first_line(error))
                 stopping.wait(EVERY_S)
             except Exception:
                 log.exception("a fault of ours; the next cycle looks up again")

@@ -7,6 +7,8 @@ import unicodedata
 
 from sms_service.errors import Invalid
 
+LONGEST_WHY = 200  # characters of the reason that a person gives for an act
+
 _BLANKS = re.compile(r"\s+")
 _HAN = r"[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 _BLANK_BETWEEN_HAN = re.compile(rf"(?<={_HAN}) (?={_HAN})")

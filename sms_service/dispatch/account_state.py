@@ -10,13 +10,11 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.directory.text import required_line
+from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
 from sms_service.dispatch.models import GatewayAccount
 from sms_service.errors import Conflict, NotFound
 from sms_service.ledger.handover import close_gate_of_account
-
-LONGEST_WHY = 200
 
 
 def pause(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount:

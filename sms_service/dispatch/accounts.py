@@ -21,15 +21,16 @@ def synchronise(session: Session, gateways: Gateways) -> None:
     session.execute(select(func.pg_advisory_xact_lock(_SYNCHRONISING)))  # workers start together
     configured = gateways.config.accounts
     # Read first and change only what differs: every worker does this at its start, and gates hold these rows.
-    for name in sorted(configured):
-        session.execute(insert(GatewayAccount).values(name=name, **_columns(gateways, name)).on_conflict_do_nothing())
+    columns = {name: _columns(gateways, name) for name in sorted(configured)}
+    for name, values in columns.items():
+        session.execute(insert(GatewayAccount).values(name=name, **values).on_conflict_do_nothing())
     accounts = {account.name: account for account in session.scalars(select(GatewayAccount))}
     for name, account in accounts.items():
         if name not in configured:
             account.state = "removed" if account.state == "open" else account.state
             continue
         account.state = "open" if account.state == "removed" else account.state
-        for column, value in _columns(gateways, name).items():
+        for column, value in columns[name].items():
             setattr(account, column, value)
     session.flush()
     for name, members in sorted(gateways.config.routes.items()):

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
 from sms_service.accounts import answers
-from sms_service.db.engine import Database
+from sms_service.db.engine import Database, first_line
 from sms_service.dispatch import breaker, caps, cluster, freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import sweeps
@@ -31,13 +31,9 @@ def tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt
 
     `no_receipt_hours`: after so long a silence an accepted text ends as `no_receipt`.
     """
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lock:
-        if not lock.exec_driver_sql("SELECT pg_try_advisory_lock(%(key)s)", {"key": _LOCK}).scalar():
-            return
-        try:
+    with database.try_lock(_LOCK) as ours:
+        if ours:
             _tick(database, redis, gateways, no_receipt_hours)
-        finally:
-            lock.exec_driver_sql("SELECT pg_advisory_unlock(%(key)s)", {"key": _LOCK})
 
 
 def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int) -> None:
@@ -59,7 +55,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         try:
             duty(database)
         except DBAPIError as error:
-            log.error("the next tick tries again: %s", " ".join(str(error.orig).split()))
+            log.error("the next tick tries again: %s", first_line(error))
 
 
 def _begin_due(database: Database, redis: Redis | None) -> None:

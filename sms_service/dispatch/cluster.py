@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -18,8 +18,8 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
-from sms_service.directory.models import Unit
-from sms_service.errors import Invalid
+from sms_service.directory.text import LONGEST_WHY, required_line
+from sms_service.directory.units import require_everywhere, tops
 
 HOLD = Statement(__file__, "hold_for_cluster")
 SKIP_NUMBERS = Statement(__file__, "skip_numbers")
@@ -27,7 +27,6 @@ SKIP_NUMBERS = Statement(__file__, "skip_numbers")
 # More than any lost stretch of time can have used up.
 SKIPPED_ATTEMPTS = 1_000_000
 SKIPPED_RUNS = 1_000
-LONGEST_WHY = 200
 
 _DECIDE = (
     "What it had written before may be missing. Decide for this run: nothing was lost; go on, some may get it twice; or"
@@ -91,11 +90,8 @@ def hold(session: Session, actor: Actor, why: str) -> list[int]:
 
     Returns the runs held. Raises Forbidden, or Invalid for an explanation that is missing or too long.
     """
-    why = why.strip().removesuffix(".")
-    if not 1 <= len(why) <= LONGEST_WHY:
-        raise Invalid("why", why, f"must have 1 to {LONGEST_WHY} characters")
-    for path in _tops(session):
-        actor.require(Permission.operate_campaigns, path)
+    why = required_line("why", why.strip().removesuffix("."), LONGEST_WHY)
+    require_everywhere(session, actor, Permission.operate_campaigns)
     return _hold(session, actor.account_id, f"PostgreSQL was restored: {why}. {_DECIDE}", "cluster.hold", why)
 
 
@@ -110,7 +106,7 @@ def _hold(session: Session, account_id: int | None, reason: str, act: str, why: 
         " SET system_identifier = excluded.system_identifier, timeline = excluded.timeline, since = excluded.since"
     )
     _, own = identities(connection)
-    for path in _tops(session):
+    for path in tops(session):
         trail.record(
             session,
             account_id,
@@ -125,8 +121,3 @@ def _hold(session: Session, account_id: int | None, reason: str, act: str, why: 
     for run in held:
         trail.record(session, account_id, "run.held", "run", run.id, run.unit_path, why=why)
     return [run.id for run in held]
-
-
-def _tops(session: Session) -> list[str]:
-    """The paths of the units at the top of the tree; what concerns the server concerns all of them."""
-    return list(session.scalars(select(Unit.path).where(Unit.parent_id.is_(None)).order_by(Unit.path)))

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
-from sms_service.db.engine import Database
+from sms_service.db.engine import Database, first_line
 from sms_service.dispatch.fairness import FairShare
 from sms_service.dispatch.hand_over import Done, HandOver
 from sms_service.dispatch.pace import SMALLEST_CAPACITY, Pace
@@ -189,7 +189,7 @@ class Dispatcher:
         try:
             done = self.hand_over_group(offer, size, paid)
         except DBAPIError as error:
-            log.error("the next look tries again: %s", (str(error.orig).splitlines() or ["PostgreSQL is away"])[0])
+            log.error("the next look tries again: %s", first_line(error))
         except RedisError as error:
             log.error("tokens cannot be given back: Redis: %s", error)
         except Exception:

@@ -112,9 +112,11 @@ def _estimate_parts(session: Session, run: Run) -> float:
     waiting = (Message.month == run.month, Message.run_id == run.id, Message.status == MessageStatus.pending)
     sample = session.scalars(select(Message.values).where(*waiting).limit(_SAMPLE)).all()
     parts = []
-    for own in sample:
-        with suppress(CannotRender):  # it will be refused alone, in its turn
-            parts.append(rendering.load(session, run.id).compose(own).parts)
+    with suppress(CannotRender):  # of a template that cannot be used any more
+        text = rendering.load(session, run.id)
+        for own in sample:
+            with suppress(CannotRender):  # it will be refused alone, in its turn
+                parts.append(text.compose(own).parts)
     return statistics.fmean(parts) if parts else 1.0
 
 

@@ -12,14 +12,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from sms_service.db.engine import Database
+from sms_service.db.engine import Database, first_line
 from sms_service.dispatch import breaker
 from sms_service.dispatch.points import Point
 from sms_service.dispatch.rendering import Renderer
@@ -147,7 +146,7 @@ class HandOver:
                 committed_at = self._clock()
         except DBAPIError as error:
             # The answer to the COMMIT may be what was lost: nothing is handed over, and by its token all is taken back.
-            log.warning("run %s: the gate gave no answer, withdrawing: %s", claim.run_id, _first_line(error))
+            log.warning("run %s: the gate gave no answer, withdrawing: %s", claim.run_id, first_line(error))
             self._until_written(lambda connection: handover.withdraw(connection, claim))
             return [], 0.0
         if len(passed) < len(rows):
@@ -160,7 +159,7 @@ class HandOver:
                 handover.release(connection, claim, [row.id for row in rows])
         except DBAPIError as error:
             # What passed must go on; what did not is still claimed, and its lease ends soon.
-            log.warning("run %s: rows wait for their lease: %s", claim.run_id, _first_line(error))
+            log.warning("run %s: rows wait for their lease: %s", claim.run_id, first_line(error))
 
     def _submit(self, adapter: Adapter, claim: Claim, passed: Sequence[Passed]) -> tuple[list[Outcome], bool]:
         """Call the gateway; whatever it does, each row has an outcome. Also: whether it surely took nothing."""
@@ -207,7 +206,7 @@ class HandOver:
                 for outcome in outcomes:
                     self._record(claim, [outcome], counted=counted)
                 return
-            log.error("an outcome cannot be kept and is unknown: %s", _first_line(error))
+            log.error("an outcome cannot be kept and is unknown: %s", first_line(error))
             plain = [Recorded(outcome.attempt_id, OutcomeKind.unknown) for outcome in outcomes]
             self._until_written(lambda connection: handover.record_outcomes(connection, month, plain, counts_for))
 
@@ -227,12 +226,13 @@ class HandOver:
             with self._database.transaction() as connection:
                 breaker.judge_canaries(connection)
         except DBAPIError as error:
-            log.warning("the breaker could not be asked: %s", _first_line(error))
+            log.warning("the breaker could not be asked: %s", first_line(error))
 
     def _until_written(self, write: Callable[[Connection], T]) -> T:
         """Try until PostgreSQL has it: what a gateway said is known nowhere else."""
         pause_s = 0.1
-        with self._while_stuck() as stuck:
+        me = threading.get_ident()
+        try:
             while True:
                 try:
                     with self._database.transaction() as connection:
@@ -240,16 +240,10 @@ class HandOver:
                 except (DataError, IntegrityError):
                     raise  # trying again changes nothing
                 except DBAPIError as error:
-                    stuck()
-                    log.warning("outcomes cannot be written yet: %s", _first_line(error))
+                    self._stuck.add(me)
+                    log.warning("outcomes cannot be written yet: %s", first_line(error))
                     time.sleep(pause_s)
                     pause_s = min(2.0, pause_s * 2)
-
-    @contextmanager
-    def _while_stuck(self) -> Any:
-        me = threading.get_ident()
-        try:
-            yield lambda: self._stuck.add(me)
         finally:
             self._stuck.discard(me)
 
@@ -263,8 +257,3 @@ def _clean(said: object) -> str | None:
     endless.
     """
     return None if said is None else str(said).replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_WORD]
-
-
-def _first_line(error: DBAPIError) -> str:
-    """PostgreSQL's own words, without the statement and its parameters: those hold phones and texts."""
-    return str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__

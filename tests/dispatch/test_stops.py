@@ -13,6 +13,7 @@ from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.audit.models import TrailEntry
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
+from sms_service.directory.text import LONGEST_WHY
 from sms_service.dispatch import stops
 from sms_service.dispatch.accounts import synchronise
 from sms_service.dispatch.models import Route, Stop
@@ -155,7 +156,7 @@ def test_what_cannot_be_stopped_is_named(session: Session, tree: tuple[Unit, Uni
     ):
         with pytest.raises(NotFound):
             act()
-    for why in (" ", "长" * (stops.LONGEST_WHY + 1)):
+    for why in (" ", "长" * (LONGEST_WHY + 1)):
         with pytest.raises(Invalid, match="why"):
             stops.stop_unit(session, SYSTEM, tree[1].id, why)
     assert session.scalars(select(Stop)).all() == []
