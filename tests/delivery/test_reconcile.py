@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from simulator_process import SECRET, SimulatorProcess
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import make_url
 
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox, reconcile
@@ -26,6 +25,7 @@ from sms_service.gateways.simulator.adapter import Options
 from sms_service.ledger import decisions, handover, receipts
 from sms_service.ledger.handover import Recorded
 from sms_service.ops.agreement import disagreements
+from tests.clocks import ahead_by
 from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, messages, statuses
 from tests.ledger.outcomes import hand_over
 
@@ -56,22 +56,9 @@ def simulator(tmp_path: Path) -> Iterator[SimulatorProcess]:
         yield simulator
 
 
-@contextmanager
-def after(database: Database, time: str) -> Iterator[Database]:
-    """The same database while its clock is `time` ahead."""
-    url = make_url(database.url).update_query_dict(
-        {"options": f"-c sms.clock_offset={time.replace(' ', chr(92) + ' ')}"}
-    )
-    ahead = Database(url.render_as_string(hide_password=False))
-    try:
-        yield ahead
-    finally:
-        ahead.close()
-
-
 def look_up(database: Database, gateways: Gateways, time: str) -> int:
     """One cycle, `time` after now."""
-    with after(database, time) as ahead:
+    with ahead_by(database.url, time) as ahead:
         return reconcile.look_up_unknown(ahead, gateways)
 
 
@@ -254,7 +241,7 @@ def test_a_parked_receipt_applies_once_its_text_is_found(database: Database) -> 
     Inbox(database).store("main", [Receipt(ReceiptStatus.delivered, "p1", "{}")])
     inbox.apply_waiting(database)
     assert statuses(database, city.run_id) == {"unknown": 1}
-    with after(database, "11 minutes") as ahead:
+    with ahead_by(database.url, "11 minutes") as ahead:
         reconcile.look_up_unknown(ahead, city.gateways)
         assert statuses(database, city.run_id) == {"accepted": 1}
         inbox.apply_waiting(ahead)
@@ -292,7 +279,7 @@ def test_what_comes_while_the_provider_is_asked_is_never_taken_back(
         return finding
 
     adapter.tell = tell
-    with ThreadPoolExecutor(1) as pool, after(database, "11 minutes") as ahead:
+    with ThreadPoolExecutor(1) as pool, ahead_by(database.url, "11 minutes") as ahead:
         looking = pool.submit(reconcile.look_up_unknown, ahead, city.gateways)
         assert asked.wait(30)
         with database.transaction() as connection:
@@ -337,7 +324,7 @@ def test_two_that_look_up_at_once_never_ask_the_same(database: Database) -> None
         start.wait(30)
         return reconcile.look_up_unknown(ahead, city.gateways)
 
-    with ThreadPoolExecutor(4) as pool, after(database, "11 minutes") as ahead:
+    with ThreadPoolExecutor(4) as pool, ahead_by(database.url, "11 minutes") as ahead:
         assert sum(pool.map(cycle, [ahead] * 4)) == 40
     assert set(Counter(question.reference for question in adapter.asked).values()) == {1}
 
@@ -345,7 +332,7 @@ def test_two_that_look_up_at_once_never_ask_the_same(database: Database) -> None
 def test_a_worker_looks_up_in_a_thread_of_its_own_and_only_one_of_them(database: Database) -> None:
     city, adapter = unknown_city(database)
     settled = threading.Event()
-    with after(database, "11 minutes") as ahead:
+    with ahead_by(database.url, "11 minutes") as ahead:
 
         class Watched(Database):
             """Tells when something was committed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -16,9 +16,9 @@ from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.dispatch.accounts import synchronise
 from sms_service.dispatch.dispatcher import Dispatcher
-from sms_service.dispatch.models import Route
+from sms_service.dispatch.models import GatewayAccount, Route
 from sms_service.dispatch.pace import Grant, Pace
-from sms_service.gateways.base import Capabilities, Group, Outcome, OutcomeKind
+from sms_service.gateways.base import Capabilities, ErrorClass, Group, Outcome, OutcomeKind, Text
 from sms_service.gateways.config import AccountConfig, GatewayConfig, RouteMember
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger.models import Message, Run
@@ -203,3 +203,25 @@ def messages(database: Database, run_id: int) -> list[Message]:
     """The run's rows in the order of their ids."""
     with database.session() as session:
         return list(session.scalars(select(Message).where(Message.run_id == run_id).order_by(Message.id)))
+
+
+def refused(error: ErrorClass) -> Callable[[Text], Outcome]:
+    """An answer: refuse every text with this class."""
+    return lambda handed: Outcome(handed.reference, OutcomeKind.refused, error=error)
+
+
+def unknown(handed: Text) -> Outcome:
+    """An answer: nobody can tell."""
+    return Outcome(handed.reference, OutcomeKind.unknown)
+
+
+def run_of(database: Database, run_id: int) -> Run:
+    """The run as it stands."""
+    with database.session() as session:
+        return session.get_one(Run, run_id)
+
+
+def account(database: Database, name: str = "main") -> GatewayAccount:
+    """The gateway account as it stands."""
+    with database.session() as session:
+        return session.scalars(select(GatewayAccount).where(GatewayAccount.name == name)).one()

@@ -9,9 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 from sqlalchemy import select, text
-from sqlalchemy.engine import make_url
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.db.engine import Database
@@ -20,30 +18,22 @@ from sms_service.dispatch import clock, freeze
 from sms_service.dispatch.accounts import synchronise
 from sms_service.ledger.models import Run
 from sms_service.ops import demonstration
+from tests.clocks import ahead_by
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, drain
 
 
 @contextmanager
 def local_time(database_url: str, local: str, days: int = 0) -> Iterator[Database]:
     """The database as it is when a clock in Shanghai shows `local`, today or so many days later."""
-    name = make_url(database_url).database
-    assert name is not None
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with psycopg.connect(database_url) as connection:
         offset = connection.execute(
             "SELECT (((now() AT TIME ZONE 'Asia/Shanghai')::date + %s + %s::time) AT TIME ZONE 'Asia/Shanghai'"
             " - now())::text",
             (days, local),
         ).fetchone()
-        assert offset is not None
-        statement = sql.SQL("ALTER DATABASE {} SET sms.clock_offset = {}")
-        connection.execute(statement.format(sql.Identifier(name), sql.Literal(offset[0])))
-    then = Database(database_url, pool_size=4)
-    try:
+    assert offset is not None
+    with ahead_by(database_url, offset[0]) as then:
         yield then
-    finally:
-        then.close()
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute(sql.SQL("ALTER DATABASE {} RESET sms.clock_offset").format(sql.Identifier(name)))
 
 
 def send(database: Database, gateways: ScriptedGateways, runs: list[int]) -> dict[str, int]:

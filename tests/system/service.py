@@ -12,9 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import Database
@@ -25,6 +22,7 @@ from sms_service.gateways.registry import Gateways
 from sms_service.ledger import sweeps
 from sms_service.ops.agreement import disagreements
 from sms_service.reports.counts import identity
+from tests.clocks import ahead_by
 from tests.dispatch.city import statuses
 from tests.gateways.simulator_process import SECRET, SimulatorProcess
 
@@ -120,18 +118,10 @@ class Service:
 
 def sweep_ahead(url: str) -> None:
     """End every lease by sweeping as if it were two minutes later."""
-    name = sql.Identifier(make_url(url).database or "")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("ALTER DATABASE {} SET sms.clock_offset = '2 minutes'").format(name))
-    ahead = Database(url, pool_size=1)
-    try:
+    with ahead_by(url, "2 minutes") as ahead:
         for sweep in (sweeps.give_up_submitting, sweeps.release_claimed):
             with ahead.transaction() as transaction:
                 sweep(transaction)
-    finally:
-        ahead.close()
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(sql.SQL("ALTER DATABASE {} RESET sms.clock_offset").format(name))
 
 
 @contextmanager
