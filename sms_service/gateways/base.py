@@ -6,7 +6,8 @@ it gets what a provider pushed and answers with receipts and replies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -21,20 +22,32 @@ class BadCallback(Exception):
     """What a provider pushed cannot be read; the message says which field and why, without its personal content."""
 
 
+class Replayed(Exception):
+    """A callback is genuine but too old, so somebody may have kept it and sent it again; raised by `verify`."""
+
+
 class OutcomeKind(StrEnum):
-    """How one hand-over ended. There are three, and *throttled* is a refusal that surely comes back."""
+    """How one hand-over ended. There are three, and *throttled* is a refusal that surely comes back.
+
+    *Partial* is none of them but an end: some parts of a long text were taken and the rest cannot be; it never goes
+    again, and becomes `undelivered`.
+    """
 
     accepted = "accepted"
     refused = "refused"
     throttled = "throttled"
     unknown = "unknown"
+    partial = "partial"
 
 
 class ErrorClass(StrEnum):
     """Why a text was refused or undelivered, one meaning each, whatever the provider calls it."""
 
     bad_number = "bad_number"  # the number is malformed or not in use
-    blocked = "blocked"  # the recipient, or the provider on their behalf, does not want it
+    blocked = "blocked"  # the network, the handset or the account does not let this text through to this number
+    blacklisted = (
+        "blacklisted"  # the recipient is on the provider's stop list; suppressed here from then on
+    )
     content = "content"  # the text was refused by a content rule
     signature = "signature"  # the signature is not registered
     credentials = "credentials"  # the account's key or secret is wrong
@@ -123,8 +136,31 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """One inbound text, or one part of it.
+
+    `phone` is the sender, `to` the number it was sent to, both E.164 where they can be read so. `provider_id` names it
+    at the provider; without one, the same words from the same phone within ten minutes are taken for a repetition.
+    `raw` is the provider's own record, stored as it came. A long inbound text comes as `parts` replies, numbered by
+    `part` from 1, that have the `series` in common. `stop`: the provider itself has taken it for an opt-out.
+    """
+
+    phone: str = field(repr=False)
+    text: str = field(repr=False)
+    raw: str = field(repr=False)
+    provider_id: str | None = None
+    to: str | None = field(default=None, repr=False)
+    occurred_at: datetime | None = None
+    part: int = 1
+    parts: int = 1
+    series: str | None = None
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """Asks after one text whose hand-over ended unknown: whether the provider took it.
+    """Asks after one text: whether the provider took it, where its hand-over ended unknown (`provider_id` is None), or
+    how it arrived, where it was accepted and no receipt came.
 
     `reference`, `phone` and `body` are what `submit` got; `began_at` is when the hand-over was allowed, by the
     service's clock, so the text left at that moment or seconds later, or never.
@@ -134,15 +170,17 @@ class Question:
     phone: str = field(repr=False)
     body: str = field(repr=False)
     began_at: datetime
+    provider_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a provider's own records say to a Question: it took the text and names it `provider_id`, or, if that is
-    None, the text is not there.
+    None, the text is not there. `receipt`: how it arrived, if the records say so; it is stored as if it were pushed.
     """
 
     provider_id: str | None
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +188,8 @@ class CallbackRequest:
     """What a provider pushed, as it came over the wire.
 
     `public_url` is the URL the provider called, made from the configured public base and the raw request target;
-    signatures are computed over it.
+    signatures are computed over it. `path` is what of its path follows `/callbacks/<account>`, without slashes at its
+    ends: "" or "receipts" for receipts, "replies" for replies, each perhaps with something secret behind it.
     """
 
     method: str
@@ -159,6 +198,30 @@ class CallbackRequest:
     query: Mapping[str, str]
     body: bytes
     remote_address: str
+    path: str = ""
+
+    @property
+    def is_of_replies(self) -> bool:
+        """Whether it came to the account's address for replies."""
+        return self.path.partition("/")[0] == "replies"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What a provider wants to be answered when all it pushed is stored."""
+
+    status: int = 204
+    body: str = ""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a provider gave when it was asked for what is new. `more`: it may have more right now."""
+
+    receipts: Sequence[Receipt] = ()
+    replies: Sequence[Reply] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +233,13 @@ class Capabilities:
     `rate`: parts per second that an account is handed if gateways.toml does not say how many.
     `look_up_after_s`: how long after a hand-over began its text may be looked up, the account's option `look_up_after`;
     None: the adapter has no `look_up`. `look_up_complete`: the provider states that by then its records have all it
-    took, so that what is not there was never taken; without it, not finding a text proves nothing. `names_groups`: a
-    `provider_id` names a whole group, and only with the phone one text of it; receipts have both.
+    took, so that what is not there was never taken; without it, not finding a text proves nothing. `look_up_receipts`:
+    a look-up also says how an accepted text arrived. `look_up_per_s`: questions a second that the provider allows;
+    `look_up_within_s`: seconds for which its records are kept.
+    `names_groups`: a `provider_id` names a whole group, and only with the phone one text of it; receipts have both.
+    `names_parts`: `part_ids` names every part of a long text, and each receipt is of one part.
+    `link`: the adapter is a `Link`. `pull_every_s`: it is a `Pulls`, to be asked so often, in seconds.
+    `acknowledgement`: how a stored callback is answered.
     """
 
     largest_group: int
@@ -182,7 +250,14 @@ class Capabilities:
     simulated: bool = False  # takes the rows of the demonstration city; true only of gateways that reach no real phone
     look_up_after_s: float | None = None
     look_up_complete: bool = False
+    look_up_receipts: bool = False
+    look_up_per_s: float = 10.0
+    look_up_within_s: float = 259_200.0
     names_groups: bool = False
+    names_parts: bool = False
+    link: bool = False
+    pull_every_s: float | None = None
+    acknowledgement: Acknowledgement = Acknowledgement()
 
 
 class Adapter(Protocol):
@@ -201,10 +276,19 @@ class Adapter(Protocol):
         """
 
     def verify(self, request: CallbackRequest) -> bool:
-        """Whether the provider sent this request (signature, secret path, …)."""
+        """Whether the provider sent this request (signature, secret path, …). Raises Replayed if it is genuine but
+        too old.
+        """
 
     def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:
-        """The delivery reports in a verified request. Raises BadCallback if it cannot be read."""
+        """The delivery reports in a verified request; none if it is one of replies. Raises BadCallback if it cannot be
+        read.
+        """
+
+    def parse_replies(self, request: CallbackRequest) -> list[Reply]:
+        """The inbound texts in a verified request; none if it is one of receipts. Raises BadCallback if it cannot be
+        read.
+        """
 
     def close(self) -> None:
         """Release connections; no `submit` follows."""
@@ -219,3 +303,43 @@ class LooksUp(Adapter, Protocol):
         Takes no longer than `total_timeout_s`. A text that may as well be another one with the same phone and body
         cannot be told.
         """
+
+
+class Pulls(Adapter, Protocol):
+    """An adapter of a provider that does not push; its capabilities have a `pull_every_s`."""
+
+    def pull(self) -> Pulled:
+        """Ask the provider for receipts and replies that are new; the caller stores them at once.
+
+        Takes no longer than `total_timeout_s`. Raises any exception if the provider cannot be asked.
+        """
+
+
+Keep = Callable[[Sequence[Receipt], Sequence[Reply]], "Future[None]"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """How a link's session is: `up` if texts can be handed over. `refused`: the provider refused the log-in, and why;
+    `detail` explains it without secrets.
+    """
+
+    up: bool
+    refused: ErrorClass | None = None
+    detail: str | None = None
+
+
+class Link(Adapter, Protocol):
+    """An adapter that keeps a session open to its carrier; its capabilities have `link`. It lives in a process of its
+    own (`worker.py --link NAME`); in any other, `submit` raises NotTaken.
+    """
+
+    def open(self, keep: Keep) -> None:
+        """Begin to hold the session, in the background, and open it again whenever it ends, until `close`.
+
+        `keep` stores what the provider pushes over the session; it is acknowledged to the provider only after the
+        future has a result.
+        """
+
+    def state(self, wait_s: float = 0.0) -> LinkState:
+        """How the session is; waits up to `wait_s` seconds for it to be up."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sms_service.gateways.base import CallbackRequest, Capabilities, Group, Outcome, OutcomeKind, Receipt
+from sms_service.gateways.base import CallbackRequest, Capabilities, Group, Outcome, OutcomeKind, Receipt, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,10 @@ class NullAdapter:
         return False
 
     def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:
+        """None, ever."""
+        return []
+
+    def parse_replies(self, request: CallbackRequest) -> list[Reply]:
         """None, ever."""
         return []
 

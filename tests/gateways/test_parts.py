@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sms_service.content.parts import GSM_BASIC, GSM_EXTENSION, MULTI, SINGLE, Measure, measure, split
+from sms_service.parts import GSM_BASIC, GSM_EXTENSION, MULTI, SINGLE, Measure, measure, split
 
 gsm_text = st.text(st.sampled_from(GSM_BASIC + GSM_EXTENSION * 4), max_size=700)
 wide_text = st.text(
