@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sms_service.content.classes import UNSUBSCRIBE_LINE, rules
 from sms_service.content.language import CannotRender, CompiledTemplate, Values
-from sms_service.parts import Encoding, measure
 from sms_service.errors import Invalid
+from sms_service.parts import Encoding, measure
 
 # Carriers register signatures of 2 to 12 or 2 to 16 characters, by account.
 _SHORTEST, _LONGEST = 2, 16

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sms_service.content import classes
 from sms_service.content.compose import check_beginning, check_signature, compose
 from sms_service.content.language import CannotRender, compile
-from sms_service.parts import measure
 from sms_service.errors import Invalid
 from sms_service.ledger.states import CLASSES
+from sms_service.parts import measure
 
 SIGNATURE = "城东街道"
 
