@@ -71,3 +71,30 @@ def _cut(text: str, encoding: Encoding) -> list[str]:
         units += size
     parts.append(text[start:])
     return parts
+
+
+def encode(text: str, encoding: Encoding) -> bytes:
+    """A text, or one part of it, as it goes over the air: UTF-16 without a byte order mark, or GSM-7 with one septet in
+    each octet, as SMPP has it. Raises UnicodeEncodeError if it cannot be said in this encoding.
+    """
+    if encoding == "UCS-2":
+        return text.encode("utf-16-be")
+    try:
+        return b"".join(_GSM_OCTETS[character] for character in text)
+    except KeyError as error:
+        place = text.index(error.args[0])
+        raise UnicodeEncodeError("GSM-7", text, place, place + 1, "is not in the alphabet") from None
+
+
+def decode_gsm(data: bytes) -> str:
+    """GSM-7 with one septet in each octet, as people read it; what is no character becomes U+FFFD."""
+    return _GSM_SEPTETS.sub(lambda found: _GSM_CHARACTERS.get(found[0], "\ufffd"), data.decode("latin-1"))
+
+
+_ESCAPE = "\x1b"
+_GSM_CHARACTERS = {  # the escape has a place of its own in the table, which GSM_BASIC leaves out
+    **{chr(place if place < 0x1B else place + 1): character for place, character in enumerate(GSM_BASIC)},
+    **{_ESCAPE + code: character for code, character in zip("\x0a\x14()/<=>@e", GSM_EXTENSION, strict=True)},
+}
+_GSM_SEPTETS = re.compile(f"{_ESCAPE}?.", re.DOTALL)
+_GSM_OCTETS = {character: code.encode("latin-1") for code, character in _GSM_CHARACTERS.items()}

@@ -45,9 +45,7 @@ class ErrorClass(StrEnum):
 
     bad_number = "bad_number"  # the number is malformed or not in use
     blocked = "blocked"  # the network, the handset or the account does not let this text through to this number
-    blacklisted = (
-        "blacklisted"  # the recipient is on the provider's stop list; suppressed here from then on
-    )
+    blacklisted = "blacklisted"  # the recipient is on the provider's stop list; suppressed here from then on
     content = "content"  # the text was refused by a content rule
     signature = "signature"  # the signature is not registered
     credentials = "credentials"  # the account's key or secret is wrong

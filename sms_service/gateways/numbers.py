@@ -16,9 +16,7 @@ def e164(written: str, region: str = "CN") -> str | None:
     """A provider's way to write a number (with or without +, 00 or country code) in E.164; None if it is no whole
     number. Without a country code it is one of `region` (ISO 3166-1).
     """
-    if region == "CN" and (
-        found := _CHINESE_MOBILE.fullmatch(written)
-    ):  # nearly all; the library is slow
+    if region == "CN" and (found := _CHINESE_MOBILE.fullmatch(written)):  # nearly all; the library is slow
         return f"+86{found[1]}"
     return _read(written, region)
 

@@ -1,0 +1,261 @@
+"""Adapter of a carrier line that speaks SMPP 3.4: a link, see `base.Link`."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sms_service.gateways import codes
+from sms_service.gateways.base import (
+    BadCallback,
+    CallbackRequest,
+    Capabilities,
+    Group,
+    Keep,
+    LinkState,
+    NotTaken,
+    Outcome,
+    Receipt,
+    Reply,
+)
+from sms_service.gateways.http_client import boot_clock
+from sms_service.gateways.numbers import national
+from sms_service.gateways.options import BadOption, Check, between, not_empty, option
+from sms_service.gateways.smpp import deliveries, pdus
+from sms_service.gateways.smpp.deliveries import as_number, as_text
+from sms_service.gateways.smpp.line import Line
+from sms_service.gateways.smpp.session import Session
+from sms_service.gateways.smpp.texts import Batch, encode
+
+CODES = codes.load(Path(__file__).with_name("codes.csv"))
+_IDS: dict[str, Callable[[str], str]] = {"text": as_text, "decimal": as_number(10), "hex": as_number(16)}
+_LONGEST_VALIDITY = timedelta(days=63)  # what handsets' networks keep a text for at most; 3GPP TS 23.040, 9.2.3.12.1
+_UNBIND_S = 5.0
+
+
+def _one_of(*words: str) -> Check:
+    return lambda value: None if value in words else f"must be one of {', '.join(words)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`host`, `port`, `tls`: where the SMSC listens. `system_id`, `password`, `system_type`: the log-in.
+
+    `source_addr` with `source_ton` and `source_npi` is the number that texts come from; `dest_ton`, `dest_npi` and
+    `number_format` ("international": 8613800000000, "national": 13800000000) say how recipients are written.
+    `service_type` as the carrier gives it. `window`: parts without an answer at once. `throughput`: parts per second.
+    `enquire_link_s`: silence after which the SMSC is asked whether it is there, in seconds. `answer_timeout_s`: an
+    answer that takes longer ends the session. `total_timeout_s`: no hand-over of a group takes longer, in seconds.
+    `answer_ids`, `receipt_ids`: how the SMSC writes a message's id in its answers and in its receipts: "text",
+    "decimal" or "hex". `timezone`: that of the times in its receipts.
+    """
+
+    host: str = option(check=not_empty)
+    port: int = option(check=between(1, 65535))
+    system_id: str = option(check=not_empty)
+    password: str = option(secret=True, check=not_empty)
+    source_addr: str = option(check=not_empty)
+    system_type: str = option(default="")
+    service_type: str = option(default="")
+    source_ton: int = option(default=0, check=between(0, 6))
+    source_npi: int = option(default=0, check=between(0, 18))
+    dest_ton: int = option(default=1, check=between(0, 6))
+    dest_npi: int = option(default=1, check=between(0, 18))
+    number_format: str = option(default="international", check=_one_of("international", "national"))
+    tls: bool = option(default=False)
+    window: int = option(default=50, check=between(1, 1000))
+    throughput: float = option(default=100.0, check=between(0.1, 100_000))
+    enquire_link_s: float = option(default=30.0, check=between(0.1, 600))
+    answer_timeout_s: float = option(default=10.0, check=between(0.1, 120))
+    total_timeout_s: float = option(default=30.0, check=between(0.2, 300))
+    answer_ids: str = option(default="text", check=_one_of(*_IDS))
+    receipt_ids: str = option(default="text", check=_one_of(*_IDS))
+    timezone: str = option(default="Asia/Shanghai")
+
+    def __post_init__(self) -> None:
+        if len(self.password) > 8:
+            raise BadOption("password", "has more than 8 characters, which SMPP 3.4 does not carry (section 4.1.1)")
+        if self.answer_timeout_s > self.total_timeout_s / 2:
+            raise BadOption("answer_timeout_s", "must be at most half of total_timeout_s")
+        try:
+            ZoneInfo(self.timezone)
+        except (ValueError, OSError):
+            raise BadOption("timezone", "must be a zone of the IANA database, like Asia/Shanghai") from None
+
+
+class SmppAdapter:
+    """One line to an SMSC; see `base.Link` for what its methods promise."""
+
+    def __init__(self, options: Options) -> None:
+        self.capabilities = Capabilities(
+            largest_group=1000,
+            total_timeout_s=options.total_timeout_s,
+            echoes_reference=False,
+            sends_receipts=True,
+            rate=options.throughput,
+            names_parts=True,
+            link=True,
+        )
+        self._options = options
+        self._receipt_id = _IDS[options.receipt_ids]
+        self._zone = ZoneInfo(options.timezone)
+        self._state, self._changed = LinkState(up=False, detail="not opened"), threading.Condition()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._line: Line
+        self._running: asyncio.Task[None]
+        self._keep: Keep
+
+    def open(self, keep: Keep) -> None:
+        """Begin to hold the session, on an event loop in a thread of its own."""
+        self._keep = keep
+        self._loop = loop = asyncio.new_event_loop()
+
+        def run() -> None:
+            loop.run_forever()
+            loop.close()
+
+        threading.Thread(target=run, name="smpp", daemon=True).start()
+        asyncio.run_coroutine_threadsafe(self._begin(), loop).result()
+
+    def state(self, wait_s: float = 0.0) -> LinkState:
+        """How the session is; waits up to `wait_s` seconds for it to be up."""
+        with self._changed:
+            if wait_s:
+                self._changed.wait_for(lambda: self._state.up, wait_s)
+            return self._state
+
+    def submit(self, group: Group) -> list[Outcome]:
+        """Hand over each text, its parts as fast as window and pace allow."""
+        state, loop = self.state(), self._loop
+        if loop is None or not state.up:
+            raise NotTaken(f"the link is down: {state.detail}")
+        total_s, answer_s = self._options.total_timeout_s, self._options.answer_timeout_s
+        write_by = boot_clock() + total_s - answer_s
+        addressing = self._addressing(group.validity_s)
+        texts = [encode(text, write_by, **addressing, **self._recipient(text.phone)) for text in group.texts]
+        batch = Batch(texts)
+        loop.call_soon_threadsafe(self._line.add, batch, total_s - answer_s, total_s)
+        batch.done.result(total_s + _UNBIND_S)
+        return batch.outcomes()
+
+    def verify(self, request: CallbackRequest) -> bool:
+        """Nobody calls back: receipts and replies come over the session."""
+        return False
+
+    def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:
+        """None, ever."""
+        raise BadCallback("receipts of this account come over its session")
+
+    def parse_replies(self, request: CallbackRequest) -> list[Reply]:
+        """None, ever."""
+        raise BadCallback("replies to this account come over its session")
+
+    def close(self) -> None:
+        """Log out and end the thread."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._end(), loop).result(_UNBIND_S * 2)
+        self._set_state(LinkState(up=False, detail="closed"))
+        loop.call_soon_threadsafe(loop.stop)
+
+    async def _begin(self) -> None:
+        self._line = Line(
+            self._connect,
+            CODES.answers,
+            _IDS[self._options.answer_ids],
+            self._options.throughput,
+            delivered=self._delivered,
+            changed=self._set_state,
+        )
+        self._running = asyncio.create_task(self._line.run())
+
+    async def _end(self) -> None:
+        self._running.cancel()  # it would open another session when this one ends
+        await self._line.log_out(_UNBIND_S)
+        await asyncio.wait([self._running])
+
+    async def _connect(self, line: Line) -> Session:
+        options = self._options
+        session: Session | None = None
+
+        def make() -> Session:
+            nonlocal session
+            session = Session(
+                line,
+                pdus.bind_transceiver(options.system_id, options.password, options.system_type),
+                window=options.window,
+                answer_timeout_s=options.answer_timeout_s,
+                enquire_every_s=options.enquire_link_s,
+            )
+            return session
+
+        context = ssl.create_default_context() if options.tls else None
+        loop = asyncio.get_running_loop()
+        await asyncio.wait_for(
+            loop.create_connection(make, options.host, options.port, ssl=context), options.answer_timeout_s
+        )
+        assert session is not None
+        try:
+            await session.bound
+        except asyncio.CancelledError:
+            session.cut("the link is closed")
+            raise
+        return session
+
+    def _delivered(self, session: Session, received: Sequence[pdus.Pdu]) -> None:
+        """Have receipts and replies stored; only then is the SMSC told that we have them."""
+        read = [deliveries.read(pdu, CODES.receipts, self._receipt_id, self._zone) for pdu in received]
+        sequences, loop = [pdu.sequence for pdu in received], asyncio.get_running_loop()
+        receipts = [item for item in read if isinstance(item, Receipt)]
+        replies = [item for item in read if isinstance(item, Reply)]
+
+        def stored(kept: Future[None]) -> None:
+            status = pdus.OK if kept.exception() is None else pdus.TEMPORARY_ERROR
+            loop.call_soon_threadsafe(session.answer_delivery, sequences, status)
+
+        self._keep(receipts, replies).add_done_callback(stored)
+
+    def _set_state(self, state: LinkState) -> None:
+        with self._changed:
+            self._state = state
+            self._changed.notify_all()
+
+    def _addressing(self, validity_s: int | None) -> dict[str, Any]:
+        options = self._options
+        return {
+            "service_type": options.service_type,
+            "source_addr_ton": options.source_ton,
+            "source_addr_npi": options.source_npi,
+            "source_addr": options.source_addr,
+            "dest_addr_ton": options.dest_ton,
+            "dest_addr_npi": options.dest_npi,
+            "validity_period": _relative(validity_s),
+        }
+
+    def _recipient(self, phone: str) -> dict[str, Any]:
+        international = self._options.number_format == "international"
+        return {"destination_addr": phone.removeprefix("+") if international else national(phone)}
+
+
+def create(name: str, options: Options, callback_url: str) -> SmppAdapter:
+    """The adapter of one line; account name and callback URL play no part."""
+    return SmppAdapter(options)
+
+
+def _relative(validity_s: int | None) -> str:
+    """A validity as SMPP's relative time, YYMMDDhhmmss000R; "" leaves it to the SMSC. Section 7.1.1.2."""
+    if validity_s is None:
+        return ""
+    total = min(timedelta(seconds=validity_s), _LONGEST_VALIDITY)
+    hours, rest = divmod(total.seconds, 3600)
+    months, days = divmod(total.days, 30)
+    return f"00{months:02}{days:02}{hours:02}{rest // 60:02}{rest % 60:02}000R"

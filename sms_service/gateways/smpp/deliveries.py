@@ -1,0 +1,165 @@
+"""What comes over a line: a deliver_sm is a receipt or an inbound text.
+
+Receipts name their text by the optional parameters receipted_message_id and message_state or, where an SMSC has none,
+by the usual words in the text (SMPP 3.4, appendix B): `id:… sub:… dlvrd:… submit date:… done date:… stat:… err:…`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sms_service import parts
+from sms_service.gateways.base import Receipt, ReceiptStatus, Reply
+from sms_service.gateways.codes import Code
+from sms_service.gateways.numbers import e164
+from sms_service.gateways.smpp import pdus
+from sms_service.gateways.smpp.pdus import Deliver, Malformed, Pdu
+
+# Section 5.2.28.
+STATES = {
+    1: "ENROUTE",
+    2: "DELIVRD",
+    3: "EXPIRED",
+    4: "DELETED",
+    5: "UNDELIV",
+    6: "ACCEPTD",
+    7: "UNKNOWN",
+    8: "REJECTD",
+}
+_WORD = {name: re.compile(rf"\b{name}:\s*([^\s]+)", re.IGNORECASE) for name in ("id", "stat", "err", "done date")}
+_SAR = (pdus.SAR_MSG_REF_NUM, pdus.SAR_TOTAL_SEGMENTS, pdus.SAR_SEGMENT_SEQNUM)
+_NO_ERROR = re.compile(r"0*")
+# Data codings of inbound texts; 15 is what SMSCs here use for Chinese in GBK. Section 5.2.19.
+_CHARSETS = {1: "ascii", 3: "latin-1", 8: "utf-16-be", 15: "gb18030"}
+
+Canonical = Callable[[str], str]
+
+
+def read(
+    pdu: Pdu, codes: Mapping[str, Code[ReceiptStatus]], canonical_id: Canonical, zone: ZoneInfo
+) -> Receipt | Reply:
+    """What a deliver_sm brought. Nothing that comes is lost: what cannot be read is an unclassified receipt, kept raw.
+
+    `canonical_id` makes the id of a receipt comparable with that of an answer; `zone` is that of the SMSC's times.
+    """
+    try:
+        deliver = pdus.deliver_sm(pdu)
+    except Malformed as error:
+        return Receipt(ReceiptStatus.unclassified, None, raw=json.dumps({"pdu": pdu.body.hex()}), raw_code=str(error))
+    # Only the class decides: a person may send words that look like a receipt.
+    if deliver.is_receipt or pdus.RECEIPTED_MESSAGE_ID in deliver.options:
+        return _receipt(deliver, codes, canonical_id, zone)
+    return _reply(deliver)
+
+
+def _receipt(
+    deliver: Deliver, codes: Mapping[str, Code[ReceiptStatus]], canonical_id: Canonical, zone: ZoneInfo
+) -> Receipt:
+    said = deliver.user_data.decode("ascii", "replace")
+    words = {name: found[1] for name, pattern in _WORD.items() if (found := pattern.search(said))}
+    name = deliver.options.get(pdus.RECEIPTED_MESSAGE_ID, b"").rstrip(b"\0").decode("ascii", "replace")
+    state = deliver.options.get(pdus.MESSAGE_STATE, b"")
+    word = (STATES.get(state[0], f"state {state[0]}") if state else words.get("stat", "")).upper()
+    error = words.get("err", "")
+    exact = word if _NO_ERROR.fullmatch(error) else f"{word} {error}"
+    known = codes.get(exact) or codes.get(word)
+    return Receipt(
+        status=known.result if known else ReceiptStatus.unclassified,
+        provider_id=canonical_id(name or words.get("id", "")) or None,
+        raw=_raw(deliver, said),
+        # The handset is the source of a receipt; some SMSCs leave the addresses as they were in the submit_sm.
+        phone=e164(deliver.source) or e164(deliver.destination),
+        error=known.error if known else None,
+        raw_code=exact or None,
+        occurred_at=_time(words.get("done date", ""), zone),
+    )
+
+
+def _reply(deliver: Deliver) -> Reply:
+    header, data = _split_header(deliver)
+    series, number, place = _concatenation(deliver, header)
+    text = _decode(data, deliver.data_coding)
+    return Reply(
+        phone=e164(deliver.source) or deliver.source,
+        text=text,
+        raw=_raw(deliver, deliver.user_data.hex()),
+        to=e164(deliver.destination) or deliver.destination or None,
+        part=place,
+        parts=number,
+        series=series,
+    )
+
+
+def _split_header(deliver: Deliver) -> tuple[bytes, bytes]:
+    """The user data header without its length, and the text."""
+    data = deliver.user_data
+    if not deliver.has_header or not data or data[0] >= len(data):
+        return b"", data
+    return data[1 : data[0] + 1], data[data[0] + 1 :]
+
+
+def _concatenation(deliver: Deliver, header: bytes) -> tuple[str | None, int, int]:
+    """The series, number of parts and part of a long text; (None, 1, 1) for a whole one."""
+    series: int | None = None
+    number = place = 1
+    while len(header) >= 2 and len(header) - 2 >= header[1]:
+        element, value = header[0], header[2 : 2 + header[1]]
+        if (element == 0 and len(value) == 3) or (element == 8 and len(value) == 4):
+            series, number, place = int.from_bytes(value[:-2], "big"), value[-2], value[-1]
+        header = header[2 + header[1] :]
+    if all(tag in deliver.options for tag in _SAR):
+        series, number, place = (int.from_bytes(deliver.options[tag], "big") for tag in _SAR)
+    if series is None or not 1 <= place <= number or number == 1:
+        return None, 1, 1
+    return str(series), number, place
+
+
+def _decode(data: bytes, data_coding: int) -> str:
+    if data_coding == 0:
+        return parts.decode_gsm(data)
+    return data.decode(_CHARSETS.get(data_coding, "latin-1"), "replace")
+
+
+def _raw(deliver: Deliver, said: str) -> str:
+    return json.dumps(
+        {
+            "source": deliver.source,
+            "destination": deliver.destination,
+            "esm_class": deliver.esm_class,
+            "data_coding": deliver.data_coding,
+            "text": said,
+            "options": {f"0x{tag:04X}": value.hex() for tag, value in deliver.options.items()},
+        }
+    )
+
+
+def _time(written: str, zone: ZoneInfo) -> datetime | None:
+    """A time as YYMMDDhhmm or YYMMDDhhmmss."""
+    for form in ("%y%m%d%H%M%S", "%y%m%d%H%M"):
+        if len(written) == len(form):  # two digits for each letter and its %
+            try:
+                return datetime.strptime(written, form).replace(tzinfo=zone)
+            except ValueError:
+                return None
+    return None
+
+
+def as_text(name: str) -> str:
+    """An id as it came."""
+    return name.strip()
+
+
+def as_number(base: int) -> Canonical:
+    """Ids that are numbers in this base, made decimal without leading zeros; what is no number stays as it came."""
+
+    def canonical(name: str) -> str:
+        try:
+            return str(int(name, base))
+        except ValueError:
+            return name.strip()
+
+    return canonical

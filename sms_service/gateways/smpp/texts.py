@@ -1,0 +1,169 @@
+"""One text on its way over a line: its parts as PDUs, what became of each, and what follows for the whole.
+
+A text of which a part was taken never goes again whole: only the missing parts, with the same concatenation reference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from sms_service import parts
+from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text
+from sms_service.gateways.codes import Code
+from sms_service.gateways.smpp import pdus
+
+UDHI = 0x40  # esm_class: the text begins with a user data header, section 5.2.12
+DATA_CODING: Mapping[parts.Encoding, int] = {"GSM-7": 0, "UCS-2": 8}  # section 5.2.19
+NAMELESS = "taken, but the SMSC gave it no id"
+UNDER_WAY = "the answer did not come"
+NOT_WRITTEN = "the link was down or busy"
+
+
+class PartState(Enum):
+    """What became of one part."""
+
+    waiting = "not written yet"
+    written = "no answer yet"
+    taken = "the SMSC has it"
+    refused = "the SMSC surely does not have it"
+    throttled = "the SMSC surely does not have it now"
+    given_up = "never written"
+    unknown = "cannot be told"
+
+
+@dataclass(slots=True)
+class Part:
+    """One part of a text: the submit_sm that carries it, to be numbered."""
+
+    text: SendingText = field(repr=False)
+    pdu: bytes = field(repr=False)
+    state: PartState = PartState.waiting
+    provider_id: str = ""
+    status: int = pdus.OK
+
+
+@dataclass(slots=True)
+class SendingText:
+    """One text of a group. `write_by`: no part of it is written later, in seconds of the boot clock."""
+
+    reference: str
+    write_by: float
+    parts: list[Part] = field(default_factory=list)
+    batch: Batch | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it waits to be written or answered."""
+        return not any(part.state in (PartState.waiting, PartState.written) for part in self.parts)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a part was refused for good, so that writing others is of no use."""
+        return any(part.state is PartState.refused for part in self.parts)
+
+    def missing(self) -> list[Part]:
+        """The parts that may still be taken, of a text that is at rest and was taken in part."""
+        states = {part.state for part in self.parts}
+        if PartState.taken not in states or states & {PartState.refused, PartState.unknown}:
+            return []
+        return [part for part in self.parts if part.state is not PartState.taken]
+
+    def settle(self, codes: Mapping[str, Code[OutcomeKind]]) -> None:
+        """Give a text that is at rest its outcome."""
+        self.outcome = _outcome(self, codes)
+        if self.batch is not None:
+            self.batch.settled()
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """The texts of one `submit`. `done` has a result once each has its outcome; `timers` are what would hurry it."""
+
+    texts: Sequence[SendingText]
+    done: Future[None] = field(default_factory=Future)
+    timers: Sequence[asyncio.TimerHandle] = ()
+    open: int = 0
+
+    def __post_init__(self) -> None:
+        self.open = len(self.texts)
+        for text in self.texts:
+            text.batch = self
+
+    def settled(self) -> None:
+        """One more of them has its outcome."""
+        self.open -= 1
+        if not self.open:
+            for timer in self.timers:
+                timer.cancel()
+            self.done.set_result(None)
+
+    def outcomes(self) -> list[Outcome]:
+        """The outcomes, in the order of the texts, of a batch that is done."""
+        return [text.outcome for text in self.texts if text.outcome is not None]
+
+
+def encode(text: Text, write_by: float, **addressing: Any) -> SendingText:
+    """`text` as parts; `addressing` are the parameters of submit_sm that do not come from the text."""
+    sending = SendingText(text.reference, write_by)
+    encoding, _, number = parts.measure(text.body)
+    # Fixed by the attempt's name, so that two texts to one handset rarely share it, and a missing part always does.
+    series = zlib.crc32(text.reference.encode()) & 0xFF
+    for place, piece in enumerate(parts.split(text.body), 1):
+        # 3GPP TS 23.040, 9.2.3.24.1: five octets follow; element 0 of three octets: reference, number of parts, part.
+        header = bytes((5, 0, 3, series, number, place)) if number > 1 else b""
+        pdu = pdus.submit_sm(
+            esm_class=UDHI if header else 0,
+            data_coding=DATA_CODING[encoding],
+            registered_delivery=1,  # on every part: a text is delivered when all its parts are
+            short_message=header + parts.encode(piece, encoding),
+            **addressing,
+        )
+        sending.parts.append(Part(sending, pdu))
+    return sending
+
+
+def _outcome(text: SendingText, codes: Mapping[str, Code[OutcomeKind]]) -> Outcome:
+    states = [part.state for part in text.parts]
+    ids = tuple(part.provider_id for part in text.parts)
+    named = ids if len(ids) > 1 and any(ids) else ()
+    first = next((name for name in ids if name), None)
+    if PartState.unknown in states:
+        return Outcome(text.reference, OutcomeKind.unknown, part_ids=named, detail=UNDER_WAY)
+    if all(state is PartState.taken for state in states):
+        if not all(ids):  # no receipt could ever be tied to it
+            return Outcome(text.reference, OutcomeKind.unknown, part_ids=named, detail=NAMELESS)
+        return Outcome(text.reference, OutcomeKind.accepted, provider_id=ids[0], part_ids=named)
+    culprit = min(
+        (part for part in text.parts if part.state is not PartState.taken),
+        key=lambda part: (PartState.refused, PartState.throttled, PartState.given_up).index(part.state),
+    )
+    code = None if culprit.state is PartState.given_up else raw_code(culprit.status)
+    known = codes.get(code) if code else None
+    if PartState.taken in states:
+        why = known.meaning if known else NOT_WRITTEN if code is None else "the rest was refused"
+        return Outcome(
+            text.reference,
+            OutcomeKind.partial,
+            provider_id=first,
+            error=ErrorClass.partial,
+            raw_code=code,
+            detail=why,
+            part_ids=named,
+        )
+    if code is None:
+        return Outcome(text.reference, OutcomeKind.refused, error=ErrorClass.later, detail=NOT_WRITTEN)
+    if known is None:
+        return Outcome(text.reference, OutcomeKind.refused, error=ErrorClass.unclassified, raw_code=code)
+    return Outcome(text.reference, known.result, error=known.error, raw_code=code, detail=known.meaning)
+
+
+def raw_code(status: int) -> str:
+    """A command_status as the code tables and the ledger have it."""
+    return f"0x{status:08X}"
