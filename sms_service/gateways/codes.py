@@ -59,6 +59,27 @@ def load(path: Path) -> CodeTable:
     return CodeTable(answers, receipts)
 
 
+def answer(code: str, written: str) -> Code[OutcomeKind]:
+    """What a code in an answer means, written as result and class: "accepted", "refused bad_number".
+
+    Raises ValueError.
+    """
+    return _written(code, written, OutcomeKind)
+
+
+def receipt(code: str, written: str) -> Code[ReceiptStatus]:
+    """What a code in a delivery report means, written so: "delivered", "undelivered unreachable". Raises ValueError."""
+    return _written(code, written, ReceiptStatus)
+
+
+def _written(code: str, written: str, kind: type[R]) -> Code[R]:
+    result, _, error = written.partition(" ")
+    found: dict[str, Code[R]] = {}
+    row = {"code": code, "error": error, "meaning": "", "source": "gateways.toml"}
+    _add(found, row, kind(result))
+    return found[code]
+
+
 def _add(codes: dict[str, Code[R]], row: Mapping[str, str], result: R) -> None:
     error = ErrorClass(row["error"]) if row["error"] else None
     if (error is not None) != (result in _FAILED):

@@ -1,4 +1,4 @@
-"""Many requests at once from synchronous code, and for each of them the truth about what became of it.
+"""Many requests at once from synchronous code, each sent once, and for each of them the truth about what became of it.
 
 One background thread per process runs an asyncio loop; every HttpClient keeps a pool of live connections on it. Each
 request ends in one of three ways, and telling the last two apart is the point of this module: `Answer`, `NotWritten`
@@ -14,13 +14,17 @@ import logging
 import os
 import threading
 import time
+import traceback
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
 
 import aiohttp
 
 LARGEST_ANSWER = 64 * 1024  # bytes; what a gateway answers to one text is a few hundred
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -52,10 +56,21 @@ Result = Answer | NotWritten | NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class HttpRequest:
+    """One request. `query` is added to what `url` has of its own."""
+
     method: str
-    query: Mapping[str, str] | None = None
-    body: bytes | None = None
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] | None = field(default=None, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+Job = Callable[[], Coroutine[Any, Any, T]]
+
+
+class _Lost(Exception):
+    """The connection broke while a request was written or its answer awaited; the text says how."""
 
 
 def boot_clock() -> float:
@@ -64,113 +79,143 @@ def boot_clock() -> float:
 
 
 class HttpClient:
-    """Connections to one server's one URL.
+    """Connections to one provider, and `url`, `headers`: what `post_all` and `get_all` ask for.
 
     `in_flight` bounds the requests under way at once, over all threads of the process. `connect_timeout_s` covers name
-    look-up, TCP and TLS. `total_timeout_s` bounds a whole `post_all` or `get_all`; no request is started in its second
-    half, so that each has at least that long to be answered. `clock` is `boot_clock` but in tests.
+    look-up, TCP and TLS. `total_timeout_s` bounds a whole `post_all`, `get_all`, `send_all` or `run_all`; nothing is
+    started in its second half, so that each has at least that long to be answered. An answer of more than
+    `largest_answer` bytes is not read. `clock` is `boot_clock` but in tests.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str = "",
         *,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
         in_flight: int,
         total_timeout_s: float,
         connect_timeout_s: float = 5.0,
+        largest_answer: int = LARGEST_ANSWER,
         clock: Callable[[], float] = boot_clock,
     ) -> None:
-        self._url = url
-        self._headers = dict(headers)
+        self._url, self._headers = url, dict(headers or {})
         self._in_flight = in_flight
         self._total_timeout_s = total_timeout_s
         self._timeout = aiohttp.ClientTimeout(total=None, connect=min(connect_timeout_s, total_timeout_s / 4))
+        self._largest_answer = largest_answer
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
-        self._places: asyncio.Semaphore
+        self._places = asyncio.Semaphore(in_flight)
         _clients.add(self)
 
     def post_all(self, bodies: Sequence[bytes]) -> list[Result]:
         """POST every body; returns one result for each, in order and within the total time-out."""
-        return self._all([_Request("POST", body=body) for body in bodies])
+        return self.send_all([HttpRequest("POST", self._url, self._headers, body=body) for body in bodies])
 
     def get_all(self, queries: Sequence[Mapping[str, str]]) -> list[Result]:
         """GET the URL with every query; returns one result for each, in order and within the total time-out."""
-        return self._all([_Request("GET", query=query) for query in queries])
+        return self.send_all([HttpRequest("GET", self._url, self._headers, query) for query in queries])
+
+    def send_all(self, requests: Sequence[HttpRequest]) -> list[Result]:
+        """Send every request, once; returns one result for each, in order and within the total time-out."""
+        jobs: list[Job[Result]] = [partial(self.send, request) for request in requests]
+        return self.run_all(jobs)
+
+    def run_all(self, jobs: Sequence[Job[T]]) -> list[T | NotWritten | NoAnswer]:
+        """Run every job as `send_all` runs a request, and return what each returned: NotWritten if it was not started,
+        NoAnswer if it was cut off or raised. A job writes by `send`, with no other `await` before its first one.
+        """
+        start_by = self._clock() + self._total_timeout_s / 2
+        return asyncio.run_coroutine_threadsafe(self._run_all(jobs, start_by), _background_loop()).result()
+
+    async def send(self, request: HttpRequest) -> Result:
+        """Send one request, within a job; it is never repeated."""
+        try:
+            async with self._open_session().request(
+                request.method,
+                request.url,
+                params=request.query,
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+            ) as response:
+                read = b""
+                while chunk := await response.content.readany():
+                    read += chunk
+                    if len(read) > self._largest_answer:
+                        return NoAnswer("the answer is too large to read")
+                return Answer(response.status, response.headers, read)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            return NotWritten(_reason(error))
+        except _Lost as error:
+            return NoAnswer(str(error))
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            return NoAnswer(_reason(error))
 
     def close(self) -> None:
-        """Close the connections; a later `post_all` or `get_all` opens new ones."""
+        """Close the connections; a later request opens new ones."""
         session, self._session = self._session, None
         if session is not None and _loop is not None and not session.closed:
             asyncio.run_coroutine_threadsafe(session.close(), _loop).result(timeout=5)
 
     def forget(self) -> object:
-        """Let go of the connections without closing them; returns what holds them."""
-        session, self._session = self._session, None
-        return session
+        """Let go of the connections, and of who waits for them, without closing them; returns what holds them."""
+        held = self._session, self._places
+        self._session, self._places = None, asyncio.Semaphore(self._in_flight)
+        return held
 
-    def _all(self, requests: Sequence[_Request]) -> list[Result]:
-        start_by = self._clock() + self._total_timeout_s / 2
-        return asyncio.run_coroutine_threadsafe(self._send_all(requests, start_by), _background_loop()).result()
-
-    async def _send_all(self, requests: Sequence[_Request], start_by: float) -> list[Result]:
-        session = self._open_session()
-        results: list[Result] = [NotWritten("its turn did not come before the time-out")] * len(requests)
-        todo = iter(enumerate(requests))
+    async def _run_all(self, jobs: Sequence[Job[T]], start_by: float) -> list[T | NotWritten | NoAnswer]:
+        results: list[T | NotWritten | NoAnswer]
+        results = [NotWritten("its turn did not come before the time-out")] * len(jobs)
+        todo = iter(enumerate(jobs))
 
         async def work() -> None:
-            for place, request in todo:
+            for place, job in todo:
                 async with self._places:
                     # The last look at the clock before the request is written: a process that was stopped in between
                     # must not send what others have meanwhile given up.
                     if self._clock() >= start_by:
                         return
                     results[place] = NoAnswer("no answer before the time-out")
-                    results[place] = await self._send(session, request)
+                    try:
+                        results[place] = await job()
+                    except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+                        results[place] = NoAnswer(type(error).__name__)
+                        # Where, and not its text, which may hold what was sent.
+                        where = "".join(traceback.format_tb(error.__traceback__))
+                        _log.error("a request ended in an unexpected %s\n%s", type(error).__name__, where)
 
-        tasks = [asyncio.create_task(work()) for _ in range(min(self._in_flight, len(requests)))]
+        tasks = [asyncio.create_task(work()) for _ in range(min(self._in_flight, len(jobs)))]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self._total_timeout_s)
             for task in late:
                 task.cancel()
-            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(outcome, Exception):
-                    _log.error("a request ended in an unexpected way", exc_info=outcome)
+            await asyncio.gather(*tasks, return_exceptions=True)
         return results
-
-    async def _send(self, session: aiohttp.ClientSession, request: _Request) -> Result:
-        try:
-            async with session.request(
-                request.method,
-                self._url,
-                params=request.query,
-                data=request.body,
-                headers=self._headers,
-                allow_redirects=False,
-            ) as response:
-                read = b""
-                while chunk := await response.content.readany():
-                    read += chunk
-                    if len(read) > LARGEST_ANSWER:
-                        return NoAnswer("the answer is too large to read")
-                return Answer(response.status, response.headers, read)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            return NotWritten(_reason(error))
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            return NoAnswer(_reason(error))
 
     def _open_session(self) -> aiohttp.ClientSession:
         # Runs on the loop only, so it needs no lock.
         if self._session is None or self._session.closed:
-            self._places = asyncio.Semaphore(self._in_flight)
             self._session = aiohttp.ClientSession(
                 # The semaphore is the limit. Were it the connector's, waiting for a place would count as connecting.
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_once,),
             )
         return self._session
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """aiohttp by itself writes a GET a second time when the connection breaks, and many a provider takes texts by GET;
+    of an error that it does not know it keeps its hands off.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Lost(_reason(error)) from None
 
 
 def _reason(error: BaseException) -> str:

@@ -1,59 +1,52 @@
-"""How the official Twilio client reaches Twilio here: with time-outs, enough connections, no retries and no log.
+"""How the official Twilio client reaches Twilio here: by our HttpClient, with time-outs, no retries and no log.
 
-The client's own transport has no time-out by default, keeps few connections, has no host setting, logs every request
-and turns every failure into one kind of exception. This one says apart what the dispatcher must know apart.
+The client's own transports have no time-out by default, have no host setting, log every request and turn every failure
+into one kind of exception. This one says apart what the dispatcher must know apart.
 """
 
 from __future__ import annotations
 
 import json
-import ssl
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
-from requests import Request, RequestException, Session
-from requests.adapters import HTTPAdapter
-from requests.cookies import RequestsCookieJar
-from twilio.http.http_client import TwilioHttpClient
+from aiohttp import encode_basic_auth
+from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from sms_service.gateways.http_client import Answer, HttpClient, HttpRequest, NoAnswer, NotWritten
 
 DEFAULT_BASE = "https://api.twilio.com"
+LONGEST_VALIDITY_S = 36_000  # https://www.twilio.com/docs/api/errors/90007
 
 
-class NotSent(Exception):
-    """No byte of the request was written."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Twilio surely did nothing. `code` is its error code, `status` that of HTTP."""
+
+    status: int
+    code: str
+    retry_after_s: float | None
 
 
-class Unclear(Exception):
-    """The request was, or may have been, written, and nothing readable says what became of it."""
+class Failed(Exception):
+    """A request without a successful answer; `reason` says what is known of it."""
+
+    def __init__(self, reason: Refusal | NotWritten | NoAnswer) -> None:
+        super().__init__(type(reason).__name__)
+        self.reason = reason
 
 
-class Refusal(Exception):
-    """Twilio surely created nothing. `code` is its error code, `status` that of HTTP."""
+class Transport(AsyncHttpClient):  # type: ignore[misc]  # the client comes without types
+    """The client's HTTP side: requests go by `http`, and to `api_base` in place of Twilio's host."""
 
-    def __init__(self, status: int, code: str, retry_after_s: float | None) -> None:
-        super().__init__(f"HTTP {status}, code {code}")
-        self.status, self.code, self.retry_after_s = status, code, retry_after_s
+    def __init__(self, http: HttpClient, api_base: str) -> None:
+        # No logger is used: what the client would log has phone numbers in it.
+        super().__init__(logger=None, is_async=True)
+        self._http, self._api_base = http, api_base.rstrip("/")
 
-
-class Transport(TwilioHttpClient):  # type: ignore[misc]  # the client comes without types
-    """The client's HTTP side: `api_base` in place of Twilio's host, `connections` kept open.
-
-    Its answer may take half of `total_timeout_s`; one that is started within `start_within_s` seconds ends in time.
-    """
-
-    def __init__(self, api_base: str, connections: int, total_timeout_s: float) -> None:
-        connect_s = min(5.0, total_timeout_s / 8)
-        super().__init__(pool_connections=False, timeout=total_timeout_s / 2)
-        self._connect_s = connect_s
-        self.start_within_s = total_timeout_s / 2 - connect_s
-        self._api_base = api_base.rstrip("/")
-        self._session = Session()
-        self._session.cookies = _NoCookies()
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=0))
-
-    def request(
+    async def request(
         self,
         method: str,
         url: str,
@@ -64,51 +57,27 @@ class Transport(TwilioHttpClient):  # type: ignore[misc]  # the client comes wit
         timeout: float | None = None,
         allow_redirects: bool = False,
     ) -> Response:
-        """One request; a successful answer. Raises NotSent, Refusal or Unclear."""
-        url = self._api_base + url.removeprefix(DEFAULT_BASE)
-        prepared = self._session.prepare_request(
-            Request(method.upper(), url, params=params, data=data, headers=headers, auth=auth)
+        """One request; a successful answer. Raises Failed. Time-outs are those of `http`."""
+        target = url.removeprefix(DEFAULT_BASE)
+        if not target.startswith("/"):  # the next page's address comes from the other side
+            raise Failed(NoAnswer("an address leads away from Twilio"))
+        sent = HttpRequest(
+            method.upper(),
+            self._api_base + target,
+            headers={**(headers or {}), **({"Authorization": encode_basic_auth(*auth)} if auth else {})},
+            query={key: str(value) for key, value in params.items()} if params else None,
+            body=urlencode(data, doseq=True).encode() if data else None,
         )
-        settings = self._session.merge_environment_settings(url, {}, None, None, None)
-        try:
-            answer = self._session.send(
-                prepared, timeout=(self._connect_s, timeout or self.timeout), allow_redirects=False, **settings
-            )
-        except RequestException as error:
-            reason = type(error).__name__
-            raise (NotSent(reason) if _never_connected(error) else Unclear(reason)) from None
-        if 200 <= answer.status_code < 300:
-            return Response(answer.status_code, answer.text, answer.headers)
-        code = _error_code(answer.text)
-        if answer.status_code == 429 or (400 <= answer.status_code < 500 and code is not None):
-            raise Refusal(answer.status_code, code or "20429", _seconds(answer.headers.get("Retry-After")))
-        raise Unclear(f"HTTP {answer.status_code} without a readable answer")
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
-
-
-class _NoCookies(RequestsCookieJar):
-    """Keeps none: the session is shared by threads, and Twilio needs none."""
-
-    def set_cookie(self, *args: Any, **kwargs: Any) -> None:
-        """Forget it."""
-
-
-def _never_connected(error: BaseException) -> bool:
-    """Whether what lies under `error` happened while connecting: name look-up, TCP, or checking the certificate."""
-    seen: set[int] = set()
-    todo: list[Any] = [error]
-    while todo:
-        cause = todo.pop()
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        if isinstance(cause, NewConnectionError | ConnectTimeoutError | ssl.SSLCertVerificationError):
-            return True
-        seen.add(id(cause))
-        todo += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
-    return False
+        answer = await self._http.send(sent)
+        if not isinstance(answer, Answer):
+            raise Failed(answer)
+        text = answer.body.decode(errors="replace")
+        if 200 <= answer.status < 300:
+            return Response(answer.status, text, answer.headers)
+        code = _error_code(text)
+        if answer.status == 429 or (400 <= answer.status < 500 and code is not None):
+            raise Failed(Refusal(answer.status, code or "20429", _seconds(answer.headers.get("Retry-After"))))
+        raise Failed(NoAnswer(f"HTTP {answer.status} without a readable answer"))
 
 
 def _error_code(body: str) -> str | None:

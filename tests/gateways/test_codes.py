@@ -8,12 +8,12 @@ import pytest
 
 from sms_service.gateways import codes, twilio
 from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
-from sms_service.gateways.simulator import adapter, behaviour
+from sms_service.gateways.simulator import answers, behaviour
 
 HEAD = "use,code,result,error,meaning,source\n"
 
 
-@pytest.mark.parametrize("table", [twilio.CODES, adapter.CODES], ids=["twilio", "simulator"])
+@pytest.mark.parametrize("table", [twilio.CODES, answers.CODES], ids=["twilio", "simulator"])
 def test_every_code_of_a_shipped_table_says_what_it_means_and_where_from(table: codes.CodeTable) -> None:
     for code in [*table.answers.values(), *table.receipts.values()]:
         assert code.meaning
@@ -23,7 +23,7 @@ def test_every_code_of_a_shipped_table_says_what_it_means_and_where_from(table: 
 
 
 def test_every_refusal_that_the_simulator_can_make_is_in_its_table() -> None:
-    assert adapter.CODES.answers.keys() == behaviour.REFUSALS.keys()
+    assert answers.CODES.answers.keys() == behaviour.REFUSALS.keys()
 
 
 @pytest.mark.parametrize(

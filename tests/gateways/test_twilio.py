@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from twilio.request_validator import RequestValidator
-from twilio_stand_in import ACCOUNT_SID, AUTH_TOKEN, PATH, TwilioStandIn, error
+from twilio_stand_in import AUTH_TOKEN, CALLBACK, PATH, TwilioStandIn, account, error
 
-from sms_service.gateways.base import (
-    BadCallback,
-    CallbackRequest,
-    ErrorClass,
-    Group,
-    NotTaken,
-    Outcome,
-    OutcomeKind,
-    ReceiptStatus,
-    Text,
-)
-from sms_service.gateways.twilio import Options, TwilioAdapter, create
+from sms_service.gateways.base import ErrorClass, Group, NotTaken, Outcome, OutcomeKind, Text
+from sms_service.gateways.twilio import TwilioAdapter
 
-CALLBACK = "https://sms.example.gov.cn/callbacks/twilio"
 PHONE = "+8613800138000"
 
 
@@ -40,14 +26,8 @@ def twilio() -> Iterator[TwilioStandIn]:
 
 @pytest.fixture
 def adapter(twilio: TwilioStandIn) -> Iterator[TwilioAdapter]:
-    adapter = make(twilio.url)
-    yield adapter
-    adapter.close()
-
-
-def make(url: str, **options: Any) -> TwilioAdapter:
-    given = {"account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "messaging_service_sid": "MG1", "api_base": url}
-    return create("twilio", Options(**given | options), CALLBACK)
+    with account(twilio.url) as adapter:
+        yield adapter
 
 
 _phones = iter(range(10_000, 99_999))
@@ -90,8 +70,8 @@ def test_a_text_reaches_twilio_with_everything_it_needs(twilio: TwilioStandIn, a
 
 
 def test_a_number_can_send_instead_of_a_messaging_service(twilio: TwilioStandIn) -> None:
-    adapter = make(twilio.url + "/", messaging_service_sid="", from_number="+15005550006")
-    adapter.submit(Group("g", texts(1), validity_s=1_000_000))
+    with account(twilio.url + "/", messaging_service_sid="", from_number="+15005550006") as adapter:
+        adapter.submit(Group("g", texts(1), validity_s=1_000_000))
     form = twilio.requests()[-1]
     assert (form["From"], form["ValidityPeriod"]) == ("+15005550006", "36000")
     assert "MessagingServiceSid" not in form
@@ -100,7 +80,8 @@ def test_a_number_can_send_instead_of_a_messaging_service(twilio: TwilioStandIn)
 def test_a_group_goes_out_in_order_over_a_pool_of_connections(twilio: TwilioStandIn) -> None:
     before = len(twilio.requests())
     group = Group("g", texts(60))
-    outcomes = make(twilio.url, connections=8).submit(group)
+    with account(twilio.url, connections=8) as adapter:
+        outcomes = adapter.submit(group)
     forms = twilio.requests()[before:]
     assert [outcome.reference for outcome in outcomes] == [text.reference for text in group.texts]
     assert {outcome.kind for outcome in outcomes} == {OutcomeKind.accepted}
@@ -113,7 +94,7 @@ def test_a_group_goes_out_in_order_over_a_pool_of_connections(twilio: TwilioStan
     [
         (400, 21211, OutcomeKind.refused, ErrorClass.bad_number),
         (400, 21408, OutcomeKind.refused, ErrorClass.carrier),
-        (400, 21610, OutcomeKind.refused, ErrorClass.blocked),
+        (400, 21610, OutcomeKind.refused, ErrorClass.blacklisted),
         (400, 21614, OutcomeKind.refused, ErrorClass.bad_number),
         (400, 21617, OutcomeKind.refused, ErrorClass.request),
         (401, 20003, OutcomeKind.refused, ErrorClass.credentials),
@@ -169,7 +150,8 @@ def test_no_answer_in_time_is_unknown_and_what_had_no_turn_is_not_taken(twilio: 
     group = Group("g", texts(6))
     for text in group.texts:
         twilio.answer(text.phone, do="hang")
-    outcomes = make(twilio.url, connections=2, total_timeout_s=1.2).submit(group)
+    with account(twilio.url, connections=2, total_timeout_s=1.2) as adapter:
+        outcomes = adapter.submit(group)
     handed = {form["To"] for form in twilio.requests()}
     assert len(handed & {text.phone for text in group.texts}) == 2
     for text, outcome in zip(group.texts, outcomes, strict=True):
@@ -178,16 +160,50 @@ def test_no_answer_in_time_is_unknown_and_what_had_no_turn_is_not_taken(twilio: 
         assert outcome.error is (None if written else ErrorClass.later)
 
 
-def test_nobody_listening_is_not_taken() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(NotTaken, match="cannot be reached"):
-        make(f"http://127.0.0.1:{port}").submit(Group("g", texts(3)))
+def test_nobody_listening_is_not_taken_and_later_it_is(twilio: TwilioStandIn, adapter: TwilioAdapter) -> None:
+    group = Group("g", texts(3))
+    assert adapter.submit(Group("g", texts(1)))[0].kind is OutcomeKind.accepted
+    twilio.stop()
+    try:
+        with pytest.raises(NotTaken, match="cannot be reached") as raised:
+            adapter.submit(group)
+        assert twilio.url.rpartition(":")[2] not in str(raised.value)
+    finally:
+        twilio.start()
+    assert {outcome.kind for outcome in adapter.submit(group)} == {OutcomeKind.accepted}
+    taken = [message["to"] for message in twilio.messages()]
+    assert [taken.count(text.phone) for text in group.texts] == [1, 1, 1]
 
 
 def test_a_host_without_an_address_is_not_taken() -> None:
-    with pytest.raises(NotTaken):
-        make("http://api.invalid").submit(Group("g", texts(1)))
+    with account("http://api.invalid") as adapter, pytest.raises(NotTaken):
+        adapter.submit(Group("g", texts(1)))
+
+
+def test_a_server_that_closes_a_kept_connection_is_never_asked_twice() -> None:
+    """As a proxy does that tires of a connection at the moment of the next request: whether it was read is unknown."""
+    created = b'{"sid": "SM1", "status": "accepted"}'
+    head = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(created)
+    asked: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    asked.append(connection.recv(65536))
+                    connection.sendall(head + created)
+                    asked.append(connection.recv(65536))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        with account(f"http://127.0.0.1:{listener.getsockname()[1]}", connections=1) as adapter:
+            first, second = adapter.submit(Group("g", texts(2)))
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+    assert (first.kind, second.kind) == (OutcomeKind.accepted, OutcomeKind.unknown)
+    assert len([one for one in asked if one.startswith(b"POST")]) == 2
 
 
 def test_no_number_text_or_token_reaches_a_log(
@@ -200,132 +216,3 @@ def test_no_number_text_or_token_reaches_a_log(
     assert AUTH_TOKEN not in caplog.text
     assert text.phone.removeprefix("+") not in caplog.text
     assert AUTH_TOKEN not in repr(adapter._options)
-
-
-def callback(fields: dict[str, str], *, query: str = "reference=202601-7", **changes: Any) -> CallbackRequest:
-    """A status callback as Twilio sends and signs it; `changes` are made after the signing."""
-    url = f"{CALLBACK}?{query}" if query else CALLBACK
-    signature = RequestValidator(AUTH_TOKEN).compute_signature(url, fields)
-    parts: dict[str, Any] = {
-        "method": "POST",
-        "public_url": url,
-        "headers": {"X-Twilio-Signature": signature},
-        "query": {"reference": "202601-7"} if query else {},
-        "body": urlencode(fields).encode(),
-        "remote_address": "203.0.113.7",
-    }
-    return CallbackRequest(**parts | changes)
-
-
-FIELDS = {
-    "AccountSid": ACCOUNT_SID,
-    "ApiVersion": "2010-04-01",
-    "From": "+15005550006",
-    "MessageSid": "SM1",
-    "MessageStatus": "delivered",
-    "SmsSid": "SM1",
-    "SmsStatus": "delivered",
-    "To": PHONE,
-}
-
-
-@pytest.fixture(scope="module")
-def reader() -> TwilioAdapter:
-    return make("http://127.0.0.1:1")
-
-
-def test_a_status_callback_is_verified_and_read(reader: TwilioAdapter) -> None:
-    request = callback(FIELDS)
-    assert reader.verify(request)
-    [receipt] = reader.parse_receipts(request)
-    assert (receipt.status, receipt.provider_id, receipt.reference) == (ReceiptStatus.delivered, "SM1", "202601-7")
-    assert (receipt.phone, receipt.part, receipt.error) == (PHONE, 0, None)
-    assert receipt.raw == request.body.decode()
-    assert PHONE not in repr(receipt)
-
-
-def test_fields_that_came_without_notice_are_signed_and_do_no_harm(reader: TwilioAdapter) -> None:
-    request = callback(FIELDS | {"RawDlrDoneDate": "2601311205", "新": "值", "Empty": ""})
-    assert reader.verify(request)
-    assert len(reader.parse_receipts(request)) == 1
-
-
-def test_a_field_that_comes_twice_is_signed_with_both_values(reader: TwilioAdapter) -> None:
-    class Twice(dict[str, str]):
-        def getlist(self, name: str) -> list[str]:
-            return ["b", "a"] if name == "Tag" else [self[name]]
-
-    signature = RequestValidator(AUTH_TOKEN).compute_signature(CALLBACK, Twice(FIELDS | {"Tag": "b"}))
-    body = urlencode([*FIELDS.items(), ("Tag", "b"), ("Tag", "a")]).encode()
-    assert reader.verify(callback(FIELDS, query="", body=body, headers={"X-Twilio-Signature": signature}))
-
-
-def test_what_was_changed_on_the_way_is_refused(reader: TwilioAdapter) -> None:
-    assert not reader.verify(callback(FIELDS, public_url=f"{CALLBACK}?reference=202601-8"))
-    assert not reader.verify(callback(FIELDS, public_url=CALLBACK.replace("https", "http") + "?reference=202601-7"))
-    assert not reader.verify(callback(FIELDS, body=urlencode(FIELDS | {"MessageStatus": "failed"}).encode()))
-    assert not reader.verify(callback(FIELDS, body=b"\xff=%ff"))
-    for signature in ("", "x", "é" * 28):
-        assert not reader.verify(callback(FIELDS, headers={"X-Twilio-Signature": signature}))
-    assert not reader.verify(callback(FIELDS, headers={}))
-    assert not make("http://127.0.0.1:1", auth_token="another").verify(callback(FIELDS))
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "found", "error_class", "raw_code"),
-    [
-        ("queued", None, ReceiptStatus.interim, None, "queued"),
-        ("sent", None, ReceiptStatus.interim, None, "sent"),
-        ("delivered", None, ReceiptStatus.delivered, None, "delivered"),
-        ("undelivered", "30003", ReceiptStatus.undelivered, ErrorClass.unreachable, "30003"),
-        ("undelivered", "30005", ReceiptStatus.undelivered, ErrorClass.bad_number, "30005"),
-        ("undelivered", "30007", ReceiptStatus.undelivered, ErrorClass.content, "30007"),
-        ("failed", "21610", ReceiptStatus.undelivered, ErrorClass.blocked, "21610"),
-        ("failed", "99999", ReceiptStatus.undelivered, ErrorClass.unclassified, "99999"),
-        ("undelivered", "", ReceiptStatus.undelivered, ErrorClass.unclassified, "undelivered"),
-        ("sent", "30003", ReceiptStatus.interim, None, "30003"),
-        ("teleported", None, ReceiptStatus.unclassified, None, "teleported"),
-        ("30003", None, ReceiptStatus.unclassified, None, "30003"),
-    ],
-)
-def test_statuses_and_error_codes_are_read_by_the_table(
-    reader: TwilioAdapter,
-    status: str,
-    code: str | None,
-    found: ReceiptStatus,
-    error_class: ErrorClass | None,
-    raw_code: str,
-) -> None:
-    fields = FIELDS | {"MessageStatus": status} | ({} if code is None else {"ErrorCode": code})
-    [receipt] = reader.parse_receipts(callback(fields))
-    assert (receipt.status, receipt.error, receipt.raw_code) == (found, error_class, raw_code)
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"method": "GET"}, "a status callback is a POST"),
-        ({"body": b""}, "MessageSid is missing"),
-        ({"body": b"MessageSid=SM1"}, "MessageStatus is missing"),
-        ({"body": b"MessageSid=SM1&MessageStatus="}, "MessageStatus is missing"),
-        ({"body": b"\xff\xfe"}, "a form in UTF-8"),
-        ({"body": json.dumps(FIELDS).encode()}, "MessageSid is missing"),
-        ({"body": b"a=1&" * 500}, "a form in UTF-8"),
-    ],
-)
-def test_what_is_no_status_callback_is_named(reader: TwilioAdapter, changes: dict[str, Any], reason: str) -> None:
-    with pytest.raises(BadCallback, match=reason):
-        reader.parse_receipts(callback(FIELDS, **changes))
-
-
-@given(st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), st.text(st.characters(codec="utf-8"))))
-def test_whatever_twilio_signs_is_verified_and_read_or_named(fields: dict[str, str]) -> None:
-    adapter = make("http://127.0.0.1:1")
-    request = callback(fields)
-    assert adapter.verify(request)
-    try:
-        adapter.parse_receipts(request)
-    except BadCallback:
-        pass
-    finally:
-        adapter.close()

@@ -1,32 +1,77 @@
-"""A stand-in for Twilio's API in a process of its own, answering as Twilio's documentation says.
+"""A stand-in for Twilio in a process of its own, answering over HTTP as Twilio's documentation says.
 
-https://www.twilio.com/docs/messaging/api/message-resource#create-a-message and …/docs/usage/twilios-response.
-`TwilioStandIn` starts it; a number is given an answer of its own with `answer`.
+`TwilioStandIn` starts it; see `twilio_api` for what runs there.
 """
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import json
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-ACCOUNT_SID = "AC00000000000000000000000000000001"
-AUTH_TOKEN = "12345"
-PATH = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"
+from receipt_sink import Pushed
+from twilio_api import ACCOUNT_SID, AUTH_TOKEN, PATH, error, signature
+
+from sms_service.gateways.base import CallbackRequest
+from sms_service.gateways.twilio import Options, TwilioAdapter, create
+
+__all__ = [
+    "ACCOUNT_SID",
+    "AUTH_TOKEN",
+    "CALLBACK",
+    "PATH",
+    "TwilioStandIn",
+    "account",
+    "adapter_of",
+    "error",
+    "received",
+    "signature",
+]
+
+CALLBACK = "https://sms.example.gov.cn/callbacks/twilio"
+
+
+def adapter_of(url: str, callback_url: str = CALLBACK, **options: Any) -> TwilioAdapter:
+    """An adapter of the stand-in's account, with its API at `url`."""
+    given = {"account_sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "messaging_service_sid": "MG1", "api_base": url}
+    return create("twilio", Options(**given | options), callback_url)
+
+
+@contextmanager
+def account(url: str, callback_url: str = CALLBACK, **options: Any) -> Iterator[TwilioAdapter]:
+    """The same, closed afterwards."""
+    adapter = adapter_of(url, callback_url, **options)
+    try:
+        yield adapter
+    finally:
+        adapter.close()
+
+
+def received(pushed: Pushed, base: str) -> CallbackRequest:
+    """What a sink got, as the service gives it to an adapter."""
+    parts = urlsplit(pushed.path)
+    path = parts.path.removeprefix("/callbacks/twilio").strip("/")
+    query = dict(parse_qsl(parts.query))
+    return CallbackRequest("POST", base + pushed.path, pushed.headers, query, pushed.body, "127.0.0.1", path)
 
 
 class TwilioStandIn:
     """`with TwilioStandIn() as twilio: … twilio.url, twilio.requests()`."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, str(Path(__file__).with_name("twilio_api.py"))]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         with self.process.stdout:
-            self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+            control, port = self.process.stdout.readline().split()
+        self._control = f"http://127.0.0.1:{control}"
+        self.url = f"http://127.0.0.1:{port}"
 
     def __enter__(self) -> TwilioStandIn:
         return self
@@ -36,93 +81,45 @@ class TwilioStandIn:
         self.process.wait(timeout=15)
 
     def answer(self, to: str, **answer: Any) -> None:
-        """What texts to `to` get: `status` with `body` (JSON) or `raw`, and `headers`; or `do`: hang, reset."""
-        self._call("PUT", "/answers", {"to": to, "answer": answer})
+        """What texts to `to` get: `status` with `body` (JSON) or `raw`, and `headers`; or `do`: hang, reset. `take`:
+        the text is taken all the same. A `to` of "GET " and a phone or a SID is for look-ups.
+        """
+        self._call("answer", to=to, answer=answer)
 
     def requests(self) -> list[dict[str, Any]]:
         """The forms of all creates so far, oldest first, with `path` and `connection` (the caller's TCP port)."""
-        return json.loads(self._call("GET", "/requests"))
+        return self._call("requests")
 
-    def _call(self, method: str, path: str, body: Any = None) -> bytes:
-        data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, data, method=method), timeout=10) as answer:
-            return answer.read()
+    def reads(self) -> list[str]:
+        """The targets of all GETs so far, oldest first."""
+        return self._call("reads")
 
+    def messages(self) -> list[dict[str, Any]]:
+        """The records of all messages that were taken, oldest first."""
+        return self._call("messages")
 
-def error(status: int, code: int, message: str) -> dict[str, Any]:
-    """The body of Twilio's errors."""
-    more = f"https://www.twilio.com/docs/errors/{code}"
-    return {"code": code, "message": message, "more_info": more, "status": status}
+    def amend(self, sid: str, **fields: Any) -> None:
+        """Change what the records say of a message."""
+        self._call("amend", sid=sid, fields=fields)
 
+    def report(self, sid: str, *, token: str = AUTH_TOKEN, **fields: str) -> int:
+        """Push a signed status callback to where the message's create said; the status of the answer."""
+        return self._call("report", sid=sid, fields=fields, token=token)
 
-def _serve() -> None:
-    from aiohttp import web
+    def inbound(self, url: str, *, token: str = AUTH_TOKEN, **fields: str) -> int:
+        """Push a signed inbound text to a webhook; the status of the answer."""
+        return self._call("inbound", url=url, fields=fields, token=token)
 
-    answers: dict[str, dict[str, Any]] = {}
-    requests: list[dict[str, Any]] = []
-    credentials = "Basic " + base64.b64encode(f"{ACCOUNT_SID}:{AUTH_TOKEN}".encode()).decode()
+    def stop(self) -> None:
+        """Close the API and its connections until `start`; what it knows stays."""
+        self._call("close")
 
-    async def create(request: web.Request) -> web.StreamResponse:
-        form = {key: str(value) for key, value in (await request.post()).items()}
-        assert request.transport is not None
-        peer = request.transport.get_extra_info("peername")[1]
-        requests.append({**form, "path": request.path, "connection": peer})
-        if request.headers.get("Authorization") != credentials:
-            return web.json_response(error(401, 20003, "Authenticate"), status=401)
-        answer = answers.get(form["To"], {})
-        if answer.get("do") == "hang":
-            await asyncio.Event().wait()
-        if answer.get("do") == "reset":
-            request.transport.abort()
-            return web.Response()
-        if "raw" in answer:
-            return web.Response(status=answer["status"], text=answer["raw"], headers=answer.get("headers"))
-        if "body" in answer:
-            return web.json_response(answer["body"], status=answer["status"], headers=answer.get("headers"))
-        sid = f"SM{len(requests):032x}"
-        created = {
-            "account_sid": ACCOUNT_SID,
-            "api_version": "2010-04-01",
-            "body": form["Body"],
-            "date_created": "Thu, 24 Aug 2023 05:01:45 +0000",
-            "date_sent": None,
-            "date_updated": "Thu, 24 Aug 2023 05:01:45 +0000",
-            "direction": "outbound-api",
-            "error_code": None,
-            "error_message": None,
-            "from": form.get("From"),
-            "messaging_service_sid": form.get("MessagingServiceSid"),
-            "num_media": "0",
-            "num_segments": "1",
-            "price": None,
-            "price_unit": None,
-            "sid": sid,
-            "status": "queued" if "From" in form else "accepted",
-            "subresource_uris": {"media": f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/{sid}/Media.json"},
-            "to": form["To"],
-            "uri": f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/{sid}.json",
-        }
-        return web.json_response(created, status=201)
+    def start(self) -> None:
+        """Open the API again, on the same port; harmless when it is open."""
+        self._call("listen")
 
-    async def set_answer(request: web.Request) -> web.StreamResponse:
-        asked = await request.json()
-        answers[asked["to"]] = asked["answer"]
-        return web.Response()
-
-    async def show(request: web.Request) -> web.StreamResponse:
-        return web.json_response(requests)
-
-    async def run() -> None:
-        app = web.Application()
-        app.add_routes([web.post("/{path:.*}", create), web.put("/answers", set_answer), web.get("/requests", show)])
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        print(runner.addresses[0][1], flush=True)
-        await asyncio.Event().wait()
-
-    asyncio.run(run())
-
-
-if __name__ == "__main__":
-    _serve()
+    def _call(self, command: str, **arguments: Any) -> Any:
+        data = json.dumps(arguments).encode()
+        request = urllib.request.Request(f"{self._control}/{command}", data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read())

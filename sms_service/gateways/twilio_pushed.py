@@ -1,0 +1,109 @@
+"""What Twilio pushes, read: status callbacks and inbound texts. Unknown fields are ignored: some come without notice.
+
+Sources: https://www.twilio.com/docs/messaging/guides/track-outbound-message-status,
+https://www.twilio.com/docs/messaging/guides/webhook-request
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from sms_service.gateways import codes
+from sms_service.gateways.base import (
+    BadCallback,
+    CallbackRequest,
+    ErrorClass,
+    Receipt,
+    ReceiptStatus,
+    Reply,
+)
+from sms_service.gateways.numbers import e164
+
+CODES = codes.load(Path(__file__).with_name("twilio_codes.csv"))
+
+
+def receipts(request: CallbackRequest) -> list[Receipt]:
+    """The one report of a status callback. Raises BadCallback."""
+    form = _form_of(request, "a status callback", "MessageSid", "MessageStatus")
+    return [
+        receipt(
+            form["MessageSid"],
+            form["MessageStatus"],
+            form.get("ErrorCode") or None,
+            raw=request.body.decode(),
+            reference=request.query.get("reference") or None,
+            phone=form.get("To") or None,
+        )
+    ]
+
+
+def replies(request: CallbackRequest) -> list[Reply]:
+    """The one inbound text of a webhook; Twilio has joined its parts. Raises BadCallback."""
+    form = _form_of(request, "an inbound text", "MessageSid", "From", "To")
+    if "Body" not in form:
+        raise BadCallback("Body is missing; an inbound text has it")
+    if "MessageStatus" in form:
+        raise BadCallback("it has a MessageStatus; a status callback does not come to the address for replies")
+    return [
+        Reply(
+            # Twilio writes E.164 with its "+"; what has none is a short code or a name.
+            phone=_phone(form["From"]),
+            text=form["Body"],
+            raw=request.body.decode(),
+            provider_id=form["MessageSid"],
+            to=_phone(form["To"]),
+            stop=form.get("OptOutType", "").upper() == "STOP",
+        )
+    ]
+
+
+def receipt(
+    sid: str,
+    status: str,
+    error_code: str | None,
+    *,
+    raw: str,
+    reference: str | None = None,
+    phone: str | None = None,
+    occurred_at: datetime | None = None,
+) -> Receipt:
+    """What a message's status and error code say, pushed or looked up."""
+    known = None if status.isdecimal() else CODES.receipts.get(status)  # words and error codes share the table
+    error = known.error if known else None
+    if error is not None and error_code is not None:
+        reason = CODES.receipts.get(error_code) or CODES.answers.get(error_code)
+        error = (reason.error if reason else None) or ErrorClass.unclassified
+    return Receipt(
+        status=known.result if known else ReceiptStatus.unclassified,
+        provider_id=sid,
+        raw=raw,
+        reference=reference,
+        phone=phone,
+        error=error,
+        raw_code=error_code or status,
+        occurred_at=occurred_at,
+    )
+
+
+def fields(body: bytes) -> list[tuple[str, str]]:
+    """The fields of a form, as often as they come. Raises BadCallback."""
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=200)
+    except ValueError:
+        raise BadCallback("the body must be a form in UTF-8") from None
+
+
+def _form_of(request: CallbackRequest, what: str, *needed: str) -> dict[str, str]:
+    if request.method != "POST":
+        raise BadCallback(f"{what} is a POST")
+    form = dict(fields(request.body))
+    for name in needed:
+        if not form.get(name):
+            raise BadCallback(f"{name} is missing; {what} has it")
+    return form
+
+
+def _phone(written: str) -> str:
+    return (e164(written) if written.startswith("+") else None) or written
