@@ -16,7 +16,7 @@ from benchmarks.sending import plan
 from benchmarks.services import simulator_gateway, web
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
-from sms_service.gateways.simulator.adapter import SIGNATURE_HEADER, sign
+from sms_service.gateways.simulator.signature import signature_headers
 
 RECEIPTS = city.PEOPLE
 CONNECTIONS = 32
@@ -75,9 +75,10 @@ def _accepted(database: Database, gateways: Path) -> list[bytes]:
 def _request(provider_id: str, reference: str, phone: str, now: float) -> bytes:
     receipt = {"id": provider_id, "reference": reference, "to": phone, "code": "DELIVRD", "time": now}
     body = json.dumps({"receipts": [receipt]}).encode()
+    signature = "".join(f"{name}: {value}\r\n" for name, value in signature_headers(SECRET, body, now).items())
     head = (
         "POST /callbacks/simulator HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n{SIGNATURE_HEADER}: {sign(SECRET, body)}\r\n\r\n"
+        f"Content-Length: {len(body)}\r\n{signature}\r\n"
     )
     return head.encode() + body
 

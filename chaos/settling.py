@@ -112,7 +112,7 @@ def _unsettled(house: House) -> int:
     for line in house.ledgers():
         if line["event"] == "receipt":
             settled += 1
-        elif line["id"]:
+        elif line["event"] in ("message", "part") and line["id"]:
             planned += len(line["receipts"])
     return planned - settled
 

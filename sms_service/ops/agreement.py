@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sms_service.gateways.base import ReceiptStatus
-from sms_service.gateways.simulator.adapter import CODES
+from sms_service.gateways.simulator.answers import CODES
 from sms_service.ledger.models import Attempt, Message, ReceiptRow
 from sms_service.ledger.receipts import attempt_reference
 from sms_service.reports.counts import TAKEN
@@ -127,6 +127,8 @@ def _follows(ours: _Ours) -> bool:
 def _read(simulators: Iterable[Mapping[str, Any]]) -> _Theirs:
     theirs = _Theirs(Counter(), {}, defaultdict(set), defaultdict(set))
     for line in simulators:
+        if line.get("event", "message") not in ("message", "receipt"):
+            continue
         name = line.get("reference", "")
         if line.get("id") and "to" in line:
             theirs.times[name] += 1

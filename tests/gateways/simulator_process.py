@@ -21,14 +21,26 @@ SECRET = "simulator-secret-of-the-tests"
 class SimulatorProcess:
     """`with SimulatorProcess(tmp_path / "ledger.jsonl", "--fail-share", "0.1") as simulator: …`
 
-    `callback_url` gets the receipts of texts that name none. `restart` continues the ledger on the same port.
+    `callback_url` gets the receipts of texts that name none. `smpp`: it listens for SMPP too, at `smpp_port`. `restart`
+    continues the ledger on the same ports.
     """
 
-    def __init__(self, ledger_path: Path, *options: str, callback_url: str | None = None, secret: str = SECRET) -> None:
+    smpp_port: int
+    program: tuple[str, ...] = ("-m", "sms_service.gateways.simulator")  # for the interpreter
+
+    def __init__(
+        self,
+        ledger_path: Path,
+        *options: str,
+        callback_url: str | None = None,
+        secret: str = SECRET,
+        smpp: bool = False,
+    ) -> None:
         self.ledger_path, self.secret = ledger_path, secret
         self._options = list(options) + (["--callback-url", callback_url] if callback_url else [])
         self._log_path = ledger_path.with_name(f"{ledger_path.name}.{secrets.token_hex(4)}.log")
-        self._start(0)
+        self._smpp = smpp
+        self._start(0, 0)
 
     def __enter__(self) -> SimulatorProcess:
         return self
@@ -55,9 +67,17 @@ class SimulatorProcess:
         for event in self.events():
             if event["event"] == "message":
                 messages.append(event)
-            elif event["acknowledged"]:
+            elif event["event"] == "receipt" and event["acknowledged"]:
                 acknowledged.setdefault(event["id"], []).append(event["code"])
-        return [{**message, "acknowledged": acknowledged.get(message["id"], [])} for message in messages]
+        return [
+            {
+                **message,
+                "acknowledged": [
+                    code for name in message.get("part_ids", [message["id"]]) for code in acknowledged.get(name, [])
+                ],
+            }
+            for message in messages
+        ]
 
     def events(self) -> list[dict[str, Any]]:
         """Every line of its ledger, read from the file; it may be stopped or dead."""
@@ -70,6 +90,27 @@ class SimulatorProcess:
             return 201, json.loads(self._call("POST", "/messages", body, authorization))
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
+
+    def smpp(self, do: str) -> dict[str, Any]:
+        """Tell its SMPP side to do something to all sessions (see simulator.smpp.COMMANDS); returns its state."""
+        return json.loads(self._call("POST", "/smpp", {"do": do}))
+
+    def smpp_state(self) -> dict[str, Any]:
+        """Its SMPP sessions, and what waits for them."""
+        return json.loads(self.get("/smpp"))
+
+    def reply(self, phone: str, text: str, **options: Any) -> dict[str, Any]:
+        """Make a phone answer (see simulator.replies.Replies.make); returns the reply's line."""
+        return json.loads(self._call("POST", "/replies", {"from": phone, "text": text, **options}))
+
+    def parts(self) -> list[dict[str, Any]]:
+        """Every submit_sm that it got, oldest first."""
+        return [event for event in self.events() if event["event"] == "part"]
+
+    def incomplete(self) -> list[dict[str, Any]]:
+        """The parts it took that make no whole text."""
+        whole = {part_id for message in self.ledger() for part_id in message.get("part_ids", ())}
+        return [part for part in self.parts() if part["id"] and part["id"] not in whole]
 
     def get(self, target: str) -> bytes:
         """The body of a GET with the right secret."""
@@ -88,7 +129,7 @@ class SimulatorProcess:
 
     def restart(self) -> None:
         """Start it again, after `stop` or `kill`, on the same ledger and port."""
-        self._start(self.port)
+        self._start(self.port, self.smpp_port if self._smpp else 0)
 
     def until(self, condition: Callable[[], Any], timeout_s: float = 30) -> None:
         """Wait for what its ledger file will show; AssertionError if it does not in time."""
@@ -101,9 +142,11 @@ class SimulatorProcess:
         """What it wrote to standard error."""
         return self._log_path.read_text()
 
-    def _start(self, port: int) -> None:
-        command = [sys.executable, "-m", "sms_service.gateways.simulator", "--port", str(port)]
+    def _start(self, port: int, smpp_port: int) -> None:
+        command = [sys.executable, *self.program, "--port", str(port)]
         command += ["--ledger", str(self.ledger_path), *self._options]
+        if self._smpp:
+            command += ["--smpp-port", str(smpp_port)]
         with self._log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -115,6 +158,8 @@ class SimulatorProcess:
         assert self.process.stdout is not None
         with self.process.stdout:
             line = self.process.stdout.readline()
+            if self._smpp:
+                self.smpp_port = int(self.process.stdout.readline().rpartition(":")[2] or 0)
         if "listening on " not in line:
             self.process.wait(timeout=15)
             raise AssertionError(f"the simulator did not start: {self.log()}")

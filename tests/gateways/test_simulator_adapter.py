@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -26,9 +29,11 @@ from sms_service.gateways.base import (
     OutcomeKind,
     Question,
     ReceiptStatus,
+    Replayed,
     Text,
 )
-from sms_service.gateways.simulator.adapter import Options, SimulatorAdapter, create, sign
+from sms_service.gateways.simulator.adapter import Options, SimulatorAdapter, create
+from sms_service.gateways.simulator.signature import OLDEST_S, signature_headers
 
 CALLBACK = "http://127.0.0.1:9/callbacks/simulator"
 SILENT = {"silent_share": 1}
@@ -240,15 +245,37 @@ def test_receipts_come_back_verified_with_our_reference(simulator: SimulatorProc
         assert receipt.phone not in repr(receipt)
 
 
-def pushed(body: bytes, **headers: str) -> CallbackRequest:
-    return CallbackRequest("POST", CALLBACK, headers, {}, body, "127.0.0.1")
+def pushed(body: bytes, headers: Mapping[str, str] = MappingProxyType({}), path: str = "") -> CallbackRequest:
+    return CallbackRequest("POST", CALLBACK, headers, {}, body, "127.0.0.1", path)
 
 
 def test_a_request_without_a_proper_signature_is_a_strangers() -> None:
     adapter = make("http://127.0.0.1:1")
-    for signature in ("", "é", sign("another", b"{}"), sign(SECRET, b"{}").upper()):
-        assert not adapter.verify(pushed(b"{}", **{"X-Simulator-Signature": signature}))
-    assert adapter.verify(pushed(b"{}", **{"X-Simulator-Signature": sign(SECRET, b"{}")}))
+    now = time.time()
+    good = signature_headers(SECRET, b"{}", now)
+    for name, header in [
+        ("X-Simulator-Signature", ""),
+        ("X-Simulator-Signature", "é"),
+        ("X-Simulator-Signature", good["X-Simulator-Signature"].upper()),
+        ("X-Simulator-Timestamp", ""),
+        ("X-Simulator-Timestamp", "٣"),
+        ("X-Simulator-Timestamp", str(int(now) + 1)),
+    ]:
+        assert not adapter.verify(pushed(b"{}", good | {name: header}))
+        assert not adapter.verify(pushed(b"{}", {key: value for key, value in good.items() if key != name}))
+    assert not adapter.verify(pushed(b"{}", signature_headers("another", b"{}", now)))
+    assert not adapter.verify(pushed(b"{} ", good))
+    assert adapter.verify(pushed(b"{}", good))
+
+
+def test_a_genuine_callback_that_somebody_kept_is_a_replay() -> None:
+    signed_at = 1_770_000_000
+    for age, replayed in ((OLDEST_S, False), (OLDEST_S + 1, True), (-30, False)):
+        options = Options(url="http://127.0.0.1:1", secret=SECRET)
+        adapter = SimulatorAdapter(options, CALLBACK, clock=lambda age=age: signed_at + age)
+        with pytest.raises(Replayed) if replayed else nullcontext():
+            assert adapter.verify(pushed(b"{}", signature_headers(SECRET, b"{}", signed_at)))
+        assert not adapter.verify(pushed(b"{}", signature_headers("another", b"{}", signed_at)))
 
 
 GOOD = {"id": "SIM1", "reference": "202601-1", "to": "+8613800138000", "code": "DELIVRD", "time": 1.5}

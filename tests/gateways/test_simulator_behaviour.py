@@ -10,10 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sms_service.gateways.simulator.behaviour import ANSWERS, BadBehaviour, Behaviour, change, decide
+from sms_service.gateways.simulator.behaviour import ANSWERS, Behaviour
+from sms_service.gateways.simulator.changing import BadBehaviour, change
+from sms_service.gateways.simulator.fate import Fate, Fates
 
 PHONE = "+8613800138000"
 SHARES = [f"{answer}_share" for answer in ANSWERS if answer != "accept"]
+
+
+def decide(behaviour: Behaviour, reference: str, phone: str, validity_s: float | None) -> Fate:
+    """What becomes of a text that is the first of its kind."""
+    return Fates(behaviour).of_text(reference, phone, validity_s)
+
 
 references = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
 fractions = st.floats(0, 1)
@@ -42,7 +50,7 @@ def test_the_same_text_always_meets_the_same_fate(behaviour: Behaviour, referenc
     assert fate == decide(behaviour, reference, PHONE, validity)
     assert fate.answer in ANSWERS
     assert fate.taken or not fate.receipts, "what was not taken has no receipts"
-    assert (fate.code is None) == (fate.answer not in ("refuse", "throttle"))
+    assert (fate.code is None) == (fate.answer not in ("refuse", "refuse_group", "throttle", "nack"))
 
 
 @given(behaviours(), st.lists(references, unique=True, max_size=20), st.randoms())
@@ -140,7 +148,10 @@ def test_a_text_that_would_come_too_late_expires() -> None:
         ({"by_phone": [{"answer": "hang"}]}, "by_phone must be a list of objects with match"),
         ({"by_phone": [{"match": "(", "answer": "hang"}]}, "regular expression"),
         ({"by_phone": [{"match": "x", "answer": "sing"}]}, "answer is one of accept"),
-        ({"by_phone": [{"match": 1}]}, "values are text"),
+        ({"by_phone": [{"match": 1}]}, "match is text"),
+        ({"by_phone": [{"match": "x", "times": "2"}]}, "by_phone.times must be a whole number"),
+        ({"garble_as": "sing"}, "garble_as must be one of cut"),
+        ({"smpp_window": 0}, "smpp_window must be 1 or more"),
     ],
 )
 def test_a_behaviour_that_cannot_be_used_changes_nothing(values: dict[str, Any], reason: str) -> None:

@@ -16,7 +16,7 @@ import pytest
 from receipt_sink import ReceiptSink
 from simulator_process import SECRET, SimulatorProcess
 
-from sms_service.gateways.simulator.adapter import sign
+from sms_service.gateways.simulator.signature import sign
 
 SILENT = {"silent_share": 1}
 AT_ONCE = {"receipt_delay_s": [0, 0]}
@@ -98,7 +98,8 @@ def test_receipts_are_signed_and_echo_our_reference(simulator: SimulatorProcess,
     [receipt] = pushed.receipts()
     assert pushed.path == "/callbacks/simulator"
     assert (receipt["id"], receipt["reference"], receipt["code"]) == (answer["id"], "202601-1", "DELIVRD")
-    assert pushed.headers["X-Simulator-Signature"] == sign(SECRET, pushed.body)
+    timestamp = pushed.headers["X-Simulator-Timestamp"]
+    assert pushed.headers["X-Simulator-Signature"] == sign(SECRET, timestamp, pushed.body)
 
 
 def test_a_receipt_comes_again_until_it_is_acknowledged(simulator: SimulatorProcess, sink: ReceiptSink) -> None:
@@ -237,7 +238,8 @@ def test_a_behaviour_that_cannot_be_used_is_refused_by_name(simulator: Simulator
     with pytest.raises(urllib.error.HTTPError) as caught:
         simulator.behave(fail_share=2)
     assert json.loads(caught.value.read())["reason"] == "fail_share must be from 0 to 1"
-    rule = {"match": ".*", "answer": "hang", "code": "blocked", "receipt": "DELIVRD"}
+    rule = {"match": ".*", "answer": "hang", "code": "blocked", "receipt": "DELIVRD", "receipt_delay_s": None}
+    rule |= {"part": 0, "times": 0, "reply": ""}
     assert simulator.behave(by_phone=[rule])["by_phone"] == [rule]
 
 

@@ -16,7 +16,8 @@ from typing import Any, get_type_hints
 from aiohttp import web
 
 from sms_service.gateways.options import http_url
-from sms_service.gateways.simulator.behaviour import BadBehaviour, Behaviour, change
+from sms_service.gateways.simulator.behaviour import Behaviour
+from sms_service.gateways.simulator.changing import BadBehaviour, change
 from sms_service.gateways.simulator.ledger import Ledger, LedgerInUse
 from sms_service.gateways.simulator.server import Simulator
 
@@ -40,27 +41,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (LedgerInUse, OSError, ValueError, KeyError) as error:
         print(f"simulator: the ledger {options.ledger} cannot be used: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    simulator = Simulator(ledger, options.secret, options.callback_url, behaviour)
+    simulator = Simulator(ledger, options.secret, options.callback_url, behaviour, options.system_id)
     try:
-        asyncio.run(_serve(simulator, options.host, options.port))
+        asyncio.run(_serve(simulator, options.host, options.port, options.smpp_port))
     except OSError as error:
-        print(f"simulator: cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        smpp = "" if options.smpp_port is None else f" or {options.smpp_port}"
+        where = f"{options.host} port {options.port}{smpp}"
+        print(f"simulator: cannot listen on {where}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
 
-async def _serve(simulator: Simulator, host: str, port: int) -> None:
+async def _serve(simulator: Simulator, host: str, port: int, smpp_port: int | None) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     # Requests that are to hang would hold up the end: half a second is ample for all others.
     runner = web.AppRunner(simulator.app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
-    await simulator.start()
     try:
+        smpp_port = await simulator.start(smpp=None if smpp_port is None else (host, smpp_port))
         await web.TCPSite(runner, host, port).start()
         # Whoever started it with --port 0 learns the port from this line.
         print(f"simulator listening on http://{host}:{runner.addresses[0][1]}", flush=True)  # noqa: T201
+        if smpp_port is not None:
+            print(f"simulator listening on smpp://{host}:{smpp_port}", flush=True)  # noqa: T201
         await stopped.wait()
     finally:
         await runner.cleanup()
@@ -70,10 +75,14 @@ async def _serve(simulator: Simulator, host: str, port: int) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sms_service.gateways.simulator",
-        description="A simulated SMS provider: takes texts over HTTP, sends receipts, keeps a ledger.",
+        description="A simulated SMS provider: takes texts over HTTP and SMPP, sends receipts, keeps a ledger.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, required=True, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--smpp-port", type=int, help="port to listen on for SMPP 3.4; 0 takes a free one")
+    parser.add_argument(
+        "--system-id", default="simulator", help="of SMPP clients; the secret's first 8 are their password"
+    )
     parser.add_argument("--ledger", type=Path, required=True, metavar="FILE.jsonl", help="made, or continued")
     parser.add_argument("--callback-url", help="where receipts of texts without a callback_url go")
     parser.add_argument(

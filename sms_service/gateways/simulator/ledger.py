@@ -1,9 +1,16 @@
 """The simulator's own ledger: everything it was handed, one JSON line per event, on disk before the caller is answered.
 
-A `message` line has: time (seconds since 1970, UTC), id (null if not taken), reference, to, text, outcome (accepted,
-refused, throttled, lost), code, answer (see behaviour.ANSWERS), callback_url and receipts ([due time, code], to be
-sent). A `receipt` line says that one of them is settled: time, id, reference, number (its place in `receipts`), code,
-status (of the HTTP answer; null if there was none), tries, acknowledged.
+A `message` line is a whole text: time (seconds since 1970, UTC), id (null if not taken), reference, to, text, outcome
+(accepted, partial, refused, throttled, lost), code, answer (see behaviour.ANSWERS), callback_url, via (http, smpp) and
+receipts ([due time, code], or [due time, code, part], to be sent); kept_back are receipts that only a look-up tells.
+Over SMPP it also has `from` and part_ids, in order, and it is written when the last of its parts is there.
+A `part` line is one submit_sm: time, id, wire_id and receipt_id (the id in the answer and in receipts), from, to, text,
+ref, total, seq, outcome, code, status (the command_status), reason (of what is against the protocol), answer, receipts.
+A `receipt` line says that a receipt is settled: time, id, reference, number (its place in `receipts`), code, status (of
+the HTTP answer or the deliver_sm_resp; null if there was none), tries, acknowledged.
+A `reply` line is an inbound text: time, id, from, recipient, text, via, callback_url, parts, series, times (how often
+it is sent), named (whether the receiver is told its id), stop. A `replied` line says that a part of one is settled:
+time, id, repetition, part, status, tries, acknowledged.
 """
 
 from __future__ import annotations
@@ -39,6 +46,10 @@ class Ledger:
         self._last_id = 0
         # Receipts that were due to be sent when the last simulator stopped: (message line, number).
         self.unsettled: list[tuple[dict[str, Any], int]] = []
+        # The same of replies: (reply line, repetition, part).
+        self.unsettled_replies: list[tuple[dict[str, Any], int, int]] = []
+        # Parts that were taken and make no whole text yet, oldest first.
+        self.loose_parts: list[dict[str, Any]] = []
         self._size = self._recover()
 
     def next_id(self) -> str:
@@ -68,24 +79,40 @@ class Ledger:
     def _recover(self) -> int:
         """Read what is there, cut off a last line without its end (it was never answered), return the size in bytes."""
         size = 0
-        settled: set[tuple[str, int]] = set()
-        messages: list[dict[str, Any]] = []
+        settled: set[tuple[str | int, ...]] = set()
+        texts: list[dict[str, Any]] = []
+        replies: list[dict[str, Any]] = []
+        loose: dict[str, dict[str, Any]] = {}
         for line in self._lines():
             event = json.loads(line)
             self._index(event, size)
             size += len(line)
             if event["event"] == "receipt":
                 settled.add((event["id"], event["number"]))
+            elif event["event"] == "replied":
+                settled.add((event["id"], event["repetition"], event["part"]))
             elif event["id"] is not None:
                 self._last_id = max(self._last_id, int(event["id"].removeprefix("SIM")))
-                messages.append(event)
+                (replies if event["event"] == "reply" else texts).append(event)
+                if event["event"] == "part":
+                    loose[event["id"]] = event
+                for part_id in event.get("part_ids", ()):
+                    loose.pop(part_id, None)
         os.ftruncate(self._file, size)
         self.unsettled = [
             (event, number)
-            for event in messages
+            for event in texts
             for number in range(len(event["receipts"]))
             if (event["id"], number) not in settled
         ]
+        self.unsettled_replies = [
+            (event, repetition, part)
+            for event in replies
+            for repetition in range(event["times"])
+            for part in range(1, event["parts"] + 1)
+            if (event["id"], repetition, part) not in settled
+        ]
+        self.loose_parts = list(loose.values())
         return size
 
     def _lines(self) -> Iterator[bytes]:

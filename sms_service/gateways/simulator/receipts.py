@@ -1,4 +1,4 @@
-"""Sending receipts: each at its time, signed, over connections that stay open, until it is acknowledged."""
+"""Pushing receipts and replies over HTTP: each at its time, signed, until it is acknowledged."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
-from sms_service.gateways.simulator.adapter import SIGNATURE_HEADER, sign
+from sms_service import parts
 from sms_service.gateways.simulator.ledger import Ledger
+from sms_service.gateways.simulator.signature import signature_headers
 
 SENDERS = 16  # POSTs under way at once
 TRIES = 12  # of one receipt; with the pauses below that is about four minutes
@@ -25,21 +26,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Pending:
-    """One receipt on its way: the message's line in the ledger, the receipt's place in it, and the tries so far."""
+    """One receipt or reply on its way.
 
-    message: dict[str, Any]
-    number: int
+    `kind` is the list it goes in ("receipts", "replies"), `item` what is said of it but for the time of a receipt;
+    `settled` is its line in the ledger, but for how it ended.
+    """
+
+    url: str
+    kind: str
+    item: Mapping[str, Any] = field(repr=False)
+    settled: Mapping[str, Any] = field(repr=False)
     tries: int = 0
-
-    @property
-    def code(self) -> str:
-        """What the receipt says."""
-        code: str = self.message["receipts"][self.number][1]
-        return code
 
 
 class ReceiptSender:
-    """Sends what `schedule` gets. `batch` is asked for each POST how many receipts it may carry."""
+    """Sends what it gets. `batch` is asked for each POST how many receipts it may carry."""
 
     def __init__(self, secret: str, ledger: Ledger, batch: Callable[[], int]) -> None:
         self._secret, self._ledger, self._batch = secret, ledger, batch
@@ -49,28 +50,27 @@ class ReceiptSender:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin sending, with what a simulator before us had not got acknowledged."""
+        """Begin sending."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=10, connect=3),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         self._tasks = [asyncio.create_task(self._send_for_ever()) for _ in range(SENDERS)]
-        for message, number in self._ledger.unsettled:
-            self._schedule(Pending(message, number), message["receipts"][number][0] - time.time())
-        self._ledger.unsettled = []
 
-    def schedule(self, message: dict[str, Any]) -> None:
-        """Send all receipts of this message's line at their times."""
-        now = message["time"]
-        for number, (due, _) in enumerate(message["receipts"]):
-            self._schedule(Pending(message, number), due - now)
+    def receipt(self, message: Mapping[str, Any], number: int) -> None:
+        """Send one of the receipts of a message's line at its time."""
+        self._schedule(_of_receipt(message, number), message["receipts"][number][0] - time.time())
 
-    async def send_at_once(self, message: dict[str, Any]) -> None:
-        """Send all receipts of this message's line, one after the other; those not acknowledged come again later."""
+    async def receipts_at_once(self, message: Mapping[str, Any]) -> None:
+        """Send all receipts of a message's line, one after the other; those not acknowledged come again later."""
         for number in range(len(message["receipts"])):
-            pending = Pending(message, number)
-            self._settle(pending, await self._post(message["callback_url"], [pending]))
+            pending = _of_receipt(message, number)
+            self._settle(pending, await self._post([pending]))
+
+    def reply(self, line: Mapping[str, Any], repetition: int, part: int) -> None:
+        """Send one part of a reply now."""
+        self._schedule(_of_reply(line, repetition, part), 0.0)
 
     async def stop(self) -> None:
         """Stop at once; what is not acknowledged is sent again by the next simulator on this ledger."""
@@ -92,29 +92,19 @@ class ReceiptSender:
             if not self._due:  # another sender took it into its batch
                 continue
             batch = [self._due.popleft()]
-            url = batch[0].message["callback_url"]
-            while len(batch) < self._batch() and self._due and self._due[0].message["callback_url"] == url:
+            target = batch[0].url, batch[0].kind
+            while len(batch) < self._batch() and self._due and (self._due[0].url, self._due[0].kind) == target:
                 batch.append(self._due.popleft())
-            status = await self._post(url, batch)
+            status = await self._post(batch)
             for pending in batch:
                 self._settle(pending, status)
 
-    async def _post(self, url: str, batch: list[Pending]) -> int | None:
+    async def _post(self, batch: list[Pending]) -> int | None:
         now = time.time()
-        items = [
-            {
-                "id": pending.message["id"],
-                "reference": pending.message["reference"],
-                "to": pending.message["to"],
-                "code": pending.code,
-                "time": now,
-            }
-            for pending in batch
-        ]
-        body = json.dumps({"receipts": items}).encode()
-        headers = {"Content-Type": "application/json", SIGNATURE_HEADER: sign(self._secret, body)}
+        body = json.dumps({batch[0].kind: [{"time": now, **pending.item} for pending in batch]}).encode()
+        headers = {"Content-Type": "application/json", **signature_headers(self._secret, body, now)}
         try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            async with self._session.post(batch[0].url, data=body, headers=headers, allow_redirects=False) as response:
                 await response.read()
                 return response.status
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
@@ -126,18 +116,30 @@ class ReceiptSender:
         if not acknowledged and pending.tries < TRIES:
             self._schedule(pending, min(0.2 * 2 ** (pending.tries - 1), LONGEST_PAUSE_S))
             return
-        event = {
-            "event": "receipt",
-            "time": time.time(),
-            "id": pending.message["id"],
-            "reference": pending.message["reference"],
-            "number": pending.number,
-            "code": pending.code,
-            "status": status,
-            "tries": pending.tries,
-            "acknowledged": acknowledged,
-        }
+        event = {**pending.settled, "time": time.time(), "status": status}
+        event |= {"tries": pending.tries, "acknowledged": acknowledged}
         try:
             self._ledger.append(event)
-        except OSError as error:  # it only means that the next simulator on this ledger sends the receipt once more
+        except OSError as error:  # it only means that the next simulator on this ledger sends it once more
             _log.error("the ledger cannot be written: %s", error)
+
+
+def _of_receipt(message: Mapping[str, Any], number: int) -> Pending:
+    _, code, *part = message["receipts"][number]
+    named = {"id": message["id"], "reference": message["reference"]}
+    item = {**named, "to": message["to"], "code": code} | ({"part": part[0]} if part else {})
+    return Pending(
+        message["callback_url"], "receipts", item, {"event": "receipt", **named, "number": number, "code": code}
+    )
+
+
+def _of_reply(line: Mapping[str, Any], repetition: int, part: int) -> Pending:
+    item = {"from": line["from"], "to": line["recipient"], "text": line["text"], "time": line["time"]}
+    item |= {"stop": True} if line["stop"] else {}
+    if line["named"]:
+        item["id"] = line["id"]
+    if line["parts"] > 1:
+        item |= {"text": parts.split(line["text"])[part - 1], "part": part, "parts": line["parts"]}
+        item |= {"series": str(line["series"])} | ({"id": f"{line['id']}-{part}"} if line["named"] else {})
+    settled = {"event": "replied", "id": line["id"], "repetition": repetition, "part": part}
+    return Pending(line["callback_url"].rstrip("/") + "/replies", "replies", item, settled)

@@ -2,221 +2,172 @@
 
 `GET /health` is open; everything else wants `Authorization: Bearer <secret>`.
 
-    POST /messages   {reference, to, text, callback_url?, validity_s?} → 201 {id}, or an error status and {code, reason}
+    POST /messages   {reference, to, text, callback_url?, validity_s?} → 201 {id}, 207 {id, code: partial, parts_taken},
+                     or an error status and {code, reason}
+    POST /batches    {"messages": […]} → 200 {"results": [{reference, id} or {reference, code, retry_after_s?}, …]}, or
+                     an error status and {code, reason}: then the group is refused whole
     GET  /messages   ?reference=… or ?to=… → {"messages": […]}, the ledger's lines
+    POST /replies    {from, text, to?, times?, via?, callback_url?, named?, stop?} → 201 and the reply's line
     GET  /ledger     the whole ledger, JSON lines
     GET  /behaviour  how it behaves; PUT changes the fields that are named (see behaviour.Behaviour)
+    GET  /smpp       sessions and what waits for them; POST {"do": …} does it (see smpp.Smsc.command)
 """
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
-import logging
-import re
-import socket
-import struct
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
 
-from sms_service.gateways.simulator.behaviour import REFUSALS, BadBehaviour, Behaviour, Fate, change, decide
+from sms_service.gateways.simulator.behaviour import Behaviour
+from sms_service.gateways.simulator.changing import BadBehaviour
+from sms_service.gateways.simulator.fate import Fate, Fates
 from sms_service.gateways.simulator.ledger import Ledger
+from sms_service.gateways.simulator.pace import Pace
 from sms_service.gateways.simulator.receipts import ReceiptSender
+from sms_service.gateways.simulator.replies import BadReply, Replies
+from sms_service.gateways.simulator.smpp import COMMANDS, Smsc
+from sms_service.gateways.simulator.taking import Taking, refusal
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_REFERENCE = re.compile(r"[\x21-\x7e]{1,40}")
-_ABORT = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing resets the connection
-_OUTCOMES = {"throttle": "throttled", "lose": "lost"}
-
-_log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Simulator:
     """One simulated provider: `app` is to be served; `start` and `stop` go around the serving.
 
-    `callback_url` gets the receipts of texts that name none of their own; None keeps those silent.
+    `callback_url` gets the receipts of texts that name none of their own; None keeps those silent. `smsc` is its SMPP
+    side, which takes clients only after `listen`.
     """
 
-    def __init__(self, ledger: Ledger, secret: str, callback_url: str | None, behaviour: Behaviour) -> None:
-        self._ledger, self._callback_url, self.behaviour = ledger, callback_url, behaviour
+    def __init__(
+        self, ledger: Ledger, secret: str, callback_url: str | None, behaviour: Behaviour, system_id: str = "simulator"
+    ) -> None:
+        self._ledger = ledger
         self._authorization = f"Bearer {secret}".encode()
-        self._receipts = ReceiptSender(secret, ledger, lambda: self.behaviour.receipts_batch)
-        self._tokens, self._tokens_at = 0.0, time.monotonic()
+        self._fates = Fates(behaviour)
+        self._sender = ReceiptSender(secret, ledger, lambda: self._fates.behaviour.receipts_batch)
+        self._replies = Replies(ledger, self._fates, self._sender, callback_url)
+        pace = Pace()
+        self._taking = Taking(
+            ledger=ledger,
+            fates=self._fates,
+            pace=pace,
+            sender=self._sender,
+            replies=self._replies,
+            callback_url=callback_url,
+        )
+        self.smsc = Smsc(
+            ledger=ledger,
+            fates=self._fates,
+            pace=pace,
+            system_id=system_id,
+            secret=secret,
+            replied=self._replies.later,
+        )
 
         @web.middleware
         async def authorized(request: web.Request, handler: Handler) -> web.StreamResponse:
             return await self._authorized(request, handler)
 
-        self.app = web.Application(client_max_size=256 * 1024, middlewares=[authorized])
+        self.app = web.Application(client_max_size=4 * 1024 * 1024, middlewares=[authorized])
         self.app.add_routes(
             [
-                web.post("/messages", self._take),
+                web.post("/messages", self._taking.one),
+                web.post("/batches", self._taking.batch),
                 web.get("/messages", self._look_up),
+                web.post("/replies", self._reply),
                 web.get("/ledger", self._whole_ledger),
                 web.get("/behaviour", self._show_behaviour),
                 web.put("/behaviour", self._change_behaviour),
+                web.get("/smpp", self._show_smpp),
+                web.post("/smpp", self._command_smpp),
                 web.get("/health", self._health),
             ]
         )
 
-    async def start(self) -> None:
-        """Begin sending receipts."""
-        await self._receipts.start()
+    async def start(self, *, smpp: tuple[str, int] | None = None) -> int | None:
+        """Begin to send, with what a simulator before us had not got acknowledged; returns the port of `smpp` (host and
+        port), where it then listens. Raises OSError.
+        """
+        await self._sender.start()
+        port = None
+        if smpp is not None:
+            port = await self.smsc.listen(*smpp)
+            self._replies.deliveries = self.smsc.deliveries
+        for line, number in self._ledger.unsettled:
+            if line.get("via") == "smpp" or line["event"] == "part":
+                self.smsc.deliveries.receipt(line, number)
+            else:
+                self._sender.receipt(line, number)
+        self._ledger.unsettled = []
+        self._replies.resume()
+        return port
 
     async def stop(self) -> None:
-        """Stop sending receipts and close the ledger."""
-        await self._receipts.stop()
+        """Stop sending and close the ledger."""
+        await self.smsc.stop()
+        await self._sender.stop()
         self._ledger.close()
 
     async def _authorized(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.headers.get("Authorization", "").encode("utf-8", "replace")
         if request.path == "/health" or hmac.compare_digest(given, self._authorization):
             return await handler(request)
-        if request.method == "POST":
-            self._record(None, {}, Fate("refuse", "unauthorized"))
-        return _refusal("unauthorized")
-
-    async def _take(self, request: web.Request) -> web.StreamResponse:
-        try:
-            message = json.loads(await request.read())
-        except (ValueError, RecursionError):
-            message = None
-        if reason := _unusable(message):
-            self._record(None, message if isinstance(message, dict) else {}, Fate("refuse", "malformed"))
-            return _refusal("malformed", reason)
-        fate = self._fate(message)
-        identifier = self._ledger.next_id() if fate.taken else None
-        try:
-            line = self._record(identifier, message, fate)
-        except OSError as error:
-            _log.error("the ledger cannot be written, so nothing is taken: %s", error)
-            return _refusal("unavailable")
-        if line["receipts"] and fate.answer == "early":
-            await self._receipts.send_at_once(line)
-        elif line["receipts"]:
-            self._receipts.schedule(line)
-        if fate.answer_delay_s:
-            await asyncio.sleep(fate.answer_delay_s)
-        return await self._answer(request, fate, identifier)
-
-    def _fate(self, message: dict[str, Any]) -> Fate:
-        if not _E164.fullmatch(message["to"]):
-            return Fate("refuse", "invalid_number")
-        if not self._within_rate():
-            return Fate("throttle", "too_fast")
-        return decide(self.behaviour, message["reference"], message["to"], message.get("validity_s"))
-
-    async def _answer(self, request: web.Request, fate: Fate, identifier: str | None) -> web.StreamResponse:
-        match fate.answer:
-            case "accept" | "crawl" | "early":
-                return web.json_response({"id": identifier}, status=201)
-            case "refuse":
-                return _refusal(fate.code or "blocked")
-            case "throttle":
-                response = _refusal("too_fast")
-                response.headers["Retry-After"] = str(self.behaviour.retry_after_s)
-                return response
-            case "error":
-                return web.Response(status=500, text="Internal Server Error")
-            case "garble":
-                return web.Response(status=201, text='{"id": "SIM', content_type="application/json")
-            case "hang":
-                await asyncio.Event().wait()
-        if request.transport is not None:  # reset, lose
-            request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-            request.transport.abort()
-        return web.Response()
-
-    def _record(self, identifier: str | None, message: dict[str, Any], fate: Fate) -> dict[str, Any]:
-        now = time.time()
-        callback_url = message.get("callback_url") or self._callback_url
-        line = {
-            "event": "message",
-            "time": now,
-            "id": identifier,
-            "reference": _text(message.get("reference")),
-            "to": _text(message.get("to")),
-            "text": _text(message.get("text")),
-            "outcome": "accepted" if fate.taken else _OUTCOMES.get(fate.answer, "refused"),
-            "code": fate.code,
-            "answer": fate.answer,
-            "callback_url": callback_url,
-            "receipts": [[now + delay, code] for delay, code in fate.receipts] if callback_url else [],
-        }
-        self._ledger.append(line)
-        return line
-
-    def _within_rate(self) -> bool:
-        """A token bucket that holds one second's worth."""
-        rate = self.behaviour.rate
-        if not rate:
-            return True
-        now = time.monotonic()
-        self._tokens = min(max(rate, 1.0), self._tokens + (now - self._tokens_at) * rate)
-        self._tokens_at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        if request.method == "POST" and request.path in ("/messages", "/batches"):
+            self._taking.record(None, Fate("refuse", "unauthorized"))
+        return refusal("unauthorized")
 
     async def _look_up(self, request: web.Request) -> web.StreamResponse:
         reference, phone = request.query.get("reference"), request.query.get("to")
         if (reference is None) == (phone is None):
-            return _refusal("malformed", "name either reference or to")
+            return refusal("malformed", "name either reference or to")
         return web.json_response({"messages": self._ledger.find(reference=reference, phone=phone)})
+
+    async def _reply(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return web.json_response(self._replies.make(await _document(request)), status=201)
+        except BadReply as error:
+            return refusal("malformed", str(error))
 
     async def _whole_ledger(self, request: web.Request) -> web.StreamResponse:
         return web.FileResponse(self._ledger.path, headers={"Content-Type": "application/x-ndjson"})
 
     async def _show_behaviour(self, request: web.Request) -> web.StreamResponse:
-        shown = asdict(self.behaviour)
+        shown = asdict(self._fates.behaviour)
         shown["by_phone"] = [{**rule, "match": rule["match"].pattern} for rule in shown["by_phone"]]
         return web.json_response(shown)
 
     async def _change_behaviour(self, request: web.Request) -> web.StreamResponse:
+        values = await _document(request)
         try:
-            values = json.loads(await request.read())
             if not isinstance(values, dict):
                 raise BadBehaviour("the body must be a JSON object")
-            self.behaviour = change(self.behaviour, values)
+            self._fates.change(values)
         except BadBehaviour as error:
-            return _refusal("malformed", str(error))
-        except (ValueError, RecursionError):
-            return _refusal("malformed", "the body must be a JSON object")
+            return refusal("malformed", str(error))
         return await self._show_behaviour(request)
+
+    async def _show_smpp(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(self.smsc.state())
+
+    async def _command_smpp(self, request: web.Request) -> web.StreamResponse:
+        wanted: Any = await _document(request)
+        what = wanted.get("do") if isinstance(wanted, dict) else None
+        if not isinstance(what, str) or not await self.smsc.command(what):
+            return refusal("malformed", f"do must be one of {', '.join(COMMANDS)}")
+        return await self._show_smpp(request)
 
     async def _health(self, request: web.Request) -> web.StreamResponse:
         return web.json_response({"status": "ok"})
 
 
-def _unusable(message: Any) -> str | None:
-    """What is wrong with the form of a request, or None."""
-    if not isinstance(message, dict):
-        return "the body must be a JSON object"
-    if not isinstance(message.get("reference"), str) or not _REFERENCE.fullmatch(message["reference"]):
-        return "reference must be 1 to 40 ASCII characters without spaces"
-    for key in ("to", "text"):
-        if not isinstance(message.get(key), str) or not message[key]:
-            return f"{key} must be a text that is not empty"
-    url = message.get("callback_url")
-    if url is not None and not (isinstance(url, str) and url.startswith(("http://", "https://"))):
-        return "callback_url must start with http:// or https://"
-    validity = message.get("validity_s")
-    if validity is not None and not (type(validity) in (int, float) and validity > 0):
-        return "validity_s must be a number of seconds above 0"
-    return None
-
-
-def _refusal(code: str, reason: str | None = None) -> web.Response:
-    return web.json_response({"code": code, "reason": reason or code}, status=REFUSALS.get(code, 422))
-
-
-def _text(value: Any) -> str:
-    """A field of a malformed request as the ledger keeps it: whatever it was, as text, and not endless."""
-    return value if isinstance(value, str) else "" if value is None else str(value)[:1000]
+async def _document(request: web.Request) -> Any:
+    """The JSON of a request's body; None if it is none."""
+    try:
+        return json.loads(await request.read())
+    except (ValueError, RecursionError):
+        return None
