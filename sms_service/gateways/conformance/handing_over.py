@@ -1,0 +1,159 @@
+"""Scenarios: how a hand-over can end."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from sms_service.gateways.base import Adapter, ErrorClass, NotTaken, Outcome, OutcomeKind
+from sms_service.gateways.conformance.provider import Answer, Provider
+from sms_service.gateways.conformance.scenarios import Scenarios, long_text, texts, using
+
+HANG_S = 1.5  # total time-out of an adapter whose provider does not answer
+REFUSALS = (
+    ErrorClass.bad_number,
+    ErrorClass.blocked,
+    ErrorClass.blacklisted,
+    ErrorClass.content,
+    ErrorClass.signature,
+    ErrorClass.credentials,
+    ErrorClass.balance,
+    ErrorClass.carrier,
+    ErrorClass.later,
+    ErrorClass.request,
+)
+
+
+class HandingOver(Scenarios):
+    """From `submit` to its outcomes."""
+
+    def test_accepted(self, provider: Provider, adapter: Adapter) -> None:
+        """One text is taken once, unchanged, and has the provider's own id."""
+        given = texts(1)
+        [outcome] = self.hand_over(provider, adapter, given)
+        assert outcome.kind is OutcomeKind.accepted
+
+    def test_order_and_references(self, provider: Provider, adapter: Adapter) -> None:
+        """A whole group comes back in its order, and every text was taken once."""
+        given = texts(min(12, adapter.capabilities.largest_group))
+        outcomes = self.hand_over(provider, adapter, given)
+        assert {outcome.kind for outcome in outcomes} == {OutcomeKind.accepted}
+
+    @pytest.mark.parametrize("error", REFUSALS, ids=str)
+    def test_refused(self, provider: Provider, adapter: Adapter, error: ErrorClass) -> None:
+        """Each class of refusal that the provider can make is called by its name, with the provider's code."""
+        outcome = self._alone(provider, adapter, Answer.refuse, error)
+        assert (outcome.kind, outcome.error) == (OutcomeKind.refused, error)
+        assert outcome.raw_code, "the provider's own code is kept"
+
+    def test_unknown_code(self, provider: Provider, adapter: Adapter) -> None:
+        """A code that no table knows is kept raw, and nothing is guessed from it."""
+        outcome = self._alone(provider, adapter, Answer.unknown_code)
+        assert outcome.kind in (OutcomeKind.refused, OutcomeKind.unknown)
+        assert outcome.error in (ErrorClass.unclassified, None)
+        assert outcome.raw_code == provider.unknown_code
+
+    def test_throttled(self, provider: Provider, adapter: Adapter) -> None:
+        """A text that came too fast was not taken, and may come again."""
+        outcome = self._alone(provider, adapter, Answer.throttle)
+        assert (outcome.kind, outcome.error) == (OutcomeKind.throttled, ErrorClass.rate)
+        assert outcome.retry_after_s is None or outcome.retry_after_s >= 0
+
+    def test_whole_group_refused(self, provider: Provider, adapter: Adapter) -> None:
+        """No text of a request was taken, and the reason may lie in another one: the dispatcher halves the group."""
+        given = self.three(adapter)
+        provider.answer(given[1].phone, Answer.whole_group, _some_refusal(provider))
+        outcomes = self.hand_over(provider, adapter, given)
+        assert {outcome.kind for outcome in outcomes} == {OutcomeKind.refused}
+        assert all(outcome.whole_group for outcome in outcomes), "each says that the group was refused as a whole"
+
+    def test_one_bad_number(self, provider: Provider, adapter: Adapter) -> None:
+        """A bad number in a group harms no other text of it."""
+        given = self.three(adapter)
+        provider.answer(given[1].phone, Answer.refuse, ErrorClass.bad_number)
+        outcomes = self.hand_over(provider, adapter, given)
+        accepted, refused = OutcomeKind.accepted, OutcomeKind.refused
+        assert [outcome.kind for outcome in outcomes] == [accepted, refused, accepted]
+        assert outcomes[1].error is ErrorClass.bad_number
+        assert not outcomes[1].whole_group, "the provider named the text that it refused"
+
+    def test_answer_lists_only_some(self, provider: Provider, adapter: Adapter) -> None:
+        """What an answer leaves out is unknown; what it lists is not harmed."""
+        given = self.three(adapter)
+        provider.answer(given[1].phone, Answer.not_listed)
+        outcomes = self.hand_over(provider, adapter, given)
+        accepted, unknown = OutcomeKind.accepted, OutcomeKind.unknown
+        assert [outcome.kind for outcome in outcomes] == [accepted, unknown, accepted]
+
+    def test_some_parts_taken(self, provider: Provider, adapter: Adapter) -> None:
+        """A text that went in part never goes again whole."""
+        text = long_text()
+        provider.answer(text.phone, Answer.part_refused)
+        [outcome] = self.hand_over(provider, adapter, [text])
+        assert (outcome.kind, outcome.error) == (OutcomeKind.partial, ErrorClass.partial)
+
+    def test_time_out_after_write(self, provider: Provider) -> None:
+        """No answer means that nobody knows, and `submit` comes back all the same."""
+        with using(provider, HANG_S) as adapter:
+            assert adapter.capabilities.total_timeout_s <= HANG_S
+            self._unclear(provider, adapter, Answer.hang)
+
+    def test_connection_refused(self, provider: Provider) -> None:
+        """Nobody listens, so surely nothing was taken, and saying anything else would strand texts as unknown."""
+        given = texts(2)
+        with using(provider, HANG_S) as adapter:
+            provider.stop()
+            try:
+                outcomes = self.hand_over(provider, adapter, given[: adapter.capabilities.largest_group])
+            except NotTaken:
+                outcomes = []
+            finally:
+                provider.start()
+        for outcome in outcomes:
+            assert (outcome.kind, outcome.error) == (OutcomeKind.refused, ErrorClass.later)
+
+    def test_reset(self, provider: Provider) -> None:
+        """The connection broke after the request was written."""
+        with using(provider, HANG_S) as adapter:
+            self._unclear(provider, adapter, Answer.reset)
+
+    def test_server_error(self, provider: Provider, adapter: Adapter) -> None:
+        """The provider failed after it took the text, which a 5xx does not rule out."""
+        self._unclear(provider, adapter, Answer.server_error)
+
+    def test_garbage(self, provider: Provider) -> None:
+        """Something was answered, and nobody can read it."""
+        with using(provider, HANG_S) as adapter:
+            self._unclear(provider, adapter, Answer.garbage)
+
+    def test_several_groups_at_once(self, provider: Provider, adapter: Adapter) -> None:
+        """An adapter is shared by threads, each with a group of its own."""
+        groups = [texts(min(5, adapter.capabilities.largest_group)) for _ in range(8)]
+        with ThreadPoolExecutor(len(groups)) as pool:
+            ended = list(pool.map(lambda group: self.hand_over(provider, adapter, group), groups))
+        assert {outcome.kind for outcomes in ended for outcome in outcomes} == {OutcomeKind.accepted}
+
+    def test_long_text_arrives_whole(self, provider: Provider, adapter: Adapter) -> None:
+        """Characters outside the Basic Multilingual Plane lie on both part boundaries, and none is cut."""
+        [outcome] = self.hand_over(provider, adapter, [long_text()])
+        assert outcome.kind is OutcomeKind.accepted
+
+    def _alone(self, provider: Provider, adapter: Adapter, answer: Answer, error: ErrorClass | None = None) -> Outcome:
+        """The outcome of one text that gets this answer."""
+        [text] = texts(1)
+        provider.answer(text.phone, answer, error)
+        [outcome] = self.hand_over(provider, adapter, [text])
+        return outcome
+
+    def _unclear(self, provider: Provider, adapter: Adapter, answer: Answer) -> None:
+        """It was taken, and the answer does not say so: the outcome is unknown."""
+        before = len(provider.taken())
+        outcome = self._alone(provider, adapter, answer)
+        assert outcome.kind is OutcomeKind.unknown, "nothing proves that it was taken, or that it was not"
+        assert len(provider.taken()) > before, "the stand-in takes it, or this scenario shows nothing"
+
+
+def _some_refusal(provider: Provider) -> ErrorClass:
+    """A class that lies in one text alone and that the provider can refuse with."""
+    return next(error for error in REFUSALS if f"refused[{error}]" not in provider.cannot)
