@@ -13,7 +13,8 @@
 
 The open accounts with a route's lowest `priority` are used, and share its texts by `weight`, which is 1 if not given.
 
-`${NAME}` anywhere in a text stands for that variable of the environment; secrets must be written so.
+`${NAME}` anywhere in a text stands for that variable of the environment; secrets must be written so. Files are named
+relative to the folder of `gateways.toml`.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from sms_service.gateways import discovery
-from sms_service.gateways.options import BadOption, read, secrets_of
+from sms_service.gateways.options import BadOption, UnknownOption, marked, read
 
 DEFAULT_ROUTE = "default"
 _OWN_KEYS = frozenset({"adapter", "max_group", "rate", "in_flight", "receipt_parts"})
@@ -96,21 +97,24 @@ def load(path: Path, environ: Mapping[str, str]) -> GatewayConfig:
     tables = document.get("accounts")
     if not isinstance(tables, dict) or not tables:
         raise fail("[accounts.<name>]", "at least one account is needed")
-    accounts = {name: _account(name, table, environ, fail) for name, table in tables.items()}
+    accounts = {name: _account(name, table, environ, path.parent, fail) for name, table in tables.items()}
     return GatewayConfig(MappingProxyType(accounts), MappingProxyType(_routes(document.get("routes"), accounts, fail)))
 
 
 _Fail = Callable[[str, str], BadGatewayConfig]
 
 
-def _account(name: str, table: Any, environ: Mapping[str, str], fail: _Fail) -> AccountConfig:
+def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fail: _Fail) -> AccountConfig:
     where = f"[accounts.{name}]"
     if not _NAME.fullmatch(name):
         raise fail(where, "an account's name is part of a URL: a-z, 0-9, - and _, at most 40 characters")
     if not isinstance(table, dict):
         raise fail(where, "must be a table")
     adapter = table.get("adapter")
-    module = discovery.find(adapter) if isinstance(adapter, str) else None
+    try:
+        module = discovery.find(adapter) if isinstance(adapter, str) else None
+    except discovery.BadAdapter as error:
+        raise fail(f"{where} adapter", f"{adapter!r} {error}") from error
     if not isinstance(adapter, str) or module is None:
         raise fail(f"{where} adapter", f"is {adapter!r}; it must be one of {', '.join(discovery.names())}")
     max_group = _whole(table.get("max_group", 100), 1000, f"{where} max_group", fail)
@@ -122,21 +126,29 @@ def _account(name: str, table: Any, environ: Mapping[str, str], fail: _Fail) -> 
     if receipt_parts not in ("all", "one"):
         raise fail(f"{where} receipt_parts", f'is {receipt_parts!r}; it must be "all" or "one"')
     written = {key: value for key, value in table.items() if key not in _OWN_KEYS}
-    for key in secrets_of(module.Options) & written.keys():
-        if not isinstance(written[key], str) or not _VARIABLE.fullmatch(written[key]):
-            raise fail(f"{where} {key}", "is a secret, so it comes from the environment: write it as ${NAME}")
+    for keys, value in marked("secret", module.Options, written):
+        if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+            reason = "is a secret, so it comes from the environment: write it as ${NAME}"
+            raise fail(f"{where} {'.'.join(keys)}", reason)
+    for keys, value in marked("template", module.Options, written):
+        if isinstance(value, str) and _VARIABLE.search(value):
+            reason = "is a template, which cannot hold ${NAME}: give the value a name in variables or secrets"
+            raise fail(f"{where} {'.'.join(keys)}", reason)
     expanded = {key: _expand(value, environ, f"{where} {key}", fail) for key, value in written.items()}
     try:
-        options = read(module.Options, expanded)
+        options = read(module.Options, expanded, folder)
     except BadOption as error:
         # What the file says is shown, never what a variable held; a misspelt key might be that of a secret.
-        known = {option.name for option in fields(module.Options)}
-        shown = f"is {written[error.key]!r}; it " if error.key in written.keys() & known else ""
+        shown = "" if isinstance(error, UnknownOption) else _shown(written, error.keys)
         raise fail(f"{where} {error.key}", f"{shown}{error.reason}") from None
     return AccountConfig(name, adapter, max_group, rate, in_flight, options, receipt_parts)
 
 
 def _expand(value: Any, environ: Mapping[str, str], where: str, fail: _Fail) -> Any:
+    if isinstance(value, dict):
+        return {key: _expand(one, environ, f"{where}.{key}", fail) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_expand(one, environ, where, fail) for one in value]
     if not isinstance(value, str):
         return value
 
@@ -146,6 +158,15 @@ def _expand(value: Any, environ: Mapping[str, str], where: str, fail: _Fail) -> 
         return environ[match[1]]
 
     return _VARIABLE.sub(variable, value)
+
+
+def _shown(written: Any, keys: tuple[str, ...]) -> str:
+    """What the file says at `keys`, as the beginning of a sentence; nothing if there is nothing or too much."""
+    for key in keys:
+        if not isinstance(written, dict) or key not in written:
+            return ""
+        written = written[key]
+    return "" if isinstance(written, dict | list) or len(repr(written)) > 100 else f"is {written!r}; it "
 
 
 def _routes(table: Any, accounts: Mapping[str, AccountConfig], fail: _Fail) -> dict[str, tuple[RouteMember, ...]]:

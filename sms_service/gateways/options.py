@@ -1,61 +1,136 @@
-"""What an account in `gateways.toml` can set: each adapter declares a frozen dataclass, read and checked here."""
+"""What an account in `gateways.toml` can set: each adapter declares a frozen dataclass, read and checked here.
+
+An option is a text, a number, a truth value, one of several words (`Literal`), a file (`Path`), a table of further
+options (another such dataclass), a list (`tuple[X, ...]`), a table with names of its own (`Mapping[str, X]`), or one of
+these or nothing (`X | None`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, field, fields
-from typing import Any, TypeVar, get_type_hints
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, field, fields, is_dataclass
+from pathlib import Path
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 T = TypeVar("T")
 Check = Callable[[Any], str | None]
+Keys = tuple[str, ...]  # the way to an option: the keys of the tables around it, then its own
 
 
 class BadOption(Exception):
-    """An option cannot be used; `key` is its name and `reason` says what would be right, never what the value was."""
+    """An option cannot be used; `keys` is the way to it, `key` the same in one text, and `reason` says what would be
+    right, never what the value was.
+    """
 
-    def __init__(self, key: str, reason: str) -> None:
-        super().__init__(f"{key} {reason}")
-        self.key, self.reason = key, reason
+    def __init__(self, key: str | Keys, reason: str) -> None:
+        self.keys = (key,) if isinstance(key, str) else key
+        self.key, self.reason = ".".join(self.keys), reason
+        super().__init__(f"{self.key} {reason}")
 
 
-def option(*, default: Any = MISSING, secret: bool = False, check: Check | None = None) -> Any:
+class UnknownOption(BadOption):
+    """There is no option of this name."""
+
+
+def option(*, default: Any = MISSING, secret: bool = False, check: Check | None = None, template: bool = False) -> Any:
     """One option of an adapter: a dataclass field.
 
-    `secret` keeps its value out of every repr and makes the file name it as `${NAME}`. `check` gets the value and
-    returns None, or what would be right ("must be …").
+    `secret` keeps its value out of every repr and makes the file name it, or each text in it, as `${NAME}`. `check`
+    gets the value and returns None, or what would be right ("must be …"). A `template` cannot hold `${NAME}`, whose
+    value would be read as a part of the template.
     """
-    return field(default=default, repr=not secret, metadata={"secret": secret, "check": check})
+    marks = {"secret": secret, "check": check, "template": template}
+    if isinstance(default, Mapping):  # which a dataclass takes for something that an instance could change
+        return field(default_factory=lambda: default, repr=not secret, metadata=marks)
+    return field(default=default, repr=not secret, metadata=marks)
 
 
-def secrets_of(kind: type) -> frozenset[str]:
-    """The names of the options of `kind` that are secrets."""
-    return frozenset(f.name for f in fields(kind) if f.metadata.get("secret"))
+def marked(mark: Literal["secret", "template"], kind: type, values: Mapping[str, Any]) -> Iterator[tuple[Keys, Any]]:
+    """What of `values` belongs to options of `kind` with this mark, in tables within it too, and the way to it."""
+    types = get_type_hints(kind)
+    for declared in fields(kind):
+        if declared.name not in values:
+            continue
+        value, table = values[declared.name], _table(types[declared.name])
+        if declared.metadata.get(mark):
+            yield from _leaves((declared.name,), value)
+        elif table is not None and isinstance(value, dict):
+            yield from (((declared.name, *keys), found) for keys, found in marked(mark, table, value))
 
 
-def read(kind: type[T], values: Mapping[str, Any]) -> T:
-    """`values` as an instance of the option dataclass `kind`.
+def read(kind: type[T], values: Mapping[str, Any], folder: Path = Path()) -> T:
+    """`values` as an instance of the option dataclass `kind`; files are named relative to `folder`.
 
     Raises BadOption for a key that `kind` does not have, a missing one, one of another type or outside its bounds.
     """
     known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            raise BadOption(key, f"is not known here; known are {', '.join(sorted(known))}")
+            raise UnknownOption(key, f"is not known here; known are {', '.join(sorted(known))}")
     types = get_type_hints(kind)
+    found = {}
     for name, declared in known.items():
         if name not in values:
-            if declared.default is MISSING:
+            if declared.default is MISSING and declared.default_factory is MISSING:
                 raise BadOption(name, "is missing")
             continue
-        value, wanted = values[name], types[name]
-        # bool is an int to Python, but `connections = true` is a mistake; 30 is a fine number of seconds for a float.
-        fits = isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
-        if not fits or (isinstance(value, bool) and wanted is not bool):
-            raise BadOption(name, f"must be {_NAMES.get(wanted, 'text')}")
-        if (check := declared.metadata.get("check")) and (reason := check(value)):
+        found[name] = _read((name,), types[name], values[name], folder)
+        if (check := declared.metadata.get("check")) and (reason := check(found[name])):
             raise BadOption(name, reason)
-    return kind(**values)
+    return kind(**found)
+
+
+def _read(keys: Keys, wanted: Any, value: Any, folder: Path) -> Any:
+    if isinstance(wanted, UnionType) or get_origin(wanted) is Union:
+        wanted = next(one for one in get_args(wanted) if one is not NoneType)
+    match get_origin(wanted), get_args(wanted):
+        case _, _ if is_dataclass(wanted) and isinstance(wanted, type):
+            if not isinstance(value, dict):
+                raise BadOption(keys, "must be a table")
+            try:
+                return read(wanted, value, folder)
+            except BadOption as error:
+                raise type(error)((*keys, *error.keys), error.reason) from None
+        case origin, words if origin is Literal:
+            if not isinstance(value, str) or value not in words:
+                raise BadOption(keys, f"must be one of {', '.join(words)}")
+            return value
+        case origin, (item, *_) if origin is tuple:
+            if not isinstance(value, list):
+                raise BadOption(keys, "must be a list")
+            return tuple(_read(keys, item, one, folder) for one in value)
+        case origin, (_, item) if origin is Mapping:
+            if not isinstance(value, dict):
+                raise BadOption(keys, "must be a table")
+            return MappingProxyType({key: _read((*keys, key), item, one, folder) for key, one in value.items()})
+    if wanted is Path:
+        return folder / _read(keys, str, value, folder)
+    # bool is an int to Python, but `connections = true` is a mistake; 30 is a fine number of seconds for a float.
+    fits = isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
+    if not fits or (isinstance(value, bool) and wanted is not bool):
+        raise BadOption(keys, f"must be {_NAMES.get(wanted, 'text')}")
+    return value
+
+
+def _table(wanted: Any) -> type | None:
+    """The dataclass that an option's type is, alone or with None."""
+    for one in (wanted, *get_args(wanted)):
+        if isinstance(one, type) and is_dataclass(one):
+            return one
+    return None
+
+
+def _leaves(keys: Keys, value: Any) -> Iterator[tuple[Keys, Any]]:
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _leaves((*keys, key), one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _leaves(keys, one)
+    else:
+        yield keys, value
 
 
 def look_up_after() -> Any:

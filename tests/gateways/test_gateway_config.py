@@ -58,15 +58,19 @@ def test_accounts_and_routes_are_read_and_variables_expanded(tmp_path: Path) -> 
     assert "hush" not in repr(account.options)
 
 
-def test_the_shipped_file_and_its_twilio_block_can_be_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["twilio", "mas", "other"])
+def test_the_shipped_file_and_its_commented_blocks_can_be_used(tmp_path: Path, name: str) -> None:
     shipped = (ROOT / "gateways.toml").read_text(encoding="utf-8")
     assert list(load(ROOT / "gateways.toml", ENVIRON).accounts) == ["simulator"]
-    start = shipped.index("# [accounts.twilio]")
+    start = shipped.index(f"# [accounts.{name}]")
     commented = shipped[start : shipped.index("\n\n", start)]
     block = "\n".join(line.removeprefix("# ") for line in commented.splitlines())
     environ = ENVIRON | {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_MESSAGING_SERVICE_SID": "MG1"}
-    found = load(write(tmp_path, shipped.replace(commented, block)), environ)
-    assert found.accounts["twilio"].options.messaging_service_sid == "MG1"
+    environ |= {"MAS_SECRET_KEY": "hush", "MAS_CALLBACK": "hush-hush-hush-hush", "OTHER_TOKEN": "hush"}
+    gateways = Gateways.from_file(write(tmp_path, shipped.replace(commented, block)), "https://sms.example", environ)
+    assert gateways.adapter(name).capabilities.sends_receipts == (name != "other")
+    assert "hush" not in repr(gateways.account(name).options)
+    gateways.close()
 
 
 TWILIO = '[accounts.t]\nadapter = "twilio"\naccount_sid = "AC1"\nauth_token = "${TOKEN}"\n'
@@ -81,7 +85,10 @@ ROUTE = '[routes]\ndefault = ["t"]\n'
         (GOOD + "[other]\nx = 1", ["other", "is not known here"]),
         ('[accounts.A_B]\nadapter = "null"\n[routes]\ndefault = ["A_B"]', ["[accounts.A_B]", "a-z"]),
         ('[accounts]\nt = "x"', ["[accounts.t]", "must be a table"]),
-        ('[accounts.t]\nadapter = "carrier"\n', ["[accounts.t] adapter", "'carrier'", "null, simulator, twilio"]),
+        (
+            '[accounts.t]\nadapter = "carrier"\n',
+            ["[accounts.t] adapter", "'carrier'", "http, mas, null, simulator, smpp, twilio"],
+        ),
         ("[accounts.t]\n", ["[accounts.t] adapter", "None"]),
         ('[accounts.t]\nadapter = "null"\nmax_group = 0\n', ["[accounts.t] max_group", "1 to 1000"]),
         ('[accounts.t]\nadapter = "null"\nmax_group = true\n', ["[accounts.t] max_group", "True"]),

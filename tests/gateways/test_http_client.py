@@ -11,7 +11,15 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from sms_service.gateways.http_client import LARGEST_ANSWER, Answer, HttpClient, NoAnswer, NotWritten
+from sms_service.gateways.http_client import (
+    LARGEST_ANSWER,
+    Answer,
+    HttpClient,
+    HttpRequest,
+    NoAnswer,
+    NotWritten,
+    Result,
+)
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -94,6 +102,63 @@ def test_a_get_carries_its_query_and_is_answered_in_its_place() -> None:
             b"/?reference=202601-%d&to=%%2B86" % n for n in range(20)
         ]
         http.close()
+
+
+def test_every_request_has_its_own_method_url_headers_query_and_body() -> None:
+    def tell(connection: socket.socket) -> None:
+        while head := read_head(connection):
+            line, *headers = head.decode().split("\r\n")
+            told = f"{line}|{next(one for one in headers if one.startswith('X-Name:'))}".encode()
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(told), told))
+
+    with server(tell) as (url, _):
+        http = client("")
+        results = http.send_all(
+            [
+                HttpRequest("GET", f"{url}a?x=1", {"X-Name": "first"}, {"text": "你好 &"}),
+                HttpRequest("DELETE", f"{url}b", {"X-Name": "second"}),
+            ]
+        )
+        http.close()
+    assert [result.body for result in results if isinstance(result, Answer)] == [
+        b"GET /a?x=1&text=%E4%BD%A0%E5%A5%BD+%26 HTTP/1.1|X-Name: first",
+        b"DELETE /b HTTP/1.1|X-Name: second",
+    ]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+def test_no_request_is_ever_written_twice(method: str) -> None:
+    """Not even one that HTTP calls idempotent: many a provider takes texts by GET."""
+    heads: list[bytes] = []
+
+    def break_off(connection: socket.socket) -> None:
+        heads.append(read_head(connection))
+
+    with server(break_off) as (url, _):
+        http = client(url)
+        [result] = http.send_all([HttpRequest(method, url)])
+        http.close()
+    assert isinstance(result, NoAnswer)
+    assert len(heads) == 1
+
+
+def test_a_job_that_fails_harms_no_other_and_its_text_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    phone = "+8613800138000"
+    with server(echo) as (url, _):
+        http = client(url, in_flight=1)
+
+        async def send() -> Result:
+            return await http.send(HttpRequest("POST", url, body=b"x"))
+
+        async def fail() -> Result:
+            raise LookupError(phone)
+
+        first, second = http.run_all([fail, send])
+        http.close()
+    assert first == NoAnswer("LookupError")
+    assert isinstance(second, Answer)
+    assert "unexpected LookupError" in caplog.text
+    assert phone not in caplog.text
 
 
 def test_many_threads_share_one_client() -> None:

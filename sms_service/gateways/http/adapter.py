@@ -1,0 +1,220 @@
+"""Adapter of any provider with an HTTP interface, as its account in `gateways.toml` describes it.
+
+No provider's interface is taken to be idempotent: a request is written once or not at all, and what is not clearly
+answered is unknown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from sms_service.gateways.base import (
+    Acknowledgement,
+    BadCallback,
+    CallbackRequest,
+    Capabilities,
+    ErrorClass,
+    Group,
+    NotTaken,
+    Outcome,
+    OutcomeKind,
+    Pulled,
+    Receipt,
+    Reply,
+    Text,
+)
+from sms_service.gateways.http import documents, plan, pulling, records
+from sms_service.gateways.http.documents import Unreadable
+from sms_service.gateways.http.options import MOST, Answer, Callbacks, Codes, Receipts, Replies, Submission
+from sms_service.gateways.http.phones import Form
+from sms_service.gateways.http.templates import CannotRender
+from sms_service.gateways.http_client import HttpClient, HttpRequest, NotWritten, Result
+from sms_service.gateways.options import BadOption, between, option
+
+RATE = 10  # parts a second, where gateways.toml has no `rate`: what the smallest contracts allow
+LARGEST_PULL = 8 * 1024 * 1024  # bytes of an answer with receipts, which a provider may give only once
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """An account at a provider with an HTTP interface; docs/gateways-http.md explains each option.
+
+    `request`, `answer`, `codes`: how texts are handed over. `receipts`, `replies`, `callbacks`, `pull_every_s`: how
+    they come back. `variables` and `secrets` are names that templates can use. `phone`: how numbers are written;
+    `country` is the country code of those without one. `zone`: of times without one. `connections`: requests under way
+    at once. `total_timeout_s`: no hand-over of a group takes longer, in seconds.
+    """
+
+    request: Submission
+    answer: Answer
+    codes: Codes
+    receipts: Receipts | None = None
+    replies: Replies | None = None
+    callbacks: Callbacks | None = None
+    variables: Mapping[str, str] = option(default=_EMPTY)
+    secrets: Mapping[str, str] = option(default=_EMPTY, secret=True)
+    phone: Form = "e164"
+    country: int = option(default=86, check=between(1, 999))
+    zone: str = option(default="Asia/Shanghai")
+    charset: Literal["utf-8", "gb18030"] = "utf-8"
+    connections: int = option(default=20, check=between(1, 1000))
+    total_timeout_s: float = option(default=30.0, check=between(0.2, 300))
+    pull_every_s: float | None = option(default=None, check=between(1, 86_400))
+
+    def __post_init__(self) -> None:
+        plan.make(self, self.time_zone())
+
+    def time_zone(self) -> ZoneInfo:
+        """The zone of times without one. Raises BadOption."""
+        try:
+            return ZoneInfo(self.zone)
+        except (ValueError, OSError, LookupError):
+            raise BadOption("zone", "must be a zone of the IANA database, like Asia/Shanghai") from None
+
+
+class HttpAdapter:
+    """One account; see `base.Adapter` and `base.Pulls` for what its methods promise. `clock` is `time.time`."""
+
+    def __init__(self, options: Options, callback_url: str, clock: Callable[[], float] = time.time) -> None:
+        self._plan = plan.make(options, options.time_zone())
+        self._submission, self._clock = options.request, clock
+        proof = self._plan.proof
+        self._constants: dict[str, Any] = {
+            **self._plan.constants,
+            "receipts_url": f"{callback_url}/{proof.path('receipts')}" if proof else "",
+            "replies_url": f"{callback_url}/{proof.path('replies')}" if proof else "",
+        }
+        acknowledge = options.callbacks.acknowledge if options.callbacks else None
+        self.capabilities = Capabilities(
+            # A request that is refused as a whole is a whole group, which is halved until the bad text is alone.
+            largest_group=options.request.recipients
+            if options.request.recipients > 1 and not options.answer.each
+            else MOST,
+            total_timeout_s=options.total_timeout_s,
+            echoes_reference=options.receipts is not None and options.receipts.reference is not None,
+            sends_receipts=options.receipts is not None,
+            rate=RATE,
+            names_groups=self._plan.names_groups,
+            pull_every_s=options.pull_every_s,
+            acknowledgement=Acknowledgement(acknowledge.status, acknowledge.body, acknowledge.content_type)
+            if acknowledge
+            else Acknowledgement(),
+        )
+        self._pushes_receipts = options.receipts is not None and options.receipts.pushed
+        self._pushes_replies = options.replies is not None and options.replies.pushed
+        self._client = HttpClient(in_flight=options.connections, total_timeout_s=options.total_timeout_s)
+        # Pulls have connections of their own, so that no text ever waits behind one.
+        self._pulls = HttpClient(in_flight=2, total_timeout_s=options.total_timeout_s, largest_answer=LARGEST_PULL)
+
+    def submit(self, group: Group) -> list[Outcome]:
+        """Hand over the texts, in as few requests as the account allows."""
+        outcomes: dict[str, Outcome] = {}
+        requests: list[HttpRequest] = []
+        batches: list[Sequence[Text]] = []
+        for batch in self._batches([text for text in group.texts if not self._is_foreign(text, outcomes)]):
+            try:
+                requests.append(self._plan.composer.request(self._values(batch, group.validity_s)))
+                batches.append(batch)
+            except CannotRender as error:
+                for text in batch:
+                    outcomes[text.reference] = Outcome(
+                        text.reference,
+                        OutcomeKind.refused,
+                        error=ErrorClass.request,
+                        detail=str(error),
+                        whole_group=len(batch) > 1,
+                    )
+        results: list[Result] = self._client.send_all(requests)
+        if results and not outcomes and all(isinstance(result, NotWritten) for result in results):
+            raise NotTaken(f"the provider cannot be reached: {results[0].reason}")  # type: ignore[union-attr]
+        for batch, result in zip(batches, results, strict=True):
+            outcomes |= {outcome.reference: outcome for outcome in self._plan.answers.outcomes(batch, result)}
+        return [outcomes[text.reference] for text in group.texts]
+
+    def verify(self, request: CallbackRequest) -> bool:
+        """Whether everything holds that the account's `callbacks` ask for."""
+        pushed = self._pushes_replies if request.is_of_replies else self._pushes_receipts
+        return pushed and self._plan.proof is not None and self._plan.proof.holds(request, self._clock())
+
+    def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:
+        """The receipts in a verified request."""
+        reading = self._plan.receipts
+        if request.is_of_replies or reading is None:
+            return []
+        document, whole = _pushed(request, reading.reader)
+        return records.all_of(document, reading.reader, reading.of, whole)
+
+    def parse_replies(self, request: CallbackRequest) -> list[Reply]:
+        """The replies in a verified request."""
+        reading = self._plan.replies
+        if not request.is_of_replies or reading is None:
+            return []
+        document, whole = _pushed(request, reading.reader)
+        return records.all_of(document, reading.reader, reading.of, whole)
+
+    def pull(self) -> Pulled:
+        """Ask for receipts and replies that are new."""
+        now = datetime.fromtimestamp(self._clock(), self._plan.zone)
+        return pulling.pull(self._plan, self._pulls, {**self._constants, "now": now})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+        self._pulls.close()
+
+    def _is_foreign(self, text: Text, outcomes: dict[str, Outcome]) -> bool:
+        """Whether the phone cannot be written as the provider wants it; its outcome is noted then."""
+        if self._plan.phones.write(text.phone) is not None:
+            return False
+        detail = "a number of another country, which the provider does not serve"
+        outcomes[text.reference] = Outcome(
+            text.reference, OutcomeKind.refused, error=ErrorClass.bad_number, detail=detail
+        )
+        return True
+
+    def _batches(self, texts: Sequence[Text]) -> Iterator[Sequence[Text]]:
+        """The texts of each request, in order."""
+        alike: dict[str, list[Text]] = {}
+        for text in texts:
+            alike.setdefault(text.body if self._submission.one_text else "", []).append(text)
+        size = self._submission.recipients
+        for those in alike.values():
+            yield from (those[at : at + size] for at in range(0, len(those), size))
+
+    def _values(self, batch: Sequence[Text], validity_s: int | None) -> dict[str, Any]:
+        """What the templates of a request can name."""
+        texts = [
+            {"reference": text.reference, "phone": self._plan.phones.write(text.phone), "text": text.body}
+            for text in batch
+        ]
+        return {
+            **self._constants,
+            **texts[0],
+            "texts": texts,
+            "phones": [text["phone"] for text in texts],
+            "validity_s": validity_s,
+            "now": datetime.fromtimestamp(self._clock(), self._plan.zone),
+        }
+
+
+def create(name: str, options: Options, callback_url: str) -> HttpAdapter:
+    """The adapter of one account; receipts come back to `/receipts`, replies to `/replies` behind `callback_url`."""
+    return HttpAdapter(options, callback_url)
+
+
+def _pushed(request: CallbackRequest, reader: records.Reader) -> tuple[Any, str]:
+    """The document that a callback brings, and what is stored of it. Raises BadCallback."""
+    if reader.format == "query":
+        return dict(request.query), documents.raw(dict(request.query))
+    try:
+        document = documents.read(request.body, reader.format, reader.charset)
+        return document, request.body.decode(reader.charset)
+    except (Unreadable, UnicodeError) as error:
+        raise BadCallback(str(error) if isinstance(error, Unreadable) else "it is no text") from None

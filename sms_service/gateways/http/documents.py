@@ -1,0 +1,96 @@
+"""What a provider sends, as one kind of document: tables, lists and texts, as JSON has them, whatever it was."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+from xml.etree import ElementTree
+
+from sms_service.gateways.http import paths
+
+Format = Literal["json", "xml", "form", "text"]
+
+LONGEST = 200  # characters of an id or a code; longer ones are none
+_UNUSABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+class Unreadable(Exception):
+    """This is no such document; the message has nothing of its content."""
+
+
+def read(body: bytes, form: Format, charset: str, pattern: re.Pattern[str] | None = None) -> Any:
+    """The document in `body`: of JSON its value; of XML what is in its root element; of a form its fields; of text the
+    named groups of `pattern`. Raises Unreadable.
+    """
+    try:
+        if form == "xml":
+            return _element(_root(body))
+        text = body.decode(charset)
+        if form == "json":
+            return json.loads(text.removeprefix("\ufeff"))
+        if form == "form":
+            fields = parse_qsl(text, keep_blank_values=True, encoding=charset, errors="strict", max_num_fields=10_000)
+            return dict(fields)
+        found = pattern.search(text) if pattern else None
+    except (ValueError, RecursionError, ElementTree.ParseError):
+        raise Unreadable(f"it is not {form} in {charset}") from None
+    if found is None:
+        raise Unreadable("the text does not match the pattern")
+    return {name: value for name, value in found.groupdict().items() if value is not None}
+
+
+def field(document: Any, path: paths.Path | None, longest: int = LONGEST) -> str | None:
+    """The text, number or truth value at `path` as a text; None if there is none, or an empty one.
+
+    Raises Unreadable if it is something else, too long, or holds a character that is no text.
+    """
+    value = paths.MISSING if path is None else paths.find(document, path)
+    if value is None or value is paths.MISSING:
+        return None
+    return scalar(value, longest)
+
+
+def scalar(value: Any, longest: int = LONGEST) -> str | None:
+    """One value as `field` has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        value = str(value) if abs(value) < 10**30 else ""
+    if not isinstance(value, str) or len(value) > longest or _UNUSABLE.search(value):
+        raise Unreadable("a field holds something else than a short text")
+    return value.strip() or None
+
+
+def raw(item: Any) -> str:
+    """A part of a document as it is stored; ASCII if it holds half a character."""
+    text = json.dumps(item, ensure_ascii=False)
+    return json.dumps(item) if _UNUSABLE.search(text) else text
+
+
+def headers_of(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers by their name in small letters."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _root(body: bytes) -> ElementTree.Element:
+    # What a document type could declare is never needed, and is what attacks on XML readers are made of.
+    if b"<!" in body.replace(b"<![CDATA[", b"").replace(b"<!--", b""):
+        raise ValueError
+    return ElementTree.fromstring(body)  # noqa: S314
+
+
+def _element(element: ElementTree.Element) -> Any:
+    """An element's text, or its attributes and children by name; a name that comes several times is a list."""
+    found: dict[str, Any] = {f"@{name}": value for name, value in element.attrib.items()}
+    for child in element:
+        name, value = child.tag.rpartition("}")[2], _element(child)
+        if name not in found:
+            found[name] = value
+        elif isinstance(found[name], list):
+            found[name].append(value)
+        else:
+            found[name] = [found[name], value]
+    return found or (element.text or "")

@@ -1,0 +1,193 @@
+"""An account's tables, checked against each other and made into what works."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sms_service.gateways import codes
+from sms_service.gateways.codes import CodeTable
+from sms_service.gateways.http import answers, options, records
+from sms_service.gateways.http.calls import Composer
+from sms_service.gateways.http.phones import Phones
+from sms_service.gateways.http.proof import NAMES, Proof
+from sms_service.gateways.http.templates import CannotRender, Templates
+from sms_service.gateways.options import BadOption
+
+if TYPE_CHECKING:
+    from sms_service.gateways.http.adapter import Options
+
+# What the templates of every request may use, and those that hand texts over as well.
+OF_EVERY_CALL = frozenset({"now", "receipts_url", "replies_url"})
+OF_TEXTS = frozenset({"texts", "phones", "validity_s"})
+OF_ONE_TEXT = frozenset({"reference", "phone", "text"})
+_SAMPLE = {"reference": "202601-1", "phone": "13800138000", "text": '【学习】"你好"\n'}
+
+
+@dataclass(frozen=True, slots=True)
+class Pulling:
+    """One kind of records that is asked for: by which request, and how its answer is read."""
+
+    composer: Composer
+    pull: options.Pull
+    reader: records.Receipts | records.Replies
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one account works. `names_groups`: one id stands for all texts of a request."""
+
+    constants: Mapping[str, str]
+    zone: tzinfo
+    phones: Phones
+    codes: CodeTable
+    composer: Composer
+    answers: answers.Reader
+    names_groups: bool
+    receipts: records.Receipts | None
+    replies: records.Replies | None
+    pulls: tuple[Pulling, ...]
+    proof: Proof | None
+
+
+def make(account: Options, zone: tzinfo) -> Plan:
+    """The plan of `account`. Raises BadOption for what does not fit together."""
+    request, answer, charset = account.request, account.answer, account.charset
+    templates, phones = Templates(charset), Phones(account.phone, account.country)
+    constants = _constants(account)
+    names_groups = request.recipients > 1 and answer.each is None and answer.id is not None
+    _check_push(account)
+    if names_groups and account.receipts is not None and account.receipts.phone is None:
+        raise BadOption(("receipts", "phone"), "is missing; the answer's id names a whole group")
+    named = (answer.each.id if answer.each else answer.id) is not None
+    if account.receipts is not None and account.receipts.reference is None and not named:
+        keys = ("answer", "each", "id") if answer.each else ("answer", "id")
+        raise BadOption(keys, "is missing; receipts are found by it, or by an echoed reference")
+    known = {*constants, *OF_EVERY_CALL, *OF_TEXTS, *_of_the_words(request)}
+    composer = _composer(("request",), request, templates, known, charset)
+    _try(composer, request, constants, zone)
+    echoed = account.receipts is not None and account.receipts.reference is not None
+    if echoed and not composer.names & {"reference", "texts"}:
+        raise BadOption(("receipts", "reference"), "is echoed only if the request has the reference or the texts")
+    table = _codes(account.codes)
+    receipts = replies = None
+    pulls = []
+    if account.receipts is not None:
+        reader = records.Reader(account.receipts, phones, zone, charset)
+        receipts = records.Receipts(account.receipts, table, reader, needs_phone=names_groups)
+    if account.replies is not None:
+        replies = records.Replies(records.Reader(account.replies, phones, zone, charset))
+    for key, table_of, found in (("receipts", account.receipts, receipts), ("replies", account.replies, replies)):
+        if table_of is not None and found is not None and table_of.pull is not None:
+            names = {*constants, "now"}
+            puller = _composer((key, "pull"), table_of.pull, templates, names, charset)
+            _try(puller, table_of.pull, constants, zone, (key, "pull"))
+            pulls.append(Pulling(puller, table_of.pull, found))
+    return Plan(
+        constants=constants,
+        zone=zone,
+        phones=phones,
+        codes=table,
+        composer=composer,
+        answers=answers.Reader(answer, table, phones, charset),
+        names_groups=names_groups,
+        receipts=receipts,
+        replies=replies,
+        pulls=tuple(pulls),
+        proof=_proof(account, templates, constants),
+    )
+
+
+def _constants(account: Options) -> Mapping[str, str]:
+    """The account's own names, variables and secrets alike."""
+    taken = OF_EVERY_CALL | OF_TEXTS | OF_ONE_TEXT | NAMES | {"signature"}
+    for kind in ("variables", "secrets"):
+        for name in getattr(account, kind):
+            if not name.isidentifier() or name in taken or (kind == "secrets" and name in account.variables):
+                raise BadOption((kind, name), "must be a name of letters, digits and _ that means nothing else here")
+    return MappingProxyType({**account.variables, **account.secrets})
+
+
+def _of_the_words(request: options.Submission) -> frozenset[str]:
+    """Which names of one text there are, when a request has several."""
+    if request.recipients == 1:
+        return OF_ONE_TEXT
+    return frozenset({"text"}) if request.one_text else frozenset()
+
+
+def _composer(
+    keys: tuple[str, ...], call: options.Call, templates: Templates, names: set[str], charset: str
+) -> Composer:
+    try:
+        return Composer(call, templates, names, charset)
+    except BadOption as error:
+        raise BadOption((*keys, *error.keys), error.reason) from None
+
+
+def _try(
+    composer: Composer,
+    call: options.Call,
+    constants: Mapping[str, str],
+    zone: tzinfo,
+    keys: tuple[str, ...] = ("request",),
+) -> None:
+    """Make a request of sample values, so that what fails with every text fails at start."""
+    values = {"texts": [_SAMPLE], "phones": [_SAMPLE["phone"]], **_SAMPLE, **constants}
+    values |= {"receipts_url": "https://example.org/r", "replies_url": "https://example.org/a"}
+    values["now"] = datetime(2026, 1, 1, tzinfo=UTC).astimezone(zone)
+    for validity_s in (3600, None):
+        try:
+            body = composer.request({**values, "validity_s": validity_s}).body or b""
+        except CannotRender as error:
+            raise BadOption(keys, f"cannot be made: {error}") from None
+        try:
+            if body.lstrip().startswith((b"{", b"[")):
+                json.loads(body)
+        except ValueError:
+            reason = "is no JSON for every text; a value in it is written {{ text | json }}, which has the quotes too"
+            raise BadOption((*keys, "body"), reason) from None
+
+
+def _check_push(account: Options) -> None:
+    """Pushed records need a proof, and pulled ones a schedule; neither is there for nothing."""
+    tables = [table for table in (account.receipts, account.replies) if table is not None]
+    if any(table.pushed for table in tables) != (account.callbacks is not None):
+        raise BadOption("callbacks", "must be there if, and only if, receipts or replies are pushed: what proves them")
+    if any(table.pull for table in tables) != (account.pull_every_s is not None):
+        raise BadOption("pull_every_s", "must be there if, and only if, receipts or replies are pulled")
+
+
+def _codes(written: options.Codes) -> CodeTable:
+    table = CodeTable({}, {})
+    if written.file is not None:
+        try:
+            table = codes.load(written.file)
+        except (OSError, ValueError, KeyError) as error:
+            raise BadOption(("codes", "file"), f"cannot be used: {error}") from None
+    answered, reported = dict(table.answers), dict(table.receipts)
+    for code, meaning in written.answers.items():
+        try:
+            answered[code] = codes.answer(code, meaning)
+        except ValueError as error:
+            raise BadOption(("codes", "answers", code), f"cannot be used: {error}") from None
+    for code, meaning in written.receipts.items():
+        try:
+            reported[code] = codes.receipt(code, meaning)
+        except ValueError as error:
+            raise BadOption(("codes", "receipts", code), f"cannot be used: {error}") from None
+    if not any(code.error is None for code in answered.values()):
+        raise BadOption(("codes", "answers"), "must call at least one code accepted")
+    return CodeTable(answered, reported)
+
+
+def _proof(account: Options, templates: Templates, constants: Mapping[str, str]) -> Proof | None:
+    if account.callbacks is None:
+        return None
+    try:
+        return Proof(account.callbacks, templates, constants, account.charset)
+    except BadOption as error:
+        raise BadOption(("callbacks", *error.keys), error.reason) from None
