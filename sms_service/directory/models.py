@@ -48,6 +48,7 @@ class Person(Base):
     """A member or an outside contact. `number` is the office's number for the person; `phone` is E.164.
 
     `phone_problem` says why the phone given at import is unusable; `lost_contact`: known to be out of reach.
+    `suspect_since`: texts of two campaigns found the phone dead.
     """
 
     __tablename__ = "people"
@@ -60,6 +61,7 @@ class Person(Base):
     phone: Mapped[str | None]
     phone_problem: Mapped[str | None]
     lost_contact: Mapped[bool] = mapped_column(server_default="false")
+    suspect_since: Mapped[datetime | None]
     tags: Mapped[list[str]] = mapped_column(server_default="{}")
     attributes: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     left_at: Mapped[datetime | None]
@@ -73,6 +75,7 @@ class Person(Base):
         Index(None, "phone"),
         Index(None, "name", "id"),
         Index(None, "tags", postgresql_using="gin"),
+        Index("ix_people_suspect", "id", postgresql_where="suspect_since IS NOT NULL"),
     )
 
 

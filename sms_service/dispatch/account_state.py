@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -12,8 +12,9 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
+from sms_service.dispatch.accounts import id_of
 from sms_service.dispatch.models import GatewayAccount
-from sms_service.errors import Conflict, NotFound
+from sms_service.errors import Conflict
 from sms_service.ledger.handover import close_gate_of_account
 
 
@@ -42,9 +43,7 @@ def _move(
     session: Session, actor: Actor, name: str, sources: tuple[str, ...], changes: dict[str, Any], why: str
 ) -> GatewayAccount:
     path = require_everywhere(session, actor, Permission.operate_service)
-    account_id = session.scalar(select(GatewayAccount.id).where(GatewayAccount.name == name))
-    if account_id is None:
-        raise NotFound("gateway account", name)
+    account_id = id_of(session, name)
     close_gate_of_account(session.connection(), account_id)
     moved = session.scalar(
         update(GatewayAccount)

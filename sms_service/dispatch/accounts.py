@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import Session
 
 from sms_service.dispatch.models import GatewayAccount, Route, RouteMember
+from sms_service.errors import NotFound
 from sms_service.gateways.registry import Gateways
 
 _SYNCHRONISING = 0x736D_735F_6163_6374  # "sms_acct"
@@ -58,7 +59,16 @@ def _columns(gateways: Gateways, name: str) -> dict[str, Any]:
         "simulated": capabilities.simulated,
         "receipt_parts": account.receipt_parts,
         "names_groups": capabilities.names_groups,
+        "names_parts": capabilities.names_parts,
     }
+
+
+def id_of(session: Session, name: str) -> int:
+    """The id of a gateway account. Raises NotFound if the database does not know it."""
+    account_id = session.scalar(select(GatewayAccount.id).where(GatewayAccount.name == name))
+    if account_id is None:
+        raise NotFound("gateway account", name)
+    return account_id
 
 
 def find_accounts() -> Select[GatewayAccount]:

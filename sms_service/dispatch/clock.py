@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sms_service import wake
 from sms_service.accounts import answers
 from sms_service.db.engine import Database, first_line
+from sms_service.delivery import hygiene
 from sms_service.dispatch import breaker, caps, cluster, freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import sweeps
@@ -47,6 +48,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         _swept("rows of cancelled runs are cancelled", sweeps.cancel_slice),
         _swept("rows had no receipt in time", lambda c: sweeps.mark_silent(c, reporting, no_receipt_hours)),
         _judge,
+        _heed_reports,
         _finish_runs,
         _make_months,
         _forget,
@@ -93,6 +95,14 @@ def _judge(database: Database) -> None:
     with database.transaction() as connection:
         for name in breaker.reopen(connection):
             log.warning("gateway account %s is tried again", name)
+
+
+def _heed_reports(database: Database) -> None:
+    if suppressed := hygiene.suppress_blacklisted(database):
+        log.info("%s phones that providers have on their stop lists are suppressed", suppressed)
+    marked = hygiene.mark_suspects(database)
+    if marked.suspect or marked.cleared:
+        log.info("%s people are suspect, %s no longer", marked.suspect, marked.cleared)
 
 
 def _finish_runs(database: Database) -> None:

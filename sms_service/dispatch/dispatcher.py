@@ -11,7 +11,7 @@ import math
 import random
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -55,8 +55,9 @@ class _Account:
 class Dispatcher:
     """One worker's dispatcher. `left`: whether the last `drain` left work.
 
-    `stopping()` is asked between groups. `new_token`, `random` (0 to 1), `clock` (seconds, running while the machine
-    sleeps) and `at` (see `points`) are passed in so that tests can hold them still.
+    `accounts`: those that this process hands over on; by default all of gateways.toml but links, each of which has a
+    process of its own. `stopping()` is asked between groups. `new_token`, `random` (0 to 1), `clock` (seconds, running
+    while the machine sleeps) and `at` (see `points`) are passed in so that tests can hold them still.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Dispatcher:
         gateways: Gateways,
         pace: Pace,
         *,
+        accounts: Collection[str] | None = None,
         stopping: Callable[[], bool] = lambda: False,
         new_token: Callable[[], str] = lambda: str(uuid.uuid4()),
         random: Callable[[], float] = random.random,
@@ -73,6 +75,7 @@ class Dispatcher:
     ) -> None:
         self._database = database
         self._gateways = gateways
+        self._ours = gateways.config.accounts.keys() - gateways.links() if accounts is None else accounts
         self._pace = pace
         self._stopping = stopping
         self._new_token = new_token
@@ -120,7 +123,7 @@ class Dispatcher:
     def offers(self) -> list[Offer]:
         """Which runs may hand over now, through which accounts."""
         with self._database.transaction() as connection:
-            return find_offers(connection, self._gateways.config.accounts)
+            return find_offers(connection, self._gateways.config.accounts, self._ours)
 
     def hand_over_group(self, offer: Offer, size: int, paid: int = 0) -> Done:
         """Take one group of the offer's run as far as it goes, here and now.

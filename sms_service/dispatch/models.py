@@ -22,6 +22,7 @@ class GatewayAccount(Base):
 
     `receipt_parts`: a long text is delivered when "all" its parts are, or when "one" is reported, since no other will
     be. `names_groups`: a provider's id names a whole group, and the phone tells which of its texts is meant.
+    `names_parts`: each receipt is of one part. `pulled_at`: when the provider was last asked for what is new.
     """
 
     __tablename__ = "gateway_accounts"
@@ -32,10 +33,12 @@ class GatewayAccount(Base):
     simulated: Mapped[bool]
     receipt_parts: Mapped[str] = mapped_column(server_default="all")
     names_groups: Mapped[bool] = mapped_column(server_default="false")
+    names_parts: Mapped[bool] = mapped_column(server_default="false")
     state: Mapped[str] = mapped_column(server_default="open")
     reason: Mapped[str | None]
     reopens_at: Mapped[datetime | None]
     trips: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    pulled_at: Mapped[datetime | None]
     watched_from: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[CreatedAt]
 

@@ -23,7 +23,10 @@ FAILS_OVER = STOPS_ACCOUNT | {ErrorClass.carrier}
 BLAMES_ACCOUNT = FAILS_OVER | {ErrorClass.later, ErrorClass.request, ErrorClass.unclassified}
 # The reason for which a group was refused whole may lie in one of its recipients.
 IN_ONE_RECIPIENT = frozenset(
-    {ErrorClass.bad_number, ErrorClass.blocked, ErrorClass.content, ErrorClass.request, ErrorClass.unclassified}
+    {
+        *(ErrorClass.bad_number, ErrorClass.blocked, ErrorClass.blacklisted, ErrorClass.content, ErrorClass.request),
+        ErrorClass.unclassified,
+    }
 )
 
 

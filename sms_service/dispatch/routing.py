@@ -45,8 +45,10 @@ class Offer:
         return Claim(self.run_id, self.month, self.account_id, token, self.fresh, self.accounts, self.ids)
 
 
-def find_offers(connection: Connection, known: Collection[str]) -> list[Offer]:
-    """Every pair of a run that may hand over now and an account of this process (`known`, by name) that may take it."""
+def find_offers(connection: Connection, known: Collection[str], ours: Collection[str]) -> list[Offer]:
+    """Every pair of a run that may hand over now and one of `ours` that may take it: the accounts, by name, that this
+    process hands over on. `known` are all of gateways.toml; which of them takes what does not depend on the process.
+    """
     runs = RUNNABLE(connection).all()
     members: dict[int, list[Any]] = defaultdict(list)
     for member in OPEN_ACCOUNTS(connection) if runs else ():
@@ -58,7 +60,9 @@ def find_offers(connection: Connection, known: Collection[str]) -> list[Offer]:
         key = (run.route_id, run.demonstration)
         if key not in places:
             places[key] = _places([m for m in members[run.route_id] if m.simulated or not run.demonstration])
-        offers += [_offer(run, place) for place in places[key] if place.fresh or run.again]
+        offers += [
+            _offer(run, place) for place in places[key] if place.member.name in ours and (place.fresh or run.again)
+        ]
     return offers
 
 

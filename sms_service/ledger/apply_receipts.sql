@@ -2,14 +2,15 @@
 -- 1. by our attempt's name, where the provider echoes it;
 -- 2. else by the provider's id of a part or of the whole text, and the phone: the newest attempt of 14 days, since ids are reused;
 -- 3. else to the only unknown attempt to that phone in 72 h. It then tells the provider's id of that attempt, and where ids name
---    groups, of all unknown attempts of its group: those of one claim, which the gate wrote at one moment.
+--    groups, of all unknown attempts of its group: those of one claim, which the gate wrote at one moment. Where each receipt is of
+--    one part, that of a long text is named first (name_parts).
 -- What matches nothing stays parked and is joined again later. Which way is asked only if the one before found nothing, hence the
 -- chain of lateral joins. All looks are by key, also in a month without statistics: LIMIT 1 and FOR UPDATE leave no other way.
 --
 -- A text is delivered when the whole is, or all its parts are; undelivered when the whole is not, or one of its parts. So the end
 -- does not depend on the order in which receipts come.
 WITH batch AS MATERIALIZED (
-    SELECT r.*, g.receipt_parts, g.names_groups
+    SELECT r.*, g.receipt_parts, g.names_groups, g.names_parts
     FROM receipts r JOIN gateway_accounts g ON g.id = r.account_id
     WHERE r.applied_at IS NULL AND r.next_try_at <= sms_now()
     ORDER BY r.next_try_at, r.id
@@ -45,12 +46,20 @@ matched AS MATERIALIZED (
         ORDER BY a.started_at DESC LIMIT 1
     ) w2 ON true
     LEFT JOIN LATERAL (
-        SELECT min(a.month) AS month, min(a.id) AS id
-        FROM attempts a
-        CROSS JOIN LATERAL (SELECT phone FROM messages WHERE month = a.month AND id = a.message_id LIMIT 1) m
-        WHERE b.attempt_id IS NULL AND w2.id IS NULL AND a.account_id = b.account_id AND a.status = 'unknown' AND m.phone = b.phone
-          AND a.started_at > sms_now() - interval '72 hours'
-        HAVING count(*) = 1
+        SELECT u.month, u.id
+        FROM (
+            SELECT min(a.month) AS month, min(a.id) AS id
+            FROM attempts a
+            CROSS JOIN LATERAL (SELECT phone FROM messages WHERE month = a.month AND id = a.message_id LIMIT 1) m
+            WHERE b.attempt_id IS NULL AND w2.id IS NULL AND a.account_id = b.account_id AND a.status = 'unknown' AND m.phone = b.phone
+              AND a.started_at > sms_now() - interval '72 hours'
+            HAVING count(*) = 1 AND NOT (b.names_parts AND bool_or(a.parts > 1))
+        ) u
+        -- It may as well be of a text that is on its way, whose answer is not written down yet; then it waits.
+        WHERE NOT EXISTS (
+            SELECT FROM attempts s
+            CROSS JOIN LATERAL (SELECT phone FROM messages WHERE month = s.month AND id = s.message_id LIMIT 1) m
+            WHERE s.account_id = b.account_id AND s.status = 'submitting' AND m.phone = b.phone)
     ) w3 ON true
     LEFT JOIN LATERAL (
         SELECT part FROM attempt_parts
@@ -90,17 +99,20 @@ told AS MATERIALIZED (
 touched AS MATERIALIZED (
     -- In id order, as every statement that touches many attempts does: no deadlock with the outcomes of the same group. The row
     -- is read under its lock, so that what another applier has just written is seen.
-    SELECT k.month, k.attempt_id AS id, told.provider_id, a.parts, a.delivered_parts, f.delivered, f.failed, f.error, f.failed_code,
-           f.delivered_code, f.failed_at, f.delivered_at
+    SELECT k.month, k.attempt_id AS id, told.provider_id, a.parts, a.delivered_parts, a.error AS said, f.delivered, f.failed, f.error,
+           f.failed_code, f.delivered_code, f.failed_at, f.delivered_at
     FROM (SELECT month, attempt_id FROM final UNION SELECT month, attempt_id FROM told ORDER BY attempt_id) k
     LEFT JOIN final f ON f.month = k.month AND f.attempt_id = k.attempt_id
     LEFT JOIN told ON told.month = k.month AND told.attempt_id = k.attempt_id
-    CROSS JOIN LATERAL (SELECT parts, delivered_parts FROM attempts WHERE month = k.month AND id = k.attempt_id FOR UPDATE) a
+    CROSS JOIN LATERAL (
+        SELECT parts, delivered_parts, error FROM attempts WHERE month = k.month AND id = k.attempt_id FOR UPDATE
+    ) a
 ),
 decided AS MATERIALIZED (
     SELECT t.month, t.id, t.provider_id, t.error, t.failed_code, t.delivered_code, t.failed_at, t.delivered_at,
            d.parts AS delivered_parts,
            CASE
+               WHEN t.said = 'partial' THEN NULL  -- some of its parts were never taken, whatever is said of the others
                WHEN 0 = ANY (t.delivered) OR cardinality(d.parts) >= t.parts THEN 'delivered'
                WHEN t.failed THEN 'undelivered'
            END AS status
@@ -149,7 +161,17 @@ texts AS (
       AND ((s.status = 'delivered' AND m.status NOT IN ('skipped', 'delivered'))
            OR (s.status = 'undelivered' AND m.attempts = s.number
                AND m.status IN ('submitting', 'unknown', 'refused', 'accepted', 'no_receipt')))
-    RETURNING m.id
+    RETURNING m.id, m.run_id, m.phone, m.unit_path, m.status, m.reason
+),
+phones AS (
+    -- What the clock heeds: a dead phone, or one on the provider's stop list.
+    INSERT INTO phone_reports (phone, kind, run_id, message_id, unit_path, at)
+    SELECT phone, reason, run_id, id, unit_path, sms_now() FROM texts
+    WHERE status = 'undelivered' AND reason IN ('bad_number', 'blacklisted') AND phone IS NOT NULL
+    ON CONFLICT DO NOTHING
+),
+revived AS (
+    DELETE FROM phone_reports p USING texts t WHERE t.status = 'delivered' AND p.phone = t.phone AND p.kind = 'bad_number'
 ),
 marked AS (
     UPDATE receipts r

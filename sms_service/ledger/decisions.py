@@ -25,7 +25,10 @@ SETTLE = Statement(__file__, "settle")
 # What a person may retry was refused for something that passes, or that is mended at the provider or in gateways.toml.
 # Never what lies in the number, the recipient or the text (a row is bound to its template's version), and never a text
 # of which parts were taken: it does not go again whole.
-_NEVER = (ErrorClass.bad_number, ErrorClass.blocked, ErrorClass.content, ErrorClass.render, ErrorClass.partial)
+_NEVER = (
+    *(ErrorClass.bad_number, ErrorClass.blocked, ErrorClass.blacklisted, ErrorClass.content),
+    *(ErrorClass.render, ErrorClass.partial),
+)
 RETRYABLE = tuple(class_ for class_ in ErrorClass if class_ not in _NEVER)
 NOT_OF_THIS_RUN = "not_of_this_run"
 

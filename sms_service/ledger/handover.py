@@ -29,6 +29,10 @@ WITHDRAW = Statement(__file__, "withdraw")
 WITHDRAW_ATTEMPTS = Statement(__file__, "withdraw_attempts")
 
 
+# Taken in part, and the rest cannot be: the network's final word could be no other.
+_STATUS = {OutcomeKind.partial: "undelivered"}
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A lease on rows of one run, for one gateway account. `token` (a UUID) proves that the rows are still this
@@ -180,7 +184,7 @@ def record_outcomes(
         connection,
         month=month,
         ids=[o.attempt_id for o in ordered],
-        statuses=[o.kind.value for o in ordered],
+        statuses=[_STATUS.get(o.kind, o.kind.value) for o in ordered],
         provider_ids=[o.provider_id for o in ordered],
         errors=[o.error for o in ordered],
         raw_codes=[o.raw_code for o in ordered],

@@ -81,6 +81,7 @@ class Run(Base):
 
     __table_args__ = (
         UniqueConstraint("id", "month"),
+        Index(None, "launched_at"),
         UniqueConstraint("campaign_id", "item", "firing"),
         CheckConstraint(f"status IN {RunStatus.sql()}", name="status"),
         CheckConstraint(f"kind IN {KINDS}", name="kind"),
@@ -208,6 +209,7 @@ class Attempt(Base):
         Index("ix_attempts_unknown", "account_id", "started_at", postgresql_where="status = 'unknown'"),
         Index("ix_attempts_token", "claim_token", postgresql_where="status = 'submitting'"),
         Index("ix_attempts_provider", "account_id", "provider_id", postgresql_where="provider_id IS NOT NULL"),
+        Index("ix_attempts_unclassified", "account_id", "raw_code", postgresql_where="error = 'unclassified'"),
         CheckConstraint(f"status IN {AttemptStatus.sql()}", name="status"),
         CheckConstraint(
             "status <> 'accepted' OR provider_id IS NOT NULL OR settled_by IS NOT NULL", name="accepted_is_named"
@@ -261,4 +263,28 @@ class ReceiptRow(Base):
         CheckConstraint("status IN ('delivered', 'undelivered', 'interim', 'unclassified')", name="status"),
         Index("ix_receipts_parked", "next_try_at", "id", postgresql_where="applied_at IS NULL"),
         Index("ix_receipts_attempt", "attempt_id", postgresql_where="attempt_id IS NOT NULL"),
+        Index("ix_receipts_unclassified", "account_id", "raw_code", postgresql_where="status = 'unclassified'"),
+    )
+
+
+class PhoneReport(Base):
+    """What a provider or network said of a phone, once for each run: it is dead ("bad_number"), or on the provider's
+    stop list ("blacklisted"). The clock heeds it. A text that arrives takes back that the phone is dead.
+    """
+
+    __tablename__ = "phone_reports"
+
+    id: Mapped[Id]
+    phone: Mapped[str]
+    kind: Mapped[str]
+    run_id: Mapped[int]
+    message_id: Mapped[int]
+    unit_path: Mapped[Path]
+    at: Mapped[datetime]
+    heeded_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('bad_number', 'blacklisted')", name="kind"),
+        UniqueConstraint("phone", "kind", "run_id"),
+        Index("ix_phone_reports_waiting", "id", postgresql_where="heeded_at IS NULL"),
     )

@@ -15,6 +15,7 @@ from sms_service.gateways.base import Receipt
 STORE_RECEIPTS = Statement(__file__, "store_receipts")
 APPLY_RECEIPTS = Statement(__file__, "apply_receipts")
 RECORD_PARTS = Statement(__file__, "record_parts")
+NAME_PARTS = Statement(__file__, "name_parts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +77,10 @@ def apply(connection: Connection, size: int) -> Applied:
     """Apply up to `size` parked receipts, oldest first."""
     row = APPLY_RECEIPTS(connection, size=size).one()
     return Applied(row.seen, row.applied, row.moved)
+
+
+def name_parts(connection: Connection, size: int) -> int:
+    """Find which unknown long texts some of the parked receipts are of, and name their parts; returns how many
+    receipts are due again. In a transaction of its own: `apply` locks attempts in another order.
+    """
+    return NAME_PARTS(connection, size=size).rowcount

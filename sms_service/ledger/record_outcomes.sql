@@ -1,5 +1,6 @@
 -- What the gateway said, by attempt, whatever the message has become since: the attempt only moves up and the provider's id is
--- always kept. The message follows only its latest attempt, and only while it waits for this answer.
+-- always kept. The message follows only its latest attempt, and only while it waits for this answer. A text that was taken in part,
+-- and of which the rest cannot be, comes as `undelivered`.
 WITH reported AS (
     SELECT * FROM unnest(
         %(ids)s::bigint[], %(statuses)s::text[], %(provider_ids)s::text[], %(errors)s::text[], %(raw_codes)s::text[],
@@ -29,28 +30,39 @@ moved AS (
         error = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.error ELSE a.error END,
         raw_code = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.raw_code ELSE a.raw_code END,
         detail = coalesce(t.detail, a.detail),
-        outcome_at = coalesce(a.outcome_at, sms_now())
+        outcome_at = coalesce(a.outcome_at, sms_now()),
+        final_at = CASE WHEN t.status = 'undelivered' THEN coalesce(a.final_at, sms_now()) ELSE a.final_at END
     FROM locked t
     WHERE a.month = %(month)s::date AND a.id = t.id
     RETURNING a.message_id, a.number, t.status, t.error, t.raw_code, t.retry_after
+),
+followed AS (
+    UPDATE messages m
+    SET status = CASE
+            WHEN o.status IN ('accepted', 'unknown', 'undelivered') THEN o.status
+            WHEN m.status = 'submitting' AND o.retry_after IS NOT NULL
+                 AND m.expires_at > sms_now() + make_interval(secs => o.retry_after) THEN 'pending'
+            ELSE 'refused'
+        END,
+        reason = o.error,
+        raw_code = o.raw_code,
+        not_before = CASE
+            WHEN o.retry_after IS NULL THEN m.not_before ELSE sms_now() + make_interval(secs => o.retry_after)
+        END,
+        claim_token = NULL,
+        lease_until = NULL,
+        changed_at = sms_now()
+    FROM moved o
+    WHERE m.month = %(month)s::date AND m.id = o.message_id AND m.attempts = o.number
+      -- `|| ''` keeps partial indexes out of the plan, which hold the whole month: rows are looked up by key.
+      AND (m.status || '' = 'submitting' OR (m.status || '' = 'unknown' AND o.status <> 'unknown'))
+    RETURNING m.id, m.status, m.reason, m.run_id, m.phone, m.unit_path
+),
+phones AS (
+    -- What the clock heeds: a dead phone, or one on the provider's stop list.
+    INSERT INTO phone_reports (phone, kind, run_id, message_id, unit_path, at)
+    SELECT phone, reason, run_id, id, unit_path, sms_now() FROM followed
+    WHERE status = 'refused' AND reason IN ('bad_number', 'blacklisted') AND phone IS NOT NULL
+    ON CONFLICT DO NOTHING
 )
-UPDATE messages m
-SET status = CASE
-        WHEN o.status IN ('accepted', 'unknown') THEN o.status
-        WHEN m.status = 'submitting' AND o.retry_after IS NOT NULL
-             AND m.expires_at > sms_now() + make_interval(secs => o.retry_after) THEN 'pending'
-        ELSE 'refused'
-    END,
-    reason = o.error,
-    raw_code = o.raw_code,
-    not_before = CASE
-        WHEN o.retry_after IS NULL THEN m.not_before ELSE sms_now() + make_interval(secs => o.retry_after)
-    END,
-    claim_token = NULL,
-    lease_until = NULL,
-    changed_at = sms_now()
-FROM moved o
-WHERE m.month = %(month)s::date AND m.id = o.message_id AND m.attempts = o.number
-  -- `|| ''` keeps partial indexes out of the plan, which hold the whole month: rows are looked up by key.
-  AND (m.status || '' = 'submitting' OR (m.status || '' = 'unknown' AND o.status <> 'unknown'))
-RETURNING m.id, m.status
+SELECT id, status FROM followed

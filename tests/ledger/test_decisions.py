@@ -46,7 +46,9 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 def test_every_error_class_is_decided_on() -> None:
-    assert set(ErrorClass) - set(RETRYABLE) == {"bad_number", "blocked", "content", "partial", "render"}
+    assert set(ErrorClass) - set(RETRYABLE) == {
+        *("bad_number", "blacklisted", "blocked", "content", "partial", "render")
+    }
 
 
 def test_a_retry_takes_what_passes_and_says_what_it_leaves(database: Database) -> None:

@@ -1,0 +1,31 @@
+"""A link that stays down is a paused account: the other accounts of its routes take over until it is up again."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import Connection
+
+from sms_service.db.statements import Statement
+from sms_service.ledger.handover import close_gate_of_account
+
+PAUSE_LINK = Statement(__file__, "pause_link")
+OPEN_LINK = Statement(__file__, "open_link")
+
+# The pause ends by itself after this many seconds, unless it is prolonged: a link process that died says nothing.
+PAUSE_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+def pause(connection: Connection, account_id: int, detail: str) -> None:
+    """Pause the account because its link is down, or prolong that pause; any other pause stays as it is."""
+    close_gate_of_account(connection, account_id)
+    if row := PAUSE_LINK(connection, account_id=account_id, detail=detail, pause_s=PAUSE_S).one_or_none():
+        log.warning("gateway account %s: %s", row.name, row.reason)
+
+
+def reopen(connection: Connection, account_id: int) -> None:
+    """The link is up: end that pause, and no other."""
+    if row := OPEN_LINK(connection, account_id=account_id).one_or_none():
+        log.warning("gateway account %s is open again: its link is up", row.name)

@@ -1,0 +1,59 @@
+"""Inbound texts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, SmallInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sms_service.db.base import Base, Id, Path
+
+
+class ReplyRow(Base):
+    """One inbound text as it came, stored before it is acknowledged, or one part of a long one.
+
+    Once all parts are there, the row of the first has the whole `text`, and the others name it by `joined_to`.
+    `fingerprint` finds a repetition where the provider gives no id. `meaning` is "stop" or not known. Since
+    `matched_at` it is decided which message it answers, if any; `unit_path` is then that message's, or its sender's.
+    """
+
+    __tablename__ = "replies"
+
+    id: Mapped[Id]
+    account_id: Mapped[int] = mapped_column(ForeignKey("gateway_accounts.id"))
+    received_at: Mapped[datetime]
+    occurred_at: Mapped[datetime | None]
+    provider_id: Mapped[str | None]
+    phone: Mapped[str | None]
+    sent_to: Mapped[str | None]
+    text: Mapped[str | None]
+    raw: Mapped[str | None]
+    fingerprint: Mapped[str | None]
+    part: Mapped[int] = mapped_column(SmallInteger)
+    parts: Mapped[int] = mapped_column(SmallInteger)
+    series: Mapped[str | None]
+    joined_to: Mapped[int | None] = mapped_column(ForeignKey("replies.id"))
+    meaning: Mapped[str | None]
+    matched_at: Mapped[datetime | None]
+    month: Mapped[date | None] = mapped_column(Date)
+    message_id: Mapped[int | None]
+    person_id: Mapped[int | None]
+    unit_path: Mapped[Path | None]
+
+    __table_args__ = (
+        CheckConstraint("meaning = 'stop'", name="meaning"),
+        CheckConstraint("part BETWEEN 1 AND parts", name="part"),
+        CheckConstraint("(month IS NULL) = (message_id IS NULL)", name="message_has_month"),
+        Index(
+            "uq_replies_provider_id",
+            "account_id",
+            "provider_id",
+            unique=True,
+            postgresql_where="provider_id IS NOT NULL",
+        ),
+        Index(None, "fingerprint", "received_at"),
+        Index("ix_replies_series", "account_id", "phone", "series", postgresql_where="parts > 1"),
+        Index("ix_replies_waiting", "id", postgresql_where="matched_at IS NULL"),
+        Index(None, "received_at", "id"),
+    )
