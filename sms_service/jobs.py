@@ -18,6 +18,7 @@ from sms_service.db.engine import Database, first_line
 from sms_service.delivery import inbox
 from sms_service.dispatch import freeze as freezing
 from sms_service.dispatch.dispatcher import Dispatcher
+from sms_service.replies import matching
 
 # How long one look freezes runs, in seconds, before it gives way to receipts and texts; it ends between runs.
 FREEZE_S = 0.5
@@ -84,6 +85,14 @@ def apply_receipts() -> None:
             wake.wake(work.redis, wake.APPLY_RECEIPTS)
 
 
+def apply_replies() -> None:
+    """Replies came."""
+    work = _installed()
+    with _quietly():
+        if matching.match_waiting(work.database, work.stopping):
+            wake.wake(work.redis, wake.APPLY_REPLIES)
+
+
 def _freeze_waiting(work: Work) -> None:
     """Freeze runs whose wake-up was lost. One that fails keeps no other waiting, and many keep no texts waiting."""
     waiting: list[int] = []
@@ -104,4 +113,5 @@ def look() -> None:
     """What a worker does every two seconds, woken or not: a wake-up may be lost."""
     _freeze_waiting(_installed())
     apply_receipts()
+    apply_replies()
     dispatch()

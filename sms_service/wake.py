@@ -14,6 +14,7 @@ from rq import Queue
 QUEUE = "sms"
 FREEZE = "sms_service.jobs.freeze"
 APPLY_RECEIPTS = "sms_service.jobs.apply_receipts"
+APPLY_REPLIES = "sms_service.jobs.apply_replies"
 
 # A job's name is a wake-up's identity: while one waits, another like it says nothing new.
 _QUIET_MS = 200

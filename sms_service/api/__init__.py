@@ -25,6 +25,7 @@ from sms_service.api import (
     messages,
     people,
     problems,
+    replies,
     resending,
     runs,
     segments,
@@ -34,6 +35,7 @@ from sms_service.api import (
     tokens,
     trail,
     units,
+    way_back,
 )
 from sms_service.api.context import EXTENSION, Context
 from sms_service.api.schemas import MAX_ID
@@ -60,6 +62,8 @@ RESOURCES = (
     stops.blueprint,
     caps.blueprint,
     gateway_accounts.blueprint,
+    replies.blueprint,
+    way_back.blueprint,
     trail.blueprint,
 )  # fmt: skip
 

@@ -50,6 +50,9 @@ class PeopleQuery(ScopedPageQuery, PhonesQuery):
     lost_contact = fields.Boolean(load_default=None, metadata={"description": "Known to be out of reach, or not"})
     left = fields.Boolean(load_default=False, metadata={"description": "True: only those who have left"})
     has_phone = fields.Boolean(load_default=None, metadata={"description": "Has a usable phone number, or not"})
+    suspect = fields.Boolean(
+        load_default=None, metadata={"description": "Texts of two campaigns found the phone number dead, or not"}
+    )
 
 
 class RoleIn(In):
@@ -106,6 +109,13 @@ class PersonOut(Out):
     )
     opted_out = fields.Boolean(metadata={"description": "The phone number is suppressed: it gets no texts"})
     lost_contact = fields.Boolean(metadata={"description": "Known to be out of reach"})
+    suspect_since = fields.AwareDateTime(
+        allow_none=True,
+        metadata={
+            "description": "Since when the phone number seems dead, as texts of two campaigns found; null: no. "
+            "A text that arrives, or another number, clears it"
+        },
+    )
     left_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When the person was marked as gone"})
     tags = fields.List(fields.String(), metadata={"description": "The tags"})
     attributes = fields.Dict(
@@ -126,7 +136,7 @@ class People(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List people by name"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-        names = ("name", "number", "kind", "tag", "role", "lost_contact", "left", "has_phone")
+        names = ("name", "number", "kind", "tag", "role", "lost_contact", "left", "has_phone", "suspect")
         statement = people.find_people(scope.paths, **{name: query[name] for name in names})
         items, following = page(g.session, statement, query, sort="name", key=Person.name, id_=Person.id)
         if query["phones"] == "whole":

@@ -5,6 +5,7 @@
 {"unit": 17} or {"unit": {"code": "0101"}}      in this unit's subtree
 {"role": "书记"}       holds this role in the unit: finds contacts, each for every unit where the role is held
 {"tag": "退休"}        has this tag              {"kind": "member"}    a member, or "contact": an outside contact
+{"suspect": true}     the phone seems dead, or with false: does not
 {"attribute": {"name": "gender", "is": "女"}}    also "in": [texts], "exists": true or false,
                                                 "before" or "after": "1985-03-01" (that day itself is neither)
 """
@@ -24,7 +25,7 @@ MAX_NODES = 100
 MAX_TEXT = 200  # characters of a tag, role, code, attribute's name or value
 MAX_VALUES = 100  # of "in"
 
-_KEYS = ("all", "any", "not", "everyone", "unit", "role", "tag", "kind", "attribute")
+_KEYS = ("all", "any", "not", "everyone", "unit", "role", "tag", "kind", "suspect", "attribute")
 _COMPARISONS = ("is", "in", "exists", "before", "after")
 
 
@@ -85,6 +86,13 @@ class OfKind:
 
 
 @dataclass(frozen=True, slots=True)
+class IsSuspect:
+    """The phone seems dead, or does not."""
+
+    suspect: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Attribute:
     """The attribute compares so; `comparison` is one of is, in, exists, before, after, `value` of the fitting type."""
 
@@ -93,7 +101,7 @@ class Attribute:
     value: str | tuple[str, ...] | bool
 
 
-Rule = All | AnyOf | Not | Everyone | InUnit | HasRole | HasTag | OfKind | Attribute
+Rule = All | AnyOf | Not | Everyone | InUnit | HasRole | HasTag | OfKind | IsSuspect | Attribute
 
 
 def parse(rule: object, where: str = "rule") -> Rule:
@@ -145,6 +153,10 @@ def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
             if value not in KINDS:
                 raise Invalid(here, value, f"must be one of {', '.join(KINDS)}")
             return OfKind(value)
+        case "suspect":
+            if not isinstance(value, bool):
+                raise Invalid(here, None, "must be true or false")
+            return IsSuspect(value)
         case "attribute":
             return _attribute(value, here)
     raise Invalid(here[:MAX_TEXT], None, f"is not known; a rule has one key, one of {', '.join(_KEYS)}")

@@ -21,6 +21,7 @@ from sms_service.audience.grammar import (
     HasRole,
     HasTag,
     InUnit,
+    IsSuspect,
     Not,
     OfKind,
     Rule,
@@ -128,6 +129,8 @@ def _condition(rule: Rule, unit_id: ColumnElement[int], unit_paths: Mapping[InUn
             return Person.tags.contains([tag])
         case OfKind(kind):
             return Person.kind == kind
+        case IsSuspect(suspect):
+            return Person.suspect_since.is_not(None) if suspect else Person.suspect_since.is_(None)
         case Attribute(name, comparison, value):
             return _attribute(Person.attributes[name].astext, comparison, value)
 

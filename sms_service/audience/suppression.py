@@ -24,7 +24,8 @@ from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import tops
 from sms_service.errors import Forbidden, Invalid, NotFound
 
-REASONS = ("opted_out", "wrong_person", "complaint")
+REASONS = ("opted_out", "wrong_person", "complaint")  # that people give
+BLACKLISTED = "blacklisted"  # the provider's stop list has the phone
 
 
 class Holder(NamedTuple):
@@ -47,10 +48,11 @@ class Suppressed(NamedTuple):
 def suppress(session: Session, phones: Collection[str], reason: str, source: str, account_id: int | None) -> int:
     """Suppress these phones (E.164); returns how many were not suppressed before. Those that were stay as they are.
 
-    `reason` is one of REASONS, `source` says where it came from ("import", "reply", "api"), `account_id` who did it.
+    `reason` is one of REASONS or BLACKLISTED, `source` says where it came from ("import", "reply", "api", "gateway"),
+    `account_id` who did it.
     The caller has checked the scope and writes the trail. Raises Invalid for an unknown reason.
     """
-    if reason not in REASONS:
+    if reason not in (*REASONS, BLACKLISTED):
         raise Invalid("reason", reason, f"must be one of {', '.join(REASONS)}")
     if not phones:
         return 0
@@ -59,6 +61,27 @@ def suppress(session: Session, phones: Collection[str], reason: str, source: str
     ]
     statement = insert(Suppression).on_conflict_do_nothing().returning(Suppression.phone)
     return len(session.execute(statement, rows).all())
+
+
+def suppress_by_itself(session: Session, phone: str, reason: str, source: str, **details: int) -> bool:
+    """Suppress one phone (E.164) on the word of whoever has it, or of a provider, with an entry in the trail for
+    everybody who has it; False if it was suppressed before. `details` are ids for the trail.
+    """
+    if not suppress(session, [phone], reason, source, None):
+        return False
+    for holder in _holders(session, phone) or [Holder(0, tops(session)[0])]:
+        trail.record(
+            session,
+            None,
+            "suppression.add",
+            "person",
+            holder.person_id,
+            holder.path,
+            reason=reason,
+            source=source,
+            **details,
+        )
+    return True
 
 
 def suppress_phone(session: Session, actor: Actor, phone: str, reason: str) -> Suppression:

@@ -1,13 +1,14 @@
-"""The door for what providers push to us: `/callbacks/<account>`. Verified first, stored next, acknowledged last.
+"""The door for what providers push to us: `/callbacks/<account>` and all below it. Verified first, stored next,
+acknowledged last.
 
 Errors are left to the application's handlers, which answer them as RFC 9457 problems. A provider that gets anything but
-204 keeps its receipt and tries again.
+the acknowledgement it expects keeps what it pushed and tries again; so one item that cannot be read refuses the whole.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Request, Response, abort, current_app, request
@@ -16,12 +17,17 @@ from multidict import CIMultiDict
 from sqlalchemy.exc import DataError, IntegrityError
 
 from sms_service.delivery.inbox import Inbox
-from sms_service.gateways.base import BadCallback, CallbackRequest, Receipt
-from sms_service.wake import APPLY_RECEIPTS, Waker
+from sms_service.delivery.refusals import Reason, Refusals
+from sms_service.errors import NotFound
+from sms_service.gateways.base import BadCallback, CallbackRequest, Receipt, Replayed, Reply
+from sms_service.replies import inbox as replies_inbox
+from sms_service.wake import APPLY_RECEIPTS, APPLY_REPLIES, Waker
 
 LARGEST_CALLBACK = 1024 * 1024  # bytes
-_INBOX, _WAKER = "sms_service.inbox", "sms_service.receipts_waker"
+_INBOX, _REFUSALS = "sms_service.inbox", "sms_service.refusals"
+_RECEIPTS_WAKER, _REPLIES_WAKER = "sms_service.receipts_waker", "sms_service.replies_waker"
 _TEXT_FIELDS = ("reference", "provider_id", "phone", "raw_code", "raw")
+_MOST_PARTS = 255  # the air interface has one octet for it
 
 log = logging.getLogger(__name__)
 
@@ -33,36 +39,54 @@ def _install(state: BlueprintSetupState) -> None:
     """What all threads of a process share."""
     context: Any = state.app.extensions["sms_service"]
     state.app.extensions[_INBOX] = Inbox(context.database)
-    state.app.extensions[_WAKER] = Waker(context.redis, APPLY_RECEIPTS) if context.redis is not None else None
+    state.app.extensions[_REFUSALS] = Refusals(context.database)
+    for name, job in ((_RECEIPTS_WAKER, APPLY_RECEIPTS), (_REPLIES_WAKER, APPLY_REPLIES)):
+        state.app.extensions[name] = Waker(context.redis, job) if context.redis is not None else None
 
 
-@blueprint.route("/<account>", methods=["GET", "POST"])
-def receive(account: str) -> Response:
-    """204 once everything pushed is stored; 404 no such account, 403 not signed by its provider, 400 not readable."""
+@blueprint.route("/<account>", methods=["GET", "POST"], defaults={"tail": ""})
+@blueprint.route("/<account>/<path:tail>", methods=["GET", "POST"])
+def receive(account: str, tail: str) -> Response:
+    """The provider's acknowledgement once everything pushed is stored; 404 no such account, 403 not signed by its
+    provider or too old, 400 not readable.
+    """
     context: Any = current_app.extensions["sms_service"]
     adapter = context.gateways.adapter(account)
-    pushed = _pushed(request, context.settings.public_url)
-    # The log has the account and nothing else: what strangers send may hold anything.
-    if not adapter.verify(pushed):
-        log.warning("callback refused: account=%s reason=forged", account)
-        abort(403, "The signature is missing or wrong.")
+    pushed = _pushed(request, context.settings.public_url, tail.strip("/"))
     try:
-        receipts = adapter.parse_receipts(pushed)
-        _check_storable(receipts)
+        if not adapter.verify(pushed):
+            _refuse(account, "forged", 403, "The signature is missing or wrong.")
+    except Replayed:
+        _refuse(account, "replayed", 403, "The callback is too old.")
+    try:
+        receipts, replies = adapter.parse_receipts(pushed), adapter.parse_replies(pushed)
+        _check_storable(receipts, replies)
     except BadCallback as error:
-        log.warning("callback refused: account=%s reason=malformed: %s", account, error)
-        abort(400, f"The callback cannot be read: {error}.")
+        _refuse(account, "malformed", 400, f"The callback cannot be read: {error}.", str(error))
     try:
         current_app.extensions[_INBOX].store(account, receipts)
-    except (DataError, IntegrityError) as error:
-        log.error("callback not stored: account=%s receipts=%d %s", account, len(receipts), type(error.orig).__name__)
-        abort(503, "The receipts could not be stored; nothing was done.")
-    if waker := current_app.extensions[_WAKER]:
-        waker.wake()
-    return Response(status=204)
+        replies_inbox.store(context.database, account, replies)
+    except (DataError, IntegrityError, NotFound) as error:
+        reason = type(getattr(error, "orig", error)).__name__
+        log.error(
+            "callback not stored: account=%s receipts=%d replies=%d %s", account, len(receipts), len(replies), reason
+        )
+        abort(503, "The callback could not be stored; the provider has to send it again.")
+    for name, stored in ((_RECEIPTS_WAKER, receipts), (_REPLIES_WAKER, replies)):
+        if stored and (waker := current_app.extensions[name]):
+            waker.wake()
+    answer = adapter.capabilities.acknowledgement
+    return Response(answer.body, status=answer.status, content_type=answer.content_type)
 
 
-def _pushed(request: Request, public_url: str) -> CallbackRequest:
+def _refuse(account: str, reason: Reason, status: int, answer: str, detail: str = "") -> NoReturn:
+    # The log has the account and nothing else: what strangers send may hold anything.
+    log.warning("callback refused: account=%s reason=%s%s", account, reason, f": {detail}" if detail else "")
+    current_app.extensions[_REFUSALS].count(account, reason)
+    abort(status, answer)
+
+
+def _pushed(request: Request, public_url: str, path: str) -> CallbackRequest:
     """The request as the provider sent it; 413 if its body is above LARGEST_CALLBACK."""
     # One byte more, because werkzeug cuts a chunked body off at the limit without a word.
     request.max_content_length = LARGEST_CALLBACK + 1
@@ -76,6 +100,7 @@ def _pushed(request: Request, public_url: str) -> CallbackRequest:
         query=request.args.to_dict(),
         body=body,
         remote_address=request.remote_addr or "",
+        path=path,
     )
 
 
@@ -91,10 +116,15 @@ def _raw_target(request: Request) -> str:
     return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
-def _check_storable(receipts: list[Receipt]) -> None:
-    """Raises BadCallback for a text that no PostgreSQL column takes; better said than tried again for ever."""
+def _check_storable(receipts: list[Receipt], replies: list[Reply]) -> None:
+    """Raises BadCallback for what no PostgreSQL column takes; better said than tried again for ever. What people write
+    is never refused for its characters: it is mended as it is stored.
+    """
     for receipt in receipts:
         for name in _TEXT_FIELDS:
             text = getattr(receipt, name)
             if text is not None and ("\0" in text or any("\ud800" <= character <= "\udfff" for character in text)):
                 raise BadCallback(f"{name} contains a character that is no text")
+    for reply in replies:
+        if not 1 <= reply.part <= reply.parts <= _MOST_PARTS:
+            raise BadCallback(f"part {reply.part} of {reply.parts} is none")

@@ -19,7 +19,7 @@ _class = click.argument("class_", metavar="CLASS", type=click.Choice(CLASSES))
 
 @click.group()
 def gateway() -> None:
-    """Pause gateway accounts and open them again."""
+    """Pause gateway accounts and open them again; what their providers sent that nobody could take."""
 
 
 @gateway.command("list")
@@ -60,6 +60,40 @@ def open_(name: str, why: str, login: str | None) -> None:
 
     with open_session() as session:
         click.echo(_line(account_state.reopen(session, acting(session, login), name, why)))
+
+
+@gateway.command()
+@_name
+def refused(name: str) -> None:
+    """How many callbacks to an account were refused, by day and reason, newest first."""
+    from sms_service.cli.context import open_session
+    from sms_service.delivery.models import RefusedCallbacks
+    from sms_service.delivery.refusals import find_refused
+    from sms_service.dispatch.accounts import id_of
+
+    with open_session() as session:
+        statement = find_refused(id_of(session, name)).order_by(RefusedCallbacks.day.desc(), RefusedCallbacks.reason)
+        lines = [f"{row.day}: {row.number} {row.reason}" for row in session.scalars(statement)]
+    click.echo("\n".join(lines) if lines else "no callback was refused")
+
+
+@gateway.command()
+@_name
+def codes(name: str) -> None:
+    """The codes that an account's provider used and its table does not have."""
+    from sms_service.cli.context import open_session
+    from sms_service.dispatch.accounts import id_of
+    from sms_service.reports.way_back import find_unknown_codes
+
+    with open_session() as session:
+        statement = find_unknown_codes(id_of(session, name))
+        columns = statement.selected_columns
+        lines = [
+            f"{row.code}: {row.number} times, {row.use}, "
+            f"{row.first_at:%Y-%m-%d %H:%M %Z} to {row.last_at:%Y-%m-%d %H:%M %Z}"
+            for row in session.execute(statement.order_by(columns.code, columns.place))
+        ]
+    click.echo("\n".join(lines) if lines else "every code is in the table")
 
 
 @click.group(invoke_without_command=True)

@@ -52,12 +52,17 @@ class Inbox:
         Raises sqlalchemy.exc.DBAPIError. An error of the connection may come after a COMMIT whose answer was lost: the
         provider comes again, and a receipt stored twice changes nothing the second time.
         """
-        if not receipts:
-            return
-        self._ensure_running()
+        self.begin_to_store(account, receipts).result()
+
+    def begin_to_store(self, account: str, receipts: Sequence[Receipt]) -> Future[None]:
+        """The same without waiting: the future has a result, or the error, when `store` would return or raise."""
         push = _Push(account, receipts)
-        self._arrived.put(push)
-        push.stored.result()
+        if receipts:
+            self._ensure_running()
+            self._arrived.put(push)
+        else:
+            push.stored.set_result(None)
+        return push.stored
 
     def _ensure_running(self) -> None:
         """Start the thread at the first receipt: none of before gunicorn's fork would be there."""
@@ -104,7 +109,11 @@ def apply_waiting(database: Database, stopping: Callable[[], bool] = lambda: Fal
     while True:
         with database.transaction() as connection:
             batch = ledger.apply(connection, BATCH)
-        if batch.seen < BATCH:
+        named = 0
+        if batch.applied < batch.seen:
+            with database.transaction() as connection:
+                named = ledger.name_parts(connection, BATCH)
+        if batch.seen < BATCH and not named:
             return False
         if stopping() or time.monotonic() >= end:
             return True

@@ -1,7 +1,9 @@
-"""Looking up what is unknown: asks providers that can tell what became of texts whose hand-over ended without a word.
+"""Looking up: asks providers that can tell what became of texts whose hand-over ended without a word, and how accepted
+ones arrived of which no receipt came.
 
 It sends nothing again: a text that the provider has is `accepted`, one that it never had is `refused` (class
-`not_taken`, which a person may send again), and where it cannot be told, nothing changes.
+`not_taken`, which a person may send again), and where it cannot be told, nothing changes. How one arrived is stored
+like any receipt.
 """
 
 from __future__ import annotations
@@ -9,23 +11,26 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import Database, first_line
 from sms_service.db.statements import Statement
-from sms_service.gateways.base import ErrorClass, Finding, LooksUp, OutcomeKind, Question
+from sms_service.gateways.base import ErrorClass, Finding, LooksUp, OutcomeKind, Question, ReceiptStatus
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import handover
 from sms_service.ledger.handover import Recorded
-from sms_service.ledger.receipts import attempt_reference
+from sms_service.ledger.receipts import attempt_reference, store
 
 TAKE_UNKNOWN = Statement(__file__, "take_unknown")
+TAKE_SILENT = Statement(__file__, "take_silent")
 
-# One cycle asks about so many texts of each account, and all processes together begin one every so many seconds.
+# One cycle asks about at most so many texts of each account, and no more than the provider's rate allows; all processes
+# together begin one every so many seconds.
 BATCH = 100
 EVERY_S = 10.0
 HORIZON_HOURS = 72
@@ -73,25 +78,60 @@ def start(database: Database, gateways: Gateways) -> Callable[[], None]:
 
 
 def _look_up(database: Database, account: str, adapter: LooksUp, after_s: float) -> int:
+    """Ask about unknown texts first, and with what is left of the provider's rate about those that are silent."""
+    can = adapter.capabilities
+    size = max(1, min(BATCH, int(can.look_up_per_s * EVERY_S)))
     with database.transaction() as connection:
-        rows = TAKE_UNKNOWN(connection, account=account, after_s=after_s, horizon_hours=HORIZON_HOURS, size=BATCH).all()
+        unknown = TAKE_UNKNOWN(
+            connection, account=account, after_s=after_s, horizon_hours=HORIZON_HOURS, size=size
+        ).all()
+    silent: Sequence[Any] = ()
+    if can.look_up_receipts and len(unknown) < size:
+        within_s = min(HORIZON_HOURS * 3600.0, can.look_up_within_s)
+        with database.transaction() as connection:
+            silent = TAKE_SILENT(
+                connection, account=account, after_s=after_s, within_s=within_s, size=size - len(unknown)
+            ).all()
+    rows = [*unknown, *silent]
     if not rows:
         return 0
-    questions = [Question(attempt_reference(row.month, row.id), row.phone, row.text, row.started_at) for row in rows]
+    questions = [
+        Question(attempt_reference(row.month, row.id), row.phone, row.text, row.started_at, row.provider_id)
+        for row in rows
+    ]
     try:
         findings = adapter.look_up(questions)
     except Exception as error:  # noqa: BLE001 - whatever it is, it tells nothing, and other accounts come next
         log.error("account %s: looking up %s texts ended in %s", account, len(questions), type(error).__name__)
         return 0
-    complete = adapter.capabilities.look_up_complete
     outcomes: dict[date, list[Recorded]] = defaultdict(list)
-    for row, finding in zip(rows, findings, strict=True):
-        if finding is not None and (finding.provider_id is not None or complete):
+    for row, question, finding in zip(rows, questions, findings, strict=True):
+        if finding is None or question.provider_id is not None:
+            continue
+        if finding.provider_id is not None or can.look_up_complete:
             outcomes[row.month].append(_outcome(row.id, finding))
     for month, recorded in outcomes.items():
         with database.transaction() as connection:
             handover.record_outcomes(connection, month, recorded)
+    _store_receipts(database, account, questions, findings)
     return sum(map(len, outcomes.values()))
+
+
+def _store_receipts(
+    database: Database, account: str, questions: Sequence[Question], findings: Sequence[Finding | None]
+) -> None:
+    """How texts arrived, as if the provider had pushed it: appliers find it, and it is never taken for more. The text
+    is the one that was asked about, so our own name for it goes with it.
+    """
+    receipts = [
+        (account, replace(finding.receipt, reference=question.reference))
+        for question, finding in zip(questions, findings, strict=True)
+        if finding is not None and finding.receipt is not None and finding.receipt.status != ReceiptStatus.interim
+    ]
+    if receipts:
+        with database.transaction() as connection:
+            store(connection, receipts)
+        log.info("looked up: account %s said how %s texts arrived", account, len(receipts))
 
 
 def _outcome(attempt_id: int, finding: Finding) -> Recorded:

@@ -19,6 +19,6 @@ asked AS (
     FROM due d
     WHERE a.month = d.month AND a.id = d.id
 )
-SELECT d.month, d.id, d.started_at, m.phone, m.text
+SELECT d.month, d.id, d.started_at, NULL AS provider_id, m.phone, m.text
 FROM due d JOIN messages m ON m.month = d.month AND m.id = d.message_id
 WHERE m.phone IS NOT NULL AND m.text IS NOT NULL

@@ -55,10 +55,12 @@ def find_people(
     lost_contact: bool | None = None,
     left: bool | None = False,
     has_phone: bool | None = None,
+    suspect: bool | None = None,
 ) -> Select[Person]:
     """The people of the units within the subtrees at `paths`, to be ordered and paged by the caller.
 
-    `name`: the beginning of the name. `role`: held in any unit. `left` None: those who left too. Others must be equal.
+    `name`: the beginning of the name. `role`: held in any unit. `left` None: those who left too. `suspect`: the phone
+    seems dead, or not. Others must be equal.
     """
     statement = select(Person).join(Unit, Unit.id == Person.unit_id)
     statement = statement.where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
@@ -72,6 +74,8 @@ def find_people(
         statement = statement.where(Person.left_at.is_not(None) if left else Person.left_at.is_(None))
     if has_phone is not None:
         statement = statement.where(Person.phone.is_not(None) if has_phone else Person.phone.is_(None))
+    if suspect is not None:
+        statement = statement.where(Person.suspect_since.is_not(None) if suspect else Person.suspect_since.is_(None))
     for column, wanted in ((Person.number, number), (Person.kind, kind), (Person.lost_contact, lost_contact)):
         if wanted is not None:
             statement = statement.where(column == wanted)
@@ -155,8 +159,10 @@ def _apply(session: Session, actor: Actor, person: Person, changes: Mapping[str,
             raise Invalid("kind", changes["kind"], f"must be one of {', '.join(KINDS)}")
         person.kind = changes["kind"]
     if "phone" in changes:
-        person.phone = None if changes["phone"] is None else parse_phone("phone", changes["phone"])
-        person.phone_problem = None
+        phone = None if changes["phone"] is None else parse_phone("phone", changes["phone"])
+        if phone != person.phone:
+            person.suspect_since = None
+        person.phone, person.phone_problem = phone, None
     if "tags" in changes:
         person.tags = _words("tags", changes["tags"])
     if "attributes" in changes:

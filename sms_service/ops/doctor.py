@@ -36,7 +36,9 @@ STATEMENT_USERS = (
     "sms_service.jobs",
     "sms_service.dispatch.clock",
     "sms_service.delivery.reconcile",
+    "sms_service.delivery.pull",
     "sms_service.api",
+    "sms_service.links",
 )
 
 

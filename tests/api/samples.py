@@ -192,4 +192,5 @@ FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 # Queries that name something outside, for lists without `unit`.
 QUERIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "GET /tokens": lambda ids: {"account": ids["account_id"]},
+    "GET /receipts": lambda ids: {"account": ids["name"]},
 }

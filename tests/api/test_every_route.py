@@ -16,14 +16,21 @@ from tests.api.directory_client import Caller
 from tests.api.samples import BODIES, FORMS, PREPARATIONS, QUERIES, make_samples
 from tests.factories import make_account, make_unit
 
-PUBLIC = {"/health", "/docs", "/openapi.json", "/callbacks/<account>"}
+CALLBACKS = {"/callbacks/<account>", "/callbacks/<account>/<path:tail>"}
+PUBLIC = {"/health", "/docs", "/openapi.json", *CALLBACKS}
 HEADER = "编号,姓名,手机号,组织编码"
 # They change nothing, although they are POSTs: their question does not fit an address.
 QUESTIONS = {"POST /segments/preview", "POST /templates/preview", "POST /templates/<int:template_id>/preview"}
 # They concern the caller's own account only, whatever is sent.
 OWN = {"GET /me", "PUT /me/password", "POST /tokens"}
-# They list what belongs to the whole installation: names and states, nothing of any unit.
-EVERYBODYS = {"GET /gateway-accounts", "GET /routes", "GET /caps"}
+# They list what belongs to the whole installation: names, states, codes and numbers, nothing of any unit.
+EVERYBODYS = {
+    "GET /gateway-accounts",
+    "GET /gateway-accounts/<name>/refused-callbacks",
+    "GET /gateway-accounts/<name>/unknown-codes",
+    "GET /routes",
+    "GET /caps",
+}
 
 
 def routes(app):
@@ -79,7 +86,7 @@ def test_every_route_but_the_public_ones_declares_what_it_demands(app):
 
 def test_every_public_route_but_the_callbacks_only_reads(app):
     changing = {rule for method, rule, view in routes(app) if rule in PUBLIC and method != "GET"}
-    assert changing == {"/callbacks/<account>"}
+    assert changing == CALLBACKS
 
 
 @pytest.mark.parametrize("header", [None, "Bearer sms_short", f"Bearer sms_{'A' * 43}", "Digest x=1", "nonsense"])

@@ -22,7 +22,7 @@ from sms_service.delivery import inbox
 from sms_service.delivery.inbox import Inbox
 from sms_service.embedded import PostgresServer
 from sms_service.gateways.base import Receipt, ReceiptStatus
-from sms_service.gateways.simulator.adapter import SIGNATURE_HEADER, sign
+from sms_service.gateways.simulator.signature import signature_headers
 from sms_service.ops.supervisor import free_port
 from tests.dispatch.city import make_city, statuses
 from tests.ledger.outcomes import hand_over, reference
@@ -156,7 +156,7 @@ def test_a_process_killed_before_it_answers_has_stored_and_twice_is_as_good_as_o
         """The answer's status; None if the connection broke before one."""
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
         try:
-            connection.request("POST", "/callbacks/main", body, {SIGNATURE_HEADER: sign("secret", body)})
+            connection.request("POST", "/callbacks/main", body, signature_headers("secret", body, time.time()))
             return connection.getresponse().status
         except (OSError, http.client.HTTPException):
             return None

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from sms_service.delivery import reconcile
 from sms_service.dispatch import breaker, freeze, retry
 from sms_service.dispatch.clock import NO_RECEIPT_HOURS
 from sms_service.dispatch.dispatcher import JOB_S
 from sms_service.dispatch.hand_over import CLAIM_LEASE_S, FRESH_S, WRITING_S
 from sms_service.dispatch.points import Point
 from sms_service.ledger import states, sweeps
+from sms_service.replies import matching
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "sending.md").read_text(encoding="utf-8")
 
@@ -57,7 +59,7 @@ def test_every_status_is_explained() -> None:
 
 
 def test_every_statement_that_is_named_exists() -> None:
-    rooms = (Path(sweeps.__file__).parent, Path(freeze.__file__).parent)
+    rooms = [Path(module.__file__).parent for module in (sweeps, freeze, matching, reconcile)]
     files = {path.stem for room in rooms for path in room.glob("*.sql")}
     named = set(re.findall(r"`((?:sweep|begin|store|apply|record)_\w+)`", DOCUMENT))
     assert named, "the document names the statements"

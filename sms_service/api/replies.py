@@ -1,0 +1,114 @@
+"""`/replies`: what people answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g
+from flask.views import MethodView
+from marshmallow import fields, validate
+
+from sms_service.accounts.permissions import Permission
+from sms_service.api.authentication import endpoint
+from sms_service.api.blueprint import Blueprint
+from sms_service.api.paging import ScopedPageQuery, page, scope_filter
+from sms_service.api.schemas import Line, MaskedPhone, Out, list_of
+from sms_service.directory.units import tops
+from sms_service.dispatch.accounts import id_of
+from sms_service.replies.listing import MEANINGS, find_replies
+from sms_service.replies.models import ReplyRow
+
+blueprint = Blueprint("replies", description="What people answered, and which text they answered.")
+
+
+class ReplyQuery(ScopedPageQuery):
+    """Filters; all that are given must hold."""
+
+    meaning = fields.String(
+        load_default=None,
+        validate=validate.OneOf(MEANINGS),
+        metadata={"description": "Only replies that mean this: `stop`, no more texts"},
+    )
+    account = Line(
+        load_default=None, metadata={"description": "Only replies that came in at this gateway account, by its name"}
+    )
+    since = fields.AwareDateTime(
+        load_default=None, metadata={"description": "At or after this time (ISO 8601 with offset)"}
+    )
+    until = fields.AwareDateTime(load_default=None, metadata={"description": "Before this time (ISO 8601 with offset)"})
+
+
+class ReplyOut(Out):
+    """One reply."""
+
+    id = fields.Integer(attribute="ReplyRow.id", metadata={"description": "The reply's id"})
+    received_at = fields.AwareDateTime(attribute="ReplyRow.received_at", metadata={"description": "When it came in"})
+    occurred_at = fields.AwareDateTime(
+        attribute="ReplyRow.occurred_at",
+        allow_none=True,
+        metadata={"description": "When it was written, by the provider's clock"},
+    )
+    account = fields.String(metadata={"description": "The gateway account at which it came in"})
+    phone = MaskedPhone(attribute="ReplyRow.phone", allow_none=True)
+    sent_to = fields.String(
+        attribute="ReplyRow.sent_to", allow_none=True, metadata={"description": "The service's number it was sent to"}
+    )
+    text = fields.String(
+        attribute="ReplyRow.text", allow_none=True, metadata={"description": "What it says; null once redacted"}
+    )
+    part = fields.Integer(
+        attribute="ReplyRow.part", metadata={"description": "Which part of a long reply, while others are missing"}
+    )
+    parts = fields.Integer(attribute="ReplyRow.parts", metadata={"description": "How many parts a long reply came in"})
+    complete = fields.Boolean(metadata={"description": "False: parts of it are missing, and this is one of them"})
+    meaning = fields.String(
+        attribute="ReplyRow.meaning",
+        allow_none=True,
+        metadata={"description": "`stop`: its phone number gets no texts from then on; null: nothing acted upon"},
+    )
+    person_id = fields.Integer(
+        attribute="ReplyRow.person_id",
+        allow_none=True,
+        metadata={"description": "Who got the text that it answers, else who has the number; null: nobody known"},
+    )
+    person = fields.String(allow_none=True, metadata={"description": "The person's present name"})
+    message_id = fields.Integer(
+        attribute="ReplyRow.message_id",
+        allow_none=True,
+        metadata={"description": "The text that it answers: the last one to the number within 14 days before"},
+    )
+
+
+@blueprint.route("/replies")
+class Replies(MethodView):
+    """The replies."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(ReplyQuery, location="query")
+    @blueprint.response(200, list_of(ReplyOut, "ReplyList"))
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """List replies, newest first; those that match nobody only for whoever may read everything"""
+        scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+        if query["account"] is not None:
+            id_of(g.session, query["account"])
+        everything = all(g.actor.can(Permission.read, path) for path in tops(g.session))
+        statement = find_replies(
+            scope.paths,
+            strangers=query["unit"] is None and everything,
+            **{name: query[name] for name in ("meaning", "account", "since", "until")},
+        )
+        rows, following = page(
+            g.session,
+            statement,
+            query,
+            sort="received_at",
+            key=ReplyRow.received_at,
+            id_=ReplyRow.id,
+            descending=True,
+        )
+        return scope.answer([{**row._mapping, "complete": is_complete(row.ReplyRow)} for row in rows], following)
+
+
+def is_complete(reply: ReplyRow) -> bool:
+    """Whether it is a whole text: the first part of a long one has it once all others are there, and no series."""
+    return reply.parts == 1 or reply.series is None

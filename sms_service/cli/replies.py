@@ -1,0 +1,89 @@
+"""`python -m sms_service replies|receipts`: what people answered, and receipts that match no text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+_as = click.option("--as", "login", metavar="LOGIN", help="The account that reads; by default the service.")
+_gateway = click.option("--gateway", "account", metavar="NAME", help="Only those of this gateway account.")
+_limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
+_time = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+
+@click.command()
+@click.option("--unit", "code", metavar="CODE", help="Only those of people of this unit's subtree.")
+@click.option("--meaning", type=click.Choice(["stop"]), help="Only those that mean this.")
+@_gateway
+@click.option("--since", type=_time, metavar="TIME", help="Received at or after this time, UTC.")
+@click.option("--until", type=_time, metavar="TIME", help="Received before this time, UTC.")
+@_limit
+@_as
+def replies(
+    code: str | None,
+    meaning: str | None,
+    account: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    login: str | None,
+) -> None:
+    """List what people answered, newest first, with masked phone numbers."""
+    from sms_service.accounts.permissions import Permission
+    from sms_service.api.schemas import mask_phone
+    from sms_service.cli.acting import acting, scope_of
+    from sms_service.cli.context import open_session
+    from sms_service.directory.units import tops
+    from sms_service.dispatch.accounts import id_of
+    from sms_service.replies.listing import find_replies
+    from sms_service.replies.models import ReplyRow
+
+    with open_session() as session:
+        actor = acting(session, login)
+        if account is not None:
+            id_of(session, account)
+        statement = find_replies(
+            scope_of(session, actor, code),
+            strangers=code is None and all(actor.can(Permission.read, path) for path in tops(session)),
+            meaning=meaning,
+            account=account,
+            since=since and since.replace(tzinfo=UTC),
+            until=until and until.replace(tzinfo=UTC),
+        )
+        newest = statement.order_by(ReplyRow.received_at.desc(), ReplyRow.id.desc()).limit(limit)
+        for row in session.execute(newest):
+            reply = row.ReplyRow
+            phone = mask_phone(reply.phone) if reply.phone else "redacted"
+            about = f"answers message {reply.message_id}" if reply.message_id else "answers nothing"
+            line = f"reply {reply.id}: {reply.received_at:%Y-%m-%d %H:%M %Z}, {row.account}, {phone}, {about}"
+            click.echo(f"{line}{f', {reply.meaning}' if reply.meaning else ''}: {reply.text or ''}")
+
+
+@click.command()
+@_gateway
+@_limit
+@_as
+def receipts(account: str | None, limit: int, login: str | None) -> None:
+    """List receipts that match no text so far, newest first."""
+    from sms_service.accounts.permissions import Permission
+    from sms_service.api.schemas import mask_phone
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.directory.units import require_everywhere
+    from sms_service.dispatch.accounts import id_of
+    from sms_service.ledger.models import ReceiptRow
+    from sms_service.reports.way_back import find_unmatched
+
+    with open_session() as session:
+        require_everywhere(session, acting(session, login), Permission.read)
+        if account is not None:
+            id_of(session, account)
+        for row in session.execute(find_unmatched(account).order_by(ReceiptRow.id.desc()).limit(limit)):
+            receipt = row.ReceiptRow
+            phone = mask_phone(receipt.phone) if receipt.phone else "no phone"
+            code = f" ({receipt.raw_code})" if receipt.raw_code else ""
+            click.echo(
+                f"receipt {receipt.id}: {receipt.received_at:%Y-%m-%d %H:%M %Z}, {row.account}, "
+                f"{receipt.provider_id or receipt.reference or 'no id'}, {phone}: {receipt.status}{code}"
+            )

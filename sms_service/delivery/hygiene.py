@@ -1,0 +1,63 @@
+"""What is learned about phones from what providers and networks report: who is on a provider's stop list is suppressed
+here too, and whose phone two campaigns found dead is suspect.
+
+The ledger's statements write the reports (`phone_reports`), the clock heeds them. A text that arrives takes the reports
+of a dead phone back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from sms_service.audience import suppression
+from sms_service.db.engine import Database
+from sms_service.db.statements import Statement
+from sms_service.ledger.models import PhoneReport
+
+MARK_SUSPECTS = Statement(__file__, "mark_suspects")
+CLEAR_SUSPECTS = Statement(__file__, "clear_suspects")
+
+SLICE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """How many people became suspect, and how many no longer are."""
+
+    suspect: int
+    cleared: int
+
+
+def suppress_blacklisted(database: Database) -> int:
+    """Suppress the next slice of phones that a provider has on its stop list, each with its entry in the trail; returns
+    how many were not suppressed before.
+    """
+    with database.session() as session:
+        waiting = session.scalars(
+            select(PhoneReport)
+            .where(PhoneReport.heeded_at.is_(None), PhoneReport.kind == "blacklisted")
+            .order_by(PhoneReport.id)
+            .limit(SLICE)
+            .with_for_update(skip_locked=True)
+        ).all()
+        now = session.scalar(select(func.sms_now())) if waiting else None
+        suppressed = 0
+        for report in sorted(waiting, key=lambda report: report.phone):  # as replies do it: no deadlock
+            report.heeded_at = now
+            suppressed += suppression.suppress_by_itself(
+                session, report.phone, suppression.BLACKLISTED, "gateway", message=report.message_id
+            )
+        return suppressed
+
+
+def mark_suspects(database: Database) -> Marked:
+    """Mark those whose phone was reported dead on two campaigns, of the next slice of reports; clear those of whom that
+    is not so any more, because a text arrived or they have another phone.
+    """
+    with database.transaction() as connection:
+        suspect = MARK_SUSPECTS(connection, size=SLICE).one().suspect
+    with database.transaction() as connection:
+        cleared = CLEAR_SUSPECTS(connection).rowcount
+    return Marked(suspect, cleared)

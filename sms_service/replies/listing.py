@@ -1,0 +1,47 @@
+"""Replies to be read, each within the scope of whoever reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, false, or_, select
+
+from sms_service.directory.models import Person
+from sms_service.dispatch.models import GatewayAccount
+from sms_service.replies.models import ReplyRow
+
+MEANINGS = ("stop",)
+
+
+def find_replies(
+    paths: Sequence[str],
+    *,
+    strangers: bool,
+    meaning: str | None = None,
+    account: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Select[*tuple[Any, ...]]:
+    """The replies of people of the subtrees at `paths`, to be ordered and paged: `ReplyRow`, the gateway account's name
+    (`account`), the person's present name (`person`). `strangers`: also those that match nobody. A long reply is one,
+    once all its parts are there. `since` (inclusive) and `until` (exclusive) bound when they came in.
+    """
+    within = or_(false(), *(ReplyRow.unit_path.op("^@")(path) for path in paths))
+    statement: Select[*tuple[Any, ...]] = (
+        select(ReplyRow, GatewayAccount.name.label("account"), Person.name.label("person"))
+        .join(GatewayAccount, GatewayAccount.id == ReplyRow.account_id)
+        .outerjoin(Person, Person.id == ReplyRow.person_id)
+        .where(ReplyRow.joined_to.is_(None))
+        .where(or_(within, ReplyRow.unit_path.is_(None)) if strangers else within)
+    )
+    if meaning is not None:
+        statement = statement.where(ReplyRow.meaning == meaning)
+    if account is not None:
+        statement = statement.where(GatewayAccount.name == account)
+    if since is not None:
+        statement = statement.where(ReplyRow.received_at >= since)
+    if until is not None:
+        statement = statement.where(ReplyRow.received_at < until)
+    return statement

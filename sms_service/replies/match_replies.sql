@@ -1,0 +1,73 @@
+-- Decides for a batch of replies what they answer: the last text that was handed over to the phone within 14 days before the reply,
+-- of the reply's own gateway account if there is one, and so its recipient; else whoever has the phone, if anybody. Parts of long
+-- replies are decided like the whole.
+--
+-- messages have no index by phone alone, which every hand-over would pay for; but a run has at most one row of a phone that was not
+-- skipped, found by its unique index. So runs are gone through: those of the units above somebody who has the phone, which are few
+-- however much the city sends, and only if none of them fits (the phone or the person has moved) the newest 500 of all.
+-- A provider's clock may be behind ours by some minutes, and never counts for more than the moment at which the reply was here.
+WITH batch AS MATERIALIZED (
+    SELECT id, account_id, phone, least(received_at, occurred_at + interval '5 minutes') AS at
+    FROM replies
+    WHERE matched_at IS NULL
+    ORDER BY id
+    LIMIT %(size)s::int
+    FOR UPDATE SKIP LOCKED
+),
+above AS MATERIALIZED (
+    -- Of "/1/5/49/" also "/1/5/" and "/1/".
+    SELECT DISTINCT b.id, substr(u.path, 1, n) AS path
+    FROM batch b
+    JOIN people p ON p.phone = b.phone
+    JOIN units u ON u.id = p.unit_id
+    CROSS JOIN LATERAL generate_series(2, length(u.path)) AS n
+    WHERE substr(u.path, n, 1) = '/'
+),
+near AS MATERIALIZED (
+    SELECT DISTINCT ON (b.id) b.id, s.*
+    FROM batch b
+    JOIN above a ON a.id = b.id
+    JOIN runs r ON r.unit_path = a.path AND r.launched_at <= b.at AND r.launched_at > b.at - interval '14 days'
+    CROSS JOIN LATERAL (
+        SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, t.account_id = b.account_id AS same, t.started_at
+        FROM messages m
+        JOIN attempts t ON t.month = m.month AND t.message_id = m.id
+        WHERE m.month = r.month AND m.run_id = r.id AND m.phone = b.phone AND m.status <> 'skipped'
+          AND t.started_at <= b.at AND t.status NOT IN ('refused', 'throttled')
+    ) s
+    ORDER BY b.id, s.same DESC, s.started_at DESC
+),
+far AS MATERIALIZED (
+    SELECT DISTINCT ON (b.id) b.id, s.*
+    FROM batch b
+    CROSS JOIN LATERAL (
+        SELECT id, month FROM runs
+        WHERE launched_at <= b.at AND launched_at > b.at - interval '14 days'
+          AND b.id NOT IN (SELECT id FROM near)
+        ORDER BY launched_at DESC
+        LIMIT 500
+    ) r
+    CROSS JOIN LATERAL (
+        SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, t.account_id = b.account_id AS same, t.started_at
+        FROM messages m
+        JOIN attempts t ON t.month = m.month AND t.message_id = m.id
+        WHERE m.month = r.month AND m.run_id = r.id AND m.phone = b.phone AND m.status <> 'skipped'
+          AND t.started_at <= b.at AND t.status NOT IN ('refused', 'throttled')
+    ) s
+    ORDER BY b.id, s.same DESC, s.started_at DESC
+),
+answered AS (
+    SELECT * FROM near UNION ALL SELECT * FROM far
+)
+UPDATE replies r
+SET matched_at = sms_now(), month = a.month, message_id = a.message_id,
+    person_id = coalesce(a.person_id, h.person_id), unit_path = coalesce(a.unit_path, h.path)
+FROM batch b
+LEFT JOIN answered a ON a.id = b.id
+LEFT JOIN LATERAL (
+    SELECT p.id AS person_id, u.path
+    FROM people p JOIN units u ON u.id = p.unit_id
+    WHERE p.phone = b.phone AND a.id IS NULL
+    ORDER BY p.left_at IS NOT NULL, p.id LIMIT 1
+) h ON true
+WHERE r.id = b.id

@@ -1,0 +1,147 @@
+"""Providers that do not push are asked on schedule, by one process, and what they give is stored at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from sms_service.db.engine import Database
+from sms_service.delivery import inbox, pull
+from sms_service.embedded import PostgresServer
+from sms_service.gateways.base import Pulled, Receipt, ReceiptStatus, Reply
+from sms_service.replies import inbox as replies_inbox
+from tests.clocks import ahead_by
+from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, statuses
+from tests.factories import fictional_phone
+
+PHONE = fictional_phone(4)
+
+
+class Pulling(ScriptedAdapter):
+    """An account that gives what the test has put down, in this order, and counts how often it was asked."""
+
+    capabilities = replace(ScriptedAdapter.capabilities, pull_every_s=60.0)
+
+    def __init__(self, *gives: Pulled | Exception) -> None:
+        super().__init__()
+        self.gives = list(gives)
+        self.asked = 0
+        self.was_asked = threading.Event()
+
+    def pull(self) -> Pulled:
+        """The next of them; nothing once all are given."""
+        self.asked += 1
+        self.was_asked.set()
+        given = self.gives.pop(0) if self.gives else Pulled()
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+
+def receipt(name: str) -> Receipt:
+    return Receipt(ReceiptStatus.delivered, name, "{}")
+
+
+def pulling_city(database: Database, *gives: Pulled | Exception, **kw: Any) -> tuple[City, Pulling]:
+    adapter = Pulling(*gives)
+    return make_city(database, adapter=adapter, **kw), adapter
+
+
+def pull_at(database: Database, city: City, at: str) -> int:
+    with ahead_by(database.url, at) as ahead:
+        return pull.pull_due(ahead, city.gateways, replies_inbox.store)
+
+
+def counted(database: Database) -> tuple[int, int]:
+    with database.transaction() as connection:
+        numbers = "SELECT (SELECT count(*) FROM receipts) AS receipts, (SELECT count(*) FROM replies) AS replies"
+        return tuple(connection.execute(text(numbers)).one())
+
+
+def test_what_is_given_is_stored_and_applied_as_if_it_were_pushed(database: Database) -> None:
+    city, adapter = pulling_city(database, people=1)
+    drain(database, city.gateways)
+    adapter.gives = [Pulled([receipt(f"p{adapter.handed[0].reference}")], [Reply(PHONE, "R", "{}")])]
+    assert pull_at(database, city, "0 seconds") == 2
+    inbox.apply_waiting(database)
+    assert statuses(database, city.run_id) == {"delivered": 1}
+    with database.transaction() as connection:
+        assert connection.execute(text("SELECT phone FROM suppressions")).scalar_one() == PHONE
+
+
+def test_it_is_asked_when_its_turn_has_come_whatever_process_asked_last(database: Database) -> None:
+    city, adapter = pulling_city(database)
+    asked = []
+    for at in ("0 seconds", "1 second", "58 seconds", "65 seconds", "70 seconds", "130 seconds"):
+        pull_at(database, city, at)
+        asked.append(adapter.asked)
+    assert asked == [1, 1, 1, 2, 2, 3]
+
+
+def test_while_it_has_more_it_is_asked_again_at_once_and_not_for_ever(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "MOST_QUESTIONS", 3)
+    city, adapter = pulling_city(database, *(Pulled([receipt(str(n))], more=True) for n in range(5)))
+    assert pull_at(database, city, "0 seconds") == 3
+    assert pull_at(database, city, "61 seconds") == 2
+    assert adapter.asked == 6
+    assert counted(database) == (5, 0)
+
+
+def test_one_that_cannot_be_asked_leaves_the_next_its_turn(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = Pulling(RuntimeError(f"secret and {PHONE}")), Pulling(Pulled([receipt("a")]))
+    city = make_city(database, 0, gateways=ScriptedGateways({"bad": bad, "good": good}))
+    assert pull_at(database, city, "0 seconds") == 1
+    assert "account bad: pulling ended in RuntimeError" in caplog.text
+    assert "secret" not in caplog.text
+    assert PHONE not in caplog.text
+
+
+def test_what_cannot_be_stored_fails_alone(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    given = [receipt("a"), replace(receipt("b"), part=40_000), receipt("c")]
+    city, _ = pulling_city(database, Pulled(given, [Reply(PHONE, "好", "{}")]))
+    assert pull_at(database, city, "0 seconds") == 3
+    assert counted(database) == (2, 1)
+    assert "cannot be stored" in caplog.text
+
+
+def test_while_the_database_is_away_what_was_given_is_kept(database: Database) -> None:
+    """The provider gives nothing twice: the first try to store fails, the second does not."""
+    city, _ = pulling_city(database, Pulled([], [Reply(PHONE, "好", "{}")]))
+    away = Database("postgresql:///nothing?host=/nowhere")
+    tries = []
+
+    def keep(right: Database, account: str, replies: Sequence[Reply]) -> int:
+        tries.append(len(replies))
+        return replies_inbox.store(away if len(tries) == 1 else right, account, replies)
+
+    assert pull.pull_due(database, city.gateways, keep) == 1
+    assert (tries, counted(database)) == ([1, 1], (0, 1))
+    away.close()
+
+
+def test_a_worker_pulls_in_a_thread_of_its_own_and_only_one_of_them(database: Database) -> None:
+    city, adapter = pulling_city(database, Pulled([receipt("a")]))
+    ends = [pull.start(database, city.gateways, replies_inbox.store) for _ in range(2)]
+    assert adapter.was_asked.wait(30)
+    with database.try_lock(pull._LOCK) as ours:
+        assert not ours, "the lock is kept through the pause"
+    for end in ends:
+        end()
+    assert not [thread for thread in threading.enumerate() if thread.name == "pull"]
+    assert (adapter.asked, counted(database)) == (1, (1, 0))
+
+
+def test_where_nobody_is_to_be_pulled_no_thread_runs(own_postgres: PostgresServer) -> None:
+    database = Database(own_postgres.url)
+    pull.start(database, ScriptedGateways({"main": ScriptedAdapter()}), replies_inbox.store)()
+    assert not [thread for thread in threading.enumerate() if thread.name == "pull"]
+    database.close()
