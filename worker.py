@@ -1,12 +1,19 @@
-"""The worker: `python worker.py`. A warm RQ worker, no fork per job; run as many as there are cores to spare."""
+"""The worker: `python worker.py`. A warm RQ worker, no fork per job; run as many as there are cores to spare.
+
+`python worker.py --link NAME` is the worker of one gateway account whose adapter keeps a session open to its carrier.
+"""
 
 from __future__ import annotations
 
+import argparse
 import logging
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -18,15 +25,19 @@ import sms_service.tables  # noqa: F401 - every room's tables, so that foreign k
 from sms_service import jobs, logs, wake
 from sms_service.db.engine import Database, first_line
 from sms_service.db.statements import check_all
-from sms_service.delivery import reconcile
+from sms_service.delivery import pull, reconcile
 from sms_service.dispatch.accounts import synchronise
 from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.dispatch.pace import Pace, connect
 from sms_service.dispatch.points import Point
+from sms_service.gateways.base import Link
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.registry import Gateways
+from sms_service.links import LinkProcess
+from sms_service.replies import inbox as replies_inbox
 from sms_service.settings import BadSetting, load
+from sms_service.wake import Waker
 
 LOOK_EVERY_S = 2.0
 LARGEST_WAIT_S = 2.0
@@ -101,19 +112,29 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
             self.busy = False
 
 
-def main(clock: Callable[[], float] = boot_clock, at: Callable[[Point], None] = lambda point: None) -> int:
-    """Start one worker; returns the process's exit code. For `clock` and `at` see `Dispatcher`; tests pass them in."""
+def main(
+    clock: Callable[[], float] = boot_clock,
+    at: Callable[[Point], None] = lambda point: None,
+    *,
+    link: str | None = None,
+) -> int:
+    """Start one worker, of the gateway account `link` if it is named; returns the process's exit code. For `clock` and
+    `at` see `Dispatcher`; tests pass them in.
+    """
     try:
         settings = load()
         if settings.database_url is None or settings.redis_url is None:
             raise BadSetting("DATABASE_URL and REDIS_URL must be set; `make run` starts embedded engines and workers")
         gateways = Gateways.from_file(settings.gateways_file, settings.public_url)
+        if link is not None and link not in gateways.links():
+            raise BadGatewayConfig(f"{settings.gateways_file}: {link} is no link; links are {_listed(gateways)}")
     except (BadSetting, BadGatewayConfig) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     logs.configure(settings.log_level)
     try:
-        _run(settings.database_url, settings.redis_url, gateways, clock, at)
+        act = _run if link is None else partial(_run_link, link)
+        act(settings.database_url, settings.redis_url, gateways, clock, at)
     except DBAPIError as error:
         log.error("PostgreSQL: %s", first_line(error))
         return 1
@@ -126,13 +147,9 @@ def main(clock: Callable[[], float] = boot_clock, at: Callable[[Point], None] = 
 def _run(
     database_url: str, redis_url: str, gateways: Gateways, clock: Callable[[], float], at: Callable[[Point], None]
 ) -> None:
-    database = Database(database_url, application_name="sms_service worker")
-    with database.transaction() as connection:
-        check_all(connection)
-    with database.session() as session:
-        synchronise(session, gateways)
+    database = _ready(Database(database_url, application_name="sms_service worker"), gateways)
     redis = Redis.from_url(redis_url, socket_timeout=LOOK_EVERY_S + 10, socket_connect_timeout=5)
-    groups = sum(gateways.in_flight(name) for name in gateways.config.accounts)
+    groups = sum(gateways.in_flight(name) for name in gateways.config.accounts.keys() - gateways.links())
     ledger = Database(database_url, pool_size=groups + 1, application_name="sms_service worker: ledger", by_key=True)
     worker = WarmWorker([Queue(wake.QUEUE, connection=redis)], connection=redis)
     worker.log_job_description = False
@@ -141,16 +158,63 @@ def _run(
     worker.work_left = lambda: dispatcher.left
     jobs.install(jobs.Work(database, redis, dispatcher, worker.stopping))
     end_looking_up = reconcile.start(database, gateways)
+    end_pulling = pull.start(database, gateways, replies_inbox.store)
     try:
         worker.work(logging_level="WARNING")
     finally:  # also if Redis cannot be told
         worker.busy = True  # whatever signal comes now, the groups under way have their outcomes written
         end_looking_up()
+        end_pulling()
         dispatcher.close()
         gateways.close()
         ledger.close()
         database.close()
 
 
+def _run_link(
+    name: str,
+    database_url: str,
+    redis_url: str,
+    gateways: Gateways,
+    clock: Callable[[], float],
+    at: Callable[[Point], None],
+) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    database = _ready(Database(database_url, application_name=f"sms_service link {name}"), gateways)
+    pool_size = gateways.in_flight(name) + 1
+    ledger = Database(database_url, pool_size=pool_size, application_name=f"sms_service link {name}", by_key=True)
+    pace = Pace(connect(redis_url), gateways.rates())
+    dispatcher = Dispatcher(ledger, gateways, pace, accounts={name}, stopping=stop.is_set, clock=clock, at=at)
+    redis = connect(redis_url)
+    wakers = (Waker(redis, job) for job in (wake.APPLY_RECEIPTS, wake.APPLY_REPLIES))
+    try:
+        LinkProcess(database, dispatcher, name, cast(Link, gateways.adapter(name)), *wakers, stop).run()
+    finally:
+        gateways.close()
+        ledger.close()
+        database.close()
+
+
+def _ready(database: Database, gateways: Gateways) -> Database:
+    """The database, after it was checked that it fits the statements, and told the accounts."""
+    with database.transaction() as connection:
+        check_all(connection)
+    with database.session() as session:
+        synchronise(session, gateways)
+    return database
+
+
+def _listed(gateways: Gateways) -> str:
+    return ", ".join(sorted(gateways.links())) or "none"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python worker.py", description="Hands texts over to the gateways.")
+    parser.add_argument("--link", metavar="NAME", help="be the worker of this gateway account, which is a link")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(link=_arguments().link))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from benchmarks.carrier import SUBMITS, WITH_RECEIPTS
 from benchmarks.comparing import COMPARISON
 from benchmarks.costing import COSTS
 from benchmarks.figures import Benchmark, measure
@@ -12,11 +13,13 @@ from benchmarks.laboratory import BenchmarkError, Laboratory
 from benchmarks.preparing import IMPORT, RENDER
 from benchmarks.receiving import RECEIVING
 from benchmarks.sending import FREEZE, FREEZE_MANY, HTTP, PIPELINE
+from benchmarks.twilio import CREATES
 from benchmarks.urgency import URGENT
 from sms_service.embedded import EngineError
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     *(RENDER, IMPORT, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, URGENT),
+    *(SUBMITS, WITH_RECEIPTS, CREATES),
     *(*COSTS, COMPARISON),
 )
 

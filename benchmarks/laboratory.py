@@ -25,7 +25,7 @@ from sms_service.db.engine import Database
 from sms_service.embedded import PostgresServer, RedisServer
 
 ROOT = Path(__file__).resolve().parent.parent
-SECRET = "secret-of-the-benchmarks"
+SECRET = "bench-pw"  # as long as SMPP carries
 READY_S = 60.0  # how long a process may take to start
 _END_S = 90.0
 

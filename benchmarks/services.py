@@ -66,7 +66,7 @@ def web(laboratory: Laboratory, variables: Mapping[str, str]) -> Iterator[int]:
 
 def null_gateway(laboratory: Laboratory) -> Path:
     """A gateways.toml whose only account takes everything at once."""
-    return _gateways(
+    return gateways_file(
         laboratory, f'[accounts.null]\nadapter = "null"\nmax_group = {GROUP}\n[routes]\ndefault = ["null"]\n'
     )
 
@@ -74,10 +74,11 @@ def null_gateway(laboratory: Laboratory) -> Path:
 def simulator_gateway(laboratory: Laboratory, url: str) -> Path:
     """A gateways.toml whose only account is the simulator at `url`."""
     account = f'[accounts.simulator]\nadapter = "simulator"\nurl = "{url}"\nsecret = "${{SIMULATOR_SECRET}}"\n'
-    return _gateways(laboratory, f'{account}max_group = {GROUP}\n[routes]\ndefault = ["simulator"]\n')
+    return gateways_file(laboratory, f'{account}max_group = {GROUP}\n[routes]\ndefault = ["simulator"]\n')
 
 
-def _gateways(laboratory: Laboratory, text: str) -> Path:
+def gateways_file(laboratory: Laboratory, text: str) -> Path:
+    """A gateways.toml of this text."""
     path = laboratory.folder / "gateways.toml"
     path.write_text(text)
     return path

@@ -79,6 +79,10 @@ class Gateways:
         """How many groups one worker has under way on the account at once. Raises NotFound."""
         return self.account(name).in_flight
 
+    def links(self) -> set[str]:
+        """The accounts whose adapters are links: each is handed texts by a process of its own."""
+        return {name for name in self.config.accounts if self.adapter(name).capabilities.link}
+
     def close(self) -> None:
         """Release every adapter's connections; no `submit` follows."""
         with self._lock:

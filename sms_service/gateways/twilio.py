@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
 
-from multidict import MultiDict
 from twilio.base import values
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
@@ -112,13 +111,15 @@ class TwilioAdapter:
         return self._look_ups.ask(questions)
 
     def verify(self, request: CallbackRequest) -> bool:
-        """Whether Twilio signed the public URL and every form field, those that we do not know included."""
+        """Whether Twilio signed the public URL and every form field, those that we do not know included; or the URL
+        with the body's hash in it, which is how it signs what is no form.
+        """
         signature = request.headers.get(SIGNATURE_HEADER, "")
         try:
-            fields = MultiDict(twilio_pushed.fields(request.body))
+            signed = twilio_pushed.signed(request)
         except BadCallback:
             return False
-        return bool(self._validator.validate(request.public_url, fields, signature))
+        return bool(self._validator.validate(request.public_url, signed, signature))
 
     def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:
         """The one report of a status callback; see `twilio_pushed`."""

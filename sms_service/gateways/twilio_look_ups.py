@@ -45,10 +45,11 @@ class LookUps:
         """One answer per question; None where Twilio cannot be asked, or its answer does not tell."""
         found = self._http.run_all([partial(self._ask, question) for question in questions])
         findings = [None if isinstance(one, NotWritten | NoAnswer) else one for one in found]
-        # One message that answers two questions may be either's.
-        claims = Counter(one.provider_id for one in findings if one is not None)
+        # One message that answers two questions may be either's, but that of a text with a name of its own is its own.
+        claims = Counter(one.provider_id for one in findings if one is not None and one.provider_id is not None)
         return [
-            one if one is None or one.provider_id is None or claims[one.provider_id] == 1 else None for one in findings
+            None if question.provider_id is None and one and one.provider_id and claims[one.provider_id] > 1 else one
+            for question, one in zip(questions, findings, strict=True)
         ]
 
     async def _ask(self, question: Question) -> Finding | None:

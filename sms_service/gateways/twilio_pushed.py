@@ -1,14 +1,17 @@
 """What Twilio pushes, read: status callbacks and inbound texts. Unknown fields are ignored: some come without notice.
 
 Sources: https://www.twilio.com/docs/messaging/guides/track-outbound-message-status,
-https://www.twilio.com/docs/messaging/guides/webhook-request
+https://www.twilio.com/docs/messaging/guides/webhook-request, https://www.twilio.com/docs/usage/security
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from multidict import MultiDict
 
 from sms_service.gateways import codes
 from sms_service.gateways.base import (
@@ -21,12 +24,16 @@ from sms_service.gateways.base import (
 )
 from sms_service.gateways.numbers import e164
 
+_FORM = "application/x-www-form-urlencoded"
 CODES = codes.load(Path(__file__).with_name("twilio_codes.csv"))
 
 
 def receipts(request: CallbackRequest) -> list[Receipt]:
     """The one report of a status callback. Raises BadCallback."""
-    form = _form_of(request, "a status callback", "MessageSid", "MessageStatus")
+    form = _form_of(request, "a status callback")
+    if "MessageStatus" not in form and "Body" in form:
+        raise BadCallback("it is an inbound text, whose webhook must be the address for replies")
+    _need(form, "a status callback", "MessageSid", "MessageStatus")
     return [
         receipt(
             form["MessageSid"],
@@ -41,11 +48,12 @@ def receipts(request: CallbackRequest) -> list[Receipt]:
 
 def replies(request: CallbackRequest) -> list[Reply]:
     """The one inbound text of a webhook; Twilio has joined its parts. Raises BadCallback."""
-    form = _form_of(request, "an inbound text", "MessageSid", "From", "To")
-    if "Body" not in form:
-        raise BadCallback("Body is missing; an inbound text has it")
+    form = _form_of(request, "an inbound text")
     if "MessageStatus" in form:
         raise BadCallback("it has a MessageStatus; a status callback does not come to the address for replies")
+    _need(form, "an inbound text", "MessageSid", "From", "To")
+    if "Body" not in form:
+        raise BadCallback("Body is missing; an inbound text has it")
     return [
         Reply(
             # Twilio writes E.164 with its "+"; what has none is a short code or a name.
@@ -87,22 +95,36 @@ def receipt(
     )
 
 
-def fields(body: bytes) -> list[tuple[str, str]]:
-    """The fields of a form, as often as they come. Raises BadCallback."""
+def signed(request: CallbackRequest) -> MultiDict[str] | str:
+    """What Twilio's signature is over besides the URL: the fields of a form, as often as they come; or the text of a
+    body whose hash is in the URL. Raises BadCallback.
+    """
+    is_form = request.headers.get("Content-Type", _FORM).partition(";")[0].strip().lower() == _FORM
+    if is_form or "bodySHA256" not in parse_qs(urlsplit(request.public_url).query):
+        return MultiDict(_fields(request.body))
+    try:
+        return request.body.decode()
+    except ValueError:
+        raise BadCallback("the body must be in UTF-8") from None
+
+
+def _form_of(request: CallbackRequest, what: str) -> dict[str, str]:
+    if request.method != "POST":
+        raise BadCallback(f"{what} is a POST")
+    return dict(_fields(request.body))
+
+
+def _fields(body: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=200)
     except ValueError:
         raise BadCallback("the body must be a form in UTF-8") from None
 
 
-def _form_of(request: CallbackRequest, what: str, *needed: str) -> dict[str, str]:
-    if request.method != "POST":
-        raise BadCallback(f"{what} is a POST")
-    form = dict(fields(request.body))
-    for name in needed:
+def _need(form: Mapping[str, str], what: str, *names: str) -> None:
+    for name in names:
         if not form.get(name):
             raise BadCallback(f"{name} is missing; {what} has it")
-    return form
 
 
 def _phone(written: str) -> str:

@@ -16,6 +16,8 @@ from rq import Worker
 
 from sms_service.embedded import EngineError, Engines, FolderLock, PostgresServer, RedisServer
 from sms_service.embedded.process import make_folder
+from sms_service.gateways.config import BadGatewayConfig
+from sms_service.gateways.registry import Gateways
 from sms_service.ops import orphans
 from sms_service.ops.children import Address, Child, rotate
 from sms_service.ops.errors import OperationError
@@ -174,8 +176,23 @@ class Supervisor:
         for number in range(1, self.settings.workers + 1):
             command = [python, str(root / "worker.py")]
             children.append(self._child(f"worker-{number}", command, self._works, patience_s=_WORKER_PATIENCE_S))
+        children += [
+            self._child(
+                f"link-{name}", [python, str(root / "worker.py"), "--link", name], patience_s=_WORKER_PATIENCE_S
+            )
+            for name in self._links()
+        ]
         children.append(self._child("clock", [python, "-m", "sms_service", "clock"]))
         return children
+
+    def _links(self) -> list[str]:
+        """The gateway accounts that need a process of their own."""
+        try:
+            return sorted(
+                Gateways.from_file(self.settings.gateways_file, self.settings.public_url, self.variables).links()
+            )
+        except BadGatewayConfig as error:
+            raise OperationError(str(error)) from None
 
     def _works(self, pid: int) -> bool:
         """Whether the worker with this pid has signed on at RQ."""
@@ -221,7 +238,7 @@ class Supervisor:
     def _stop(self) -> None:
         """Web first, so that nothing new comes in; workers finish their groups; what they need goes last."""
         self.stopping.set()
-        order = {"web": 0, "worker": 1, "clock": 2, "simulator": 3}
+        order = {"web": 0, "worker": 1, "link": 1, "clock": 2, "simulator": 3}
         for rank in range(len(order)):
             same = [child for child in self.children if order[child.name.partition("-")[0]] == rank]
             for child in same:

@@ -12,7 +12,7 @@ from wrong_manners import WRONG
 
 from sms_service.gateways.conformance import Conformance
 
-SHARES = 4  # pytest processes
+SHARES = 2  # pytest processes
 RUNS = Path(__file__).with_name("wrong_runs.py")
 FAILURES = [
     *((adapter.__name__, scenario) for adapter, scenarios in WRONG.items() for scenario in scenarios),

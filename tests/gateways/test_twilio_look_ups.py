@@ -100,7 +100,7 @@ def test_two_that_fit_cannot_be_told_apart(twilio: TwilioStandIn, adapter: Twili
     sid = lost(adapter, twilio, alike)
     both = adapter.look_up([question(alike), question(alike)])
     assert both == [None, None], "it may be either's"
-    assert adapter.look_up([question(alike, sid), question(alike)]) == [None, None]
+    assert adapter.look_up([question(alike, sid), question(alike)]) == [Finding(sid), None], "it has its own name"
 
 
 def test_all_pages_are_read(twilio: TwilioStandIn, adapter: TwilioAdapter) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -130,7 +132,7 @@ def test_a_sender_that_is_no_whole_number_is_kept_as_it_came(reader: TwilioAdapt
         ({"body": urlencode(REPLY | {"From": ""}).encode()}, "From is missing"),
         ({"body": b"MessageSid=SM1&From=%2B8613800138000&To=1"}, "Body is missing"),
         ({"body": urlencode(FIELDS | {"Body": ""}).encode()}, "MessageStatus"),
-        ({"body": urlencode(FIELDS).encode()}, "Body is missing"),
+        ({"body": urlencode(FIELDS).encode()}, "a status callback does not come to the address for replies"),
         ({"body": b"\xff\xfe"}, "a form in UTF-8"),
     ],
 )
@@ -141,7 +143,7 @@ def test_what_is_no_inbound_text_is_named(reader: TwilioAdapter, changes: dict[s
 
 
 def test_an_inbound_text_at_the_address_for_receipts_is_named(reader: TwilioAdapter) -> None:
-    with pytest.raises(BadCallback, match="MessageStatus is missing"):
+    with pytest.raises(BadCallback, match="must be the address for replies"):
         reader.parse_receipts(callback(REPLY))
 
 
@@ -166,6 +168,24 @@ def test_a_field_that_comes_twice_is_signed_with_both_values(reader: TwilioAdapt
     signed = signature(CALLBACK, FIELDS | {"Tag": "aTagb"})
     body = urlencode([*FIELDS.items(), ("Tag", "b"), ("Tag", "a")]).encode()
     assert reader.verify(callback(FIELDS, query="", body=body, headers={"X-Twilio-Signature": signed}))
+
+
+def test_what_is_no_form_is_signed_by_its_hash_in_the_url(reader: TwilioAdapter) -> None:
+    body = json.dumps({"text": "收到"}, ensure_ascii=False).encode()
+    url = f"{CALLBACK}?bodySHA256={hashlib.sha256(body).hexdigest()}"
+    headers = {"Content-Type": "application/json", "X-Twilio-Signature": signature(url, {})}
+    request = callback({}, public_url=url, headers=headers, body=body)
+    assert reader.verify(request)
+    with pytest.raises(BadCallback, match="MessageSid is missing"):
+        reader.parse_receipts(request)
+    for changes in (
+        {"body": body + b" "},
+        {"body": b"\xff"},
+        {"headers": headers | {"Content-Type": "application/x-www-form-urlencoded"}},
+        {"public_url": CALLBACK},
+        {"public_url": CALLBACK, "headers": headers | {"X-Twilio-Signature": signature(CALLBACK, {})}},
+    ):
+        assert not reader.verify(replace(request, **changes))
 
 
 def test_what_was_changed_on_the_way_is_refused(reader: TwilioAdapter) -> None:

@@ -133,9 +133,11 @@ class SmppAdapter:
             return self._state
 
     def submit(self, group: Group) -> list[Outcome]:
-        """Hand over each text, its parts as fast as window and pace allow."""
+        """Hand over each text, its parts as fast as window and pace allow. A session that has just ended is waited for:
+        it comes back in a moment, and nothing of the group is lost meanwhile.
+        """
         state, loop = self.state(), self._loop
-        if loop is None or not state.up:
+        if loop is None or state.refused is not None:
             raise NotTaken(f"the link is down: {state.detail}")
         total_s, answer_s = self._options.total_timeout_s, self._options.answer_timeout_s
         write_by = boot_clock() + total_s - answer_s

@@ -103,7 +103,10 @@ class Line:
     def pump(self) -> None:
         """Write what waits, as far as window, pace and time allow."""
         session, now = self._session, self._clock()
-        if session is None or now < self._silent_until:
+        if session is None:
+            return
+        if now < self._silent_until:  # also if the timer was a moment early
+            self._pump_later(self._silent_until - now)
             return
         room = min(session.room, self._allowed(now))
         burst: list[Part] = []
@@ -138,7 +141,6 @@ class Line:
         result = known.result if known else OutcomeKind.refused
         if result is OutcomeKind.throttled:
             self._silent_until = self._clock() + THROTTLED_PAUSE_S
-            self._pump_later(THROTTLED_PAUSE_S)
         state = {OutcomeKind.throttled: PartState.throttled, OutcomeKind.unknown: PartState.unknown}
         self._rest(part, state.get(result, PartState.refused))
 

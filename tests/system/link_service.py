@@ -1,0 +1,107 @@
+"""A link, a worker and a clock over one account that speaks SMPP, for tests that cut and kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy.exc import DBAPIError
+
+from sms_service.db.engine import Database
+from sms_service.dispatch import clock
+from sms_service.dispatch.accounts import synchronise
+from sms_service.embedded.process import die_with_parent
+from sms_service.gateways.registry import Gateways
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "secret"
+PATIENCE_S = 45
+
+
+class LinkService:
+    """`with LinkService(database, url, redis_url, folder, port) as service: …`; further keys are the account's options.
+
+    `worker` freezes runs and applies receipts; `link` holds the session. The clock ticks in this process, in `wait`.
+    """
+
+    def __init__(
+        self, database: Database, database_url: str, redis_url: str, folder: Path, port: int, **options: object
+    ) -> None:
+        self.database = database
+        file = folder / "gateways.toml"
+        options = {"system_id": "city", "source_addr": "10690000", "throughput": 100_000, "in_flight": 2, **options}
+        lines = [
+            f"{key} = {str(value).lower() if isinstance(value, bool) else repr(value)}"
+            for key, value in options.items()
+        ]
+        file.write_text(
+            "[accounts.carrier]\n"
+            'adapter = "smpp"\n'
+            'host = "127.0.0.1"\n'
+            f"port = {port}\n"
+            'password = "${CARRIER_PASSWORD}"\n' + "\n".join(lines) + '\n[routes]\ndefault = ["carrier"]\n'
+        )
+        self.variables = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "GATEWAYS_FILE": str(file),
+            "CARRIER_PASSWORD": PASSWORD,
+            "ENV_FILE": os.devnull,
+        }
+        self.gateways = Gateways.from_file(file, "http://127.0.0.1:9", self.variables)
+        with database.session() as session:
+            synchronise(session, self.gateways)
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> LinkService:
+        self.worker = self.start()
+        self.link = self.start("--link", "carrier")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM if error is None else signal.SIGKILL)
+        for process in self.processes:
+            process.wait(timeout=60)
+        self.gateways.close()
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """One more process of worker.py."""
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "worker.py"), *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.variables},
+            preexec_fn=die_with_parent(signal.SIGKILL),
+        )
+        self.processes.append(process)
+        return process
+
+    def kill_link(self) -> None:
+        """kill -9 of the link, at whatever moment this is, and another one in its place."""
+        self.link.kill()
+        self.link.wait()
+        self.link = self.start("--link", "carrier")
+
+    def wait(self, until: Callable[[], object]) -> None:
+        """Tick until `until()` holds; fails after two and a half minutes."""
+        end = time.monotonic() + PATIENCE_S
+        while not until():
+            assert time.monotonic() < end, "it does not come to its end"
+            with suppress(DBAPIError):
+                clock.tick(self.database, None, self.gateways)
+            time.sleep(0.05)
+
+    def count(self, query: str) -> int:
+        """One number out of the database."""
+        with self.database.transaction() as connection:
+            return int(connection.exec_driver_sql(query).scalar_one())
