@@ -1,4 +1,4 @@
-"""A carrier line: a link hands over to an SMSC of its own process, without receipts and with a receipt for every part."""
+"""A carrier line: a link hands over to an SMSC of its own process, without receipts, and with one for every part."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import city
 from benchmarks.figures import Benchmark, Measured
 from benchmarks.laboratory import BenchmarkError, Laboratory, wait_for
 from benchmarks.sending import launch, plan, seconds_of, wait_until_sent

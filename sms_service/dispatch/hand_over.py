@@ -96,40 +96,58 @@ class HandOver:
             with self._database.transaction() as connection:
                 handover.refuse_unrendered(connection, claim, errors)
         self._at(Point.rendered)
+        done = Done(len(rows))
+        self._call(claim, adapter, rendered, done, alternative=alternative, halved=halved)
+        return done
+
+    def _call(
+        self, claim: Claim, adapter: Adapter, rendered: list[Rendered], done: Done, *, alternative: bool, halved: int
+    ) -> None:
+        """Take rendered rows through the gate and hand over those that pass."""
         passed, committed_at = self._pass_gate(claim, rendered, adapter) if rendered else ([], 0.0)
         if not passed:
             if claim.ids is not None:  # a canary of which nothing may leave makes room for others
                 self._look_back(claim, ())
-            return Done(len(rows))
+            return
         self._at(Point.gate_committed)
         if self._clock() - committed_at >= FRESH_S:
             log.warning("run %s: withdrew %s texts: the gate's commit is too long ago", claim.run_id, len(passed))
             self._until_written(lambda connection: handover.withdraw(connection, claim))
-            return Done(len(rows))
+            return
         self._at(Point.checked)
         answers, nothing_taken = self._submit(adapter, claim, passed)
         self._at(Point.submitted)
-        halve = len(passed) > 1 and all(answer.whole_group and _in_one(answer) for answer in answers)
-        outcomes = [
-            self._recorded(
-                row, answer, row.number - halved, nothing_taken=nothing_taken, again=halve, alternative=alternative
+        again: list[Passed] = []
+        outcomes: dict[bool, list[Recorded]] = {True: [], False: []}
+        for row, answer in zip(passed, answers, strict=True):
+            goes_again = len(passed) > 1 and answer.whole_group and _in_one(answer)
+            again += [row] if goes_again else []
+            outcomes[goes_again].append(
+                self._recorded(
+                    row,
+                    answer,
+                    row.number - halved,
+                    nothing_taken=nothing_taken,
+                    again=goes_again,
+                    alternative=alternative,
+                )
             )
-            for row, answer in zip(passed, answers, strict=True)
-        ]
-        # A group that goes again in halves says nothing yet, so the breaker does not count it.
-        self._record(claim, outcomes, counted=not halve)
+        # What goes again in halves says nothing yet, so the breaker does not count it.
+        for goes_again, recorded in outcomes.items():
+            if recorded:
+                self._record(claim, recorded, counted=not goes_again)
         self._at(Point.recorded)
-        done = Done(len(rows), sum(row.parts for row in passed), any(a.kind is OutcomeKind.throttled for a in answers))
-        if halve:
-            self._halves(claim, adapter, passed, done, halved + 1)
+        done.parts += sum(row.parts for row in passed)
+        done.throttled |= any(answer.kind is OutcomeKind.throttled for answer in answers)
+        if again:
+            self._halves(claim, adapter, again, done, halved + 1)
         elif claim.ids is not None or not all(answer.kind is OutcomeKind.accepted for answer in answers):
             self._look_back(claim, answers)
-        return done
 
     def _halves(self, claim: Claim, adapter: Adapter, passed: Sequence[Passed], done: Done, halved: int) -> None:
-        """Hand over a group that was refused whole in two halves, until what it was refused for stands alone."""
+        """Hand over what was refused whole in two halves, until what it was refused for stands alone."""
         ids = [row.message_id for row in passed]
-        for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+        for half in filter(None, (ids[: len(ids) // 2], ids[len(ids) // 2 :])):
             # Whatever this account takes otherwise: these are its own.
             its = replace(claim, token=self._new_token(), fresh=True, accounts=(), ids=tuple(half))
             of_half = self.group(its, adapter, len(half), halved=halved)

@@ -21,8 +21,9 @@ class GatewayAccount(Base):
     after each of its `trips`.
 
     `receipt_parts`: a long text is delivered when "all" its parts are, or when "one" is reported, since no other will
-    be. `names_groups`: a provider's id names a whole group, and the phone tells which of its texts is meant.
-    `names_parts`: each receipt is of one part. `pulled_at`: when the provider was last asked for what is new.
+    be. `names_groups`: a provider's id names a whole group, and the phone tells which of its texts is meant; with
+    `one_text` those of its texts that have the same words. `names_parts`: each receipt is of one part. `pulled_at`:
+    when the provider was last asked for what is new.
     """
 
     __tablename__ = "gateway_accounts"
@@ -34,6 +35,7 @@ class GatewayAccount(Base):
     receipt_parts: Mapped[str] = mapped_column(server_default="all")
     names_groups: Mapped[bool] = mapped_column(server_default="false")
     names_parts: Mapped[bool] = mapped_column(server_default="false")
+    one_text: Mapped[bool] = mapped_column(server_default="false")
     state: Mapped[str] = mapped_column(server_default="open")
     reason: Mapped[str | None]
     reopens_at: Mapped[datetime | None]

@@ -236,6 +236,7 @@ class Capabilities:
     `look_up_within_s`: seconds for which its records are kept.
     `names_groups`: a `provider_id` names a whole group, and only with the phone one text of it; receipts have both.
     `names_parts`: `part_ids` names every part of a long text, and each receipt is of one part.
+    `one_text`: the provider takes one text for several recipients, so that an id is of texts with the same words.
     `link`: the adapter is a `Link`. `pull_every_s`: it is a `Pulls`, to be asked so often, in seconds.
     `acknowledgement`: how a stored callback is answered.
     """
@@ -253,6 +254,7 @@ class Capabilities:
     look_up_within_s: float = 259_200.0
     names_groups: bool = False
     names_parts: bool = False
+    one_text: bool = False
     link: bool = False
     pull_every_s: float | None = None
     acknowledgement: Acknowledgement = Acknowledgement()

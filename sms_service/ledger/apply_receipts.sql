@@ -10,7 +10,7 @@
 -- A text is delivered when the whole is, or all its parts are; undelivered when the whole is not, or one of its parts. So the end
 -- does not depend on the order in which receipts come.
 WITH batch AS MATERIALIZED (
-    SELECT r.*, g.receipt_parts, g.names_groups, g.names_parts
+    SELECT r.*, g.receipt_parts, g.names_groups, g.names_parts, g.one_text
     FROM receipts r JOIN gateway_accounts g ON g.id = r.account_id
     WHERE r.applied_at IS NULL AND r.next_try_at <= sms_now()
     ORDER BY r.next_try_at, r.id
@@ -18,7 +18,7 @@ WITH batch AS MATERIALIZED (
     FOR UPDATE OF r SKIP LOCKED
 ),
 matched AS MATERIALIZED (
-    SELECT b.id AS receipt_id, b.account_id, b.provider_id, b.names_groups, b.status, b.error, b.raw_code, b.receipt_parts,
+    SELECT b.id AS receipt_id, b.account_id, b.provider_id, b.names_groups, b.one_text, b.status, b.error, b.raw_code, b.receipt_parts,
            coalesce(b.occurred_at, b.received_at) AS at,
            coalesce(w1.month, w2.month, w3.month) AS month,
            coalesce(w1.id, w2.id, w3.id) AS attempt_id,
@@ -86,12 +86,17 @@ told AS MATERIALIZED (
     SELECT DISTINCT ON (a.month, a.id) a.month, a.id AS attempt_id, t.provider_id
     FROM matched t
     CROSS JOIN LATERAL (
-        SELECT account_id, claim_token, started_at FROM attempts WHERE month = t.month AND id = t.attempt_id LIMIT 1
+        SELECT account_id, claim_token, started_at, message_id FROM attempts WHERE month = t.month AND id = t.attempt_id LIMIT 1
     ) o
     CROSS JOIN LATERAL (
-        SELECT month, id FROM attempts
-        WHERE account_id = o.account_id AND status = 'unknown' AND started_at = o.started_at AND month = t.month
-          AND (id = t.attempt_id OR (t.names_groups AND claim_token = o.claim_token))
+        -- Other words went in a call of their own where the provider takes one text for all its recipients.
+        SELECT x.month, x.id FROM attempts x
+        WHERE x.account_id = o.account_id AND x.status = 'unknown' AND x.started_at = o.started_at AND x.month = t.month
+          AND (x.id = t.attempt_id
+               OR (t.names_groups AND x.claim_token = o.claim_token
+                   AND (NOT t.one_text
+                        OR (SELECT text FROM messages WHERE month = x.month AND id = x.message_id)
+                         = (SELECT text FROM messages WHERE month = x.month AND id = o.message_id))))
     ) a
     WHERE t.tells_id
     ORDER BY a.month, a.id, t.receipt_id

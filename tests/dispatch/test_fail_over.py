@@ -93,6 +93,37 @@ def test_a_group_refused_whole_is_halved_until_the_bad_one_stands_alone(database
     assert max(calls[3:]) < 10
 
 
+def test_of_a_group_that_went_in_two_calls_only_the_refused_call_goes_again(database: Database) -> None:
+    city = make_city(database, 12)
+    with database.session() as session:
+        phones = session.scalars(select(Message.phone).order_by(Message.id)).all()
+    first_call, bad = set(phones[:4]), phones[7]
+
+    def submit(group: object) -> list[Outcome]:
+        answers = []
+        for of_one_text in (
+            [t for t in group.texts if t.phone in first_call],  # type: ignore[attr-defined]
+            [t for t in group.texts if t.phone not in first_call],  # type: ignore[attr-defined]
+        ):
+            refuses = any(handed.phone == bad for handed in of_one_text)
+            whole = len(of_one_text) > 1
+            if not refuses:
+                city.adapter.handed += of_one_text
+            answers += [
+                Outcome(t.reference, OutcomeKind.refused, error=ErrorClass.bad_number, whole_group=whole)
+                if refuses
+                else Outcome(t.reference, OutcomeKind.accepted, provider_id=t.reference)
+                for t in of_one_text
+            ]
+        return answers
+
+    city.adapter.submit = submit  # type: ignore[assignment]
+    hand = make_dispatcher(database, city.gateways)
+    hand.hand_over_group(hand.offers()[0], 100)
+    assert statuses(database, city.run_id) == {"accepted": 11, "refused": 1}
+    assert len({handed.phone for handed in city.adapter.handed}) == len(city.adapter.handed) == 11
+
+
 def test_halving_uses_up_nobodys_tries(database: Database) -> None:
     city = make_city(database, 16)
 

@@ -182,3 +182,84 @@ def test_our_name_for_an_attempt_is_understood(database: Database) -> None:
         attempt = connection.execute(text("SELECT id FROM attempts")).scalar_one()
     arrive(database, report(DELIVERED, 1, reference=attempt_reference(city.month, attempt)))
     assert statuses(database, city.run_id) == {"delivered": 1}
+
+
+def test_where_one_text_goes_to_many_the_group_is_of_those_with_the_same_words(database: Database) -> None:
+    city = make_city(database, 3, adapter=GroupAdapter())
+    drain(database, city.gateways)
+    first, _, third = messages(database, city.run_id)
+    write(database, "UPDATE gateway_accounts SET one_text = true")
+    write(database, "UPDATE messages SET text = CASE id WHEN :other THEN '乙' ELSE '甲' END", other=third.id)
+    arrive(database, report(DELIVERED, provider_id="G1", phone=first.phone))
+    with database.transaction() as connection:
+        names = "SELECT provider_id FROM attempts ORDER BY message_id"
+        assert connection.exec_driver_sql(names).scalars().all() == ["G1", "G1", None]
+    arrive(database, report(DELIVERED, provider_id="G2", phone=third.phone))
+    assert [row.status for row in messages(database, city.run_id)] == ["delivered", "unknown", "delivered"]
+
+
+def unknown(database: Database, people: int, parts: int) -> City:
+    """A run whose texts are unknown, at an account whose receipts are each of one part."""
+    city = make_city(database, people)
+    hand_over(database, city, "unknown")
+    write(database, "UPDATE attempts SET parts = :parts", parts=parts)
+    write(database, "UPDATE gateway_accounts SET names_parts = true")
+    return city
+
+
+def of_part(city: City, database: Database, name: str, status: ReceiptStatus = DELIVERED) -> Receipt:
+    return report(status, provider_id=name, phone=messages(database, city.run_id)[0].phone)
+
+
+def test_receipts_of_the_parts_of_an_unknown_text_make_it_whole(database: Database) -> None:
+    city = unknown(database, 1, parts=2)
+    arrive(database, of_part(city, database, "a"), of_part(city, database, "a"))
+    assert statuses(database, city.run_id) == {"unknown": 1}  # one part, though reported twice
+    arrive(database, of_part(city, database, "b"))
+    assert statuses(database, city.run_id) == {"delivered": 1}
+
+
+def test_a_part_that_is_named_already_leaves_the_others_free(database: Database) -> None:
+    city = unknown(database, 1, parts=2)
+    write(
+        database,
+        "INSERT INTO attempt_parts SELECT month, id, 1, account_id, 'a' FROM attempts",
+    )
+    arrive(database, of_part(city, database, "b"), of_part(city, database, "a"))
+    assert statuses(database, city.run_id) == {"delivered": 1}
+
+
+def test_more_ids_than_parts_are_listed(database: Database) -> None:
+    city = unknown(database, 1, parts=2)
+    arrive(database, *(of_part(city, database, name) for name in "abc"))
+    with database.transaction() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM receipts WHERE applied_at IS NULL").scalar_one() == 1
+    assert statuses(database, city.run_id) == {"delivered": 1}
+
+
+def test_while_another_text_to_the_phone_is_on_its_way_a_strange_receipt_waits(database: Database) -> None:
+    city = unknown(database, 1, parts=2)
+    write(
+        database,
+        "INSERT INTO attempts (month, message_id, run_id, number, account_id, claim_token, status, parts, started_at)"
+        " SELECT month, message_id, run_id, 2, account_id, gen_random_uuid(), 'submitting', 2, sms_now() FROM attempts",
+    )
+    arrive(database, of_part(city, database, "a"), of_part(city, database, "b"))
+    assert statuses(database, city.run_id) == {"unknown": 1}
+    write(database, "UPDATE attempts SET status = 'refused' WHERE status = 'submitting'")
+    arrive(database)
+    assert statuses(database, city.run_id) == {"delivered": 1}
+
+
+def test_a_text_that_was_taken_in_part_is_undelivered_whatever_its_receipts_say(database: Database) -> None:
+    def partly(text: Any) -> Outcome:
+        return Outcome(text.reference, OutcomeKind.partial, "a", error=ErrorClass.partial, part_ids=("a", ""))
+
+    adapter = ScriptedAdapter()
+    adapter.answer = partly
+    city = make_city(database, 1, adapter=adapter)
+    drain(database, city.gateways)
+    write(database, "UPDATE gateway_accounts SET receipt_parts = 'one'")
+    arrive(database, of_part(city, database, "a"))
+    [row] = messages(database, city.run_id)
+    assert (row.status, row.reason) == ("undelivered", "partial")

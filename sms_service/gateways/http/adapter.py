@@ -102,6 +102,7 @@ class HttpAdapter:
             sends_receipts=options.receipts is not None,
             rate=RATE,
             names_groups=self._plan.names_groups,
+            one_text=options.request.one_text,
             pull_every_s=options.pull_every_s,
             acknowledgement=Acknowledgement(acknowledge.status, acknowledge.body, acknowledge.content_type)
             if acknowledge

@@ -1,4 +1,4 @@
-"""Accounts whose receipts are each of one part."""
+"""Accounts whose receipts are each of one part, and those that take one text for several recipients."""
 
 from alembic import op
 
@@ -9,8 +9,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE gateway_accounts ADD COLUMN names_parts BOOLEAN DEFAULT false NOT NULL")
+    op.execute(
+        "ALTER TABLE gateway_accounts ADD COLUMN names_parts BOOLEAN DEFAULT false NOT NULL,"
+        " ADD COLUMN one_text BOOLEAN DEFAULT false NOT NULL"
+    )
 
 
 def downgrade() -> None:
-    op.execute("ALTER TABLE gateway_accounts DROP COLUMN names_parts")
+    op.execute("ALTER TABLE gateway_accounts DROP COLUMN names_parts, DROP COLUMN one_text")
