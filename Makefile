@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ONLY   ?=
-TESTS  ?= tests
+TESTS  ?=
 MINUTES ?= 30
 SEED   ?= 1
 

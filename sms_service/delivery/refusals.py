@@ -32,6 +32,7 @@ class Refusals:
         self._database, self._every_s = database, every_s
         self._lock = threading.Lock()
         self._counted: Counter[tuple[str, Reason]] = Counter()
+        self._late = False  # the last try failed, and the log says so
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -60,9 +61,13 @@ class Refusals:
                     numbers=[counted[key] for key in keys],
                 )
         except DBAPIError as error:
-            log.error("refused callbacks are counted later: %s", first_line(error))
+            if not self._late:
+                log.error("refused callbacks are counted later: %s", first_line(error))
             with self._lock:
                 self._counted += counted
+            self._late = True
+        else:
+            self._late = False
 
     def close(self) -> None:
         """Write down the rest; the thread ends."""
