@@ -15,7 +15,7 @@ from sms_service.dispatch.accounts import synchronise
 from sms_service.gateways.base import Capabilities, ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus
 from sms_service.ledger import receipts as ledger
 from sms_service.ledger.receipts import attempt_reference
-from tests.dispatch.city import City, ScriptedAdapter, drain, make_city, messages, statuses
+from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, messages, statuses
 from tests.ledger.outcomes import hand_over, reference
 
 DELIVERED, UNDELIVERED, INTERIM = ReceiptStatus.delivered, ReceiptStatus.undelivered, ReceiptStatus.interim
@@ -134,7 +134,7 @@ class GroupAdapter(ScriptedAdapter):
 
 
 def test_a_receipt_of_one_text_names_its_whole_unknown_group(database: Database) -> None:
-    city = make_city(database, 3, adapter=GroupAdapter())
+    city = make_city(database, 3, gateways=ScriptedGateways({"main": GroupAdapter()}, in_flight=1))
     drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"unknown": 3}
     first, second, third = messages(database, city.run_id)
@@ -185,7 +185,7 @@ def test_our_name_for_an_attempt_is_understood(database: Database) -> None:
 
 
 def test_where_one_text_goes_to_many_the_group_is_of_those_with_the_same_words(database: Database) -> None:
-    city = make_city(database, 3, adapter=GroupAdapter())
+    city = make_city(database, 3, gateways=ScriptedGateways({"main": GroupAdapter()}, in_flight=1))
     drain(database, city.gateways)
     first, _, third = messages(database, city.run_id)
     write(database, "UPDATE gateway_accounts SET one_text = true")
