@@ -26,6 +26,7 @@ from sms_service import jobs, logs, wake
 from sms_service.db.engine import Database, first_line
 from sms_service.db.statements import check_all
 from sms_service.delivery import pull, reconcile
+from sms_service.dispatch import link_state
 from sms_service.dispatch.accounts import synchronise
 from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.dispatch.pace import Pace, connect
@@ -182,9 +183,10 @@ def _run_link(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    database = _ready(Database(database_url, application_name=f"sms_service link {name}"), gateways)
+    itself = link_state.application(name)
+    database = _ready(Database(database_url, application_name=itself), gateways)
     pool_size = gateways.in_flight(name) + 1
-    ledger = Database(database_url, pool_size=pool_size, application_name=f"sms_service link {name}", by_key=True)
+    ledger = Database(database_url, pool_size=pool_size, application_name=itself, by_key=True)
     pace = Pace(connect(redis_url), gateways.rates())
     dispatcher = Dispatcher(ledger, gateways, pace, accounts={name}, stopping=stop.is_set, clock=clock, at=at)
     redis = connect(redis_url)

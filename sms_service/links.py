@@ -7,10 +7,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from redis.exceptions import RedisError
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import Database, first_line
@@ -24,7 +25,7 @@ from sms_service.wake import Waker
 
 # A link that has been down for so long leaves its account's texts to others; a short break costs them nothing.
 DOWN_S = 15.0
-_PROLONG_S = 20.0  # how often its pause is prolonged, in seconds; less than link_state.PAUSE_S
+_SAY_S = 20.0  # how often the account is told how its link is, in seconds; less than link_state.PAUSE_S
 _WAIT_S = 1.0
 _LOCK = 0x736D_735F_0000_0000  # "sms_", and the account's id
 
@@ -53,7 +54,8 @@ class LinkProcess:
         self._inbox = Inbox(database)
         self._replies = ThreadPoolExecutor(1, thread_name_prefix="replies")
         self._told: LinkState | None = None
-        self._up_at = self._paused_at = 0.0
+        self._up_at = self._said_at = 0.0
+        self._receipts_came, self._replies_came = threading.Event(), threading.Event()
 
     def run(self) -> None:
         """Hold the session and hand over until it is to stop. Of several processes for one account one works; another
@@ -70,25 +72,28 @@ class LinkProcess:
     def keep(self, receipts: Sequence[Receipt], replies: Sequence[Reply]) -> Future[None]:
         """Store what the carrier pushed; see `base.Keep`."""
         stored = self._inbox.begin_to_store(self._account, receipts)
-        if receipts:
-            stored.add_done_callback(self._wake_for_receipts)
+        self._receipts_came.set()
         return self._replies.submit(self._keep_replies, stored, replies) if replies else stored
-
-    def _wake_for_receipts(self, stored: Future[None]) -> None:
-        if stored.exception() is None:
-            self._receipts_waker.wake()
 
     def _keep_replies(self, receipts: Future[None], replies: Sequence[Reply]) -> None:
         receipts.result()
         replies_inbox.store(self._database, self._account, replies)
-        self._replies_waker.wake()
+        self._replies_came.set()
+
+    def _wake_workers(self) -> None:
+        """Here and not where something is stored: what is stored is acknowledged without waiting for Redis."""
+        for came, waker in ((self._receipts_came, self._receipts_waker), (self._replies_came, self._replies_waker)):
+            if came.is_set():
+                came.clear()
+                waker.wake()
 
     def _hold(self) -> None:
-        self._up_at = time.monotonic()
+        self._up_at, self._said_at = time.monotonic(), -_SAY_S
         self._adapter.open(self.keep)
         try:
             while not self._stop.is_set():
                 try:
+                    self._wake_workers()
                     if self._is_up() and not self._dispatcher.drain():
                         self._stop.wait(OFFERS_S)
                 except DBAPIError as error:
@@ -105,17 +110,22 @@ class LinkProcess:
     def _is_up(self) -> bool:
         """Whether the session is up; the account's state follows it."""
         state, now = self._adapter.state(_WAIT_S), time.monotonic()
-        changed, self._told = state is not self._told, state
+        changed, due = state is not self._told, now - self._said_at >= _SAY_S
         if state.up:
-            self._up_at, self._paused_at = now, 0.0
+            self._up_at = now
+            if changed or due:
+                self._say(lambda connection: link_state.reopen(connection, self._account_id), state)
+        elif state.refused is not None:
             if changed:
-                with self._database.transaction() as connection:
-                    link_state.reopen(connection, self._account_id)
-        elif state.refused is not None and changed:
-            with self._database.transaction() as connection:
-                breaker.pause_account(connection, self._account_id, f"the provider refused the link: {state.detail}")
-        elif now - self._up_at >= DOWN_S and now - self._paused_at >= _PROLONG_S:
-            self._paused_at = now
-            with self._database.transaction() as connection:
-                link_state.pause(connection, self._account_id, state.detail or "no session")
+                why = f"the provider refused the link: {state.detail}"
+                self._say(lambda connection: breaker.pause_account(connection, self._account_id, why), state)
+        elif now - self._up_at >= DOWN_S and due:
+            why = state.detail or "no session"
+            self._say(lambda connection: link_state.pause(connection, self._account_id, why), state)
         return state.up
+
+    def _say(self, write: Callable[[Connection], None], state: LinkState) -> None:
+        """Write down how the link is; it counts as said once it is committed."""
+        with self._database.transaction() as connection:
+            write(connection)
+        self._told, self._said_at = state, time.monotonic()

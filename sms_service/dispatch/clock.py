@@ -16,7 +16,7 @@ from sms_service import wake
 from sms_service.accounts import answers
 from sms_service.db.engine import Database, first_line
 from sms_service.delivery import hygiene
-from sms_service.dispatch import breaker, caps, cluster, freeze
+from sms_service.dispatch import breaker, caps, cluster, freeze, link_state
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import sweeps
 
@@ -41,6 +41,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
     reporting = _reporting_accounts(database, gateways)
     duties: tuple[Callable[[Database], object], ...] = (
         cluster.hold_if_changed,
+        lambda database: _pause_links(database, gateways),
         lambda database: _begin_due(database, redis),
         _swept("rows whose worker died before the gate wait again", sweeps.release_claimed),
         _give_up_submitting,
@@ -58,6 +59,12 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
             duty(database)
         except DBAPIError as error:
             log.error("the next tick tries again: %s", first_line(error))
+
+
+def _pause_links(database: Database, gateways: Gateways) -> None:
+    if links := gateways.links():
+        with database.transaction() as connection:
+            link_state.pause_without_process(connection, links)
 
 
 def _begin_due(database: Database, redis: Redis | None) -> None:

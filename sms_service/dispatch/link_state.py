@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from sqlalchemy import Connection
 
@@ -11,9 +12,12 @@ from sms_service.ledger.handover import close_gate_of_account
 
 PAUSE_LINK = Statement(__file__, "pause_link")
 OPEN_LINK = Statement(__file__, "open_link")
+UNHELD_LINKS = Statement(__file__, "unheld_links")
 
-# The pause ends by itself after this many seconds, unless it is prolonged: a link process that died says nothing.
+# The pause ends by itself after this many seconds, unless it is prolonged: by the link process or, without one, by the
+# clock.
 PAUSE_S = 60.0
+_APPLICATION = "sms_service link "
 
 log = logging.getLogger(__name__)
 
@@ -29,3 +33,16 @@ def reopen(connection: Connection, account_id: int) -> None:
     """The link is up: end that pause, and no other."""
     if row := OPEN_LINK(connection, account_id=account_id).one_or_none():
         log.warning("gateway account %s is open again: its link is up", row.name)
+
+
+def application(account: str) -> str:
+    """What the link process of this account calls itself at PostgreSQL."""
+    return f"{_APPLICATION}{account}"
+
+
+def pause_without_process(connection: Connection, accounts: Collection[str]) -> None:
+    """Pause those of these accounts, all of them links, for which no link process is connected to PostgreSQL: their
+    texts would wait for nobody.
+    """
+    for row in UNHELD_LINKS(connection, accounts=sorted(accounts), application=_APPLICATION):
+        pause(connection, row.id, "no process holds it (worker.py --link)")

@@ -57,6 +57,9 @@ named AS (
     ON CONFLICT DO NOTHING
     RETURNING account_id, provider_id
 )
-UPDATE receipts r SET next_try_at = sms_now()
-FROM named n
-WHERE r.account_id = n.account_id AND r.provider_id = n.provider_id AND r.applied_at IS NULL
+-- Whoever applies receipts locks them before attempts, so what is locked is left to its own time.
+UPDATE receipts SET next_try_at = sms_now()
+WHERE id IN (
+    SELECT r.id FROM receipts r JOIN named n ON n.account_id = r.account_id AND n.provider_id = r.provider_id
+    WHERE r.applied_at IS NULL
+    FOR NO KEY UPDATE OF r SKIP LOCKED)

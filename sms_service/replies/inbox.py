@@ -50,6 +50,12 @@ def store(database: Database, account: str, replies: Sequence[Reply]) -> int:
             whole = row if row.parts == 1 else _joined(session, account_id, row)
             if whole is not None and (row.fingerprint in stops or is_stop(whole.text)):
                 _stop(session, whole.id, row.phone)
+        # A repetition means what it says too: somebody may have been texted again meanwhile, on a person's word.
+        known = {row.fingerprint for row in stored}
+        for reply, said in sorted(zip(replies, rows, strict=True), key=lambda pair: pair[0].phone):
+            again = said["fingerprint"] not in known and reply.parts == 1
+            if again and (reply.stop or is_stop(reply.text)):
+                suppression.suppress_by_itself(session, said["phone"], "opted_out", "reply")
         return len(stored)
 
 

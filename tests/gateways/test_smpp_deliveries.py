@@ -135,3 +135,18 @@ def test_a_header_that_numbers_nothing_is_left_off(header: bytes) -> None:
 
 def test_a_sender_that_is_no_number_is_kept() -> None:
     assert reply(source_addr="10086", short_message=b"hi").phone == "10086"
+
+
+def test_words_that_end_with_a_nul_are_read_without_it() -> None:
+    found = receipt(short_message=WORDS % (b"7\0", b"DELIVRD", b"000\0"))
+    assert (found.provider_id, found.raw_code) == ("7", "DELIVRD")
+    assert "\0" not in found.raw
+
+
+def test_a_number_of_parts_that_no_text_has_is_left_off() -> None:
+    sar = {"sar_msg_ref_num": 300, "sar_total_segments": 2, "sar_segment_seqnum": 1}
+    written = deliver(source_addr="8613800000000", short_message=b"hi", **sar)
+    huge = written.replace(b"\x02\x0e\x00\x01\x02", b"\x02\x0e\x00\x02\xff\xff")
+    found = read(body(len(huge).to_bytes(4, "big") + huge[4:]), CODES.receipts, as_text, SHANGHAI)
+    assert isinstance(found, Reply)
+    assert (found.part, found.parts, found.series) == (1, 1, None)

@@ -110,6 +110,15 @@ def test_a_stop_word_suppresses_the_phone_with_ids_in_the_trail(database: Databa
     assert len(rows(database, "SELECT FROM trail WHERE act = 'suppression.add'")) == 2, "it was suppressed already"
 
 
+def test_a_stop_that_is_said_again_after_a_person_lifted_it_counts_again(database: Database) -> None:
+    make_city(database, 0, more=[{"phone": PHONE}])
+    assert store(database, "main", [replace(HELLO, text="T")]) == 1
+    with database.transaction() as connection:
+        connection.execute(text("DELETE FROM suppressions"))
+    assert store(database, "main", [replace(HELLO, text="T")]) == 0
+    assert suppressed(database) == [("opted_out", "reply")]
+
+
 def test_the_provider_may_have_taken_it_for_a_stop(database: Database) -> None:
     make_city(database, 0)
     store(database, "main", [replace(HELLO, text="别发了", stop=True), Reply(fictional_phone(3), "好", "{}")])

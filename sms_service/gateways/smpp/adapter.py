@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -39,6 +41,10 @@ CODES = codes.load(Path(__file__).with_name("codes.csv"))
 _IDS: dict[str, Callable[[str], str]] = {"text": as_text, "decimal": as_number(10), "hex": as_number(16)}
 _LONGEST_VALIDITY = timedelta(days=63)  # what handsets' networks keep a text for at most; 3GPP TS 23.040, 9.2.3.12.1
 _UNBIND_S = 5.0
+# Octets that each may have without the NUL at its end; smpplib would cut off the rest. Sections 4.1.1 and 4.4.1.
+_LONGEST = {"system_id": 15, "password": 8, "system_type": 12, "service_type": 5, "source_addr": 20}
+
+_log = logging.getLogger(__name__)
 
 
 def _one_of(*words: str) -> Check:
@@ -81,8 +87,10 @@ class Options:
     timezone: str = option(default="Asia/Shanghai")
 
     def __post_init__(self) -> None:
-        if len(self.password) > 8:
-            raise BadOption("password", "has more than 8 characters, which SMPP 3.4 does not carry (section 4.1.1)")
+        for name, most in _LONGEST.items():
+            value = getattr(self, name)
+            if not value.isascii() or len(value) > most:
+                raise BadOption(name, f"must be at most {most} ASCII characters, which is what SMPP 3.4 carries")
         if self.answer_timeout_s > self.total_timeout_s / 2:
             raise BadOption("answer_timeout_s", "must be at most half of total_timeout_s")
         try:
@@ -214,17 +222,22 @@ class SmppAdapter:
         return session
 
     def _delivered(self, session: Session, received: Sequence[pdus.Pdu]) -> None:
-        """Have receipts and replies stored; only then is the SMSC told that we have them."""
-        read = [deliveries.read(pdu, CODES.receipts, self._receipt_id, self._zone) for pdu in received]
-        sequences, loop = [pdu.sequence for pdu in received], asyncio.get_running_loop()
-        receipts = [item for item in read if isinstance(item, Receipt)]
-        replies = [item for item in read if isinstance(item, Reply)]
+        """Have receipts and replies stored; only then is the SMSC told that we have them. Each by itself, so that one
+        that cannot be stored keeps no other from being acknowledged.
+        """
+        loop = asyncio.get_running_loop()
 
-        def stored(kept: Future[None]) -> None:
-            status = pdus.OK if kept.exception() is None else pdus.TEMPORARY_ERROR
-            loop.call_soon_threadsafe(session.answer_delivery, sequences, status)
+        def stored(kept: Future[None], sequence: int) -> None:
+            error = kept.exception()
+            if error is not None:
+                _log.error("a delivery cannot be stored, the SMSC keeps it: %s", type(error).__name__)
+            status = pdus.OK if error is None else pdus.TEMPORARY_ERROR
+            loop.call_soon_threadsafe(session.answer_delivery, [sequence], status)
 
-        self._keep(receipts, replies).add_done_callback(stored)
+        for pdu in received:
+            item = deliveries.read(pdu, CODES.receipts, self._receipt_id, self._zone)
+            kept = self._keep([item], []) if isinstance(item, Receipt) else self._keep([], [item])
+            kept.add_done_callback(partial(stored, sequence=pdu.sequence))
 
     def _set_state(self, state: LinkState) -> None:
         with self._changed:

@@ -32,6 +32,7 @@ STATES = {
 }
 _WORD = {name: re.compile(rf"\b{name}:\s*([^\s]+)", re.IGNORECASE) for name in ("id", "stat", "err", "done date")}
 _SAR = (pdus.SAR_MSG_REF_NUM, pdus.SAR_TOTAL_SEGMENTS, pdus.SAR_SEGMENT_SEQNUM)
+_MOST_PARTS = 255
 _NO_ERROR = re.compile(r"0*")
 # Data codings of inbound texts; 15 is what SMSCs here use for Chinese in GBK. Section 5.2.19.
 _CHARSETS = {1: "ascii", 3: "latin-1", 8: "utf-16-be", 15: "gb18030"}
@@ -59,9 +60,9 @@ def read(
 def _receipt(
     deliver: Deliver, codes: Mapping[str, Code[ReceiptStatus]], canonical_id: Canonical, zone: ZoneInfo
 ) -> Receipt:
-    said = deliver.user_data.decode("ascii", "replace")
+    said = deliver.user_data.decode("ascii", "replace").replace("\0", " ")  # some SMSCs end the words with one
     words = {name: found[1] for name, pattern in _WORD.items() if (found := pattern.search(said))}
-    name = deliver.options.get(pdus.RECEIPTED_MESSAGE_ID, b"").rstrip(b"\0").decode("ascii", "replace")
+    name = deliver.options.get(pdus.RECEIPTED_MESSAGE_ID, b"").partition(b"\0")[0].decode("ascii", "replace")
     state = deliver.options.get(pdus.MESSAGE_STATE, b"")
     word = (STATES.get(state[0], f"state {state[0]}") if state else words.get("stat", "")).upper()
     error = words.get("err", "")
@@ -113,7 +114,7 @@ def _concatenation(deliver: Deliver, header: bytes) -> tuple[str | None, int, in
         header = header[2 + header[1] :]
     if all(tag in deliver.options for tag in _SAR):
         series, number, place = (int.from_bytes(deliver.options[tag], "big") for tag in _SAR)
-    if series is None or not 1 <= place <= number or number == 1:
+    if series is None or not 1 <= place <= number <= _MOST_PARTS or number == 1:
         return None, 1, 1
     return str(series), number, place
 

@@ -69,6 +69,9 @@ class Line:
                 state = LinkState(up=False, refused=refused, detail=f"the log-in was refused: {raw_code(error.status)}")
             except (OSError, TimeoutError, ConnectionError) as error:
                 state = LinkState(up=False, detail=f"cannot connect: {type(error).__name__}")
+            except Exception as error:  # whatever it is, the line must not end without a word
+                log.exception("a fault of ours; the line tries again")
+                state = LinkState(up=False, detail=type(error).__name__)
             else:
                 log.info("the session is up")
                 self._session = session

@@ -103,9 +103,9 @@ def test_a_wrong_password_pauses_the_account_until_a_person_opens_it(
         SimulatorProcess(tmp_path / "l.jsonl", "--system-id", "city", smpp=True, secret="another") as smsc,
         LinkService(database, database_url, redis_url, tmp_path, smsc.smpp_port) as service,
     ):
-        service.wait(lambda: account(database, "carrier").state == "paused")
+        service.wait(lambda: "refused" in (account(database, "carrier").reason or ""))
         found = account(database, "carrier")
-        assert found.reopens_at is None
+        assert (found.state, found.reopens_at) == ("paused", None)
         assert found.reason == "the provider refused the link: the log-in was refused: 0x0000000E"
 
 
@@ -136,3 +136,18 @@ def test_of_two_links_one_holds_the_session(database: Database, service: LinkSer
     city = make_city(database, 5, gateways=service.gateways, freeze_now=False)
     service.wait(lambda: statuses(database, city.run_id).get("delivered") == 5)
     assert second.poll() is None
+
+
+def test_while_no_process_holds_the_link_its_account_is_paused(
+    database: Database, service: LinkService, smsc: SimulatorProcess
+) -> None:
+    service.wait(lambda: smsc.smpp_state()["sessions"])
+    service.wait(lambda: account(database, "carrier").state == "open")
+    service.link.kill()
+    service.link.wait()
+    service.wait(lambda: account(database, "carrier").state == "paused")
+    found = account(database, "carrier")
+    assert found.reason == "the link is down: no process holds it (worker.py --link)"
+    assert found.reopens_at is not None
+    service.link = service.start("--link", "carrier")
+    service.wait(lambda: account(database, "carrier").state == "open")
