@@ -20,6 +20,8 @@ GSM_BASIC = (
 )
 GSM_EXTENSION = "\f^{}\\[~]|€"  # two septets each: an escape and the character
 
+MOST_PARTS = 255  # the header has one octet for their number
+
 _GSM_TEXT = re.compile(f"[{re.escape(GSM_BASIC + GSM_EXTENSION)}]*")
 _EXTENDED = re.compile(f"[{re.escape(GSM_EXTENSION)}]")
 

@@ -20,6 +20,7 @@ from sms_service.delivery.inbox import Inbox
 from sms_service.delivery.refusals import Reason, Refusals
 from sms_service.errors import NotFound
 from sms_service.gateways.base import BadCallback, CallbackRequest, Receipt, Replayed, Reply
+from sms_service.parts import MOST_PARTS
 from sms_service.replies import inbox as replies_inbox
 from sms_service.wake import APPLY_RECEIPTS, APPLY_REPLIES, Waker
 
@@ -27,7 +28,6 @@ LARGEST_CALLBACK = 1024 * 1024  # bytes
 _INBOX, _REFUSALS = "sms_service.inbox", "sms_service.refusals"
 _RECEIPTS_WAKER, _REPLIES_WAKER = "sms_service.receipts_waker", "sms_service.replies_waker"
 _TEXT_FIELDS = ("reference", "provider_id", "phone", "raw_code", "raw")
-_MOST_PARTS = 255  # the air interface has one octet for it
 
 log = logging.getLogger(__name__)
 
@@ -126,5 +126,5 @@ def _check_storable(receipts: list[Receipt], replies: list[Reply]) -> None:
             if text is not None and ("\0" in text or any("\ud800" <= character <= "\udfff" for character in text)):
                 raise BadCallback(f"{name} contains a character that is no text")
     for reply in replies:
-        if not 1 <= reply.part <= reply.parts <= _MOST_PARTS:
+        if not 1 <= reply.part <= reply.parts <= MOST_PARTS:
             raise BadCallback(f"part {reply.part} of {reply.parts} is none")

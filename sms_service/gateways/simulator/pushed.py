@@ -14,8 +14,7 @@ from typing import Any
 
 from sms_service.gateways.base import BadCallback, Receipt, ReceiptStatus, Reply
 from sms_service.gateways.simulator.answers import CODES, json_or_none
-
-_MOST_PARTS = 255
+from sms_service.parts import MOST_PARTS
 
 
 def receipts(body: bytes) -> list[Receipt]:
@@ -95,6 +94,6 @@ def _time(item: dict[str, Any], where: str) -> datetime:
 
 def _count(item: dict[str, Any], key: str, where: str, otherwise: int) -> int:
     count = item.get(key, otherwise)
-    if type(count) is not int or not 0 <= count <= _MOST_PARTS:
-        raise BadCallback(f"{where}.{key} must be a whole number up to {_MOST_PARTS}")
+    if type(count) is not int or not 0 <= count <= MOST_PARTS:
+        raise BadCallback(f"{where}.{key} must be a whole number up to {MOST_PARTS}")
     return count

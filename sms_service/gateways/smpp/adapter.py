@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from sms_service.gateways import codes
@@ -30,7 +30,7 @@ from sms_service.gateways.base import (
 )
 from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.numbers import national
-from sms_service.gateways.options import BadOption, Check, between, not_empty, option
+from sms_service.gateways.options import BadOption, between, not_empty, option
 from sms_service.gateways.smpp import deliveries, pdus
 from sms_service.gateways.smpp.deliveries import as_number, as_text
 from sms_service.gateways.smpp.line import Line
@@ -45,10 +45,6 @@ _UNBIND_S = 5.0
 _LONGEST = {"system_id": 15, "password": 8, "system_type": 12, "service_type": 5, "source_addr": 20}
 
 _log = logging.getLogger(__name__)
-
-
-def _one_of(*words: str) -> Check:
-    return lambda value: None if value in words else f"must be one of {', '.join(words)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +71,15 @@ class Options:
     source_npi: int = option(default=0, check=between(0, 18))
     dest_ton: int = option(default=1, check=between(0, 6))
     dest_npi: int = option(default=1, check=between(0, 18))
-    number_format: str = option(default="international", check=_one_of("international", "national"))
+    number_format: Literal["international", "national"] = option(default="international")
     tls: bool = option(default=False)
     window: int = option(default=50, check=between(1, 1000))
     throughput: float = option(default=100.0, check=between(0.1, 100_000))
     enquire_link_s: float = option(default=30.0, check=between(0.1, 600))
     answer_timeout_s: float = option(default=10.0, check=between(0.1, 120))
     total_timeout_s: float = option(default=30.0, check=between(0.2, 300))
-    answer_ids: str = option(default="text", check=_one_of(*_IDS))
-    receipt_ids: str = option(default="text", check=_one_of(*_IDS))
+    answer_ids: Literal["text", "decimal", "hex"] = option(default="text")
+    receipt_ids: Literal["text", "decimal", "hex"] = option(default="text")
     timezone: str = option(default="Asia/Shanghai")
 
     def __post_init__(self) -> None:

@@ -32,7 +32,6 @@ STATES = {
 }
 _WORD = {name: re.compile(rf"\b{name}:\s*([^\s]+)", re.IGNORECASE) for name in ("id", "stat", "err", "done date")}
 _SAR = (pdus.SAR_MSG_REF_NUM, pdus.SAR_TOTAL_SEGMENTS, pdus.SAR_SEGMENT_SEQNUM)
-_MOST_PARTS = 255
 _NO_ERROR = re.compile(r"0*")
 # Data codings of inbound texts; 15 is what SMSCs here use for Chinese in GBK. Section 5.2.19.
 _CHARSETS = {1: "ascii", 3: "latin-1", 8: "utf-16-be", 15: "gb18030"}
@@ -114,7 +113,7 @@ def _concatenation(deliver: Deliver, header: bytes) -> tuple[str | None, int, in
         header = header[2 + header[1] :]
     if all(tag in deliver.options for tag in _SAR):
         series, number, place = (int.from_bytes(deliver.options[tag], "big") for tag in _SAR)
-    if series is None or not 1 <= place <= number <= _MOST_PARTS or number == 1:
+    if series is None or not 1 <= place <= number <= parts.MOST_PARTS or number == 1:
         return None, 1, 1
     return str(series), number, place
 
