@@ -25,6 +25,7 @@ from sms_service.dispatch.rendering import Renderer
 from sms_service.dispatch.retry import BLAMES_ACCOUNT, IN_ONE_RECIPIENT, MAX_ATTEMPTS, STOPS_ACCOUNT, retry_after
 from sms_service.gateways.base import Adapter, ErrorClass, Group, NotTaken, Outcome, OutcomeKind, Text
 from sms_service.gateways.http_client import boot_clock
+from sms_service.gateways.words import bound_id, bound_word
 from sms_service.ledger import handover
 from sms_service.ledger.handover import Claim, Passed, Recorded, Rendered
 from sms_service.ledger.receipts import attempt_reference
@@ -35,8 +36,6 @@ FRESH_S = 10.0
 # Seconds that a worker has, after its adapter's last moment, to write the outcomes down before the row may become
 # `unknown`.
 WRITING_S = 30.0
-
-LONGEST_WORD = 200  # characters of a provider's id, code or explanation
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -187,7 +186,7 @@ class HandOver:
         try:
             said = {outcome.reference: outcome for outcome in adapter.submit(Group(claim.token, texts, validity_s))}
         except NotTaken as error:
-            detail = str(error)[:LONGEST_WORD]
+            detail = bound_word(error)
             later = (Outcome(name, OutcomeKind.refused, error=ErrorClass.later, detail=detail) for name in names)
             return list(later), True
         except Exception as error:  # noqa: BLE001 - any other exception proves nothing, so nothing is sent again
@@ -198,7 +197,7 @@ class HandOver:
     def _recorded(
         self, row: Passed, outcome: Outcome, number: int, *, nothing_taken: bool, again: bool, alternative: bool
     ) -> Recorded:
-        kind, provider_id = outcome.kind, _clean(outcome.provider_id)
+        kind, provider_id = outcome.kind, bound_id(outcome.provider_id)
         if kind is OutcomeKind.accepted and not provider_id:
             kind = OutcomeKind.unknown  # nothing could tie a receipt to it
         # That a gateway takes nothing at all is not the text's fault and uses up none of its tries; validity ends it.
@@ -208,11 +207,11 @@ class HandOver:
             kind=kind,
             provider_id=provider_id,
             error=outcome.error.value if outcome.error else None,
-            raw_code=_clean(outcome.raw_code),
-            detail=_clean(outcome.detail),
+            raw_code=bound_word(outcome.raw_code),
+            detail=bound_word(outcome.detail),
             retry_after_s=0.0 if again else retry_after(outcome, number, self._random, alternative=alternative),
             blamed=kind is OutcomeKind.refused and outcome.error in BLAMES_ACCOUNT,
-            part_ids=tuple(_clean(part_id) or "" for part_id in outcome.part_ids),
+            part_ids=tuple(bound_id(part_id) or "" for part_id in outcome.part_ids),
         )
 
     def _record(self, claim: Claim, outcomes: Sequence[Recorded], *, counted: bool = True) -> None:
@@ -268,10 +267,3 @@ class HandOver:
 
 def _in_one(outcome: Outcome) -> bool:
     return outcome.kind is OutcomeKind.refused and outcome.error in IN_ONE_RECIPIENT
-
-
-def _clean(said: object) -> str | None:
-    """A provider's words as PostgreSQL can keep them: text (JSON may have had a number), no NUL, no lone surrogate, not
-    endless.
-    """
-    return None if said is None else str(said).replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_WORD]
