@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, cast
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import Database, first_line
@@ -25,9 +26,11 @@ from sms_service.gateways.registry import Gateways
 from sms_service.ledger import handover
 from sms_service.ledger.handover import Recorded
 from sms_service.ledger.receipts import attempt_reference, store
+from sms_service.ledger.states import AttemptStatus
 
 TAKE_UNKNOWN = Statement(__file__, "take_unknown")
 TAKE_SILENT = Statement(__file__, "take_silent")
+STAMP_ASKED = Statement(__file__, "stamp_asked")
 
 # One cycle asks about at most so many texts of each account, and no more than the provider's rate allows; all processes
 # together begin one every so many seconds.
@@ -82,16 +85,16 @@ def _look_up(database: Database, account: str, adapter: LooksUp, after_s: float)
     can = adapter.capabilities
     size = max(1, min(BATCH, int(can.look_up_per_s * EVERY_S)))
     with database.transaction() as connection:
-        unknown = TAKE_UNKNOWN(
-            connection, account=account, after_s=after_s, horizon_hours=HORIZON_HOURS, size=size
-        ).all()
+        found = TAKE_UNKNOWN(connection, account=account, after_s=after_s, horizon_hours=HORIZON_HOURS, size=size).all()
+        unknown = _stamp(connection, found, AttemptStatus.unknown)
     silent: Sequence[Any] = ()
     if can.look_up_receipts and len(unknown) < size:
         within_s = min(HORIZON_HOURS * 3600.0, can.look_up_within_s)
         with database.transaction() as connection:
-            silent = TAKE_SILENT(
+            found = TAKE_SILENT(
                 connection, account=account, after_s=after_s, within_s=within_s, size=size - len(unknown)
             ).all()
+            silent = _stamp(connection, found, AttemptStatus.accepted)
     rows = [*unknown, *silent]
     if not rows:
         return 0
@@ -115,6 +118,19 @@ def _look_up(database: Database, account: str, adapter: LooksUp, after_s: float)
             handover.record_outcomes(connection, month, recorded)
     _store_receipts(database, account, questions, findings)
     return sum(map(len, outcomes.values()))
+
+
+def _stamp(connection: Connection, found: Sequence[Any], status: AttemptStatus) -> list[Any]:
+    """Those of the rows that are still to be asked about, stamped: nobody else asks about them from the commit on."""
+    of_month: dict[date, list[int]] = defaultdict(list)
+    for row in found:
+        of_month[row.month].append(row.id)
+    ours = {
+        (month, row.id)
+        for month in sorted(of_month)
+        for row in STAMP_ASKED(connection, month=month, ids=of_month[month], status=status.value)
+    }
+    return [row for row in found if (row.month, row.id) in ours]
 
 
 def _store_receipts(

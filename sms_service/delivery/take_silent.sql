@@ -1,28 +1,18 @@
 -- Accepted texts of one gateway account that are silent and may be asked about, found by their runs as sweep_no_receipt.sql finds them:
--- no index of attempts has them, which every hand-over would pay for. Stamp, lease and back-off are as in take_unknown.sql; the attempt
--- is read under its lock, so that two never ask the same.
-WITH due AS MATERIALIZED (
-    SELECT a.month, a.id, a.started_at, a.provider_id, m.phone, m.text
-    FROM runs r
-    JOIN messages m ON m.month = r.month AND m.run_id = r.id
-    CROSS JOIN LATERAL (
-        SELECT month, id, started_at, provider_id FROM attempts
-        WHERE month = m.month AND message_id = m.id AND number = m.attempts AND status = 'accepted' AND provider_id IS NOT NULL
-          AND (looked_up_at IS NULL OR sms_now() - looked_up_at >= (looked_up_at - started_at) / 4)
-        LIMIT 1
-        FOR UPDATE SKIP LOCKED
-    ) a
-    WHERE r.status IN ('running', 'paused', 'held', 'finished', 'cancelled')
-      AND m.status = 'accepted'
-      AND m.account_id = (SELECT id FROM gateway_accounts WHERE name = %(account)s)
-      AND m.changed_at <= sms_now() - make_interval(secs => %(after_s)s::float)
-      AND m.changed_at > sms_now() - make_interval(secs => %(within_s)s::float)
-      AND m.phone IS NOT NULL AND m.text IS NOT NULL
-    LIMIT %(size)s::int
-),
-asked AS (
-    UPDATE attempts a SET looked_up_at = sms_now()
-    FROM due d
-    WHERE a.month = d.month AND a.id = d.id
-)
-SELECT month, id, started_at, provider_id, phone, text FROM due
+-- no index of attempts has them, which every hand-over would pay for. Read only, as take_unknown.sql is, and with its back-off.
+SELECT a.month, a.id, a.started_at, a.provider_id, m.phone, m.text
+FROM runs r
+JOIN messages m ON m.month = r.month AND m.run_id = r.id
+CROSS JOIN LATERAL (
+    SELECT month, id, started_at, provider_id FROM attempts
+    WHERE month = m.month AND message_id = m.id AND number = m.attempts AND status = 'accepted' AND provider_id IS NOT NULL
+      AND (looked_up_at IS NULL OR sms_now() - looked_up_at >= (looked_up_at - started_at) / 4)
+    LIMIT 1
+) a
+WHERE r.status IN ('running', 'paused', 'held', 'finished', 'cancelled')
+  AND m.status = 'accepted'
+  AND m.account_id = (SELECT id FROM gateway_accounts WHERE name = %(account)s)
+  AND m.changed_at <= sms_now() - make_interval(secs => %(after_s)s::float)
+  AND m.changed_at > sms_now() - make_interval(secs => %(within_s)s::float)
+  AND m.phone IS NOT NULL AND m.text IS NOT NULL
+LIMIT %(size)s::int

@@ -13,6 +13,7 @@ TRIP_ACCOUNT = Statement(__file__, "trip_account")
 TRIP_RUN = Statement(__file__, "trip_run")
 PAUSE_ACCOUNT = Statement(__file__, "pause_account")
 REOPEN_ACCOUNTS = Statement(__file__, "reopen_accounts")
+CANARY_MONTHS = Statement(__file__, "canary_months")
 REFILL_CANARY = Statement(__file__, "refill_canary")
 JUDGE_CANARY = Statement(__file__, "judge_canary")
 FORGET_TALLIES = Statement(__file__, "forget_tallies")
@@ -76,6 +77,8 @@ def forget_old(connection: Connection) -> int:
 
 def judge_canaries(connection: Connection) -> None:
     """Let runs go on whose first texts went well, and hold those whose did not; what cannot leave is no first text."""
-    REFILL_CANARY(connection)
-    for row in JUDGE_CANARY(connection, bad_share=CANARY_BAD_SHARE, receipts_min=CANARY_RECEIPTS_MIN):
-        log.log(logging.WARNING if row.status == "held" else logging.INFO, "canary of run %s: %s", row.id, row.status)
+    for (month,) in CANARY_MONTHS(connection).all():
+        REFILL_CANARY(connection, month=month)
+        for row in JUDGE_CANARY(connection, month=month, bad_share=CANARY_BAD_SHARE, receipts_min=CANARY_RECEIPTS_MIN):
+            level = logging.WARNING if row.status == "held" else logging.INFO
+            log.log(level, "canary of run %s: %s", row.id, row.status)

@@ -1,5 +1,5 @@
--- Runs whose first texts have all come to an outcome go on, or are held if too many went wrong. Where the campaign asks for it, their
--- receipts are waited for, but not for ever. Texts that turned out not to be sent at all say nothing either way
+-- Runs of one month whose first texts have all come to an outcome go on, or are held if too many went wrong. Where the campaign asks
+-- for it, their receipts are waited for, but not for ever. Texts that turned out not to be sent at all say nothing either way
 -- (refill_canary.sql has put others in their place).
 WITH first AS (
     SELECT r.id,
@@ -8,8 +8,8 @@ WITH first AS (
            count(*) FILTER (WHERE m.status IN ('refused', 'unknown', 'undelivered')) AS bad,
            count(*) FILTER (WHERE m.status = 'accepted') AS silent,
            max(m.changed_at) AS last
-    FROM runs r JOIN messages m ON m.month = r.month AND m.id = ANY (r.canary)
-    WHERE r.status = 'running' AND r.canary IS NOT NULL
+    FROM runs r JOIN messages m ON m.month = %(month)s::date AND m.id = ANY (r.canary)
+    WHERE r.month = %(month)s::date AND r.status = 'running' AND r.canary IS NOT NULL
     GROUP BY r.id
 ),
 judged AS (

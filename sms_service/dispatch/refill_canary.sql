@@ -2,15 +2,15 @@
 -- before they left, and those that were never handed over and are put off, because their unit's window is closed or somebody stopped
 -- it. Otherwise one stopped branch would hold back a whole city, and a canary of nothing but skipped rows would prove nothing.
 WITH silent AS (
-    SELECT r.id, r.month, r.canary,
+    SELECT r.id, r.canary,
            coalesce(array_agg(m.id) FILTER (WHERE NOT v.silent), '{}') AS kept
     FROM runs r
-    JOIN messages m ON m.month = r.month AND m.id = ANY (r.canary)
+    JOIN messages m ON m.month = %(month)s::date AND m.id = ANY (r.canary)
     CROSS JOIN LATERAL (
         SELECT m.status IN ('skipped', 'expired', 'cancelled')
             OR (m.status = 'pending' AND m.attempts = 0 AND m.not_before > sms_now()) AS silent
     ) v
-    WHERE r.status = 'running' AND r.canary IS NOT NULL
+    WHERE r.month = %(month)s::date AND r.status = 'running' AND r.canary IS NOT NULL
     GROUP BY r.id
     HAVING bool_or(v.silent)
 )
@@ -22,7 +22,7 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT m.id
         FROM messages m JOIN units u ON u.id = m.unit_id
-        WHERE m.month = s.month AND m.run_id = s.id AND m.status = 'pending' AND m.not_before <= sms_now()
+        WHERE m.month = %(month)s::date AND m.run_id = s.id AND m.status = 'pending' AND m.not_before <= sms_now()
           AND m.id <> ALL (s.canary)
           AND window_is_open(u.timezone, u.window_opens, u.window_closes)
           AND NOT EXISTS (

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from sms_service.db.statements import Statement
 from sms_service.gateways.base import ErrorClass
 from sms_service.ledger.handover import FREE_CAPS
+from sms_service.ledger.models import Run
 from sms_service.ledger.states import MessageStatus
 
 GO_AGAIN = Statement(__file__, "go_again")
@@ -81,8 +82,15 @@ def _go_again(
     classes: Collection[ErrorClass],
 ) -> GoneAgain:
     wanted = None if ids is None else sorted(set(ids))
+    # The month of a run that is frozen changes no more; of one that is not, nothing goes again.
+    month = connection.execute(select(Run.month).where(Run.id == run_id)).scalar_one_or_none()
     rows = GO_AGAIN(
-        connection, run_id=run_id, status=status.value, ids=wanted, classes=[word.value for word in classes]
+        connection,
+        run_id=run_id,
+        month=month,
+        status=status.value,
+        ids=wanted,
+        classes=[word.value for word in classes],
     ).all()
     again, left = Counter[str](), Counter[str]()
     moved: list[int] = []

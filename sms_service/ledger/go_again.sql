@@ -5,20 +5,20 @@
 -- may still come, and `delivered` then ends the row, also one that waits to go again. Caps: a refused row gave its place back, an
 -- unknown one keeps it.
 WITH run AS MATERIALIZED (
-    SELECT id, month, sms_now() + make_interval(secs => validity_s) AS expires_at
+    SELECT id, sms_now() + make_interval(secs => validity_s) AS expires_at
     FROM runs
-    WHERE id = %(run_id)s::bigint AND status IN ('running', 'paused', 'held', 'finished', 'closed')
+    WHERE id = %(run_id)s::bigint AND month = %(month)s::date AND status IN ('running', 'paused', 'held', 'finished', 'closed')
     FOR NO KEY UPDATE
 ),
 wanted AS MATERIALIZED (
     SELECT m.id, m.status, m.phone IS NULL AS redacted,
            CASE m.status WHEN 'refused' THEN coalesce(m.reason, 'unclassified') ELSE m.status END AS kind
-    FROM run r JOIN messages m ON m.month = r.month AND m.run_id = r.id
+    FROM run r JOIN messages m ON m.month = %(month)s::date AND m.run_id = r.id
     WHERE (%(ids)s::bigint[] IS NULL AND m.status = %(status)s) OR m.id = ANY (%(ids)s::bigint[])
 ),
 free AS MATERIALIZED (
     SELECT m.id
-    FROM run r JOIN messages m ON m.month = r.month AND m.run_id = r.id
+    FROM run r JOIN messages m ON m.month = %(month)s::date AND m.run_id = r.id
     WHERE m.status = %(status)s AND m.phone IS NOT NULL
       AND (%(ids)s::bigint[] IS NULL OR m.id = ANY (%(ids)s::bigint[]))
       AND (m.status <> 'refused' OR coalesce(m.reason, 'unclassified') = ANY (%(classes)s::text[]))
@@ -29,7 +29,7 @@ moved AS (
     SET status = 'pending', reason = NULL, raw_code = NULL, account_id = NULL,
         not_before = sms_now(), expires_at = r.expires_at, changed_at = sms_now()
     FROM run r, free f
-    WHERE m.month = r.month AND m.id = f.id AND m.status = %(status)s
+    WHERE m.month = %(month)s::date AND m.id = f.id AND m.status = %(status)s
     RETURNING m.id
 ),
 reopened AS (

@@ -40,6 +40,6 @@ CROSS JOIN LATERAL (
         WHERE t.released_at IS NULL AND (u.path ^@ tu.path OR c.unit_path ^@ tu.path)) AS yes
 ) AS stopped
 WHERE c.month = %(month)s::date AND c.id = ANY (%(ids)s::bigint[])
-  AND m.month = c.month AND m.id = c.id
+  AND m.month = %(month)s::date AND m.id = c.id
   AND m.status = 'claimed' AND m.claim_token = %(token)s::uuid
 RETURNING m.id, m.status

@@ -6,7 +6,7 @@ WITH told AS (
         error = CASE %(verdict)s WHEN 'refused' THEN 'unclassified' END
     FROM messages m
     WHERE m.month = %(month)s::date AND m.id = %(message_id)s::bigint AND m.status = 'unknown'
-      AND a.month = m.month AND a.message_id = m.id AND a.number = m.attempts
+      AND a.month = %(month)s::date AND a.message_id = m.id AND a.number = m.attempts
       AND attempt_rank(%(verdict)s) > attempt_rank(a.status)
     RETURNING a.message_id, a.number, a.error
 )

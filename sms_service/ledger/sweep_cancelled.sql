@@ -1,18 +1,18 @@
--- The rest of a cancelled run, in slices, so that no transaction holds 100,000 rows. LATERAL with its lock lets the planner begin
+-- The rest of one month's cancelled runs, in slices, so that no transaction holds 100,000 rows. LATERAL with its lock lets the planner begin
 -- with nothing but the cancelled runs, of which most often there is none.
 WITH slice AS MATERIALIZED (
-    SELECT m.month, m.id
+    SELECT m.id
     FROM runs r
     CROSS JOIN LATERAL (
-        SELECT month, id FROM messages
-        WHERE month = r.month AND run_id = r.id AND status = 'pending'
+        SELECT id FROM messages
+        WHERE month = %(month)s::date AND run_id = r.id AND status = 'pending'
         LIMIT %(size)s::int
         FOR UPDATE SKIP LOCKED
     ) m
-    WHERE r.status = 'cancelled'
+    WHERE r.month = %(month)s::date AND r.status = 'cancelled'
     LIMIT %(size)s::int
 )
 UPDATE messages m
 SET status = 'cancelled', changed_at = sms_now()
 FROM slice s
-WHERE m.month = s.month AND m.id = s.id
+WHERE m.month = %(month)s::date AND m.id = s.id

@@ -1,17 +1,17 @@
--- Rows whose validity ended before they left. Their run's ended with it or before, so most often there is no such run: LATERAL with
+-- Rows of one month whose validity ended before they left. Their run's ended with it or before, so most often there is no such run: LATERAL with
 -- OFFSET keeps the planner from reading the waiting rows of all others first, and `|| ''`, as in the gate, from looking for those
 -- few by another way than their key.
 WITH late AS MATERIALIZED (
-    SELECT m.month, m.id
+    SELECT m.id
     FROM runs r
     CROSS JOIN LATERAL (
-        SELECT month, id FROM messages
-        WHERE month = r.month AND run_id = r.id AND status = 'pending' AND expires_at <= sms_now()
+        SELECT id FROM messages
+        WHERE month = %(month)s::date AND run_id = r.id AND status = 'pending' AND expires_at <= sms_now()
         OFFSET 0
     ) m
-    WHERE r.status IN ('running', 'paused', 'held') AND r.expires_at <= sms_now()
+    WHERE r.month = %(month)s::date AND r.status IN ('running', 'paused', 'held') AND r.expires_at <= sms_now()
 )
 UPDATE messages m
 SET status = 'expired', changed_at = sms_now()
 FROM late l
-WHERE m.month = l.month AND m.id = l.id AND m.status || '' = 'pending'
+WHERE m.month = %(month)s::date AND m.id = l.id AND m.status || '' = 'pending'

@@ -1,9 +1,10 @@
--- Accepted and silent for too long. The attempt moves up with its message; a receipt that comes later still counts. Attempts are
--- locked before their messages, as in sweep_submitting.sql, and so many at a time.
+-- Accepted and silent for too long, of one month. The attempt moves up with its message; a receipt that comes later still counts.
+-- Attempts are locked before their messages, as in sweep_submitting.sql, and so many at a time. One to which a receipt is being
+-- applied at this moment is not waited for: it says more.
 WITH quiet AS MATERIALIZED (
-    SELECT m.month, m.id, m.attempts
-    FROM runs r JOIN messages m ON m.month = r.month AND m.run_id = r.id
-    WHERE r.status IN ('running', 'paused', 'held', 'finished', 'cancelled')
+    SELECT m.id, m.attempts
+    FROM runs r JOIN messages m ON m.month = %(month)s::date AND m.run_id = r.id
+    WHERE r.month = %(month)s::date AND r.status IN ('running', 'paused', 'held', 'finished', 'cancelled')
       AND m.status = 'accepted'
       AND m.account_id = ANY (%(reporting_accounts)s::bigint[])
       AND m.changed_at <= sms_now() - make_interval(hours => %(hours)s::int)
@@ -11,26 +12,28 @@ WITH quiet AS MATERIALIZED (
 ),
 locked AS MATERIALIZED (
     -- Two look-ups each, which LATERAL forces: on a month without statistics the planner would read all its attempts for each row.
-    SELECT q.month, q.attempt_id, q.id AS message_id, q.attempts AS number
+    SELECT q.attempt_id, q.id AS message_id, q.attempts AS number
     FROM (
         SELECT q.*, a.id AS attempt_id
         FROM quiet q
         CROSS JOIN LATERAL (
-            SELECT id FROM attempts WHERE month = q.month AND message_id = q.id AND number = q.attempts LIMIT 1
+            SELECT id FROM attempts WHERE month = %(month)s::date AND message_id = q.id AND number = q.attempts LIMIT 1
         ) a
         ORDER BY a.id
     ) q
-    CROSS JOIN LATERAL (SELECT FROM attempts WHERE month = q.month AND id = q.attempt_id FOR NO KEY UPDATE) a
+    CROSS JOIN LATERAL (
+        SELECT FROM attempts WHERE month = %(month)s::date AND id = q.attempt_id FOR NO KEY UPDATE SKIP LOCKED
+    ) a
 ),
 silent AS (
     UPDATE messages m
     SET status = 'no_receipt', changed_at = sms_now()
     FROM locked l
-    WHERE m.month = l.month AND m.id = l.message_id AND m.attempts = l.number
+    WHERE m.month = %(month)s::date AND m.id = l.message_id AND m.attempts = l.number
       AND m.status || '' = 'accepted'  -- by key: its partial index holds all that were accepted
-    RETURNING m.month, l.attempt_id
+    RETURNING l.attempt_id
 )
 UPDATE attempts a
 SET status = 'no_receipt', final_at = sms_now()
 FROM silent s
-WHERE a.month = s.month AND a.id = s.attempt_id AND a.status = 'accepted'
+WHERE a.month = %(month)s::date AND a.id = s.attempt_id AND a.status = 'accepted'

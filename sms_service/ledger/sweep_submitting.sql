@@ -3,34 +3,36 @@
 -- order of ids, as by every statement that writes both: no deadlock with an outcome or a receipt. One that is being written at
 -- this moment is not waited for: it says more.
 WITH ended AS MATERIALIZED (
-    SELECT month, id, attempts FROM messages WHERE status = 'submitting' AND lease_until <= sms_now()
+    SELECT id, attempts FROM messages WHERE month = %(month)s::date AND status = 'submitting' AND lease_until <= sms_now()
 ),
 locked AS MATERIALIZED (
     -- Two look-ups each, which LATERAL forces: on a month without statistics the planner would read all its attempts for each row.
-    SELECT e.month, e.attempt_id, e.id AS message_id, e.attempts AS number
+    SELECT e.attempt_id, e.id AS message_id, e.attempts AS number
     FROM (
         SELECT e.*, a.id AS attempt_id
         FROM ended e
         CROSS JOIN LATERAL (
-            SELECT id FROM attempts WHERE month = e.month AND message_id = e.id AND number = e.attempts LIMIT 1
+            SELECT id FROM attempts WHERE month = %(month)s::date AND message_id = e.id AND number = e.attempts LIMIT 1
         ) a
         ORDER BY a.id
     ) e
-    CROSS JOIN LATERAL (SELECT FROM attempts WHERE month = e.month AND id = e.attempt_id FOR NO KEY UPDATE SKIP LOCKED) a
+    CROSS JOIN LATERAL (
+        SELECT FROM attempts WHERE month = %(month)s::date AND id = e.attempt_id FOR NO KEY UPDATE SKIP LOCKED
+    ) a
 ),
 silent AS (
     UPDATE messages m
     SET status = 'unknown', claim_token = NULL, lease_until = NULL, changed_at = sms_now()
     FROM locked l
-    WHERE m.month = l.month AND m.id = l.message_id AND m.attempts = l.number
+    WHERE m.month = %(month)s::date AND m.id = l.message_id AND m.attempts = l.number
       AND m.status = 'submitting' AND m.lease_until <= sms_now()
-    RETURNING m.month, l.attempt_id
+    RETURNING l.attempt_id
 ),
 told AS (
     UPDATE attempts a
     SET status = 'unknown', outcome_at = sms_now()
     FROM silent s
-    WHERE a.month = s.month AND a.id = s.attempt_id AND a.status = 'submitting'
+    WHERE a.month = %(month)s::date AND a.id = s.attempt_id AND a.status = 'submitting'
     RETURNING a.account_id, a.run_id
 ),
 tally AS (

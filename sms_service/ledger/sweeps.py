@@ -1,16 +1,19 @@
 """What the clock puts right: leases that ended, validity that ended, silence that lasted, runs that are done.
 
-Each is one statement, safe to run anywhere any number of times.
+Each is one statement a month, safe to run anywhere any number of times.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from typing import Any
 
 from sqlalchemy import Connection
 
 from sms_service.db.statements import Statement
 
+OPEN_MONTHS = Statement(__file__, "open_months")
 SWEEP_CLAIMED = Statement(__file__, "sweep_claimed")
 SWEEP_SUBMITTING = Statement(__file__, "sweep_submitting")
 SWEEP_EXPIRED = Statement(__file__, "sweep_expired")
@@ -22,37 +25,56 @@ REOPEN_RUNS = Statement(__file__, "reopen_runs")
 SLICE = 5000
 
 
+def open_months(connection: Connection) -> list[date]:
+    """The months of the ledger in which something may wait or be awaited, oldest first."""
+    return [row.month for row in OPEN_MONTHS(connection)]
+
+
 def release_claimed(connection: Connection) -> int:
     """Rows whose worker died before the gate wait again; returns how many."""
-    return SWEEP_CLAIMED(connection).rowcount
+    return _each_month(connection, SWEEP_CLAIMED)
 
 
 def give_up_submitting(connection: Connection) -> dict[tuple[int, int], int]:
     """Rows whose worker died after the gate become `unknown`; returns how many, by gateway account and run."""
-    return {(row.account_id, row.run_id): row.texts for row in SWEEP_SUBMITTING(connection)}
+    return {
+        (row.account_id, row.run_id): row.texts
+        for month in open_months(connection)
+        for row in SWEEP_SUBMITTING(connection, month=month)
+    }
 
 
 def expire(connection: Connection) -> int:
     """Rows past their validity become `expired`; returns how many."""
-    return SWEEP_EXPIRED(connection).rowcount
+    return _each_month(connection, SWEEP_EXPIRED)
 
 
 def cancel_slice(connection: Connection) -> int:
-    """The next slice of the cancelled runs' pending rows becomes `cancelled`; returns how many, 0 when none is left."""
-    return SWEEP_CANCELLED(connection, size=SLICE).rowcount
+    """The next slice (of each month) of the cancelled runs' pending rows becomes `cancelled`; returns how many, 0 when
+    none is left.
+    """
+    return _each_month(connection, SWEEP_CANCELLED, size=SLICE)
 
 
 def mark_silent(connection: Connection, reporting_accounts: Sequence[int], hours: int) -> int:
-    """The next slice of the rows that an account which sends receipts accepted `hours` ago, and that were silent since,
-    becomes `no_receipt`; returns how many.
+    """The next slice (of each month) of the rows that an account which sends receipts accepted `hours` ago, and that
+    were silent since, becomes `no_receipt`; returns how many.
     """
-    return SWEEP_NO_RECEIPT(connection, reporting_accounts=list(reporting_accounts), hours=hours, size=SLICE).rowcount
+    accounts = list(reporting_accounts)
+    return _each_month(connection, SWEEP_NO_RECEIPT, reporting_accounts=accounts, hours=hours, size=SLICE)
 
 
 def finish_runs(connection: Connection) -> dict[int, str]:
     """Finish and close the runs that are done; returns the run ids and their new status."""
-    ended = {row.id: row.status for row in FINISH_RUNS(connection)}
-    if ended:
-        for row in REOPEN_RUNS(connection, ids=list(ended)):
-            del ended[row.id]
+    ended: dict[int, str] = {}
+    for month in open_months(connection):
+        done = {row.id: row.status for row in FINISH_RUNS(connection, month=month)}
+        if done:
+            for row in REOPEN_RUNS(connection, month=month, ids=list(done)):
+                del done[row.id]
+        ended |= done
     return ended
+
+
+def _each_month(connection: Connection, sweep: Statement, **parameters: Any) -> int:
+    return sum(sweep(connection, month=month, **parameters).rowcount for month in open_months(connection))

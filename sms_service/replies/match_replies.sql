@@ -1,4 +1,4 @@
--- Decides for a batch of replies what they answer: the last text that was handed over to the phone within 14 days before the reply,
+-- What a batch of replies answers, which the caller has locked (take_replies.sql) and then marks (mark_matched.sql): the last text that was handed over to the phone within 14 days before the reply,
 -- of the reply's own gateway account if there is one, and so its recipient; else whoever has the phone, if anybody. Parts of long
 -- replies are decided like the whole.
 --
@@ -6,13 +6,12 @@
 -- skipped, found by its unique index. So runs are gone through: those of the units above somebody who has the phone, which are few
 -- however much the city sends, and only if none of them fits (the phone or the person has moved) the newest 500 of all.
 -- A provider's clock may be behind ours by some minutes, and never counts for more than the moment at which the reply was here.
+--
+-- It only reads, since it goes through the runs of several months (tests/db/test_shapes.py).
 WITH batch AS MATERIALIZED (
     SELECT id, account_id, phone, least(received_at, occurred_at + interval '5 minutes') AS at
     FROM replies
-    WHERE matched_at IS NULL
-    ORDER BY id
-    LIMIT %(size)s::int
-    FOR UPDATE SKIP LOCKED
+    WHERE id = ANY (%(ids)s::bigint[])
 ),
 above AS MATERIALIZED (
     -- Of "/1/5/49/" also "/1/5/" and "/1/".
@@ -59,9 +58,7 @@ far AS MATERIALIZED (
 answered AS (
     SELECT * FROM near UNION ALL SELECT * FROM far
 )
-UPDATE replies r
-SET matched_at = sms_now(), month = a.month, message_id = a.message_id,
-    person_id = coalesce(a.person_id, h.person_id), unit_path = coalesce(a.unit_path, h.path)
+SELECT b.id, a.month, a.message_id, coalesce(a.person_id, h.person_id) AS person_id, coalesce(a.unit_path, h.path) AS unit_path
 FROM batch b
 LEFT JOIN answered a ON a.id = b.id
 LEFT JOIN LATERAL (
@@ -70,4 +67,3 @@ LEFT JOIN LATERAL (
     WHERE p.phone = b.phone AND a.id IS NULL
     ORDER BY p.left_at IS NOT NULL, p.id LIMIT 1
 ) h ON true
-WHERE r.id = b.id
