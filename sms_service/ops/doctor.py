@@ -31,6 +31,9 @@ from sms_service.settings import Settings
 LEAST_REDIS = 5  # what RQ asks for: https://python-rq.org
 LEAST_SPACE = 1 << 30  # bytes
 LARGEST_CLOCK_DIFFERENCE_S = 2.0
+# Servers that end with signal 11 when a statement chooses a partition while it runs and looks again at a row that was
+# changed meanwhile, as far as is known.
+FAULTY = range(180000, 180005)
 # Through these every module with a statement is loaded.
 STATEMENT_USERS = (
     "sms_service.jobs",
@@ -108,7 +111,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             if version >= bootstrap.MINIMUM_VERSION
             else f"PostgreSQL {bootstrap.MINIMUM_VERSION} or newer is needed"
         )
-        yield Finding("database", f"PostgreSQL {connection.info.parameter_status('server_version')}", mend)
+        yield Finding("database", _version(connection.info), mend)
         yield _clock(connection, before)
         yield _durability(connection)
         yield _standbys(connection)
@@ -125,6 +128,19 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield _statements(database)
     finally:
         database.close()
+
+
+def _version(server: psycopg.ConnectionInfo) -> str:
+    """The server's version, and what it means if it is one of FAULTY; our own statements are safe, so nothing is to be
+    mended.
+    """
+    version = f"PostgreSQL {server.parameter_status('server_version')}"
+    if server.server_version not in FAULTY:
+        return version
+    return (
+        f"{version}; 18.0 to 18.4 crash on some statements that choose a partition while they run: ours do not,"
+        " yours may (docs/operating.md, Versions of PostgreSQL)"
+    )
 
 
 def _clock(connection: psycopg.Connection, before: float) -> Finding:
