@@ -56,8 +56,8 @@ from sms_service.replies import matching
 
 SESSIONS = 8
 _MET = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)  # may happen to anybody
-PEOPLE = 120  # few, so that sessions meet
-HELD_S = 0.004  # how long a change under the others stays open
+PEOPLE = 40  # few, so that sessions meet
+HELD_S = 0.01  # how long a change under the others stays open
 
 # Of the one planned run two of this month and two of the last, with a row for everybody, all under way.
 _RUNS = """
@@ -90,7 +90,7 @@ _CHANGES = (
     "UPDATE attempts SET status = 'unknown', looked_up_at = NULL, provider_id = NULL, parts = 1 + id %% 2,"
     f" started_at = sms_now() - interval '1 hour' {_OF_ATTEMPTS}",
     f"UPDATE attempts SET detail = 'touched' {_OF_ATTEMPTS}",
-    "UPDATE receipts SET applied_at = NULL, next_try_at = sms_now() WHERE id %% 7 = (random() * 6)::int",
+    "UPDATE receipts SET applied_at = NULL, next_try_at = sms_now() WHERE id %% 3 = (random() * 2)::int",
     "UPDATE replies SET matched_at = NULL WHERE id %% 7 = (random() * 6)::int",
     "UPDATE runs SET status = 'running', held_for = NULL, reason = NULL, expires_at = sms_now() + interval '1 day',"
     " canary = CASE WHEN random() < 0.5 THEN %(ids)s::bigint[] END"
@@ -288,8 +288,8 @@ class Pruning:
     def _change(self, chance: random.Random) -> str:
         place = chance.choice(self.places)
         with self.database.transaction() as connection:
-            for statement in chance.sample(_CHANGES, 2):
-                ids = sorted(chance.sample(place.ids, 30))
+            for statement in chance.sample(_CHANGES, 3):
+                ids = sorted(chance.sample(place.ids, 20))
                 connection.exec_driver_sql(statement, {"month": place.month, "ids": ids})
             time.sleep(HELD_S)
         return "changed"
