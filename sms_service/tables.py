@@ -7,6 +7,7 @@ import sms_service.audience.models
 import sms_service.audit.models
 import sms_service.campaigns.models
 import sms_service.content.models
+import sms_service.db.leadership
 import sms_service.delivery.models
 import sms_service.directory.models
 import sms_service.dispatch.models

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import date
 
 from sqlalchemy import Connection
 
@@ -13,7 +14,6 @@ TRIP_ACCOUNT = Statement(__file__, "trip_account")
 TRIP_RUN = Statement(__file__, "trip_run")
 PAUSE_ACCOUNT = Statement(__file__, "pause_account")
 REOPEN_ACCOUNTS = Statement(__file__, "reopen_accounts")
-CANARY_MONTHS = Statement(__file__, "canary_months")
 REFILL_CANARY = Statement(__file__, "refill_canary")
 JUDGE_CANARY = Statement(__file__, "judge_canary")
 FORGET_TALLIES = Statement(__file__, "forget_tallies")
@@ -31,6 +31,9 @@ SLICE = 5000  # tallies that are deleted at once
 
 CANARY_BAD_SHARE = 0.2
 CANARY_RECEIPTS_MIN = 10  # minutes for which a canary's receipts are waited for, if the campaign asks
+CANARY_DEADLINE_MIN = 30  # minutes from its first hand-over until a canary ends, whatever its texts have come to
+# Seconds for which a canary's text may wait to go again at once, as half of its group, before another takes its place.
+CANARY_MOMENT_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +80,22 @@ def forget_old(connection: Connection) -> int:
 
 def judge_canaries(connection: Connection) -> None:
     """Let runs go on whose first texts went well, and hold those whose did not; what cannot leave is no first text."""
-    for (month,) in CANARY_MONTHS(connection).all():
-        REFILL_CANARY(connection, month=month)
-        for row in JUDGE_CANARY(connection, month=month, bad_share=CANARY_BAD_SHARE, receipts_min=CANARY_RECEIPTS_MIN):
-            level = logging.WARNING if row.status == "held" else logging.INFO
-            log.log(level, "canary of run %s: %s", row.id, row.status)
+    runs = "SELECT id, month FROM runs WHERE status = 'running' AND canary IS NOT NULL ORDER BY id"
+    for run in connection.exec_driver_sql(runs).all():
+        judge_canary(connection, run.id, run.month)
+
+
+def judge_canary(connection: Connection, run_id: int, month: date) -> None:
+    """The same for one run, if it has a canary."""
+    its = {"run_id": run_id, "month": month, "moment_s": CANARY_MOMENT_S}
+    REFILL_CANARY(connection, **its)
+    verdict = JUDGE_CANARY(
+        connection,
+        **its,
+        bad_share=CANARY_BAD_SHARE,
+        receipts_min=CANARY_RECEIPTS_MIN,
+        deadline_min=CANARY_DEADLINE_MIN,
+    ).one_or_none()
+    if verdict is not None:
+        level = logging.WARNING if verdict.status == "held" else logging.INFO
+        log.log(level, "canary of run %s: %s", run_id, verdict.reason or verdict.status)

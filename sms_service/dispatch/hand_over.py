@@ -241,7 +241,7 @@ class HandOver:
             with self._database.transaction() as connection:
                 breaker.trip_run(connection, claim.run_id)
             with self._database.transaction() as connection:
-                breaker.judge_canaries(connection)
+                breaker.judge_canary(connection, claim.run_id, claim.month)
         except DBAPIError as error:
             log.warning("the breaker could not be asked: %s", first_line(error))
 

@@ -1,29 +1,43 @@
--- Runs of one month whose first texts have all come to an outcome go on, or are held if too many went wrong. Where the campaign asks
--- for it, their receipts are waited for, but not for ever. Texts that turned out not to be sent at all say nothing either way
--- (refill_canary.sql has put others in their place).
-WITH first AS (
-    SELECT r.id,
-           count(*) FILTER (WHERE m.status IN ('pending', 'claimed', 'submitting')) AS waiting,
-           count(*) FILTER (WHERE m.status NOT IN ('skipped', 'expired', 'cancelled')) AS gone,
+-- A run whose first texts have come to an outcome goes on, or is held if too many went wrong. Texts that turned out not to be sent at
+-- all, or not now, say nothing either way and are not waited for (refill_canary.sql has put others in their place, if there are any);
+-- but at least half of those that are to be sent must have an outcome. Where the campaign asks for it, receipts are waited for as
+-- well. Nothing is waited for after the deadline: then the outcomes that are there decide, and if there is none a person does.
+WITH run AS MATERIALIZED (
+    SELECT canary, canary_receipts,
+           coalesce(canary_since <= sms_now() - make_interval(mins => %(deadline_min)s::int), false) AS over
+    FROM runs WHERE id = %(run_id)s::bigint AND status = 'running' AND canary IS NOT NULL
+),
+first AS MATERIALIZED (
+    SELECT count(*) FILTER (WHERE m.status IN ('claimed', 'submitting') OR (m.status = 'pending' AND NOT v.again)) AS waiting,
+           count(*) FILTER (WHERE v.again) AS again,
+           count(*) FILTER (WHERE m.status NOT IN ('pending', 'claimed', 'submitting', 'skipped', 'expired', 'cancelled')) AS gone,
            count(*) FILTER (WHERE m.status IN ('refused', 'unknown', 'undelivered')) AS bad,
            count(*) FILTER (WHERE m.status = 'accepted') AS silent,
            max(m.changed_at) AS last
-    FROM runs r JOIN messages m ON m.month = %(month)s::date AND m.id = ANY (r.canary)
-    WHERE r.month = %(month)s::date AND r.status = 'running' AND r.canary IS NOT NULL
-    GROUP BY r.id
+    FROM messages m
+    CROSS JOIN LATERAL (
+        SELECT m.status = 'pending'
+           AND (m.not_before > sms_now()
+                OR (m.attempts > 0 AND m.changed_at <= sms_now() - make_interval(secs => %(moment_s)s::float))) AS again
+    ) v
+    WHERE m.month = %(month)s::date AND m.id = ANY ((SELECT canary FROM run)::bigint[])
 ),
-judged AS (
-    SELECT f.id, f.bad, f.gone, f.bad >= %(bad_share)s::float * greatest(f.gone, 1) AS bad_enough
-    FROM first f JOIN runs r ON r.id = f.id
-    WHERE f.waiting = 0 AND f.gone > 0
-      AND (NOT r.canary_receipts OR f.silent = 0 OR f.last <= sms_now() - make_interval(mins => %(receipts_min)s::int))
+judged AS MATERIALIZED (
+    SELECT c.canary, f.bad, f.gone, f.gone = 0 OR f.bad >= %(bad_share)s::float * f.gone AS bad_enough
+    FROM run c, first f
+    WHERE c.over
+       OR (f.waiting = 0 AND f.gone > 0 AND f.gone >= f.again
+           AND (NOT c.canary_receipts OR f.silent = 0 OR f.last <= sms_now() - make_interval(mins => %(receipts_min)s::int)))
 )
 UPDATE runs r
 SET canary = CASE WHEN j.bad_enough THEN r.canary END,
     status = CASE WHEN j.bad_enough THEN 'held' ELSE r.status END,
     held_for = CASE WHEN j.bad_enough THEN 'canary' END,
-    reason = CASE WHEN j.bad_enough
-                  THEN format('%%s of its first %%s texts were refused, unknown or undelivered', j.bad, j.gone) END
+    reason = CASE WHEN j.bad_enough THEN
+        CASE WHEN j.gone > 0 THEN format('%%s of its first %%s texts were refused, unknown or undelivered', j.bad, j.gone)
+             ELSE format('%%s minutes after its first text was handed over, the gateway had taken and refused none for good:'
+                         ' it puts all of them off', %(deadline_min)s::int) END
+        END
 FROM judged j
-WHERE r.id = j.id AND r.status = 'running' AND r.canary IS NOT NULL
+WHERE r.id = %(run_id)s::bigint AND r.status = 'running' AND r.canary = j.canary
 RETURNING r.id, r.status, r.reason

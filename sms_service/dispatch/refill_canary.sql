@@ -1,29 +1,34 @@
 -- Canary rows that say nothing soon make room for others of the run that may leave now: those that were left out at the gate or ended
--- before they left, and those that were never handed over and are put off, because their unit's window is closed or somebody stopped
--- it. Otherwise one stopped branch would hold back a whole city, and a canary of nothing but skipped rows would prove nothing.
-WITH silent AS (
-    SELECT r.id, r.canary,
-           coalesce(array_agg(m.id) FILTER (WHERE NOT v.silent), '{}') AS kept
-    FROM runs r
-    JOIN messages m ON m.month = %(month)s::date AND m.id = ANY (r.canary)
+-- before they left; those that are put off, because their unit's window is closed, somebody stopped it, or the gateway asked for them
+-- later; and those that wait again for longer than a moment, since no account takes them. Otherwise one stopped branch or one
+-- throttled text would hold back a whole city, and a canary of nothing but skipped rows would prove nothing. What was replaced waits
+-- like the rest of the run. The first hand-over is noted, since judge_canary.sql counts from it.
+WITH run AS MATERIALIZED (
+    SELECT canary, canary_since FROM runs WHERE id = %(run_id)s::bigint AND status = 'running' AND canary IS NOT NULL
+),
+seen AS MATERIALIZED (
+    SELECT coalesce(array_agg(m.id) FILTER (WHERE NOT v.silent), '{}') AS kept,
+           count(*) FILTER (WHERE v.silent) AS silent,
+           bool_or(m.attempts > 0) AS begun
+    FROM messages m
     CROSS JOIN LATERAL (
         SELECT m.status IN ('skipped', 'expired', 'cancelled')
-            OR (m.status = 'pending' AND m.attempts = 0 AND m.not_before > sms_now()) AS silent
+            OR (m.status = 'pending' AND m.not_before > sms_now())
+            OR (m.status = 'pending' AND m.attempts > 0
+                AND m.changed_at <= sms_now() - make_interval(secs => %(moment_s)s::float)) AS silent
     ) v
-    WHERE r.month = %(month)s::date AND r.status = 'running' AND r.canary IS NOT NULL
-    GROUP BY r.id
-    HAVING bool_or(v.silent)
-)
-UPDATE runs r
-SET canary = s.kept || other.ids
-FROM silent s
-CROSS JOIN LATERAL (
+    WHERE m.month = %(month)s::date AND m.id = ANY ((SELECT canary FROM run)::bigint[])
+),
+other AS MATERIALIZED (
     SELECT array_agg(w.id) AS ids
     FROM (
         SELECT m.id
-        FROM messages m JOIN units u ON u.id = m.unit_id
-        WHERE m.month = %(month)s::date AND m.run_id = s.id AND m.status = 'pending' AND m.not_before <= sms_now()
-          AND m.id <> ALL (s.canary)
+        FROM run c, seen s, messages m JOIN units u ON u.id = m.unit_id
+        WHERE m.month = %(month)s::date AND m.run_id = %(run_id)s::bigint AND m.status = 'pending' AND m.not_before <= sms_now()
+          AND s.silent > 0
+          -- Nor those that were replaced before: each may try once.
+          AND m.attempts = 0
+          AND m.id <> ALL (c.canary)
           AND window_is_open(u.timezone, u.window_opens, u.window_closes)
           AND NOT EXISTS (
               SELECT FROM stops t JOIN units tu ON tu.id = t.unit_id
@@ -34,7 +39,12 @@ CROSS JOIN LATERAL (
               SELECT FROM caps k JOIN cap_uses n ON n.class = k.class AND n.used >= k.per_day
               WHERE k.class = m.class AND n.phone = m.phone AND n.day = (sms_now() AT TIME ZONE u.timezone)::date))
         ORDER BY m.not_before, m.id
-        LIMIT cardinality(s.canary) - cardinality(s.kept)
+        LIMIT (SELECT cardinality(c.canary) - cardinality(s.kept) FROM run c, seen s)
     ) w
-) other
-WHERE r.id = s.id AND r.status = 'running' AND r.canary = s.canary AND other.ids IS NOT NULL
+)
+UPDATE runs r
+SET canary = CASE WHEN o.ids IS NULL THEN r.canary ELSE s.kept || o.ids END,
+    canary_since = coalesce(r.canary_since, CASE WHEN s.begun THEN sms_now() END)
+FROM run c, seen s, other o
+WHERE r.id = %(run_id)s::bigint AND r.status = 'running' AND r.canary = c.canary
+  AND (o.ids IS NOT NULL OR (s.begun AND r.canary_since IS NULL))

@@ -39,8 +39,9 @@ class Run(Base):
     `audience` is the number of rows the segment's own query counted at freeze; the identity compares with it. `day`
     is the local date of launch. `due_at` is when it is to be launched; `planned` runs wait for it.
 
-    While `canary` holds message ids, only those may leave; it is emptied when they have gone well. The breaker counts
-    since `watched_from`. `parts_estimate` is the mean number of parts of a text, from a sample taken at freeze.
+    While `canary` holds message ids, only those may leave; it is emptied when they have gone well. `canary_since`: when
+    the first of them had been handed over. The breaker counts since `watched_from`. `parts_estimate` is the mean number
+    of parts of a text, from a sample taken at freeze.
     """
 
     __tablename__ = "runs"
@@ -57,6 +58,7 @@ class Run(Base):
     held_for: Mapped[str | None]
     lane: Mapped[str] = mapped_column(server_default="bulk")
     canary: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
+    canary_since: Mapped[datetime | None]
     canary_receipts: Mapped[bool] = mapped_column(server_default="false")
     parts_estimate: Mapped[float] = mapped_column(server_default="1")
     watched_from: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
@@ -205,3 +206,96 @@ def test_a_canary_does_not_end_because_most_have_had_their_texts_today(
     drain(database, ScriptedGateways({"main": adapter}))
     expected = {"skipped": capped, "accepted": 20 - capped}
     assert statuses(database, run_id) == {status: number for status, number in expected.items() if number}
+
+
+def throttled(handed: Text) -> Outcome:
+    """An answer: too fast, later."""
+    return Outcome(handed.reference, OutcomeKind.throttled)
+
+
+@pytest.mark.parametrize("put_off", [throttled, refused(ErrorClass.later)])
+def test_a_text_that_goes_again_does_not_hold_the_canary(
+    database: Database, small_canary: None, put_off: Callable[[Text], Outcome]
+) -> None:
+    adapter = ScriptedAdapter()
+    run_id = spread_city(database, adapter)
+    accept = adapter.answer
+    canary = run_of(database, run_id).canary or []
+    with database.session() as session:
+        first = session.scalars(select(Message).where(Message.id == canary[0])).one()
+    adapter.answer = lambda text: (put_off if text.phone == first.phone else accept)(text)
+    drain(database, ScriptedGateways({"main": adapter}))
+    # Another took its place, and it waits for its second try with nobody waiting for it.
+    assert statuses(database, run_id) == {"accepted": 19, "pending": 1}
+    assert run_of(database, run_id).canary is None
+
+
+@pytest.mark.parametrize(
+    ("waits", "over"),
+    [
+        ("not_before = sms_now() + interval '2 seconds'", True),  # throttled
+        ("changed_at = sms_now() - interval '61 seconds'", True),  # due, and no account takes it
+        ("changed_at = sms_now()", False),  # half of a group that goes again at once
+    ],
+)
+def test_without_another_in_its_place_the_others_outcomes_decide(
+    database: Database, small_canary: None, waits: str, over: bool
+) -> None:
+    city = make_city(database, 20)
+    ids = run_of(database, city.run_id).canary or []
+    with database.transaction() as connection:
+        others = "UPDATE messages SET not_before = sms_now() + interval '1 day' WHERE id <> ALL (:ids)"
+        connection.execute(text(others), {"ids": ids})
+        gone = "UPDATE messages SET status = 'delivered', attempts = 1 WHERE id = ANY (:ids)"
+        connection.execute(text(gone), {"ids": ids[1:]})
+        connection.execute(text(f"UPDATE messages SET attempts = 1, {waits} WHERE id = :id"), {"id": ids[0]})
+    judge(database)
+    run = run_of(database, city.run_id)
+    assert (run.status, run.canary) == ("running", None if over else ids)
+
+
+def test_a_canary_that_the_gateway_only_puts_off_is_held_after_its_deadline(
+    database: Database, small_canary: None
+) -> None:
+    city = make_city(database, 20)
+    city.adapter.answer = throttled
+    drain(database, city.gateways)
+    assert len(city.adapter.handed) == 20  # each once, at most five at a time
+    run = run_of(database, city.run_id)
+    assert (run.status, len(run.canary or ())) == ("running", 5)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE runs SET canary_since = canary_since - interval '29 minutes'"))
+    judge(database)
+    assert run_of(database, city.run_id).status == "running"
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE runs SET canary_since = canary_since - interval '1 minute'"))
+    judge(database)
+    run = run_of(database, city.run_id)
+    assert (run.status, run.held_for) == ("held", "canary")
+    assert run.reason == (
+        "30 minutes after its first text was handed over, the gateway had taken and refused none for good:"
+        " it puts all of them off"
+    )
+
+
+@pytest.mark.parametrize(("bad", "held"), [(0, None), (1, "canary")])
+def test_a_deadline_ends_a_canary_by_the_outcomes_that_are_there(
+    database: Database, small_canary: None, bad: int, held: str | None
+) -> None:
+    """Also of one whose receipts never stop coming late: what waits then is not waited for."""
+    city = make_city(database, 20)
+    ids = run_of(database, city.run_id).canary or []
+    with database.transaction() as connection:
+        connection.execute(
+            text("UPDATE messages SET status = 'refused', attempts = 1 WHERE id = ANY (:ids)"), {"ids": ids[:bad]}
+        )
+        connection.execute(
+            text("UPDATE messages SET status = 'delivered', attempts = 1 WHERE id = ANY (:ids)"), {"ids": ids[bad:2]}
+        )
+    judge(database)  # three are due and have not gone yet
+    assert run_of(database, city.run_id).canary == ids
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE runs SET canary_since = canary_since - interval '30 minutes'"))
+    judge(database)
+    run = run_of(database, city.run_id)
+    assert (run.held_for, run.canary) == (held, ids if held else None)
