@@ -11,6 +11,7 @@ from benchmarks.costing import COSTS
 from benchmarks.figures import Benchmark, measure
 from benchmarks.laboratory import BenchmarkError, Laboratory
 from benchmarks.preparing import IMPORT, RENDER
+from benchmarks.reading import LISTING
 from benchmarks.receiving import RECEIVING
 from benchmarks.sending import FREEZE, FREEZE_MANY, HTTP, PIPELINE
 from benchmarks.twilio import CREATES
@@ -20,7 +21,7 @@ from sms_service.embedded import EngineError
 BENCHMARKS: tuple[Benchmark, ...] = (
     *(RENDER, IMPORT, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, URGENT),
     *(SUBMITS, WITH_RECEIPTS, CREATES),
-    *(*COSTS, COMPARISON),
+    *(LISTING, *COSTS, COMPARISON),
 )
 
 

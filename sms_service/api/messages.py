@@ -18,7 +18,7 @@ from sms_service.api.schemas import Id, In, MaskedPhone, Out, list_of
 from sms_service.ledger.models import Message
 from sms_service.ledger.states import AttemptStatus, MessageStatus
 from sms_service.reports.counts import Filter
-from sms_service.reports.messages import check_named, find_messages, get_message
+from sms_service.reports.messages import check_named, find_messages, get_message, month_of_run
 
 blueprint = Blueprint(
     "messages", description="The ledger: one row for every recipient of every run, whatever became of it."
@@ -164,7 +164,10 @@ class Messages(MethodView):
     @blueprint.arguments(MessageQuery, location="query")
     @blueprint.response(200, MessageList)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
-        """List messages by id: the rows that /counts counts for the same filters"""
+        """List messages, oldest month first: the rows that /counts counts for the same filters
+
+        Within a month they come by id; with `run`, its rows come by person and unit.
+        """
         scope, rows = scoped_filter(query)
         return message_page(scope, rows, query)
 
@@ -200,7 +203,14 @@ def scoped_filter(query: Mapping[str, Any]) -> tuple[Scope, Filter]:
 
 
 def message_page(scope: Scope, rows: Filter, query: Mapping[str, Any]) -> dict[str, Any]:
-    """One page of the rows, for MessageList."""
-    items: list[Row[Any]]
-    items, following = page(g.session, find_messages(rows), query, sort="id", key=Message.id, id_=Message.id)
+    """One page of the rows, for MessageList.
+
+    The order is that of an index, of a run's rows or of all, so that a page costs what is on it.
+    """
+    statement, items = find_messages(rows), list[Row[Any]]()
+    if rows.run_id is None:
+        items, following = page(g.session, statement, query, sort="month", key=Message.month, id_=Message.id)
+    else:
+        statement = statement.where(Message.month == month_of_run(g.session, rows.run_id))
+        items, following = page(g.session, statement, query, sort="person", key=Message.person_id, id_=Message.unit_id)
     return scope.answer(items, following)

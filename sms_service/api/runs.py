@@ -209,7 +209,7 @@ class RunMessages(MethodView):
     @blueprint.arguments(RunMessagesQuery, location="query")
     @blueprint.response(200, MessageList)
     def get(self, query: dict[str, Any], run_id: int) -> dict[str, Any]:
-        """List a run's messages by id; without `unit` all of them"""
+        """List a run's messages by person and unit; without `unit` all of them"""
         run = control.get_run(g.session, g.actor, run_id)
         if query["unit"] is None:
             scope = Scope(_WHOLE_TREE, (g.session.get_one(Unit, run.unit_id),))

@@ -125,10 +125,12 @@ def lift(session: Session, actor: Actor, phone: str, why: str) -> None:
 
 def find_suppressed(paths: Sequence[str]) -> Select[Person, str, str, str, datetime]:
     """The suppressed phones of people within the subtrees at `paths`, one row (as `Suppressed`) a person."""
+    # A sum has no index: people are found by the phones, never all people of the units whose phones are then compared.
+    unit_of_person = Person.unit_id + 0
     return (
         select(Person, Suppression.phone, Suppression.reason, Suppression.source, Suppression.created_at)
         .join(Suppression, Suppression.phone == Person.phone)
-        .join(Unit, Unit.id == Person.unit_id)
+        .join(Unit, Unit.id == unit_of_person)
         .where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, Select, select
@@ -48,6 +49,11 @@ def get_message(session: Session, actor: Actor, message_id: int) -> tuple[Row[An
         .order_by(Attempt.number)
     )
     return found, session.execute(of_message).all()
+
+
+def month_of_run(session: Session, run_id: int) -> date:
+    """The month whose partition holds all messages of the run."""
+    return session.scalars(select(Run.month).where(Run.id == run_id)).one()
 
 
 def check_named(session: Session, actor: Actor, rows: Filter) -> None:
