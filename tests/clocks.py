@@ -20,3 +20,11 @@ def ahead_by(database_url: str, offset: str) -> Iterator[Database]:
         yield ahead
     finally:
         ahead.close()
+
+
+def end_lease(database: Database, name: str = "clock") -> None:
+    """The leader's lease in `name` is over now, as if it had been silent for that long."""
+    with database.transaction() as connection:
+        connection.exec_driver_sql(
+            "UPDATE leaderships SET until = clock_timestamp() WHERE name = %(name)s", {"name": name}
+        )

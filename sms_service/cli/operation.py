@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -66,9 +67,9 @@ def clock() -> None:
     from sqlalchemy.exc import DBAPIError
 
     from sms_service.campaigns.closing import end_finished
-    from sms_service.cli.context import open_database, running_settings
-    from sms_service.db.engine import first_line
-    from sms_service.dispatch.clock import tick
+    from sms_service.cli.context import running_settings
+    from sms_service.db.engine import Database, first_line
+    from sms_service.dispatch.clock import PATIENCE_S, Clock
     from sms_service.gateways.registry import Gateways
 
     stopped = threading.Event()
@@ -77,16 +78,21 @@ def clock() -> None:
     settings = running_settings()
     gateways = Gateways.from_file(settings.gateways_file, settings.public_url)
     redis = Redis.from_url(settings.redis_url or "", socket_timeout=5, socket_connect_timeout=5)
-    with open_database() as database:
-        while not stopped.is_set():
-            try:
-                tick(database, redis, gateways, settings.no_receipt_hours)
-                end_finished(database)
-            except DBAPIError as error:
-                log.error("the next second tries again: %s", first_line(error))
-            except RedisError as error:
-                log.error("the next second tries again: Redis: %s", error)
-            stopped.wait(CLOCK_EVERY_S)
+    database = Database(
+        settings.database_url or "", pool_size=2, application_name="sms_service clock", patience_s=PATIENCE_S
+    )
+    clock = Clock(database, redis, gateways, settings.no_receipt_hours, more=(end_finished,))
+    while not stopped.is_set():
+        try:
+            clock.tick()
+        except DBAPIError as error:
+            log.error("the next second tries again: %s", first_line(error))
+        except RedisError as error:
+            log.error("the next second tries again: Redis: %s", error)
+        stopped.wait(CLOCK_EVERY_S)
+    with suppress(DBAPIError):
+        clock.resign()
+    database.close()
 
 
 @click.command()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import make_url
@@ -15,7 +16,7 @@ OWNER_ROLE = "sms_owner"
 # Compiling a plan costs more than running it here, and costs made up to forbid a plan would ask for it.
 _BY_KEY = " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
 # A process that is stopped in the middle of a transaction, or its machine, keeps no locks for longer than its lease.
-_NO_LOCKS_FOR_EVER = "-c idle_in_transaction_session_timeout=60s"
+_IDLE_S = 60
 
 
 class Database:
@@ -25,15 +26,26 @@ class Database:
     session works as `sms_app`, which may not alter the schema, the trail or a template's version.
     `pool_size` is the number of connections kept; as many again may be opened for a moment. `by_key`: every statement
     of its users looks rows up by key; the planner is told, because it would rather read a whole month while that has no
-    statistics yet (docs/performance.md).
+    statistics yet (docs/performance.md). `patience_s`: a session waits no longer than this for a lock, and is ended
+    when it does nothing for so long in a transaction; by default it waits for ever, and may be idle for 60 s.
     """
 
     def __init__(
-        self, url: str, *, pool_size: int = 5, application_name: str = "sms_service", by_key: bool = False
+        self,
+        url: str,
+        *,
+        pool_size: int = 5,
+        application_name: str = "sms_service",
+        by_key: bool = False,
+        patience_s: int | None = None,
     ) -> None:
         self.url = url
         given = make_url(url).query.get("options", "")
-        options = f"{_NO_LOCKS_FOR_EVER} {given} -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}"
+        options = (
+            f"-c idle_in_transaction_session_timeout={patience_s or _IDLE_S}s"
+            f" {given} -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}"
+            f"{'' if patience_s is None else f' -c lock_timeout={patience_s}s'}"
+        )
         self.engine: Engine = create_engine(
             sqlalchemy_url(url),
             pool_size=pool_size,
@@ -47,17 +59,22 @@ class Database:
             },
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._require: Callable[[Connection], None] | None = None
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A session in one transaction: committed at the end, rolled back by an exception."""
         with self._sessions.begin() as session:
+            if self._require is not None:
+                self._require(session.connection())
             yield session
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """The same for hand-written SQL: a Core connection in one transaction."""
         with self.engine.begin() as connection:
+            if self._require is not None:
+                self._require(connection)
             yield connection
 
     @contextmanager
@@ -66,13 +83,29 @@ class Database:
 
         A process that dies lets go of it; whoever loses the connection learns of it at the end.
         """
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with self.at_once() as connection:
             ours = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%(key)s)", {"key": key}).scalar_one()
             try:
                 yield ours
             finally:
                 if ours:
                     connection.exec_driver_sql("SELECT pg_advisory_unlock(%(key)s)", {"key": key})
+
+    @contextmanager
+    def at_once(self) -> Iterator[Connection]:
+        """A connection on which each statement is a transaction of its own, so that nothing is left open between two
+        even if the process is stopped there.
+        """
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+
+    def guarded(self, require: Callable[[Connection], None]) -> Database:
+        """The same connections for whoever may lose a right: each transaction begins with `require`, which raises what
+        refuses it.
+        """
+        guarded = copy(self)
+        guarded._require = require
+        return guarded
 
     def close(self) -> None:
         """Close every pooled connection."""

@@ -1,12 +1,12 @@
 """What is due by the time of day: schedules, and the sweeps that put right what a death left behind.
 
-Any number of processes may call `tick`; an advisory lock lets one of them work.
+Any number of processes may run a `Clock`; the one that leads works.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from redis import Redis
 from sqlalchemy import Connection
@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sms_service import wake
 from sms_service.accounts import answers
 from sms_service.db.engine import Database, first_line
+from sms_service.db.leadership import Leadership, NotLeading
 from sms_service.delivery import hygiene
 from sms_service.dispatch import breaker, caps, cluster, freeze, link_state
 from sms_service.gateways.registry import Gateways
@@ -22,24 +23,69 @@ from sms_service.ledger import sweeps
 
 MONTHS_READY = 3
 NO_RECEIPT_HOURS = 72
-_LOCK = 0x736D_735F_636C_6F63  # "sms_cloc"
+LEADERSHIP = "clock"
+# Sessions of a clock wait no longer for a lock, and stay no longer in a transaction that does nothing, in seconds: a
+# clock that is stopped within a transaction is not waited for longer than until its lease is over.
+PATIENCE_S = 5
 
 log = logging.getLogger(__name__)
 
+Duty = Callable[[Database], object]
+
+
+class Clock:
+    """One process's clock. `no_receipt_hours`: after so long a silence an accepted text ends as `no_receipt`. `more`:
+    duties of rooms above this one.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        redis: Redis | None,
+        gateways: Gateways,
+        no_receipt_hours: int = NO_RECEIPT_HOURS,
+        *,
+        more: Sequence[Duty] = (),
+    ) -> None:
+        self._leadership = Leadership(database, LEADERSHIP)
+        # Each transaction of a duty asks whether this clock still leads, and no other begins to before it has ended.
+        self._database = database.guarded(self._leadership.require)
+        self._redis, self._gateways, self._no_receipt_hours = redis, gateways, no_receipt_hours
+        self._more = more
+        self._led = False
+
+    def tick(self) -> None:
+        """Do once what is due, if this is the clock that leads. Raises DBAPIError if PostgreSQL does not answer."""
+        leads = self._leadership.prove()
+        if leads is not self._led:
+            self._led = leads
+            log.info("this clock leads" if leads else "another clock leads")
+        if leads:
+            try:
+                _tick(self._database, self._redis, self._gateways, self._no_receipt_hours, self._more)
+            except NotLeading:
+                self._led = False
+                log.warning("this clock leads no longer; what it was about to do is another's")
+
+    def resign(self) -> None:
+        """Let another clock begin at once. Raises DBAPIError if PostgreSQL does not answer."""
+        self._leadership.resign()
+
 
 def tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int = NO_RECEIPT_HOURS) -> None:
-    """Do once what is due, if no other process is doing it.
+    """Do once what is due, if no clock leads."""
+    clock = Clock(database, redis, gateways, no_receipt_hours)
+    try:
+        clock.tick()
+    finally:
+        clock.resign()
 
-    `no_receipt_hours`: after so long a silence an accepted text ends as `no_receipt`.
-    """
-    with database.try_lock(_LOCK) as ours:
-        if ours:
-            _tick(database, redis, gateways, no_receipt_hours)
 
-
-def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int) -> None:
+def _tick(
+    database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int, more: Sequence[Duty]
+) -> None:
     reporting = _reporting_accounts(database, gateways)
-    duties: tuple[Callable[[Database], object], ...] = (
+    duties: tuple[Duty, ...] = (
         cluster.hold_if_changed,
         lambda database: _pause_links(database, gateways),
         lambda database: _begin_due(database, redis),
@@ -53,6 +99,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         _finish_runs,
         _make_months,
         _forget,
+        *more,
     )
     for duty in duties:  # each in transactions of its own: one that fails stops no other
         try:

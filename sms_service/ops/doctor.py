@@ -20,6 +20,7 @@ from sms_service.db import bootstrap, migrate
 from sms_service.db.engine import APP_ROLE, OWNER_ROLE, Database
 from sms_service.db.statements import check_all
 from sms_service.dispatch import cluster, stops
+from sms_service.dispatch.clock import LEADERSHIP
 from sms_service.embedded import EngineError, with_running_engines
 from sms_service.embedded.process import last_line
 from sms_service.gateways import config
@@ -124,6 +125,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     database = Database(url, pool_size=1, application_name="sms_service doctor")
     try:
         yield _cluster(database)
+        yield from _leaders(database)
         yield _stops(database)
         yield _statements(database)
     finally:
@@ -266,6 +268,20 @@ def _cluster(database: Database) -> Finding:
             "decide for each: nothing was lost; go on, some may get it twice; or cancel the rest (docs/operating.md)",
         )
     return Finding("cluster", f"the server that the ledger was last at work on, timeline {own.timeline}")
+
+
+def _leaders(database: Database) -> Iterator[Finding]:
+    """Who leads in what only one process does at a time. A link that nobody holds is a paused account."""
+    with database.transaction() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT name, holder, to_char(since, 'YYYY-MM-DD HH24:MI:SS') AS since, until > clock_timestamp() AS leads"
+            " FROM leaderships ORDER BY name"
+        ).all()
+    now = [f"{row.name}: {row.holder}, since {row.since} UTC" for row in rows if row.leads]
+    if any(row.name == LEADERSHIP and row.leads for row in rows):
+        yield Finding("leaders", "; ".join(now))
+    else:
+        yield Finding("leaders", "; ".join(["no clock", *now]), "start one: `python -m sms_service clock`")
 
 
 def _stops(database: Database) -> Finding:

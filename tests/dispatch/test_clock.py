@@ -9,8 +9,10 @@ from sqlalchemy import func, select, text
 from sms_service.campaigns.closing import end_finished
 from sms_service.campaigns.models import Campaign
 from sms_service.db.engine import Database
+from sms_service.db.leadership import Leadership
 from sms_service.dispatch import clock, freeze
 from sms_service.ledger.models import Run
+from tests.clocks import end_lease
 from tests.dispatch.city import make_city, make_dispatcher, statuses
 
 
@@ -61,13 +63,37 @@ def test_expired_rows_end_their_run_and_its_campaign(database: Database) -> None
 
 def test_two_clocks_do_the_work_once(database: Database) -> None:
     city = make_city(database, 1, freeze_now=False)
-    with database.engine.connect() as other:
-        other.execute(text("SELECT pg_advisory_lock(:key)"), {"key": clock._LOCK})
-        clock.tick(database, None, city.gateways)
-        assert status(database, city.run_id)[0] == "planned"
-        other.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": clock._LOCK})
+    other = Leadership(database, clock.LEADERSHIP)
+    assert other.prove()
+    clock.tick(database, None, city.gateways)
+    assert status(database, city.run_id)[0] == "planned"
+    other.resign()
     clock.tick(database, None, city.gateways)
     assert status(database, city.run_id)[0] == "freezing"
+
+
+def test_a_clock_that_leads_no_longer_does_nothing_more(database: Database) -> None:
+    """Between two of its duties another clock begins: as if it had been stopped there, and continued later."""
+    city = make_city(database, 1, freeze_now=False)
+    other = Leadership(database, clock.LEADERSHIP)
+    done: list[str] = []
+
+    def is_stopped_here(database: Database) -> None:
+        end_lease(database)
+        assert other.prove()
+
+    def a_later_duty(database: Database) -> None:
+        with database.transaction():
+            done.append("a later duty")
+
+    its = clock.Clock(database, None, city.gateways, more=(is_stopped_here, a_later_duty))
+    its.tick()
+    assert status(database, city.run_id)[0] == "freezing"  # what came before
+    its.tick()
+    assert done == []
+    other.resign()
+    clock.Clock(database, None, city.gateways, more=(a_later_duty,)).tick()
+    assert done == ["a later duty"]
 
 
 def test_the_months_ahead_are_ready(database: Database) -> None:

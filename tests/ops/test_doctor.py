@@ -12,6 +12,7 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.campaigns import control
 from sms_service.db import bootstrap, migrate
 from sms_service.db.engine import Database
+from sms_service.db.leadership import Leadership
 from sms_service.dispatch import cluster, stops
 from sms_service.embedded import PostgresServer
 from sms_service.ops.doctor import Finding, examine
@@ -39,11 +40,11 @@ def installation(database_url: str, redis_url: str, tmp_path: Path, **settings: 
     return load({**given, **settings}, tmp_path)
 
 
-def test_a_new_installation_lacks_months_workers_and_web_and_nothing_else(
+def test_a_new_installation_lacks_months_clock_workers_and_web_and_nothing_else(
     database_url: str, redis_url: str, redis_client: object, tmp_path: Path
 ) -> None:
     found = examined(database_url, redis_url, tmp_path)
-    assert {subject for subject, finding in found.items() if finding.mend} == {"months", "workers", "web"}
+    assert {subject for subject, finding in found.items() if finding.mend} == {"months", "leaders", "workers", "web"}
     assert {
         "disk",
         "gateways",
@@ -57,6 +58,19 @@ def test_a_new_installation_lacks_months_workers_and_web_and_nothing_else(
         "statements",
         "redis",
     } <= set(found)
+
+
+def test_who_leads_is_named(database: Database, redis_url: str, tmp_path: Path) -> None:
+    clock, link = Leadership(database, "clock", holder="host-1, process 7"), Leadership(database, "link carrier")
+    assert (clock.prove(), link.prove()) == (True, True)
+    found = examined(database.url, redis_url, tmp_path)["leaders"]
+    assert found.found.startswith("clock: host-1, process 7, since ")
+    assert "; link carrier: " in found.found
+    assert found.mend is None
+    clock.resign()
+    found = examined(database.url, redis_url, tmp_path)["leaders"]
+    assert found.found.startswith("no clock; link carrier: ")
+    assert found.mend == "start one: `python -m sms_service clock`"
 
 
 def test_months_are_well_once_the_clock_made_them(database: Database, redis_url: str, tmp_path: Path) -> None:
