@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,10 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from sms_service.db.engine import Database
-from sms_service.gateways.base import Receipt
+from sms_service.db.halving import lies_in_the_data, write_by_halves
+from sms_service.gateways.base import Receipt, ReceiptStatus
 from sms_service.ledger import receipts as ledger
 
 BATCH = 500
@@ -21,6 +23,8 @@ BATCH = 500
 JOB_S = 0.5
 # How long the inbox waits for company while receipts come faster than it stores, in seconds.
 GATHER_S = 0.005
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,7 @@ class Inbox:
     """
 
     def __init__(self, database: Database) -> None:
-        # One statement is one transaction: a single round trip, and its answer comes after the COMMIT.
-        self._engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._database = database
         self._arrived: SimpleQueue[_Push] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -86,9 +89,19 @@ class Inbox:
 
     def _store(self, pushes: Sequence[_Push]) -> None:
         """Store all of them and answer each thread; never raises."""
+        failed: dict[int, DBAPIError] = {}
+        items = [(push, receipt) for push in pushes for receipt in push.receipts]
+
+        def write(items: Sequence[tuple[_Push, Receipt]]) -> None:
+            _write(self._database, [(push.account, receipt) for push, receipt in items])
+
+        def refuse(item: tuple[_Push, Receipt], error: DBAPIError) -> None:
+            push, receipt = item
+            if not _keep_record(self._database, push.account, receipt, error):
+                failed[id(push)] = error
+
         try:
-            with self._engine.connect() as connection:
-                ledger.store(connection, ((push.account, receipt) for push in pushes for receipt in push.receipts))
+            write_by_halves(write, items, refuse)
         except Exception as error:  # noqa: BLE001 - raised again in the threads that wait
             # What cannot be stored fails alone. Where the database is away, asking again for each would only keep
             # everybody waiting.
@@ -100,20 +113,72 @@ class Inbox:
                     push.stored.set_exception(error)
         else:
             for push in pushes:
-                push.stored.set_result(None)
+                if (refused := failed.get(id(push))) is not None:
+                    push.stored.set_exception(refused)
+                else:
+                    push.stored.set_result(None)
+
+
+def store_receipts(database: Database, receipts: Sequence[tuple[str, Receipt]]) -> None:
+    """Store receipts, each with the name of its account, as `Inbox` does, for a thread that has nobody to answer. What
+    cannot be stored is said in the log. Raises sqlalchemy.exc.DBAPIError if the database is away; some may be stored.
+    """
+
+    def write(items: Sequence[tuple[str, Receipt]]) -> None:
+        _write(database, items)
+
+    write_by_halves(write, receipts, lambda item, error: _keep_record(database, *item, error))
+
+
+def _write(database: Database, receipts: Sequence[tuple[str, Receipt]]) -> None:
+    # One statement is one transaction: a single round trip, and its answer comes after the COMMIT.
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        ledger.store(connection, receipts)
+
+
+def _keep_record(database: Database, account: str, receipt: Receipt, error: DBAPIError) -> bool:
+    """Keep only the provider's record of a receipt that PostgreSQL does not take as it is: its provider would send it
+    again for ever. It is listed with those that match nothing. False: not even that can be stored.
+    """
+    log.error("account %s: a receipt cannot be stored as it is: %s", account, type(error.orig).__name__)
+    try:
+        _write(database, [(account, Receipt(ReceiptStatus.unclassified, None, raw=receipt.raw))])
+    except DBAPIError as again:
+        log.error("account %s: nor can its record: %s", account, type(again.orig).__name__)
+        return False
+    return True
 
 
 def apply_waiting(database: Database, stopping: Callable[[], bool] = lambda: False, *, job_s: float = JOB_S) -> bool:
     """Apply parked receipts, oldest first, for at most `job_s` seconds; returns whether some are left that are due."""
     end = time.monotonic() + job_s
     while True:
-        with database.transaction() as connection:
-            batch = ledger.apply(connection, BATCH)
-        named = 0
-        if batch.applied < batch.seen:
-            with database.transaction() as connection:
-                named = ledger.name_parts(connection, BATCH)
-        if batch.seen < BATCH and not named:
+        seen = _apply_batch(database)
+        if seen < BATCH:
             return False
         if stopping() or time.monotonic() >= end:
             return True
+
+
+def _apply_batch(database: Database) -> int:
+    """Apply the next batch; what PostgreSQL will not have applied is set aside alone. Returns how many were seen."""
+    taken: list[int] = []
+    try:
+        with database.transaction() as connection:
+            taken = ledger.take(connection, BATCH)
+            ledger.apply_taken(connection, taken)
+    except DBAPIError as error:
+        if not lies_in_the_data(error):
+            raise
+
+        def apply_these(ids: Sequence[int]) -> None:
+            with database.transaction() as connection:
+                ledger.apply_taken(connection, ledger.take_these(connection, ids))
+
+        def set_aside(receipt_id: int, error: DBAPIError) -> None:
+            log.error("receipt %s cannot be applied: %s", receipt_id, type(error.orig).__name__)
+            with database.transaction() as connection:
+                ledger.set_aside(connection, receipt_id, type(error.orig).__name__)
+
+        write_by_halves(apply_these, taken, set_aside)
+    return len(taken)

@@ -177,7 +177,8 @@ class Attempt(Base):
     """One hand-over of one message, written by the statement that makes the message `submitting`.
 
     `provider_id` is the provider's name for the whole text. `settled_by` is the account of the person who decided an
-    unknown one; `looked_up_at` is when the provider was last asked about it.
+    unknown one; `looked_up_at` is when the provider was last asked about it. `phone` is set when it becomes unknown,
+    and stays: receipts that name nothing of ours find it by that; redaction empties it with the message's.
     """
 
     __tablename__ = "attempts"
@@ -203,12 +204,20 @@ class Attempt(Base):
     final_at: Mapped[datetime | None]
     delivered_parts: Mapped[list[int] | None] = mapped_column(ARRAY(SmallInteger))  # counted from 1; no whole text
     looked_up_at: Mapped[datetime | None]
+    phone: Mapped[str | None]
 
     __table_args__ = (
         PrimaryKeyConstraint("month", "id"),
         UniqueConstraint("month", "message_id", "number"),
         ForeignKeyConstraint(["run_id", "month"], ["runs.id", "runs.month"]),
         Index("ix_attempts_unknown", "account_id", "started_at", postgresql_where="status = 'unknown'"),
+        # No attempt that was answered has an entry, so hand-overs do not pay for it; the second is of a rolling upgrade.
+        Index("ix_attempts_unanswered", "account_id", "phone", "started_at", postgresql_where="phone IS NOT NULL"),
+        Index(
+            "ix_attempts_phoneless",
+            *("account_id", "started_at"),
+            postgresql_where="status = 'unknown' AND phone IS NULL",
+        ),
         Index("ix_attempts_token", "claim_token", postgresql_where="status = 'submitting'"),
         Index("ix_attempts_provider", "account_id", "provider_id", postgresql_where="provider_id IS NOT NULL"),
         Index("ix_attempts_unclassified", "account_id", "raw_code", postgresql_where="error = 'unclassified'"),

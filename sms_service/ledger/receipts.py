@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from sqlalchemy import Connection
 
 from sms_service.db.statements import Statement
-from sms_service.gateways.base import Receipt
+from sms_service.gateways.base import Receipt, ReceiptStatus
+from sms_service.gateways.words import LONGEST_RECORD, bound_id, bound_word
+from sms_service.ledger.receipt_matching import NO_TEXT, TOO_MANY, Match, by_month, find_groups, match_receipts
+from sms_service.parts import MOST_PARTS
 
 STORE_RECEIPTS = Statement(__file__, "store_receipts")
 APPLY_RECEIPTS = Statement(__file__, "apply_receipts")
 RECORD_PARTS = Statement(__file__, "record_parts")
 NAME_PARTS = Statement(__file__, "name_parts")
+TAKE_RECEIPTS = Statement(__file__, "take_receipts")
+TAKE_THESE = Statement(__file__, "take_these")
+LOCK_ATTEMPTS = Statement(__file__, "lock_attempts")
+PARK_RECEIPTS = Statement(__file__, "park_receipts")
+SET_ASIDE_RECEIPT = Statement(__file__, "set_aside_receipt")
+
+_STATUSES = frozenset(ReceiptStatus)
+_NO_PART = 32_767  # what a number that no part can have is kept as: it counts for nothing
+
+_Groups = dict[date, dict[int, dict[int, str]]]
+_Told = dict[date, dict[int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +70,124 @@ def store(connection: Connection, receipts: Iterable[tuple[str, Receipt]]) -> No
     """Store receipts, each with the name of its gateway account, all or none. The caller acknowledges only after the
     commit. Raises sqlalchemy.exc.IntegrityError if the database does not know an account.
     """
-    rows = [
-        {
-            "account": account,
-            "raw": r.raw,
-            "reference": r.reference,
-            "provider_id": r.provider_id,
-            "phone": r.phone,
-            "part": r.part,
-            "status": r.status,
-            "error": r.error,
-            "raw_code": r.raw_code,
-            "occurred_at": r.occurred_at and r.occurred_at.isoformat(),
-        }
-        for account, r in receipts
-    ]
+    rows = [_row(account, receipt) for account, receipt in receipts]
     STORE_RECEIPTS(connection, receipts=json.dumps(rows, ensure_ascii=False))
+
+
+def _row(account: str, said: Receipt) -> dict[str, Any]:
+    """A receipt as its table can keep it, whatever an adapter makes of what a provider says."""
+    return {
+        "account": account,
+        "raw": bound_word(said.raw, LONGEST_RECORD),
+        "reference": bound_word(said.reference) or None,
+        "provider_id": bound_id(said.provider_id) or None,
+        "phone": bound_word(said.phone) or None,
+        "part": said.part if 0 <= said.part <= MOST_PARTS else _NO_PART,
+        "status": said.status if str(said.status) in _STATUSES else ReceiptStatus.unclassified,
+        "error": bound_word(said.error),
+        "raw_code": bound_word(said.raw_code),
+        "occurred_at": said.occurred_at and said.occurred_at.isoformat(),
+    }
+
+
+def take(connection: Connection, size: int) -> list[int]:
+    """Up to `size` parked receipts that are due, oldest first, which this transaction holds from now on."""
+    return list(TAKE_RECEIPTS(connection, size=size).scalars())
+
+
+def take_these(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Those of these receipts that are still to be applied; the same."""
+    return list(TAKE_THESE(connection, ids=list(ids)).scalars())
 
 
 def apply(connection: Connection, size: int) -> Applied:
     """Apply up to `size` parked receipts, oldest first."""
-    row = APPLY_RECEIPTS(connection, size=size).one()
-    return Applied(row.seen, row.applied, row.moved)
+    return apply_taken(connection, take(connection, size))
 
 
-def name_parts(connection: Connection, size: int) -> int:
-    """Find which unknown long texts some of the parked receipts are of, and name their parts; returns how many
-    receipts are due again. In a transaction of its own: `apply` locks attempts in another order.
+def apply_taken(connection: Connection, ids: Sequence[int]) -> Applied:
+    """Apply receipts that this transaction holds; those that are of no text so far wait for their next turn.
+
+    What names an attempt is certain. What is meant for want of another is looked for again once nobody else can change
+    the attempts: an outcome may just have said that it is another text.
     """
-    return NAME_PARTS(connection, size=size).rowcount
+    if not ids:
+        return Applied(0, 0, 0)
+    found = match_receipts(connection, ids)
+    matches, notes = list(found.named), found.notes
+    told: _Told = {}
+    if found.meant:
+        groups = find_groups(connection, found.meant)
+        _lock(connection, [*found.named, *found.meant], groups)
+        again = match_receipts(connection, [match.receipt_id for match in found.meant])
+        held = {(match.month, match.attempt_id) for match in (*found.named, *found.meant)}
+        notes |= again.notes
+        for match in (*again.named, *again.meant):
+            if (match.month, match.attempt_id) in held:
+                matches.append(match)
+            else:
+                notes[match.receipt_id] = NO_TEXT
+        matches, unnamed = _name_parts(connection, matches)
+        notes |= unnamed
+        told = _tell(matches, groups)
+    moved = 0
+    for month, of_month in by_month(matches).items():
+        names = told.get(month, {})
+        moved += APPLY_RECEIPTS(
+            connection,
+            month=month,
+            receipt_ids=[match.receipt_id for match in of_month],
+            attempt_ids=[match.attempt_id for match in of_month],
+            parts=[match.part for match in of_month],
+            told_ids=list(names),
+            told_names=list(names.values()),
+        ).scalar_one()
+    if notes:
+        PARK_RECEIPTS(connection, ids=list(notes), notes=list(notes.values()))
+    return Applied(len(ids), len(matches), moved)
+
+
+def set_aside(connection: Connection, receipt_id: int, why: str) -> None:
+    """Never try this receipt again; it is listed with the reason."""
+    SET_ASIDE_RECEIPT(connection, id=receipt_id, note=bound_word(f"it cannot be applied: {why}"))
+
+
+def _lock(connection: Connection, matches: Sequence[Match], groups: _Groups) -> None:
+    """Hold all attempts that may be changed, by month and id."""
+    for month, of_month in by_month(matches).items():
+        members = (member for names in groups.get(month, {}).values() for member in names)
+        LOCK_ATTEMPTS(connection, month=month, ids=[*(match.attempt_id for match in of_month), *members])
+
+
+def _name_parts(connection: Connection, matches: Sequence[Match]) -> tuple[list[Match], dict[int, str]]:
+    """Give the ids of receipts to parts that have none; also: the receipts whose text has no such part left."""
+    kept = [match for match in matches if not match.names_part]
+    notes: dict[int, str] = {}
+    for month, of_month in by_month(match for match in matches if match.names_part).items():
+        named = {
+            (row.attempt_id, row.provider_id): row.part
+            for row in NAME_PARTS(
+                connection,
+                month=month,
+                attempt_ids=[match.attempt_id for match in of_month],
+                provider_ids=[match.provider_id for match in of_month],
+            )
+        }
+        for match in of_month:
+            if (part := named.get((match.attempt_id, match.provider_id or ""))) is None:
+                notes[match.receipt_id] = TOO_MANY
+            else:
+                kept.append(replace(match, part=part))
+    return kept, notes
+
+
+def _tell(matches: Iterable[Match], groups: _Groups) -> _Told:
+    """The provider's ids that receipts have told, by month and attempt."""
+    told: _Told = {}
+    for match in matches:
+        if match.is_meant and not match.names_part and match.provider_id is not None:
+            names = told.setdefault(match.month, {})
+            names.setdefault(match.attempt_id, match.provider_id)
+            for member, name in groups.get(match.month, {}).get(match.attempt_id, {}).items():
+                names.setdefault(member, name)
+    return told

@@ -30,6 +30,12 @@ moved AS (
         error = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.error ELSE a.error END,
         raw_code = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.raw_code ELSE a.raw_code END,
         detail = coalesce(t.detail, a.detail),
+        -- Receipts find an attempt whose answer never came by its phone (match_unknown), also when it is unknown no more.
+        phone = CASE
+            WHEN 'unknown' IN (t.status, a.status)
+            THEN coalesce(a.phone, (SELECT phone FROM messages WHERE month = %(month)s::date AND id = a.message_id))
+            ELSE a.phone
+        END,
         outcome_at = coalesce(a.outcome_at, sms_now()),
         final_at = CASE WHEN t.status = 'undelivered' THEN coalesce(a.final_at, sms_now()) ELSE a.final_at END
     FROM locked t

@@ -3,6 +3,7 @@
 WITH told AS (
     UPDATE attempts a
     SET status = %(verdict)s, settled_by = %(account_id)s::bigint, outcome_at = coalesce(a.outcome_at, sms_now()),
+        phone = coalesce(a.phone, m.phone),
         error = CASE %(verdict)s WHEN 'refused' THEN 'unclassified' END
     FROM messages m
     WHERE m.month = %(month)s::date AND m.id = %(message_id)s::bigint AND m.status = 'unknown'

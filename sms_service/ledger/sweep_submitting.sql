@@ -26,11 +26,11 @@ silent AS (
     FROM locked l
     WHERE m.month = %(month)s::date AND m.id = l.message_id AND m.attempts = l.number
       AND m.status = 'submitting' AND m.lease_until <= sms_now()
-    RETURNING l.attempt_id
+    RETURNING l.attempt_id, m.phone
 ),
 told AS (
     UPDATE attempts a
-    SET status = 'unknown', outcome_at = sms_now()
+    SET status = 'unknown', phone = s.phone, outcome_at = sms_now()
     FROM silent s
     WHERE a.month = %(month)s::date AND a.id = s.attempt_id AND a.status = 'submitting'
     RETURNING a.account_id, a.run_id

@@ -1,0 +1,11 @@
+-- Receipts that are of no text so far are looked at again: after 2 s at first, about every hour in the end, for seven days; then they are
+-- only listed. Each waits for itself, so that any number of strangers keep nobody else's waiting.
+UPDATE receipts r
+SET tries = least(r.tries + 1, 30000),
+    next_try_at = CASE
+        WHEN r.received_at < sms_now() - interval '7 days' THEN 'infinity'
+        ELSE sms_now() + make_interval(secs => least(3600, 2 ^ least(r.tries + 1, 12)))
+    END,
+    note = t.note
+FROM unnest(%(ids)s::bigint[], %(notes)s::text[]) AS t (id, note)
+WHERE r.id = t.id
