@@ -19,7 +19,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sms_service.delivery.inbox import Inbox
 from sms_service.delivery.refusals import Reason, Refusals
 from sms_service.errors import NotFound
-from sms_service.gateways.base import BadCallback, CallbackRequest, Receipt, Replayed, Reply
+from sms_service.gateways.base import BadCallback, CallbackRequest, Replayed, Reply
 from sms_service.parts import MOST_PARTS
 from sms_service.replies import inbox as replies_inbox
 from sms_service.wake import APPLY_RECEIPTS, APPLY_REPLIES, Waker
@@ -27,7 +27,6 @@ from sms_service.wake import APPLY_RECEIPTS, APPLY_REPLIES, Waker
 LARGEST_CALLBACK = 1024 * 1024  # bytes
 _INBOX, _REFUSALS = "sms_service.inbox", "sms_service.refusals"
 _RECEIPTS_WAKER, _REPLIES_WAKER = "sms_service.receipts_waker", "sms_service.replies_waker"
-_TEXT_FIELDS = ("reference", "provider_id", "phone", "raw_code", "raw")
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +59,7 @@ def receive(account: str, tail: str) -> Response:
         _refuse(account, "replayed", 403, "The callback is too old.")
     try:
         receipts, replies = adapter.parse_receipts(pushed), adapter.parse_replies(pushed)
-        _check_storable(receipts, replies)
+        _check_parts(replies)
     except BadCallback as error:
         _refuse(account, "malformed", 400, f"The callback cannot be read: {error}.", str(error))
     try:
@@ -116,15 +115,10 @@ def _raw_target(request: Request) -> str:
     return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
-def _check_storable(receipts: list[Receipt], replies: list[Reply]) -> None:
-    """Raises BadCallback for what no PostgreSQL column takes; better said than tried again for ever. What people write
-    is never refused for its characters: it is mended as it is stored.
+def _check_parts(replies: list[Reply]) -> None:
+    """Raises BadCallback for a part that no text has. What is said otherwise is never refused for its characters or its
+    length: it is mended and bounded as it is stored, or its provider would send it again for ever.
     """
-    for receipt in receipts:
-        for name in _TEXT_FIELDS:
-            text = getattr(receipt, name)
-            if text is not None and ("\0" in text or any("\ud800" <= character <= "\udfff" for character in text)):
-                raise BadCallback(f"{name} contains a character that is no text")
     for reply in replies:
         if not 1 <= reply.part <= reply.parts <= MOST_PARTS:
             raise BadCallback(f"part {reply.part} of {reply.parts} is none")

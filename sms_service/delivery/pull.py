@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import Database, first_line
+from sms_service.db.halving import write_by_halves
 from sms_service.db.statements import Statement
-from sms_service.gateways.base import Pulls, Reply
+from sms_service.delivery.inbox import store_receipts
+from sms_service.gateways.base import Pulls, Receipt, Reply
 from sms_service.gateways.registry import Gateways
-from sms_service.ledger import receipts as ledger
 
 TAKE_PULL = Statement(__file__, "take_pull")
 
@@ -90,9 +91,8 @@ def start(database: Database, gateways: Gateways, keep_replies: KeepReplies) -> 
 def _pull(
     database: Database, account: str, adapter: Pulls, keep_replies: KeepReplies, stopping: threading.Event
 ) -> int:
-    def keep_receipts(receipts: Sequence[Any]) -> None:
-        with database.transaction() as connection:
-            ledger.store(connection, ((account, receipt) for receipt in receipts))
+    def keep_receipts(receipts: Sequence[Receipt]) -> None:
+        store_receipts(database, [(account, receipt) for receipt in receipts])
 
     stored = 0
     for _ in range(MOST_QUESTIONS):
@@ -118,19 +118,21 @@ def _keep(
     stopping: threading.Event,
 ) -> int:
     """Store all of them; what PostgreSQL cannot take is left out alone, and said. Returns how many were stored."""
-    while items:
+    lost = 0
+
+    def refuse(item: Item, error: DBAPIError) -> None:
+        nonlocal lost
+        lost += 1
+        log.error("account %s: one of the pulled %s cannot be stored: %s", account, what, type(error.orig).__name__)
+
+    while True:
         try:
-            keep(items)
-        except OperationalError as error:
+            write_by_halves(keep, items, refuse)
+        except DBAPIError as error:
             log.error("account %s: %s pulled %s wait: %s", account, len(items), what, first_line(error))
+            lost = 0
             if stopping.wait(_AGAIN_S):
                 log.error("account %s: %s pulled %s are lost", account, len(items), what)
                 return 0
-        except DBAPIError as error:
-            if len(items) > 1:
-                return sum(_keep(account, what, [item], keep, stopping) for item in items)
-            log.error("account %s: one of the pulled %s cannot be stored: %s", account, what, type(error.orig).__name__)
-            return 0
         else:
-            return len(items)
-    return 0
+            return len(items) - lost

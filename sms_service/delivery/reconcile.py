@@ -21,11 +21,12 @@ from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import Database, first_line
 from sms_service.db.statements import Statement
+from sms_service.delivery.inbox import store_receipts
 from sms_service.gateways.base import ErrorClass, Finding, LooksUp, OutcomeKind, Question, ReceiptStatus
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import handover
 from sms_service.ledger.handover import Recorded
-from sms_service.ledger.receipts import attempt_reference, store
+from sms_service.ledger.receipts import attempt_reference
 from sms_service.ledger.states import AttemptStatus
 
 TAKE_UNKNOWN = Statement(__file__, "take_unknown")
@@ -145,8 +146,7 @@ def _store_receipts(
         if finding is not None and finding.receipt is not None and finding.receipt.status != ReceiptStatus.interim
     ]
     if receipts:
-        with database.transaction() as connection:
-            store(connection, receipts)
+        store_receipts(database, receipts)
         log.info("looked up: account %s said how %s texts arrived", account, len(receipts))
 
 

@@ -211,7 +211,7 @@ class Attempt(Base):
         UniqueConstraint("month", "message_id", "number"),
         ForeignKeyConstraint(["run_id", "month"], ["runs.id", "runs.month"]),
         Index("ix_attempts_unknown", "account_id", "started_at", postgresql_where="status = 'unknown'"),
-        # No attempt that was answered has an entry, so hand-overs do not pay for it; the second is of a rolling upgrade.
+        # No attempt that was answered has an entry: hand-overs do not pay for it. The second is of a rolling upgrade.
         Index("ix_attempts_unanswered", "account_id", "phone", "started_at", postgresql_where="phone IS NOT NULL"),
         Index(
             "ix_attempts_phoneless",

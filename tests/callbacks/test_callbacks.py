@@ -20,8 +20,10 @@ from twilio.request_validator import RequestValidator
 from sms_service import callbacks, settings
 from sms_service.api import create_app
 from sms_service.db.engine import Database
+from sms_service.delivery import inbox
 from sms_service.embedded import PostgresServer
 from sms_service.gateways.simulator.signature import signature_headers
+from sms_service.gateways.words import LONGEST_WORD
 from sms_service.wake import QUEUE
 
 PUBLIC = "https://sms.example.gov.cn/texts"
@@ -155,8 +157,6 @@ def test_what_cannot_be_taken_is_answered_clearly_and_stores_nothing(
         (client.put("/callbacks/simulator"), 405, ""),
         (push(client, b"{"), 400, "receipts"),
         (push(client, {"receipts": [receipt(), receipt(code=7)]}), 400, "receipts[1].code"),
-        (push(client, {"receipts": [receipt(to="+8613800138000\0")]}), 400, "phone"),
-        (push(client, {"receipts": [receipt(reference="\ud800")]}), 400, "reference"),
         (push(client, b"x" * (callbacks.LARGEST_CALLBACK + 1)), 413, ""),
     ]
     for answer, status, named in cases:
@@ -168,6 +168,22 @@ def test_what_cannot_be_taken_is_answered_clearly_and_stores_nothing(
     assert "account=simulator reason=forged" in caplog.text
     assert "account=simulator reason=malformed" in caplog.text
     assert "13800138000" not in caplog.text
+
+
+def test_whatever_a_provider_says_is_bounded_and_holds_up_nobody(client: FlaskClient, database: Database) -> None:
+    said = [
+        *(receipt(to="+8613800138000\0"), receipt(reference="\ud800"), receipt(id="号" * 65_536)),
+        *(receipt(code="9" * 65_536), receipt(to="1" * 65_536), receipt(reference="r" * 65_536), receipt()),
+    ]
+    assert push(client, {"receipts": said}).status_code == 204
+    rows = stored(database)
+    assert len(rows) == len(said)
+    for row in rows:
+        assert all(len(value or "") <= LONGEST_WORD for value in (row.reference, row.provider_id, row.phone))
+    assert inbox.apply_waiting(database) is False
+    with database.transaction() as connection:
+        looked_at = connection.execute(text("SELECT count(*) FROM receipts WHERE tries = 1")).scalar_one()
+    assert looked_at == len(said)
 
 
 def test_a_body_of_unannounced_length_is_bounded_too(client: FlaskClient, database: Database) -> None:

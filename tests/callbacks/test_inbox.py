@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
@@ -24,6 +25,7 @@ from sms_service.embedded import PostgresServer
 from sms_service.gateways.base import Receipt, ReceiptStatus
 from sms_service.gateways.simulator.signature import signature_headers
 from sms_service.ops.supervisor import free_port
+from tests.delivery.poison import refusing
 from tests.dispatch.city import make_city, statuses
 from tests.ledger.outcomes import hand_over, reference
 
@@ -37,7 +39,9 @@ def receipt(name: str, part: int = 0) -> Receipt:
 
 def stored(database: Database) -> list[str]:
     with database.transaction() as connection:
-        return sorted(connection.execute(text("SELECT provider_id FROM receipts")).scalars())
+        return sorted(
+            connection.execute(text("SELECT provider_id FROM receipts WHERE provider_id IS NOT NULL")).scalars()
+        )
 
 
 @contextmanager
@@ -76,13 +80,21 @@ def test_what_cannot_be_stored_fails_alone(database: Database) -> None:
     make_city(database, 0)
     pushes = [
         ("main", receipt("a")),
-        ("main", receipt("too large", part=40_000)),
+        ("main", receipt("bad")),
         ("nobody", receipt("of no account")),
         ("main", receipt("b")),
     ]
-    answers = [future.exception(timeout=PATIENCE_S) for future in store_at_once(database, pushes)]
-    assert [type(answer) for answer in answers] == [type(None), DataError, IntegrityError, type(None)]
-    assert stored(database) == ["a", "b", "first"], "each once"
+    with refusing(database.url, "receipts", "provider_id IN ('bad', 'worse') OR raw = 'worse'"):
+        answers = [future.exception(timeout=PATIENCE_S) for future in store_at_once(database, pushes)]
+        assert [type(answer) for answer in answers] == [type(None), type(None), IntegrityError, type(None)]
+        assert stored(database) == ["a", "b", "first"], "each once"
+        both = [receipt("c"), replace(receipt("worse"), raw="worse"), receipt("d")]
+        with pytest.raises(IntegrityError):  # not even its record can be stored, so its provider keeps it
+            Inbox(database).store("main", both)
+    assert stored(database) == ["a", "b", "c", "d", "first"]
+    with database.transaction() as connection:
+        records = connection.execute(text("SELECT count(*) FROM receipts WHERE provider_id IS NULL")).scalar_one()
+    assert records == 1, "the bad one's own record, listed with those that match nothing"
 
 
 def test_without_the_database_nobody_is_told_that_it_was_stored(own_postgres: PostgresServer) -> None:

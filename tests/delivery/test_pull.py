@@ -16,6 +16,7 @@ from sms_service.embedded import PostgresServer
 from sms_service.gateways.base import Pulled, Receipt, ReceiptStatus, Reply
 from sms_service.replies import inbox as replies_inbox
 from tests.clocks import ahead_by
+from tests.delivery.poison import refusing
 from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, statuses
 from tests.factories import fictional_phone
 
@@ -105,12 +106,20 @@ def test_one_that_cannot_be_asked_leaves_the_next_its_turn(
     assert PHONE not in caplog.text
 
 
-def test_what_cannot_be_stored_fails_alone(database: Database, caplog: pytest.LogCaptureFixture) -> None:
-    given = [receipt("a"), replace(receipt("b"), part=40_000), receipt("c")]
+def test_what_cannot_be_stored_is_kept_as_its_record_alone(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = [receipt("a"), replace(receipt("b"), raw_code="9" * 70_000, part=-7), replace(receipt("c"), raw="of c")]
     city, _ = pulling_city(database, Pulled(given, [Reply(PHONE, "好", "{}")]))
-    assert pull_at(database, city, "0 seconds") == 3
-    assert counted(database) == (2, 1)
-    assert "cannot be stored" in caplog.text
+    with refusing(database.url, "receipts", "provider_id = 'c'"):
+        assert pull_at(database, city, "0 seconds") == 4
+    assert counted(database) == (3, 1)
+    assert "cannot be stored as it is" in caplog.text
+    with database.transaction() as connection:
+        kept = connection.execute(text("SELECT provider_id, status, raw FROM receipts ORDER BY id")).all()
+    assert [tuple(row) for row in kept] == [
+        *(("a", "delivered", "{}"), ("b", "delivered", "{}"), (None, "unclassified", "of c"))
+    ]
 
 
 def test_while_the_database_is_away_what_was_given_is_kept(database: Database) -> None:

@@ -314,8 +314,8 @@ def test_what_is_looked_at_does_not_grow_with_the_unknown_texts_of_the_account(d
     def read() -> int:
         """Rows of the attempts and entries of their indexes that one look reads."""
         counters = (
-            "SELECT sum(pg_stat_get_xact_tuples_returned(c.oid) + pg_stat_get_xact_tuples_fetched(c.oid)) FROM pg_class c"
-            " WHERE relname LIKE 'attempts%' OR relname LIKE 'ix_attempts%'"
+            "SELECT sum(pg_stat_get_xact_tuples_returned(c.oid) + pg_stat_get_xact_tuples_fetched(c.oid))"
+            " FROM pg_class c WHERE relname LIKE 'attempts%' OR relname LIKE 'ix_attempts%'"
         )
         with database.transaction() as connection:
             match_receipts(connection, [1])
