@@ -19,6 +19,7 @@ from sms_service.api import (
     counts,
     documentation,
     gateway_accounts,
+    guard,
     health,
     imports,
     limits,
@@ -71,6 +72,8 @@ RESOURCES = (
 class _IdConverter(IntegerConverter):
     """Numbers in addresses are ids: what no row can have is not found, instead of an error of the database."""
 
+    regex = "[0-9]{1,19}"
+
     def __init__(self, map: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(map, *args, **{"min": 1, "max": MAX_ID, **kwargs})
 
@@ -100,6 +103,7 @@ def create_app(
     app = Flask("sms_service", static_folder=None)
     app.extensions[EXTENSION] = context
     app.url_map.converters["int"] = _IdConverter
+    app.url_map.merge_slashes = False  # an address is right or not found; nothing is answered by another address
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
@@ -118,6 +122,7 @@ def create_app(
         api.register_blueprint(blueprint, url_prefix=API_PREFIX)
     for plain in (health.blueprint, documentation.blueprint, *doors):
         app.register_blueprint(plain)
+    guard.register(app)
     limits.register(app, context)
     problems.register(app)
     return app

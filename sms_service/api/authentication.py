@@ -17,6 +17,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from enum import Enum
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, g, make_response, request
@@ -24,6 +25,7 @@ from flask import Response, g, make_response, request
 from sms_service.accounts import passwords, tokens
 from sms_service.accounts.permissions import Permission
 from sms_service.accounts.tokens import Caller, NotAuthenticated
+from sms_service.api.blueprint import MUST_HAVE_A_BODY
 from sms_service.api.context import Context, current_context
 from sms_service.api.idempotency import HEADER, answer_once
 from sms_service.errors import Forbidden
@@ -92,11 +94,28 @@ def _authenticate(context: Context, password: bool) -> Caller:
     raise NotAuthenticated(f"this route accepts Authorization: {accepted}, not {given.type[:20]}")
 
 
+def _announced(method: str, takes_arguments: bool) -> list[int]:
+    """The errors that an operation can answer."""
+    statuses = [400, 401, 403, 404, 429, 500, 503]
+    if takes_arguments or method == "post":
+        statuses.append(422)
+    if method != "get":
+        statuses += [409, 413, 415]
+    return statuses
+
+
 def _documented(view: Callable[..., Any], permission: Permission | Own, password: bool) -> dict[str, Any]:
     documentation: dict[str, Any] = deepcopy(getattr(view, "_apidoc", {}))
     manual = documentation.setdefault("manual_doc", {})
     manual["security"] = [{"token": []}, {"password": []}] if password else [{"token": []}]
     manual["x-permission"] = permission.value
+    parameters = documentation.get("arguments", {}).get("parameters", [])
+    for body in (parameter for parameter in parameters if parameter["in"] == "json"):
+        fields = body["schema"]().fields.values()
+        body["required"] = view.__name__.upper() in MUST_HAVE_A_BODY or any(field.required for field in fields)
+    responses = documentation.setdefault("response", {}).setdefault("responses", {})
+    for status in _announced(view.__name__, bool(parameters)):
+        responses.setdefault(status, []).append(HTTPStatus(status).name)
     if view.__name__ == "post":
         documentation.setdefault("arguments", {}).setdefault("parameters", []).append(
             {

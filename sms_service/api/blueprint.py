@@ -8,10 +8,14 @@ from typing import Any, NoReturn
 from flask import Request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema, ValidationError
+from webargs.core import missing
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
+from sms_service.api import guard
 from sms_service.api.problems import InvalidRequest, field_errors
+
+MUST_HAVE_A_BODY = ("PATCH", "PUT")  # of other methods the schema says whether all fields may be left out
 
 
 class _Parser(FlaskParser):
@@ -25,15 +29,16 @@ class _Parser(FlaskParser):
     }
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        if req.get_data(cache=True) and req.mimetype != "application/json":
+        body = req.get_data(cache=True)
+        if not body:
+            if req.method in MUST_HAVE_A_BODY:
+                raise InvalidRequest([{"field": "body", "reason": "is missing; send a JSON object"}])
+            return missing
+        if req.mimetype != "application/json":
             raise UnsupportedMediaType(
                 f"The body must be application/json, not {req.mimetype or 'of an unnamed type'}."
             )
-        return super().load_json(req, schema)
-
-    def _handle_invalid_json_error(self, error: Any, req: Request, *args: Any, **kwargs: Any) -> NoReturn:
-        where = f" at line {error.lineno}, column {error.colno}" if hasattr(error, "lineno") else ""
-        raise BadRequest(f"The body is not JSON in UTF-8{where}.")
+        return guard.read_json(body)
 
     def handle_error(
         self,

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request
 from marshmallow import ValidationError
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from sms_service.accounts.tokens import NotAuthenticated
@@ -22,8 +22,10 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "X-Request-Id"
-LONGEST_VALUE = 100
+LONGEST_VALUE, LONGEST_FIELD = 100, 300
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# What no column takes: a character, a number or a time outside its range, a text that is too long.
+_UNSTORABLE = ("22001", "22003", "22008", "22021", "22P02", "22P05", "54000")
 _IN_THE_WAY = ("40001", "40P01", "55P03", "57014")  # serialization, deadlock, lock time-out, statement time-out
 _NEVER_ECHOED = re.compile(r"password|secret|token|phone|authorization", re.IGNORECASE)
 
@@ -32,7 +34,7 @@ KINDS: Mapping[str, tuple[int, str, str]] = {
     "malformed": (
         400,
         "The request cannot be read",
-        "Send well-formed JSON in UTF-8, or the form that the route asks for.",
+        "Send strict JSON in UTF-8 (no NaN, at most 32 levels deep), or the form that the route asks for.",
     ),
     "not-authenticated": (
         401,
@@ -81,6 +83,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(ValidationError, _validation_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(IntegrityError, _integrity_error)
+    app.register_error_handler(DataError, _data_error)
     app.register_error_handler(OperationalError, _operational_error)
     app.register_error_handler(Exception, _unexpected)
     app.after_request(_finish)
@@ -112,7 +115,8 @@ def field_errors(messages: Any, data: Any, path: str = "") -> Iterator[dict[str,
 
 def field_error(field: str, value: Any, reason: str) -> dict[str, Any]:
     """One entry of a problem's `errors`. The value is left out where it may be a secret or is no plain value."""
-    error: dict[str, Any] = {"field": field}
+    field = field.encode("utf-8", "replace").decode()
+    error: dict[str, Any] = {"field": field if len(field) <= LONGEST_FIELD else field[:LONGEST_FIELD] + "…"}
     if not _NEVER_ECHOED.search(field):
         if isinstance(value, str):
             shown = mask_text(value.encode("utf-8", "replace").decode())
@@ -178,6 +182,15 @@ def _integrity_error(error: IntegrityError) -> Response:
             "conflict", f"It exists already ({diagnosis and diagnosis.constraint_name}); read it and try again."
         )
     return _unexpected(error)
+
+
+def _data_error(error: DataError) -> Response:
+    """The last resort for a value that passed every check and that PostgreSQL cannot hold."""
+    state = getattr(error.orig, "sqlstate", "")
+    if state not in _UNSTORABLE:
+        return _unexpected(error)
+    log.error("request %s %s %s: a value cannot be stored: %s", request_id(), request.method, request.path, state)
+    return problem("invalid", "Nothing was done: a value is longer, larger or earlier than can be stored.", errors=[])
 
 
 def _operational_error(error: OperationalError) -> Response:

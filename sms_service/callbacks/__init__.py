@@ -27,6 +27,8 @@ from sms_service.wake import APPLY_RECEIPTS, APPLY_REPLIES, Waker
 LARGEST_CALLBACK = 1024 * 1024  # bytes
 _INBOX, _REFUSALS = "sms_service.inbox", "sms_service.refusals"
 _RECEIPTS_WAKER, _REPLIES_WAKER = "sms_service.receipts_waker", "sms_service.replies_waker"
+# What Python raises at JSON that is nested without end and at numbers of thousands of digits.
+_UNREADABLE = (RecursionError, ValueError)
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +59,15 @@ def receive(account: str, tail: str) -> Response:
             _refuse(account, "forged", 403, "The signature is missing or wrong.")
     except Replayed:
         _refuse(account, "replayed", 403, "The callback is too old.")
+    except _UNREADABLE:
+        _refuse(account, "forged", 403, "The signature is missing or wrong.")
     try:
         receipts, replies = adapter.parse_receipts(pushed), adapter.parse_replies(pushed)
         _check_parts(replies)
     except BadCallback as error:
         _refuse(account, "malformed", 400, f"The callback cannot be read: {error}.", str(error))
+    except _UNREADABLE as error:
+        _refuse(account, "malformed", 400, "The callback cannot be read.", type(error).__name__)
     try:
         current_app.extensions[_INBOX].store(account, receipts)
         replies_inbox.store(context.database, account, replies)

@@ -147,6 +147,49 @@ def test_half_a_surrogate_pair_is_refused_before_it_reaches_the_database(prober)
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b'{"rule": ' + b'{"a": ' * 500 + b"1" + b"}" * 501,
+        b"[" * 100_000,
+        b'{"id": ' + b"9" * 5_000 + b"}",
+        b'{"rule": {"a": NaN}}',
+        b'{"rule": {"a": -Infinity}}',
+        b'{"rule": {"a": 1e999}}',
+    ],
+)
+def test_what_is_no_strict_json_within_reason_is_malformed(prober, body):
+    response = prober.post("/probe/x", data=body, content_type="application/json")
+    assert (response.status_code, response.json["type"]) == (400, "/docs#problem-malformed")
+
+
+def test_half_a_surrogate_pair_in_a_name_of_json_is_refused_too(prober):
+    body = '{"rule": {"\\ud800": 1, "\\udfff": {"a": "\\u0000"}}}'
+    response = prober.post("/probe/x", data=body, content_type="application/json")
+    assert (response.status_code, [error["field"] for error in response.json["errors"]]) == (
+        422,
+        ["rule.?", "rule.?.a"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/gateway-accounts/a%00b/unknown-codes", 400), ("/units/" + "9" * 5_000, 404), ("/units/%00", 400)],
+)
+def test_an_address_that_no_row_can_have_is_a_problem(administrator, path, status):
+    response = administrator.get(path)
+    assert (response.status_code, response.content_type) == (status, "application/problem+json")
+
+
+def test_a_change_without_its_body_is_refused_and_moves_nothing(make_app, session, unit):
+    officer = Caller(make_app().test_client(), session, unit, "officer")
+    segment = officer.post("/segments", json={"unit_id": unit.id, "name": "全体", "rule": {"everyone": True}}).json
+    for kw in ({}, {"data": b"", "content_type": "application/json"}):
+        response = officer.call("PATCH", f"/segments/{segment['id']}", **kw)
+        assert (response.status_code, response.json["errors"][0]["field"]) == (422, "body")
+    assert officer.get(f"/segments/{segment['id']}").json["updated_at"] == segment["updated_at"]
+
+
+@pytest.mark.parametrize(
     ("send", "status"),
     [
         ({"data": "{", "content_type": "application/json"}, 400),

@@ -156,6 +156,9 @@ def test_what_cannot_be_taken_is_answered_clearly_and_stores_nothing(
         (client.get("/callbacks/simulator"), 403, "signature"),
         (client.put("/callbacks/simulator"), 405, ""),
         (push(client, b"{"), 400, "receipts"),
+        (push(client, b"[" * 100_000), 400, "read"),
+        (push(client, b'{"receipts": [' + b"9" * 5_000 + b"]}"), 400, "read"),
+        (client.post("/callbacks/simulator/a%00"), 400, "control"),
         (push(client, {"receipts": [receipt(), receipt(code=7)]}), 400, "receipts[1].code"),
         (push(client, b"x" * (callbacks.LARGEST_CALLBACK + 1)), 413, ""),
     ]
