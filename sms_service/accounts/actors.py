@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Text, column, select, table
@@ -48,7 +49,8 @@ class Actor:
     def require(self, permission: Permission, path: str) -> None:
         """Raises Forbidden unless the actor may do this to the whole subtree at `path`."""
         if not self.can(permission, path):
-            raise Forbidden(f"{self.login} does not hold the permission {permission} over unit {_unit_id(path)}")
+            # Not which unit: of a thing that was named by its id, that would say where in the tree it is.
+            raise Forbidden(f"{self.login} does not hold the permission {permission} over the unit concerned")
 
     def require_somewhere(self, permission: Permission) -> None:
         """Raises Forbidden unless the actor holds the permission over at least one unit."""
@@ -84,13 +86,30 @@ def load_grants(session: Session, account_id: int) -> tuple[Grant, ...]:
     return tuple(Grant(role=row.role, unit_id=row.unit_id, path=row.path) for row in rows)
 
 
+def require_power(session: Session, actor: Actor, account: Account) -> None:
+    """Raises Forbidden unless the actor manages accounts over the account's unit and over every unit on which it holds
+    a role, whatever the role: nobody acts on an account with rights above their own.
+    """
+    actor.require(Permission.manage_accounts, unit_path(session, account.unit_id))
+    if not all(actor.can(Permission.manage_accounts, grant.path) for grant in load_grants(session, account.id)):
+        raise Forbidden(f"account {account.id} holds a role on a unit over which {actor.login} manages no accounts")
+
+
+def people_behind(session: Session, account_ids: Collection[int]) -> set[int]:
+    """These accounts and all that could have logged in as one of them: who created it, who last set its password, and
+    who created or set the password of those.
+    """
+    found, unasked = set(account_ids), set(account_ids)
+    while unasked:
+        makers = select(Account.created_by, Account.password_set_by).where(Account.id.in_(unasked))
+        unasked = {maker for row in session.execute(makers) for maker in row if maker is not None} - found
+        found |= unasked
+    return found
+
+
 def unit_path(session: Session, unit_id: int) -> str:
     """The unit's present path. Raises NotFound if there is no such unit."""
     path = session.scalar(select(units.c.path).where(units.c.id == unit_id))
     if path is None:
         raise NotFound("unit", unit_id)
     return str(path)
-
-
-def _unit_id(path: str) -> str:
-    return path.strip("/").rpartition("/")[2] or "(the whole tree)"

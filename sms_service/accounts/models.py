@@ -15,6 +15,9 @@ ROLES = ("administrator", "officer", "approver", "auditor")
 class Account(Base):
     """A person or a program that logs in. `login` is unique; `password_hash` is None for accounts that use tokens
     only.
+
+    `created_by` and `password_set_by` (of several the last; never the account itself) could log in as it: an approval
+    counts them as the same person. None: the service itself, from the shell.
     """
 
     __tablename__ = "accounts"
@@ -26,6 +29,8 @@ class Account(Base):
     password_hash: Mapped[str | None]
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    password_set_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
 
     __table_args__ = (Index(None, "unit_id"),)
 

@@ -1,7 +1,7 @@
 """Creating, changing and disabling accounts, and giving and taking roles.
 
-Who changes an account must manage accounts over its unit and over every unit on which it holds a role: otherwise a
-district's administrator could take over an account with power over the city by setting its password.
+Nobody acts on an account with rights above their own (`require_power`): otherwise a district's administrator could
+take over an account with power over the city by setting its password.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import Actor, load_grants, unit_path, units
+from sms_service.accounts.actors import Actor, Grant, load_grants, require_power, unit_path, units
 from sms_service.accounts.models import ROLES, Account, RoleGrant
 from sms_service.accounts.passwords import check_password, hash_password
 from sms_service.accounts.permissions import Permission
@@ -38,9 +38,16 @@ def create_account(
             "login", login, "must be 2 to 64 characters of a-z, 0-9, '.', '_', '@', '-', the first a-z or 0-9"
         )
     if session.scalar(select(Account.id).where(Account.login == login)) is not None:
-        raise Conflict(f"the login {login} is taken; choose another")
+        raise Conflict("the login is taken; choose another")
     password_hash = None if password is None else hash_password(password)
-    account = Account(unit_id=unit_id, login=login, name=name, password_hash=password_hash)
+    account = Account(
+        unit_id=unit_id,
+        login=login,
+        name=name,
+        password_hash=password_hash,
+        created_by=actor.account_id,
+        password_set_by=actor.account_id if password is not None else None,
+    )
     session.add(account)
     session.flush()
     trail.record(session, actor.account_id, "account.create", "account", account.id, path, login=login)
@@ -87,6 +94,8 @@ def change_account(
         trail.record(session, actor.account_id, "account.rename", "account", account.id, path)
     if password is not None:
         account.password_hash = hash_password(password)
+        if account.id != actor.account_id:  # whoever knows a password could otherwise wipe out that they set it
+            account.password_set_by = actor.account_id
         trail.record(session, actor.account_id, "account.set_password", "account", account.id, path)
     if disabled is not None and disabled != (account.disabled_at is not None):
         if disabled:
@@ -139,7 +148,8 @@ def grant_role(session: Session, actor: Actor, account_id: int, *, role: str, un
 def revoke_role(session: Session, actor: Actor, account_id: int, grant_id: int) -> None:
     """Take a role that is held on a unit in scope from the account, wherever the account belongs.
 
-    Raises NotFound, Forbidden or Conflict (it is the last administrator of its whole tree).
+    Raises NotFound, Forbidden (also where the account's other roles reach that unit from above the actor's) or Conflict
+    (it is the last administrator of its whole tree).
     """
     _removing_power(session)
     grant = session.scalar(select(RoleGrant).filter_by(id=grant_id, account_id=account_id))
@@ -147,6 +157,8 @@ def revoke_role(session: Session, actor: Actor, account_id: int, grant_id: int) 
         raise NotFound(f"role of account {account_id} with the id", grant_id)
     path = unit_path(session, grant.unit_id)
     actor.require(Permission.manage_accounts, path)
+    if any(_is_above(actor, other, path) for other in load_grants(session, account_id)):
+        raise Forbidden(f"account {account_id} holds a role above {actor.login}'s on that unit")
     if grant.role == "administrator":
         _require_another_administrator(session, account_id, path)
     session.delete(grant)
@@ -175,10 +187,13 @@ def _account_in_power(session: Session, actor: Actor, account_id: int) -> Accoun
     account = session.get(Account, account_id, with_for_update=True, populate_existing=True)
     if account is None:
         raise NotFound("account", account_id)
-    actor.require(Permission.manage_accounts, unit_path(session, account.unit_id))
-    for grant in load_grants(session, account.id):
-        actor.require(Permission.manage_accounts, grant.path)
+    require_power(session, actor, account)
     return account
+
+
+def _is_above(actor: Actor, grant: Grant, path: str) -> bool:
+    """Whether the role reaches the unit at `path` from where the actor manages no accounts."""
+    return path.startswith(grant.path) and not actor.can(Permission.manage_accounts, grant.path)
 
 
 def _require_another_administrator(session: Session, account_id: int, path: str) -> None:

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import Actor, load_grants, unit_path
+from sms_service.accounts.actors import Actor, load_grants, require_power, unit_path
 from sms_service.accounts.models import Account, Token
-from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
 
@@ -60,7 +59,7 @@ def issue(
     if account is None:
         raise NotFound("account", account_id)
     if account.disabled_at is not None:
-        raise Conflict(f"account {account.login} is disabled; enable it first")
+        raise Conflict("the account is disabled; enable it first")
     expires_at = expires_at or now + DEFAULT_LIFE
     if not now < expires_at <= now + LONGEST_LIFE:
         latest = (now + LONGEST_LIFE).isoformat(timespec="minutes")
@@ -83,7 +82,7 @@ def issue(
 
 
 def revoke(session: Session, actor: Actor, token_id: int, *, now: datetime) -> Token:
-    """End a token, an own one or one of an account in a unit over which the actor manages accounts.
+    """End a token, an own one or one of an account in the actor's power.
 
     A token revoked before stays as it was. Raises NotFound or Forbidden.
     """
@@ -93,7 +92,7 @@ def revoke(session: Session, actor: Actor, token_id: int, *, now: datetime) -> T
     account = session.get_one(Account, token.account_id)
     path = unit_path(session, account.unit_id)
     if token.account_id != actor.account_id:
-        actor.require(Permission.manage_accounts, path)
+        require_power(session, actor, account)
     if token.revoked_at is None:
         token.revoked_at = now
         session.flush()

@@ -80,8 +80,10 @@ class AccountRoleOut(Out):
     id = fields.Integer(metadata={"description": "The id by which it is revoked"})
     role = fields.String(metadata={"description": f"One of {', '.join(ROLES)}"})
     unit_id = fields.Integer(metadata={"description": "The unit on which it is held"})
-    unit_code = fields.String(metadata={"description": "That unit's code"})
-    unit_name = fields.String(metadata={"description": "That unit's name"})
+    unit_code = fields.String(
+        allow_none=True, metadata={"description": "That unit's code; null: the caller may not read that unit"}
+    )
+    unit_name = fields.String(allow_none=True, metadata={"description": "That unit's name; null likewise"})
     permissions = fields.List(
         fields.String(), metadata={"description": "What the role allows within that unit's subtree"}
     )
@@ -97,6 +99,16 @@ class AccountOut(Out):
     has_password = fields.Boolean(metadata={"description": "Whether it can log in with a password"})
     disabled_at = fields.AwareDateTime(allow_none=True, metadata={"description": "Since when it is disabled, or null"})
     created_at = fields.AwareDateTime(metadata={"description": "When it was created"})
+    created_by = fields.Integer(
+        allow_none=True,
+        metadata={
+            "description": "The account that created it, which cannot have a campaign of its own approved by this one; "
+            "null: the service itself"
+        },
+    )
+    password_set_by = fields.Integer(
+        allow_none=True, metadata={"description": "The other account that last set its password; the same holds for it"}
+    )
     roles = fields.List(fields.Nested(AccountRoleOut), metadata={"description": "The roles it holds"})
 
 
@@ -216,6 +228,8 @@ def _shown(accounts: Sequence[Account]) -> list[dict[str, Any]]:
             "has_password": account.password_hash is not None,
             "disabled_at": account.disabled_at,
             "created_at": account.created_at,
+            "created_by": account.created_by,
+            "password_set_by": account.password_set_by,
             "roles": roles[account.id],
         }
         for account in accounts
@@ -223,15 +237,15 @@ def _shown(accounts: Sequence[Account]) -> list[dict[str, Any]]:
 
 
 def _roles(grants: Sequence[RoleGrant]) -> list[dict[str, Any]]:
-    named = select(Unit.id, Unit.code, Unit.name).where(Unit.id.in_({grant.unit_id for grant in grants}))
-    units = {unit.id: unit for unit in g.session.execute(named)}
+    named = select(Unit.id, Unit.code, Unit.name, Unit.path).where(Unit.id.in_({grant.unit_id for grant in grants}))
+    readable = {unit.id: unit for unit in g.session.execute(named) if g.actor.can(Permission.read, unit.path)}
     return [
         {
             "id": grant.id,
             "role": grant.role,
             "unit_id": grant.unit_id,
-            "unit_code": units[grant.unit_id].code,
-            "unit_name": units[grant.unit_id].name,
+            "unit_code": readable[grant.unit_id].code if grant.unit_id in readable else None,
+            "unit_name": readable[grant.unit_id].name if grant.unit_id in readable else None,
             "permissions": sorted(PERMISSIONS[grant.role]),
         }
         for grant in grants

@@ -241,7 +241,11 @@ class Approval(MethodView):
     @blueprint.arguments(ApprovalIn)
     @blueprint.response(200, CampaignOut)
     def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
-        """Approve a submitted campaign as it stands; not by anyone who wrote, changed or submitted it"""
+        """Approve a submitted campaign as it stands; not by anyone who wrote, changed or submitted it
+
+        Nor by an account that one of those created or whose password they set last, nor the other way round, however
+        many accounts lie between the two.
+        """
         return _decided(campaign_id, True, body)
 
 
@@ -253,7 +257,10 @@ class Rejection(MethodView):
     @blueprint.arguments(RejectionIn)
     @blueprint.response(200, CampaignOut)
     def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
-        """Reject a submitted campaign and say why; not by anyone who wrote, changed or submitted it"""
+        """Reject a submitted campaign and say why; not by anyone who wrote, changed or submitted it
+
+        Nor by an account that is no other person, as for an approval.
+        """
         return _decided(campaign_id, False, body)
 
 

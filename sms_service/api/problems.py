@@ -41,7 +41,7 @@ KINDS: Mapping[str, tuple[int, str, str]] = {
         "Not authenticated",
         "Send `Authorization: Bearer sms_…`; POST /api/v1/tokens gives a token.",
     ),
-    "forbidden": (403, "Not allowed", "Ask an administrator for a role on the unit that the detail names."),
+    "forbidden": (403, "Not allowed", "Ask an administrator for a role with the permission that the detail names."),
     "not-found": (404, "Not found", "Check the address and the id."),
     "method-not-allowed": (405, "Method not allowed", "Use a method that the header Allow names."),
     "conflict": (409, "Conflict with the present state", "Read the detail: it names the state and what is possible."),

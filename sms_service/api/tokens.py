@@ -10,6 +10,7 @@ from marshmallow import fields
 from sqlalchemy import select
 
 from sms_service.accounts import services, tokens
+from sms_service.accounts.actors import require_power
 from sms_service.accounts.models import Token
 from sms_service.api.authentication import Own, endpoint
 from sms_service.api.blueprint import Blueprint
@@ -26,7 +27,11 @@ class TokenQuery(PageQuery):
     """Whose tokens to list."""
 
     account = Id(
-        load_default=None, metadata={"description": "An account that the caller manages; by default the caller's own"}
+        load_default=None,
+        metadata={
+            "description": "An account that the caller manages and that holds no role above theirs; by default the "
+            "caller's own"
+        },
     )
 
 
@@ -76,6 +81,8 @@ class Tokens(MethodView):
         """List tokens, newest first"""
         account_id = g.actor.account_id if query["account"] is None else query["account"]
         account = services.find_account(g.session, g.actor, account_id)
+        if account.id != g.actor.account_id:
+            require_power(g.session, g.actor, account)
         statement = select(Token).where(Token.account_id == account.id)
         items, following = page(g.session, statement, query, sort="id", key=Token.id, id_=Token.id, descending=True)
         return {"items": items, "next": following}
@@ -108,5 +115,8 @@ class OneToken(MethodView):
     @endpoint(Own.account)
     @blueprint.response(200, TokenOut)
     def delete(self, token_id: int) -> Token:
-        """Revoke a token, an own one or one of an account that the caller manages"""
+        """Revoke a token, an own one or one of an account in the caller's power
+
+        That is an account of a unit, and with roles on units, over which the caller manages accounts.
+        """
         return tokens.revoke(g.session, g.actor, token_id, now=current_context().clock())

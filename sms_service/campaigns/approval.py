@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from sms_service.accounts.actors import Actor
+from sms_service.accounts.actors import Actor, people_behind
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment
 from sms_service.audit import trail
@@ -93,13 +93,13 @@ def decide(
 ) -> Campaign:
     """Approve or reject a submitted campaign, as it stands now.
 
-    `digest`: that of the content the actor has read. Raises Forbidden if the actor wrote, changed or submitted it or
-    lacks the permission over its unit, Conflict unless it is submitted and of that digest, Invalid for a rejection
-    without a comment.
+    `digest`: that of the content the actor has read. Raises Forbidden if the actor wrote, changed or submitted it, is
+    not another person than who did, or lacks the permission over its unit, Conflict unless it is submitted and of that
+    digest, Invalid for a rejection without a comment.
     """
     campaign, path = require(session, actor, Permission.approve_campaigns, campaign_id)
-    if actor.account_id is not None and actor.account_id in _authors(session, campaign):
-        raise Forbidden(f"{actor.login} had a hand in campaign {campaign_id}; another person must decide on it")
+    if actor.account_id is not None:
+        _require_another_person(session, actor.account_id, actor.login, campaign)
     if comment is not None and len(comment) > LONGEST_COMMENT:
         raise Invalid("comment", f"{len(comment)} characters", f"must have at most {LONGEST_COMMENT} characters")
     if not approve and not comment:
@@ -131,11 +131,25 @@ def latest_decision(session: Session, campaign_id: int) -> Decision | None:
     )
 
 
-def _authors(session: Session, campaign: Campaign) -> set[int | None]:
+def _require_another_person(session: Session, account_id: int, login: str, campaign: Campaign) -> None:
+    """Raises Forbidden if the account had a hand in the campaign, or an account that had could have acted as this one,
+    or this one as it: an administrator could otherwise create an approver and say yes to their own text.
+    """
+    authors = _authors(session, campaign)
+    if account_id in authors:
+        raise Forbidden(f"{login} had a hand in campaign {campaign.id}; another person must decide on it")
+    if authors & people_behind(session, [account_id]) or account_id in people_behind(session, authors):
+        raise Forbidden(
+            f"{login} is no other person than who wrote campaign {campaign.id}: one of the two created the other's "
+            "account or set its password, or did so for an account that did; another approver must decide on it"
+        )
+
+
+def _authors(session: Session, campaign: Campaign) -> set[int]:
     """The accounts that wrote, changed or submitted the campaign, as the trail has them."""
     acts = select(TrailEntry.account_id).where(
         TrailEntry.target_kind == "campaign",
         TrailEntry.target_id == str(campaign.id),
         TrailEntry.act.in_(_AUTHORSHIP),
     )
-    return {campaign.created_by, *session.scalars(acts)}
+    return {author for author in (campaign.created_by, *session.scalars(acts)) if author is not None}

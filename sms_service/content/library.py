@@ -149,8 +149,7 @@ def _require_use(session: Session, actor: Actor, template: Template) -> None:
     path = unit_path(session, template.unit_id)
     if not any(path.startswith(held) or held.startswith(path) for held in actor.scope(Permission.read)):
         raise Forbidden(
-            f"{actor.login} holds no role on unit {template.unit_id}, to which template {template.id} belongs, "
-            "nor above or below it"
+            f"{actor.login} holds no role on the unit to which template {template.id} belongs, nor above or below it"
         )
 
 

@@ -115,7 +115,7 @@ def create_person(
         # Two who create the same number at once take turns, so that the second gets a clear answer.
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"person number {number}", 0))))
         if session.scalar(select(Person.id).where(Person.number == number)) is not None:
-            raise Conflict(f"the number {number} belongs to another person")
+            raise Conflict("the number belongs to another person; choose another")
     person = Person(unit_id=unit_id, name=_name(name), number=number, tags=[], attributes={})
     session.add(person)
     session.flush()

@@ -92,7 +92,8 @@ def _locate(
     )
     units = {row.code: row for row in found}
     full_names = _full_names(session, [row.path for row in units.values()])
-    zero_lost = set(session.scalars(select(Unit.code).where(Unit.code == any_of("0" + code for code in codes))))
+    with_zero = select(Unit.code).where(Unit.code == any_of("0" + code for code in codes))
+    zero_lost = set(session.scalars(with_zero.where(Unit.path.op("^@")(scope.path))))
     located = []
     for person in people:
         unit, column = units.get(person.unit_code), PEOPLE_COLUMNS["unit"].header

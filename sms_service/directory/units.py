@@ -82,7 +82,7 @@ def create_unit(session: Session, actor: Actor, *, code: str, name: str, level: 
         )
     _lock_code(session, code)
     if session.scalar(select(Unit.id).where(Unit.code == code)) is not None:
-        raise Conflict(f"the code {code} belongs to another unit")
+        raise Conflict("the code belongs to another unit; choose another")
     unit_id = session.scalar(select(func.nextval(func.pg_get_serial_sequence("units", "id"))))
     inherited = (
         {

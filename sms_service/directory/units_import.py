@@ -18,6 +18,7 @@ from sms_service.directory.text import plain
 from sms_service.directory.unit_rows import Place, UnitRow, check_tree, read_units
 
 _upsert_units = Statement(__file__, "upsert_units")
+_PLACED_OUTSIDE = "would be placed outside the scope of this import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,11 @@ def _within_scope(
     rows: dict[str, UnitRow], present: Mapping[str, _Node], scope: ImportScope, findings: Findings
 ) -> dict[str, UnitRow]:
     """The rows that make a tree and touch nothing outside the scope: neither where a unit is nor where it goes."""
-    kept = rows
+    # First what is plainly outside, so that no reason tells which levels and codes there are out there.
+    outside = {code: reason for code, row in rows.items() if (reason := _outside(row, present, scope))}
+    for code, reason in outside.items():
+        findings.refuse(rows[code].row, UNIT_COLUMNS["code"].header, code, reason)
+    kept = {code: row for code, row in rows.items() if code not in outside}
     while True:
         kept = check_tree(kept, {code: Place(node.level, node.parent) for code, node in present.items()}, findings)
         wrong = {code: reason for code, row in kept.items() if (reason := _obstacle(row, kept, present, scope))}
@@ -108,20 +113,30 @@ def _within_scope(
         kept = {code: row for code, row in kept.items() if code not in wrong}
 
 
+def _outside(row: UnitRow, present: Mapping[str, _Node], scope: ImportScope) -> str | None:
+    """Why the unit itself, or a unit that is to be right above it, is not this import's."""
+    here = present.get(row.code)
+    if here is not None and not here.path.startswith(scope.path):
+        return "lies outside the scope of this import"
+    above = present.get(row.parent or "")
+    stays = here is not None and here.parent == row.parent
+    if above is not None and not stays and not above.path.startswith(scope.path):
+        return _PLACED_OUTSIDE
+    return None
+
+
 def _obstacle(
     row: UnitRow, rows: Mapping[str, UnitRow], present: Mapping[str, _Node], scope: ImportScope
 ) -> str | None:
     """Why this import must not create the unit there or move it there."""
     here = present.get(row.code)
-    if here is not None and not here.path.startswith(scope.path):
-        return "lies outside the scope of this import"
     if here is not None and here.parent == row.parent:
         return None
     above = row.parent
     while above is not None and above not in present:  # new units are where the known one above them is
         above = rows[above].parent
     if not (present[above].path.startswith(scope.path) if above is not None else scope.path == "/"):
-        return "would be placed outside the scope of this import"
+        return _PLACED_OUTSIDE
     if here is not None and above is not None and here.demonstration != present[above].demonstration:
         return "cannot move between the demonstration and real units: the demonstration's numbers are invented"
     return None

@@ -45,8 +45,9 @@ def test_a_unit_whose_number_begins_like_anothers_is_not_within_it():
     actor = Actor(1, "x", (Grant("officer", 5, "/1/5/"),))
     assert actor.can(Permission.read, "/1/5/9/")
     assert not actor.can(Permission.read, "/1/50/")
-    with pytest.raises(Forbidden, match="x does not hold the permission read over unit 50"):
+    with pytest.raises(Forbidden, match="x does not hold the permission read") as caught:
         actor.require(Permission.read, "/1/50/")
+    assert "50" not in str(caught.value)
 
 
 def test_the_service_reaches_everything():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ from factories import make_account, make_actor, make_unit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sms_service.accounts import passwords, services
+from sms_service.accounts import passwords, services, tokens
 from sms_service.accounts.actors import SYSTEM, load_actor
 from sms_service.accounts.models import Account, RoleGrant
 from sms_service.audit.models import TrailEntry
@@ -92,6 +93,38 @@ def test_an_account_with_power_beyond_ones_own_cannot_be_taken_over(session, tre
             services.change_account(session, district, powerful.id, now=NOW, **change)
     with pytest.raises(Forbidden):
         services.grant_role(session, district, powerful.id, role="auditor", unit_id=tree["one"].id)
+    token, _ = tokens.issue(session, SYSTEM, powerful.id, "x", now=NOW, random_bytes=secrets.token_bytes)
+    with pytest.raises(Forbidden):
+        tokens.revoke(session, district, token.id, now=NOW)
+    assert token.revoked_at is None
+    below = services.grant_role(session, SYSTEM, powerful.id, role="approver", unit_id=tree["one"].id)
+    with pytest.raises(Forbidden, match="a role above"):
+        services.revoke_role(session, district, powerful.id, below.id)
+
+
+def test_what_is_refused_names_nothing_of_another_district(session, tree, district):
+    elsewhere = make_account(session, tree["two"], "zhao.min")
+    with pytest.raises(Forbidden) as caught:
+        services.find_account(session, district, elsewhere.id)
+    assert not {"zhao.min", tree["two"].code, str(tree["two"].id)} & {*str(caught.value).split()}
+
+
+def test_an_account_remembers_who_made_it_and_who_else_set_its_password(session, tree, district):
+    made = services.create_account(
+        session, district, unit_id=tree["one"].id, login="li.na", name="x", password=PASSWORD
+    )
+    assert (made.created_by, made.password_set_by) == (district.account_id, district.account_id)
+    # Whoever set it knows it, so that "the account's own" change proves nothing.
+    services.grant_role(session, SYSTEM, made.id, role="administrator", unit_id=tree["one"].id)
+    own = load_actor(session, made.id)
+    services.change_own_password(session, own, current=PASSWORD, new=PASSWORD + "!")
+    services.change_account(session, own, made.id, now=NOW, password=PASSWORD)
+    assert made.password_set_by == district.account_id
+    other = make_actor(session, tree["city"], ("administrator",))
+    services.change_account(session, other, made.id, now=NOW, password=PASSWORD)
+    assert (made.created_by, made.password_set_by) == (district.account_id, other.account_id)
+    services.change_account(session, SYSTEM, made.id, now=NOW, password=PASSWORD)
+    assert made.password_set_by is None
 
 
 def test_a_role_on_a_unit_in_scope_can_be_taken_from_anybody(session, tree, district):

@@ -9,7 +9,7 @@ from directory_client import Caller
 from factories import make_account, make_unit
 from sqlalchemy import select
 
-from sms_service.accounts.models import StoredAnswer, Token
+from sms_service.accounts.models import Account, RoleGrant, StoredAnswer, Token
 from sms_service.accounts.passwords import hash_password
 
 PASSWORD = "correct horse battery"
@@ -194,3 +194,37 @@ def test_the_trail_names_who_did_what_within_the_scope(client, session, administ
 def test_secrets_come_from_the_given_source(make_app, session, city):
     client = make_app(random_bytes=lambda n: b"\0" * n).test_client()
     assert log_in(client).json["token"] == "sms_" + "A" * 43
+
+
+def test_an_account_with_rights_above_ones_own_is_seen_and_left_alone(client, session, administrator, city):
+    """It lies in the district and administers the city: where an account lies gives no power over it."""
+    account = session.scalars(select(Account).filter_by(login="li.na")).one()
+    token = log_in(client).json
+    session.add(RoleGrant(account_id=account.id, role="administrator", unit_id=city["top"].id))
+    session.commit()
+    shown = administrator.get(f"/accounts/{account.id}").json
+    assert [(role["role"], role["unit_code"], role["unit_name"]) for role in shown["roles"]] == [
+        ("officer", "0101", "城东区"),
+        ("administrator", None, None),
+    ]
+    own_role = shown["roles"][0]["id"]
+    for answer in (
+        administrator.call("DELETE", f"/tokens/{token['id']}"),
+        administrator.get("/tokens", account=account.id),
+        administrator.patch(f"/accounts/{account.id}", password="a better horse battery"),
+        administrator.patch(f"/accounts/{account.id}", disabled=True),
+        administrator.patch(f"/accounts/{account.id}", name="x"),
+        administrator.post(f"/accounts/{account.id}/roles", json={"role": "auditor", "unit_id": city["one"].id}),
+        administrator.call("DELETE", f"/accounts/{account.id}/roles/{own_role}"),
+    ):
+        assert answer.status_code == 403
+        assert not {"01", "云州市"} & {*answer.json["detail"].split()}
+    assert client.get("/api/v1/me", headers=bearer(token["token"])).status_code == 200
+
+
+def test_a_login_that_is_taken_elsewhere_says_nothing_of_who_has_it(session, administrator, city):
+    make_account(session, city["top"], "zhao.min", name="赵敏")
+    session.commit()
+    body = {"login": "zhao.min", "name": "x", "unit_id": city["one"].id}
+    taken = administrator.post("/accounts", json=body)
+    assert (taken.status_code, taken.json["detail"]) == (409, "the login is taken; choose another")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor
+from sms_service.accounts.models import Account
 from sms_service.audience import segments
 from sms_service.campaigns import approval, control, overview, services
 from sms_service.campaigns.launch import launch
@@ -128,6 +130,40 @@ def test_nobody_decides_on_what_they_had_a_hand_in(session: Session, district: U
     assert (campaign.status, session.scalars(select(Decision)).all()) == ("submitted", [])
     other = make_actor(session, district, ("officer", "approver"))
     assert approval.decide(session, other, campaign.id, approve=True).status == "approved"
+
+
+@pytest.mark.parametrize("between", [0, 1, 2])
+@pytest.mark.parametrize("how", ["created_by", "password_set_by"])
+@pytest.mark.parametrize("author", [True, False])
+def test_who_made_an_account_or_set_its_password_is_no_other_person(
+    session: Session, district: Unit, officer: Actor, approver: Actor, between: int, how: str, author: bool
+) -> None:
+    """The author made the approver's account, or the approver the author's; also through accounts in between."""
+    chain = [officer, *(make_actor(session, district, ()) for _ in range(between)), approver]
+    if not author:
+        chain.reverse()
+    for maker, made in itertools.pairwise(chain):
+        session.execute(update(Account).where(Account.id == made.account_id).values({how: maker.account_id}))
+    campaign = write(session, officer, district)
+    services.submit(session, officer, campaign.id)
+    for approve in (True, False):
+        with pytest.raises(Forbidden, match="no other person than who wrote campaign"):
+            approval.decide(session, approver, campaign.id, approve=approve, comment="好")
+    session.execute(update(Account).where(Account.id == chain[-1].account_id).values({how: None}))
+    assert approval.decide(session, approver, campaign.id, approve=True).status == S.approved
+
+
+def test_two_people_whose_accounts_one_administrator_made_are_two(
+    session: Session, district: Unit, officer: Actor, approver: Actor
+) -> None:
+    administrator = make_actor(session, district, ("administrator",))
+    both = (officer.account_id, approver.account_id)
+    session.execute(update(Account).where(Account.id.in_(both)).values(created_by=administrator.account_id))
+    assert approved(session, officer, approver, district).status == S.approved
+    own = write(session, administrator, district)
+    services.submit(session, administrator, own.id)
+    with pytest.raises(Forbidden, match="no other person"):
+        approval.decide(session, approver, own.id, approve=True)
 
 
 @pytest.mark.parametrize(

@@ -157,3 +157,24 @@ def test_two_at_once_take_turns(empty_database_url: str) -> None:
         for done in [threads.submit(migrate.upgrade, empty_database_url) for _ in range(3)]:
             done.result()
     assert migrate.current(empty_database_url) == migrate.head()
+
+
+def test_who_made_an_account_before_is_taken_from_the_trail(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url)
+    migrate.downgrade(empty_database_url, "0007")
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute(
+            """
+            INSERT INTO units (id, code, name, level, path) VALUES (1, '01', '市', 'city', '/1/');
+            INSERT INTO accounts (id, login, name, unit_id) SELECT n, 'a' || n, 'x', 1 FROM generate_series(1, 4) n;
+            INSERT INTO trail (account_id, act, target_kind, target_id, unit_path) VALUES
+                (NULL, 'account.create', 'account', '1', '/1/'),
+                (1, 'account.create', 'account', '2', '/1/'), (1, 'account.create', 'account', '3', '/1/'),
+                (2, 'account.set_password', 'account', '3', '/1/'), (3, 'account.set_password', 'account', '3', '/1/'),
+                (1, 'account.create', 'account', '4', '/1/'), (NULL, 'account.set_password', 'account', '4', '/1/');
+            """
+        )
+    migrate.upgrade(empty_database_url)
+    with psycopg.connect(empty_database_url) as connection:
+        makers = connection.execute("SELECT created_by, password_set_by FROM accounts ORDER BY id").fetchall()
+    assert makers == [(None, None), (1, 1), (1, 2), (1, None)]

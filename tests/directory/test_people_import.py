@@ -117,6 +117,12 @@ def test_a_lost_leading_zero_is_named_as_the_likely_cause(session, branch):
     assert "0 in front" in problem.reason
 
 
+def test_the_likely_cause_does_not_name_a_unit_out_of_scope(session, city, branch):
+    other = make_unit(session, parent=city)
+    record = load(session, "M1,王伟,男,13975840246,1010010001,党员,,", unit_id=other.id)
+    assert session.scalars(problems_of(record)).one().reason == "there is no unit with this code"
+
+
 def test_names_are_kept_as_written_but_for_blanks(session, branch):
     names = ["=1+1", "+cmd", "-张三", "<b>李四</b>", "张轩𠮷", "李𫖯", "Anna 李", "　彭 林　伟 ", "张\u200b三"]
     load(session, *(f"M{i},{name},男,,01010010001,党员,," for i, name in enumerate(names)))

@@ -47,7 +47,7 @@ def test_a_new_unit_starts_as_its_parent_is(session, city):
         ({"name": "x" * 101}, Invalid, "name"),
         ({"level": "county"}, Invalid, "level"),
         ({"level": "city"}, Invalid, "lower"),
-        ({"code": "01"}, Conflict, "01"),
+        ({"code": "01"}, Conflict, "another unit"),
         ({"parent_id": 999}, NotFound, "999"),
     ],
 )

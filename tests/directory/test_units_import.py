@@ -173,3 +173,18 @@ def test_whatever_files_say_a_tree_remains_and_every_row_is_accounted_for(sessio
         again = load(session, *file)
         assert (again.created, again.changed, again.refused) == (0, 0, record.refused)
     session.rollback()
+
+
+def test_no_reason_tells_of_units_outside_the_scope(session):
+    load(session, *TREE, "0102,临江区,区,01,", "0102001,河西街道,街道,0102,")
+    district = make_actor(session, unit(session, "0101"), ("administrator",))
+    record = load(
+        session,
+        "0102,临江区,支部,0101,",  # above a street of theirs
+        "0101009,某街道,区,0102001,",  # beside a street of theirs
+        "0101,城东区,区,01,",  # the top of the scope, as it is
+        actor=district,
+    )
+    assert outcome(record) == (0, 0, 1, 2)
+    reasons = session.scalars(select(ImportProblem.reason).order_by(ImportProblem.id)).all()
+    assert reasons == ["lies outside the scope of this import", "would be placed outside the scope of this import"]
