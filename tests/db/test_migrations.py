@@ -161,7 +161,7 @@ def test_two_at_once_take_turns(empty_database_url: str) -> None:
 
 def test_who_made_an_account_before_is_taken_from_the_trail(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
-    migrate.downgrade(empty_database_url, "0007")
+    migrate.downgrade(empty_database_url, "0008")
     with psycopg.connect(empty_database_url) as connection:
         connection.execute(
             """
