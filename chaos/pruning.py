@@ -79,8 +79,8 @@ FROM runs r CROSS JOIN people p JOIN units u ON u.id = p.unit_id
 WHERE r.status = 'running'
 """
 # What happens to rows under the statements. Each is of one month and of rows named by key.
-_OF = "WHERE month = %(month)s AND id = ANY (%(ids)s)"
-_OF_ATTEMPTS = "WHERE month = %(month)s AND message_id = ANY (%(ids)s)"
+_OF = "WHERE month = %(month)s::date AND id = ANY (%(ids)s)"
+_OF_ATTEMPTS = "WHERE month = %(month)s::date AND message_id = ANY (%(ids)s)"
 _CHANGES = (
     f"UPDATE messages SET changed_at = sms_now() - interval '73 hours' {_OF}",
     f"UPDATE messages SET lease_until = sms_now() {_OF} AND lease_until IS NOT NULL",
@@ -94,10 +94,10 @@ _CHANGES = (
     "UPDATE replies SET matched_at = NULL WHERE id %% 7 = (random() * 6)::int",
     "UPDATE runs SET status = 'running', held_for = NULL, reason = NULL, expires_at = sms_now() + interval '1 day',"
     " canary = CASE WHEN random() < 0.5 THEN %(ids)s::bigint[] END"
-    " WHERE month = %(month)s AND status NOT IN ('planned', 'closed')",
+    " WHERE month = %(month)s::date AND status NOT IN ('planned', 'closed')",
     "UPDATE runs SET status = (ARRAY['cancelled', 'finished', 'paused', 'running'])[1 + (random() * 3)::int],"
     " held_for = NULL, expires_at = sms_now() + random() * interval '2 seconds'"
-    " WHERE month = %(month)s AND status <> 'planned'",
+    " WHERE month = %(month)s::date AND status <> 'planned'",
 )
 
 
@@ -182,7 +182,7 @@ class Pruning:
             places = []
             for run in session.scalars(select(Run).where(Run.status == RunStatus.running).order_by(Run.id)):
                 rows = session.connection().exec_driver_sql(
-                    "SELECT id, phone FROM messages WHERE month = %(month)s AND run_id = %(run_id)s",
+                    "SELECT id, phone FROM messages WHERE month = %(month)s::date AND run_id = %(run_id)s",
                     {"month": run.month, "run_id": run.id},
                 )
                 ids, phones = zip(*rows, strict=True)

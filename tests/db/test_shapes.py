@@ -23,8 +23,8 @@ from sms_service.ops.doctor import STATEMENT_USERS
 from sms_service.tables import METADATA
 
 ROOT = Path(statements.__file__).parents[2]
-# Benchmarks write their own rows before anybody else is at work.
-PACKAGES = ("sms_service", "chaos")
+# Benchmarks and chaos write their own rows; what is asked of the service is asked here.
+PACKAGES = ("sms_service",)
 
 _LOCKS = re.compile(r"\b(UPDATE|DELETE|MERGE|FOR (NO KEY UPDATE|UPDATE|SHARE|KEY SHARE))\b")
 _NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
