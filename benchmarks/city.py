@@ -40,12 +40,12 @@ FROM generate_series(1, %(districts)s) AS d
 UNION ALL
 SELECT id, parent, 'S' || s, '第' || s || '街道', 'street', '/1/' || parent || '/' || id || '/', 0, 1440
 FROM generate_series(1, %(streets)s) AS s,
-     LATERAL (SELECT 1 + %(districts)s + s AS id, 2 + s %% %(districts)s AS parent)
+     LATERAL (SELECT 1 + %(districts)s + s AS id, 2 + s %% %(districts)s AS parent) AS street
 UNION ALL
 SELECT id, parent, 'B' || b, '第' || b || '党支部', 'branch',
        '/1/' || 2 + s %% %(districts)s || '/' || parent || '/' || id || '/', 0, 1440
-FROM generate_series(1, %(branches)s) AS b, LATERAL (SELECT 1 + b %% %(streets)s AS s),
-     LATERAL (SELECT 1 + %(districts)s + %(streets)s + b AS id, 1 + %(districts)s + s AS parent)
+FROM generate_series(1, %(branches)s) AS b, LATERAL (SELECT 1 + b %% %(streets)s AS s) AS street,
+     LATERAL (SELECT 1 + %(districts)s + %(streets)s + b AS id, 1 + %(districts)s + s AS parent) AS branch
 """
 _PEOPLE = """
 INSERT INTO people (unit_id, number, name, phone)

@@ -23,13 +23,18 @@ log = logging.getLogger(__name__)
 _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 0x736D_735F_6D69_67  # "sms_mig": one migration at a time, whoever runs it
 _ATTEMPTS = 60
+# How long a statement waits for a lock, in seconds. Longer than deadlock_timeout (1 s unless somebody set it): only
+# then does PostgreSQL send away an autovacuum that holds the lock.
+_LOCK_TIMEOUT_S = 3.0
+_TURN_S = 0.2  # how often a migration asks whether it is its turn
 
 
 def upgrade(url: str, revision: str = "head", *, pause_s: float = 1.0, attempts: int = _ATTEMPTS) -> None:
     """Bring the schema to `revision` as the role `sms_owner`.
 
-    `url`: a login that is a member of `sms_owner`. Statements wait at most 1 s for a lock, so that nobody queues behind
-    them; then the step is tried again, `attempts` times in all with `pause_s` seconds between.
+    `url`: a login that is a member of `sms_owner`. Statements wait only a few seconds for a lock (_LOCK_TIMEOUT_S), so
+    that nobody queues behind them for long; then the step is tried again, `attempts` times in all with `pause_s`
+    seconds between.
     Raises sqlalchemy.exc.DBAPIError with the server's reason.
     """
     _run(url, lambda config: command.upgrade(config, revision), pause_s, attempts)
@@ -86,12 +91,25 @@ def _locked_connection(url: str) -> Iterator[Connection]:
         with engine.connect() as connection:
             connection.execute(text(f"SET ROLE {OWNER_ROLE}"))
             connection.execute(text("SET timezone = 'UTC'"))
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})  # waits as long as it takes
-            connection.execute(text("SET lock_timeout = '1s'"))
+            _wait_for_turn(connection)
+            deadlock_ms = connection.scalar(
+                text("SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout'")
+            )
+            connection.execute(text(f"SET lock_timeout = {max(int(_LOCK_TIMEOUT_S * 1000), 2 * int(deadlock_ms))}"))
             connection.commit()
             yield connection  # the session's end gives the lock back
     finally:
         engine.dispose()
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Take the migrations' lock, however long it takes. No statement waits for it: an index that the other migration
+    builds CONCURRENTLY waits for every statement under way, and the two would wait for each other.
+    """
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
+        connection.commit()
+        time.sleep(_TURN_S)
+    connection.commit()
 
 
 def _config(connection: Connection | None = None) -> Config:

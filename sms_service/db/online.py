@@ -1,0 +1,56 @@
+"""What migrations use to change tables that grow, while people work on them (tests/db/test_online_migrations.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic import op
+
+Run = Callable[..., Any]
+
+
+def create_index(name: str, table: str, definition: str) -> None:
+    """Build an index without stopping anybody who writes, on a plain table or on each month of a partitioned one.
+
+    `definition` is what follows the table: "(columns) WHERE …". What the migration did before is committed first, so
+    that it has to bear being begun again. It takes as long as the table is large, and waits for transactions under way.
+    """
+    with _apart() as run:
+        if run("SELECT relkind FROM pg_class WHERE oid = %(table)s::regclass", {"table": table}).scalar_one() != "p":
+            _build(run, name, table, definition)
+            return
+        run(f"DROP INDEX IF EXISTS {name}")  # of a migration that was cut off
+        run(f"CREATE INDEX {name} ON ONLY {table} {definition}")
+        # A month that is made from now on has the index already, as its parent has.
+        months = run(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %(table)s::regclass ORDER BY 1",
+            {"table": table},
+        )
+        for month in months.scalars().all():
+            own = f"{name}_{month.rsplit('_', 1)[1]}"
+            _build(run, own, month, definition)
+            run(f"ALTER INDEX {name} ATTACH PARTITION {own}")
+
+
+def drop_index(name: str) -> None:
+    """Drop an index that `create_index` built, in the migration's own transaction: its lock is short."""
+    op.execute(f"DROP INDEX IF EXISTS {name}")
+
+
+def _build(run: Run, name: str, table: str, definition: str) -> None:
+    run(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")  # of a migration that was cut off
+    timeout = run("SHOW lock_timeout").scalar_one()
+    run("SET lock_timeout = 0")  # it waits for those at work, and nobody waits for it
+    try:
+        run(f"CREATE INDEX CONCURRENTLY {name} ON {table} {definition}")
+    finally:
+        run(f"SET lock_timeout = '{timeout}'")
+
+
+@contextmanager
+def _apart() -> Iterator[Run]:
+    """Statements that each are a transaction of their own."""
+    with op.get_context().autocommit_block():
+        yield op.get_bind().exec_driver_sql
