@@ -3,12 +3,15 @@
 -- them or anything else ends them: a text that is settled may be the one that is meant as well as one that is not. So the look does not
 -- depend on how many are unknown. A rolling upgrade may still write unknown attempts without a phone; theirs is in the message.
 --
--- A receipt is of a moment not after it came in and, where it says when it was, not much after that: clocks differ, and some say the minute
--- only. Ruled out is an attempt that has a name of its own by now, and one whose parts all have. Where only one is left it is meant, unless
+-- A receipt is of a moment not after it came in and, where it says that it was within the hour before, not much after that: clocks differ, and
+-- some say the minute only. What is said to be older is not believed: clocks stand still or are set to another zone. Ruled out is an attempt that has a name of its own by now, and one whose parts all have. Where only one is left it is meant, unless
 -- another text to the phone is on its way, whose answer is not written down yet; then the receipt waits.
 WITH asked AS MATERIALIZED (
     SELECT r.id, r.account_id, r.phone, r.provider_id, r.part, g.names_parts, g.names_groups,
-           least(r.received_at, r.occurred_at + interval '5 minutes') AS at
+           CASE
+               WHEN r.occurred_at > r.received_at - interval '1 hour' THEN least(r.received_at, r.occurred_at + interval '5 minutes')
+               ELSE r.received_at
+           END AS at
     FROM unnest(%(ids)s::bigint[]) AS wanted (id)
     JOIN receipts r ON r.id = wanted.id
     JOIN gateway_accounts g ON g.id = r.account_id

@@ -86,12 +86,20 @@ def test_a_receipt_that_came_before_a_text_left_is_not_of_it(database: Database)
     drain(database, city.gateways)
     with database.transaction() as connection:
         now: datetime = connection.execute(text("SELECT sms_now()")).scalar_one()
-    store(database, phone, "of an hour ago", occurred_at=now - timedelta(hours=1))
+    store(database, phone, "of half an hour ago", occurred_at=now - timedelta(minutes=30))
     apply(database)
     assert statuses(database, city.run_id) == {"unknown": 1}
     assert notes(database) == [NO_TEXT, NO_TEXT]
-    store(database, phone, "to the minute", occurred_at=now - timedelta(seconds=50))
-    apply(database)
+    # A clock that says minutes only, one that is set to another zone or stands still, and one that is ahead.
+    said = {
+        timedelta(seconds=50): DELIVERED,
+        timedelta(hours=8): ReceiptStatus.interim,
+        -timedelta(hours=1): UNDELIVERED,
+    }
+    for ago, status in sorted(said.items(), reverse=True):
+        store(database, phone, "of it", status, occurred_at=now - ago)
+        apply(database)
+    assert notes(database) == [NO_TEXT, NO_TEXT]
     assert statuses(database, city.run_id) == {"delivered": 1}
 
 
