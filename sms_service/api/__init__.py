@@ -113,9 +113,6 @@ def create_app(
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
     )
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
 
     api = documentation.DocumentedApi(app)
     for blueprint in RESOURCES:
@@ -125,4 +122,7 @@ def create_app(
     guard.register(app)
     limits.register(app, context)
     problems.register(app)
+    if settings.trusted_proxies:  # outermost, so that doors that stand before the framework see the caller too
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
