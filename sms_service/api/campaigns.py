@@ -15,7 +15,7 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.api.context import current_context
 from sms_service.api.paging import ScopedPageQuery, page, scope_filter
 from sms_service.api.runs import RunOut
-from sms_service.api.schemas import Id, In, Line, Out, Whole, list_of
+from sms_service.api.schemas import Id, In, Line, MaskedText, Out, Whole, list_of
 from sms_service.campaigns import approval, overview, services
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns.models import Campaign
@@ -134,7 +134,7 @@ class DecisionOut(Out):
     account_id = fields.Integer(allow_none=True, metadata={"description": "Who decided; null: the service itself"})
     login = fields.String(allow_none=True, metadata={"description": "The login of who decided"})
     at = fields.AwareDateTime(metadata={"description": "When"})
-    comment = fields.String(allow_none=True, metadata={"description": "The remark given with it"})
+    comment = MaskedText(allow_none=True, metadata={"description": "The remark given with it"})
     holds = fields.Boolean(metadata={"description": "The content is still the one that was decided on"})
 
 

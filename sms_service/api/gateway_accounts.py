@@ -16,7 +16,7 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.context import current_context
 from sms_service.api.paging import PageQuery, page
-from sms_service.api.schemas import In, Line, Out, list_of
+from sms_service.api.schemas import In, Line, MaskedText, Out, list_of
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.dispatch import account_state
 from sms_service.dispatch.accounts import find_accounts, find_routes
@@ -34,7 +34,7 @@ class GatewayAccountOut(Out):
     name = fields.String(metadata={"description": "Its name in gateways.toml"})
     adapter = fields.String(metadata={"description": "The kind of provider"})
     state = fields.String(metadata={"description": "`open`, `paused` or `removed`; only an open one is handed texts"})
-    reason = fields.String(allow_none=True, metadata={"description": "Why it is paused"})
+    reason = MaskedText(allow_none=True, metadata={"description": "Why it is paused"})
     reopens_at = fields.AwareDateTime(
         allow_none=True, metadata={"description": "When it is tried again by itself; null: only once a person opens it"}
     )

@@ -15,13 +15,14 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.paging import PageQuery, ScopedPageQuery, page, scope_filter
 from sms_service.api.people import PhonesQuery
-from sms_service.api.schemas import Id, In, Out, list_of, mask_text
+from sms_service.api.schemas import Id, In, MaskedText, Out, list_of
 from sms_service.audience import intake
 from sms_service.audit import trail
 from sms_service.directory import importing
 from sms_service.directory.models import Import, ImportProblem, Unit
 from sms_service.directory.units_import import import_units
 from sms_service.errors import Forbidden
+from sms_service.masking import mask_quoted, mask_text
 
 blueprint = Blueprint(
     "imports",
@@ -75,7 +76,7 @@ class ImportOut(Out):
     unit_id = fields.Integer(allow_none=True, metadata={"description": "The unit in whose subtree it was made"})
     account_id = fields.Integer(allow_none=True, metadata={"description": "Who made it; null: the service itself"})
     kind = fields.String(metadata={"description": "units or people"})
-    file_name = fields.String(metadata={"description": "The file's name"})
+    file_name = MaskedText(metadata={"description": "The file's name"})
     rows = fields.Integer(metadata={"description": "Rows below the header"})
     created = fields.Integer(metadata={"description": "Rows that created something"})
     changed = fields.Integer(metadata={"description": "Rows that changed something"})
@@ -167,9 +168,9 @@ class Problems(MethodView):
         shown = [
             {
                 "row": found.row,
-                "column": found.column,
                 "value": found.value if whole or found.value is None else mask_text(found.value),
-                "reason": found.reason,
+                "reason": found.reason if whole else mask_quoted(found.reason, found.value, found.column),
+                "column": found.column if whole else mask_text(found.column),
                 "refused": found.refused,
             }
             for found in items

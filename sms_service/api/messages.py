@@ -14,7 +14,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.paging import PageQuery, Scope, page, scope_filter
-from sms_service.api.schemas import Id, In, MaskedPhone, Out, list_of
+from sms_service.api.schemas import Id, In, MaskedPhone, MaskedText, Out, list_of
 from sms_service.ledger.models import Message
 from sms_service.ledger.states import AttemptStatus, MessageStatus
 from sms_service.reports.counts import Filter
@@ -67,7 +67,7 @@ class MessageOut(Out):
     campaign_id = fields.Integer(metadata={"description": "The campaign"})
     run_id = fields.Integer(attribute="Message.run_id", metadata={"description": "The run"})
     person_id = fields.Integer(attribute="Message.person_id", metadata={"description": "The person"})
-    person = fields.String(allow_none=True, metadata={"description": "The person's present name"})
+    person = MaskedText(allow_none=True, metadata={"description": "The person's present name"})
     unit_id = fields.Integer(
         attribute="Message.unit_id", metadata={"description": "The unit for which the person was found, at launch"}
     )
@@ -87,8 +87,10 @@ class MessageOut(Out):
         allow_none=True,
         metadata={"description": "The message that this phone number got instead"},
     )
-    text = fields.String(
-        attribute="Message.text", allow_none=True, metadata={"description": "What was sent; null until it is rendered"}
+    text = MaskedText(
+        attribute="Message.text",
+        allow_none=True,
+        metadata={"description": "What was sent, phone numbers in it masked; null until it is rendered"},
     )
     parts = fields.Integer(
         attribute="Message.parts", allow_none=True, metadata={"description": "How many SMS the text takes"}
@@ -132,9 +134,7 @@ class AttemptOut(Out):
     raw_code = fields.String(
         attribute="Attempt.raw_code", allow_none=True, metadata={"description": "The provider's own code"}
     )
-    detail = fields.String(
-        attribute="Attempt.detail", allow_none=True, metadata={"description": "What the provider said"}
-    )
+    detail = MaskedText(attribute="Attempt.detail", allow_none=True, metadata={"description": "What the provider said"})
     started_at = fields.AwareDateTime(
         attribute="Attempt.started_at", metadata={"description": "When it passed the gate"}
     )

@@ -14,13 +14,13 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, Out, list_of, mask_phone
+from sms_service.api.schemas import Id, In, Line, Out, list_of
 from sms_service.audience import suppression
 from sms_service.audit import trail
 from sms_service.directory import people
 from sms_service.directory.models import Person
 from sms_service.directory.people_rows import LONGEST_NAME, LONGEST_WORD
-from sms_service.directory.phones import read_phone
+from sms_service.masking import mask_phone, mask_text, mask_values
 
 blueprint = Blueprint("people", description="Members and outside contacts; one phone number each at most.")
 
@@ -119,7 +119,7 @@ class PersonOut(Out):
     left_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When the person was marked as gone"})
     tags = fields.List(fields.String(), metadata={"description": "The tags"})
     attributes = fields.Dict(
-        metadata={"description": "The attributes by name; phone numbers among them are masked like the phone"}
+        metadata={"description": "The attributes by name; phone numbers in them, in number, name and tags are masked"}
     )
     roles = fields.List(fields.Nested(RoleOut), metadata={"description": "The roles, by unit"})
     created_at = fields.AwareDateTime(metadata={"description": "When the person was added"})
@@ -186,19 +186,23 @@ def _shown(found: Sequence[Person], *, whole: bool) -> list[dict[str, Any]]:
     """What PersonOut shows of these people."""
     roles = people.roles_of(g.session, [person.id for person in found])
     opted_out = suppression.suppressed_among(g.session, [person.phone for person in found if person.phone])
-    names = PersonOut().fields.keys() - {"phone", "attributes", "roles", "opted_out"}
-    return [
+    names = PersonOut().fields.keys() - {"roles", "opted_out"}
+    shown = [
         {
             **{name: getattr(person, name) for name in names},
-            "phone": person.phone if whole or person.phone is None else mask_phone(person.phone),
-            "attributes": person.attributes if whole else {k: _masked(v) for k, v in person.attributes.items()},
-            "roles": roles[person.id],
+            "roles": [{"unit_id": held.unit_id, "role": held.role} for held in roles[person.id]],
             "opted_out": person.phone in opted_out,
         }
         for person in found
     ]
+    return shown if whole else [_masked(person) for person in shown]
 
 
-def _masked(value: Any) -> Any:
-    """The value of an attribute, masked if it reads as a phone number."""
-    return mask_phone(value) if isinstance(value, str) and read_phone(value).phone else value
+def _masked(person: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **person,
+        "phone": person["phone"] and mask_phone(person["phone"]),
+        "number": person["number"] and mask_text(person["number"], identifier=True),
+        "name": mask_text(person["name"]),
+        **{name: mask_values(person[name]) for name in ("tags", "attributes", "roles")},
+    }

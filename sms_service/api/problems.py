@@ -15,8 +15,8 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from sms_service.accounts.tokens import NotAuthenticated
-from sms_service.api.schemas import mask_text
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
+from sms_service.masking import mask_quoted, mask_text
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,8 @@ def field_errors(messages: Any, data: Any, path: str = "") -> Iterator[dict[str,
 def field_error(field: str, value: Any, reason: str) -> dict[str, Any]:
     """One entry of a problem's `errors`. The value is left out where it may be a secret or is no plain value."""
     field = field.encode("utf-8", "replace").decode()
-    error: dict[str, Any] = {"field": field if len(field) <= LONGEST_FIELD else field[:LONGEST_FIELD] + "…"}
+    shown = mask_text(field)  # the caller's own keys may be in it
+    error: dict[str, Any] = {"field": shown if len(shown) <= LONGEST_FIELD else shown[:LONGEST_FIELD] + "…"}
     if not _NEVER_ECHOED.search(field):
         if isinstance(value, str):
             shown = mask_text(value.encode("utf-8", "replace").decode())
@@ -125,7 +126,7 @@ def field_error(field: str, value: Any, reason: str) -> dict[str, Any]:
             error["value"] = value
         elif isinstance(value, int):
             error["value"] = mask_text(str(value)[:LONGEST_VALUE])
-    error["reason"] = mask_text(reason)
+    error["reason"] = mask_quoted(reason, value, field)
     return error
 
 

@@ -12,7 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Line, MaskedPhone, Out, list_of
+from sms_service.api.schemas import Line, MaskedPhone, MaskedText, Out, list_of
 from sms_service.directory.units import tops
 from sms_service.dispatch.accounts import id_of
 from sms_service.replies.listing import MEANINGS, find_replies
@@ -53,8 +53,10 @@ class ReplyOut(Out):
     sent_to = fields.String(
         attribute="ReplyRow.sent_to", allow_none=True, metadata={"description": "The service's number it was sent to"}
     )
-    text = fields.String(
-        attribute="ReplyRow.text", allow_none=True, metadata={"description": "What it says; null once redacted"}
+    text = MaskedText(
+        attribute="ReplyRow.text",
+        allow_none=True,
+        metadata={"description": "What it says, phone numbers in it masked; null once redacted"},
     )
     part = fields.Integer(
         attribute="ReplyRow.part", metadata={"description": "Which part of a long reply, while others are missing"}
@@ -71,7 +73,7 @@ class ReplyOut(Out):
         allow_none=True,
         metadata={"description": "Who got the text that it answers, else who has the number; null: nobody known"},
     )
-    person = fields.String(allow_none=True, metadata={"description": "The person's present name"})
+    person = MaskedText(allow_none=True, metadata={"description": "The person's present name"})
     message_id = fields.Integer(
         attribute="ReplyRow.message_id",
         allow_none=True,

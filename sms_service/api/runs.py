@@ -7,6 +7,7 @@ from typing import Any
 from flask import g
 from flask.views import MethodView
 from marshmallow import fields, validate
+from marshmallow.utils import get_value
 
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
@@ -22,6 +23,7 @@ from sms_service.directory.text import LONGEST_WHY
 from sms_service.dispatch.stops import stops_of
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
+from sms_service.masking import mask_text
 from sms_service.reports.counts import Filter, identity, tabulate
 
 blueprint = Blueprint(
@@ -79,7 +81,10 @@ class RunOut(Out):
     unit_id = fields.Integer(metadata={"description": "The unit that sends it"})
     kind = fields.String(metadata={"description": "`campaign`, `test`, `answer` or `notice`"})
     status = fields.String(metadata={"description": "One of " + ", ".join(RunStatus)})
-    reason = fields.String(allow_none=True, metadata={"description": "Why it is paused, held or cancelled"})
+    reason = fields.Function(
+        lambda run: _reason(get_value(run, "reason"), get_value(run, "held_for")),
+        metadata={"type": "string", "nullable": True, "description": "Why it is paused, held or cancelled"},
+    )
     held_for = fields.String(
         allow_none=True,
         metadata={"description": "What holds it until a person resumes or cancels it: one of " + ", ".join(HeldFor)},
@@ -216,6 +221,11 @@ class RunMessages(MethodView):
         else:
             scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         return message_page(scope, Filter(scope.paths, run_id=run.id, status=query["status"]), query)
+
+
+def _reason(reason: str | None, held_for: str | None) -> str | None:
+    """A person's reason with phone numbers masked; what holds a run is in our own words."""
+    return reason if reason is None or held_for is not None else mask_text(reason)
 
 
 def show_run(run: Run) -> dict[str, Any]:

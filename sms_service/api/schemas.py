@@ -9,8 +9,9 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
 
+from sms_service.masking import mask_phone, mask_text
+
 MAX_ID = 2**63 - 1  # PostgreSQL's bigint
-_DIGITS = re.compile(r"\+?\d(?:[ -]?\d){6,}")
 
 
 class In(Schema):
@@ -82,19 +83,15 @@ class MaskedPhone(fields.String):
         return None if value is None else mask_phone(str(value))
 
 
-def mask_phone(phone: str) -> str:
-    """The number with all but its first digits and its last four replaced: `+86138****1234`, `****1234`.
+class MaskedText(fields.String):
+    """A text that a person, a file or a provider wrote, with the phone numbers in it masked; dump only."""
 
-    Of a number with fewer than 9 characters only the last two are shown.
-    """
-    if len(phone) < 9:
-        return "****" + phone[-2:]
-    return phone[: max(0, len(phone) - 8)] + "****" + phone[-4:]
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("dump_only", True)
+        super().__init__(**kwargs)
 
-
-def mask_text(text: str) -> str:
-    """The text with every run of 7 or more digits masked like a phone number."""
-    return _DIGITS.sub(lambda match: mask_phone(match[0]), text)
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else mask_text(str(value))
 
 
 def list_of(item: type[Out] | Out, name: str, *, scoped: bool = True) -> type[Out]:

@@ -12,7 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, MaskedPhone, Out, Whole, list_of
+from sms_service.api.schemas import Id, In, Line, MaskedPhone, MaskedText, Out, Whole, list_of
 from sms_service.audience import segments
 from sms_service.audience.models import Segment
 from sms_service.audience.segments import LONGEST_NAME, SAMPLE
@@ -88,7 +88,7 @@ class RecipientOut(Out):
     """A person for one unit."""
 
     person_id = fields.Integer(attribute="person.id", metadata={"description": "The person"})
-    name = fields.String(attribute="person.name", metadata={"description": "The person's name"})
+    name = MaskedText(attribute="person.name", metadata={"description": "The person's name"})
     phone = MaskedPhone(allow_none=True)
     unit_id = fields.Integer(attribute="unit.id", metadata={"description": "The unit they are found for"})
     unit = fields.String(attribute="unit.name", metadata={"description": "The unit's name"})

@@ -13,7 +13,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, Out, list_of
+from sms_service.api.schemas import Id, In, Line, MaskedText, Out, list_of
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.dispatch import stops
 from sms_service.dispatch.models import Stop
@@ -62,7 +62,7 @@ class StopOut(Out):
     gateway_account = fields.String(
         allow_none=True, metadata={"description": "The gateway account that is stopped, or null"}
     )
-    why = fields.String(metadata={"description": "Why it was stopped"})
+    why = MaskedText(metadata={"description": "Why it was stopped"})
     stopped_by = fields.Integer(
         allow_none=True, metadata={"description": "The account that stopped it; null: the service itself, by its shell"}
     )
@@ -73,7 +73,7 @@ class StopOut(Out):
     released_at = fields.AwareDateTime(
         allow_none=True, metadata={"description": "When it was released; null while it stands"}
     )
-    release_why = fields.String(allow_none=True, metadata={"description": "Why it was released"})
+    release_why = MaskedText(allow_none=True, metadata={"description": "Why it was released"})
 
 
 @blueprint.route("/stops")

@@ -12,7 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, MaskedPhone, Out, list_of
+from sms_service.api.schemas import Id, In, Line, MaskedPhone, MaskedText, Out, list_of
 from sms_service.audience import suppression
 from sms_service.audience.models import Suppression
 from sms_service.directory import people
@@ -71,7 +71,7 @@ class SuppressedPersonOut(SuppressionOut):
     """Somebody whose number is suppressed."""
 
     person_id = fields.Integer(attribute="Person.id", metadata={"description": "The person"})
-    name = fields.String(attribute="Person.name", metadata={"description": "The person's name"})
+    name = MaskedText(attribute="Person.name", metadata={"description": "The person's name"})
     unit_id = fields.Integer(attribute="Person.unit_id", metadata={"description": "The person's unit"})
 
 

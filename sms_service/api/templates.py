@@ -12,7 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.paging import PageQuery, ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, Out, Whole, list_of
+from sms_service.api.schemas import Id, In, Line, MaskedText, Out, Whole, list_of
 from sms_service.content import library
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.preview import preview
@@ -135,7 +135,7 @@ class UnsavedPreviewIn(PreviewIn):
 class TextOut(Out):
     """A whole text as it would be sent."""
 
-    text = fields.String(metadata={"description": "With signature and unsubscribe line"})
+    text = MaskedText(metadata={"description": "With signature and unsubscribe line; phone numbers in it are masked"})
     encoding = fields.String(metadata={"description": "`GSM-7` or `UCS-2`"})
     units = fields.Integer(metadata={"description": "Its length in septets (GSM-7) or UTF-16 code units (UCS-2)"})
     parts = fields.Integer(metadata={"description": "How many SMS it takes"})

@@ -15,6 +15,7 @@ from sms_service.api.paging import ScopedPageQuery, page, scope_filter
 from sms_service.api.schemas import Id, Line, Out, list_of
 from sms_service.audit import trail
 from sms_service.audit.models import TrailEntry
+from sms_service.masking import mask_values
 
 blueprint = Blueprint(
     "trail", description="Who did what to what, and when. Entries are added with every act and never change."
@@ -45,7 +46,10 @@ class TrailEntryOut(Out):
     act = fields.String(metadata={"description": "What was done, such as `token.issue`"})
     target_kind = fields.String(metadata={"description": "What kind of thing it was done to"})
     target_id = fields.String(metadata={"description": "The thing's id"})
-    details = fields.Dict(metadata={"description": "Ids, counts and words; never phone numbers, texts or secrets"})
+    details = fields.Function(
+        lambda entry: mask_values(entry.details),
+        metadata={"type": "object", "description": "Ids, counts and words; phone numbers in them are masked"},
+    )
 
 
 @blueprint.route("/trail")

@@ -135,4 +135,4 @@ def _check_name_free(session: Session, unit_id: int, name: str, own_id: int | No
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"segment {unit_id} {name}", 0))))
     holder = session.scalar(select(Segment.id).where(Segment.unit_id == unit_id, Segment.name == name))
     if holder not in (None, own_id):
-        raise Conflict(f"the unit has a segment named {name} already")
+        raise Conflict("the unit has a segment of this name already; choose another")

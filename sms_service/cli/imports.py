@@ -36,13 +36,13 @@ def _import(kind: str, file: Path, code: str | None) -> None:
     from sqlalchemy import select
 
     from sms_service.accounts.actors import SYSTEM
-    from sms_service.api.schemas import mask_text
     from sms_service.audience import intake
     from sms_service.cli.context import open_session
     from sms_service.directory.importing import problems_of
     from sms_service.directory.models import ImportProblem, Unit
     from sms_service.directory.units_import import import_units
     from sms_service.errors import NotFound
+    from sms_service.masking import mask_quoted, mask_text
 
     with open_session() as session:
         unit_id = session.scalar(select(Unit.id).where(Unit.code == code)) if code is not None else None
@@ -57,7 +57,8 @@ def _import(kind: str, file: Path, code: str | None) -> None:
         for problem in session.scalars(problems_of(record).order_by(ImportProblem.id)):
             verdict = "refused" if problem.refused else "noted"
             value = mask_text(problem.value) if problem.value else ""
-            click.echo(f"{verdict} row {problem.row} {problem.column} {value!r}: {problem.reason}")
+            reason = mask_quoted(problem.reason, problem.value)
+            click.echo(f"{verdict} row {problem.row} {problem.column} {value!r}: {reason}")
         click.echo(
             f"import {record.id}: {record.rows} rows = {record.created} created + {record.changed} changed"
             f" + {record.unchanged} unchanged + {record.refused} refused; {suppressed} phone numbers newly suppressed"

@@ -31,11 +31,11 @@ def replies(
 ) -> None:
     """List what people answered, newest first, with masked phone numbers."""
     from sms_service.accounts.permissions import Permission
-    from sms_service.api.schemas import mask_phone
     from sms_service.cli.acting import acting, scope_of
     from sms_service.cli.context import open_session
     from sms_service.directory.units import tops
     from sms_service.dispatch.accounts import id_of
+    from sms_service.masking import mask_phone, mask_text
     from sms_service.replies.listing import find_replies
     from sms_service.replies.models import ReplyRow
 
@@ -57,7 +57,7 @@ def replies(
             phone = mask_phone(reply.phone) if reply.phone else "redacted"
             about = f"answers message {reply.message_id}" if reply.message_id else "answers nothing"
             line = f"reply {reply.id}: {reply.received_at:%Y-%m-%d %H:%M %Z}, {row.account}, {phone}, {about}"
-            click.echo(f"{line}{f', {reply.meaning}' if reply.meaning else ''}: {reply.text or ''}")
+            click.echo(f"{line}{f', {reply.meaning}' if reply.meaning else ''}: {mask_text(reply.text or '')}")
 
 
 @click.command()
@@ -67,12 +67,12 @@ def replies(
 def receipts(account: str | None, limit: int, login: str | None) -> None:
     """List receipts that match no text so far, newest first."""
     from sms_service.accounts.permissions import Permission
-    from sms_service.api.schemas import mask_phone
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
     from sms_service.directory.units import require_everywhere
     from sms_service.dispatch.accounts import id_of
     from sms_service.ledger.models import ReceiptRow
+    from sms_service.masking import mask_phone
     from sms_service.reports.way_back import find_unmatched
 
     with open_session() as session:

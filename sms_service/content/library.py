@@ -46,9 +46,7 @@ def create_template(
         .returning(Template)
     )
     if template is None:
-        raise Conflict(
-            f"unit {unit_id} already has a template named {name}; choose another name or add a version to it"
-        )
+        raise Conflict("the unit already has a template of this name; choose another name or add a version to that one")
     version = _add(session, actor, template, 1, body, variables)
     trail.record(
         session, actor.account_id, "template.create", "template", template.id, path, version=1, **{"class": class_}

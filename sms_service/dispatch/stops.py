@@ -21,6 +21,7 @@ from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
 from sms_service.dispatch.models import GatewayAccount, RouteMember, Stop
 from sms_service.errors import Conflict, NotFound
+from sms_service.masking import mask_text
 
 _NAMES = ("unit_code", "unit", "gateway_account", "stopped_by_login", "released_by_login")
 
@@ -75,7 +76,8 @@ def release(session: Session, actor: Actor, stop_id: int, why: str) -> None:
     )
     session.refresh(stop)
     if released is None:
-        raise Conflict(f"stop {stop_id} was released at {stop.released_at:%Y-%m-%d %H:%M:%S %Z}: {stop.release_why}")
+        why = mask_text(stop.release_why or "")
+        raise Conflict(f"stop {stop_id} was released at {stop.released_at:%Y-%m-%d %H:%M:%S %Z}: {why}")
     trail.record(session, actor.account_id, "stop.release", "stop", stop_id, path, why=why)
 
 

@@ -26,9 +26,9 @@ from sms_service.api import create_app, schemas
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.problems import KINDS, field_errors
-from sms_service.api.schemas import mask_phone, mask_text
 from sms_service.audit import trail
 from sms_service.audit.models import TrailEntry
+from sms_service.masking import mask_phone, mask_text
 
 PHONE = "+8613800001234"
 

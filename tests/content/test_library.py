@@ -74,7 +74,7 @@ def test_a_name_is_taken_once_per_unit(
     session: Session, city: Unit, district: Unit, other_district: Unit, officer: Actor
 ) -> None:
     library.create_template(session, officer, district.id, "学习", "study", "甲")
-    with pytest.raises(Conflict, match="学习"):
+    with pytest.raises(Conflict, match="of this name"):
         library.create_template(session, officer, district.id, "学习", "study", "乙")
     other, _ = library.create_template(session, SYSTEM, other_district.id, "学习", "study", "乙")  # still usable
     assert other.unit_id == other_district.id

@@ -1,0 +1,127 @@
+"""Hiding phone numbers where data leaves a door.
+
+It is for what people and files wrote, never for our own words: those hold examples, such as a date or a number.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+FEWEST_DIGITS = 7  # of a number within a town
+_LONGEST_GAP = 10  # characters between two digits of one number, invisible ones included
+
+# All of these look at texts as `_sketch` draws them.
+_RUN = re.compile(rf"\+?[0-9](?:[^0-9x]{{0,{_LONGEST_GAP}}}[0-9])*")
+_MONTH, _DAY = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+_DATE = rf"(?:19|20)\d\d(?:{_MONTH}{_DAY}|[-./](?:{_MONTH}|[1-9])[-./](?:{_DAY}|[1-9]))"
+_TIME = r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?"
+_DATES_AND_TIMES = re.compile(rf"(?:{_DATE}|{_TIME})(?:[^0-9]+(?:{_DATE}|{_TIME}))*")
+# Of digits alone: mainland mobile numbers; fixed lines with their area code, after 0, 86 or 0086.
+_MOBILE = re.compile(r"1[3-9][0-9]{9}")
+_FIXED = re.compile(r"(?:0|86)(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}")
+_WITHIN_TOWN = re.compile(r"[2-9][0-9]{6,7}")
+
+
+def mask_phone(phone: str) -> str:
+    """The number with all but its first digits and its last four replaced: `+86138****1234`, `****1234`.
+
+    Of a number with fewer than 9 characters only the last two are shown.
+    """
+    if len(phone) < 9:
+        return "****" + phone[-2:]
+    return phone[: max(0, len(phone) - 8)] + "****" + phone[-4:]
+
+
+def mask_text(text: str, *, identifier: bool = False) -> str:
+    """The text with every number in it that may be a phone number masked, however its digits are written and whatever
+    stands between them: blanks, dots, dashes, commas, brackets, invisible characters.
+
+    Seven or more digits in a row are taken for one, and dates and times for none. `identifier`: the text is a number
+    of the office's own, so that only what reads like a phone number is masked.
+    """
+    return _mask(text, lambda run: _may_be_phone(run, identifier=identifier))
+
+
+def mask_quoted(sentence: str, *sources: object) -> str:
+    """A sentence of ours with the numbers masked that it quotes from the `sources`: what a file or a caller wrote.
+
+    Its own examples stay: they are not in what was written.
+    """
+    written = [_digits(_sketch(source)) for source in sources if isinstance(source, str)]
+    return _mask(sentence, lambda run: any(_digits(run) in digits for digits in written) and _may_be_phone(run))
+
+
+def mask_values(value: Any) -> Any:
+    """A JSON value with every text in it masked, the names of its fields included."""
+    match value:
+        case str():
+            return mask_text(value)
+        case dict():
+            return {mask_text(name): mask_values(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [mask_values(inner) for inner in value]
+    return value
+
+
+def _mask(text: str, hidden: Callable[[str], bool]) -> str:
+    kept, end = list[str](), 0
+    for run in _RUN.finditer(_sketch(text)):
+        if hidden(run[0]):
+            kept += [text[end : run.start()], _masked(run[0])]
+            end = run.end()
+    return "".join([*kept, text[end:]])
+
+
+def _digits(sketch: str) -> str:
+    return re.sub(r"[^0-9]", "", sketch)
+
+
+def _sketch(text: str) -> str:
+    """The text, character for character, with every digit of any script as 0 to 9, letters as x, signs as they are."""
+    return "".join(map(_drawn, text))
+
+
+@lru_cache(maxsize=4096)
+def _drawn(character: str) -> str:
+    digit = unicodedata.digit(character, None)
+    if digit is not None:
+        return str(digit)
+    if unicodedata.category(character)[0] in "LN":
+        return "x"
+    plain = unicodedata.normalize("NFKC", character)
+    return plain if plain in ("+", "-", ".", "/", ":") else " "
+
+
+def _may_be_phone(run: str, *, identifier: bool = False) -> bool:
+    digits = _digits(run)
+    if len(digits) < FEWEST_DIGITS:
+        return False
+    if _MOBILE.search(digits):
+        return True
+    if _DATES_AND_TIMES.fullmatch(run):
+        return False
+    if run[0] == "+":
+        return True
+    unbroken = run == digits
+    if identifier:  # many begin with 01: unbroken, they are no numbers of Peking
+        return _FIXED.search(digits) is not None and not (unbroken and digits.startswith("01"))
+    return (
+        re.search(rf"[0-9]{{{FEWEST_DIGITS}}}", run) is not None
+        or digits.startswith("00")
+        or _FIXED.search(digits) is not None
+        or _WITHIN_TOWN.fullmatch(digits) is not None
+    )
+
+
+def _masked(run: str) -> str:
+    digits = _digits(run)
+    if run[0] == "+" and len(digits) <= 15:
+        return mask_phone("+" + digits)
+    alone = len(re.sub(r"^(00)?86(?=1)", "", digits)) <= 11
+    if alone or not (_MOBILE.search(digits) or _FIXED.search(digits)):
+        return mask_phone(digits)
+    return digits[:3] + "****" + digits[-2:]  # several, or one among other digits: nobody knows where it begins
