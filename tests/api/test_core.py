@@ -128,7 +128,7 @@ NO_ID = "must be the id of a row: a whole number from 1"
         ({"rule": {"all": [{"tag": "a\x00"}]}}, "rule.all[0].tag", "a\x00", "must not contain the character NUL"),
         ({"id": True}, "id", True, NO_ID),
         ({"id": 1.0}, "id", 1.0, NO_ID),
-        ({"id": 2**63}, "id", "92233720368****5808", "must be a whole number from 1 to 2^63 - 1"),
+        ({"id": 2**63}, "id", "922****08", "must be a whole number from 1 to 2^63 - 1"),
         ({"id": PHONE}, "id", "+86138****1234", NO_ID),
         ({"password": "hunter2"}, "password", None, "Unknown field."),
         ([], "body", None, "Invalid input type."),
