@@ -203,7 +203,7 @@ class Pruning:
             handover.release(connection, claim, [row.id for row in rows])
         if chance.random() < 0.2:
             with self.database.transaction() as connection:
-                handover.withdraw(connection, claim)
+                handover.withdraw(connection, claim, [row.id for row in rows])
             return "withdrawn"
         kinds = (OutcomeKind.accepted, OutcomeKind.unknown, OutcomeKind.refused, OutcomeKind.throttled)
         outcomes = [

@@ -20,19 +20,22 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from sms_service.db.engine import Database, first_line
 from sms_service.dispatch import breaker
+from sms_service.dispatch.answers import outcomes_of
 from sms_service.dispatch.points import Point
 from sms_service.dispatch.rendering import Renderer
 from sms_service.dispatch.retry import BLAMES_ACCOUNT, IN_ONE_RECIPIENT, MAX_ATTEMPTS, STOPS_ACCOUNT, retry_after
-from sms_service.gateways.base import Adapter, ErrorClass, Group, NotTaken, Outcome, OutcomeKind, Text
+from sms_service.gateways.base import Adapter, Group, NotTaken, Outcome, OutcomeKind, Text, unwritten
 from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.words import bound_id, bound_word
 from sms_service.ledger import handover
-from sms_service.ledger.handover import Claim, Passed, Recorded, Rendered
+from sms_service.ledger.handover import LOCK_WAIT_S, Claim, Passed, Recorded, Rendered
 from sms_service.ledger.receipts import attempt_reference
 
 CLAIM_LEASE_S = 60.0
-# A hand-over begins within this many seconds of the gate's COMMIT or not at all.
+# A hand-over begins within this many seconds of sending the gate's statement or not at all.
 FRESH_S = 10.0
+# Rows whose gate waited in vain for somebody's lock are tried again after this many seconds.
+LOCKED_PAUSE_S = 2.0
 # Seconds that a worker has, after its adapter's last moment, to write the outcomes down before the row may become
 # `unknown`.
 WRITING_S = 30.0
@@ -103,38 +106,33 @@ class HandOver:
         self, claim: Claim, adapter: Adapter, rendered: list[Rendered], done: Done, *, alternative: bool, halved: int
     ) -> None:
         """Take rendered rows through the gate and hand over those that pass."""
-        passed, committed_at = self._pass_gate(claim, rendered, adapter) if rendered else ([], 0.0)
+        passed, asked_at = self._pass_gate(claim, rendered, adapter) if rendered else ([], 0.0)
         if not passed:
             if claim.ids is not None:  # a canary of which nothing may leave makes room for others
                 self._look_back(claim, ())
             return
         self._at(Point.gate_committed)
-        if self._clock() - committed_at >= FRESH_S:
-            log.warning("run %s: withdrew %s texts: the gate's commit is too long ago", claim.run_id, len(passed))
-            self._until_written(lambda connection: handover.withdraw(connection, claim))
+        group = _group(claim, passed)
+        if self._clock() - asked_at >= FRESH_S:
+            log.warning("run %s: withdrew %s texts: the gate was asked too long ago", claim.run_id, len(passed))
+            self._withdraw(claim, [row.message_id for row in passed])
             return
         self._at(Point.checked)
-        answers, nothing_taken = self._submit(adapter, claim, passed)
+        answers = _submit(adapter, group)
         self._at(Point.submitted)
         again: list[Passed] = []
         outcomes: dict[bool, list[Recorded]] = {True: [], False: []}
         for row, answer in zip(passed, answers, strict=True):
             goes_again = len(passed) > 1 and answer.whole_group and _in_one(answer)
             again += [row] if goes_again else []
-            outcomes[goes_again].append(
-                self._recorded(
-                    row,
-                    answer,
-                    row.number - halved,
-                    nothing_taken=nothing_taken,
-                    again=goes_again,
-                    alternative=alternative,
-                )
+            # What goes again in halves says nothing yet, and a link that is down pauses its account by itself.
+            counts = not goes_again and not (answer.unwritten and adapter.capabilities.link)
+            outcomes[counts].append(
+                self._recorded(row, answer, row.number - halved, again=goes_again, alternative=alternative)
             )
-        # What goes again in halves says nothing yet, so the breaker does not count it.
-        for goes_again, recorded in outcomes.items():
+        for counts, recorded in outcomes.items():
             if recorded:
-                self._record(claim, recorded, counted=not goes_again)
+                self._record(claim, recorded, counted=counts)
         self._at(Point.recorded)
         done.parts += sum(row.parts for row in passed)
         done.throttled |= any(answer.kind is OutcomeKind.throttled for answer in answers)
@@ -154,54 +152,43 @@ class HandOver:
             done.throttled |= of_half.throttled
 
     def _pass_gate(self, claim: Claim, rows: list[Rendered], adapter: Adapter) -> tuple[list[Passed], float]:
-        """The rows that may be handed over now, and when the COMMIT that allowed it was sent."""
+        """The rows that may be handed over now, and when this was asked: all that forbids it is of that moment."""
         lease_s = FRESH_S + adapter.capabilities.total_timeout_s + WRITING_S
         try:
             with self._database.transaction() as connection:
-                passed = handover.pass_gate(connection, claim, rows, lease_s)
+                asked_at = self._clock()
+                passed = handover.pass_gate(connection, claim, rows, lease_s, LOCK_WAIT_S)
                 self._at(Point.gate_sent)
-                committed_at = self._clock()
         except DBAPIError as error:
+            if handover.waited_in_vain(error):
+                log.info("run %s: %s texts wait a moment: %s", claim.run_id, len(rows), first_line(error))
+                self._release(claim, rows, LOCKED_PAUSE_S)
+                return [], 0.0
             # The answer to the COMMIT may be what was lost: nothing is handed over, and by its token all is taken back.
             log.warning("run %s: the gate gave no answer, withdrawing: %s", claim.run_id, first_line(error))
-            self._until_written(lambda connection: handover.withdraw(connection, claim))
+            self._withdraw(claim, [row.id for row in rows])
             return [], 0.0
         if len(passed) < len(rows):
             self._release(claim, rows)
-        return passed, committed_at
+        return passed, asked_at
 
-    def _release(self, claim: Claim, rows: Iterable[Rendered]) -> None:
+    def _withdraw(self, claim: Claim, ids: Sequence[int]) -> None:
+        self._until_written(lambda connection: handover.withdraw(connection, claim, ids))
+
+    def _release(self, claim: Claim, rows: Iterable[Rendered], again_s: float = 0.0) -> None:
         try:
             with self._database.transaction() as connection:
-                handover.release(connection, claim, [row.id for row in rows])
+                handover.release(connection, claim, [row.id for row in rows], again_s)
         except DBAPIError as error:
             # What passed must go on; what did not is still claimed, and its lease ends soon.
             log.warning("run %s: rows wait for their lease: %s", claim.run_id, first_line(error))
 
-    def _submit(self, adapter: Adapter, claim: Claim, passed: Sequence[Passed]) -> tuple[list[Outcome], bool]:
-        """Call the gateway; whatever it does, each row has an outcome. Also: whether it surely took nothing."""
-        names = [attempt_reference(claim.month, row.attempt_id) for row in passed]
-        texts = [Text(name, row.phone, row.text, row.parts) for name, row in zip(names, passed, strict=True)]
-        validity_s = max(1, int(min(row.validity_s for row in passed)))
-        try:
-            said = {outcome.reference: outcome for outcome in adapter.submit(Group(claim.token, texts, validity_s))}
-        except NotTaken as error:
-            detail = bound_word(error)
-            later = (Outcome(name, OutcomeKind.refused, error=ErrorClass.later, detail=detail) for name in names)
-            return list(later), True
-        except Exception as error:  # noqa: BLE001 - any other exception proves nothing, so nothing is sent again
-            log.error("a hand-over ended in %s; its %s texts are unknown", type(error).__name__, len(texts))
-            said = {}
-        return [said.get(name) or Outcome(name, OutcomeKind.unknown) for name in names], False
-
-    def _recorded(
-        self, row: Passed, outcome: Outcome, number: int, *, nothing_taken: bool, again: bool, alternative: bool
-    ) -> Recorded:
+    def _recorded(self, row: Passed, outcome: Outcome, number: int, *, again: bool, alternative: bool) -> Recorded:
         kind, provider_id = outcome.kind, bound_id(outcome.provider_id)
         if kind is OutcomeKind.accepted and not provider_id:
             kind = OutcomeKind.unknown  # nothing could tie a receipt to it
-        # That a gateway takes nothing at all is not the text's fault and uses up none of its tries; validity ends it.
-        number = min(number, MAX_ATTEMPTS - 1) if nothing_taken else number
+        # That nothing was written is not the text's fault and uses up none of its tries; validity ends it.
+        number = min(number, MAX_ATTEMPTS - 1) if outcome.unwritten else number
         return Recorded(
             attempt_id=row.attempt_id,
             kind=kind,
@@ -263,6 +250,25 @@ class HandOver:
                     pause_s = min(2.0, pause_s * 2)
         finally:
             self._stuck.discard(me)
+
+
+def _group(claim: Claim, passed: Sequence[Passed]) -> Group:
+    """What the gateway is handed. A text is known to it by its attempt's name."""
+    texts = [Text(attempt_reference(claim.month, row.attempt_id), row.phone, row.text, row.parts) for row in passed]
+    return Group(claim.token, texts, max(1, int(min(row.validity_s for row in passed))))
+
+
+def _submit(adapter: Adapter, group: Group) -> list[Outcome]:
+    """Call the gateway; whatever it does, each text has an outcome."""
+    names = [text.reference for text in group.texts]
+    try:
+        return outcomes_of(names, adapter.submit(group))
+    except NotTaken as error:
+        detail = bound_word(error)
+        return [unwritten(name, detail) for name in names]
+    except Exception as error:  # noqa: BLE001 - any other exception proves nothing, so nothing is sent again
+        log.error("a hand-over ended in %s; its %s texts are unknown", type(error).__name__, len(names))
+        return outcomes_of(names, ())
 
 
 def _in_one(outcome: Outcome) -> bool:

@@ -57,7 +57,7 @@ class ErrorClass(StrEnum):
     later = "later"  # the provider has a passing fault and surely took nothing
     render = "render"  # our own template could not be rendered
     request = "request"  # the provider calls our request malformed
-    not_taken = "not_taken"  # a look-up showed that the provider never had it
+    not_taken = "not_taken"  # the provider surely never had it, as a look-up or the worker itself showed
     unclassified = "unclassified"  # a code that no table knows; kept raw
 
 
@@ -92,6 +92,7 @@ class Outcome:
     code; `detail` is a short explanation without phone numbers and secrets. `whole_group`: the provider refused the
     group as a whole, so that the reason may lie in another text of it. `part_ids` are what the provider calls part 1,
     2, …, if it names parts; `provider_id` is then the first of them if the whole text has no name of its own.
+    `unwritten`: a refusal without a provider: no byte of the text was written, so it uses up none of the text's tries.
     """
 
     reference: str
@@ -103,6 +104,12 @@ class Outcome:
     retry_after_s: float | None = None
     whole_group: bool = False
     part_ids: tuple[str, ...] = ()
+    unwritten: bool = False
+
+
+def unwritten(reference: str, why: str | None) -> Outcome:
+    """The outcome of a text of which surely nothing was written."""
+    return Outcome(reference, OutcomeKind.refused, error=ErrorClass.later, detail=why, unwritten=True)
 
 
 class ReceiptStatus(StrEnum):

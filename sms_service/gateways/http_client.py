@@ -11,12 +11,14 @@ import asyncio
 import atexit
 import ctypes
 import logging
+import math
 import os
 import threading
 import time
 import traceback
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -73,6 +75,10 @@ class _Lost(Exception):
     """The connection broke while a request was written or its answer awaited; the text says how."""
 
 
+class _TooLate(Exception):
+    """The connection stood only after the moment by which a request had to be written."""
+
+
 def boot_clock() -> float:
     """Seconds on a clock that runs while the machine sleeps, so that a stopped process notices how long it was away."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -123,7 +129,7 @@ class HttpClient:
 
     def run_all(self, jobs: Sequence[Job[T]]) -> list[T | NotWritten | NoAnswer]:
         """Run every job as `send_all` runs a request, and return what each returned: NotWritten if it was not started,
-        NoAnswer if it was cut off or raised. A job writes by `send`, with no other `await` before its first one.
+        NoAnswer if it was cut off or raised. A job writes by `send`, which looks at the clock last.
         """
         start_by = self._clock() + self._total_timeout_s / 2
         return asyncio.run_coroutine_threadsafe(self._run_all(jobs, start_by), _background_loop()).result()
@@ -147,6 +153,8 @@ class HttpClient:
                 return Answer(response.status, response.headers, read)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return NotWritten(_reason(error))
+        except _TooLate:
+            return NotWritten(_NOT_IN_TIME)
         except _Lost as error:
             return NoAnswer(str(error))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -166,14 +174,13 @@ class HttpClient:
 
     async def _run_all(self, jobs: Sequence[Job[T]], start_by: float) -> list[T | NotWritten | NoAnswer]:
         results: list[T | NotWritten | NoAnswer]
-        results = [NotWritten("its turn did not come before the time-out")] * len(jobs)
+        results = [NotWritten(_NOT_IN_TIME)] * len(jobs)
         todo = iter(enumerate(jobs))
 
         async def work() -> None:
+            _write_by.set(start_by)
             for place, job in todo:
                 async with self._places:
-                    # The last look at the clock before the request is written: a process that was stopped in between
-                    # must not send what others have meanwhile given up.
                     if self._clock() >= start_by:
                         return
                     results[place] = NoAnswer("no answer before the time-out")
@@ -202,8 +209,28 @@ class HttpClient:
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 middlewares=(_once,),
+                request_class=_InTime.by(self._clock),
             )
         return self._session
+
+
+class _InTime(aiohttp.ClientRequest):
+    """A request that looks at the clock when its connection stands, which may take seconds: a process that was stopped
+    meanwhile must not send what others have given up. Nothing is awaited between this look and the write.
+    """
+
+    clock: Callable[[], float]
+
+    @classmethod
+    def by(cls, clock: Callable[[], float]) -> type[_InTime]:
+        """The class for a client with this clock."""
+        return type(cls.__name__, (cls,), {"clock": staticmethod(clock)})
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Write it, or raise _TooLate; its connection is closed then."""
+        if self.clock() >= _write_by.get():
+            raise _TooLate
+        return await super().send(conn)
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -224,6 +251,9 @@ def _reason(error: BaseException) -> str:
     return type(error).__name__ if cause is None else f"{type(error).__name__} ({type(cause).__name__})"
 
 
+_NOT_IN_TIME = "its turn did not come before the time-out"
+# By when a request of this task is to be written, in seconds of its client's clock.
+_write_by: ContextVar[float] = ContextVar("_write_by", default=math.inf)
 _loop: asyncio.AbstractEventLoop | None = None
 _lock = threading.Lock()
 _clients: weakref.WeakSet[HttpClient] = weakref.WeakSet()

@@ -32,6 +32,7 @@ from sms_service.gateways.base import (
     Receipt,
     Reply,
     Text,
+    unwritten,
 )
 from sms_service.gateways.http_client import HttpClient, NoAnswer, NotWritten
 from sms_service.gateways.options import BadOption, between, http_url, look_up_after, not_empty, option
@@ -164,7 +165,7 @@ def _outcome(reference: str, result: str | Refusal | NotWritten | NoAnswer) -> O
         case str():
             return Outcome(reference, OutcomeKind.accepted, provider_id=result)
         case NotWritten():
-            return Outcome(reference, OutcomeKind.refused, error=ErrorClass.later, detail=result.reason)
+            return unwritten(reference, result.reason)
         case Refusal():
             return _refused(reference, result)
         case NoAnswer():

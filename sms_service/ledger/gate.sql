@@ -2,17 +2,24 @@
 -- that a cancel or pause that has committed is seen here and one that comes later waits for this; the advisory locks see to it that
 -- it does not wait for ever, when gates of many workers overlap (handover.close_gate_of_run). Everything that can forbid a
 -- hand-over is asked here, on PostgreSQL's clock, in the statement that allows it. The caller hands over only after it has seen
--- this commit. `status || ''` keeps the index of leases out of the plan: it has a dead entry for every row that left, and on a
+-- this commit.
+-- All that is asked is of the moment at which the statement began, so it must not wait for long: for a run or account that somebody
+-- changes, a row, or a place of a cap that another gate reserves. No lock is waited for longer than `lock_wait`, which is set before
+-- the first one, for this transaction alone; and the lease counts from the same moment. `status || ''` keeps the index of leases out of the plan: it has a dead entry for every row that left, and on a
 -- month without statistics yet the planner would read them all instead of looking up the ids (docs/performance.md).
 -- Caps: a place is reserved only by rows that may leave otherwise (hence their lock before), once per message, and in the order of
 -- phones, in which every statement that touches many of these rows goes: no deadlock.
 WITH run AS MATERIALIZED (
-    SELECT status, demonstration, unit_path, class, kind, pg_advisory_xact_lock_shared(%(run_id)s::bigint * 2)
-    FROM runs WHERE id = %(run_id)s::bigint FOR SHARE
+    SELECT r.status, r.demonstration, r.unit_path, r.class, r.kind, pg_advisory_xact_lock_shared(r.id * 2)
+    FROM set_config('lock_timeout', %(lock_wait)s, true) AS bounded, runs r
+    WHERE r.id = %(run_id)s::bigint
+    FOR SHARE OF r
 ),
 account AS MATERIALIZED (
-    SELECT id, state, simulated, pg_advisory_xact_lock_shared(%(account_id)s::bigint * 2 + 1)
-    FROM gateway_accounts WHERE id = %(account_id)s::bigint FOR SHARE
+    SELECT g.id, g.state, g.simulated, pg_advisory_xact_lock_shared(g.id * 2 + 1)
+    FROM (SELECT FROM run) AS run_first, gateway_accounts g
+    WHERE g.id = %(account_id)s::bigint
+    FOR SHARE OF g
 ),
 stopped AS MATERIALIZED (
     SELECT s.gateway_account_id, u.path FROM stops s LEFT JOIN units u ON u.id = s.unit_id WHERE s.released_at IS NULL

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.statements import Statement
 from sms_service.gateways.base import OutcomeKind
@@ -27,6 +29,10 @@ RECORD_OUTCOMES = Statement(__file__, "record_outcomes")
 FREE_CAPS = Statement(__file__, "free_caps")
 WITHDRAW = Statement(__file__, "withdraw")
 WITHDRAW_ATTEMPTS = Statement(__file__, "withdraw_attempts")
+WITHDRAW_UNKNOWN = Statement(__file__, "withdraw_unknown")
+
+# The longest that the gate waits for one lock; longer than deadlock_timeout, so that a deadlock is found before.
+LOCK_WAIT_S = 3.0
 
 
 # Taken in part, and the rest cannot be: the network's final word could be no other.
@@ -120,9 +126,13 @@ def claim(connection: Connection, claim: Claim, size: int, lease_s: float) -> li
     return [Claimed(row.id, row.values, row.text, row.parts) for row in rows]
 
 
-def pass_gate(connection: Connection, claim: Claim, rows: Sequence[Rendered], lease_s: float) -> list[Passed]:
+def pass_gate(
+    connection: Connection, claim: Claim, rows: Sequence[Rendered], lease_s: float, lock_wait_s: float = LOCK_WAIT_S
+) -> list[Passed]:
     """Write an attempt for every row that may leave now. Nothing may be handed over before this commit was seen to
-    succeed.
+    succeed, nor long after this was called: what forbids a hand-over was asked when it began.
+
+    Raises what `waited_in_vain` knows if a lock was not free within `lock_wait_s` seconds; nothing is written then.
     """
     passed = GATE(
         connection,
@@ -134,10 +144,16 @@ def pass_gate(connection: Connection, claim: Claim, rows: Sequence[Rendered], le
         texts=[row.text for row in rows],
         parts=[row.parts for row in rows],
         lease_s=lease_s,
+        lock_wait=f"{round(lock_wait_s * 1000)}ms",
     )
     return [
         Passed(row.attempt_id, row.id, row.phone, row.text, row.parts, row.attempts, row.validity_s) for row in passed
     ]
+
+
+def waited_in_vain(error: DBAPIError) -> bool:
+    """Whether a statement gave up because somebody else held a lock for too long."""
+    return isinstance(error.orig, LockNotAvailable)
 
 
 def close_gate_of_run(connection: Connection, run_id: int) -> None:
@@ -156,9 +172,10 @@ def close_gate_of_account(connection: Connection, account_id: int) -> None:
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%(key)s::bigint)", {"key": account_id * 2 + 1})
 
 
-def release(connection: Connection, claim: Claim, ids: Sequence[int]) -> dict[int, str]:
-    """Give back rows that did not pass; returns what each became."""
-    return {row.id: row.status for row in RELEASE(connection, month=claim.month, token=claim.token, ids=list(ids))}
+def release(connection: Connection, claim: Claim, ids: Sequence[int], again_s: float = 0.0) -> dict[int, str]:
+    """Give back rows that did not pass; returns what each became. What waits is not looked at for `again_s` seconds."""
+    rows = RELEASE(connection, month=claim.month, token=claim.token, ids=list(ids), again_s=again_s)
+    return {row.id: row.status for row in rows}
 
 
 def refuse_unrendered(connection: Connection, claim: Claim, errors: Mapping[int, str]) -> None:
@@ -201,12 +218,20 @@ def record_outcomes(
     return became
 
 
-def withdraw(connection: Connection, claim: Claim) -> int:
-    """Take back all of a claim that was surely not handed over; returns how many rows wait again."""
-    withdrawn = [row.id for row in WITHDRAW(connection, run_id=claim.run_id, month=claim.month, token=claim.token)]
-    WITHDRAW_ATTEMPTS(connection, month=claim.month, token=claim.token)
-    _free_caps(connection, claim.month, withdrawn)
-    return len(withdrawn)
+def withdraw(connection: Connection, claim: Claim, ids: Sequence[int]) -> int:
+    """Take back a claim's messages that were surely not handed over, also those whose lease is over by now; returns
+    how many wait again.
+    """
+    its = {"month": claim.month, "token": claim.token}
+    attempts = WITHDRAW_ATTEMPTS(connection, **its, ids=list(ids)).all()
+    waiting = [row.id for row in WITHDRAW(connection, **its, run_id=claim.run_id)]
+    # The gate's COMMIT was still under way: its attempts are seen only after its messages were waited for.
+    attempts = attempts or WITHDRAW_ATTEMPTS(connection, **its, ids=waiting).all()
+    swept = {row.message_id: row.number for row in attempts if row.message_id not in set(waiting)}
+    if swept:
+        WITHDRAW_UNKNOWN(connection, month=claim.month, ids=list(swept), numbers=list(swept.values()))
+    _free_caps(connection, claim.month, [*waiting, *swept])
+    return len(waiting)
 
 
 def _free_caps(connection: Connection, month: date, ids: Sequence[int]) -> None:

@@ -1,6 +1,13 @@
 -- Gives back what was claimed and did not pass the gate, saying why it cannot go, or when it may. A closed window moves
 -- not_before to its next opening, so that a night costs one look per row and not one every two seconds; a stop of some of the
--- run's units moves it by a minute for the same reason.
+-- run's units moves it by a minute for the same reason, and a gate that waited in vain by `again_s`. A row that somebody has locked is
+-- not waited for: it has its lease.
+WITH mine AS MATERIALIZED (
+    SELECT id, run_id, unit_id, unit_path, phone, class, cap_day, account_id
+    FROM messages
+    WHERE month = %(month)s::date AND id = ANY (%(ids)s::bigint[]) AND status = 'claimed' AND claim_token = %(token)s::uuid
+    FOR NO KEY UPDATE SKIP LOCKED
+)
 UPDATE messages m
 SET status = CASE
         WHEN r.status = 'cancelled' THEN 'cancelled'
@@ -16,30 +23,32 @@ SET status = CASE
     not_before = CASE
         WHEN NOT window_is_open(u.timezone, u.window_opens, u.window_closes) THEN next_opening(u.timezone, u.window_opens)
         WHEN stopped.yes THEN sms_now() + interval '1 minute'
+        WHEN %(again_s)s::float > 0 THEN sms_now() + make_interval(secs => %(again_s)s::float)
         ELSE m.not_before
     END,
     claim_token = NULL,
     lease_until = NULL,
     account_id = NULL,
     changed_at = sms_now()
-FROM messages c
+FROM mine c
 JOIN runs r ON r.id = c.run_id
 JOIN units u ON u.id = c.unit_id
+JOIN gateway_accounts a ON a.id = c.account_id
 LEFT JOIN suppressions s ON s.phone = c.phone
 CROSS JOIN LATERAL (
     SELECT EXISTS (
-        SELECT FROM caps k JOIN cap_uses n ON n.class = k.class AND n.used >= k.per_day
-        WHERE k.class = c.class AND r.kind <> 'test' AND c.cap_day IS NULL
-          AND n.phone = c.phone AND n.day = (sms_now() AT TIME ZONE u.timezone)::date)
-        -- Only rows that nothing else forbids are capped: what waits for its window may find a new day.
-        AND window_is_open(u.timezone, u.window_opens, u.window_closes) AS up
-) AS used
-CROSS JOIN LATERAL (
-    SELECT EXISTS (
         SELECT FROM stops t JOIN units tu ON tu.id = t.unit_id
-        WHERE t.released_at IS NULL AND (u.path ^@ tu.path OR c.unit_path ^@ tu.path)) AS yes
+        WHERE t.released_at IS NULL AND (u.path ^@ tu.path OR c.unit_path ^@ tu.path OR r.unit_path ^@ tu.path)) AS yes
 ) AS stopped
-WHERE c.month = %(month)s::date AND c.id = ANY (%(ids)s::bigint[])
-  AND m.month = %(month)s::date AND m.id = c.id
-  AND m.status = 'claimed' AND m.claim_token = %(token)s::uuid
+CROSS JOIN LATERAL (
+    -- Only what nothing else forbids is capped: what waits for a window, a pause or a stop may find a new day.
+    SELECT r.status = 'running' AND a.state = 'open' AND (a.simulated OR NOT r.demonstration) AND cluster_is_known()
+        AND window_is_open(u.timezone, u.window_opens, u.window_closes) AND NOT stopped.yes
+        AND NOT EXISTS (SELECT FROM stops t WHERE t.released_at IS NULL AND t.gateway_account_id = a.id)
+        AND EXISTS (
+            SELECT FROM caps k JOIN cap_uses n ON n.class = k.class AND n.used >= k.per_day
+            WHERE k.class = c.class AND r.kind <> 'test' AND c.cap_day IS NULL
+              AND n.phone = c.phone AND n.day = (sms_now() AT TIME ZONE u.timezone)::date) AS up
+) AS used
+WHERE m.month = %(month)s::date AND m.id = c.id
 RETURNING m.id, m.status

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
 from sms_service.db.engine import Database
 from sms_service.dispatch import breaker, clock, dispatcher
-from sms_service.gateways.base import ErrorClass, Outcome
+from sms_service.dispatch.retry import MAX_ATTEMPTS
+from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, Text, unwritten
 from tests.dispatch.city import (
     ScriptedAdapter,
     account,
@@ -128,3 +131,25 @@ def test_a_gateway_that_takes_its_workers_down_is_counted(database: Database) ->
     clock.tick(database, None, city.gateways)
     assert statuses(database, city.run_id) == {"unknown": 30}
     assert account(database).state == "paused"
+
+
+@pytest.mark.parametrize("says", ["of the group", "of each text"])
+def test_a_link_that_is_down_costs_its_texts_no_try_and_its_account_no_trust(database: Database, says: str) -> None:
+    """It pauses its account by itself when it stays down, and ends that pause when it is up again."""
+    city = make_city(database, 60)
+    city.adapter.capabilities = replace(ScriptedAdapter.small(20), link=True)
+
+    def down(handed: Text) -> Outcome:
+        if says == "of the group":
+            raise NotTaken("the link is down")
+        return unwritten(handed.reference, "the link is down")
+
+    city.adapter.answer = down
+    for _ in range(MAX_ATTEMPTS + 1):
+        drain(database, city.gateways)
+        with database.transaction() as connection:
+            connection.execute(text("UPDATE messages SET not_before = sms_now()"))
+    assert statuses(database, city.run_id) == {"pending": 60}
+    assert account(database).state == "open"
+    with database.transaction() as connection:
+        assert connection.execute(text("SELECT count(*) FROM tallies")).scalar_one() == 0

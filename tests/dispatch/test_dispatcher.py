@@ -247,6 +247,28 @@ def test_whatever_a_gateway_says_can_be_kept(database: Database, answer: dict[st
     assert statuses(database, city.run_id) == {"accepted": 2}
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"kind": "accepted"}, ("accepted", "p1", None, None)),
+        ({"kind": "sent"}, ("unknown", "p1", None, "sent")),
+        ({"kind": None}, ("unknown", "p1", None, None)),
+        ({"kind": OutcomeKind.refused, "error": "no_such_class"}, ("refused", "p1", "unclassified", "no_such_class")),
+        ({"kind": OutcomeKind.accepted, "part_ids": None, "retry_after_s": "30"}, ("accepted", "p1", None, None)),
+    ],
+)
+def test_an_adapter_that_answers_in_other_words_loses_no_id(
+    database: Database, answer: dict[str, object], expected: tuple[str | None, ...]
+) -> None:
+    """Adapters are other people's code too."""
+    city = make_city(database, 1)
+    city.adapter.answer = lambda handed: Outcome(handed.reference, **{"provider_id": "p1", **answer})  # type: ignore[arg-type]
+    drain(database, city.gateways)
+    with database.transaction() as connection:
+        (row,) = connection.execute(text("SELECT status, provider_id, error, raw_code FROM attempts"))
+    assert tuple(row) == expected
+
+
 @pytest.mark.parametrize("asked", [1e15, float("inf"), float("nan")])
 def test_a_provider_cannot_put_a_text_off_for_ever(database: Database, asked: float) -> None:
     city = make_city(database, 1)
@@ -286,7 +308,7 @@ def test_a_withdrawal_that_overtakes_the_gates_commit_takes_all_of_it_back(datab
 
         def withdraw() -> None:
             with database.transaction() as connection:
-                handover.withdraw(connection, claim)
+                handover.withdraw(connection, claim, [row.id for row in rows])
 
         thread = threading.Thread(target=withdraw)
         thread.start()

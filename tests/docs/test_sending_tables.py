@@ -12,7 +12,7 @@ from sms_service.delivery import reconcile
 from sms_service.dispatch import breaker, freeze, retry
 from sms_service.dispatch.clock import NO_RECEIPT_HOURS
 from sms_service.dispatch.dispatcher import JOB_S
-from sms_service.dispatch.hand_over import CLAIM_LEASE_S, FRESH_S, WRITING_S
+from sms_service.dispatch.hand_over import CLAIM_LEASE_S, FRESH_S, LOCK_WAIT_S, LOCKED_PAUSE_S, WRITING_S
 from sms_service.dispatch.points import Point
 from sms_service.ledger import states, sweeps
 from sms_service.replies import matching
@@ -72,7 +72,9 @@ def test_every_statement_that_is_named_exists() -> None:
     "sentence",
     [
         f"claim: lease a group ({CLAIM_LEASE_S:g} s)",
-        f"under {FRESH_S:g} s since the COMMIT was sent",
+        f"under {FRESH_S:g} s since the gate was asked",
+        f"no lock longer than {LOCK_WAIT_S:g} s",
+        f"tried again {LOCKED_PAUSE_S:g} s later",
         f"lease of {FRESH_S:g} s + the adapter's total time-out + {WRITING_S:g} s",
         f"for at most {JOB_S:g} s a job",
         f"After {retry.MAX_ATTEMPTS} attempts",

@@ -271,6 +271,21 @@ def test_a_process_that_was_stopped_in_between_sends_nothing_more() -> None:
     assert [type(result) for result in results[1:]] == [NotWritten, NotWritten]
 
 
+def test_a_process_that_was_stopped_while_it_connected_writes_nothing() -> None:
+    """The last look at the clock comes when the connection stands."""
+    looks = iter([0.0, 0.0, 1000.0])  # when it begins, before it connects, before it writes
+    received: list[bytes] = []
+    with server(lambda connection: received.append(connection.recv(65536))) as (url, connections):
+        http = HttpClient(url, headers={}, in_flight=1, total_timeout_s=10, clock=lambda: next(looks))
+        [result] = http.post_all([b"1"])
+        http.close()
+        while not received:  # the end of the connection, which did stand
+            pass
+    assert isinstance(result, NotWritten)
+    assert received == [b""]
+    assert len(connections) == 1
+
+
 def test_redirects_are_answers_and_not_followed() -> None:
     def speak(connection: socket.socket) -> None:
         read_request(connection)

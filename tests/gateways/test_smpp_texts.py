@@ -116,7 +116,7 @@ def test_nothing_taken_is_refused_or_throttled(
 ) -> None:
     outcome = settled(*states).outcome
     assert outcome is not None
-    assert (outcome.kind, outcome.error) == (kind, error)
+    assert (outcome.kind, outcome.error, outcome.unwritten) == (kind, error, set(states) == {S.given_up})
 
 
 def test_a_status_that_no_table_knows_is_kept_raw() -> None:

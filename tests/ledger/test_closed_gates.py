@@ -28,7 +28,8 @@ def test_a_pause_waits_for_gates_under_way_and_no_later_one_overtakes_it(databas
     def gate() -> None:
         with database.transaction() as connection:
             handover.pass_gate(connection, offer.claim(str(uuid.uuid4())), [], 60)
-            assert paused.is_set(), "it overtook the pause"
+            status = connection.execute(text("SELECT status FROM runs")).scalar_one()
+            assert status == "paused", "it overtook the pause"
         second_gate.set()
 
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:

@@ -87,7 +87,7 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
                 if act == "release":
                     handover.release(connection, claim, ids)
                 elif act == "withdraw":
-                    handover.withdraw(connection, claim)
+                    handover.withdraw(connection, claim, ids)
                 else:
                     handover.refuse_unrendered(connection, claim, {ids[0]: "缺少变量"})
 

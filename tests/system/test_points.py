@@ -54,12 +54,13 @@ class Place:
     variables: dict[str, str]
 
     @contextmanager
-    def worker(self, point: Point, sent: signal.Signals, ahead: Path) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(
+        self, point: Point, sent: signal.Signals, ahead: Path, **variables: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """A worker that sends itself a signal at the point, in the second group of three."""
         command = [sys.executable, "-m", "tests.system.pointed_worker", point, "2", sent.name, str(ahead)]
-        worker = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **self.variables}, preexec_fn=die_with_parent(signal.SIGKILL)
-        )
+        environment = {**os.environ, **self.variables, **variables}
+        worker = subprocess.Popen(command, cwd=ROOT, env=environment, preexec_fn=die_with_parent(signal.SIGKILL))
         try:
             yield worker
         finally:
@@ -134,9 +135,24 @@ def test_a_worker_stopped_there_for_longer_than_its_lease(place: Place, point: P
         assert worker.wait() == 0
     found = statuses(place.database, city.run_id)
     if point is Point.gate_committed:
-        # It sees that too much time has passed and hands over nothing; that, the ledger cannot know any more.
-        assert found == {"accepted": PEOPLE - GROUP, "unknown": GROUP}
+        # It sees that too much time has passed, hands over nothing, and says so of what the sweep called unknown.
+        assert found == {"accepted": PEOPLE - GROUP, "refused": GROUP}
     else:
         # What it was told late lifts its rows out of `unknown`.
         assert found == {"accepted": PEOPLE}
+    place.check(city)
+
+
+def test_a_worker_stopped_between_the_gates_statement_and_its_commit(place: Place, tmp_path: Path) -> None:
+    """For 45 s: PostgreSQL keeps its session, so the COMMIT comes, but what was asked before it is too old by then."""
+    city = make_city(place.database, PEOPLE, gateways=place.gateways)
+    session_lives = {"DATABASE_URL": place.database.url}
+    with place.worker(Point.gate_sent, signal.SIGSTOP, tmp_path / "ahead", **session_lives) as worker:
+        os.waitpid(worker.pid, os.WUNTRACED)
+        (tmp_path / "ahead").write_text("45")
+        worker.send_signal(signal.SIGCONT)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait() == 0
+    assert statuses(place.database, city.run_id) == {"accepted": GROUP, "pending": PEOPLE - GROUP}
+    assert place.others_finish(city) == {"accepted": PEOPLE}
     place.check(city)

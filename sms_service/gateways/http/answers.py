@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text
+from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text, unwritten
 from sms_service.gateways.codes import CodeTable
 from sms_service.gateways.http import documents, options, paths
 from sms_service.gateways.http.documents import Unreadable
@@ -40,10 +40,7 @@ class Reader:
         """How the hand-over of the texts of one request ended, in their order."""
         if isinstance(result, NotWritten):
             # Others of the group were written; these surely were not.
-            return [
-                Outcome(text.reference, OutcomeKind.refused, error=ErrorClass.later, detail=result.reason)
-                for text in texts
-            ]
+            return [unwritten(text.reference, result.reason) for text in texts]
         if not isinstance(result, Answer):
             return [Outcome(text.reference, OutcomeKind.unknown, detail=result.reason) for text in texts]
         try:

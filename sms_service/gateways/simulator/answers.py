@@ -18,6 +18,7 @@ from sms_service.gateways.base import (
     Receipt,
     ReceiptStatus,
     Text,
+    unwritten,
 )
 from sms_service.gateways.http_client import Answer, NotWritten, Result
 
@@ -129,7 +130,7 @@ def _unanswered(reference: str, result: Result) -> Outcome:
     assert not isinstance(result, Answer)
     if isinstance(result, NotWritten):
         # Others of its group were written, so the group as a whole may be taken; this one surely is not.
-        return Outcome(reference, OutcomeKind.refused, error=ErrorClass.later, detail=result.reason)
+        return unwritten(reference, result.reason)
     return Outcome(reference, OutcomeKind.unknown, detail=result.reason)
 
 

@@ -150,7 +150,10 @@ class SmppAdapter:
         batch = Batch(texts)
         loop.call_soon_threadsafe(self._line.add, batch, total_s - answer_s, total_s)
         batch.done.result(total_s + _UNBIND_S)
-        return batch.outcomes()
+        outcomes = batch.outcomes()
+        if outcomes and all(outcome.unwritten for outcome in outcomes):
+            raise NotTaken(outcomes[0].detail)
+        return outcomes
 
     def verify(self, request: CallbackRequest) -> bool:
         """Nobody calls back: receipts and replies come over the session."""

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from sms_service import parts
-from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text
+from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text, unwritten
 from sms_service.gateways.codes import Code
 from sms_service.gateways.smpp import pdus
 
@@ -158,7 +158,7 @@ def _outcome(text: SendingText, codes: Mapping[str, Code[OutcomeKind]]) -> Outco
             part_ids=named,
         )
     if code is None:
-        return Outcome(text.reference, OutcomeKind.refused, error=ErrorClass.later, detail=NOT_WRITTEN)
+        return unwritten(text.reference, NOT_WRITTEN)
     if known is None:
         return Outcome(text.reference, OutcomeKind.refused, error=ErrorClass.unclassified, raw_code=code)
     return Outcome(text.reference, known.result, error=known.error, raw_code=code, detail=known.meaning)
