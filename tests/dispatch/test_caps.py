@@ -9,8 +9,22 @@ from sqlalchemy import text
 
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
+from sms_service.dispatch.points import Point
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
-from tests.dispatch.city import City, ScriptedAdapter, drain, make_city, make_dispatcher, make_run, messages, statuses
+from sms_service.ledger import decisions
+from tests.dispatch.city import (
+    City,
+    ScriptedAdapter,
+    drain,
+    make_city,
+    make_dispatcher,
+    make_run,
+    messages,
+    refused,
+    statuses,
+    unknown,
+)
+from tests.factories import make_account
 
 
 def capped_city(database: Database, people: int = 2, per_day: int = 1, runs: int = 2) -> tuple[City, list[int]]:
@@ -67,6 +81,52 @@ def test_a_place_is_given_back_if_the_text_surely_did_not_leave(
     city.adapter.answer = lambda handed: Outcome(handed.reference, kind, provider_id="p", error=error)
     drain(database, city.gateways)
     assert [number for number in used(database) if number] == left
+
+
+@pytest.mark.parametrize("first", ["unknown", "settled"])
+def test_a_place_is_kept_if_any_attempt_may_have_arrived(database: Database, first: str) -> None:
+    """An unknown text that a person sends again, and that is refused then. A person's word that the first one was not
+    taken is as good as the gateway's.
+    """
+    city, (run_id,) = capped_city(database, people=1, runs=1)
+    city.adapter.answer = unknown
+    drain(database, city.gateways)
+    (row,) = messages(database, run_id)
+    with database.session() as session:
+        officer = make_account(session, city.unit)
+        if first == "settled":
+            assert decisions.settle(session.connection(), city.month, row.id, "refused", officer.id)
+            again = decisions.retry(session.connection(), run_id, [ErrorClass.unclassified])
+        else:
+            again = decisions.send_again(session.connection(), run_id, None)
+        assert again.ids == [row.id]
+    city.adapter.answer = refused(ErrorClass.bad_number)
+    drain(database, city.gateways)
+    assert statuses(database, run_id) == {"refused": 1}
+    assert used(database) == [1 if first == "unknown" else 0]
+
+
+@pytest.mark.parametrize("change", ["account", "run", "account's stop", "city's stop"])
+def test_what_could_not_leave_anyway_is_not_capped(database: Database, change: str) -> None:
+    """Paused or stopped while its rows are claimed, and the phones have had their text of today; tomorrow is free."""
+    city, (first, second) = capped_city(database)
+    offers = {offer.run_id: offer for offer in make_dispatcher(database, city.gateways).offers()}
+    make_dispatcher(database, city.gateways).hand_over_group(offers[first], 100)
+    stop = "INSERT INTO stops (unit_id, gateway_account_id, why, stopped_at) SELECT"
+    forbidding = {
+        "account": "UPDATE gateway_accounts SET state = 'paused', reason = '余额不足'",
+        "run": "UPDATE runs SET status = 'paused'",
+        "account's stop": f"{stop} NULL, id, '有误', sms_now() FROM gateway_accounts",
+        "city's stop": f"{stop} id, NULL, '有误', sms_now() FROM units",
+    }
+
+    def at(point: Point) -> None:
+        if point is Point.rendered:
+            with database.transaction() as connection:
+                connection.execute(text(forbidding[change]))
+
+    make_dispatcher(database, city.gateways, at=at).hand_over_group(offers[second], 100)
+    assert statuses(database, second) == {"pending": 2}
 
 
 def test_a_text_that_is_tried_again_and_again_takes_one_place(database: Database) -> None:
