@@ -7,6 +7,9 @@ from typing import Any
 
 from sms_service.embedded.process import die_with_parent
 
+workers = 2
+worker_class = "sms_service.ops.web_worker.BufferingWorker"
+
 
 def post_fork(server: Any, worker: Any) -> None:
     """A master that was killed takes its workers along.

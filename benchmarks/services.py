@@ -11,7 +11,6 @@ from benchmarks.laboratory import READY_S, SECRET, BenchmarkError, Laboratory, w
 from sms_service.ops.children import Address
 from sms_service.ops.supervisor import free_port
 
-_WEB = ("--worker-class", "gthread", "--workers", "2", "--threads", "16")  # as the supervisor starts it
 _CLOCK = "sms_service cli"  # what it calls itself at PostgreSQL
 
 GROUP = 100  # what gateways.toml ships with
@@ -58,7 +57,7 @@ def web(laboratory: Laboratory, variables: Mapping[str, str]) -> Iterator[int]:
     """The web process, ready for requests; yields its port on 127.0.0.1."""
     address = Address("127.0.0.1", free_port())
     place = f"{address.host}:{address.port}"
-    command = ["-m", "gunicorn", "--bind", place, *_WEB, "wsgi:app"]
+    command = ["-m", "gunicorn", "--bind", place, "wsgi:app"]
     with laboratory.process(command, {**variables, "PUBLIC_URL": f"http://{place}"}):
         wait_for(address.healthy, "the web process", READY_S)
         yield address.port

@@ -32,7 +32,6 @@ GROUP = 50
 _ADAPTER_S = 5.0  # total time-out of a hand-over: a gateway that hangs holds a group for so long
 _READY_S = 120.0
 _WORKER_PATIENCE_S = 90.0
-_WEB = ("--worker-class", "gthread", "--workers", "1", "--threads", "8")
 # How a gateway behaves while nothing is wrong with it; a few texts fail, and a few receipts never come.
 NORMAL: Mapping[str, Any] = {
     "refuse_share": 0.01,
@@ -112,7 +111,7 @@ class House:
             command = [python, "-m", "sms_service.gateways.simulator", "--port", str(self._ports[name])]
             command += ["--ledger", str(self._ledger(name))]
             self._add(name, command, _answers(self._ports[name]))
-        web = [python, "-m", "gunicorn", "--bind", f"127.0.0.1:{web_port}", *_WEB, "wsgi:app"]
+        web = [python, "-m", "gunicorn", "--bind", f"127.0.0.1:{web_port}", "--workers", "1", "wsgi:app"]
         self._add("web", web, _answers(web_port))
         self._add("clock", [python, "-m", "sms_service", "clock"])
         for number in range(WORKERS):

@@ -44,6 +44,7 @@ from sms_service.db.engine import Database
 from sms_service.settings import BadSetting, Settings
 
 API_PREFIX = "/api/v1"
+CONNECTIONS = 14  # and as many again for a moment: no thread of ops/web_worker.py waits for one that another holds
 LARGEST_REQUEST = 64 * 1024 * 1024  # a city's member file is under 10 MB
 
 RESOURCES = (
@@ -95,7 +96,7 @@ def create_app(
     if database is None:
         if settings.database_url is None:
             raise BadSetting("DATABASE_URL is not set; `make run` starts the embedded database and sets it")
-        database = Database(settings.database_url, application_name="sms_service web")
+        database = Database(settings.database_url, pool_size=CONNECTIONS, application_name="sms_service web")
     context = Context(settings, database)
     context.clock = clock or context.clock
     context.random_bytes = random_bytes or context.random_bytes

@@ -30,7 +30,7 @@ _STOP_S = 60.0
 CONFIGURATION: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0777",  # pg_hba.conf decides by the caller's identity
-    "max_connections": "100",
+    "max_connections": "200",
     "shared_buffers": "256MB",
     "wal_compression": "on",
     "max_wal_size": "2GB",

@@ -28,7 +28,6 @@ from sms_service.settings import Settings, environment
 _WATCH_S = 0.2
 _READY_S = 90.0
 _HOOK_PATIENCE_S = 30.0
-_WEB_WORKERS, _WEB_THREADS = 2, 16
 # A worker ends after its group: the gate's 10 s, an adapter's total time-out (30 s), and writing the outcomes.
 _WORKER_PATIENCE_S = 90.0
 
@@ -170,8 +169,7 @@ class Supervisor:
             command.append(str(ledger))
             children.append(self._child("simulator", command, _answers("127.0.0.1", simulator_port)))
         command = [python, "-m", "gunicorn", "--chdir", str(root), "--bind", f"{_bracketed(host)}:{port}"]
-        command += ["--worker-class", "gthread", "--workers", str(_WEB_WORKERS), "--threads", str(_WEB_THREADS)]
-        command.append("wsgi:app")
+        command.append("wsgi:app")  # gunicorn.conf.py says the rest
         children.append(self._child("web", command, _answers(_reachable(host), port), patience_s=40.0))
         for number in range(1, self.settings.workers + 1):
             command = [python, str(root / "worker.py")]

@@ -1,0 +1,185 @@
+"""gunicorn's worker for the web process: it reads every request whole before a thread is taken for it.
+
+gunicorn's own threaded worker gives a thread to whoever connects, so that 40 callers who send half a request and then
+nothing hold all of them (docs/performance.md compares the candidates). Here waitress reads in one loop, within bounds
+of size and time; gunicorn keeps what it is good at: processes, signals, the socket.
+
+Threads are kept apart by what is asked (`POOLS`): a rush of log-ins holds up no callback, slow pages hold up no log-in.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.workers.base import Worker
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+
+# Threads of one process. What a request asks for decides which of them it waits for; `pages` are all the rest.
+POOLS: Mapping[str, int] = {"callbacks": 12, "log-ins": 2, "health": 1, "pages": 12}
+THREADS = sum(POOLS.values())
+
+SILENCE_S = 30  # a connection on which nothing happens for so long is closed, kept alive or not
+READING_S = 120  # a request has to be whole within this time, however busily it drips
+LARGEST_HEAD = 32 * 1024  # bytes of request line and headers
+LARGEST_BODY = 1024 * 1024 + 64 * 1024  # bytes; the doors themselves take up to 1 MiB and say so in their own words
+LARGEST_FILE = 64 * 1024 * 1024  # bytes of an import
+_CONNECTIONS = 1000  # open at once in one process; more wait in the kernel's queue
+_IN_MEMORY = 256 * 1024  # bytes of a body; the rest is in a temporary file
+_LOOK_S = 1.0
+
+_BOUNDS: Mapping[str, Any] = {
+    "connection_limit": _CONNECTIONS,
+    "channel_timeout": SILENCE_S,
+    "cleanup_interval": 5,
+    "max_request_header_size": LARGEST_HEAD,
+    "inbuf_overflow": _IN_MEMORY,
+    "clear_untrusted_proxy_headers": False,  # the application counts proxies itself (TRUSTED_PROXIES)
+    "asyncore_use_poll": True,  # select() ends at file number 1024
+    "ident": None,
+}
+_SMALL = Adjustments(**_BOUNDS, max_request_body_size=LARGEST_BODY)
+_LARGE = Adjustments(**_BOUNDS, max_request_body_size=LARGEST_FILE)
+
+
+def choose_pool(method: str, path: str) -> str:
+    """Which of `POOLS` serves a request for this path."""
+    if path.startswith("/callbacks/"):
+        return "callbacks"
+    if path == "/health":
+        return "health"
+    return "log-ins" if method == "POST" and path == "/api/v1/tokens" else "pages"
+
+
+class BufferingWorker(Worker):  # type: ignore[misc]
+    """`gunicorn --worker-class sms_service.ops.web_worker.BufferingWorker`, as gunicorn.conf.py says."""
+
+    def run(self) -> None:
+        """Serve until gunicorn asks for the end; then answer what has been read, for at most gunicorn's grace."""
+        # Every request waits for a thread a moment; that is no news.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        pools = _Pools()
+        sockets: dict[int, Any] = {}
+        servers = [_Server(self.wsgi, sockets, listener.sock, pools) for listener in self.sockets]
+        while self.alive and os.getppid() == self.ppid:
+            self._turn(sockets)
+        for server in servers:
+            server.stop_accepting()
+        give_up = time.monotonic() + self.cfg.graceful_timeout
+        while sum(server.close_idle() for server in servers) and time.monotonic() < give_up:
+            self._turn(sockets)
+        pools.shutdown()
+
+    def _turn(self, sockets: dict[int, Any]) -> None:
+        self.notify()
+        wasyncore.poll2(_LOOK_S, sockets)
+
+
+class _Pools:
+    """A waitress dispatcher of several: each pool has a queue and threads of its own."""
+
+    def __init__(self) -> None:
+        self._pools = {name: ThreadedTaskDispatcher() for name in POOLS}
+        for name, pool in self._pools.items():
+            pool.set_thread_count(POOLS[name])
+
+    def add_task(self, channel: _Channel) -> None:
+        request = channel.requests[0]
+        # What could not be read costs no more than an answer.
+        name = "health" if request.error else choose_pool(request.command, request.path)
+        self._pools[name].add_task(channel)
+
+    def shutdown(self) -> None:
+        for pool in self._pools.values():
+            pool.shutdown(timeout=1)
+
+
+class _Request(HTTPRequestParser):  # type: ignore[misc]
+    """Only imports may be large."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if self.path == "/api/v1/imports":
+            self.adj = _LARGE
+
+
+class _Answer(WSGITask):  # type: ignore[misc]
+    def set_close_on_finish(self) -> None:
+        """Waitress closes after every answer without Content-Length. One that has no body needs none (RFC 9110 §8.6),
+        and providers keep their connections open for the next receipt.
+        """
+        if self.has_body or self.request.version != "1.1" or self.request.connection_close:
+            super().set_close_on_finish()
+
+
+class _Refusal(ErrorTask):  # type: ignore[misc]
+    """What waitress refuses by itself, as the API says errors: RFC 9457."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        problem = {"type": "about:blank", "title": HTTPStatus(error.code).phrase, "status": error.code}
+        body = json.dumps(problem | {"detail": f"{error.reason}: {error.body}."}).encode()
+        self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
+        self.response_headers.append(("Content-Type", "application/problem+json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection that knows since when it reads the present request (seconds, monotonic)."""
+
+    parser_class = _Request
+    task_class = _Answer
+    error_task_class = _Refusal
+    reading_since = 0.0
+
+    def received(self, data: bytes) -> bool:
+        if self.request is None:
+            self.reading_since = time.monotonic()
+        return bool(super().received(data))
+
+    def is_late(self) -> bool:
+        """Whether its request should be whole by now."""
+        return self.request is not None and time.monotonic() - self.reading_since > READING_S
+
+
+class _Server(TcpWSGIServer):  # type: ignore[misc]
+    """Serves on a socket that gunicorn opened and its other workers listen on too."""
+
+    channel_class = _Channel
+
+    def __init__(self, application: Any, sockets: dict[int, Any], socket: Any, pools: _Pools) -> None:
+        place = (socket.family, socket.type, socket.proto, socket.getsockname())
+        super().__init__(
+            application, sockets, _sock=socket, dispatcher=pools, adj=_SMALL, sockinfo=place, bind_socket=False
+        )
+
+    def maintenance(self, now: float) -> None:
+        """Close what is silent, and what is late."""
+        super().maintenance(now)
+        for channel in self.active_channels.values():
+            if channel.is_late():
+                channel.will_close = True
+
+    def stop_accepting(self) -> None:
+        """Take no new connection."""
+        self.accepting = False
+        self.del_channel(self._map)
+
+    def close_idle(self) -> int:
+        """Close the connections on which no answer is under way; returns how many are left."""
+        for channel in self.active_channels.values():
+            if not channel.requests and not channel.total_outbufs_len:
+                channel.will_close = True
+        return len(self.active_channels)
