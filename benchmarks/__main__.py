@@ -15,13 +15,14 @@ from benchmarks.reading import LISTING
 from benchmarks.receiving import RECEIVING
 from benchmarks.sending import FREEZE, FREEZE_MANY, HTTP, PIPELINE
 from benchmarks.strangers import STRANGERS
+from benchmarks.ticking import TICK
 from benchmarks.twilio import CREATES
 from benchmarks.urgency import URGENT
 from sms_service.embedded import EngineError
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     *(RENDER, IMPORT, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, STRANGERS, URGENT),
-    *(SUBMITS, WITH_RECEIPTS, CREATES),
+    *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
     *(LISTING, *COSTS, COMPARISON),
 )
 

@@ -41,6 +41,7 @@ class Campaign(Base):
         CheckConstraint(f"status IN {CampaignStatus.sql()}", name="status"),
         CheckConstraint("validity_s BETWEEN 300 AND 259200", name="validity"),
         Index(None, "unit_id", "id"),
+        Index("ix_campaigns_active", "id", postgresql_where="status = 'active'"),
     )
 
 

@@ -9,7 +9,9 @@ CROSS JOIN LATERAL (
       AND (looked_up_at IS NULL OR sms_now() - looked_up_at >= (looked_up_at - started_at) / 4)
     LIMIT 1
 ) a
-WHERE r.status IN ('running', 'paused', 'held', 'finished', 'cancelled')
+-- A run that ended and of which a row was accepted in the last 72 h is looked at again within so long (put_off_ended.sql).
+WHERE (r.status IN ('running', 'paused', 'held')
+       OR (r.status IN ('finished', 'cancelled') AND r.look_at <= sms_now() + interval '72 hours'))
   AND m.status = 'accepted'
   AND m.account_id = (SELECT id FROM gateway_accounts WHERE name = %(account)s)
   AND m.changed_at <= sms_now() - make_interval(secs => %(after_s)s::float)

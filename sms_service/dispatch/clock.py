@@ -97,6 +97,7 @@ def _tick(
         _judge,
         _heed_reports,
         _finish_runs,
+        lambda database: _put_off_ended(database, reporting, no_receipt_hours),
         _make_months,
         _forget,
         *more,
@@ -164,6 +165,11 @@ def _finish_runs(database: Database) -> None:
         ended = sweeps.finish_runs(connection)
     for run_id, status in ended.items():
         log.info("run %s is %s", run_id, status)
+
+
+def _put_off_ended(database: Database, reporting: Sequence[int], no_receipt_hours: int) -> None:
+    with database.transaction() as connection:
+        sweeps.put_off_ended(connection, reporting, no_receipt_hours)
 
 
 def _forget(database: Database) -> None:

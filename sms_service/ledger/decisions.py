@@ -22,6 +22,7 @@ from sms_service.ledger.states import MessageStatus
 
 GO_AGAIN = Statement(__file__, "go_again")
 SETTLE = Statement(__file__, "settle")
+LOOK_SOON = Statement(__file__, "look_soon")
 
 # What a person may retry was refused for something that passes, or that is mended at the provider or in gateways.toml.
 # Never what lies in the number, the recipient or the text (a row is bound to its template's version), and never a text
@@ -71,6 +72,8 @@ def settle(connection: Connection, month: date, message_id: int, verdict: Verdic
     row = SETTLE(connection, month=month, message_id=message_id, verdict=verdict, account_id=account_id).first()
     if row is not None and verdict == "refused":
         FREE_CAPS(connection, month=month, ids=[message_id])
+    if row is not None:
+        LOOK_SOON(connection, month=month, message_id=message_id)
     return row is not None
 
 

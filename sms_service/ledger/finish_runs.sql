@@ -12,7 +12,7 @@ WHERE r.month = %(month)s::date
            ORDER BY m.not_before, m.id LIMIT 1) IS NULL
        AND NOT EXISTS (
            SELECT FROM messages m WHERE m.month = %(month)s::date AND m.run_id = r.id AND m.status IN ('claimed', 'submitting')))
-    OR (r.status = 'finished'
+    OR (r.status = 'finished' AND r.look_at <= sms_now()
        AND NOT EXISTS (
            SELECT FROM messages m WHERE m.month = %(month)s::date AND m.run_id = r.id AND m.status IN ('accepted', 'unknown'))))
 RETURNING r.id, r.status

@@ -35,7 +35,7 @@ moved AS (
 reopened AS (
     UPDATE runs
     SET status = CASE WHEN runs.status IN ('finished', 'closed') THEN 'running' ELSE runs.status END,
-        expires_at = r.expires_at, finished_at = NULL, closed_at = NULL, watched_from = sms_now()
+        expires_at = r.expires_at, finished_at = NULL, closed_at = NULL, look_at = 'epoch', watched_from = sms_now()
     FROM run r
     WHERE runs.id = r.id AND EXISTS (SELECT FROM moved)
 )

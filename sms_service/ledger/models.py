@@ -23,6 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
@@ -79,6 +80,8 @@ class Run(Base):
     frozen_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    # When the clock looks at it again, of a finished or cancelled one: the epoch is at once, None never.
+    look_at: Mapped[datetime | None] = mapped_column(server_default=text("'1970-01-01 00:00:00+00'"))
     created_at: Mapped[CreatedAt]
 
     __table_args__ = (
@@ -96,6 +99,7 @@ class Run(Base):
             "status IN ('planned', 'freezing', 'held', 'cancelled') OR audience IS NOT NULL", name="frozen_has_audience"
         ),
         Index(None, "unit_path", "id"),
+        Index("ix_runs_ended", "look_at", postgresql_where="status IN ('finished', 'cancelled')"),
         Index("ix_runs_open", "status", "due_at", postgresql_where="status NOT IN ('closed', 'cancelled')"),
     )
 

@@ -9,7 +9,7 @@ WITH slice AS MATERIALIZED (
         LIMIT %(size)s::int
         FOR UPDATE SKIP LOCKED
     ) m
-    WHERE r.month = %(month)s::date AND r.status = 'cancelled'
+    WHERE r.month = %(month)s::date AND r.status = 'cancelled' AND r.look_at <= sms_now()
     LIMIT %(size)s::int
 )
 UPDATE messages m

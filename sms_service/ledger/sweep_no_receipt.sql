@@ -4,7 +4,8 @@
 WITH quiet AS MATERIALIZED (
     SELECT m.id, m.attempts
     FROM runs r JOIN messages m ON m.month = %(month)s::date AND m.run_id = r.id
-    WHERE r.month = %(month)s::date AND r.status IN ('running', 'paused', 'held', 'finished', 'cancelled')
+    WHERE r.month = %(month)s::date
+      AND (r.status IN ('running', 'paused', 'held') OR (r.status IN ('finished', 'cancelled') AND r.look_at <= sms_now()))
       AND m.status = 'accepted'
       AND m.account_id = ANY (%(reporting_accounts)s::bigint[])
       AND m.changed_at <= sms_now() - make_interval(hours => %(hours)s::int)

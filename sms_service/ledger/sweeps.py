@@ -21,6 +21,7 @@ SWEEP_CANCELLED = Statement(__file__, "sweep_cancelled")
 SWEEP_NO_RECEIPT = Statement(__file__, "sweep_no_receipt")
 FINISH_RUNS = Statement(__file__, "finish_runs")
 REOPEN_RUNS = Statement(__file__, "reopen_runs")
+PUT_OFF_ENDED = Statement(__file__, "put_off_ended")
 
 SLICE = 5000
 
@@ -74,6 +75,14 @@ def finish_runs(connection: Connection) -> dict[int, str]:
                 del done[row.id]
         ended |= done
     return ended
+
+
+def put_off_ended(connection: Connection, reporting_accounts: Sequence[int], hours: int) -> int:
+    """Settle when the runs that ended, and that were just looked at, are looked at again; returns how many it settled.
+    Comes after all that looks at them. Arguments as for `mark_silent`.
+    """
+    accounts = list(reporting_accounts)
+    return _each_month(connection, PUT_OFF_ENDED, reporting_accounts=accounts, hours=hours, size=SLICE)
 
 
 def _each_month(connection: Connection, sweep: Statement, **parameters: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 from sqlalchemy import func, select, text
@@ -10,10 +11,13 @@ from sms_service.campaigns.closing import end_finished
 from sms_service.campaigns.models import Campaign
 from sms_service.db.engine import Database
 from sms_service.db.leadership import Leadership
+from sms_service.directory.models import Unit
 from sms_service.dispatch import clock, freeze
+from sms_service.ledger import decisions, handover, sweeps
 from sms_service.ledger.models import Run
-from tests.clocks import end_lease
-from tests.dispatch.city import make_city, make_dispatcher, statuses
+from tests.clocks import ahead_by, end_lease
+from tests.dispatch.city import drain, make_city, make_dispatcher, messages, statuses, unknown
+from tests.factories import make_account
 
 
 def plan(database: Database, run_id: int, minutes: int) -> None:
@@ -118,3 +122,90 @@ def test_a_closed_window_stops_the_run_and_opens_it_again(database: Database) ->
         connection.execute(text("UPDATE units SET window_opens = 0, window_closes = 1440"))
     hand.drain()
     assert statuses(database, city.run_id) == {"accepted": 2}
+
+
+def look_at(database: Database, run_id: int) -> float | None:
+    """In how many seconds the clock looks at the run again; None: never."""
+    with database.transaction() as connection:
+        return connection.execute(
+            text("SELECT extract(epoch FROM look_at - sms_now())::float FROM runs WHERE id = :id"), {"id": run_id}
+        ).scalar_one()
+
+
+def test_a_run_that_ended_long_ago_is_looked_at_seldom_and_not_forgotten(database: Database) -> None:
+    """A year of runs whose texts stay accepted, or unknown, must not make the tick longer."""
+    city = make_city(database, 1)
+    drain(database, city.gateways)
+    clock.tick(database, None, city.gateways)
+    assert status(database, city.run_id)[0] == "finished"
+    with ahead_by(database.url, "40 hours") as ahead:
+        clock.tick(ahead, None, city.gateways)
+        again = look_at(ahead, city.run_id)
+        assert again is not None
+        assert 9.9 * 3600 < again < 10.1 * 3600, "a quarter of its age"
+    with ahead_by(database.url, "60 hours") as ahead:
+        clock.tick(ahead, None, city.gateways)
+        again = look_at(ahead, city.run_id)
+        assert again is not None
+        assert 11.9 * 3600 < again < 12.1 * 3600, "no later than its first text is silent"
+    with ahead_by(database.url, "73 hours") as ahead:
+        clock.tick(ahead, None, city.gateways)
+        assert statuses(ahead, city.run_id) == {"no_receipt": 1}
+        assert status(ahead, city.run_id)[0] == "closed"
+
+
+def test_of_a_cancelled_run_nothing_is_looked_at_once_all_is_final(database: Database) -> None:
+    city = make_city(database, 3)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE runs SET status = 'cancelled'"))
+    clock.tick(database, None, city.gateways)
+    assert statuses(database, city.run_id) == {"cancelled": 3}
+    assert look_at(database, city.run_id) is None
+    with database.transaction() as connection:
+        assert sweeps.open_months(connection) == []
+
+
+def test_a_cancelled_run_is_looked_at_for_as_long_as_rows_may_come_back(database: Database) -> None:
+    """A worker has one of its rows, and dies."""
+    city = make_city(database, 3)
+    claim = make_dispatcher(database, city.gateways).offers()[0].claim(str(uuid.uuid4()))
+    with database.transaction() as connection:
+        assert len(handover.claim(connection, claim, 1, 60)) == 1
+        connection.execute(text("UPDATE runs SET status = 'cancelled'"))
+    clock.tick(database, None, city.gateways)
+    assert statuses(database, city.run_id) == {"cancelled": 2, "claimed": 1}
+    with ahead_by(database.url, "2 minutes") as ahead:
+        clock.tick(ahead, None, city.gateways)
+        clock.tick(ahead, None, city.gateways)
+        assert statuses(ahead, city.run_id) == {"cancelled": 3}
+        assert look_at(ahead, city.run_id) is None
+
+
+def test_a_run_that_goes_again_is_watched_anew(database: Database) -> None:
+    """Finished long ago, then a person sends an unknown text again and cancels: its rows are cancelled at once."""
+    city = make_city(database, 1)
+    city.adapter.answer = unknown
+    drain(database, city.gateways)
+    clock.tick(database, None, city.gateways)
+    with ahead_by(database.url, "40 hours") as ahead:
+        clock.tick(ahead, None, city.gateways)
+        with ahead.transaction() as connection:
+            decisions.send_again(connection, city.run_id, None)
+            connection.execute(text("UPDATE runs SET status = 'cancelled'"))
+        clock.tick(ahead, None, city.gateways)
+        assert statuses(ahead, city.run_id) == {"cancelled": 1}
+
+
+def test_a_settled_text_closes_its_run_at_once(database: Database) -> None:
+    city = make_city(database, 1)
+    city.adapter.answer = unknown
+    drain(database, city.gateways)
+    clock.tick(database, None, city.gateways)
+    with database.session() as session:
+        somebody = make_account(session, session.get_one(Unit, city.unit.id)).id
+    with ahead_by(database.url, "40 hours") as ahead:
+        clock.tick(ahead, None, city.gateways)
+        with ahead.transaction() as connection:
+            assert decisions.settle(connection, city.month, messages(database, city.run_id)[0].id, "refused", somebody)
+        clock.tick(ahead, None, city.gateways)
+    assert status(database, city.run_id)[0] == "closed"
