@@ -1,42 +1,92 @@
-"""Passwords: scrypt hashes, and a check that takes as long for a login that does not exist."""
+"""Passwords: scrypt hashes, and a check that takes as long for a login that does not exist.
+
+A hash takes 32 MB and some 70 ms, so only a few are made at once in a process; whoever comes then waits a moment.
+"""
 
 from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from sms_service.accounts.actors import Actor, load_grants
+from sms_service.accounts.actors import load_actor
 from sms_service.accounts.models import Account
 from sms_service.accounts.tokens import Caller, NotAuthenticated
-from sms_service.errors import Invalid
+from sms_service.errors import Invalid, ServiceError
 
 SHORTEST = 12  # NIST SP 800-63B asks for at least 8, and for no rules of composition
 LONGEST = 128
 METHOD = "scrypt:32768:8:1"
 # Checked where there is no password, so that the answer takes the same time: no password has this hash.
 _NOBODY = "scrypt:32768:8:1$AbAbAbAbAbAbAbAb$" + "00" * 64
+AT_ONCE = 2  # hashes in a process: 64 MB
+WAIT_S = 5.0  # then a caller is sent away, and the thread is free for others
+_places = threading.BoundedSemaphore(AT_ONCE)
+
+
+class TooManyHashes(ServiceError):
+    """So many passwords are being checked that this one has not had its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What is kept of a login: `account_id` and `kept`, the hash, are None where nobody can log in by it."""
+
+    account_id: int | None
+    kept: str | None
 
 
 def hash_password(password: str) -> str:
     """The salted scrypt hash to keep. Raises Invalid if the password has not 12 to 128 characters."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise Invalid("password", None, f"must have {SHORTEST} to {LONGEST} characters")
-    return generate_password_hash(password, method=METHOD)
+    with _a_place():
+        return generate_password_hash(password, method=METHOD)
 
 
 def check_password(kept: str | None, password: str) -> bool:
     """Whether `password` has the hash `kept`; as slow, and always False, where `kept` is None."""
-    right = check_password_hash(kept or _NOBODY, password[: LONGEST + 1])
+    with _a_place():
+        right = check_password_hash(kept or _NOBODY, password[: LONGEST + 1])
     return right and kept is not None
 
 
-def authenticate(session: Session, login: str, password: str) -> Caller:
-    """Who logs in with this login and password. Raises NotAuthenticated, with one message whatever was wrong."""
+def find_login(session: Session, login: str) -> Login:
+    """What is kept of this login, whether or not there is one."""
     named = select(Account).where(Account.login == login)
     account = session.scalar(named) if login.isprintable() else None  # PostgreSQL refuses NUL
-    kept = account.password_hash if account is not None and account.disabled_at is None else None
-    right = check_password(kept, password)
-    if account is None or not right:
+    if account is None or account.disabled_at is not None:
+        return Login(None, None)
+    return Login(account.id, account.password_hash)
+
+
+def check_login(found: Login, password: str) -> int:
+    """The account's id, if the password is right; no session is needed, so none waits for the hash.
+
+    Raises NotAuthenticated, with one message whatever was wrong, or TooManyHashes.
+    """
+    right = check_password(found.kept, password)
+    if found.account_id is None or not right:
         raise NotAuthenticated("the login or the password is wrong, or the account is disabled or has no password")
-    return Caller(Actor(account.id, account.login, load_grants(session, account.id)), None)
+    return found.account_id
+
+
+def authenticate(session: Session, login: str, password: str) -> Caller:
+    """Who logs in with this login and password. Raises as `check_login` does."""
+    account_id = check_login(find_login(session, login), password)
+    return Caller(load_actor(session, account_id), None)
+
+
+@contextmanager
+def _a_place() -> Iterator[None]:
+    if not _places.acquire(timeout=WAIT_S):
+        raise TooManyHashes("too many passwords are being checked at this moment; try again in a few seconds")
+    try:
+        yield
+    finally:
+        _places.release()

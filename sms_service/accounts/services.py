@@ -12,7 +12,9 @@ from datetime import datetime
 from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 
+from sms_service.accounts import tokens
 from sms_service.accounts.actors import Actor, Grant, load_grants, require_power, unit_path, units
+from sms_service.accounts.guessable import check_unguessable
 from sms_service.accounts.models import ROLES, Account, RoleGrant
 from sms_service.accounts.passwords import check_password, hash_password
 from sms_service.accounts.permissions import Permission
@@ -39,6 +41,8 @@ def create_account(
         )
     if session.scalar(select(Account.id).where(Account.login == login)) is not None:
         raise Conflict("the login is taken; choose another")
+    if password is not None:
+        check_unguessable(password, login, name)
     password_hash = None if password is None else hash_password(password)
     account = Account(
         unit_id=unit_id,
@@ -75,7 +79,8 @@ def change_account(
     password: str | None = None,
     disabled: bool | None = None,
 ) -> Account:
-    """Change what is given. A disabled account's tokens stop at once and work again when it is enabled.
+    """Change what is given. A disabled account's tokens stop at once and work again when it is enabled; a new password
+    ends them for good.
 
     Raises NotFound, Forbidden, Invalid (`password`), Conflict (it is the last administrator of its whole tree).
     """
@@ -93,9 +98,11 @@ def change_account(
         account.name = name
         trail.record(session, actor.account_id, "account.rename", "account", account.id, path)
     if password is not None:
+        check_unguessable(password, account.login, account.name)
         account.password_hash = hash_password(password)
         if account.id != actor.account_id:  # whoever knows a password could otherwise wipe out that they set it
             account.password_set_by = actor.account_id
+        tokens.revoke_all(session, actor, account.id, now=now)
         trail.record(session, actor.account_id, "account.set_password", "account", account.id, path)
     if disabled is not None and disabled != (account.disabled_at is not None):
         if disabled:
@@ -109,12 +116,14 @@ def change_account(
     return account
 
 
-def change_own_password(session: Session, actor: Actor, *, current: str, new: str) -> None:
-    """Replace the actor's own password; tokens stay as they are. Raises Invalid (`current_password`, `password`)."""
+def change_own_password(session: Session, actor: Actor, *, current: str, new: str, now: datetime) -> None:
+    """Replace the actor's own password; all its tokens end. Raises Invalid (`current_password`, `password`)."""
     account = session.get_one(Account, actor.account_id, with_for_update=True)
     if not check_password(account.password_hash, current):
         raise Invalid("current_password", None, "is not the password of this account")
+    check_unguessable(new, account.login, account.name)
     account.password_hash = hash_password(new)
+    tokens.revoke_all(session, actor, account.id, now=now)
     session.flush()
     path = unit_path(session, account.unit_id)
     trail.record(session, actor.account_id, "account.set_password", "account", account.id, path)

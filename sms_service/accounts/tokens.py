@@ -100,6 +100,17 @@ def revoke(session: Session, actor: Actor, token_id: int, *, now: datetime) -> T
     return token
 
 
+def revoke_all(session: Session, actor: Actor, account_id: int, *, now: datetime) -> None:
+    """End every token of the account, as when its password changes. The caller has checked what the actor may do."""
+    ended = session.scalars(
+        update(Token).where(Token.account_id == account_id, Token.revoked_at.is_(None)).values(revoked_at=now)
+        .returning(Token.id).execution_options(synchronize_session="fetch")
+    ).all()  # fmt: skip
+    if ended:
+        path = unit_path(session, session.get_one(Account, account_id).unit_id)
+        trail.record(session, actor.account_id, "token.revoke_all", "account", account_id, path, tokens=sorted(ended))
+
+
 def authenticate(session: Session, raw: str, now: datetime) -> Caller:
     """Who holds the token `raw`; notes its use, at most once a minute. Raises NotAuthenticated.
 

@@ -14,6 +14,7 @@ from sms_service.accounts import services
 from sms_service.accounts.models import ROLES, Account, RoleGrant
 from sms_service.accounts.passwords import LONGEST, SHORTEST
 from sms_service.accounts.permissions import PERMISSIONS, Permission
+from sms_service.api import limits
 from sms_service.api.authentication import Own, endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.context import current_context
@@ -59,7 +60,7 @@ class AccountChange(In):
 
     name = Line(metadata={"description": "The person's or the program's name"})
     unit_id = Id(metadata={"description": "The unit it belongs to"})
-    password = _password("A new password")
+    password = _password("A new password, which ends all tokens of the account")
     disabled = fields.Boolean(
         truthy={True},
         falsy={False},
@@ -209,8 +210,15 @@ class MyPassword(MethodView):
     @blueprint.arguments(PasswordIn)
     @blueprint.response(204)
     def put(self, body: dict[str, Any]) -> None:
-        """Change the own password; tokens stay as they are"""
-        services.change_own_password(g.session, g.actor, current=body["current_password"], new=body["password"])
+        """Change the own password; all tokens of the account end, this one too: log in again"""
+        with limits.guesses_counted(limits.REFUSED_CHANGES_A_CALLER, f"password:{g.actor.account_id}"):
+            services.change_own_password(
+                g.session,
+                g.actor,
+                current=body["current_password"],
+                new=body["password"],
+                now=current_context().clock(),
+            )
 
 
 def _shown(accounts: Sequence[Account]) -> list[dict[str, Any]]:

@@ -23,8 +23,10 @@ from typing import Any
 from flask import Response, g, make_response, request
 
 from sms_service.accounts import passwords, tokens
+from sms_service.accounts.actors import load_actor
 from sms_service.accounts.permissions import Permission
 from sms_service.accounts.tokens import Caller, NotAuthenticated
+from sms_service.api import limits
 from sms_service.api.blueprint import MUST_HAVE_A_BODY
 from sms_service.api.context import Context, current_context
 from sms_service.api.idempotency import HEADER, answer_once
@@ -85,13 +87,31 @@ def _authenticate(context: Context, password: bool) -> Caller:
     given = request.authorization
     if given is None:
         raise NotAuthenticated("send the header Authorization: Bearer sms_…")
-    with context.database.session() as session:
-        if given.type == "bearer":
-            return tokens.authenticate(session, given.token or "", context.clock())
-        if given.type == "basic" and password:
-            return passwords.authenticate(session, given.username or "", given.password or "")
+    if given.type == "bearer":
+        return _by_token(context, given.token or "")
+    if given.type == "basic" and password:
+        return _by_password(context, given.username or "", given.password or "")
     accepted = "Bearer or Basic" if password else "Bearer (Basic only on POST /api/v1/tokens)"
     raise NotAuthenticated(f"this route accepts Authorization: {accepted}, not {given.type[:20]}")
+
+
+def _by_token(context: Context, token: str) -> Caller:
+    try:
+        with context.database.session() as session:
+            return tokens.authenticate(session, token, context.clock())
+    except NotAuthenticated:
+        limits.count_failed_token(token)
+        raise
+
+
+def _by_password(context: Context, login: str, password: str) -> Caller:
+    """No connection to the database is held while the password is checked, which takes long."""
+    with limits.log_in_counted(login):
+        with context.database.session() as session:
+            found = passwords.find_login(session, login)
+        account_id = passwords.check_login(found, password)
+    with context.database.session() as session:
+        return Caller(load_actor(session, account_id), None)
 
 
 def _announced(method: str, takes_arguments: bool) -> list[int]:

@@ -1,54 +1,56 @@
-"""How often one may ask: so much a token, and far less for log-ins that fail, whether or not the login exists.
+"""How often one may ask: so much a token, and far less for what is guessed: log-ins, tokens, the own password.
 
 Counted in Redis, so that all web processes count together; in each process's memory while Redis cannot be reached.
+
+A guess is counted before it is checked and given back when it was right: of sixty at once no more are checked than the
+limit allows. Whoever presents a token that works is never refused for the guesses of others at the same address.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
+from limits import RateLimitItem, parse_many
+from limits.errors import StorageError
+from redis.exceptions import RedisError
 
+from sms_service.accounts.tokens import NotAuthenticated
 from sms_service.api.context import Context
 from sms_service.api.problems import problem
+from sms_service.errors import Invalid, ServiceError
 
 FAILED_LOGINS_A_LOGIN = "5 per minute; 20 per hour"
 FAILED_LOGINS_AN_ADDRESS = "20 per minute; 100 per hour"  # an office shares one address
-FAILED_TOKENS_AN_ADDRESS = "60 per minute"
+FAILED_TOKENS_A_TOKEN = "60 per minute"  # noqa: S105 - one that has ended, say, which a program goes on sending
+FAILED_TOKENS_AN_ADDRESS = "600 per minute"
 REFUSED_CHANGES_A_CALLER = "5 per minute; 20 per hour"  # of the own password
+_LIMITER = "sms_service.limiter"
+_PREFIX = 12  # characters of a token that name it here: `sms_` and 48 of its 256 bits
+
+log = logging.getLogger(__name__)
+
+
+class TooManyGuesses(ServiceError):
+    """A limit is used up: `limit` says which, `seconds` when there is room again."""
+
+    def __init__(self, limit: str, seconds: int) -> None:
+        super().__init__(f"The limit is {limit}; try again in {seconds} seconds.")
+        self.seconds = seconds
 
 
 def register(app: Flask, context: Context) -> None:
     """Limit the requests to /api/ of `app`."""
     limiter = Limiter(
         _address,
-        application_limits=[
-            ApplicationLimit(limit_provider=context.settings.rate_limit, key_function=_caller),
-            ApplicationLimit(
-                limit_provider=FAILED_LOGINS_A_LOGIN, key_function=_login, exempt_when=_no_password, deduct_when=_failed
-            ),
-            ApplicationLimit(
-                limit_provider=FAILED_LOGINS_AN_ADDRESS,
-                key_function=_address_of_login,
-                exempt_when=_no_password,
-                deduct_when=_failed,
-            ),
-            ApplicationLimit(
-                limit_provider=FAILED_TOKENS_AN_ADDRESS,
-                key_function=_address_of_token,
-                exempt_when=_no_token,
-                deduct_when=_failed,
-            ),
-            ApplicationLimit(
-                limit_provider=REFUSED_CHANGES_A_CALLER,
-                key_function=_password_change,
-                exempt_when=_no_password_change,
-                deduct_when=_refused,
-            ),
-        ],
+        application_limits=[ApplicationLimit(limit_provider=context.settings.rate_limit, key_function=_caller)],
         strategy="fixed-window",
         storage_uri="memory://" if context.redis is None else "redis://",
         storage_options={} if context.redis is None else {"connection_pool": context.redis.connection_pool},
@@ -59,39 +61,89 @@ def register(app: Flask, context: Context) -> None:
     # Receipts come by the thousand: what is not of the API is not even looked at.
     limiter.request_filter(_not_api)
     limiter.init_app(app)
+    app.extensions[_LIMITER] = limiter
 
     def exceeded(error: RateLimitExceeded) -> Response:
         current = limiter.current_limit
         seconds = max(1, math.ceil(current.reset_at - time.time())) if current else error.limit.limit.get_expiry()
-        detail = f"The limit is {error.description}; try again in {seconds} seconds."
-        return problem("too-many-requests", detail, headers={"Retry-After": str(seconds)})
+        return too_many(TooManyGuesses(error.description, seconds))
 
     app.register_error_handler(RateLimitExceeded, exceeded)
+    app.register_error_handler(TooManyGuesses, too_many)
+
+
+def too_many(error: TooManyGuesses) -> Response:
+    """The answer for a limit that is used up."""
+    return problem("too-many-requests", str(error), headers={"Retry-After": str(error.seconds)})
+
+
+@contextmanager
+def guesses_counted(limits: str, key: str) -> Iterator[None]:
+    """Count a guess under `key` before the block, and take it back unless the block says that it was wrong.
+
+    Raises TooManyGuesses, the block not entered, if one of `limits` ("5 per minute; 20 per hour") is used up.
+    """
+    _take(limits, key)
+    try:
+        yield
+    except (NotAuthenticated, Invalid):
+        raise
+    except BaseException:
+        _give_back(limits, key)
+        raise
+    _give_back(limits, key)
+
+
+@contextmanager
+def log_in_counted(login: str) -> Iterator[None]:
+    """`guesses_counted` for a log-in: by login, whether or not it exists, and by address."""
+    by_login, by_address = f"login:{_hashed(login)}", f"login-{_address()}"
+    # The login's own limit inside: an address that is refused uses up nobody's log-ins.
+    with guesses_counted(FAILED_LOGINS_AN_ADDRESS, by_address), guesses_counted(FAILED_LOGINS_A_LOGIN, by_login):
+        yield
+
+
+def count_failed_token(token: str) -> None:
+    """Count a token that does not work, after it was checked. Raises TooManyGuesses if there were too many."""
+    address = _address()
+    _take(FAILED_TOKENS_A_TOKEN, f"token-{_hashed(token[:_PREFIX])}-{address}")
+    _take(FAILED_TOKENS_AN_ADDRESS, f"token-{address}")
+
+
+def _take(limits: str, key: str) -> None:
+    """One more under `key`, in one step for all processes. Raises TooManyGuesses, and counts nothing, if it is one too
+    many.
+    """
+    taken: list[RateLimitItem] = []
+    strategy = current_app.extensions[_LIMITER].limiter
+    try:
+        for limit in _parsed(limits):
+            if not strategy.hit(limit, key):
+                reset = strategy.get_window_stats(limit, key).reset_time
+                for earlier in taken:
+                    strategy.storage.incr(earlier.key_for(key), earlier.get_expiry(), amount=-1)
+                raise TooManyGuesses(str(limit), max(1, math.ceil(reset - time.time())))
+            taken.append(limit)
+    except (RedisError, StorageError) as error:
+        log.error("a limit cannot be counted: %s", type(error).__name__)
+
+
+def _give_back(limits: str, key: str) -> None:
+    strategy = current_app.extensions[_LIMITER].limiter
+    try:
+        for limit in _parsed(limits):
+            strategy.storage.incr(limit.key_for(key), limit.get_expiry(), amount=-1)
+    except (RedisError, StorageError) as error:
+        log.error("a limit cannot be counted: %s", type(error).__name__)
+
+
+@cache
+def _parsed(limits: str) -> list[RateLimitItem]:
+    return parse_many(limits)
 
 
 def _not_api() -> bool:
     return not request.path.startswith("/api/")
-
-
-def _no_password() -> bool:
-    logging_in = request.method == "POST" and request.path.endswith("/tokens")
-    return not logging_in or request.authorization is None or request.authorization.type != "basic"
-
-
-def _no_token() -> bool:
-    return _not_api() or request.authorization is None or request.authorization.type != "bearer"
-
-
-def _no_password_change() -> bool:
-    return not request.path.endswith("/me/password")
-
-
-def _refused(response: Response) -> bool:
-    return response.status_code == 422
-
-
-def _failed(response: Response) -> bool:
-    return response.status_code == 401
 
 
 def _caller() -> str:
@@ -99,23 +151,6 @@ def _caller() -> str:
     if given is not None and given.type == "bearer":
         return "token:" + _hashed(given.token or "")
     return _address()
-
-
-def _login() -> str:
-    given = request.authorization
-    return "login:" + _hashed((given.username if given else "") or "")
-
-
-def _password_change() -> str:
-    return "password-" + _caller()
-
-
-def _address_of_login() -> str:
-    return "login-" + _address()
-
-
-def _address_of_token() -> str:
-    return "token-" + _address()
 
 
 def _address() -> str:

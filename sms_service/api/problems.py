@@ -14,6 +14,7 @@ from marshmallow import ValidationError
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from sms_service.accounts.passwords import TooManyHashes
 from sms_service.accounts.tokens import NotAuthenticated
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
 from sms_service.masking import mask_quoted, mask_text
@@ -151,6 +152,8 @@ def _service_error(error: ServiceError) -> Response:
             return problem("forbidden", str(error))
         case Conflict():
             return problem("conflict", str(error))
+        case TooManyHashes():
+            return problem("unavailable", str(error), headers={"Retry-After": "5"})
         case NotAuthenticated():
             return problem("not-authenticated", str(error), headers={"WWW-Authenticate": _challenge()})
     return problem("conflict", str(error))

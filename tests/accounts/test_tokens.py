@@ -9,14 +9,16 @@ import pytest
 from factories import make_account, make_actor, make_unit
 from sqlalchemy import select
 
-from sms_service.accounts import passwords, tokens
-from sms_service.accounts.actors import SYSTEM
+from sms_service.accounts import passwords, services, tokens
+from sms_service.accounts.actors import SYSTEM, load_actor
+from sms_service.accounts.guessable import check_unguessable
 from sms_service.accounts.models import Token
 from sms_service.accounts.tokens import NotAuthenticated
 from sms_service.audit.models import TrailEntry
 from sms_service.errors import Conflict, Forbidden, Invalid
 
 NOW = datetime(2026, 5, 1, 9, tzinfo=UTC)
+PASSWORD = "correct horse battery"
 SECOND = timedelta(seconds=1)
 
 
@@ -136,6 +138,56 @@ def test_a_password_of_the_wrong_length_is_refused_and_not_repeated(length):
         passwords.hash_password("x" * length)
     assert caught.value.value is None
     assert passwords.hash_password("x" * 128).startswith("scrypt:")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "123456123456",
+        "password1234",
+        "qwertyuiop12",
+        "1qaz2wsx3edc",
+        "aaaaaaaaaaaa",
+        "Passw0rd!2026",
+        "woaini1314520",
+        "5201314woaini",
+        "zhongguo12345",
+        "admin123456789",
+        "dangyuan2026!",
+        "我爱你我爱你我爱你我爱你",
+        "li.na12345678",
+        "xK!13800138000",
+        "LI.NA-Xj4kd92Lq",
+    ],
+)
+def test_a_password_that_is_tried_first_is_refused(password):
+    with pytest.raises(Invalid) as caught:
+        check_unguessable(password, "li.na", "李娜")
+    assert (caught.value.field, caught.value.value) == ("password", None)
+
+
+@pytest.mark.parametrize(
+    "password", ["correct horse battery", "十二个字以上的好密码没错", "Xj4!kd92Lq8z", "h" + "xj4 kd92 " * 14]
+)
+def test_a_password_that_is_none_of_these_is_taken(password):
+    check_unguessable(password, "li.na", "李娜")
+
+
+def test_a_new_password_ends_every_token(session, account):
+    other = make_account(session, make_unit(session))
+    services.change_account(session, SYSTEM, account.id, now=NOW, password=PASSWORD)
+    for change in (
+        lambda: services.change_account(session, SYSTEM, account.id, now=NOW, password="another good password"),
+        lambda: services.change_own_password(
+            session, load_actor(session, account.id), current="another good password", new=PASSWORD, now=NOW
+        ),
+    ):
+        (_, one), (_, two), (_, kept) = issue(session, account), issue(session, account), issue(session, other)
+        change()
+        for secret in (one, two):
+            with pytest.raises(NotAuthenticated):
+                tokens.authenticate(session, secret, NOW + SECOND)
+        tokens.authenticate(session, kept, NOW + SECOND)
 
 
 def test_a_missing_password_costs_the_same_work(session, monkeypatch):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from directory_client import Caller
 from factories import make_account, make_unit
 
+from sms_service.accounts import passwords
 from sms_service.accounts.passwords import hash_password
+from sms_service.api import limits
 
 PASSWORD = "correct horse battery"
 
@@ -75,6 +81,50 @@ def test_an_address_that_guesses_tokens_is_stopped(make_app, unit):
     client = make_app().test_client()
     tried = [client.get("/api/v1/me", headers={"Authorization": f"Bearer sms_{n:043d}"}).status_code for n in range(62)]
     assert tried == [401] * 60 + [429] * 2
+
+
+def test_who_presents_a_good_token_is_never_refused_for_the_guesses_of_others(make_app, session, unit, monkeypatch):
+    monkeypatch.setattr(limits, "FAILED_TOKENS_AN_ADDRESS", "3 per minute")
+    client = make_app().test_client()
+    good = Caller(client, session, unit, "officer")
+    wrong = [{"Authorization": f"Bearer sms_{n:0<43d}"} for n in range(1, 6)]
+    assert [client.get("/api/v1/me", headers=header).status_code for header in wrong] == [401] * 3 + [429] * 2
+    assert good.get("/me").status_code == 200, "from the same address"
+
+
+def test_guesses_at_once_do_not_pass_a_limit(make_app, unit, redis_url, redis_client, monkeypatch):
+    at_work, most, lock = 0, 0, threading.Lock()
+    check = passwords.check_password_hash
+
+    def counted(kept, given):
+        nonlocal at_work, most
+        with lock:
+            at_work += 1
+            most = max(most, at_work)
+        try:
+            return check(kept, given)
+        finally:
+            with lock:
+                at_work -= 1
+
+    monkeypatch.setattr(passwords, "check_password_hash", counted)
+    app = make_app({"REDIS_URL": redis_url})
+    with ThreadPoolExecutor(30) as pool:
+        tried = list(pool.map(lambda n: log_in(app.test_client(), "li.na", f"wrong {n}").status_code, range(30)))
+        assert Counter(tried) == {401: 5, 429: 25}
+        logins = [f"somebody{n}" for n in range(12)]
+        other = list(pool.map(lambda login: log_in(app.test_client(), login, "x", "192.0.2.9").status_code, logins))
+    assert set(other) == {401}
+    assert most == passwords.AT_ONCE, "more hashes at once would cost 32 MB each"
+
+
+def test_who_waits_too_long_for_the_check_of_a_password_is_sent_away(make_app, unit, monkeypatch):
+    monkeypatch.setattr(passwords, "WAIT_S", 0.01)
+    client = make_app().test_client()
+    with passwords._a_place(), passwords._a_place():
+        refused = log_in(client, "li.na", PASSWORD)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert {log_in(client, "li.na", PASSWORD).status_code for _ in range(6)} == {201}, "it was no guess"
 
 
 def test_guessing_the_own_password_with_a_stolen_token_is_limited(make_app, session, unit):
