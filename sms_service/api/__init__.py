@@ -45,6 +45,7 @@ from sms_service.settings import BadSetting, Settings
 
 API_PREFIX = "/api/v1"
 CONNECTIONS = 14  # and as many again for a moment: no thread of ops/web_worker.py waits for one that another holds
+LONGEST_STATEMENT_S = 30  # no question of a request may hold a connection and a thread for longer
 LARGEST_REQUEST = 64 * 1024 * 1024  # a city's member file is under 10 MB
 
 RESOURCES = (
@@ -96,7 +97,12 @@ def create_app(
     if database is None:
         if settings.database_url is None:
             raise BadSetting("DATABASE_URL is not set; `make run` starts the embedded database and sets it")
-        database = Database(settings.database_url, pool_size=CONNECTIONS, application_name="sms_service web")
+        database = Database(
+            settings.database_url,
+            pool_size=CONNECTIONS,
+            application_name="sms_service web",
+            statement_timeout_s=LONGEST_STATEMENT_S,
+        )
     context = Context(settings, database)
     context.clock = clock or context.clock
     context.random_bytes = random_bytes or context.random_bytes

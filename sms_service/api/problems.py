@@ -27,7 +27,8 @@ LONGEST_VALUE, LONGEST_FIELD = 100, 300
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # What no column takes: a character, a number or a time outside its range, a text that is too long.
 _UNSTORABLE = ("22001", "22003", "22008", "22021", "22P02", "22P05", "54000")
-_IN_THE_WAY = ("40001", "40P01", "55P03", "57014")  # serialization, deadlock, lock time-out, statement time-out
+_IN_THE_WAY = ("40001", "40P01", "55P03")  # serialization, deadlock, lock time-out
+_TOO_SLOW = "57014"  # statement time-out
 _NEVER_ECHOED = re.compile(r"password|secret|token|phone|authorization", re.IGNORECASE)
 
 # slug: (status, title, what the caller can do); the documentation page lists them.
@@ -55,6 +56,7 @@ KINDS: Mapping[str, tuple[int, str, str]] = {
     "invalid": (422, "Invalid values", "Mend the fields that `errors` names; nothing was done."),
     "too-many-requests": (429, "Too many requests", "Wait the seconds that the header Retry-After names."),
     "internal": (500, "The service failed", "Try again; tell the operator the request_id: the log has it."),
+    "too-slow": (503, "Takes too long", "Ask for less at once: a smaller unit, fewer rules, fewer days."),
     "unavailable": (503, "Not available for the moment", "Try again in a few seconds."),
 }
 _SLUGS = {status: slug for slug, (status, _, _) in KINDS.items()}
@@ -199,6 +201,9 @@ def _data_error(error: DataError) -> Response:
 
 def _operational_error(error: OperationalError) -> Response:
     state = getattr(error.orig, "sqlstate", None)
+    if state == _TOO_SLOW:
+        log.warning("request %s %s %s took too long", request_id(), request.method, request.path)
+        return problem("too-slow", "PostgreSQL had to look for too long; nothing was done. Ask for less at once.")
     log.error("request %s: PostgreSQL: %s %s", request_id(), type(error.orig).__name__, state or "")
     if state in _IN_THE_WAY:
         detail = "Another request was in the way; nothing was done. Try again."

@@ -7,10 +7,11 @@ others about the person. So `{"not": {"role": "书记"}}` leaves out a secretary
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, exists, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, cast, func, not_, null, or_, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from sms_service.audience.grammar import (
@@ -95,44 +96,66 @@ def compile_segment(rule: Rule, scope_path: str, unit_paths: Mapping[InUnit, str
     roles = sorted({leaf.role for leaf in leaves(rule) if isinstance(leaf, HasRole)})
     candidates: FromClause
     unit_id: ColumnElement[int]
+    held: ColumnElement[Sequence[str]] | None = None
     if roles:  # everybody for their own unit, and the holders of these roles for the units where they hold them
-        own = select(Person.id.label("person_id"), Person.unit_id)
-        held = select(Contact.person_id, Contact.unit_id).where(Contact.role.in_(roles))
-        pairs = own.union(held).subquery("pairs")
+        own = select(Person.id.label("person_id"), Person.unit_id, null().cast(Text).label("role"))
+        holders = select(Contact.person_id, Contact.unit_id, Contact.role).where(Contact.role.in_(roles))
+        every = own.union_all(holders).subquery("every")
+        # The roles of each pair are gathered once; a look-up per role and person took minutes with many of them.
+        named = func.array_agg(every.c.role).filter(every.c.role.is_not(None))
+        pair = (every.c.person_id, every.c.unit_id)
+        pairs = select(*pair, named.label("roles")).group_by(*pair).subquery("pairs")
         candidates, unit_id = pairs.join(Person, Person.id == pairs.c.person_id), pairs.c.unit_id
+        held = cast(pairs.c.roles, ARRAY(Text))
     else:
         candidates, unit_id = Person.__table__, Person.__table__.c.unit_id
     return (
         select(Person.id.label("person_id"), unit_id.label("unit_id"))
         .select_from(candidates)
         .join(Unit, Unit.id == unit_id)
-        .where(Person.left_at.is_(None), Unit.path.op("^@")(scope_path), _condition(rule, unit_id, unit_paths))
+        .where(Person.left_at.is_(None), Unit.path.op("^@")(scope_path), _condition(rule, held, unit_paths))
     )
 
 
-def _condition(rule: Rule, unit_id: ColumnElement[int], unit_paths: Mapping[InUnit, str]) -> ColumnElement[bool]:
-    """The SQL condition; never NULL, so that `not` means what it says."""
+def _condition(
+    rule: Rule, held: ColumnElement[Sequence[str]] | None, unit_paths: Mapping[InUnit, str]
+) -> ColumnElement[bool]:
+    """The SQL condition; never NULL, so that `not` means what it says. `held`: the roles of the pair that are asked."""
     match rule:
-        case All(rules):
-            return and_(*(_condition(inner, unit_id, unit_paths) for inner in rules))
-        case AnyOf(rules):
-            return or_(*(_condition(inner, unit_id, unit_paths) for inner in rules))
+        case All(rules) | AnyOf(rules):
+            return _joined(rules, isinstance(rule, All), held, unit_paths)
         case Not(inner):
-            return not_(_condition(inner, unit_id, unit_paths))
+            return not_(_condition(inner, held, unit_paths))
         case Everyone():
             return true()
         case InUnit():
             return Unit.path.op("^@", is_comparison=True)(unit_paths[rule])
-        case HasRole(role):
-            return exists().where(Contact.person_id == Person.id, Contact.unit_id == unit_id, Contact.role == role)
-        case HasTag(tag):
-            return Person.tags.contains([tag])
+        case HasRole() | HasTag():
+            return _joined((rule,), True, held, unit_paths)
         case OfKind(kind):
             return Person.kind == kind
         case IsSuspect(suspect):
             return Person.suspect_since.is_not(None) if suspect else Person.suspect_since.is_(None)
         case Attribute(name, comparison, value):
             return _attribute(Person.attributes[name].astext, comparison, value)
+
+
+def _joined(
+    rules: tuple[Rule, ...],
+    every: bool,
+    held: ColumnElement[Sequence[str]] | None,
+    unit_paths: Mapping[InUnit, str],
+) -> ColumnElement[bool]:
+    """All of the rules, or any of them: all roles they name are one test, all tags another."""
+    roles = sorted({rule.role for rule in rules if isinstance(rule, HasRole)})
+    tags = sorted({rule.tag for rule in rules if isinstance(rule, HasTag)})
+    found = [_condition(rule, held, unit_paths) for rule in rules if not isinstance(rule, HasRole | HasTag)]
+    if roles and held is not None:
+        wanted = cast(roles, ARRAY(Text))
+        found.append(func.coalesce(held.contains(wanted) if every else held.overlap(wanted), False))
+    if tags:
+        found.append(Person.tags.contains(tags) if every else Person.tags.overlap(tags))
+    return and_(*found) if every else or_(*found)
 
 
 def _attribute(stored: ColumnElement[str], comparison: str, value: str | tuple[str, ...] | bool) -> ColumnElement[bool]:

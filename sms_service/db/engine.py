@@ -28,6 +28,7 @@ class Database:
     of its users looks rows up by key; the planner is told, because it would rather read a whole month while that has no
     statistics yet (docs/performance.md). `patience_s`: a session waits no longer than this for a lock, and is ended
     when it does nothing for so long in a transaction; by default it waits for ever, and may be idle for 60 s.
+    `statement_timeout_s`: a statement that takes longer is ended; by default none is.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class Database:
         application_name: str = "sms_service",
         by_key: bool = False,
         patience_s: int | None = None,
+        statement_timeout_s: int = 0,
     ) -> None:
         self.url = url
         given = make_url(url).query.get("options", "")
         options = (
             f"-c idle_in_transaction_session_timeout={patience_s or _IDLE_S}s"
+            f" -c statement_timeout={statement_timeout_s}s"
             f" {given} -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}"
             f"{'' if patience_s is None else f' -c lock_timeout={patience_s}s'}"
         )

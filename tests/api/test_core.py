@@ -22,7 +22,7 @@ from test_every_route import api_routes
 from sms_service import settings
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
-from sms_service.api import create_app, schemas
+from sms_service.api import LONGEST_STATEMENT_S, create_app, schemas
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.problems import KINDS, field_errors
@@ -62,6 +62,9 @@ def probe():
             if what == "impatient":
                 g.session.execute(text("SET LOCAL lock_timeout = '50ms'"))
                 g.session.execute(text("SELECT FROM trail"))
+            if what == "slow":
+                g.session.execute(text("SET LOCAL statement_timeout = '20ms'"))
+                g.session.execute(text("SELECT pg_sleep(60)"))
             trail.record(g.session, g.actor.account_id, "probe", "probe", what, "/1/")
             if what == "unexpected":
                 raise RuntimeError(f"the number {PHONE} is in this message")
@@ -385,6 +388,17 @@ def test_two_requests_in_each_others_way_may_be_tried_again(session, prober):
     blocked = prober.get("/probe/impatient")
     assert (blocked.status_code, blocked.headers["Retry-After"]) == (503, "5")
     assert "Try again" in blocked.json["detail"]
+
+
+def test_a_question_that_takes_too_long_is_ended_and_said_so(prober, caplog, database_url, tmp_path):
+    slow = prober.get("/probe/slow")
+    assert (slow.status_code, slow.json["type"]) == (503, "/docs#problem-too-slow")
+    assert caplog.messages[-1].endswith("GET /api/v1/probe/slow took too long")
+    assert "Traceback" not in caplog.text
+    app = create_app(settings.load({"DATABASE_URL": database_url}, tmp_path))
+    with app.extensions["sms_service"].database.transaction() as connection:
+        assert connection.execute(text("SHOW statement_timeout")).scalar() == f"{LONGEST_STATEMENT_S}s"
+    app.extensions["sms_service"].database.close()
 
 
 def test_answers_are_not_kept_by_caches(administrator):

@@ -243,6 +243,15 @@ def test_a_unit_outside_the_segments_unit_is_refused(session, named):
     assert caught.value.field.startswith("rule.not.unit")
 
 
+@pytest.mark.parametrize("join", ["any", "all"])
+def test_many_roles_and_tags_are_asked_for_in_one_pass(session, join):
+    unit = make_unit(session)
+    rule = {join: [{kind: f"词{n}"} for n in range(MAX_NODES // 2 - 1) for kind in ("role", "tag")]}
+    statement = str(audience_select(session, rule, unit.path))
+    assert statement.count("FROM contacts") == 1
+    assert statement.count("SELECT") == 4, "own pairs, roles held, both gathered, and the people"
+
+
 def test_a_rule_may_name_a_unit_by_id(session):
     units, made = build(session, [(3, [], "member", {}, False, []), (5, [], "member", {}, False, [])])
     rule = {"unit": units[1].id}
