@@ -102,7 +102,7 @@ def change_account(
         account.password_hash = hash_password(password)
         if account.id != actor.account_id:  # whoever knows a password could otherwise wipe out that they set it
             account.password_set_by = actor.account_id
-        tokens.revoke_all(session, actor, account.id, now=now)
+        tokens.revoke_all(session, actor, account.id)
         trail.record(session, actor.account_id, "account.set_password", "account", account.id, path)
     if disabled is not None and disabled != (account.disabled_at is not None):
         if disabled:
@@ -116,14 +116,14 @@ def change_account(
     return account
 
 
-def change_own_password(session: Session, actor: Actor, *, current: str, new: str, now: datetime) -> None:
+def change_own_password(session: Session, actor: Actor, *, current: str, new: str) -> None:
     """Replace the actor's own password; all its tokens end. Raises Invalid (`current_password`, `password`)."""
     account = session.get_one(Account, actor.account_id, with_for_update=True)
     if not check_password(account.password_hash, current):
         raise Invalid("current_password", None, "is not the password of this account")
     check_unguessable(new, account.login, account.name)
     account.password_hash = hash_password(new)
-    tokens.revoke_all(session, actor, account.id, now=now)
+    tokens.revoke_all(session, actor, account.id)
     session.flush()
     path = unit_path(session, account.unit_id)
     trail.record(session, actor.account_id, "account.set_password", "account", account.id, path)

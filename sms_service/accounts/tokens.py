@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, load_grants, require_power, unit_path
@@ -100,10 +100,10 @@ def revoke(session: Session, actor: Actor, token_id: int, *, now: datetime) -> T
     return token
 
 
-def revoke_all(session: Session, actor: Actor, account_id: int, *, now: datetime) -> None:
+def revoke_all(session: Session, actor: Actor, account_id: int) -> None:
     """End every token of the account, as when its password changes. The caller has checked what the actor may do."""
     ended = session.scalars(
-        update(Token).where(Token.account_id == account_id, Token.revoked_at.is_(None)).values(revoked_at=now)
+        update(Token).where(Token.account_id == account_id, Token.revoked_at.is_(None)).values(revoked_at=func.now())
         .returning(Token.id).execution_options(synchronize_session="fetch")
     ).all()  # fmt: skip
     if ended:

@@ -212,13 +212,7 @@ class MyPassword(MethodView):
     def put(self, body: dict[str, Any]) -> None:
         """Change the own password; all tokens of the account end, this one too: log in again"""
         with limits.guesses_counted(limits.REFUSED_CHANGES_A_CALLER, f"password:{g.actor.account_id}"):
-            services.change_own_password(
-                g.session,
-                g.actor,
-                current=body["current_password"],
-                new=body["password"],
-                now=current_context().clock(),
-            )
+            services.change_own_password(g.session, g.actor, current=body["current_password"], new=body["password"])
 
 
 def _shown(accounts: Sequence[Account]) -> list[dict[str, Any]]:

@@ -170,9 +170,9 @@ def test_ones_own_password_is_changed_with_the_present_one_only(session, tree):
     session.get_one(Account, actor.account_id).password_hash = passwords.hash_password(PASSWORD)
     session.flush()
     with pytest.raises(Invalid) as caught:
-        services.change_own_password(session, actor, current="wrong", new="another good password", now=NOW)
+        services.change_own_password(session, actor, current="wrong", new="another good password")
     assert (caught.value.field, caught.value.value) == ("current_password", None)
-    services.change_own_password(session, actor, current=PASSWORD, new="another good password", now=NOW)
+    services.change_own_password(session, actor, current=PASSWORD, new="another good password")
     assert passwords.authenticate(session, "li.na", "another good password")
 
 

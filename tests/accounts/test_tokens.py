@@ -179,7 +179,7 @@ def test_a_new_password_ends_every_token(session, account):
     for change in (
         lambda: services.change_account(session, SYSTEM, account.id, now=NOW, password="another good password"),
         lambda: services.change_own_password(
-            session, load_actor(session, account.id), current="another good password", new=PASSWORD, now=NOW
+            session, load_actor(session, account.id), current="another good password", new=PASSWORD
         ),
     ):
         (_, one), (_, two), (_, kept) = issue(session, account), issue(session, account), issue(session, other)
