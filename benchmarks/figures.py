@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.laboratory import Laboratory
+from benchmarks.machine import Machine, look_at_machine
 
 _PACKAGES = ("sqlalchemy", "psycopg", "rq", "gunicorn", "aiohttp", "jinja2")
 
@@ -36,9 +37,14 @@ class Benchmark:
 
 
 def measure(benchmark: Benchmark, laboratory: Laboratory, runs: int | None) -> Iterator[str]:
-    """Run it `runs` times (by default as often as it says) and yield the median of each figure as a line of JSON."""
+    """Run it `runs` times (by default as often as it says) and yield the median of each figure as a line of JSON.
+
+    `machine` is what the machine was like between the runs (the median), `scaled` the value by its rendering: see
+    benchmarks/machine.py.
+    """
     number = runs or benchmark.runs
     results: dict[str, list[float]] = {name: [] for name in benchmark.figures}
+    looks = [look_at_machine(laboratory.folder)]
     for turn in range(1, number + 1):
         began = time.monotonic()
         for name, found in benchmark.measure(laboratory).items():
@@ -47,13 +53,21 @@ def measure(benchmark: Benchmark, laboratory: Laboratory, runs: int | None) -> I
             said = ", ".join(f"{value:.6g}" for value in values)
             print(f"run {turn} of {number}: {name} {said}", file=sys.stderr)
         print(f"run {turn} of {number} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        looks.append(look_at_machine(laboratory.folder))
+    machine = Machine(
+        statistics.median(look.template_render_us for look in looks),
+        statistics.median(look.fdatasync_ms for look in looks),
+    )
     for name, unit in benchmark.figures.items():
         values = results[name]
+        scaled = machine.scale(statistics.median(values), unit)
         yield json.dumps(
             {
                 "figure": name,
                 "value": _rounded(statistics.median(values)),
                 "unit": unit,
+                "scaled": None if scaled is None else _rounded(scaled),
+                "machine": machine.as_json(),
                 "runs": number,
                 "values": len(values),
                 "lowest": _rounded(min(values)),

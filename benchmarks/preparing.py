@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-import timeit
 
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
-from benchmarks import city
 from benchmarks.figures import Benchmark, Measured
 from benchmarks.laboratory import ROOT, BenchmarkError, Laboratory
+from benchmarks.machine import TEXTS, measure_rendering_us
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience import intake
-from sms_service.content import language
-from sms_service.content.compose import compose
 from sms_service.directory import units_import
 
 DATA = ROOT / "sms_service" / "ops" / "demonstration_data"
 LEAST_TAKEN = 10_000  # of the file's 11,000 rows some are refused
-TEXTS = 20_000
 
 
 def _import(laboratory: Laboratory) -> Measured:
@@ -36,15 +32,7 @@ def _import(laboratory: Laboratory) -> Measured:
 
 
 def _render(laboratory: Laboratory) -> Measured:
-    """One finished text: rendered, signed, with its unsubscribe line, measured in parts."""
-    template = language.compile(city.BODY)
-    people = [{"name": f"王{chr(0x4E00 + n % 90)}", "unit": f"第{n % city.BRANCHES}党支部"} for n in range(TEXTS)]
-
-    def render() -> None:
-        for values in people:
-            compose(template, values, city.SIGNATURE, city.CLASS)
-
-    return {"template_render_us": timeit.timeit(render, number=1) / TEXTS * 1e6}
+    return {"template_render_us": measure_rendering_us(TEXTS)}
 
 
 IMPORT = Benchmark(_import, {"import_11k_s": "s"}, runs=3, group=11_000, size=11_000)

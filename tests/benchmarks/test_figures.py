@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,9 +15,10 @@ from typing import Any
 from benchmarks.costing import Cost, processor_s
 from benchmarks.counting_worker import counted
 from benchmarks.figures import Benchmark, Measured, measure
+from benchmarks.machine import REFERENCE_US, Machine
 
 ROOT = Path(__file__).resolve().parents[2]
-LABORATORY: Any = SimpleNamespace(versions={"postgresql": "0"})
+LABORATORY: Any = SimpleNamespace(versions={"postgresql": "0"}, folder=Path(tempfile.gettempdir()))
 
 
 def lines(runs: list[Measured], figures: dict[str, str], number: int | None = None) -> list[dict[str, Any]]:
@@ -36,6 +38,20 @@ def test_a_line_has_the_median_and_the_range_of_all_runs() -> None:
 def test_runs_that_measure_several_times_give_the_median_of_all_values() -> None:
     (line,) = lines([{"a": [9.0, 1.0, 1.0]}, {"a": [1.0, 1.0, 8.0]}], {"a": "s"}, number=2)
     assert (line["value"], line["highest"], line["runs"], line["values"]) == (1.0, 9.0, 2, 6)
+
+
+def test_a_line_says_what_the_machine_was_like() -> None:
+    (line,) = lines([{"a": 3.0}], {"a": "texts/s"}, number=1)
+    assert line["machine"].keys() == {"template_render_us", "fdatasync_ms"}
+    assert line["machine"]["template_render_us"] > 0
+    assert line["scaled"] > 0
+
+
+def test_rates_and_times_are_scaled_by_the_machine_and_nothing_else_is() -> None:
+    half_as_fast = Machine(template_render_us=2 * REFERENCE_US, fdatasync_ms=1.0)
+    assert half_as_fast.scale(4000.0, "texts/s") == 8000.0
+    assert half_as_fast.scale(3.0, "s") == 1.5
+    assert half_as_fast.scale(90.0, "MB") is None
 
 
 def test_a_cost_is_what_was_used_meanwhile_for_a_thousand_texts() -> None:
