@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from typing import Any
 
+from sms_service import settings
 from sms_service.embedded.process import die_with_parent
 
 workers = 2
 worker_class = "sms_service.ops.web_worker.BufferingWorker"
+
+with suppress(settings.BadSetting):  # wsgi.py says in one line what is wrong
+    _ours = settings.load()
+    # HOST and PORT as everywhere else: by itself gunicorn listens on all addresses as soon as PORT is set.
+    bind = f"[{_ours.host}]:{_ours.port}" if ":" in _ours.host else f"{_ours.host}:{_ours.port}"
 
 
 def post_fork(server: Any, worker: Any) -> None:

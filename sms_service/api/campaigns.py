@@ -287,7 +287,8 @@ class Launch(MethodView):
     def post(self, body: dict[str, Any], campaign_id: int) -> tuple[Run, int]:
         """Launch an approved campaign, now or at a time
 
-        A campaign has one run: launching it again answers that run with status 200 and does nothing.
+        A campaign has one run: launching it again, without a time or for the time the run has, answers that run with
+        status 200 and does nothing; for another time it is 409.
         """
         run, made = launching.launch(g.session, g.actor, campaign_id, body["at"])
         if made and body["at"] is None:

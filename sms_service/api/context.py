@@ -14,7 +14,7 @@ from redis import Redis
 
 from sms_service.db.engine import Database
 from sms_service.gateways.registry import Gateways
-from sms_service.settings import Settings
+from sms_service.settings import Settings, environment
 
 EXTENSION = "sms_service"
 
@@ -46,7 +46,9 @@ class Context:
     @cached_property
     def gateways(self) -> Gateways:
         """The accounts of gateways.toml and their adapters. Raises gateways.config.BadGatewayConfig."""
-        return Gateways.from_file(self.settings.gateways_file, self.settings.public_url)
+        return Gateways.from_file(
+            self.settings.gateways_file, self.settings.public_url, environment(root=self.settings.root)
+        )
 
 
 def current_context() -> Context:

@@ -14,12 +14,14 @@ from sqlalchemy import case
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
+from sms_service.api.context import current_context
 from sms_service.api.paging import PageQuery, page
 from sms_service.api.schemas import Line, MaskedPhone, Out, list_of
 from sms_service.delivery.models import RefusedCallbacks
 from sms_service.delivery.refusals import find_refused
 from sms_service.directory.units import require_everywhere
 from sms_service.dispatch.accounts import id_of
+from sms_service.gateways.config import BadGatewayConfig
 from sms_service.ledger.models import ReceiptRow
 from sms_service.reports.way_back import find_unknown_codes, find_unmatched
 
@@ -124,7 +126,7 @@ class UnknownCodesOfAccount(MethodView):
     @blueprint.response(200, list_of(UnknownCodeOut, "UnknownCodeList", scoped=False))
     def get(self, query: dict[str, Any], name: str) -> dict[str, Any]:
         """List the codes that the account's provider used and its table does not have"""
-        statement = find_unknown_codes(id_of(g.session, name))
+        statement = find_unknown_codes(id_of(g.session, name), _known_codes(name))
         columns = statement.selected_columns
         rows, following = page(g.session, statement, query, sort="code", key=columns.code, id_=columns.place)
         return {"items": [row._mapping for row in rows], "next": following}
@@ -152,3 +154,10 @@ class UnmatchedReceipts(MethodView):
             descending=True,
         )
         return {"items": [row._mapping for row in rows], "next": following}
+
+
+def _known_codes(name: str) -> frozenset[str]:
+    try:
+        return current_context().gateways.known_codes(name)
+    except BadGatewayConfig:  # `doctor` says what is wrong with the file; codes can be listed all the same
+        return frozenset()

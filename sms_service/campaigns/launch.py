@@ -23,15 +23,17 @@ from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict, Invalid
 from sms_service.ledger.models import Run
-from sms_service.ledger.states import Lane
+from sms_service.ledger.states import Lane, RunStatus
 
 FURTHEST = timedelta(days=365)
+LATEST = timedelta(minutes=1)  # how far a time may lie in the past and still mean now
 
 
 def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None = None) -> tuple[Run, bool]:
     """Plan the campaign's run for now, or for `at` (aware); returns it and whether this call made it.
 
-    Raises Conflict unless the campaign is approved and still what was approved, Invalid if `at` cannot be kept.
+    The run there is already is returned where `at` is None or its own time. Raises Conflict if it has another one, and
+    unless the campaign is approved and still what was approved; Invalid if `at` cannot be kept.
     """
     campaign, path = require(session, actor, Permission.operate_campaigns, campaign_id)
     # Two launches at once queue here; the later one finds the run. The unique index would hold without it.
@@ -39,6 +41,8 @@ def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None
     session.refresh(campaign)
     existing = session.scalar(select(Run).where(Run.campaign_id == campaign_id))
     if existing is not None:
+        if at is not None and not _is_its_time(existing, at):
+            raise Conflict(_launched_before(campaign_id, existing))
         return existing, False
     if campaign.status != CampaignStatus.approved:
         raise Conflict(f"campaign {campaign_id} is {campaign.status}; only an approved one can be launched")
@@ -84,12 +88,25 @@ def missing_values(campaign: Campaign, version: TemplateVersion) -> list[str]:
     return sorted(set(required) - set(campaign.values) - set(RECIPIENT_FIELDS))
 
 
+def _is_its_time(run: Run, at: datetime) -> bool:
+    """Whether the run was launched for `at`; a time just past was taken as now (see `_due`)."""
+    at_once = run.due_at <= run.created_at + timedelta(seconds=1)
+    return at == run.due_at or (at_once and run.due_at - LATEST <= at < run.due_at)
+
+
+def _launched_before(campaign_id: int, run: Run) -> str:
+    begun = f"campaign {campaign_id} was launched as run {run.id} for {run.due_at.isoformat(timespec='minutes')}"
+    if run.status == RunStatus.planned:
+        return f"{begun}; its time cannot be changed: cancel the run and launch another campaign"
+    return f"{begun}, which is {run.status}; a campaign is launched once"
+
+
 def _due(at: datetime | None, now: datetime) -> datetime:
     if at is None:
         return now
     if at.tzinfo is None:
         raise Invalid("at", at.isoformat(), "must carry its offset, such as 2026-12-01T09:00:00+08:00")
-    if at < now - timedelta(minutes=1):
+    if at < now - LATEST:
         raise Invalid("at", at.isoformat(), "lies in the past; leave it out to launch now")
     if at > now + FURTHEST:
         raise Invalid("at", at.isoformat(), f"lies more than {FURTHEST.days} days ahead")

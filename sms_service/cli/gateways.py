@@ -81,12 +81,21 @@ def refused(name: str) -> None:
 @_name
 def codes(name: str) -> None:
     """The codes that an account's provider used and its table does not have."""
+    from sms_service import settings
     from sms_service.cli.context import open_session
     from sms_service.dispatch.accounts import id_of
+    from sms_service.gateways.config import BadGatewayConfig
+    from sms_service.gateways.registry import Gateways
     from sms_service.reports.way_back import find_unknown_codes
 
+    configuration = settings.load()
+    try:
+        gateways = Gateways.from_file(configuration.gateways_file, configuration.public_url)
+        known = gateways.known_codes(name)
+    except BadGatewayConfig:  # `doctor` says what is wrong with the file; codes can be listed all the same
+        known = frozenset()
     with open_session() as session:
-        statement = find_unknown_codes(id_of(session, name))
+        statement = find_unknown_codes(id_of(session, name), known)
         columns = statement.selected_columns
         lines = [
             f"{row.code}: {row.number} times, {row.use}, "

@@ -245,7 +245,8 @@ class Capabilities:
     `names_parts`: `part_ids` names every part of a long text, and each receipt is of one part.
     `one_text`: the provider takes one text for several recipients, so that an id is of texts with the same words.
     `link`: the adapter is a `Link`. `pull_every_s`: it is a `Pulls`, to be asked so often, in seconds.
-    `acknowledgement`: how a stored callback is answered.
+    `acknowledgement`: how a stored callback is answered. `known_codes`: those of the provider's codes that the adapter
+    knows, also where they say no class of error; others of no class are listed as unknown.
     """
 
     largest_group: int
@@ -265,6 +266,7 @@ class Capabilities:
     link: bool = False
     pull_every_s: float | None = None
     acknowledgement: Acknowledgement = Acknowledgement()
+    known_codes: frozenset[str] = frozenset()
 
 
 class Adapter(Protocol):

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
+from sms_service import settings
 from sms_service.errors import NotFound
 from sms_service.gateways import config, discovery
 from sms_service.gateways.base import Adapter
@@ -39,8 +40,11 @@ class Gateways:
 
     @classmethod
     def from_file(cls, path: Path, callback_base_url: str, environ: Mapping[str, str] | None = None) -> Gateways:
-        """The accounts of `gateways.toml`. Raises config.BadGatewayConfig."""
-        return cls(config.load(path, os.environ if environ is None else environ), callback_base_url)
+        """The accounts of `gateways.toml`, its variables from `environ` (by default the process's own, over `.env`).
+
+        Raises config.BadGatewayConfig.
+        """
+        return cls(config.load(path, settings.environment() if environ is None else environ), callback_base_url)
 
     def account(self, name: str) -> AccountConfig:
         """The account's configuration. Raises NotFound."""
@@ -78,6 +82,10 @@ class Gateways:
     def in_flight(self, name: str) -> int:
         """How many groups one worker has under way on the account at once. Raises NotFound."""
         return self.account(name).in_flight
+
+    def known_codes(self, name: str) -> frozenset[str]:
+        """The provider's codes that the account's adapter knows; none if the file does not have the account."""
+        return self.adapter(name).capabilities.known_codes if name in self.config.accounts else frozenset()
 
     def links(self) -> set[str]:
         """The accounts whose adapters are links: each is handed texts by a process of its own."""

@@ -83,6 +83,7 @@ class TwilioAdapter:
             look_up_receipts=True,
             look_up_per_s=twilio_look_ups.PER_S,
             acknowledgement=NO_ANSWER,
+            known_codes=frozenset({*CODES.answers, *CODES.receipts}),
         )
         self._options, self._callback_url = options, callback_url
         self._http = HttpClient(in_flight=options.connections, total_timeout_s=options.total_timeout_s)

@@ -296,7 +296,10 @@ def _result(session: Session, running: Running, runs: Sequence[int], seconds: fl
         found = identity(session, run_id)
         parts = sum(count.parts for count in counts(session, Filter(("/",), run_id=run_id), ()))
         lines.append({"audience": found.audience, "statuses": found.statuses, "parts": parts, "identity": found.holds})
-    wrong = disagreements(session, simulators_ledger(running.variables), runs)
+    ended = [run_id for run_id in runs if not any(identity(session, run_id).statuses.get(open_) for open_ in _OPEN)]
+    for run_id in set(runs) - set(ended):
+        running.say(f"run {run_id} is still sending after {LONGEST_S:g} s; its texts are compared when it is over")
+    wrong = disagreements(session, simulators_ledger(running.variables), ended)
     for sentence in wrong:
         running.say(f"the ledgers disagree: {sentence}")
     holds = all(line["identity"] for line in lines) and not wrong

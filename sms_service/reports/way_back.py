@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Select, func, literal, select, union_all
@@ -23,9 +24,9 @@ def find_unmatched(account: str | None = None) -> Select[*tuple[Any, ...]]:
     return statement if account is None else statement.where(GatewayAccount.name == account)
 
 
-def find_unknown_codes(account_id: int) -> Select[*tuple[Any, ...]]:
-    """The account's codes that are in no table, to be ordered and paged: `code`, `use` ("answer" or "receipt"), its
-    `place` (1 or 2), `number`, `first_at`, `last_at`.
+def find_unknown_codes(account_id: int, known: Collection[str]) -> Select[*tuple[Any, ...]]:
+    """The account's codes that are not among the `known` of its adapter's, to be ordered and paged: `code`, `use`
+    ("answer" or "receipt"), its `place` (1 or 2), `number`, `first_at`, `last_at`.
     """
     answers = (
         select(
@@ -54,4 +55,4 @@ def find_unknown_codes(account_id: int) -> Select[*tuple[Any, ...]]:
         .group_by(ReceiptRow.raw_code)
     )
     found = union_all(answers, receipts).subquery("found")
-    return select(found)
+    return select(found).where(found.c.code.not_in(sorted(known)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -334,3 +334,25 @@ def test_a_district_sees_its_own_rows_of_a_city_wide_run_and_no_others(place: Pl
         assert len(follow(caller, answer["total"]["rows"])) == rows
         assert caller.get(f"/runs/{run_id}").status_code == 403
         assert caller.get("/counts", run=run_id, unit=place.city.id).status_code == 403
+
+
+def test_a_launch_for_another_time_than_the_runs_is_a_conflict(place: Place) -> None:
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=3)
+    path = f"/campaigns/{place.approved()}/launch"
+    run = place.officer.post(path, json={"at": at.isoformat()}).json
+    for same in ({}, {"at": at.isoformat()}, {"at": at.astimezone(timezone(timedelta(hours=8))).isoformat()}):
+        again = place.officer.post(path, json=same)
+        assert (again.status_code, again.json["id"]) == (200, run["id"])
+    other = place.officer.post(path, json={"at": (at + timedelta(hours=1)).isoformat()})
+    assert (other.status_code, "its time cannot be changed" in other.json["detail"]) == (409, True)
+    place.officer.post(f"/runs/{run['id']}/cancel", json={"why": "停"})
+    other = place.officer.post(path, json={"at": (at + timedelta(hours=1)).isoformat()})
+    assert (other.status_code, "which is cancelled; a campaign is launched once" in other.json["detail"]) == (409, True)
+    assert place.officer.post(path).json["id"] == run["id"]
+
+
+def test_a_time_just_past_means_now_however_often_it_is_said(place: Place) -> None:
+    at = {"at": (datetime.now(UTC) - timedelta(seconds=20)).isoformat()}
+    path = f"/campaigns/{place.approved()}/launch"
+    first, again = place.officer.post(path, json=at), place.officer.post(path, json=at)
+    assert (first.status_code, again.status_code, again.json["id"]) == (201, 200, first.json["id"])

@@ -15,11 +15,13 @@ from sms_service.api import create_app
 from sms_service.cli import main
 from sms_service.db.engine import Database
 from sms_service.delivery.refusals import Refusals
+from sms_service.dispatch.accounts import id_of
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus, Reply
 from sms_service.ledger import receipts
 from sms_service.ledger.models import Message
 from sms_service.replies import matching
 from sms_service.replies.inbox import store
+from sms_service.reports.way_back import find_unknown_codes
 from tests.api.campaign_client import Place, make_place
 from tests.api.directory_client import Caller
 from tests.factories import fictional_phone
@@ -149,6 +151,8 @@ def test_codes_that_no_table_knows_are_counted(place: Place, auditor: Caller, da
         ("E99", "receipt", 2),
     ]
     assert items[0]["first_at"] <= items[0]["last_at"]
+    with database.session() as session:
+        assert session.execute(find_unknown_codes(id_of(session, "main"), {"E99"})).all() == []
 
 
 def test_receipts_of_nobody_are_listed_to_whoever_reads_everything(

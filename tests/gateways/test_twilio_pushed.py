@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from receipt_sink import ReceiptSink
+from twilio.rest.api.v2010.account.message import MessageInstance
 from twilio_stand_in import ACCOUNT_SID, CALLBACK, TwilioStandIn, account, received, signature
 
 from sms_service.gateways.base import (
@@ -213,6 +214,9 @@ def test_what_was_changed_on_the_way_is_refused(reader: TwilioAdapter) -> None:
         ("failed", "99999", ReceiptStatus.undelivered, ErrorClass.unclassified, "99999"),
         ("undelivered", "", ReceiptStatus.undelivered, ErrorClass.unclassified, "undelivered"),
         ("sent", "30003", ReceiptStatus.interim, None, "30003"),
+        ("receiving", None, ReceiptStatus.interim, None, "receiving"),
+        ("received", None, ReceiptStatus.interim, None, "received"),
+        ("partially_delivered", None, ReceiptStatus.interim, None, "partially_delivered"),
         ("teleported", None, ReceiptStatus.unclassified, None, "teleported"),
         ("30003", None, ReceiptStatus.unclassified, None, "30003"),
     ],
@@ -254,3 +258,12 @@ def test_whatever_twilio_signs_is_verified_and_read_or_named(fields: dict[str, s
             assert adapter.verify(request)
             with suppress(BadCallback):
                 read(request)
+
+
+def test_every_status_of_twilios_own_client_is_known(reader: TwilioAdapter) -> None:
+    words = [value for name, value in vars(MessageInstance.Status).items() if name.isupper()]
+    assert len(words) >= 13
+    assert set(words) <= reader.capabilities.known_codes
+    for word in words:
+        [receipt] = reader.parse_receipts(callback(FIELDS | {"MessageStatus": word}))
+        assert receipt.status is not ReceiptStatus.unclassified

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.db.engine import Database
 from sms_service.directory.units import change_unit
 from sms_service.dispatch import clock, freeze
 from sms_service.dispatch.accounts import synchronise
-from sms_service.ledger.models import Run
+from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ops import demonstration
+from tests.api.campaign_client import make_place
 from tests.clocks import ahead_by
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, drain
 
@@ -76,3 +78,20 @@ def test_the_demonstration_at_eleven_in_the_evening(
     assert len({(handed.phone, handed.body) for handed in adapter.handed}) == len(adapter.handed) == found["accepted"]
     with database.session() as session:
         assert set(session.scalars(select(Run.status))) <= {"running", "finished"}
+
+
+def test_a_run_that_is_still_sending_is_not_compared(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, said = make_place(database, tmp_path), list[str]()
+    run_id = place.launched()
+    place.hand_over()
+    monkeypatch.setattr(demonstration, "simulators_ledger", lambda _: [])
+    running: Any = SimpleNamespace(say=said.append, variables={})
+    with database.session() as session:
+        assert demonstration._result(session, running, [run_id], 60.0)["identity"] is True
+        assert said == [f"run {run_id} is still sending after 60 s; its texts are compared when it is over"]
+        for table in (Message, Attempt):
+            session.execute(update(table).where(table.status == "accepted").values(status="no_receipt"))
+        assert demonstration._result(session, running, [run_id], 60.0)["identity"] is False
+    assert said[1:] == ["the ledgers disagree: 4 texts lost"]
