@@ -11,7 +11,7 @@ from benchmarks.laboratory import READY_S, SECRET, BenchmarkError, Laboratory, w
 from sms_service.ops.children import Address
 from sms_service.ops.supervisor import free_port
 
-_CLOCK = "sms_service cli"  # what it calls itself at PostgreSQL
+_CLOCK = "sms_service clock"  # what it calls itself at PostgreSQL
 
 GROUP = 100  # what gateways.toml ships with
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from benchmarks import city
 from benchmarks.costing import Cost, processor_s
 from benchmarks.counting_worker import counted
 from benchmarks.figures import Benchmark, Measured, measure
 from benchmarks.machine import REFERENCE_US, Machine
+from sms_service.db.engine import Database
 
 ROOT = Path(__file__).resolve().parents[2]
 LABORATORY: Any = SimpleNamespace(versions={"postgresql": "0"}, folder=Path(tempfile.gettempdir()))
@@ -88,3 +90,12 @@ def test_a_family_of_processes_is_counted_with_those_that_have_ended() -> None:
     alone, whole = (processor_s(server.pid, family=family) for family in (False, True))
     server.communicate()
     assert whole > alone
+
+
+def test_the_city_that_is_measured_has_statistics(database: Database) -> None:
+    """As a directory that is not new; without them the planner guesses, and the figures are another database's."""
+    city.build(database, people=300, branches=100)
+    with database.transaction() as connection:
+        known = "SELECT relname, reltuples FROM pg_class WHERE relname IN ('people', 'units')"
+        assert dict(connection.exec_driver_sql(known).all()) == {"people": 300, "units": 150}
+        assert connection.exec_driver_sql("SELECT current_user").scalar_one() == "sms_app"
