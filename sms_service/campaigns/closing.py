@@ -16,6 +16,7 @@ _OVER = (RunStatus.finished, RunStatus.closed, RunStatus.cancelled)
 def end_finished(database: Database) -> list[int]:
     """End the active campaigns of which no run is left to leave; returns their ids."""
     of_campaign = select(Run.id).where(Run.campaign_id == Campaign.id)
+    goes_on = exists(of_campaign.where(Run.status.not_in(_OVER)))
     with database.session() as session:
         ended = session.scalars(
             update(Campaign)
@@ -23,10 +24,22 @@ def end_finished(database: Database) -> list[int]:
                 # As a constant, by which the planner finds the partial index of the active ones.
                 Campaign.status == literal_column(f"'{CampaignStatus.active}'"),
                 exists(of_campaign),
-                ~exists(of_campaign.where(Run.status.not_in(_OVER))),
+                ~goes_on,
             )
             .values(status=CampaignStatus.ended.value)
             .returning(Campaign.id)
             .execution_options(synchronize_session=False)
         )
-        return list(ended)
+        ids = set(ended)
+        if ids:
+            # A person's retry that committed while the campaign's row was waited for was not seen. A second statement
+            # sees it, and the lock on the row keeps further ones out, as with runs (reopen_runs).
+            again = session.scalars(
+                update(Campaign)
+                .where(Campaign.id.in_(ids), goes_on)
+                .values(status=CampaignStatus.active.value)
+                .returning(Campaign.id)
+                .execution_options(synchronize_session=False)
+            )
+            ids -= set(again)
+        return sorted(ids)

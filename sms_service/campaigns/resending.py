@@ -96,10 +96,10 @@ def _go_again(
     if run.status in _ROWS_ARE_FINAL_OR_LACKING or (run.status == RunStatus.held and run.frozen_at is None):
         raise Conflict(f"run {run_id} is {run.status}; nothing of it can go again")
     if gone.ids:
-        # Its campaign had ended with it.
+        # Its campaign had ended with it, or is being ended at this moment, which the lock on its row shows.
         session.execute(
             update(Campaign)
-            .where(Campaign.id == run.campaign_id, Campaign.status == CampaignStatus.ended.value)
+            .where(Campaign.id == run.campaign_id, Campaign.status.in_((CampaignStatus.ended, CampaignStatus.active)))
             .values(status=CampaignStatus.active.value)
             .execution_options(synchronize_session=False)
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, text, update
+from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.audit.models import TrailEntry
@@ -17,11 +20,18 @@ from sms_service.ledger.models import Run
 from tests.dispatch.city import City, drain, make_city, statuses
 from tests.factories import make_actor, make_unit
 from tests.ledger.outcomes import hand_over
+from tests.ledger.races import waiting, while_open
 
 
 def officer_of(database: Database, city: City | None = None) -> Actor:
     with database.session() as session:
         return make_actor(session, city.unit if city else make_unit(session))
+
+
+def wait_for_a_wait(database: Database, act: Future[list[int]]) -> None:
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
+        while not watcher.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+            assert not act.done(), "it did not wait"
 
 
 def last_entry(database: Database) -> TrailEntry:
@@ -50,6 +60,37 @@ def test_a_finished_campaign_goes_on_with_what_is_retried(database: Database) ->
     with database.transaction() as connection:
         assert sweeps.finish_runs(connection) == {city.run_id: "finished"}
     assert end_finished(database) != []
+
+
+@pytest.mark.parametrize("first", ["retry", "end"])
+def test_the_end_of_a_campaign_against_a_retry(database: Database, first: str) -> None:
+    """Two real sessions, each first. The campaign of a run that goes on goes on."""
+    city = make_city(database, 2)
+    hand_over(database, city, "refused", "balance")
+    with database.transaction() as connection:
+        sweeps.finish_runs(connection)
+    officer = officer_of(database, city)
+
+    def retry(session: Session) -> object:
+        return resending.retry(session, officer, city.run_id, "已充值", ["balance"])[1].ids
+
+    def held(connection: Connection) -> object:
+        return connection.execute(update(Campaign).values(status="ended"))  # as end_finished does, not committed yet
+
+    with ThreadPoolExecutor(1) as pool:
+        if first == "retry":
+            with database.session() as session:
+                retry(session)
+                ending = pool.submit(end_finished, database)
+                wait_for_a_wait(database, ending)
+            assert ending.result(timeout=30) == []
+        else:
+            with while_open(database, held):
+                again = waiting(database, lambda connection: retry(Session(connection)), pool)
+            assert again.result(timeout=30)
+    with database.session() as session:
+        assert session.scalars(select(Campaign.status)).one() == "active"
+        assert session.get_one(Run, city.run_id).status == "running"
 
 
 def test_the_trail_names_the_messages_that_are_sent_again(database: Database) -> None:
