@@ -51,6 +51,7 @@ class LinkProcess:
         self._receipts_waker, self._replies_waker, self._stop = receipts_waker, replies_waker, stop
         with database.session() as session:
             self._account_id = id_of(session, account)
+        self._session_since = 0.0
         self._inbox = Inbox(database)
         self._replies = ThreadPoolExecutor(1, thread_name_prefix="replies")
         self._told: LinkState | None = None
@@ -113,8 +114,10 @@ class LinkProcess:
         changed, due = state is not self._told, now - self._said_at >= _SAY_S
         if state.up:
             self._up_at = now
+            self._session_since = now if changed else self._session_since
+            quiet_s = now - self._session_since - self._adapter.capabilities.total_timeout_s
             if changed or due:
-                self._say(lambda connection: link_state.reopen(connection, self._account_id), state)
+                self._say(lambda connection: link_state.reopen(connection, self._account_id, quiet_s), state)
         elif state.refused is not None:
             if changed:
                 why = f"the provider refused the link: {state.detail}"

@@ -17,6 +17,8 @@ UNHELD_LINKS = Statement(__file__, "unheld_links")
 # The pause ends by itself after this many seconds, unless it is prolonged: by the link process or, without one, by the
 # clock.
 PAUSE_S = 60.0
+# A session that has held for so long beyond its predecessor's last hand-over is believed, in seconds.
+STEADY_S = 30.0
 _APPLICATION = "sms_service link "
 
 log = logging.getLogger(__name__)
@@ -29,9 +31,12 @@ def pause(connection: Connection, account_id: int, detail: str) -> None:
         log.warning("gateway account %s: %s", row.name, row.reason)
 
 
-def reopen(connection: Connection, account_id: int) -> None:
-    """The link is up: end that pause, and no other."""
-    if row := OPEN_LINK(connection, account_id=account_id).one_or_none():
+def reopen(connection: Connection, account_id: int, quiet_s: float) -> None:
+    """The link is up: end that pause; and the breaker's, if the session holds and earned none of it. `quiet_s`: for so
+    long no hand-over can have ended that an earlier session had begun.
+    """
+    quiet = quiet_s if quiet_s >= STEADY_S else None
+    if row := OPEN_LINK(connection, account_id=account_id, quiet_s=quiet).one_or_none():
         log.warning("gateway account %s is open again: its link is up", row.name)
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from sms_service.db.engine import Database
-from sms_service.dispatch import breaker, clock, dispatcher
+from sms_service.dispatch import breaker, clock, dispatcher, link_state
 from sms_service.dispatch.retry import MAX_ATTEMPTS
 from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, Text, unwritten
 from tests.dispatch.city import (
@@ -153,3 +153,28 @@ def test_a_link_that_is_down_costs_its_texts_no_try_and_its_account_no_trust(dat
     assert account(database).state == "open"
     with database.transaction() as connection:
         assert connection.execute(text("SELECT count(*) FROM tallies")).scalar_one() == 0
+
+
+@pytest.mark.parametrize(("quiet_s", "state"), [(10.0, "paused"), (90.0, "paused"), (40.0, "open")])
+def test_a_pause_earned_by_a_flapping_link_ends_when_its_session_holds(
+    database: Database, quiet_s: float, state: str
+) -> None:
+    """The last texts ended unknown a minute ago. A session that is too young does not count, and one that is older than
+    that has earned the pause itself.
+    """
+    city = make_city(database, 20)
+    city.adapter.answer = unknown
+    drain(database, city.gateways)
+    with database.transaction() as connection:
+        connection.execute(text("SELECT set_config('sms.clock_offset', '60 seconds', true)"))
+        connection.execute(text("UPDATE gateway_accounts SET trips = 6, reopens_at = sms_now() + interval '8 minutes'"))
+        link_state.reopen(connection, account(database).id, quiet_s)
+    assert (account(database).state, account(database).trips) == (state, 6)
+
+
+def test_a_link_that_is_up_ends_no_pause_by_a_person(database: Database) -> None:
+    make_city(database, 1)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE gateway_accounts SET state = 'paused', reason = '余额不足', reopens_at = NULL"))
+        link_state.reopen(connection, account(database).id, 1000.0)
+    assert account(database).state == "paused"
