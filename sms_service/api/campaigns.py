@@ -20,6 +20,7 @@ from sms_service.campaigns import approval, overview, services
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CampaignStatus
+from sms_service.content.values import LONGEST_VALUE, MOST_VALUES
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.ledger.models import Run
 
@@ -29,7 +30,10 @@ blueprint = Blueprint(
     "exactly that content, then it is launched, once.",
 )
 
-_VALUES = "Texts or numbers by variable, the same for all recipients; their own attributes fill the other variables"
+_VALUES = (
+    f"Texts or numbers by variable, the same for all recipients: at most {MOST_VALUES} of at most {LONGEST_VALUE} "
+    "characters. The recipients' own attributes fill the other variables"
+)
 _SIGNATURE = "Stands in front as 【signature】: 2 to 16 characters, written without brackets"
 _VALIDITY = "Seconds from launch after which texts that have not left expire"
 _validity_range = validate.Range(
@@ -138,8 +142,8 @@ class DecisionOut(Out):
     holds = fields.Boolean(metadata={"description": "The content is still the one that was decided on"})
 
 
-class CampaignOut(Out):
-    """A campaign."""
+class CampaignListed(Out):
+    """A campaign as lists show it: `GET /campaigns/{id}` also has its text, its values and its segment's rule."""
 
     id = fields.Integer(metadata={"description": "The campaign's id"})
     unit_id = fields.Integer(metadata={"description": "The unit that sends it"})
@@ -150,14 +154,9 @@ class CampaignOut(Out):
     template_id = fields.Integer(metadata={"description": "The template"})
     template = fields.String(metadata={"description": "The template's name"})
     version = fields.Integer(metadata={"description": "The version's number"})
-    body = fields.String(metadata={"description": "The text with its variables"})
     class_ = fields.String(data_key="class", metadata={"description": "What kind of text it is"})
     segment_id = fields.Integer(metadata={"description": "The segment"})
     segment = fields.String(metadata={"description": "The segment's name"})
-    segment_rule = fields.Raw(
-        metadata={"type": "object", "description": "Whom it finds, always within the campaign's unit"}
-    )
-    values = fields.Dict(metadata={"description": _VALUES})
     missing_values = fields.List(
         fields.String(),
         metadata={"description": "Variables that only attributes can fill; who lacks one is refused, not texted"},
@@ -179,15 +178,25 @@ class CampaignOut(Out):
     updated_at = fields.AwareDateTime(metadata={"description": "When it was changed last"})
 
 
+class CampaignOut(CampaignListed):
+    """A campaign."""
+
+    body = fields.String(metadata={"description": "The text with its variables"})
+    segment_rule = fields.Raw(
+        metadata={"type": "object", "description": "Whom it finds, always within the campaign's unit"}
+    )
+    values = fields.Dict(metadata={"description": _VALUES})
+
+
 @blueprint.route("/campaigns")
 class Campaigns(MethodView):
     """The campaigns."""
 
     @endpoint(Permission.read)
     @blueprint.arguments(CampaignQuery, location="query")
-    @blueprint.response(200, list_of(CampaignOut, "CampaignList"))
+    @blueprint.response(200, list_of(CampaignListed, "CampaignList"))
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
-        """List campaigns, newest first"""
+        """List campaigns, newest first, without texts, values and rules"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         statement = overview.find_campaigns(scope.paths, status=query["status"])
         rows, following = page(

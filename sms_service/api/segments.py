@@ -72,16 +72,21 @@ class SegmentPreviewIn(SampleQuery):
     rule = _rule(required=True)
 
 
-class SegmentOut(Out):
-    """A segment."""
+class SegmentListed(Out):
+    """A segment as lists show it: without its rule, which `GET /segments/{id}` has."""
 
     id = fields.Integer(metadata={"description": "The segment's id"})
     unit_id = fields.Integer(metadata={"description": "The unit that keeps it"})
     name = fields.String(metadata={"description": "Its name"})
-    rule = fields.Raw(metadata={"type": "object", "description": _RULE})
     created_by = fields.Integer(allow_none=True, metadata={"description": "The account; null: the service itself"})
     created_at = fields.AwareDateTime(metadata={"description": "When it was saved first"})
     updated_at = fields.AwareDateTime(metadata={"description": "When it was saved last"})
+
+
+class SegmentOut(SegmentListed):
+    """A segment."""
+
+    rule = fields.Raw(metadata={"type": "object", "description": _RULE})
 
 
 class RecipientOut(Out):
@@ -113,7 +118,7 @@ class Segments(MethodView):
 
     @endpoint(Permission.read)
     @blueprint.arguments(SegmentQuery, location="query")
-    @blueprint.response(200, list_of(SegmentOut, "SegmentList"))
+    @blueprint.response(200, list_of(SegmentListed, "SegmentList"))
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List segments by name"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])

@@ -61,20 +61,25 @@ class VersionIn(In):
     body = fields.String(required=True, metadata={"description": _BODY})
 
 
-class VersionOut(Out):
-    """One wording of a template; it never changes."""
+class VersionListed(Out):
+    """One wording of a template, which never changes, as lists show it: without the text."""
 
     id = fields.Integer(metadata={"description": "The version's id, by which campaigns name it"})
     template_id = fields.Integer(metadata={"description": "The template's id"})
     number = fields.Integer(metadata={"description": "1 for the first wording, and so on"})
-    body = fields.String(metadata={"description": "The text with its variables"})
     variables = fields.List(fields.String(), metadata={"description": "The names of its variables, sorted"})
     created_by = fields.Integer(allow_none=True, metadata={"description": "The account; null: the service itself"})
     created_at = fields.AwareDateTime(metadata={"description": "When it was saved"})
 
 
-class TemplateOut(Out):
-    """A template and its newest wording."""
+class VersionOut(VersionListed):
+    """One wording of a template; it never changes."""
+
+    body = fields.String(metadata={"description": "The text with its variables"})
+
+
+class TemplateListed(Out):
+    """A template as lists show it: of its newest wording all but the text, which `GET /templates/{id}` has."""
 
     id = fields.Integer(metadata={"description": "The template's id"})
     unit_id = fields.Integer(metadata={"description": "The unit that keeps it"})
@@ -82,6 +87,12 @@ class TemplateOut(Out):
     class_ = fields.String(data_key="class", metadata={"description": _CLASS})
     created_by = fields.Integer(allow_none=True, metadata={"description": "The account; null: the service itself"})
     created_at = fields.AwareDateTime(metadata={"description": "When it was made"})
+    version = fields.Nested(VersionListed, metadata={"description": "Its newest version"})
+
+
+class TemplateOut(TemplateListed):
+    """A template and its newest wording."""
+
     version = fields.Nested(VersionOut, metadata={"description": "Its newest version"})
 
 
@@ -167,7 +178,7 @@ class Templates(MethodView):
 
     @endpoint(Permission.read)
     @blueprint.arguments(TemplateQuery, location="query")
-    @blueprint.response(200, list_of(TemplateOut, "TemplateList"))
+    @blueprint.response(200, list_of(TemplateListed, "TemplateList"))
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List the templates that may be used in the scope, by name: its units' own and those of the units above"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,10 @@ from sms_service.audience.rules import Recipient, audience_select, sample
 from sms_service.audit import trail
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import required_line
-from sms_service.errors import Conflict, NotFound
+from sms_service.errors import Conflict, Invalid, NotFound
 
 LONGEST_NAME = 100
+LARGEST_RULE = 20_000  # characters of a rule's JSON
 SAMPLE = 10
 
 
@@ -65,6 +67,7 @@ def create_segment(session: Session, actor: Actor, unit_id: int, name: str, rule
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_segments, path)
     name = required_line("name", name, LONGEST_NAME)
+    _check_size(rule)
     audience_select(session, rule, path)
     _check_name_free(session, unit_id, name, None)
     segment = Segment(unit_id=unit_id, name=name, rule=rule, created_by=actor.account_id)
@@ -87,18 +90,22 @@ def change_segment(
         raise NotFound("segment", segment_id)
     path = unit_path(session, segment.unit_id)
     actor.require(Permission.manage_segments, path)
-    if name is not None:
-        name = required_line("name", name, LONGEST_NAME)
-        _check_name_free(session, segment.unit_id, name, segment.id)
-        segment.name = name
-    if rule is not None:
-        audience_select(session, rule, path)
-        segment.rule = rule
-    segment.updated_at = session.scalar(select(func.now())) or segment.updated_at
+    with session.no_autoflush:  # what is changed is asked for below
+        if name is not None:
+            name = required_line("name", name, LONGEST_NAME)
+            _check_name_free(session, segment.unit_id, name, segment.id)
+            segment.name = name
+        if rule is not None:
+            _check_size(rule)
+            audience_select(session, rule, path)
+            segment.rule = rule
+    if session.is_modified(segment):
+        segment.updated_at = session.scalar(select(func.now())) or segment.updated_at
     session.flush()
     session.refresh(segment)
     fields = [field for field, value in (("name", name), ("rule", rule)) if value is not None]
-    trail.record(session, actor.account_id, "segment.change", "segment", segment.id, path, fields=fields)
+    if fields:
+        trail.record(session, actor.account_id, "segment.change", "segment", segment.id, path, fields=fields)
     return segment
 
 
@@ -128,6 +135,12 @@ def preview(session: Session, actor: Actor, unit_id: int, rule: object, *, sampl
         ).select_from(found.join(Person, Person.id == found.c.person_id))
     ).one()
     return Preview(**counted._mapping, sample=sample(session, rule, path, sample_size))
+
+
+def _check_size(rule: Mapping[str, Any]) -> None:
+    length = len(json.dumps(rule, ensure_ascii=False))
+    if length > LARGEST_RULE:
+        raise Invalid("rule", None, f"has {length} characters as JSON; at most {LARGEST_RULE} are allowed")
 
 
 def _check_name_free(session: Session, unit_id: int, name: str, own_id: int | None) -> None:

@@ -91,7 +91,10 @@ def change_campaign(session: Session, actor: Actor, campaign_id: int, changes: M
     session.refresh(campaign, with_for_update=True)
     if campaign.status not in EDITABLE:
         raise Conflict(f"campaign {campaign_id} is {campaign.status}; only {', '.join(EDITABLE)} ones can be changed")
-    _set(session, actor, campaign, path, changes)
+    with session.no_autoflush:  # what is changed is asked for below
+        _set(session, actor, campaign, path, changes)
+    if not session.is_modified(campaign):
+        return campaign
     campaign.updated_at = func.now()
     session.flush()
     if campaign.status != CampaignStatus.draft:

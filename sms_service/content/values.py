@@ -9,8 +9,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sms_service.content.language import MAX_VALUE
 from sms_service.errors import Invalid
+
+MOST_VALUES = 50  # names of one campaign
+LONGEST_VALUE = 500  # characters of one value: half of the longest text
+LONGEST_NAME = 100
 
 RECIPIENT_FIELDS = (
     "name",
@@ -22,17 +25,21 @@ RECIPIENT_FIELDS = (
 def check_values(values: Mapping[str, Any]) -> None:
     """Refuse values that cannot be the same for all recipients of a campaign.
 
-    Each must be a text or a number of at most 2,000 characters, under a name that is not a recipient's own field.
-    Raises Invalid("values.<name>", …).
+    At most 50, each a text or a number of at most 500 characters, under a name of at most 100 characters that is not a
+    recipient's own field. Raises Invalid("values", …) or Invalid("values.<name>", …).
     """
+    if len(values) > MOST_VALUES:
+        raise Invalid("values", None, f"has {len(values)} names; at most {MOST_VALUES} are allowed")
     for name, value in values.items():
+        if not 1 <= len(name) <= LONGEST_NAME:
+            raise Invalid("values", name, f"has a name that has not 1 to {LONGEST_NAME} characters")
         if name in RECIPIENT_FIELDS:
             raise Invalid(f"values.{name}", value, "is each recipient's own; leave it out")
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise Invalid(f"values.{name}", value, "must be a text or a number")
         if isinstance(value, float) and not math.isfinite(value):
             raise Invalid(f"values.{name}", str(value), "must be a text or a number")
-        if len(str(value)) > MAX_VALUE:
+        if len(str(value)) > LONGEST_VALUE:
             raise Invalid(
-                f"values.{name}", f"{len(str(value))} characters", f"must have at most {MAX_VALUE} characters"
+                f"values.{name}", f"{len(str(value))} characters", f"must have at most {LONGEST_VALUE} characters"
             )

@@ -137,15 +137,19 @@ def change_person(session: Session, actor: Actor, person_id: int, **changes: Any
         raise NotFound("person", person_id)
     path = unit_path(session, person.unit_id)
     actor.require(Permission.manage_directory, path)
-    _apply(session, actor, person, changes)
-    person.updated_at = session.scalar(select(func.now())) or person.updated_at
+    with session.no_autoflush:  # what is changed is asked for below
+        other_roles = _apply(session, actor, person, changes)
+    if other_roles or session.is_modified(person):
+        person.updated_at = session.scalar(select(func.now())) or person.updated_at
     session.flush()
     session.refresh(person)
-    trail.record(session, actor.account_id, "person.change", "person", person.id, path, fields=sorted(changes))
+    if changes:
+        trail.record(session, actor.account_id, "person.change", "person", person.id, path, fields=sorted(changes))
     return person
 
 
-def _apply(session: Session, actor: Actor, person: Person, changes: Mapping[str, Any]) -> None:
+def _apply(session: Session, actor: Actor, person: Person, changes: Mapping[str, Any]) -> bool:
+    """Set what is given; whether roles begin or end by it."""
     unknown = set(changes) - set(Changes.__annotations__)
     if unknown:
         raise TypeError(f"people have no {', '.join(sorted(unknown))}")
@@ -171,11 +175,10 @@ def _apply(session: Session, actor: Actor, person: Person, changes: Mapping[str,
         person.lost_contact = changes["lost_contact"]
     if "left" in changes and changes["left"] != (person.left_at is not None):
         person.left_at = session.scalar(select(func.now())) if changes["left"] else None
-    if "roles" in changes:
-        _set_roles(session, actor, person, changes["roles"])
+    return "roles" in changes and _set_roles(session, actor, person, changes["roles"])
 
 
-def _set_roles(session: Session, actor: Actor, person: Person, roles: Sequence[Role]) -> None:
+def _set_roles(session: Session, actor: Actor, person: Person, roles: Sequence[Role]) -> bool:
     held = {(contact.unit_id, contact.role): contact for contact in roles_of(session, [person.id])[person.id]}
     wanted = {(role["unit_id"], _word("roles", role["role"])) for role in roles}
     if len(wanted) > MAX_WORDS:
@@ -187,6 +190,7 @@ def _set_roles(session: Session, actor: Actor, person: Person, roles: Sequence[R
     new = [{"person_id": person.id, "unit_id": unit, "role": role} for unit, role in sorted(wanted - set(held))]
     if new:
         session.execute(insert(Contact), new)
+    return wanted != set(held)
 
 
 def _name(value: str) -> str:

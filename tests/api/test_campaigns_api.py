@@ -356,3 +356,28 @@ def test_a_time_just_past_means_now_however_often_it_is_said(place: Place) -> No
     path = f"/campaigns/{place.approved()}/launch"
     first, again = place.officer.post(path, json=at), place.officer.post(path, json=at)
     assert (first.status_code, again.status_code, again.json["id"]) == (201, 200, first.json["id"])
+
+
+def test_values_are_bounded_and_lists_carry_neither_them_nor_texts_nor_rules(place):
+    for values in ({f"值{n}": "x" for n in range(51)}, {"时间": "九" * 501}, {"名" * 101: "x"}):
+        fields = {"unit_id": place.one.id, "name": "每日一学", "signature": "城东街道", "values": values}
+        fields |= {"template_version_id": place.version_id, "segment_id": place.segment_id}
+        assert place.officer.post("/campaigns", json=fields).json["errors"][0]["field"].startswith("values")
+    made = place.create(values={"时间": "九" * 500})
+    assert {"body", "segment_rule", "values"} <= made.keys()
+    [listed] = place.officer.get("/campaigns").json["items"]
+    assert made.keys() - listed.keys() == {"body", "segment_rule", "values"}
+    assert "rule" not in place.officer.get("/segments").json["items"][0]
+    [template] = place.officer.get("/templates").json["items"]
+    assert "body" not in template["version"]
+    [version] = place.officer.get(f"/templates/{template['id']}/versions").json["items"]
+    assert version["body"], "there is no other place to read an older one"
+
+
+def test_a_campaign_that_is_changed_to_what_it_is_stays_approved(place):
+    campaign_id = place.approved()
+    before = place.officer.get(f"/campaigns/{campaign_id}").json
+    for same in ({}, {"name": before["name"], "values": before["values"], "validity_s": before["validity_s"]}):
+        answer = place.officer.call("PATCH", f"/campaigns/{campaign_id}", json=same)
+        assert (answer.status_code, answer.json) == (200, before)
+    assert place.officer.patch(f"/campaigns/{campaign_id}", name="改名").json["status"] == "draft"

@@ -192,6 +192,28 @@ def test_a_change_without_its_body_is_refused_and_moves_nothing(make_app, sessio
     assert officer.get(f"/segments/{segment['id']}").json["updated_at"] == segment["updated_at"]
 
 
+def test_a_change_that_changes_nothing_moves_no_time(make_app, session, unit):
+    client = make_app().test_client()
+    officer, administrator = (Caller(client, session, unit, role) for role in ("officer", "administrator"))
+    role = {"unit_id": unit.id, "role": "书记"}
+    person = {"name": "李娜", "phone": "13800138000", "tags": ["退休"], "attributes": {"党龄": "3"}, "roles": [role]}
+    segment = {"name": "全体", "rule": {"everyone": True}}
+    for caller, path, body in ((administrator, "/people", person), (officer, "/segments", segment)):
+        made = caller.post(path, json={"unit_id": unit.id, **body}).json
+        for again in ({}, body):
+            answer = caller.call("PATCH", f"{path}/{made['id']}", json=again)
+            assert (answer.status_code, answer.json) == (200, made)
+        assert caller.patch(f"{path}/{made['id']}", name="另名").json["updated_at"] > made["updated_at"]
+    assert administrator.patch("/people/1", roles=[]).json["roles"] == []
+
+
+def test_a_rule_is_bounded(make_app, session, unit):
+    officer = Caller(make_app().test_client(), session, unit, "officer")
+    rule = {"any": [{"attribute": {"name": f"n{n}", "in": ["值" * 200] * 100}} for n in range(2)]}
+    answer = officer.post("/segments", json={"unit_id": unit.id, "name": "大", "rule": rule})
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "rule")
+
+
 @pytest.mark.parametrize(
     ("send", "status"),
     [
