@@ -7,9 +7,10 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields, post_dump, validate
 from sqlalchemy import Row
 
+from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
@@ -34,6 +35,13 @@ class MessageFilter(In):
     )
     subtree = fields.Boolean(
         load_default=True, metadata={"description": "False: the rows of the units themselves, not of those below"}
+    )
+    under = Id(
+        load_default=None,
+        metadata={
+            "description": "Only what was within this unit's subtree at launch; `unit` may then be one that has moved "
+            "out since"
+        },
     )
     campaign = Id(load_default=None, metadata={"description": "Only this campaign"})
     run = Id(load_default=None, metadata={"description": "Only this run"})
@@ -112,6 +120,13 @@ class MessageOut(Out):
         attribute="Message.changed_at", metadata={"description": "When its status changed last"}
     )
 
+    @post_dump(pass_original=True)
+    def _hide_from_former_units(self, shown: dict[str, Any], row: Any, **_: Any) -> dict[str, Any]:
+        """A unit's past numbers stay where they were counted; whom it texted goes with the unit."""
+        if not g.actor.can(Permission.read, row.unit_now):
+            shown |= dict.fromkeys(("person", "phone", "text"))
+        return shown
+
 
 class AttemptOut(Out):
     """One hand-over of a message to a gateway."""
@@ -166,7 +181,8 @@ class Messages(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List messages, oldest month first: the rows that /counts counts for the same filters
 
-        Within a month they come by id; with `run`, its rows come by person and unit.
+        Within a month they come by id; with `run`, its rows come by person and unit. Rows of a unit that has moved out
+        of the caller's scope since come without person, phone and text.
         """
         scope, rows = scoped_filter(query)
         return message_page(scope, rows, query)
@@ -186,9 +202,11 @@ class OneMessage(MethodView):
 
 def scoped_filter(query: Mapping[str, Any]) -> tuple[Scope, Filter]:
     """What a MessageFilter asks for, within the caller's scope. Raises NotFound or Forbidden for what it names."""
-    scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+    under = query["under"]
+    scope = scope_filter(g.session, g.actor, Permission.read, query["unit"] if under is None else under)
+    paths = scope.paths if under is None or query["unit"] is None else (unit_path(g.session, query["unit"]),)
     rows = Filter(
-        scope.paths,
+        paths,
         campaign_id=query["campaign"],
         run_id=query["run"],
         since=query["since"],
@@ -197,6 +215,7 @@ def scoped_filter(query: Mapping[str, Any]) -> tuple[Scope, Filter]:
         reason=query["reason"],
         account=query["account"],
         subtree=query["subtree"],
+        under=None if under is None else scope.paths[0],
     )
     check_named(g.session, g.actor, rows)
     return scope, rows

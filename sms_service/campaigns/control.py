@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, false, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import Actor
+from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.services import require
+from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.handover import close_gate_of_run
@@ -40,11 +41,11 @@ class Verdict(Words):
 
 
 def get_run(session: Session, actor: Actor, run_id: int, permission: Permission = Permission.read) -> Run:
-    """Raises NotFound or Forbidden."""
+    """The run, if the actor may do this over its unit where that is now. Raises NotFound or Forbidden."""
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound("run", run_id)
-    actor.require(permission, run.unit_path)
+    actor.require(permission, unit_path(session, run.unit_id))
     return run
 
 
@@ -58,8 +59,9 @@ def run_of(session: Session, actor: Actor, campaign_id: int) -> Run:
 
 
 def find_runs(paths: Sequence[str], *, campaign_id: int | None = None, status: str | None = None) -> Select[Run]:
-    """The runs of all units under `paths`."""
-    statement = select(Run).where(or_(false(), *(Run.unit_path.op("^@")(path) for path in paths)))
+    """The runs of all units that are now under `paths`."""
+    within = or_(false(), *(Unit.path.op("^@")(path) for path in paths))
+    statement = select(Run).join(Unit, Unit.id == Run.unit_id).where(within)
     if campaign_id is not None:
         statement = statement.where(Run.campaign_id == campaign_id)
     return statement.where(Run.status == status) if status else statement
@@ -151,5 +153,6 @@ def _move(
     session.refresh(run)
     if moved is None:
         raise Conflict(f"run {run_id} is {run.status}; only {' or '.join(sources)} ones can become {target}")
-    trail.record(session, actor.account_id, f"run.{target}", "run", run_id, run.unit_path, why=why, **(details or {}))
+    path = unit_path(session, run.unit_id)
+    trail.record(session, actor.account_id, f"run.{target}", "run", run_id, path, why=why, **(details or {}))
     return run

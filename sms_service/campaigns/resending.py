@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import Actor
+from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.control import get_run
@@ -41,7 +41,7 @@ def retry(
     why = required_line("why", why, LONGEST_WHY)
     run, gone = _go_again(session, actor, run_id, lambda connection: decisions.retry(connection, run_id, chosen))
     details = {"why": why, "again": dict(gone.again), "left": dict(gone.left)}
-    trail.record(session, actor.account_id, "run.retry", "run", run_id, run.unit_path, **details)
+    trail.record(session, actor.account_id, "run.retry", "run", run_id, unit_path(session, run.unit_id), **details)
     return run, gone
 
 
@@ -58,7 +58,7 @@ def send_again(
     why = required_line("why", why, LONGEST_WHY)
     run, gone = _go_again(session, actor, run_id, lambda connection: decisions.send_again(connection, run_id, messages))
     details = {"why": why, "messages": list(gone.ids), "left": dict(gone.left)}
-    trail.record(session, actor.account_id, "run.send_again", "run", run_id, run.unit_path, **details)
+    trail.record(session, actor.account_id, "run.send_again", "run", run_id, unit_path(session, run.unit_id), **details)
     return run, gone
 
 
@@ -75,16 +75,15 @@ def settle(session: Session, actor: Actor, message_id: int, verdict: Verdict, wh
     )
     if message is None:
         raise NotFound("message", message_id)
-    actor.require(Permission.operate_campaigns, message.unit_path)
+    path = unit_path(session, message.unit_id)
+    actor.require(Permission.operate_campaigns, path)
     if actor.account_id is None:
         raise Forbidden("a person must answer for what became of a text; act as an account")
     settled = decisions.settle(session.connection(), message.month, message_id, verdict, actor.account_id)
     session.refresh(message)
     if not settled:
         raise Conflict(f"message {message_id} is {message.status}; only an {MessageStatus.unknown} one can be settled")
-    trail.record(
-        session, actor.account_id, "message.settle", "message", message_id, message.unit_path, verdict=verdict, why=why
-    )
+    trail.record(session, actor.account_id, "message.settle", "message", message_id, path, verdict=verdict, why=why)
 
 
 def _go_again(

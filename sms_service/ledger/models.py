@@ -100,6 +100,7 @@ class Run(Base):
         ),
         Index(None, "unit_path", "id"),
         Index("ix_runs_ended", "look_at", postgresql_where="status IN ('finished', 'cancelled')"),
+        Index(None, "unit_id", "id"),
         Index("ix_runs_open", "status", "due_at", postgresql_where="status NOT IN ('closed', 'cancelled')"),
     )
 

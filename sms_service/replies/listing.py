@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import BigInteger, Select, cast, false, func, or_, select
 
-from sms_service.directory.models import Person
+from sms_service.directory.models import Person, Unit
 from sms_service.dispatch.models import GatewayAccount
 from sms_service.replies.models import ReplyRow
 
@@ -24,15 +24,17 @@ def find_replies(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Select[*tuple[Any, ...]]:
-    """The replies of people of the subtrees at `paths`, to be ordered and paged: `ReplyRow`, the gateway account's name
-    (`account`), the person's present name (`person`). `strangers`: also those that match nobody. A long reply is one,
-    once all its parts are there. `since` (inclusive) and `until` (exclusive) bound when they came in.
+    """The replies of people of the units that are now under `paths`, to be ordered and paged: `ReplyRow`, the gateway
+    account's name (`account`), the person's present name (`person`). `strangers`: also those that match nobody. A long
+    reply is one, once all its parts are there. `since` (inclusive) and `until` (exclusive) bound when they came in.
     """
-    within = or_(false(), *(ReplyRow.unit_path.op("^@")(path) for path in paths))
+    within = or_(false(), *(Unit.path.op("^@")(path) for path in paths))
+    its_unit = cast(func.split_part(func.rtrim(ReplyRow.unit_path, "/"), "/", -1), BigInteger)
     statement: Select[*tuple[Any, ...]] = (
         select(ReplyRow, GatewayAccount.name.label("account"), Person.name.label("person"))
         .join(GatewayAccount, GatewayAccount.id == ReplyRow.account_id)
         .outerjoin(Person, Person.id == ReplyRow.person_id)
+        .outerjoin(Unit, Unit.id == its_unit)
         .where(ReplyRow.joined_to.is_(None))
         .where(or_(within, ReplyRow.unit_path.is_(None)) if strangers else within)
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, cast, false, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, case, cast, false, func, literal, or_, select, true, tuple_
 from sqlalchemy.orm import Session
 from sqlalchemy.types import BigInteger
 
@@ -29,8 +29,10 @@ MOST_LINES = 5_000
 class Filter:
     """Which rows are counted.
 
-    `paths`: the units' subtrees, or with `subtree` False these units alone. Days are local days of launch, both ends
-    included. `reason` and `account` (a gateway account's name): "" means the rows that have none.
+    `paths`: the units' subtrees, or with `subtree` False these units alone, as of each row's freeze: a unit that moves
+    takes no past number along, neither from the units that were above it nor to those that are. Days are local days of
+    launch, both ends included. `reason` and `account` (a gateway account's name): "" means the rows that have none.
+    `under`: only rows that were also within the subtree of the unit at this path.
     """
 
     paths: Sequence[str]
@@ -42,15 +44,18 @@ class Filter:
     reason: str | None = None
     account: str | None = None
     subtree: bool = True
+    under: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The filter as SQL over messages joined to runs and, outer, to gateway accounts."""
         if self.since is not None and self.until is not None and self.until < self.since:
             raise Invalid("until", self.until.isoformat(), "must not be before `since`")
         if self.subtree:
-            found = [or_(false(), *(Message.unit_path.op("^@")(path) for path in self.paths))]
+            found = [or_(false(), *(_stood_under(path) for path in self.paths))]
         else:
-            found = [Message.unit_path.in_(self.paths)]
+            found = [or_(false(), *(Message.unit_path.like(f"%/{_last_id(path)}/") for path in self.paths))]
+        if self.under is not None:
+            found.append(_stood_under(self.under))
         if self.campaign_id is not None:
             found.append(Run.campaign_id == self.campaign_id)
         if self.run_id is not None:
@@ -167,6 +172,8 @@ def drill_down(rows: Filter, line: Count) -> dict[str, str]:
     for name, value in line.by.items():
         if name == "unit":
             found["unit"] = str(value["id"])
+            if len(rows.paths) == 1 and rows.under is None and not value["path"].startswith(rows.paths[0]):
+                found["under"] = _last_id(rows.paths[0])  # it has moved out since
             # The one path's own unit stands beside the units below it: what is its own only.
             if len(rows.paths) == 1 and rows.paths[0].endswith(f"/{value['id']}/"):
                 found["subtree"] = "false"
@@ -199,13 +206,14 @@ def _count(by: dict[str, Any], row: Any) -> Count:
 
 def _dimension(name: str, paths: Sequence[str]) -> ColumnElement[Any]:
     match name:
+        case "unit" if list(paths) == ["/"]:
+            return cast(func.split_part(Message.unit_path, "/", 2), BigInteger)
         case "unit" if len(paths) == 1:
-            depth = paths[0].count("/")
-            below = func.nullif(func.split_part(Message.unit_path, "/", literal(depth + 1)), "")
-            return cast(func.coalesce(below, func.split_part(Message.unit_path, "/", literal(depth))), BigInteger)
+            own = _last_id(paths[0])
+            after = func.split_part(Message.unit_path, f"/{own}/", 2)
+            return cast(func.coalesce(func.nullif(func.split_part(after, "/", 1), ""), own), BigInteger)
         case "unit":
-            places = ((Message.unit_path.op("^@")(path), int(path.strip("/").rpartition("/")[2])) for path in paths)
-            return cast(case(*places), BigInteger)
+            return cast(case(*((_stood_under(path), int(_last_id(path))) for path in paths)), BigInteger)
         case "status":
             return Message.status.expression
         case "reason":
@@ -220,6 +228,15 @@ def _dimension(name: str, paths: Sequence[str]) -> ColumnElement[Any]:
             return GatewayAccount.name.expression
 
 
+def _stood_under(path: str) -> ColumnElement[bool]:
+    """Whether the row's unit lay, at freeze, within the subtree of the unit that is now at `path`."""
+    return true() if path == "/" else Message.unit_path.contains(f"/{_last_id(path)}/")
+
+
+def _last_id(path: str) -> str:
+    return path.strip("/").rpartition("/")[2]
+
+
 def _unit_names(session: Session, ids: set[int]) -> dict[int, dict[str, Any]]:
-    rows = session.execute(select(Unit.id, Unit.code, Unit.name).where(Unit.id.in_(ids)))
-    return {row.id: {"id": row.id, "code": row.code, "name": row.name} for row in rows}
+    rows = session.execute(select(Unit.id, Unit.code, Unit.name, Unit.path).where(Unit.id.in_(ids)))
+    return {row.id: dict(row._mapping) for row in rows}

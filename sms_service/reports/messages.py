@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
@@ -23,7 +23,8 @@ def find_messages(rows: Filter) -> Select[*tuple[Any, ...]]:
     """The ledger rows that `counts` counts for the same filter, to be ordered and paged.
 
     Each comes as Message, with its person's and unit's present names (`person`, `unit`), `campaign_id`, the gateway
-    account's name (`account`) and the parts of its accepted attempts (`parts_taken`).
+    account's name (`account`) and the parts of its accepted attempts (`parts_taken`). Whoever shows it hides what is
+    personal from those who may not read the unit where it is by now, at the path `unit_now`.
     """
     return _rows().where(*rows.conditions())
 
@@ -41,7 +42,7 @@ def get_message(session: Session, actor: Actor, message_id: int) -> tuple[Row[An
     if found is None:
         raise NotFound("message", message_id)
     message: Message = found.Message
-    actor.require(Permission.read, message.unit_path)
+    actor.require(Permission.read, found.unit_now)
     of_message: Select[*tuple[Any, ...]] = (
         select(Attempt, GatewayAccount.name.label("account"))
         .join(GatewayAccount, GatewayAccount.id == Attempt.account_id)
@@ -58,26 +59,32 @@ def month_of_run(session: Session, run_id: int) -> date:
 
 def check_named(session: Session, actor: Actor, rows: Filter) -> None:
     """Refuse a filter that names a campaign, run or account which does not exist, or a campaign or run of another part
-    of the tree: nothing of it could lie in the actor's scope, and an empty answer would say that there is nothing.
+    of the tree, now and at its launch: nothing of it could be counted in the actor's scope, and an empty answer would
+    say that there is nothing.
 
     Raises NotFound or Forbidden.
     """
     for kind, name in (("campaign", rows.campaign_id), ("run", rows.run_id)):
         if name is None:
             continue
-        if kind == "run":
-            path = session.scalar(select(Run.unit_path).where(Run.id == name))
-        else:
-            unit_id = session.scalar(select(Campaign.unit_id).where(Campaign.id == name))
-            path = None if unit_id is None else unit_path(session, unit_id)
-        if path is None:
+        table = Run if kind == "run" else Campaign
+        unit_id = session.scalar(select(table.unit_id).where(table.id == name))
+        if unit_id is None:
             raise NotFound(kind, name)
-        if not any(path.startswith(held) or held.startswith(path) for held in actor.scope(Permission.read)):
+        then = session.scalars(select(Run.unit_path).where((Run.id if kind == "run" else Run.campaign_id) == name))
+        paths = [unit_path(session, unit_id), *then]
+        if not any(_meet(held, path) for held in actor.scope(Permission.read) for path in paths):
             raise Forbidden(f"{actor.login} holds no role on the unit of {kind} {name}, nor above or below it")
     if rows.account:
         known = session.scalar(select(GatewayAccount.id).where(GatewayAccount.name == rows.account))
         if known is None:
             raise NotFound("gateway account", rows.account)
+
+
+def _meet(held: str, path: str) -> bool:
+    """Whether the unit at `held` is, or is above or below, the one that is or was at `path`."""
+    own = held.strip("/").rpartition("/")[2]
+    return held.startswith(path) or held == "/" or f"/{own}/" in path
 
 
 def _rows() -> Select[*tuple[Any, ...]]:
@@ -87,6 +94,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Run.campaign_id.label("campaign_id"),
             Person.name.label("person"),
             Unit.name.label("unit"),
+            func.coalesce(Unit.path, Message.unit_path).label("unit_now"),
             GatewayAccount.name.label("account"),
             parts_taken().label("parts_taken"),
         )
