@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
 from sms_service import jobs, logs, wake
 from sms_service.db.engine import Database, first_line
+from sms_service.db.leadership import PATIENCE_S, Leadership
 from sms_service.db.statements import check_all
 from sms_service.delivery import pull, reconcile
 from sms_service.dispatch import link_state
@@ -187,16 +188,24 @@ def _run_link(
     database = _ready(Database(database_url, application_name=itself), gateways)
     pool_size = gateways.in_flight(name) + 1
     ledger = Database(database_url, pool_size=pool_size, application_name=itself, by_key=True)
+    # Of its own, so that the proof waits for no other statement of this process.
+    leading = Database(database_url, pool_size=2, application_name=itself, patience_s=PATIENCE_S)
+    leadership = Leadership(leading, link_state.leadership(name), clock=clock)
+
+    def stopping() -> bool:
+        return stop.is_set() or not leadership.leads()
+
     pace = Pace(connect(redis_url), gateways.rates())
-    dispatcher = Dispatcher(ledger, gateways, pace, accounts={name}, stopping=stop.is_set, clock=clock, at=at)
+    dispatcher = Dispatcher(ledger, gateways, pace, accounts={name}, stopping=stopping, clock=clock, at=at)
     redis = connect(redis_url)
     wakers = (Waker(redis, job) for job in (wake.APPLY_RECEIPTS, wake.APPLY_REPLIES))
     try:
-        LinkProcess(database, dispatcher, name, cast(Link, gateways.adapter(name)), *wakers, stop).run()
+        adapter = cast(Link, gateways.adapter(name))
+        LinkProcess(database, dispatcher, name, adapter, *wakers, stop, leadership, clock).run()
     finally:
         gateways.close()
-        ledger.close()
-        database.close()
+        for connections in (ledger, leading, database):
+            connections.close()
 
 
 def _ready(database: Database, gateways: Gateways) -> Database:

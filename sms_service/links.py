@@ -5,21 +5,25 @@ records their outcomes as any worker does, and stores what the carrier pushes be
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 from redis.exceptions import RedisError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import Database, first_line
+from sms_service.db.leadership import PROVES_S, Leadership, NotLeading
 from sms_service.delivery.inbox import Inbox
 from sms_service.dispatch import breaker, link_state
 from sms_service.dispatch.accounts import id_of
 from sms_service.dispatch.dispatcher import OFFERS_S, Dispatcher
 from sms_service.gateways.base import Link, LinkState, Receipt, Reply
+from sms_service.gateways.http_client import boot_clock
 from sms_service.replies import inbox as replies_inbox
 from sms_service.wake import Waker
 
@@ -27,14 +31,14 @@ from sms_service.wake import Waker
 DOWN_S = 15.0
 _SAY_S = 20.0  # how often the account is told how its link is, in seconds; less than link_state.PAUSE_S
 _WAIT_S = 1.0
-_LOCK = 0x736D_735F_0000_0000  # "sms_", and the account's id
 
 log = logging.getLogger(__name__)
 
 
 class LinkProcess:
     """The link of one account. `receipts_waker` and `replies_waker` tell workers what has come. It ends when `stop` is
-    set: the groups under way have their outcomes then.
+    set: the groups under way have their outcomes then. Of several processes for one account the one that leads has a
+    session; `leadership` says which. For `clock` see `Dispatcher`.
     """
 
     def __init__(
@@ -46,29 +50,77 @@ class LinkProcess:
         receipts_waker: Waker,
         replies_waker: Waker,
         stop: threading.Event,
+        leadership: Leadership,
+        clock: Callable[[], float] = boot_clock,
     ) -> None:
         self._database, self._dispatcher, self._account, self._adapter = database, dispatcher, account, adapter
         self._receipts_waker, self._replies_waker, self._stop = receipts_waker, replies_waker, stop
+        self._leadership, self._clock = leadership, clock
+        # How the link is, only the process says that holds it.
+        self._guarded = leadership.guarded()
         with database.session() as session:
             self._account_id = id_of(session, account)
         self._session_since = 0.0
         self._inbox = Inbox(database)
         self._replies = ThreadPoolExecutor(1, thread_name_prefix="replies")
         self._told: LinkState | None = None
-        self._up_at = self._said_at = 0.0
+        self._up_at = self._said_at = self._asked_at = -math.inf
+        self._led = False
         self._receipts_came, self._replies_came = threading.Event(), threading.Event()
 
     def run(self) -> None:
-        """Hold the session and hand over until it is to stop. Of several processes for one account one works; another
-        waits until that one has ended.
+        """Hold the session and hand over, while this process leads, until it is to stop."""
+        self._adapter.open(self.keep, self._leadership.leads)
+        try:
+            while not self._stop.is_set():
+                self._turn()
+        finally:
+            self._end()
+
+    def _turn(self) -> None:
+        try:
+            self._wake_workers()
+            if not self._leads():
+                self._stop.wait(_WAIT_S)
+            elif self._is_up() and not self._dispatcher.drain():
+                self._stop.wait(OFFERS_S)
+        except NotLeading:
+            self._asked_at = -math.inf
+        except DBAPIError as error:
+            log.error("the next look tries again: PostgreSQL: %s", first_line(error))
+            self._stop.wait(_WAIT_S)
+        except RedisError as error:
+            log.error("the next look tries again: Redis: %s", error)
+            self._stop.wait(_WAIT_S)
+
+    def _leads(self) -> bool:
+        """Whether this process holds the link; it says so in PostgreSQL once a second."""
+        if self._clock() - self._asked_at < PROVES_S:
+            return self._leadership.leads()
+        self._asked_at = self._clock()
+        leads = self._leadership.prove()
+        if leads and not self._led:
+            log.info("this process holds the link %s", self._account)
+            self._told, self._up_at, self._said_at = None, time.monotonic(), -math.inf
+        elif self._led and not leads:
+            log.warning("another process holds the link %s; this one waits", self._account)
+        self._led = leads
+        return leads
+
+    def _end(self) -> None:
+        """Whatever is under way gets its answers over the session, which is this process's until then, and is written
+        down.
         """
-        while not self._stop.is_set():
-            with self._database.try_lock(_LOCK + self._account_id) as ours:
-                if ours:
-                    self._hold()
-                else:
-                    log.info("another process holds the link %s; waiting", self._account)
-                    self._stop.wait(_WAIT_S)
+        closing = threading.Thread(target=self._dispatcher.close)
+        closing.start()
+        while closing.is_alive():
+            with suppress(DBAPIError):
+                self._leads()
+            closing.join(PROVES_S)
+        self._adapter.close()
+        self._replies.shutdown(wait=True)
+        with suppress(DBAPIError):
+            self._leadership.resign()
 
     def keep(self, receipts: Sequence[Receipt], replies: Sequence[Reply]) -> Future[None]:
         """Store what the carrier pushed; see `base.Keep`."""
@@ -87,26 +139,6 @@ class LinkProcess:
             if came.is_set():
                 came.clear()
                 waker.wake()
-
-    def _hold(self) -> None:
-        self._up_at, self._said_at = time.monotonic(), -_SAY_S
-        self._adapter.open(self.keep)
-        try:
-            while not self._stop.is_set():
-                try:
-                    self._wake_workers()
-                    if self._is_up() and not self._dispatcher.drain():
-                        self._stop.wait(OFFERS_S)
-                except DBAPIError as error:
-                    log.error("the next look tries again: PostgreSQL: %s", first_line(error))
-                    self._stop.wait(_WAIT_S)
-                except RedisError as error:
-                    log.error("the next look tries again: Redis: %s", error)
-                    self._stop.wait(_WAIT_S)
-        finally:
-            self._dispatcher.close()  # whatever is under way gets its answers over the session, and is written down
-            self._adapter.close()
-            self._replies.shutdown(wait=True)
 
     def _is_up(self) -> bool:
         """Whether the session is up; the account's state follows it."""
@@ -129,6 +161,6 @@ class LinkProcess:
 
     def _say(self, write: Callable[[Connection], None], state: LinkState) -> None:
         """Write down how the link is; it counts as said once it is committed."""
-        with self._database.transaction() as connection:
+        with self._guarded.transaction() as connection:
             write(connection)
         self._told, self._said_at = state, time.monotonic()

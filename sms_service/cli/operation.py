@@ -69,7 +69,8 @@ def clock() -> None:
     from sms_service.campaigns.closing import end_finished
     from sms_service.cli.context import running_settings
     from sms_service.db.engine import Database, first_line
-    from sms_service.dispatch.clock import PATIENCE_S, Clock
+    from sms_service.db.leadership import PATIENCE_S
+    from sms_service.dispatch.clock import Clock
     from sms_service.gateways.registry import Gateways
 
     stopped = threading.Event()

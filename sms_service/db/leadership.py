@@ -28,6 +28,10 @@ RESIGN = Statement(__file__, "resign")
 
 # A leader that says nothing for so long is none any more, and another begins.
 LEASE_S = 12.0
+PROVES_S = 1.0  # how often it says so
+# A leader's sessions wait no longer for a lock, and stay no longer in a transaction that does nothing, in seconds: one
+# that is stopped within a transaction is not waited for longer than until its lease is over.
+PATIENCE_S = 5
 # It stops by itself when it could not prove for so long that it leads: what is under way has the rest to end in.
 STOPS_S = 7.0
 
@@ -91,6 +95,10 @@ class Leadership:
     def leads(self) -> bool:
         """Whether this process may go on, by its own clock: the last proof is fresh."""
         return self._clock() - self._proved_at < self._lease_s * STOPS_S / LEASE_S
+
+    def guarded(self) -> Database:
+        """The database for what only the leader may write. The one that was given should have a `patience_s`."""
+        return self._database.guarded(self.require)
 
     def require(self, connection: Connection) -> None:
         """For the beginning of a transaction: while it is open nobody else begins to lead. What takes long is proved on

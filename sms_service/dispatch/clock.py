@@ -24,9 +24,6 @@ from sms_service.ledger import sweeps
 MONTHS_READY = 3
 NO_RECEIPT_HOURS = 72
 LEADERSHIP = "clock"
-# Sessions of a clock wait no longer for a lock, and stay no longer in a transaction that does nothing, in seconds: a
-# clock that is stopped within a transaction is not waited for longer than until its lease is over.
-PATIENCE_S = 5
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +46,7 @@ class Clock:
     ) -> None:
         self._leadership = Leadership(database, LEADERSHIP)
         # Each transaction of a duty asks whether this clock still leads, and no other begins to before it has ended.
-        self._database = database.guarded(self._leadership.require)
+        self._database = self._leadership.guarded()
         self._redis, self._gateways, self._no_receipt_hours = redis, gateways, no_receipt_hours
         self._more = more
         self._led = False

@@ -19,7 +19,6 @@ UNHELD_LINKS = Statement(__file__, "unheld_links")
 PAUSE_S = 60.0
 # A session that has held for so long beyond its predecessor's last hand-over is believed, in seconds.
 STEADY_S = 30.0
-_APPLICATION = "sms_service link "
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +40,16 @@ def reopen(connection: Connection, account_id: int, quiet_s: float) -> None:
 
 
 def application(account: str) -> str:
-    """What the link process of this account calls itself at PostgreSQL."""
-    return f"{_APPLICATION}{account}"
+    """What the link processes of this account call themselves at PostgreSQL."""
+    return f"sms_service link {account}"
+
+
+def leadership(account: str) -> str:
+    """What the process leads in that holds this account's link; unheld_links.sql asks by this name."""
+    return f"link {account}"
 
 
 def pause_without_process(connection: Connection, accounts: Collection[str]) -> None:
-    """Pause those of these accounts, all of them links, for which no link process is connected to PostgreSQL: their
-    texts would wait for nobody.
-    """
-    for row in UNHELD_LINKS(connection, accounts=sorted(accounts), application=_APPLICATION):
+    """Pause those of these accounts, all of them links, that no process holds: their texts would wait for nobody."""
+    for row in UNHELD_LINKS(connection, accounts=sorted(accounts)):
         pause(connection, row.id, "no process holds it (worker.py --link)")

@@ -325,6 +325,14 @@ class Pulls(Adapter, Protocol):
 
 
 Keep = Callable[[Sequence[Receipt], Sequence[Reply]], "Future[None]"]
+Leads = Callable[[], bool]
+# Seconds within which a link that leads no longer has closed its session, from the moment it may know.
+LEAVES_S = 4.0
+
+
+def always() -> bool:
+    """The `leads` of a link that is alone."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,11 +351,14 @@ class Link(Adapter, Protocol):
     own (`worker.py --link NAME`); in any other, `submit` raises NotTaken.
     """
 
-    def open(self, keep: Keep) -> None:
+    def open(self, keep: Keep, leads: Leads = always) -> None:
         """Begin to hold the session, in the background, and open it again whenever it ends, until `close`.
 
         `keep` stores what the provider pushes over the session; it is acknowledged to the provider only after the
-        future has a result.
+        future has a result. `leads` says whether this process is the one that may have a session: it is asked right
+        before texts are written and at least every half second. From its first no on nothing more is written, what was
+        not written has an outcome at once (refused, class `later`), `submit` raises NotTaken, and the session is logged
+        out and closed within LEAVES_S, answers to what was written included; none is opened before it says yes again.
         """
 
     def state(self, wait_s: float = 0.0) -> LinkState:

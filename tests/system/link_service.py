@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +19,11 @@ from sms_service.dispatch import clock
 from sms_service.dispatch.accounts import synchronise
 from sms_service.embedded.process import die_with_parent
 from sms_service.gateways.registry import Gateways
+from tests.clocks import end_lease
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "secret"
+LINK = "link carrier"  # what its process leads in
 PATIENCE_S = 45
 
 
@@ -59,10 +61,13 @@ class LinkService:
         with database.session() as session:
             synchronise(session, self.gateways)
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.stops_at: tuple[str, ...] = ()  # see tests.system.pointed_worker: what the first link does to itself
 
     def __enter__(self) -> LinkService:
         self.worker = self.start()
-        self.link = self.start("--link", "carrier")
+        stops = (*self.stops_at, "carrier")
+        pointed = [sys.executable, "-m", "tests.system.pointed_worker", *stops] if self.stops_at else None
+        self.link = self.start("--link", "carrier", command=pointed)
         return self
 
     def __exit__(
@@ -71,14 +76,15 @@ class LinkService:
         for process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM if error is None else signal.SIGKILL)
+                process.send_signal(signal.SIGCONT)
         for process in self.processes:
             process.wait(timeout=60)
         self.gateways.close()
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """One more process of worker.py."""
+    def start(self, *arguments: str, command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
+        """One more process of worker.py, or of another command."""
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "worker.py"), *arguments],
+            command or [sys.executable, str(ROOT / "worker.py"), *arguments],
             cwd=ROOT,
             env={**os.environ, **self.variables},
             preexec_fn=die_with_parent(signal.SIGKILL),
@@ -87,9 +93,10 @@ class LinkService:
         return process
 
     def kill_link(self) -> None:
-        """kill -9 of the link, at whatever moment this is, and another one in its place."""
+        """kill -9 of the link, at whatever moment this is, and another one in its place, its lease over."""
         self.link.kill()
         self.link.wait()
+        end_lease(self.database, LINK)
         self.link = self.start("--link", "carrier")
 
     def wait(self, until: Callable[[], object]) -> None:

@@ -1,4 +1,5 @@
-"""`python -m tests.system.pointed_worker POINT N SIGNAL FILE`: a worker that ends or stops itself at a point.
+"""`python -m tests.system.pointed_worker POINT N SIGNAL FILE [LINK]`: a worker, or the worker of a link, that ends or
+stops itself at a point.
 
 The N-th time that it passes POINT it sends itself SIGNAL (SIGKILL or SIGSTOP). Its clock goes ahead by as many seconds
 as FILE says, from the moment the file is there: so time passes for a stopped worker without anybody waiting.
@@ -27,7 +28,8 @@ def main() -> int:
             # To this thread: it does not take one step further, as it might while another thread gets the signal.
             signal.pthread_kill(threading.get_ident(), what)
 
-    return worker.main(lambda: boot_clock() + (float(ahead.read_text()) if ahead.exists() else 0.0), at)
+    link = sys.argv[5] if len(sys.argv) > 5 else None
+    return worker.main(lambda: boot_clock() + (float(ahead.read_text()) if ahead.exists() else 0.0), at, link=link)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ import pytest
 
 from sms_service.db.engine import Database
 from sms_service.reports.counts import identity
+from tests.clocks import end_lease
 from tests.dispatch.city import account, make_city, statuses
 from tests.gateways.simulator_process import SimulatorProcess
-from tests.system.link_service import PASSWORD, LinkService
+from tests.system.link_service import LINK, PASSWORD, LinkService
 from tests.system.service import sweep_ahead
 
 BODY = (
@@ -133,6 +134,7 @@ def test_of_two_links_one_holds_the_session(database: Database, service: LinkSer
     assert len(smsc.smpp_state()["sessions"]) == 1
     service.link.kill()
     service.link.wait()
+    end_lease(database, LINK)
     city = make_city(database, 5, gateways=service.gateways, freeze_now=False)
     service.wait(lambda: statuses(database, city.run_id).get("delivered") == 5)
     assert second.poll() is None
@@ -145,6 +147,7 @@ def test_while_no_process_holds_the_link_its_account_is_paused(
     service.wait(lambda: account(database, "carrier").state == "open")
     service.link.kill()
     service.link.wait()
+    end_lease(database, LINK)
     service.wait(lambda: account(database, "carrier").state == "paused")
     found = account(database, "carrier")
     assert found.reason == "the link is down: no process holds it (worker.py --link)"

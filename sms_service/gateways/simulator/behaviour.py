@@ -54,7 +54,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "smpp_ids": ("plain", "decimal", "hex", "hex_then_decimal", "decimal_then_hex"),  # in responses, then in receipts
     "smpp_receipt_form": ("both", "tlv", "text"),  # where a receipt has its id and state
     "smpp_throttle": ("throttled", "queue_full"),
-    "smpp_binds": ("accept", "fail", "password", "ignore"),  # ESME_RBINDFAIL, ESME_RINVPASWD, no answer
+    # ESME_RBINDFAIL; ESME_RINVPASWD; no answer; one session at a time, further ones ESME_RALYBND.
+    "smpp_binds": ("accept", "fail", "password", "ignore", "one"),
 }
 
 

@@ -200,6 +200,8 @@ class Session(asyncio.Protocol):
             status = pdus.RINVSYSID
         if status == pdus.OK and not hmac.compare_digest(bind.password.encode(), self._password.encode()):
             status = pdus.RINVPASWD
+        if status == pdus.OK and behaviour.smpp_binds == "one" and any(other.mode for other in self._sessions):
+            status = pdus.RALYBND
         if status != pdus.OK:
             self.respond(head.command, status, head.sequence)
             self.close()

@@ -22,11 +22,13 @@ from sms_service.gateways.base import (
     Capabilities,
     Group,
     Keep,
+    Leads,
     LinkState,
     NotTaken,
     Outcome,
     Receipt,
     Reply,
+    always,
 )
 from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.numbers import national
@@ -116,10 +118,11 @@ class SmppAdapter:
         self._line: Line
         self._running: asyncio.Task[None]
         self._keep: Keep
+        self._leads: Leads = always
 
-    def open(self, keep: Keep) -> None:
+    def open(self, keep: Keep, leads: Leads = always) -> None:
         """Begin to hold the session, on an event loop in a thread of its own."""
-        self._keep = keep
+        self._keep, self._leads = keep, leads
         self._loop = loop = asyncio.new_event_loop()
 
         def run() -> None:
@@ -141,7 +144,7 @@ class SmppAdapter:
         it comes back in a moment, and nothing of the group is lost meanwhile.
         """
         state, loop = self.state(), self._loop
-        if loop is None or state.refused is not None:
+        if loop is None or state.refused is not None or not self._leads():
             raise NotTaken(f"the link is down: {state.detail}")
         total_s, answer_s = self._options.total_timeout_s, self._options.answer_timeout_s
         write_by = boot_clock() + total_s - answer_s
@@ -184,6 +187,7 @@ class SmppAdapter:
             self._options.throughput,
             delivered=self._delivered,
             changed=self._set_state,
+            leads=self._leads,
         )
         self._running = asyncio.create_task(self._line.run())
 

@@ -11,8 +11,9 @@ import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 
-from sms_service.gateways.base import ErrorClass, LinkState, OutcomeKind
+from sms_service.gateways.base import LEAVES_S, ErrorClass, Leads, LinkState, OutcomeKind, always
 from sms_service.gateways.codes import Code
 from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.smpp import pdus
@@ -24,8 +25,10 @@ from sms_service.gateways.smpp.texts import Batch, Part, PartState, raw_code
 THROTTLED_PAUSE_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0  # before it connects again, twice as long after each failure
 _STEADY_S = 10.0  # a session that lasted so long was no failure
+_LOOK_S = 0.5  # how often a line asks whether it still leads
 # Section 5.1.3: ESME_RINVPASWD and ESME_RINVSYSID. Any other refusal of a log-in may pass.
 _BAD_LOG_IN = frozenset({0x0E, 0x0F})
+_LEADS_NOT = "another process holds the link, or this one cannot prove that it does"
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ log = logging.getLogger(__name__)
 class Line:
     """The line. `connect` makes a session that is logged in for it; `codes` says what a command_status means; `rate` is
     how many parts a second it writes at most, evenly; `delivered` is told what the SMSC delivers, and `changed` how the
-    line is.
+    line is. It has a session, and writes, only while it `leads`.
     """
 
     def __init__(
@@ -45,11 +48,12 @@ class Line:
         *,
         delivered: Callable[[Session, Sequence[Pdu]], None],
         changed: Callable[[LinkState], None],
+        leads: Leads = always,
         clock: Callable[[], float] = boot_clock,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._connect, self._codes, self._canonical_id, self._clock = connect, codes, canonical_id, clock
-        self.delivered, self._changed = delivered, changed
+        self.delivered, self._changed, self._leads = delivered, changed, leads
         self._rate, self._credit, self._credit_at = rate, 1.0, clock()
         self._waiting: deque[Part] = deque()
         self._session: Session | None = None
@@ -60,10 +64,15 @@ class Line:
         """Hold a session, one after another, until cancelled."""
         pause_s = FIRST_PAUSE_S
         while True:
+            if not self._leads():
+                self._changed(LinkState(up=False, detail=_LEADS_NOT))
+                self._give_up()
+                await asyncio.sleep(_LOOK_S)
+                continue
             state = LinkState(up=False, detail="the session ended")
             began = self._clock()
             try:
-                session = await self._connect(self)
+                session = await self._open()
             except LogInRefused as error:
                 refused = ErrorClass.credentials if error.status in _BAD_LOG_IN else None
                 state = LinkState(up=False, refused=refused, detail=f"the log-in was refused: {raw_code(error.status)}")
@@ -77,7 +86,7 @@ class Line:
                 self._session = session
                 self._changed(LinkState(up=True))
                 self.pump()
-                await session.ended.wait()
+                await self._stay(session)
                 self._session = None
             self._changed(state)
             if self._clock() - began > _STEADY_S:
@@ -85,6 +94,38 @@ class Line:
             log.warning("%s; the line tries again", state.detail)
             await asyncio.sleep(pause_s * (0.5 + random.random()))  # noqa: S311 - jitter
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+
+    async def _open(self) -> Session:
+        """A session that is logged in; no longer wished for when this line leads no longer."""
+        opening = asyncio.ensure_future(self._connect(self))
+        try:
+            while not opening.done():
+                await asyncio.wait({opening}, timeout=_LOOK_S)
+                if not opening.done() and not self._leads():
+                    raise ConnectionError(_LEADS_NOT)
+            return opening.result()
+        finally:
+            opening.cancel()
+
+    async def _stay(self, session: Session) -> None:
+        """Until the session has ended; it ends in good order when this line leads no longer."""
+        while not session.ended.is_set():
+            if self._leads():
+                # Not wait_for, which in Python 3.11 swallows a cancel that comes together with the end.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S):
+                        await session.ended.wait()
+            else:
+                self._changed(LinkState(up=False, detail=_LEADS_NOT))
+                self._give_up()
+                await session.unbind(LEAVES_S - 2 * _LOOK_S)
+
+    def _give_up(self) -> None:
+        """What was not written is another's."""
+        waiting, self._waiting = self._waiting, deque()
+        for part in waiting:
+            if part.state is PartState.waiting:
+                self._rest(part, PartState.given_up)
 
     async def log_out(self, patience_s: float) -> None:
         """End the session in good order; `run` is to be cancelled next."""
@@ -106,7 +147,7 @@ class Line:
     def pump(self) -> None:
         """Write what waits, as far as window, pace and time allow."""
         session, now = self._session, self._clock()
-        if session is None:
+        if session is None or not self._leads():
             return
         if now < self._silent_until:  # also if the timer was a moment early
             self._pump_later(self._silent_until - now)
@@ -174,7 +215,7 @@ class Line:
         if text.outcome is not None or not text.is_at_rest:
             return
         missing = text.missing()
-        if missing and self._clock() + THROTTLED_PAUSE_S < text.write_by:
+        if missing and self._leads() and self._clock() + THROTTLED_PAUSE_S < text.write_by:
             for other in missing:
                 other.state = PartState.waiting
             self._waiting.extendleft(reversed(missing))

@@ -98,7 +98,8 @@ class Session(asyncio.Protocol):
             self._unbinding = True
             self._ask(pdus.UNBIND)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.ended.wait(), patience_s)
+                async with asyncio.timeout(patience_s):
+                    await self.ended.wait()
         self.cut("the link is closed")
 
     def cut(self, why: str) -> None:
