@@ -15,7 +15,7 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.paging import ScopedPageQuery, page, scope_filter
 from sms_service.api.schemas import Id, In, Line, Out, list_of
-from sms_service.audience import suppression
+from sms_service.audience import intake, suppression
 from sms_service.audit import trail
 from sms_service.directory import people
 from sms_service.directory.models import Person
@@ -71,7 +71,10 @@ class PersonChange(In):
     phone = fields.String(
         allow_none=True, metadata={"description": "A mobile number in any usual form; null: there is none"}
     )
-    tags = fields.List(Line(LONGEST_WORD), metadata={"description": "All tags"})
+    tags = fields.List(
+        Line(LONGEST_WORD),
+        metadata={"description": "All tags; 不接收短信 suppresses the phone number, and taking it away lifts nothing"},
+    )
     attributes = fields.Dict(
         keys=Line(LONGEST_WORD), values=fields.String(), metadata={"description": "All attributes, by name"}
     )
@@ -150,7 +153,7 @@ class People(MethodView):
     @blueprint.response(201, PersonOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
         """Add a person"""
-        return _shown([people.create_person(g.session, g.actor, **body)], whole=False)[0]
+        return _shown([intake.create_person(g.session, g.actor, **body)], whole=False)[0]
 
 
 @blueprint.route("/people/<int:person_id>")
@@ -175,7 +178,7 @@ class OnePerson(MethodView):
     @blueprint.response(200, PersonOut)
     def patch(self, body: dict[str, Any], person_id: int) -> dict[str, Any]:
         """Change a person"""
-        return _shown([people.change_person(g.session, g.actor, person_id, **body)], whole=False)[0]
+        return _shown([intake.change_person(g.session, g.actor, person_id, **body)], whole=False)[0]
 
 
 def _record_look(path: str, kind: str, target_id: int, ids: list[int]) -> None:

@@ -1,18 +1,29 @@
-"""Imports as the doors call them: the directory's import, with the opt-outs that the file carries honoured at once."""
+"""People as the doors write them: the directory's acts, with the tag for no texts honoured in the same transaction.
+
+Whatever door gives somebody the tag 不接收短信, or gives who carries it a phone, suppresses the phone: one function,
+`_suppress_tagged`. Doors write people through this module only (tests/audience/test_intake.py). Taking the tag away
+lifts nothing: that is a person's decision (`suppression.lift`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.audience import suppression
 from sms_service.audit import trail
-from sms_service.directory import people_import
-from sms_service.directory.models import Import
+from sms_service.directory import people, people_import
+from sms_service.directory.importing import any_of
+from sms_service.directory.models import Import, Person
 
 OPTED_OUT_TAG = "不接收短信"
+# What makes a phone one of somebody who carries the tag. Another change of that person is no new wish, and undoes no
+# lifting.
+_TELLING = frozenset({"tags", "phone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +35,45 @@ class Intake:
 
 
 def import_people(session: Session, actor: Actor, data: bytes, file_name: str, *, unit_id: int | None = None) -> Intake:
-    """`directory.people_import.import_people`, and in the same transaction the phones of people tagged 不接收短信 are
-    suppressed. Taking the tag away later lifts nothing: that is a person's decision (`suppression.lift`).
-
-    Raises what the directory's import raises.
+    """`directory.people_import.import_people`; the phones that the file gives to people who carry the tag, by the file
+    or from before, are suppressed. Raises what the directory's import raises.
     """
     imported = people_import.import_people(session, actor, data, file_name, unit_id=unit_id)
-    phones = {
-        person.phone for person in imported.people if person.phone is not None and OPTED_OUT_TAG in (person.tags or ())
-    }
-    suppressed = suppression.suppress(session, phones, "opted_out", "import", actor.account_id)
+    numbers = [person.number for person in imported.people if person.phone is not None]
+    suppressed = _suppress_tagged(session, Person.number == any_of(numbers), "import", actor)
     if suppressed:
         record = imported.record
         path = unit_path(session, record.unit_id) if record.unit_id is not None else "/"
         trail.record(session, actor.account_id, "suppression.import", "import", record.id, path, suppressed=suppressed)
     return Intake(imported.record, suppressed)
+
+
+def create_person(
+    session: Session, actor: Actor, unit_id: int, name: str, number: str | None = None, **changes: Any
+) -> Person:
+    """`directory.people.create_person`; who is created with the tag has the phone suppressed."""
+    person = people.create_person(session, actor, unit_id, name, number, **changes)
+    _honour_tag(session, actor, person)
+    return person
+
+
+def change_person(session: Session, actor: Actor, person_id: int, **changes: Any) -> Person:
+    """`directory.people.change_person`; a new tag, or the new phone of who carries it, suppresses the phone."""
+    person = people.change_person(session, actor, person_id, **changes)
+    if _TELLING & set(changes):
+        _honour_tag(session, actor, person)
+    return person
+
+
+def _honour_tag(session: Session, actor: Actor, person: Person) -> None:
+    if _suppress_tagged(session, Person.id == person.id, "api", actor):
+        path = unit_path(session, person.unit_id)
+        details = {"reason": "opted_out", "source": "api"}
+        trail.record(session, actor.account_id, "suppression.add", "person", person.id, path, **details)
+
+
+def _suppress_tagged(session: Session, who: ColumnElement[bool], source: str, actor: Actor) -> int:
+    """Suppress the phones of those of `who` that carry the tag; returns how many were not suppressed before."""
+    tagged = select(Person.phone).where(who, Person.phone.is_not(None), Person.tags.contains([OPTED_OUT_TAG]))
+    phones = {phone for phone in session.scalars(tagged) if phone}
+    return suppression.suppress(session, phones, "opted_out", source, actor.account_id)
