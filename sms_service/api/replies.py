@@ -32,6 +32,9 @@ class ReplyQuery(ScopedPageQuery):
     account = Line(
         load_default=None, metadata={"description": "Only replies that came in at this gateway account, by its name"}
     )
+    has_phone = fields.Boolean(
+        load_default=None, metadata={"description": "False: only replies whose sender cannot be read as a phone number"}
+    )
     since = fields.AwareDateTime(
         load_default=None, metadata={"description": "At or after this time (ISO 8601 with offset)"}
     )
@@ -50,6 +53,13 @@ class ReplyOut(Out):
     )
     account = fields.String(metadata={"description": "The gateway account at which it came in"})
     phone = MaskedPhone(attribute="ReplyRow.phone", allow_none=True)
+    sender = MaskedPhone(
+        attribute="ReplyRow.sender",
+        allow_none=True,
+        metadata={
+            "description": "What the gateway wrote where that is no phone number, masked; nobody is suppressed then"
+        },
+    )
     sent_to = fields.String(
         attribute="ReplyRow.sent_to", allow_none=True, metadata={"description": "The service's number it was sent to"}
     )
@@ -67,6 +77,13 @@ class ReplyOut(Out):
         attribute="ReplyRow.meaning",
         allow_none=True,
         metadata={"description": "`stop`: its phone number gets no texts from then on; null: nothing acted upon"},
+    )
+    repeated = fields.Boolean(
+        attribute="ReplyRow.repeated",
+        metadata={
+            "description": "The same came from the same number within ten minutes before, from a gateway that names no "
+            "reply: it may be one that was delivered twice"
+        },
     )
     person_id = fields.Integer(
         attribute="ReplyRow.person_id",
@@ -97,7 +114,7 @@ class Replies(MethodView):
         statement = find_replies(
             scope.paths,
             strangers=query["unit"] is None and everything,
-            **{name: query[name] for name in ("meaning", "account", "since", "until")},
+            **{name: query[name] for name in ("meaning", "account", "has_phone", "since", "until")},
         )
         rows, following = page(
             g.session,

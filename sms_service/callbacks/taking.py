@@ -12,7 +12,6 @@ from sms_service.delivery.inbox import Inbox
 from sms_service.delivery.refusals import Reason
 from sms_service.errors import NotFound
 from sms_service.gateways.base import Acknowledgement, Adapter, BadCallback, CallbackRequest, Receipt, Replayed, Reply
-from sms_service.parts import MOST_PARTS
 from sms_service.replies import inbox as replies_inbox
 from sms_service.wake import APPLY_RECEIPTS, APPLY_REPLIES, Waker
 
@@ -76,7 +75,6 @@ def _read(adapter: Adapter, pushed: CallbackRequest) -> tuple[list[Receipt], lis
         raise Refused("forged", 403, forged) from None
     try:
         receipts, replies = adapter.parse_receipts(pushed), adapter.parse_replies(pushed)
-        _check_parts(replies)
     except BadCallback as error:
         raise Refused("malformed", 400, f"The callback cannot be read: {error}.", str(error)) from None
     except _UNREADABLE as error:
@@ -125,12 +123,3 @@ def _full_path(environ: dict[str, Any]) -> str:
     query = environ.get("QUERY_STRING")
     path: str = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     return f"{path}?{query}" if query else path
-
-
-def _check_parts(replies: list[Reply]) -> None:
-    """Raises BadCallback for a part that no text has. What is said otherwise is never refused for its characters or its
-    length: it is mended and bounded as it is stored, or its provider would send it again for ever.
-    """
-    for reply in replies:
-        if not 1 <= reply.part <= reply.parts <= MOST_PARTS:
-            raise BadCallback(f"part {reply.part} of {reply.parts} is none")

@@ -16,6 +16,7 @@ _time = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 @click.option("--unit", "code", metavar="CODE", help="Only those of people of this unit's subtree.")
 @click.option("--meaning", type=click.Choice(["stop"]), help="Only those that mean this.")
 @_gateway
+@click.option("--unreadable", is_flag=True, help="Only those whose sender cannot be read as a phone number.")
 @click.option("--since", type=_time, metavar="TIME", help="Received at or after this time, UTC.")
 @click.option("--until", type=_time, metavar="TIME", help="Received before this time, UTC.")
 @_limit
@@ -24,6 +25,7 @@ def replies(
     code: str | None,
     meaning: str | None,
     account: str | None,
+    unreadable: bool,
     since: datetime | None,
     until: datetime | None,
     limit: int,
@@ -48,6 +50,7 @@ def replies(
             strangers=code is None and all(actor.can(Permission.read, path) for path in tops(session)),
             meaning=meaning,
             account=account,
+            has_phone=False if unreadable else None,
             since=since and since.replace(tzinfo=UTC),
             until=until and until.replace(tzinfo=UTC),
         )
@@ -55,9 +58,12 @@ def replies(
         for row in session.execute(newest):
             reply = row.ReplyRow
             phone = mask_phone(reply.phone) if reply.phone else "redacted"
+            if reply.sender is not None:
+                phone = f"no readable phone ({mask_phone(reply.sender)})"
             about = f"answers message {reply.message_id}" if reply.message_id else "answers nothing"
             line = f"reply {reply.id}: {reply.received_at:%Y-%m-%d %H:%M %Z}, {row.account}, {phone}, {about}"
-            click.echo(f"{line}{f', {reply.meaning}' if reply.meaning else ''}: {mask_text(reply.text or '')}")
+            marks = f"{f', {reply.meaning}' if reply.meaning else ''}{', again' if reply.repeated else ''}"
+            click.echo(f"{line}{marks}: {mask_text(reply.text or '')}")
 
 
 @click.command()

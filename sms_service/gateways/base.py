@@ -145,7 +145,7 @@ class Reply:
     """One inbound text, or one part of it.
 
     `phone` is the sender, `to` the number it was sent to, both E.164 where they can be read so. `provider_id` names it
-    at the provider; without one, the same words from the same phone within ten minutes are taken for a repetition.
+    at the provider; without one, the same words from the same phone within ten minutes are kept and marked as repeated.
     `raw` is the provider's own record, stored as it came. A long inbound text comes as `parts` replies, numbered by
     `part` from 1, that have the `series` in common. `stop`: the provider itself has taken it for an opt-out.
     """

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
-_CHINESE_MOBILE = re.compile(r"(?:(?:\+|00)?86)?(1[3-9][0-9]{9})")
+_CHINESE_MOBILE = re.compile(r"(?:\+?(?:00)?86)?(1[3-9][0-9]{9})")
 _DIGITS = re.compile(r"\+?[0-9]{3,20}")
+_SCHEME = re.compile(r"\s*[a-z]+:(?://)?", re.IGNORECASE)  # "tel:"
+_PARAMETERS = re.compile(r";[a-z-]+(?:=|$).*", re.IGNORECASE)  # ";phone-context=+86", RFC 3966
+_LONGEST = 100  # characters of a number with all that stands around and between its digits
+# Unicode categories of what is put around and between digits: dashes, brackets, quotes, blanks, what cannot be seen.
+_BETWEEN = frozenset({"Pd", "Ps", "Pe", "Pi", "Pf", "Zs", "Zl", "Zp", "Cc", "Cf", "Mn"})
 
 
 def e164(written: str, region: str = "CN") -> str | None:
-    """A provider's way to write a number (with or without +, 00 or country code) in E.164; None if it is no whole
-    number. Without a country code it is one of `region` (ISO 3166-1).
+    """A provider's way to write a number in E.164; None if it is no whole number. Without a country code it is one of
+    `region` (ISO 3166-1).
+
+    Any spelling is read, in one place for all gateways: with or without +, 00 or country code, with blanks, dashes,
+    dots and brackets, as `tel:`, in full width.
     """
     if region == "CN" and (found := _CHINESE_MOBILE.fullmatch(written)):  # nearly all; the library is slow
         return f"+86{found[1]}"
-    return _read(written, region)
+    return _read(written, region) if len(written) <= _LONGEST else None
 
 
 def national(phone: str) -> str:
@@ -30,9 +39,12 @@ def national(phone: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _read(written: str, region: str) -> str | None:
-    if not _DIGITS.fullmatch(written):
+    bare = _bare(written)
+    if region == "CN" and (found := _CHINESE_MOBILE.fullmatch(bare)):
+        return f"+86{found[1]}"
+    if not _DIGITS.fullmatch(bare):
         return None
-    candidates = (written, f"+{written.removeprefix('00')}") if not written.startswith("+") else (written,)
+    candidates = (bare, f"+{bare.removeprefix('00')}") if not bare.startswith("+") else (bare,)
     for candidate in candidates:
         try:
             number = phonenumbers.parse(candidate, region)
@@ -41,3 +53,9 @@ def _read(written: str, region: str) -> str | None:
         if phonenumbers.is_valid_number(number):
             return phonenumbers.format_number(number, PhoneNumberFormat.E164)
     return None
+
+
+def _bare(written: str) -> str:
+    """Without what stands around and between the digits."""
+    wide = _PARAMETERS.sub("", _SCHEME.sub("", unicodedata.normalize("NFKC", written), count=1))
+    return "".join(c for c in wide if unicodedata.category(c) not in _BETWEEN and c not in ".·'\"<>")

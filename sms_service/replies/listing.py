@@ -21,12 +21,14 @@ def find_replies(
     strangers: bool,
     meaning: str | None = None,
     account: str | None = None,
+    has_phone: bool | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Select[*tuple[Any, ...]]:
     """The replies of people of the units that are now under `paths`, to be ordered and paged: `ReplyRow`, the gateway
     account's name (`account`), the person's present name (`person`). `strangers`: also those that match nobody. A long
-    reply is one, once all its parts are there. `since` (inclusive) and `until` (exclusive) bound when they came in.
+    reply is one, once all its parts are there. `has_phone` False: only those whose sender cannot be read as a phone.
+    `since` (inclusive) and `until` (exclusive) bound when they came in.
     """
     within = or_(false(), *(Unit.path.op("^@")(path) for path in paths))
     its_unit = cast(func.split_part(func.rtrim(ReplyRow.unit_path, "/"), "/", -1), BigInteger)
@@ -42,6 +44,8 @@ def find_replies(
         statement = statement.where(ReplyRow.meaning == meaning)
     if account is not None:
         statement = statement.where(GatewayAccount.name == account)
+    if has_phone is not None:
+        statement = statement.where(ReplyRow.sender.is_(None) if has_phone else ReplyRow.sender.is_not(None))
     if since is not None:
         statement = statement.where(ReplyRow.received_at >= since)
     if until is not None:

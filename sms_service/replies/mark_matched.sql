@@ -1,7 +1,9 @@
 -- Writes down what match_replies.sql found of replies that this transaction has locked.
 UPDATE replies r
-SET matched_at = sms_now(), month = f.month, message_id = f.message_id, person_id = f.person_id, unit_path = f.unit_path
+SET matched_at = sms_now(), month = f.month, message_id = f.message_id, person_id = f.person_id, unit_path = f.unit_path,
+    meaning = CASE WHEN f.stop THEN 'stop' ELSE r.meaning END
 FROM unnest(
-    %(ids)s::bigint[], %(months)s::date[], %(message_ids)s::bigint[], %(person_ids)s::bigint[], %(unit_paths)s::text[]
-) AS f (id, month, message_id, person_id, unit_path)
+    %(ids)s::bigint[], %(months)s::date[], %(message_ids)s::bigint[], %(person_ids)s::bigint[], %(unit_paths)s::text[],
+    %(stops)s::boolean[]
+) AS f (id, month, message_id, person_id, unit_path, stop)
 WHERE r.id = f.id

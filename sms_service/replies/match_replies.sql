@@ -9,7 +9,8 @@
 --
 -- It only reads, since it goes through the runs of several months (tests/db/test_shapes.py).
 WITH batch AS MATERIALIZED (
-    SELECT id, account_id, phone, least(received_at, occurred_at + interval '5 minutes') AS at
+    SELECT id, account_id, phone, text AS said, joined_to IS NULL AND (parts = 1 OR series IS NULL) AS is_whole,
+           least(received_at, occurred_at + interval '5 minutes') AS at
     FROM replies
     WHERE id = ANY (%(ids)s::bigint[])
 ),
@@ -28,7 +29,7 @@ near AS MATERIALIZED (
     JOIN above a ON a.id = b.id
     JOIN runs r ON r.unit_path = a.path AND r.launched_at <= b.at AND r.launched_at > b.at - interval '14 days'
     CROSS JOIN LATERAL (
-        SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, t.account_id = b.account_id AS same, t.started_at
+        SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, m.text, t.account_id = b.account_id AS same, t.started_at
         FROM messages m
         JOIN attempts t ON t.month = m.month AND t.message_id = m.id
         WHERE m.month = r.month AND m.run_id = r.id AND m.phone = b.phone AND m.status <> 'skipped'
@@ -47,7 +48,7 @@ far AS MATERIALIZED (
         LIMIT 500
     ) r
     CROSS JOIN LATERAL (
-        SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, t.account_id = b.account_id AS same, t.started_at
+        SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, m.text, t.account_id = b.account_id AS same, t.started_at
         FROM messages m
         JOIN attempts t ON t.month = m.month AND t.message_id = m.id
         WHERE m.month = r.month AND m.run_id = r.id AND m.phone = b.phone AND m.status <> 'skipped'
@@ -58,7 +59,8 @@ far AS MATERIALIZED (
 answered AS (
     SELECT * FROM near UNION ALL SELECT * FROM far
 )
-SELECT b.id, a.month, a.message_id, coalesce(a.person_id, h.person_id) AS person_id, coalesce(a.unit_path, h.path) AS unit_path
+SELECT b.id, a.month, a.message_id, coalesce(a.person_id, h.person_id) AS person_id, coalesce(a.unit_path, h.path) AS unit_path,
+       b.phone, b.said, b.is_whole, a.text AS answered
 FROM batch b
 LEFT JOIN answered a ON a.id = b.id
 LEFT JOIN LATERAL (

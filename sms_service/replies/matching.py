@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
+from sms_service.audience import suppression
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
+from sms_service.replies.meaning import is_offered_stop
 
 TAKE_REPLIES = Statement(__file__, "take_replies")
 MATCH_REPLIES = Statement(__file__, "match_replies")
@@ -23,18 +25,21 @@ def match_waiting(database: Database, stopping: Callable[[], bool] = lambda: Fal
     """Match waiting replies, oldest first, for at most `job_s` seconds; returns whether some are left."""
     end = time.monotonic() + job_s
     while True:
-        with database.transaction() as connection:
-            matched = _match(connection)
+        with database.session() as session:
+            matched = _match(session)
         if matched < BATCH:
             return False
         if stopping() or time.monotonic() >= end:
             return True
 
 
-def _match(connection: Connection) -> int:
+def _match(session: Session) -> int:
+    """Match the next batch, and heed the words that stop only because the text that they answer offers it."""
+    connection = session.connection()
     ids = [row.id for row in TAKE_REPLIES(connection, size=BATCH)]
     if ids:
         found = MATCH_REPLIES(connection, ids=ids).all()
+        stops = {row.id for row in found if row.is_whole and is_offered_stop(row.said or "", row.answered)}
         MARK_MATCHED(
             connection,
             ids=[row.id for row in found],
@@ -42,5 +47,9 @@ def _match(connection: Connection) -> int:
             message_ids=[row.message_id for row in found],
             person_ids=[row.person_id for row in found],
             unit_paths=[row.unit_path for row in found],
+            stops=[row.id in stops for row in found],
         )
+        for row in sorted(found, key=lambda row: (row.phone or "", row.id)):  # whoever suppresses many goes by phone
+            if row.id in stops:
+                suppression.suppress_by_itself(session, row.phone, "opted_out", "reply", reply=row.id)
     return len(ids)

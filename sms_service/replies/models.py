@@ -14,8 +14,10 @@ class ReplyRow(Base):
     """One inbound text as it came, stored before it is acknowledged, or one part of a long one.
 
     Once all parts are there, the row of the first has the whole `text`, and the others name it by `joined_to`.
-    `fingerprint` finds a repetition where the provider gives no id. `meaning` is "stop" or not known. Since
-    `matched_at` it is decided which message it answers, if any; `unit_path` is then that message's, or its sender's.
+    `phone` is E.164; what the provider wrote is in `sender` where it cannot be read so. `fingerprint` is of who said
+    what; `repeated`: they said it within ten minutes before, and the provider gives no id that would tell twice from
+    once. `meaning` is "stop" or not known. Since `matched_at` it is decided which message it answers, if any;
+    `unit_path` is then that message's, or its sender's.
     """
 
     __tablename__ = "replies"
@@ -26,6 +28,7 @@ class ReplyRow(Base):
     occurred_at: Mapped[datetime | None]
     provider_id: Mapped[str | None]
     phone: Mapped[str | None]
+    sender: Mapped[str | None]
     sent_to: Mapped[str | None]
     text: Mapped[str | None]
     raw: Mapped[str | None]
@@ -40,18 +43,12 @@ class ReplyRow(Base):
     message_id: Mapped[int | None]
     person_id: Mapped[int | None]
     unit_path: Mapped[Path | None]
+    repeated: Mapped[bool] = mapped_column(server_default="false")
 
     __table_args__ = (
         CheckConstraint("meaning = 'stop'", name="meaning"),
         CheckConstraint("part BETWEEN 1 AND parts", name="part"),
         CheckConstraint("(month IS NULL) = (message_id IS NULL)", name="message_has_month"),
-        Index(
-            "uq_replies_provider_id",
-            "account_id",
-            "provider_id",
-            unique=True,
-            postgresql_where="provider_id IS NOT NULL",
-        ),
         Index(None, "fingerprint", "received_at"),
         Index("ix_replies_series", "account_id", "phone", "series", postgresql_where="parts > 1"),
         Index("ix_replies_waiting", "id", postgresql_where="matched_at IS NULL"),

@@ -109,6 +109,19 @@ def test_a_long_reply_is_listed_once_and_says_what_is_missing(
     assert (item["complete"], item["text"]) == (True, "上半下半")
 
 
+def test_a_reply_without_a_readable_phone_is_listed_and_so_is_one_said_again(
+    place: Place, auditor: Caller, database: Database, phones: list[str]
+) -> None:
+    answered(database, ("139****0001", "R"), (phones[0], "参加"), (phones[0], "参加"))
+    [item] = listed(auditor, has_phone="false")
+    assert (item["phone"], item["sender"], item["meaning"]) == (None, "139****0001", "stop")
+    assert [(item["text"], item["repeated"]) for item in listed(auditor, has_phone="true")] == [
+        ("参加", True),
+        ("参加", False),
+    ]
+    assert len(listed(place.officer)) == 2, "nobody's: only over everything"
+
+
 def test_a_redacted_reply_is_still_listed(place: Place, database: Database, phones: list[str]) -> None:
     answered(database, (phones[0], "参加"))
     empty = "UPDATE replies SET phone = NULL, sent_to = NULL, text = NULL, raw = NULL, fingerprint = NULL"

@@ -80,7 +80,7 @@ WRITERS = {
     r"(?i)\bINSERT INTO people\b": {"directory/upsert_people.sql"},
     r"(?i)\bUPDATE people\b[^;]*?\bSET\b((?!\b(FROM|WHERE)\b)[^;])*?\b(phone|tags)\s*=": set(),
     r"\binsert\(Person\)|\bupdate\(Person\)|[^.\w]Person\(\s*\w+=": {"directory/people.py"},
-    r"\bperson\.(phone|tags)\b[^=\n]*[^=!<>\n]=[^=]": {"directory/people.py"},
+    r"\bperson\.(phone|tags)\b[^=\n(]* = ": {"directory/people.py"},
 }
 
 

@@ -135,3 +135,26 @@ def test_two_workers_share_what_waits_and_stop_in_time(database: Database, monke
             )
         ).all()
     assert [row.same for row in rows] == [True] * 30
+
+
+@pytest.mark.parametrize(("offer", "stops"), [("拒收请回复N", True), ("参加回Y，不参加回N 拒收请回复R", False)])
+def test_n_is_a_stop_only_where_the_text_that_it_answers_offered_it(
+    database: Database, offer: str, stops: bool
+) -> None:
+    city = make_city(database, 0, more=[{"phone": PHONE}])
+    drain(database, city.gateways)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE messages SET text = text || :offer"), {"offer": offer})
+    with ahead_by(database.url, "1 second") as ahead:
+        store(ahead, "main", [Reply(PHONE, "N", "{}"), Reply(fictional_phone(6), "N", "{}")])
+        with database.transaction() as connection:
+            suppressions = text("SELECT phone, reason, source FROM suppressions")
+            assert connection.execute(suppressions).all() == [], "nothing before it is known what it answers"
+        matching.match_waiting(ahead)
+    with database.transaction() as connection:
+        found = [tuple(row) for row in connection.execute(suppressions)]
+        meanings = list(connection.execute(text("SELECT meaning FROM replies ORDER BY id")).scalars())
+        acts = connection.execute(text("SELECT count(*) FROM trail WHERE act = 'suppression.add'")).scalar()
+    assert found == ([(PHONE, "opted_out", "reply")] if stops else [])
+    assert meanings == ["stop" if stops else None, None]
+    assert acts == len(found)

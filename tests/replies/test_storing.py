@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import permutations
@@ -10,22 +9,18 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import text
 
 from sms_service.db.engine import Database
 from sms_service.errors import NotFound
 from sms_service.gateways.base import Reply
 from sms_service.replies.inbox import store
-from sms_service.replies.meaning import is_stop
 from tests.clocks import ahead_by
 from tests.dispatch.city import drain, make_city, statuses
 from tests.factories import fictional_phone
 
 PHONE = fictional_phone(9)
 HELLO = Reply(PHONE, "参加", "{}")
-STOPS = ["R", "T", "TD", "N", "退订", "拒收"]
 
 
 def rows(database: Database, query: str = "SELECT * FROM replies ORDER BY id") -> list[Any]:
@@ -37,47 +32,99 @@ def suppressed(database: Database) -> list[tuple[str, str]]:
     return [(row.reason, row.source) for row in rows(database, "SELECT reason, source FROM suppressions")]
 
 
-@pytest.mark.parametrize("word", STOPS)
-def test_a_stop_word_in_any_width_and_case_is_one_if_it_is_the_whole_text(word: str) -> None:
-    wide = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in word)
-    for written in (word, word.lower(), wide, wide.lower(), f"　{word} \n"):
-        assert is_stop(written), written
-    for written in (f"不{word}", f"{word}{word}{word}", f"{word} 吗", f"{word}。", ""):
-        assert not is_stop(written), written
-
-
-@given(st.text(max_size=6))
-def test_nothing_else_is_a_stop_word(written: str) -> None:
-    assert is_stop(written) == (
-        unicodedata.normalize("NFKC", written).strip().casefold() in {w.casefold() for w in STOPS}
-    )
-
-
 def test_a_reply_comes_once_by_the_providers_name(database: Database) -> None:
     make_city(database, 0)
     named = replace(HELLO, provider_id="A")
     assert store(database, "main", [named, named]) == 1
-    assert store(database, "main", [replace(named, text="又一次")]) == 0
+    assert store(database, "main", [named]) == 0
     assert store(database, "main", [replace(named, provider_id="B")]) == 1, "another, though it says the same"
+    with ahead_by(database.url, "29 days") as later:
+        assert store(later, "main", [named]) == 0
+    assert not any(row.repeated for row in rows(database))
 
 
-def test_without_a_name_the_same_within_ten_minutes_is_a_repetition(database: Database) -> None:
+def test_a_name_that_is_used_again_hides_nobody(database: Database) -> None:
     make_city(database, 0)
-    assert store(database, "main", [HELLO, HELLO]) == 1
-    others = [
-        replace(HELLO, text="不参加"),
-        replace(HELLO, phone=fictional_phone(8)),
-        replace(HELLO, part=2, parts=2, series="1"),
-    ]
+    named = replace(HELLO, provider_id="A")
+    assert store(database, "main", [named]) == 1
+    assert store(database, "main", [replace(named, phone=fictional_phone(8), text="R")]) == 1, "another phone"
+    assert suppressed(database) == [("opted_out", "reply")]
+    assert store(database, "main", [replace(named, text="不参加")]) == 1, "other words"
+    with ahead_by(database.url, "31 days") as later:
+        assert store(later, "main", [named]) == 1, "another time"
+
+
+def test_without_a_name_the_same_within_ten_minutes_is_kept_and_marked(database: Database) -> None:
+    make_city(database, 0)
+    assert store(database, "main", [HELLO, HELLO]) == 2
+    others = [replace(HELLO, text="不参加"), replace(HELLO, phone=fictional_phone(8))]
     assert store(database, "main", [HELLO, *others]) == 3
+    assert [row.repeated for row in rows(database)] == [False, True, True, False, False]
     with ahead_by(database.url, "9 minutes") as later:
-        assert store(later, "main", [HELLO]) == 0
-    with ahead_by(database.url, "11 minutes") as later:
         assert store(later, "main", [HELLO]) == 1
+    with ahead_by(database.url, "11 minutes") as later:
+        assert store(later, "main", [HELLO]) == 1, "of the first, and not of what was marked"
+    assert [row.repeated for row in rows(database)][5:] == [True, False]
+
+
+def test_a_part_that_comes_again_is_known(database: Database) -> None:
+    make_city(database, 0)
+    part = replace(HELLO, part=2, parts=2, series="1")
+    assert store(database, "main", [part, part]) == 1
+    assert store(database, "main", [part]) == 0
+
+
+@pytest.mark.parametrize(
+    "written", ["139-0000-0009", "tel:+86-13900000009", "(+86) 139 0000 0009", "００８６13900000009"]
+)
+def test_a_phone_is_read_in_whatever_spelling(database: Database, written: str) -> None:
+    make_city(database, 0)
+    store(database, "main", [Reply(written, "R", "{}")])
+    assert [row.phone for row in rows(database, "SELECT phone FROM suppressions")] == [PHONE]
+    assert [(row.phone, row.sender) for row in rows(database)] == [(PHONE, None)]
+
+
+@pytest.mark.parametrize("written", ["139****0009", "10086", ""])
+def test_a_sender_that_is_no_phone_is_kept_as_it_came(database: Database, written: str) -> None:
+    make_city(database, 0)
+    parts = [Reply(written, word, "{}", part=n, parts=2, series="7") for n, word in enumerate("退订", 1)]
+    assert store(database, "main", parts) == 2
+    whole = rows(database)[0]
+    assert (whole.phone, whole.sender, whole.text, whole.meaning) == (None, written, "退订", "stop")
+    assert suppressed(database) == []
+
+
+class Never:
+    """A time that an adapter made up and that PostgreSQL does not take."""
+
+    def isoformat(self) -> str:
+        return "never"
+
+
+def test_one_bad_reply_never_takes_its_batch_with_it(database: Database) -> None:
+    make_city(database, 0)
+    bad = replace(HELLO, phone=fictional_phone(8), raw='{"bad": 1}', occurred_at=Never())
+    good = [Reply(fictional_phone(20 + n), "R", "{}", provider_id=str(n)) for n in range(6)]
+    assert store(database, "main", [*good[:4], bad, *good[4:]]) == 7
+    assert len(suppressed(database)) == 6
+    [kept] = rows(database, "SELECT * FROM replies WHERE phone IS NULL")
+    assert (kept.raw, kept.text, kept.meaning) == ('{"bad": 1}', "", None)
+
+
+def test_what_a_provider_says_is_bounded(database: Database) -> None:
+    make_city(database, 0)
+    endless = Reply(
+        PHONE, "好" * 70_000, "x" * 70_000, "i" * 70_000, to="1" * 70_000, part=9, parts=3, series="s" * 70_000
+    )
+    assert store(database, "main", [endless, endless, replace(endless, provider_id="i" * 70_001)]) == 2
+    first, second = rows(database)
+    assert (first.part, first.parts, first.phone) == (1, 1, PHONE), "a part that no text has is a whole one"
+    assert max(len(first.provider_id), len(first.sent_to), len(first.series)) <= 200
+    assert first.provider_id != second.provider_id
 
 
 @pytest.mark.parametrize("name", ["A", None])
-def test_two_sessions_at_once_store_it_once(database: Database, name: str | None) -> None:
+def test_two_sessions_at_once_count_it_once(database: Database, name: str | None) -> None:
     make_city(database, 0)
     others = [Reply(fictional_phone(100 + n), "R", "{}", provider_id=name and f"{name}{n}") for n in range(5)]
     both = [replace(HELLO, provider_id=name, text="R"), *others]
@@ -88,8 +135,8 @@ def test_two_sessions_at_once_store_it_once(database: Database, name: str | None
         return store(database, "main", both if number % 2 else both[::-1])
 
     with ThreadPoolExecutor(4) as pool:
-        assert sum(pool.map(act, range(4))) == 6
-    assert len(rows(database)) == len(suppressed(database)) == 6
+        assert sum(pool.map(act, range(4))) == (6 if name else 24)
+    assert len(rows(database, "SELECT FROM replies WHERE NOT repeated")) == len(suppressed(database)) == 6
 
 
 def test_an_account_that_is_not_known_stores_nothing(database: Database) -> None:
@@ -115,7 +162,7 @@ def test_a_stop_that_is_said_again_after_a_person_lifted_it_counts_again(databas
     assert store(database, "main", [replace(HELLO, text="T")]) == 1
     with database.transaction() as connection:
         connection.execute(text("DELETE FROM suppressions"))
-    assert store(database, "main", [replace(HELLO, text="T")]) == 0
+    assert store(database, "main", [replace(HELLO, text="T")]) == 1
     assert suppressed(database) == [("opted_out", "reply")]
 
 
