@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 
 from sqlalchemy import BigInteger, Text, column, select, table
 from sqlalchemy.orm import Session
@@ -56,6 +56,37 @@ class Actor:
         """Raises Forbidden unless the actor holds the permission over at least one unit."""
         if not self.scope(permission):
             raise Forbidden(f"{self.login} does not hold the permission {permission} over any unit")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingActor(Actor):
+    """An actor that remembers what it was allowed: `asked` holds (permission, path), so that the same can be asked
+    again on another day.
+    """
+
+    asked: set[tuple[Permission, str]] = field(default_factory=set)
+
+    def scope(self, permission: Permission) -> tuple[str, ...]:
+        """As Actor's."""
+        paths = Actor.scope(self, permission)
+        self.asked.update((permission, path) for path in paths)
+        return paths
+
+    def can(self, permission: Permission, path: str) -> bool:
+        """As Actor's."""
+        allowed = any(path.startswith(held) for held in Actor.scope(self, permission))
+        if allowed:
+            self.asked.add((permission, path))
+        return allowed
+
+
+def require_again(session: Session, actor: Actor, asked: Iterable[tuple[str, str]]) -> None:
+    """Raises Forbidden unless the actor may still do what was `asked`, (permission, path), wherever those units are
+    now.
+    """
+    for permission, path in asked:
+        unit_id = path.strip("/").rpartition("/")[2]
+        actor.require(Permission(permission), unit_path(session, int(unit_id)) if unit_id else path)
 
 
 # The service itself: the shell of the machine it runs on, the clock, the demonstration.

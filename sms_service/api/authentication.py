@@ -23,7 +23,7 @@ from typing import Any
 from flask import Response, g, make_response, request
 
 from sms_service.accounts import passwords, tokens
-from sms_service.accounts.actors import load_actor
+from sms_service.accounts.actors import RecordingActor, load_actor
 from sms_service.accounts.permissions import Permission
 from sms_service.accounts.tokens import Caller, NotAuthenticated
 from sms_service.api import limits
@@ -73,7 +73,8 @@ def endpoint(
                     return answer()
                 if g.actor.account_id is None:
                     raise Forbidden("the service itself does not call its own API")
-                return answer_once(session, g.actor.account_id, request, answer, secret_fields)
+                g.actor = RecordingActor(g.actor.account_id, g.actor.login, g.actor.grants)
+                return answer_once(session, g.actor, request, answer, secret_fields)
 
         run.permission = permission  # type: ignore[attr-defined]
         run._apidoc = _documented(view, permission, password)  # type: ignore[attr-defined]

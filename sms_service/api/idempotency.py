@@ -1,5 +1,7 @@
 """`Idempotency-Key` on every POST: the same request sent again answers what the first one answered, for 24 hours.
 
+It is repeated only to who may still do what it tells of.
+
 Only an answer that was committed is stored; after an error nothing was done, and the same key may be tried again.
 Secrets are not stored: where an answer shows a secret once, its replay shows null instead.
 """
@@ -15,17 +17,19 @@ from flask import Request, Response
 from sqlalchemy.orm import Session
 
 from sms_service.accounts import answers
+from sms_service.accounts.actors import RecordingActor, require_again
 from sms_service.errors import Invalid
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_ASKED = "asked"  # kept beside the headers, never sent: the rights that the answer rests on
 _KEPT_HEADERS = ("Location", "ETag")
 
 
 def answer_once(
     session: Session,
-    account_id: int,
+    actor: RecordingActor,
     request: Request,
     answer: Callable[[], Response],
     secret_fields: tuple[str, ...] = (),
@@ -33,8 +37,11 @@ def answer_once(
     """What `answer()` gives, or, if the request repeats an earlier one, the earlier one's answer.
 
     `secret_fields` are the fields at the top of the JSON body that must not be stored. Raises Invalid (a malformed key,
-    or one used for another request) or Conflict (the first request is still being worked on).
+    or one used for another request), Conflict (the first request is still being worked on) or Forbidden (the actor may
+    no longer do what the stored answer tells of).
     """
+    assert actor.account_id is not None
+    account_id = actor.account_id
     key = request.headers.get(HEADER)
     if key is None:
         return answer()
@@ -43,10 +50,12 @@ def answer_once(
     stored = answers.reserve(session, account_id, key, request_digest(request))
     if stored is not None:
         headers = {**stored.headers, REPLAYED: "true"}
+        require_again(session, actor, json.loads(headers.pop(_ASKED, "[]")))
         return Response(stored.body, stored.status, headers)
     response = answer()
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     headers["Content-Type"] = response.content_type or "application/json"
+    headers[_ASKED] = json.dumps(sorted(actor.asked))
     body = _without(response, secret_fields)
     answers.keep(session, account_id, key, response.status_code, headers, body)
     return response

@@ -56,10 +56,8 @@ def receive(account: str, tail: str) -> Response:
 
 
 def _refuse(account: str, refused: Refused) -> NoReturn:
-    # The log has the account and nothing else: what strangers send may hold anything.
-    detail = f": {refused.detail}" if refused.detail else ""
-    log.warning("callback refused: account=%s reason=%s%s", account, refused.reason, detail)
-    current_app.extensions[_REFUSALS].count(account, refused.reason)
+    # The log gets the account and nothing else: what strangers send may hold anything.
+    current_app.extensions[_REFUSALS].count(account, refused.reason, refused.detail)
     abort(refused.status, refused.answer)
 
 

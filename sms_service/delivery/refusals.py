@@ -36,10 +36,18 @@ class Refusals:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def count(self, account: str, reason: Reason) -> None:
-        """One more. The account is one of gateways.toml, so there are few."""
+    def count(self, account: str, reason: Reason, detail: str = "") -> None:
+        """One more. The account is one of gateways.toml, so there are few.
+
+        The log has the first one at once and, of those that follow until all are written down, their number: strangers
+        cannot fill it.
+        """
         with self._lock:
+            first = not self._counted[account, reason]
             self._counted[account, reason] += 1
+        if first:
+            log.warning("callback refused: account=%s reason=%s%s", account, reason, f": {detail}" if detail else "")
+        with self._lock:
             if self._thread is None:  # not before gunicorn's fork
                 self._thread = threading.Thread(target=self._run, name="refusals", daemon=True)
                 self._thread.start()
@@ -68,6 +76,9 @@ class Refusals:
             self._late = True
         else:
             self._late = False
+            for (account, reason), number in counted.items():
+                if number > 1:
+                    log.warning("callbacks refused: account=%s reason=%s, %d more", account, reason, number - 1)
 
     def close(self) -> None:
         """Write down the rest; the thread ends."""

@@ -16,11 +16,11 @@ from flask.views import MethodView
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import fields
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from test_every_route import api_routes
 
 from sms_service import settings
-from sms_service.accounts.models import Account
+from sms_service.accounts.models import Account, RoleGrant
 from sms_service.accounts.permissions import Permission
 from sms_service.api import LONGEST_STATEMENT_S, create_app, schemas
 from sms_service.api.authentication import endpoint
@@ -288,6 +288,24 @@ def test_one_key_sent_twice_at_once_makes_one_account(make_app, session, unit):
     assert len({response.get_data() for response in answered}) == 1
     assert sorted(response.headers.get("Idempotency-Replayed", "no") for response in answered) == ["no"] + ["true"] * 3
     assert session.scalar(select(func.count()).where(Account.login == "li.na")) == 1
+
+
+def test_a_stored_answer_is_repeated_only_to_who_may_still_do_it(make_app, session, unit):
+    other = make_unit(session, parent=unit)
+    caller = Caller(make_app().test_client(), session, other, "officer")
+    session.add(RoleGrant(account_id=caller.account_id, role="auditor", unit_id=unit.id))
+    session.commit()
+    kw = {
+        "json": {"unit_id": other.id, "name": "全体", "rule": {"everyone": True}},
+        "headers": {"Idempotency-Key": "k"},
+    }
+    first, again = caller.post("/segments", **kw), caller.post("/segments", **kw)
+    assert (first.status_code, again.status_code, again.json) == (201, 201, first.json)
+    assert "asked" not in again.headers
+    held = {"account_id": caller.account_id, "role": "officer"}
+    session.execute(update(RoleGrant).filter_by(**held).values(unit_id=make_unit(session).id))
+    session.commit()
+    assert caller.post("/segments", **kw).status_code == 403
 
 
 def test_a_key_is_bound_to_the_address_and_free_again_after_an_error(administrator, unit):

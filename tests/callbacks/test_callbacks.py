@@ -21,6 +21,7 @@ from sms_service import callbacks, settings
 from sms_service.api import create_app
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
+from sms_service.delivery.refusals import Refusals
 from sms_service.embedded import PostgresServer
 from sms_service.gateways.simulator.signature import signature_headers
 from sms_service.gateways.words import LONGEST_WORD
@@ -187,6 +188,21 @@ def test_whatever_a_provider_says_is_bounded_and_holds_up_nobody(client: FlaskCl
     with database.transaction() as connection:
         looked_at = connection.execute(text("SELECT count(*) FROM receipts WHERE tries = 1")).scalar_one()
     assert looked_at == len(said)
+
+
+def test_a_flood_of_forged_callbacks_does_not_fill_the_log(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, database: Database
+) -> None:
+    refusals = Refusals(database, every_s=3600)
+    client.application.extensions["sms_service.refusals"] = refusals
+    for _ in range(20):
+        assert push(client, {"receipts": [receipt()]}, secret="forged").status_code == 403
+    refusals.close()
+    lines = [message for message in caplog.messages if "refused" in message]
+    assert lines == [
+        "callback refused: account=simulator reason=forged",
+        "callbacks refused: account=simulator reason=forged, 19 more",
+    ]
 
 
 def test_a_body_of_unannounced_length_is_bounded_too(client: FlaskClient, database: Database) -> None:
