@@ -93,6 +93,22 @@ def test_nothing_that_comes_is_lost(garbage: bytes) -> None:
     assert json.loads(found.raw)
 
 
+@pytest.mark.parametrize("coding", [0, 8])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_receipt_in_utf_16_is_read_like_one_in_ascii(coding: int, mark: str) -> None:
+    words = (mark + (WORDS % (b"4F2A", b"UNDELIV", b"034")).decode()).encode("utf-16-be")
+    found = receipt(short_message=words, data_coding=coding)
+    assert (found.status, found.provider_id, found.raw_code) == (ReceiptStatus.undelivered, "4F2A", "UNDELIV 034")
+    assert found.occurred_at == datetime(2026, 11, 26, 1, 11, tzinfo=UTC)
+
+
+def test_a_word_that_is_empty_takes_nothing_from_the_next() -> None:
+    words = b"id: sub:001 dlvrd:001 submit date:2611260910 done date: stat: err:000 text:stat:DELIVRD id:7"
+    found = receipt(short_message=words)
+    assert (found.status, found.provider_id, found.raw_code) == (ReceiptStatus.unclassified, None, None)
+    assert found.occurred_at is None
+
+
 def test_words_that_a_person_sends_are_no_receipt() -> None:
     found = reply(short_message=WORDS % (b"1", b"DELIVRD", b"000"))
     assert found.text.startswith("id:1 ")
@@ -107,6 +123,11 @@ def test_words_that_a_person_sends_are_no_receipt() -> None:
         (15, "退订".encode("gb18030"), "退订"),
         (3, b"r\xe9", "ré"),
         (1, b"R", "R"),
+        *((coding, "退订".encode("utf-16-be"), "退订") for coding in (0x18, 0x19, 0x1A, 0x48, 0xE0)),
+        *((coding, b"T\x00D", "T@D") for coding in (0x10, 0x11, 0xC0, 0xD8, 0xF0, 0x80)),
+        *((coding, b"r\xe9", "ré") for coding in (0x14, 0xF4)),
+        (8, b"\xfe\xff" + "退订".encode("utf-16-be"), "退订"),
+        (8, b"\xff\xfe" + "退订".encode("utf-16-le"), "退订"),
     ],
 )
 def test_an_inbound_text(coding: int, data: bytes, text: str) -> None:

@@ -30,11 +30,16 @@ STATES = {
     7: "UNKNOWN",
     8: "REJECTD",
 }
-_WORD = {name: re.compile(rf"\b{name}:\s*([^\s]+)", re.IGNORECASE) for name in ("id", "stat", "err", "done date")}
+# A word may be empty: "stat: err:000" says no state.
+_NEXT = "(?:id|sub|dlvrd|submit date|done date|stat|err|text):"
+_WORD = {
+    name: re.compile(rf"\b{name}:\s*(?!{_NEXT})(\S+)", re.IGNORECASE) for name in ("id", "stat", "err", "done date")
+}
+_TEXT = re.compile(r"\btext:", re.IGNORECASE)  # what follows is the text's own beginning
 _SAR = (pdus.SAR_MSG_REF_NUM, pdus.SAR_TOTAL_SEGMENTS, pdus.SAR_SEGMENT_SEQNUM)
 _NO_ERROR = re.compile(r"0*")
 # Data codings of inbound texts; 15 is what SMSCs here use for Chinese in GBK. Section 5.2.19.
-_CHARSETS = {1: "ascii", 3: "latin-1", 8: "utf-16-be", 15: "gb18030"}
+_CHARSETS = {0: "gsm", 1: "ascii", 3: "latin-1", 8: "utf-16", 15: "gb18030"}
 
 Canonical = Callable[[str], str]
 
@@ -59,8 +64,7 @@ def read(
 def _receipt(
     deliver: Deliver, codes: Mapping[str, Code[ReceiptStatus]], canonical_id: Canonical, zone: ZoneInfo
 ) -> Receipt:
-    said = deliver.user_data.decode("ascii", "replace").replace("\0", " ")  # some SMSCs end the words with one
-    words = {name: found[1] for name, pattern in _WORD.items() if (found := pattern.search(said))}
+    said, words = _words_of(deliver)
     name = deliver.options.get(pdus.RECEIPTED_MESSAGE_ID, b"").partition(b"\0")[0].decode("ascii", "replace")
     state = deliver.options.get(pdus.MESSAGE_STATE, b"")
     word = (STATES.get(state[0], f"state {state[0]}") if state else words.get("stat", "")).upper()
@@ -77,6 +81,17 @@ def _receipt(
         raw_code=exact or None,
         occurred_at=_time(words.get("done date", ""), zone),
     )
+
+
+def _words_of(deliver: Deliver) -> tuple[str, dict[str, str]]:
+    """What a receipt says and the words in it: in ASCII, or in UTF-16 whatever its data_coding is."""
+    wide = _decode_utf16(deliver.user_data)
+    narrow = deliver.user_data.decode("ascii", "replace").replace("\0", " ")  # some SMSCs end the words with one
+    for said in (narrow, wide.replace("\0", " ")):
+        own = _TEXT.split(said, maxsplit=1)[0]
+        if words := {name: found[1] for name, pattern in _WORD.items() if (found := pattern.search(own))}:
+            return said, words
+    return narrow, {}
 
 
 def _reply(deliver: Deliver) -> Reply:
@@ -119,9 +134,30 @@ def _concatenation(deliver: Deliver, header: bytes) -> tuple[str | None, int, in
 
 
 def _decode(data: bytes, data_coding: int) -> str:
-    if data_coding == 0:
+    charset = _charset(data_coding)
+    if charset == "gsm":
         return parts.decode_gsm(data)
-    return data.decode(_CHARSETS.get(data_coding, "latin-1"), "replace")
+    return _decode_utf16(data) if charset == "utf-16" else data.decode(charset, "replace")
+
+
+def _charset(data_coding: int) -> str:
+    """Below 0x10 SMPP's own table (5.2.19), else the groups of 3GPP TS 23.038, section 4."""
+    if data_coding < 0x10:
+        return _CHARSETS.get(data_coding, "latin-1")
+    group = data_coding >> 4
+    if group < 0x8:  # general data coding, perhaps to be deleted: bits 3 and 2 are the alphabet
+        return ("gsm", "latin-1", "utf-16", "gsm")[data_coding >> 2 & 3]
+    if group == 0xE:  # a message waits, in UCS-2
+        return "utf-16"
+    if group == 0xF:  # a class of its own: bit 2 is the alphabet
+        return "latin-1" if data_coding & 4 else "gsm"
+    return "gsm"  # what is reserved is read so
+
+
+def _decode_utf16(data: bytes) -> str:
+    """Big-endian, unless a byte order mark says otherwise; the mark is no character."""
+    charset = "utf-16-le" if data.startswith(b"\xff\xfe") else "utf-16-be"
+    return data.decode(charset, "replace").removeprefix("\ufeff")
 
 
 def _raw(deliver: Deliver, said: str) -> str:
