@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +54,17 @@ def main() -> int:
 def attack(folder: Path, seed: int, minutes: float, *, keep: bool) -> dict[str, Any]:
     """The whole: start, break, mend, settle, compare. Returns the line. `keep`: the database stays in `folder`."""
     started = time.monotonic()
-    with House(folder, say, keep=keep) as house, closing(People(house.database_url, say)) as people:
+    with House(folder, say, keep=keep) as house, closing(People(house.database_url, house.reply, say)) as people:
         faults = Faults(house, people, say)
         try:
             faults.carry_out(plan.make(seed, minutes * 60))
         finally:
             faults.end()
         people.rest()
+        ended_at = datetime.now(UTC)
         settle(house, people.database, say)
         with people.database.session() as session:
-            verdict = judge(session, house, unknown(people.database), say)
+            verdict = judge(session, house, unknown(people.database), ended_at, say)
     return {
         "chaos": "held" if verdict.good else "broken",
         "seed": seed,

@@ -25,6 +25,10 @@ _TERMINATE = sql.SQL(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 )
+# Whoever may lead: the clocks and the link.
+_TERMINATE_LEADERS = _TERMINATE + sql.SQL(
+    " AND (application_name ^@ 'sms_service clock' OR application_name ^@ 'sms_service link')"
+)
 
 # What a gateway does for a while, by the kind of event.
 _BEHAVIOURS: Mapping[str, Mapping[str, Any]] = {
@@ -95,8 +99,17 @@ class Faults:
                 return house.send(worker, signal.SIGSTOP) and self._after(
                     event.lasts_s, lambda: house.send(worker, signal.SIGCONT)
                 )
-            case "clock_killed" | "web_killed":
+            case "clock_stopped" | "link_stopped":
+                name = f"clock-{event.target}" if event.kind == "clock_stopped" else "link"
+                return house.send(name, signal.SIGSTOP) and self._after(
+                    event.lasts_s, lambda: house.send(name, signal.SIGCONT)
+                )
+            case "clock_killed":
+                return self._take_down(f"clock-{event.target}", signal.SIGKILL, event.lasts_s)
+            case "web_killed" | "link_killed":
                 return self._take_down(event.kind.removesuffix("_killed"), signal.SIGKILL, event.lasts_s)
+            case "line_cut":
+                return house.cut_line()
             case "simulator_killed":
                 return self._take_down(GATEWAYS[event.target], signal.SIGKILL, event.lasts_s)
             case "redis_restarted" | "redis_down":
@@ -105,8 +118,12 @@ class Faults:
                 return house.redis_is_up and self._in_redis(event.kind)
             case "postgres_restarted":
                 house.restart_postgres()
+            case "postgres_promoted":
+                house.promote_postgres()
             case "sessions_terminated":
                 house.administer(_TERMINATE)
+            case "leaders_sessions_terminated":
+                house.administer(_TERMINATE_LEADERS)
             case kind:
                 house.behave(GATEWAYS[event.target], **_BEHAVIOURS[kind])
                 return self._after(event.lasts_s, lambda: house.behave(GATEWAYS[event.target]))
@@ -123,6 +140,12 @@ class Faults:
                 self._people.stop_unit(event.pick, event.lasts_s)
             case "gateway_stopped":
                 self._people.stop_gateway(GATEWAYS[event.target], event.lasts_s)
+            case "opted_out" | "phone_replied":
+                self._people.reply(event.kind, event.pick)
+            case "unknown_settled":
+                self._people.settle_unknown(event.pick)
+            case "unknown_sent_again":
+                self._people.send_unknown_again(event.pick)
             case "launched_twice":
                 self._people.launch("launched_twice", "street", event.pick, times=2)
             case kind if kind.startswith("launch_"):

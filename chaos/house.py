@@ -20,7 +20,7 @@ from psycopg import sql
 from rq import Worker
 
 from benchmarks.laboratory import ROOT
-from chaos.plan import GATEWAYS, WORKERS
+from chaos.plan import CLOCKS, GATEWAYS, LINE, WORKERS
 from sms_service.db import bootstrap, migrate
 from sms_service.embedded import DATABASE_NAME, PostgresServer, RedisServer
 from sms_service.ops.children import Address, Child
@@ -53,7 +53,7 @@ NORMAL: Mapping[str, Any] = {
 
 
 class House:
-    """Engines, `worker-0` …, `clock`, `web` and a simulator per gateway, their logs and ledgers in `folder`.
+    """Engines, `worker-0` …, `clock-0` …, `web`, `link`, a simulator per gateway; their logs and ledgers in `folder`.
 
     `keep`: the database and the engines' logs stay there too. Use as a context manager, from the thread that attacks
     it: children die with the thread that started them.
@@ -68,6 +68,7 @@ class House:
         self.ended_by_themselves: Counter[str] = Counter()
         self._down: set[str] = set()
         self._ports = {name: free_port() for name in GATEWAYS}
+        self._smpp_port = free_port()
         self._wanted: dict[str, Mapping[str, Any]] = dict.fromkeys(GATEWAYS, NORMAL)
         self._told: dict[str, Mapping[str, Any] | None] = dict.fromkeys(GATEWAYS)
         self.children: dict[str, Child] = {}
@@ -102,6 +103,7 @@ class House:
             "REDIS_URL": self.redis.url,
             "GATEWAYS_FILE": str(self._write_gateways()),
             "SIMULATOR_SECRET": self.secret,
+            "LINE_PASSWORD": self.secret[:8],  # as long as SMPP carries
             "PUBLIC_URL": f"http://127.0.0.1:{web_port}",
             "PORT": str(web_port),
             "PYTHONUNBUFFERED": "1",
@@ -110,10 +112,15 @@ class House:
         for name in GATEWAYS:
             command = [python, "-m", "sms_service.gateways.simulator", "--port", str(self._ports[name])]
             command += ["--ledger", str(self._ledger(name))]
+            if name == LINE:
+                command += ["--smpp-port", str(self._smpp_port)]
             self._add(name, command, _answers(self._ports[name]))
         web = [python, "-m", "gunicorn", "--bind", f"127.0.0.1:{web_port}", "--workers", "1", "wsgi:app"]
         self._add("web", web, _answers(web_port))
-        self._add("clock", [python, "-m", "sms_service", "clock"])
+        for number in range(CLOCKS):
+            self._add(f"clock-{number}", [python, "-m", "sms_service", "clock"])
+        link = [python, str(ROOT / "worker.py"), "--link", LINE]
+        self._add("link", link, patience_s=_WORKER_PATIENCE_S)
         for number in range(WORKERS):
             self._add(f"worker-{number}", [python, str(ROOT / "worker.py")], self._works, _WORKER_PATIENCE_S)
         self._start_all(self.children.values())
@@ -136,15 +143,24 @@ class House:
             return any(worker.pid == pid for worker in Worker.all(connection=client))
 
     def _write_gateways(self) -> Path:
-        """Two accounts at two providers; either may take what the other surely refused."""
+        """Two accounts at two providers, and a line; another may take what one surely refused."""
         path = self.folder / "gateways.toml"
         accounts = "".join(
             f'[accounts.{name}]\nadapter = "simulator"\nurl = "http://127.0.0.1:{port}"\n'
             f'secret = "${{SIMULATOR_SECRET}}"\nmax_group = {GROUP}\ntotal_timeout_s = {_ADAPTER_S}\n'
             for name, port in self._ports.items()
+            if name != LINE
         )
-        first, second = GATEWAYS
-        routes = f'[routes]\ndefault = ["{first}", "{second}"]\nother = ["{second}", "{first}"]\n'
+        accounts += (
+            f'[accounts.{LINE}]\nadapter = "smpp"\nhost = "127.0.0.1"\nport = {self._smpp_port}\n'
+            f'system_id = "simulator"\npassword = "${{LINE_PASSWORD}}"\nsource_addr = "10690000"\nthroughput = 5000\n'
+            f"max_group = {GROUP}\ntotal_timeout_s = {2 * _ADAPTER_S}\nanswer_timeout_s = {_ADAPTER_S}\n"
+        )
+        first, second, line = GATEWAYS
+        routes = (
+            f'[routes]\ndefault = ["{first}", "{second}"]\nother = ["{second}", "{first}"]\n'
+            f'line = ["{line}", "{first}"]\n'
+        )
         path.write_text(accounts + routes)
         return path
 
@@ -210,6 +226,39 @@ class House:
         process.wait()
         self.postgres.start()
 
+    def promote_postgres(self) -> None:
+        """End every server process at once, and let the server come back as a standby that is promoted: nothing is
+        lost, but its timeline is another, and the ledger cannot know what is missing.
+        """
+        process = self.postgres.process
+        process.send_signal(signal.SIGQUIT)
+        process.wait()
+        (self.postgres.data_dir / "standby.signal").touch()
+        self.postgres.start()
+        self.administer(sql.SQL("SELECT pg_promote(false)"))  # waiting for it is cut off by what it still replays
+        if not until(self._is_primary, _READY_S):
+            raise OperationError(f"the promoted PostgreSQL takes no writes after {_READY_S:g} s")
+
+    def _is_primary(self) -> bool:
+        with psycopg.connect(self.postgres.url) as connection:
+            row = connection.execute("SELECT NOT pg_is_in_recovery()").fetchone()
+        return row is not None and bool(row[0])
+
+    def cut_line(self) -> bool:
+        """End every session of the SMSC without a word; False if it is down."""
+        return self._tell(LINE, "/smpp", {"do": "cut"})
+
+    def reply(self, phone: str, words: str) -> bool:
+        """Let a phone answer over the way on which its last text came; False if no gateway has one of it."""
+        return any(self._tell(name, "/replies", {"from": phone, "text": words}) for name in GATEWAYS)
+
+    def _tell(self, gateway: str, target: str, wanted: Mapping[str, Any]) -> bool:
+        try:
+            call(self._address(gateway, target), self.secret, "POST", wanted)
+        except OperationError:
+            return False
+        return True
+
     def administer(self, statement: sql.SQL | sql.Composed) -> None:
         """Run a statement as PostgreSQL's superuser."""
         with psycopg.connect(self.postgres.url_of("postgres", DATABASE_NAME), autocommit=True) as connection:
@@ -219,7 +268,7 @@ class House:
         """Let the service's time be so far ahead of ours. Workers and clock are ended, as an operator does, and started
         again: no lease ends while its worker lives.
         """
-        children = [child for name, child in self.children.items() if name.startswith(("worker", "clock"))]
+        children = [child for name, child in self.children.items() if name.startswith(("worker", "clock", "link"))]
         for child in children:
             child.ask_to_end()
         for child in children:
@@ -229,9 +278,9 @@ class House:
         self.administer(statement.format(sql.Identifier(DATABASE_NAME), sql.Literal(f"{minutes} minutes")))
         self._start_all(children)
 
-    def ledgers(self) -> Iterator[dict[str, Any]]:
-        """Every whole line of the simulators' ledgers."""
-        for name in GATEWAYS:
+    def ledgers(self, names: Collection[str] = GATEWAYS) -> Iterator[dict[str, Any]]:
+        """Every whole line of these simulators' ledgers."""
+        for name in names:
             with self._ledger(name).open("rb") as lines:
                 yield from (json.loads(line) for line in lines if line.endswith(b"\n"))
 
@@ -252,8 +301,8 @@ class House:
     def _stop(self) -> None:
         for name in self.children:
             self.send(name, signal.SIGCONT)
-        for names in (("web",), ("worker", "clock"), GATEWAYS):
-            same = [child for name, child in self.children.items() if name.startswith(names)]
+        for names in (("web",), ("worker", "clock", "link"), GATEWAYS):
+            same = [child for name, child in self.children.items() if name.partition("-")[0] in names]
             for child in same:
                 child.ask_to_end()
             for child in same:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import count
+from typing import Any, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import TextClause, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -19,19 +20,27 @@ from benchmarks import city
 from sms_service.accounts import services as accounts
 from sms_service.accounts.actors import SYSTEM, Actor, load_actor
 from sms_service.audience import segments
-from sms_service.campaigns import approval, control, launch, services
+from sms_service.campaigns import approval, control, launch, resending, services
 from sms_service.content import library
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import account_state, stops
 from sms_service.dispatch.models import Cap, GatewayAccount, Stop
 from sms_service.errors import ServiceError
-from sms_service.ledger.models import Run
+from sms_service.ledger.models import Message, Run
 
+_STOP_WORDS = ("退订", "R", "拒收。", "ＴＤ", "t")
+_REACHED = text("""
+SELECT m.phone FROM messages m JOIN runs r ON r.month = m.month AND r.id = m.run_id
+WHERE r.status = 'running' AND m.status IN ('accepted', 'delivered') ORDER BY m.id
+""")
+_UNKNOWN = text("SELECT id FROM messages WHERE status = 'unknown' ORDER BY id")
 MEMBERS, BRANCHES = 6_000, 200  # 30 in a branch, about 136 in a street, 1,200 in a district
 CLASSES = ("notice", "study", "invitation")  # the last two are capped
 _CAP = 12  # a day; most of a long attack's texts shall leave
-ROUTES = ("default", "other")
+ROUTES = ("default", "other", "line")
+# Every campaign has words of its own, so that a text can be told by phone and words where nothing echoes a name.
+_BODY = "第{{ 期 }}期。" + city.BODY
 _TRIES, _PAUSE_S = 10, 1.0
 _OPERATOR_LOOKS_S = 0.5
 _OPERATOR_WAITS_S = 4.0  # so long something is stopped before the operator releases it
@@ -49,13 +58,15 @@ class _Cast:
 class People:
     """Acts run in threads of their own: a lock that a stopped worker holds must not hold up the attack.
 
-    `url`: the database as the service's processes know it. `done` counts by kind what came about.
+    `url`: the database as the service's processes know it. `reply(phone, words)` lets a phone answer, if it can.
+    `done` counts by kind what came about.
     """
 
-    def __init__(self, url: str, say: Callable[[str], None]) -> None:
+    def __init__(self, url: str, reply: Callable[[str, str], bool], say: Callable[[str], None]) -> None:
         options = "options=-c%20lock_timeout%3D5s"
         self.database = Database(f"{url}{'&' if '?' in url else '?'}{options}", application_name="chaos")
-        self._say = say
+        self._reply, self._say = reply, say
+        self._numbers = count(1)
         self._pool = ThreadPoolExecutor(max_workers=6, thread_name_prefix="people")
         self._acts: list[Future[None]] = []
         self.done: Counter[str] = Counter()
@@ -136,6 +147,40 @@ class People:
 
         self._soon(act, lambda done: self._count("gateway_stopped", done))
 
+    def reply(self, kind: str, pick: float) -> None:
+        """Somebody whom a text of a run under way has reached says stop (`opted_out`), or something else."""
+
+        def act(session: Session) -> bool:
+            phone = _pick(session, _REACHED, pick)
+            number = next(self._numbers)
+            words = _STOP_WORDS[number % len(_STOP_WORDS)] if kind == "opted_out" else f"收到{number}"
+            return phone is not None and self._reply(phone, words)
+
+        self._soon(act, lambda done: self._count(kind, done))
+
+    def settle_unknown(self, pick: float) -> None:
+        """A person says of an unknown text what became of it, right or wrong; the network may know better."""
+
+        def act(session: Session) -> bool:
+            if (message_id := _pick(session, _UNKNOWN, pick)) is None:
+                return False
+            said = "accepted" if int(pick * 1000) % 2 else "refused"
+            resending.settle(session, self._cast.officer, message_id, said, "chaos")  # type: ignore[arg-type]
+            return True
+
+        self._soon(act, lambda done: self._count("unknown_settled", done))
+
+    def send_unknown_again(self, pick: float) -> None:
+        """A person lets an unknown text go again: the only way in which anybody may get it twice."""
+
+        def act(session: Session) -> bool:
+            if (message_id := _pick(session, _UNKNOWN, pick)) is None:
+                return False
+            run_id = session.scalars(select(Message.run_id).where(Message.id == message_id)).one()
+            return bool(resending.send_again(session, self._cast.officer, run_id, "chaos", [message_id])[1].ids)
+
+        self._soon(act, lambda done: self._count("unknown_sent_again", done))
+
     def _write_and_approve(self, session: Session, level: str, pick: float) -> int:
         cast = self._cast
         units = session.scalars(select(Unit.id).where(Unit.level == level).order_by(Unit.id)).all()
@@ -147,6 +192,7 @@ class People:
             template_version_id=cast.versions[CLASSES[int(pick * 1000) % len(CLASSES)]],
             segment_id=cast.segment_id,
             signature=city.SIGNATURE,
+            values={"期": str(next(self._numbers))},
             route=ROUTES[int(pick * 10_000) % len(ROUTES)],
         )
         services.submit(session, cast.officer, campaign.id)
@@ -201,7 +247,7 @@ class People:
             if what == "run":
                 run = session.get_one(Run, number)
                 told = f"run {number}, {run.status}: {run.reason}"
-                control.resume(session, SYSTEM, number, why)
+                control.resume(session, SYSTEM, number, why, "nothing_lost" if run.held_for == "cluster" else None)
             elif what == "stop":
                 told = f"stop {number}"
                 stops.release(session, SYSTEM, number, why)
@@ -221,7 +267,7 @@ def _settle_in(session: Session) -> _Cast:
         accounts.grant_role(session, SYSTEM, account.id, role=role, unit_id=1)
         people.append(load_actor(session, account.id))
     versions = {
-        name: library.create_template(session, SYSTEM, 1, f"模板 {name}", name, city.BODY)[1].id for name in CLASSES
+        name: library.create_template(session, SYSTEM, 1, f"模板 {name}", name, _BODY)[1].id for name in CLASSES
     }
     session.execute(update(Cap).values(per_day=_CAP))
     segment = segments.create_segment(session, people[0], 1, "全体成员", {"everyone": True})
@@ -231,3 +277,9 @@ def _settle_in(session: Session) -> _Cast:
 def _under_way(session: Session, pick: float) -> int | None:
     runs = session.scalars(select(Run.id).where(Run.status == "running").order_by(Run.id)).all()
     return runs[int(pick * len(runs))] if runs else None
+
+
+def _pick(session: Session, query: TextClause, pick: float) -> Any:
+    """One of the values that the query finds; None if there is none."""
+    found = session.scalars(query).all()
+    return found[int(pick * len(found))] if found else None

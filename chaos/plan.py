@@ -11,7 +11,9 @@ from itertools import takewhile
 from random import Random
 
 WORKERS = 3
-GATEWAYS = ("north", "south")
+CLOCKS = 2
+LINE = "line"  # over SMPP, which echoes no name of ours: its receipts are matched by the carrier's ids, or by phone
+GATEWAYS = ("north", "south", LINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,19 @@ FAULTS: tuple[Kind, ...] = (
     Kind("worker_terminated", copies=2, targets=WORKERS, lasts_s=_AWAY),
     Kind("worker_stopped_briefly", copies=2, targets=WORKERS, lasts_s=(0.2, 6.0)),
     Kind("worker_stopped_long", copies=2, targets=WORKERS, lasts_s=(11.0, 60.0)),  # the gate's freshness is 10 s
-    Kind("clock_killed", lasts_s=_AWAY),
+    Kind("clock_killed", targets=CLOCKS, lasts_s=_AWAY),
+    Kind("clock_stopped", targets=CLOCKS, lasts_s=(5.0, 40.0)),  # up to beyond its lease
+    Kind("link_killed", copies=2, lasts_s=_AWAY),
+    Kind("link_stopped", lasts_s=(1.0, 40.0)),
+    Kind("line_cut"),
+    Kind("leaders_sessions_terminated"),
     Kind("web_killed", copies=2, lasts_s=_AWAY),
     Kind("simulator_killed", copies=2, targets=len(GATEWAYS), lasts_s=_AWAY),
     Kind("redis_flushed"),
     Kind("redis_restarted"),
     Kind("redis_down", lasts_s=(10.0, 10.0)),
-    Kind("postgres_restarted", copies=2),
+    Kind("postgres_restarted"),
+    Kind("postgres_promoted"),
     Kind("sessions_terminated", copies=2),
     *(
         Kind(f"gateway_{behaviour}", targets=len(GATEWAYS), lasts_s=_SPELL)
@@ -74,6 +82,10 @@ FAULTS: tuple[Kind, ...] = (
     Kind("run_cancelled"),
     Kind("unit_stopped", lasts_s=(2.0, 8.0)),
     Kind("gateway_stopped", targets=len(GATEWAYS), lasts_s=(2.0, 8.0)),
+    Kind("opted_out", copies=2),
+    Kind("phone_replied"),
+    Kind("unknown_settled"),
+    Kind("unknown_sent_again"),
     Kind("launched_twice"),
     Kind("wake_ups_doubled"),
     Kind("wake_ups_lost"),
@@ -85,7 +97,7 @@ LAUNCHES: tuple[Kind, ...] = (
     Kind("launch_branch", copies=8),
 )
 # Seconds between two events of a stream, shortest and longest.
-_FAULT_GAP_S = (0.5, 5.0)
+_FAULT_GAP_S = (0.5, 4.2)
 _LAUNCH_GAP_S = (1.0, 10.0)
 _CALM_S = 3.0  # the first campaign is under way before the first fault
 

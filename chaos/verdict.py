@@ -6,20 +6,27 @@ import importlib.metadata
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from chaos.house import GROUP, House
+from chaos.line import name_texts
+from chaos.plan import GATEWAYS, LINE
 from chaos.settling import Unknown
 from sms_service.ledger.models import Message, Run
-from sms_service.ops.agreement import Agreement, compare
+from sms_service.ops.agreement import UNHEARD, Agreement, compare
 from sms_service.reports.counts import TAKEN, identity
 
 _SHOWN = 10  # disagreements of a kind that are told in full
 _PACKAGES = ("sqlalchemy", "psycopg", "rq", "gunicorn", "aiohttp", "jinja2")
-_MUST_BE_NONE = ("lost", "duplicated", "contradicted", "unknown_after_look_up", "caps_off")
+_MUST_BE_NONE = (
+    *("lost", "duplicated", "contradicted", "unknown_after_look_up", "caps_off"),
+    *("sent_after_opt_out", "replies_lost"),
+)
 _NEVER_MEANT_TO_LEAVE = ("skipped", "cancelled")
 _STORY = text("""
 SELECT 'run ' || a.run_id || ', attempt ' || a.number || ' of ' || m.attempts || ': ' || a.status
@@ -43,6 +50,30 @@ WHERE held.used IS DISTINCT FROM counted.used
 """)
 
 
+# The gate asks for suppressions at the moment of its statement; only what it waits for after that may pass.
+_SENT_AFTER_OPT_OUT = text("""
+SELECT count(*)
+FROM suppressions s
+JOIN messages m ON m.phone = s.phone
+JOIN attempts a ON a.month = m.month AND a.message_id = m.id
+WHERE a.started_at > s.created_at + interval '10 seconds' AND a.started_at < :until
+""")
+# What people said of single texts: theirs to answer for.
+_SETTLED = text("SELECT to_char(month, 'YYYYMM') || '-' || id FROM attempts WHERE settled_by IS NOT NULL")
+_UNKNOWN_ON_THE_LINE = text("""
+SELECT to_char(a.month, 'YYYYMM') || '-' || a.id
+FROM attempts a JOIN gateway_accounts g ON g.id = a.account_id
+WHERE g.name = :line AND a.status = 'unknown'
+""")
+_SENT_AGAIN = text("""
+SELECT to_char(a.month, 'YYYYMM') || '-' || a.id
+FROM trail t
+CROSS JOIN LATERAL jsonb_array_elements_text(t.details -> 'messages') AS m (id)
+JOIN attempts a ON a.message_id = m.id::bigint
+WHERE t.act = 'run.send_again'
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`figures` are what the line says; `good`: nobody lost, nobody twice, no contradiction, every sum right."""
@@ -51,10 +82,15 @@ class Verdict:
     good: bool
 
 
-def judge(session: Session, house: House, unknown: Unknown, say: Callable[[str], None]) -> Verdict:
-    """Compare the ledgers. `unknown`: how much was, and is after the simulators were asked."""
+def judge(session: Session, house: House, unknown: Unknown, until: datetime, say: Callable[[str], None]) -> Verdict:
+    """Compare the ledgers. `unknown`: how much was, and is after the simulators were asked. `until`: the end of the
+    attack, after which the service's clock was put forward.
+    """
     runs = session.scalars(select(Run.id).where(Run.audience.is_not(None)).order_by(Run.id)).all()
-    agreement = compare(session, house.ledgers(), runs)
+    lines = chain(
+        house.ledgers([name for name in GATEWAYS if name != LINE]), name_texts(session, house.ledgers([LINE]))
+    )
+    agreement, theirs = _without_peoples_words(session, compare(session, lines, runs))
     _tell(session, agreement, say)
     found = [identity(session, run_id) for run_id in runs]
     for run in found:
@@ -71,6 +107,11 @@ def judge(session: Session, house: House, unknown: Unknown, say: Callable[[str],
         "lost": len(agreement.lost) + len(agreement.waiting),
         "duplicated": len(agreement.duplicated),
         "contradicted": sum(map(len, agreement.contradicted.values())),
+        "by_people": theirs,
+        "sent_after_opt_out": session.scalars(_SENT_AFTER_OPT_OUT, {"until": until}).one(),
+        "replies": session.scalars(text("SELECT count(*) FROM replies")).one(),
+        "replies_lost": len(_acknowledged_replies(house) - set(session.scalars(text("SELECT text FROM replies")))),
+        "suppressed": session.scalars(text("SELECT count(*) FROM suppressions")).one(),
         "unknown": unknown.texts,
         "hand_overs_broken": unknown.hand_overs,
         "unknown_at_most": unknown.hand_overs * GROUP,
@@ -88,6 +129,33 @@ def judge(session: Session, house: House, unknown: Unknown, say: Callable[[str],
         and bool(runs)
     )
     return Verdict(figures, good)
+
+
+def _without_peoples_words(session: Session, found: Agreement) -> tuple[Agreement, int]:
+    """Without what people brought about knowingly, and how much that is: whoever sends an unknown text again may text
+    somebody twice, and a settled one is what the person said until the network says more.
+    """
+    settled, again = set(session.scalars(_SETTLED)), set(session.scalars(_SENT_AGAIN))
+    # The line echoes nothing: which of several unknown texts to a phone a receipt is of cannot be told, so none is.
+    open_ = set(session.scalars(_UNKNOWN_ON_THE_LINE, {"line": LINE}))
+    duplicated = [names for names in found.duplicated if not set(names.split()) & again]
+    excused = {what: settled | again for what in found.contradicted if what != UNHEARD} | {UNHEARD: open_}
+    contradicted = {what: [n for n in names if n not in excused[what]] for what, names in found.contradicted.items()}
+    kept = Agreement([n for n in found.lost if n not in settled], duplicated, contradicted, found.waiting)
+    before, after = (len(a.lost) + len(a.duplicated) + sum(map(len, a.contradicted.values())) for a in (found, kept))
+    return kept, before - after
+
+
+def _acknowledged_replies(house: House) -> set[str]:
+    """The words of all replies that the simulators were told we have."""
+    words: dict[str, str] = {}
+    known = set()
+    for line in house.ledgers():
+        if line["event"] == "reply":
+            words[line["id"]] = line["text"]
+        elif line["event"] == "replied" and line["acknowledged"]:
+            known.add(line["id"])
+    return {words[name] for name in known}
 
 
 def _tell(session: Session, agreement: Agreement, say: Callable[[str], None]) -> None:

@@ -87,7 +87,7 @@ def compare(session: Session, simulators: Iterable[Mapping[str, Any]], runs: Seq
     parked = _parked(session)
     for name, attempt in here.items():
         for what in _contradictions(name, attempt, theirs):
-            if what != _UNHEARD or name not in parked:
+            if what != UNHEARD or name not in parked:
                 contradictions[what].append(name)
     if ghosts := [name for name in theirs.times if name not in ours]:
         contradictions["that no attempt of ours names"] = ghosts
@@ -99,7 +99,7 @@ def compare(session: Session, simulators: Iterable[Mapping[str, Any]], runs: Seq
     )
 
 
-_UNHEARD = "whose acknowledged receipt was not applied"
+UNHEARD = "whose acknowledged receipt was not applied"
 
 
 def _contradictions(name: str, ours: _Ours, theirs: _Theirs) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _contradictions(name: str, ours: _Ours, theirs: _Theirs) -> Iterator[str]:
         yield "whose message does not follow its attempt"
     said = theirs.acknowledged.get(name, set())
     if said and ours.status != ("delivered" if ReceiptStatus.delivered in said else "undelivered"):
-        yield _UNHEARD
+        yield UNHEARD
     if ours.status in _FINAL and taken and ours.status not in theirs.planned.get(name, set()):
         yield "whose final word no receipt says"
 
