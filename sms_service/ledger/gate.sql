@@ -5,8 +5,9 @@
 -- this commit.
 -- All that is asked is of the moment at which the statement began, so it must not wait for long: for a run or account that somebody
 -- changes, a row, or a place of a cap that another gate reserves. No lock is waited for longer than `lock_wait`, which is set before
--- the first one, for this transaction alone; and the lease counts from the same moment. `status || ''` keeps the index of leases out of the plan: it has a dead entry for every row that left, and on a
--- month without statistics yet the planner would read them all instead of looking up the ids (docs/performance.md).
+-- the first one, for this transaction alone; and the lease counts from the same moment.
+-- `status || ''` keeps the index of leases out of the plan: it has a dead entry for every row that left, and on a month without
+-- statistics yet the planner would read them all instead of looking up the ids (docs/performance.md).
 -- Caps: a place is reserved only by rows that may leave otherwise (hence their lock before), once per message, and in the order of
 -- phones, in which every statement that touches many of these rows goes: no deadlock.
 WITH run AS MATERIALIZED (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import signal
 import subprocess
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from sms_service.embedded.process import last_line, spawn, stop
 from sms_service.ops.errors import OperationError
 
-LOG_SIZE = 20 * 1024 * 1024  # bytes; a longer log is put aside when its process starts
+LOG_SIZE = 20 * 1024 * 1024  # bytes; what a longer log holds is put aside
 _LOGS_KEPT = 3
 _SHORTEST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
@@ -60,7 +61,6 @@ class Child:
 
     def start(self) -> None:
         """Start it, its output appended to its log. Raises OperationError if that is impossible."""
-        rotate(self.log)
         try:
             self.process = spawn(self.command, log=self.log, cwd=self.cwd, env=self.environment)
         except OSError as error:
@@ -77,10 +77,12 @@ class Child:
         return self.health is None or self.health(self.process.pid)
 
     def mend(self) -> str | None:
-        """Start it again if it ended: at once after a steady time, else after a pause that doubles up to 30 s.
+        """Start it again if it ended: at once after a steady time, else after a pause that doubles up to 30 s. Rotate
+        its log.
 
         Returns what happened, for the operator, or None.
         """
+        rotate(self.log)
         if self.process is None or self.process.poll() is None:
             return None
         now = self.clock()
@@ -108,13 +110,21 @@ class Child:
 
 
 def rotate(log: Path) -> None:
-    """Put a log that has grown past LOG_SIZE aside as `<name>.1`, the older ones a number further."""
+    """Put what a log of more than LOG_SIZE holds aside as `<name>.1`, the older ones a number further; whoever writes
+    it goes on.
+
+    It is copied and emptied in place: its writers append (`spawn`), so they need not hear of it. A line that is written
+    between the last byte read and the emptying, some microseconds, is lost.
+    """
     if not log.exists() or log.stat().st_size < LOG_SIZE:
         return
-    for number in range(_LOGS_KEPT, 0, -1):
-        older = log.with_name(f"{log.name}.{number - 1}") if number > 1 else log
+    for number in range(_LOGS_KEPT, 1, -1):
+        older = log.with_name(f"{log.name}.{number - 1}")
         if older.exists():
             older.replace(log.with_name(f"{log.name}.{number}"))
+    with log.open("rb+") as full, log.with_name(f"{log.name}.1").open("wb") as aside:
+        shutil.copyfileobj(full, aside)
+        full.truncate(0)
 
 
 def _how(code: int) -> str:

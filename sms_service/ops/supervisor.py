@@ -126,8 +126,6 @@ class Supervisor:
         if own_simulator:
             _check_free("SIMULATOR_PORT", "127.0.0.1", self.settings.simulator_port)
         make_folder(self._logs)
-        for engine in ("postgres", "redis"):
-            rotate(self._logs / f"{engine}.log")
         if self._engines.postgres:
             self.say("starting PostgreSQL and Redis")
         self._engines.start()
@@ -205,7 +203,10 @@ class Supervisor:
 
     def _mend(self) -> None:
         for engine in (self._engines.postgres, self._engines.redis):
-            if engine is not None and engine.process.poll() is not None:
+            if engine is None:
+                continue
+            rotate(engine.log)
+            if engine.process.poll() is not None:
                 self._mend_engine(engine)
         for child in self.children:
             try:

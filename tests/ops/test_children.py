@@ -130,8 +130,24 @@ def test_logs_are_put_aside_when_they_are_large_and_three_are_kept(tmp_path: Pat
             file.write(f"{number}")
             file.truncate(LOG_SIZE)
         rotate(log)
-    kept = {path.name: path.read_text()[0] for path in tmp_path.iterdir()}
-    assert kept == {"web.log.1": "4", "web.log.2": "3", "web.log.3": "2"}
+    kept = {path.name: path.read_text()[:1] for path in tmp_path.iterdir()}
+    assert kept == {"web.log": "", "web.log.1": "4", "web.log.2": "3", "web.log.3": "2"}
     log.write_text("small")
     rotate(log)
     assert log.read_text() == "small"
+
+
+def test_a_log_is_put_aside_while_its_process_goes_on(make_child: Callable[..., Child]) -> None:
+    child = make_child("while :; do echo a line; sleep 0.01; done")
+    child.start()
+    while not (child.log.exists() and child.log.stat().st_size):
+        assert child.ready()
+    with child.log.open("r+b") as log:
+        log.truncate(LOG_SIZE)
+    assert child.mend() is None
+    aside = child.log.with_name(f"{child.log.name}.1")
+    assert aside.stat().st_size >= LOG_SIZE
+    while not child.log.stat().st_size:
+        assert child.ready()
+    assert child.log.read_text().startswith("a line\n")  # not after a hole of 20 MB
+    child.end()
