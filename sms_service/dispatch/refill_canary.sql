@@ -8,6 +8,7 @@ WITH run AS MATERIALIZED (
 ),
 seen AS MATERIALIZED (
     SELECT coalesce(array_agg(m.id) FILTER (WHERE NOT v.silent), '{}') AS kept,
+           coalesce(array_agg(m.id) FILTER (WHERE v.silent AND m.status = 'pending'), '{}') AS put_off,
            count(*) FILTER (WHERE v.silent) AS silent,
            bool_or(m.attempts > 0) AS begun
     FROM messages m
@@ -43,7 +44,9 @@ other AS MATERIALIZED (
     ) w
 )
 UPDATE runs r
-SET canary = CASE WHEN o.ids IS NULL THEN r.canary ELSE s.kept || o.ids END,
+-- Places that no other can take stay with those that are put off: a canary of the few that are left would prove too little.
+SET canary = CASE WHEN o.ids IS NULL THEN r.canary
+                  ELSE s.kept || o.ids || s.put_off[:cardinality(c.canary) - cardinality(s.kept) - cardinality(o.ids)] END,
     canary_since = coalesce(r.canary_since, CASE WHEN s.begun THEN sms_now() END)
 FROM run c, seen s, other o
 WHERE r.id = %(run_id)s::bigint AND r.status = 'running' AND r.canary = c.canary

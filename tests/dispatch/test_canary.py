@@ -299,3 +299,28 @@ def test_a_deadline_ends_a_canary_by_the_outcomes_that_are_there(
     judge(database)
     run = run_of(database, city.run_id)
     assert (run.held_for, run.canary) == (held, ids if held else None)
+
+
+def test_a_canary_does_not_shrink_to_the_few_that_can_take_places(database: Database, small_canary: None) -> None:
+    """Four are put off and one other may leave: that one alone must not decide for everybody."""
+    city = make_city(database, 20)
+    ids = run_of(database, city.run_id).canary or []
+    with database.transaction() as connection:
+        later = "UPDATE messages SET not_before = sms_now() + interval '1 day'"
+        connection.execute(
+            text(f"{later} WHERE id <> ALL (:ids) AND id < (SELECT max(id) FROM messages)"), {"ids": ids}
+        )
+        connection.execute(text(f"{later}, attempts = 1 WHERE id = ANY (:ids)"), {"ids": ids[1:]})
+        connection.execute(
+            text("UPDATE messages SET status = 'skipped', reason = 'capped' WHERE id = :id"), {"id": ids[0]}
+        )
+    judge(database)
+    canary = run_of(database, city.run_id).canary or []
+    with database.session() as session:
+        free = session.scalars(select(func.max(Message.id))).one()
+    assert sorted(canary) == sorted([free, *ids[1:]])  # what was skipped for good is out
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE messages SET status = 'delivered', attempts = 1 WHERE id = :id"), {"id": free})
+    judge(database)
+    run = run_of(database, city.run_id)
+    assert (run.status, len(run.canary or ())) == ("running", 5)  # one of five is too few for a verdict
