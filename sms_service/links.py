@@ -132,6 +132,7 @@ class LinkProcess:
         receipts.result()
         replies_inbox.store(self._database, self._account, replies)
         self._replies_came.set()
+        self._receipts_came.set()  # some may have been receipts
 
     def _wake_workers(self) -> None:
         """Here and not where something is stored: what is stored is acknowledged without waiting for Redis."""

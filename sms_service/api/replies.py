@@ -64,7 +64,7 @@ class ReplyOut(Out):
         attribute="ReplyRow.sent_to", allow_none=True, metadata={"description": "The service's number it was sent to"}
     )
     text = MaskedText(
-        attribute="ReplyRow.text",
+        attribute="ReplyRow.shown_text",
         allow_none=True,
         metadata={"description": "What it says, phone numbers in it masked; null once redacted"},
     )
@@ -125,9 +125,4 @@ class Replies(MethodView):
             id_=ReplyRow.id,
             descending=True,
         )
-        return scope.answer([{**row._mapping, "complete": is_complete(row.ReplyRow)} for row in rows], following)
-
-
-def is_complete(reply: ReplyRow) -> bool:
-    """Whether it is a whole text: the first part of a long one has it once all others are there, and no series."""
-    return reply.parts == 1 or reply.series is None
+        return scope.answer([{**row._mapping, "complete": row.ReplyRow.is_complete} for row in rows], following)

@@ -63,7 +63,7 @@ def replies(
             about = f"answers message {reply.message_id}" if reply.message_id else "answers nothing"
             line = f"reply {reply.id}: {reply.received_at:%Y-%m-%d %H:%M %Z}, {row.account}, {phone}, {about}"
             marks = f"{f', {reply.meaning}' if reply.meaning else ''}{', again' if reply.repeated else ''}"
-            click.echo(f"{line}{marks}: {mask_text(reply.text or '')}")
+            click.echo(f"{line}{marks}: {mask_text(reply.shown_text or '')}")
 
 
 @click.command()

@@ -147,7 +147,9 @@ class Reply:
     `phone` is the sender, `to` the number it was sent to, both E.164 where they can be read so. `provider_id` names it
     at the provider; without one, the same words from the same phone within ten minutes are kept and marked as repeated.
     `raw` is the provider's own record, stored as it came. A long inbound text comes as `parts` replies, numbered by
-    `part` from 1, that have the `series` in common. `stop`: the provider itself has taken it for an opt-out.
+    `part` from 1, that have the `series` in common; a part may end or begin with half a surrogate pair, or end with the
+    GSM 7-bit escape (U+001B), where a character was cut in two. `stop`: the provider itself has taken it for an
+    opt-out. `receipt`: what it is instead if it names a text of ours, where only that can tell.
     """
 
     phone: str = field(repr=False)
@@ -160,6 +162,7 @@ class Reply:
     parts: int = 1
     series: str | None = None
     stop: bool = False
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,16 @@ from sms_service.db.engine import Database
 from sms_service.db.halving import write_by_halves
 from sms_service.db.statements import Statement
 from sms_service.dispatch.accounts import id_of
-from sms_service.gateways.base import Reply
+from sms_service.gateways.base import Receipt, Reply
+from sms_service.gateways.halves import join_halves, keep_halves
 from sms_service.gateways.numbers import e164
 from sms_service.gateways.words import LONGEST_RECORD, bound_id, bound_word
+from sms_service.ledger import receipts as ledger
 from sms_service.parts import MOST_PARTS
 from sms_service.replies.meaning import is_stop
 from sms_service.replies.models import ReplyRow
 
+FIND_OURS = Statement(__file__, "find_ours")
 STORE_REPLIES = Statement(__file__, "store_replies")
 JOIN_PARTS = Statement(__file__, "join_parts")
 
@@ -39,7 +42,8 @@ def store(database: Database, account: str, replies: Sequence[Reply]) -> int:
 
     All are one transaction, unless PostgreSQL refuses one for what is in it: that one is kept as its provider's record
     alone, and keeps no other from being stored. A phone whose text is a stop word is suppressed in the transaction of
-    its reply: from its commit on no gate lets the phone pass.
+    its reply: from its commit on no gate lets the phone pass. What may be a receipt as well is stored as one if it is
+    of a text of ours.
     Returns how many were new. Raises NotFound for an account that the database does not know, and DBAPIError.
     """
     new = 0
@@ -47,7 +51,12 @@ def store(database: Database, account: str, replies: Sequence[Reply]) -> int:
     def write(some: Sequence[Reply]) -> None:
         nonlocal new
         with database.session() as session:
-            stored = _store(session, id_of(session, account), some)
+            account_id = id_of(session, account)
+            ours = _find_ours(session, account_id, some)
+            if ours:
+                ledger.store(session.connection(), [(account, receipt) for receipt in ours.values()])
+            left = [reply for place, reply in enumerate(some) if place not in ours]
+            stored = len(ours) + (_store(session, account_id, left) if left else 0)
         new += stored
 
     def keep_record(reply: Reply, error: DBAPIError) -> None:
@@ -56,6 +65,21 @@ def store(database: Database, account: str, replies: Sequence[Reply]) -> int:
 
     write_by_halves(write, replies, keep_record)
     return new
+
+
+def _find_ours(session: Session, account_id: int, replies: Sequence[Reply]) -> dict[int, Receipt]:
+    """The receipts among what may be one, by their places."""
+    asked = {place: reply.receipt for place, reply in enumerate(replies) if reply.receipt is not None}
+    if not asked:
+        return {}
+    found = FIND_OURS(
+        session.connection(),
+        account_id=account_id,
+        places=list(asked),
+        provider_ids=[bound_id(receipt.provider_id) for receipt in asked.values()],
+        phones=[bound_word(receipt.phone) for receipt in asked.values()],
+    ).scalars()
+    return {place: asked[place] for place in sorted(found)}
 
 
 def _store(session: Session, account_id: int, replies: Sequence[Reply]) -> int:
@@ -70,9 +94,9 @@ def _store(session: Session, account_id: int, replies: Sequence[Reply]) -> int:
     ).all()
     stops = {row["fingerprint"] for row, reply in zip(rows, replies, strict=True) if reply.stop}
     for row in sorted(stored, key=lambda row: (row.phone or "", row.id)):  # whoever suppresses many goes by phone
-        whole = row if row.parts == 1 else _joined(session, account_id, row)
-        if whole is not None and (row.fingerprint in stops or is_stop(whole.text or "")):
-            _stop(session, whole.id, row.phone)
+        whole = (row.id, row.text or "") if row.parts == 1 else _joined(session, account_id, row)
+        if whole is not None and (row.fingerprint in stops or is_stop(whole[1])):
+            _stop(session, whole[0], row.phone)
     # A repetition means what it says too: somebody may have been texted again meanwhile, on a person's word.
     known = {row.fingerprint for row in stored}
     for reply, said in sorted(zip(replies, rows, strict=True), key=lambda pair: pair[1]["phone"] or ""):
@@ -94,7 +118,7 @@ def _row(reply: Reply) -> dict[str, Any]:
         "phone": phone,
         "sender": None if phone else sender,
         "sent_to": bound_word(reply.to),
-        "text": bound_word(reply.text, LONGEST_TEXT),
+        "text": bound_word(keep_halves(reply.text) if parts > 1 else reply.text, LONGEST_TEXT),
         "raw": bound_word(reply.raw, LONGEST_RECORD),
         "fingerprint": hashlib.sha256(said.encode()).hexdigest(),
         "part": part,
@@ -103,8 +127,8 @@ def _row(reply: Reply) -> dict[str, Any]:
     }
 
 
-def _joined(session: Session, account_id: int, row: Any) -> Any:
-    """The whole text that this part completes, or None."""
+def _joined(session: Session, account_id: int, row: Any) -> tuple[int, str] | None:
+    """Id and text of the whole that this part completes, or None."""
     joined = JOIN_PARTS(
         session.connection(),
         account_id=account_id,
@@ -113,7 +137,13 @@ def _joined(session: Session, account_id: int, row: Any) -> Any:
         series=row.series,
         parts=row.parts,
     ).all()
-    return next((part for part in joined if part.is_whole), None)
+    whole = next((part for part in joined if part.is_whole), None)
+    if whole is None:
+        return None
+    said = whole.text or ""
+    if (text := join_halves(said)) != said:
+        session.execute(update(ReplyRow).where(ReplyRow.id == whole.id).values(text=text))
+    return whole.id, text
 
 
 def _stop(session: Session, reply_id: int, phone: str | None) -> None:

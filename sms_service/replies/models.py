@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, Id, Path
+from sms_service.gateways.halves import hide_halves
 
 
 class ReplyRow(Base):
@@ -44,6 +45,16 @@ class ReplyRow(Base):
     person_id: Mapped[int | None]
     unit_path: Mapped[Path | None]
     repeated: Mapped[bool] = mapped_column(server_default="false")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is a whole text: the first part of a long one has it once all are there, and no series."""
+        return self.parts == 1 or self.series is None
+
+    @property
+    def shown_text(self) -> str | None:
+        """The text for people to read: a part that waits for others may hold half a character."""
+        return self.text if self.text is None or self.is_complete else hide_halves(self.text)
 
     __table_args__ = (
         CheckConstraint("meaning = 'stop'", name="meaning"),

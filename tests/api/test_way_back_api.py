@@ -211,6 +211,7 @@ def test_the_shell_says_the_same(
         assert STRANGER not in result.output
         return result.output.splitlines()
 
+    assert run("replies", "--unreadable") == []
     answered(database, (phones[0], "R"), (STRANGER, "谁"))
     with database.transaction() as connection:
         strange = Receipt(ReceiptStatus.unclassified, "x1", "{}", phone=STRANGER, raw_code="Q")
@@ -222,6 +223,10 @@ def test_the_shell_says_the_same(
     assert "answers message " in stop
     assert run("replies", "--meaning", "stop") == run("replies", "--unit", place.one.code) == [stop]
     assert run("replies", "--since", "2099-01-01") == []
+    answered(database, ("10086", "好\ud83c"), part=1, parts=2, series="7")
+    [unreadable] = run("replies", "--unreadable")
+    assert "no readable phone (" in unreadable
+    assert unreadable.endswith(": 好\ufffd"), "half a character is shown as none"
     [receipt] = run("receipts")
     assert receipt.endswith(": unclassified (Q)")
     assert run("gateway", "codes", "main")[0].startswith("Q: 1 times, receipt, ")

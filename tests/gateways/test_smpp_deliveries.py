@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -109,9 +110,35 @@ def test_a_word_that_is_empty_takes_nothing_from_the_next() -> None:
     assert found.occurred_at is None
 
 
-def test_words_that_a_person_sends_are_no_receipt() -> None:
+def test_words_that_no_class_marks_as_a_receipt_are_read_both_ways() -> None:
     found = reply(short_message=WORDS % (b"1", b"DELIVRD", b"000"))
     assert found.text.startswith("id:1 ")
+    marked = receipt(short_message=WORDS % (b"1", b"DELIVRD", b"000"))
+    assert found.receipt is not None
+    assert replace(found.receipt, raw="") == replace(marked, raw="")
+
+
+@pytest.mark.parametrize("words", [b"R", b"id:1 stat:DELIVRD", b"text: " + WORDS % (b"1", b"DELIVRD", b"000")])
+def test_words_that_a_person_sends_are_no_receipt(words: bytes) -> None:
+    assert reply(short_message=words).receipt is None
+
+
+@pytest.mark.parametrize(
+    ("coding", "data", "text"),
+    [
+        (8, "好🎉".encode("utf-16-be")[:-2], "好\ud83c"),
+        (8, "🎉好".encode("utf-16-be")[2:], "\udf89好"),
+        (0, b"ok\x1b", "ok\x1b"),
+        (0, b"ok\x1b\x1b", "ok\ufffd"),
+    ],
+)
+def test_half_a_character_is_kept_for_the_next_part_only(coding: int, data: bytes, text: str) -> None:
+    header = b"\x05\x00\x03\x2a\x02\x01"
+    assert reply(short_message=header + data, data_coding=coding, esm_class=0x40).text == text
+    whole = reply(short_message=data, data_coding=coding).text
+    assert "\ufffd" in whole
+    assert "\x1b" not in whole
+    assert whole.encode(), "no half of a pair"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import permutations
@@ -12,11 +13,12 @@ import pytest
 from sqlalchemy import text
 
 from sms_service.db.engine import Database
+from sms_service.delivery.inbox import apply_waiting
 from sms_service.errors import NotFound
-from sms_service.gateways.base import Reply
+from sms_service.gateways.base import Outcome, Receipt, ReceiptStatus, Reply, Text
 from sms_service.replies.inbox import store
 from tests.clocks import ahead_by
-from tests.dispatch.city import drain, make_city, statuses
+from tests.dispatch.city import drain, make_city, messages, statuses, unknown
 from tests.factories import fictional_phone
 
 PHONE = fictional_phone(9)
@@ -185,6 +187,82 @@ def test_the_parts_of_a_long_reply_are_joined_in_any_order(database: Database, o
     whole = [row for row in rows(database) if row.joined_to is None]
     assert [(row.text, row.meaning) for row in whole] == [("　退订", "stop")]
     assert {row.joined_to for row in rows(database)} == {None, whole[0].id}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "whole"),
+    [
+        ("好\ud83c", "\udf89好", "好🎉好"),
+        ("好\ud83c", "好", "好\ufffd好"),
+        ("好", "\udf89好", "好\ufffd好"),
+        ("ok\x1b", "eur", "ok€ur"),
+        ("ok\x1b", "\ufffd好", "ok\ufffd\ufffd好"),
+        ("o\x1bk", "ok\x1b", "o\ufffdkok\ufffd"),
+        ("好\U0010d83c", "\U0010df89好", "好\ufffd\ufffd好"),  # not the halves that they stand for
+        ("退订\ud842", "\udfb7", "退订𠮷"),  # a letter, so that it is no stop word
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_character_that_was_cut_in_two_comes_out_whole(
+    database: Database, first: str, second: str, whole: str, order: int
+) -> None:
+    make_city(database, 0)
+    parts = [replace(HELLO, text=said, part=n, parts=2, series="7") for n, said in enumerate((first, second), 1)]
+    for part in parts[::order]:
+        store(database, "main", [part])
+    assert [row.text for row in rows(database) if row.joined_to is None] == [whole]
+    assert suppressed(database) == []
+
+
+def test_half_a_character_in_a_whole_reply_is_none(database: Database) -> None:
+    make_city(database, 0)
+    store(database, "main", [replace(HELLO, text="好\ud83c"), replace(HELLO, text="好\U0010d83c")])
+    assert [row.text for row in rows(database)] == ["好\ufffd", "好\U0010d83c"], "what is nobody's half stays"
+
+
+def of_receipt(phone: str | None, name: str = "A1") -> Reply:
+    """What an SMSC marks as a text and what has a receipt's words."""
+    said = Receipt(ReceiptStatus.delivered, name, "{}", phone=phone, raw_code="DELIVRD")
+    return Reply(phone or "10086", f"id:{name} stat:DELIVRD", "{}", receipt=said)
+
+
+def taken(database: Database, handed: Callable[[Text], Outcome] | None = None) -> tuple[int, str]:
+    """The run and the phone of a text that was handed over."""
+    city = make_city(database, 1)
+    if handed is not None:
+        city.adapter.answer = handed
+    drain(database, city.gateways)
+    [message] = messages(database, city.run_id)
+    return city.run_id, str(message.phone)
+
+
+def test_a_receipt_that_comes_as_a_text_is_one_if_its_id_is_ours(database: Database) -> None:
+    run_id, phone = taken(database)
+    [attempt] = rows(database, "SELECT provider_id FROM attempts")
+    strangers = [of_receipt(phone, "foreign"), of_receipt(fictional_phone(77), attempt.provider_id)]
+    assert store(database, "main", [*strangers, of_receipt(phone, attempt.provider_id), HELLO]) == 4
+    assert len(rows(database)) == 3, "what is of no text of ours is a reply"
+    apply_waiting(database)
+    assert statuses(database, run_id) == {"delivered": 1}
+    with ahead_by(database.url, "15 days") as later:
+        store(later, "main", [of_receipt(phone, attempt.provider_id)])
+    assert len(rows(database)) == 4
+
+
+def test_a_receipt_that_comes_as_a_text_may_be_faster_than_its_answer(database: Database) -> None:
+    """Over the account to the phone: under way, and then unknown."""
+
+    def handed(text: Text) -> Outcome:
+        store(database, "main", [of_receipt(text.phone), of_receipt(fictional_phone(77))])
+        return unknown(text)
+
+    run_id, phone = taken(database, handed)
+    assert len(rows(database, "SELECT FROM receipts")) == len(rows(database)) == 1
+    store(database, "main", [of_receipt(phone)])
+    assert len(rows(database, "SELECT FROM receipts")) == 2
+    assert len(rows(database)) == 1
+    apply_waiting(database)
+    assert statuses(database, run_id) == {"delivered": 1}
 
 
 def test_parts_that_come_at_once_in_two_sessions_are_joined(database: Database) -> None:

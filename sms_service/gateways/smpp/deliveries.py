@@ -2,6 +2,8 @@
 
 Receipts name their text by the optional parameters receipted_message_id and message_state or, where an SMSC has none,
 by the usual words in the text (SMPP 3.4, appendix B): `id:… sub:… dlvrd:… submit date:… done date:… stat:… err:…`.
+A text in these words that no class marks as a receipt may be one all the same, or something that a person wrote: it is
+read both ways, and whoever stores it decides by the id.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -55,10 +58,12 @@ def read(
         deliver = pdus.deliver_sm(pdu)
     except Malformed as error:
         return Receipt(ReceiptStatus.unclassified, None, raw=json.dumps({"pdu": pdu.body.hex()}), raw_code=str(error))
-    # Only the class decides: a person may send words that look like a receipt.
     if deliver.is_receipt or pdus.RECEIPTED_MESSAGE_ID in deliver.options:
         return _receipt(deliver, codes, canonical_id, zone)
-    return _reply(deliver)
+    reply = _reply(deliver)
+    if reply.parts == 1 and _words_of(deliver)[1].keys() == _WORD.keys():
+        return replace(reply, receipt=_receipt(deliver, codes, canonical_id, zone))
+    return reply
 
 
 def _receipt(
@@ -97,7 +102,7 @@ def _words_of(deliver: Deliver) -> tuple[str, dict[str, str]]:
 def _reply(deliver: Deliver) -> Reply:
     header, data = _split_header(deliver)
     series, number, place = _concatenation(deliver, header)
-    text = _decode(data, deliver.data_coding)
+    text = _decode(data, deliver.data_coding, is_part=number > 1)
     return Reply(
         phone=e164(deliver.source) or deliver.source,
         text=text,
@@ -133,11 +138,16 @@ def _concatenation(deliver: Deliver, header: bytes) -> tuple[str | None, int, in
     return str(series), number, place
 
 
-def _decode(data: bytes, data_coding: int) -> str:
+def _decode(data: bytes, data_coding: int, *, is_part: bool) -> str:
+    """A text; half a character at the end of a part is kept for the next one, see gateways/halves.py."""
     charset = _charset(data_coding)
     if charset == "gsm":
-        return parts.decode_gsm(data)
-    return _decode_utf16(data) if charset == "utf-16" else data.decode(charset, "replace")
+        # Two escapes are a pair already; only one without a septet behind it waits for the next part's.
+        escapes = len(data) - len(data.rstrip(b"\x1b"))
+        return parts.decode_gsm(data[:-1]) + "\x1b" if is_part and escapes % 2 else parts.decode_gsm(data)
+    if charset == "utf-16":
+        return _decode_utf16(data, "surrogatepass" if is_part and len(data) % 2 == 0 else "replace")
+    return data.decode(charset, "replace")
 
 
 def _charset(data_coding: int) -> str:
@@ -154,10 +164,10 @@ def _charset(data_coding: int) -> str:
     return "gsm"  # what is reserved is read so
 
 
-def _decode_utf16(data: bytes) -> str:
+def _decode_utf16(data: bytes, errors: str = "replace") -> str:
     """Big-endian, unless a byte order mark says otherwise; the mark is no character."""
     charset = "utf-16-le" if data.startswith(b"\xff\xfe") else "utf-16-be"
-    return data.decode(charset, "replace").removeprefix("\ufeff")
+    return data.decode(charset, errors).removeprefix("\ufeff")
 
 
 def _raw(deliver: Deliver, said: str) -> str:
