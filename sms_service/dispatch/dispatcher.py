@@ -11,7 +11,7 @@ import math
 import random
 import threading
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sms_service.db.engine import Database, first_line
 from sms_service.dispatch.fairness import FairShare
 from sms_service.dispatch.hand_over import Done, HandOver
+from sms_service.dispatch.lookout import Lookout
 from sms_service.dispatch.pace import SMALLEST_CAPACITY, Pace
 from sms_service.dispatch.points import Point
 from sms_service.dispatch.routing import Offer, find_offers
@@ -84,6 +85,7 @@ class Dispatcher:
         self._hand_over = HandOver(database, new_token=new_token, random=random, clock=clock, at=at)
         self._accounts: dict[str, _Account] = {}
         self._changed = threading.Condition()
+        self._lookout = Lookout()
         self._offers: list[Offer] = []
         self._looked_at = -math.inf
         self._stale = True  # a group has ended since the last look
@@ -95,9 +97,20 @@ class Dispatcher:
         Returns whether work was left, which `left` keeps. Raises RedisError without Redis: there is no pace then, and
         nothing is handed over.
         """
+        if not self.left:
+            self._lookout.begin_round()
         self.left = False
         self.left = self._drain(self._clock() + job_s)
         return self.left
+
+    def tell(self, run_ids: Iterable[int]) -> None:
+        """These runs have just been frozen, by this worker: look at them first. From any thread."""
+        self._lookout.tell(run_ids)
+
+    @property
+    def told(self) -> bool:
+        """Whether it was told of runs that no `drain` has looked at."""
+        return self._lookout.told
 
     def _drain(self, end: float) -> bool:
         self._looked_at = -math.inf
@@ -121,9 +134,9 @@ class Dispatcher:
             account.threads.shutdown(wait=True)
 
     def offers(self) -> list[Offer]:
-        """Which runs may hand over now, through which accounts."""
+        """Of the runs whose turn it is to be looked at: which may hand over now, through which accounts."""
         with self._database.transaction() as connection:
-            return find_offers(connection, self._gateways.config.accounts, self._ours)
+            return find_offers(connection, self._lookout, self._gateways.config.accounts, self._ours)
 
     def hand_over_group(self, offer: Offer, size: int, paid: int = 0) -> Done:
         """Take one group of the offer's run as far as it goes, here and now.
@@ -140,7 +153,9 @@ class Dispatcher:
         return done
 
     def _look(self) -> None:
-        """Offers anew; while groups are under way and nothing is offered, when one has ended or OFFERS_S are over."""
+        """Offers anew; while groups are under way and nothing is offered, when one has ended, when not all runs have
+        been looked at, or when OFFERS_S are over.
+        """
         if self._clock() - self._looked_at < OFFERS_S and not self._stale:
             return
         self._stale = False
@@ -148,6 +163,7 @@ class Dispatcher:
         offers = self.offers()
         with self._changed:  # a group that ends meanwhile takes its offer off the list
             self._offers = offers
+            self._stale |= not offers and not self._lookout.seen_all
 
     def _start_groups(self) -> bool:
         """Start a group on each account that has a thread, tokens and a run; returns whether any was started."""
@@ -184,6 +200,7 @@ class Dispatcher:
                 account.fair.charge(earlier, -unused)
             account.unused.clear()
         account.fair.charge(offer, grant.parts)
+        self._lookout.served(offer.lane, offer.run_id)
         account.threads.submit(self._run_group, account, offer, int(grant.parts / per_text), grant.parts)
         return True
 

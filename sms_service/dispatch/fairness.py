@@ -37,7 +37,9 @@ class FairShare(Generic[C]):
         self._lanes: dict[str, _LaneShares[C]] = {lane: _LaneShares() for lane in _RANK}
 
     def choose(self, candidates: Sequence[C]) -> C:
-        """The candidate whose turn it is, of at least one. Charge it before the next choice."""
+        """The candidate whose turn it is, of at least one; of those that are level, the first. Charge it before the
+        next choice.
+        """
         first = min((candidate.lane for candidate in candidates), key=_RANK.__getitem__)
         return self._lanes[first].choose([candidate for candidate in candidates if candidate.lane == first])
 
@@ -54,10 +56,11 @@ class _LaneShares(Generic[C]):
         self._runs: defaultdict[int, _Shares] = defaultdict(_Shares)
 
     def choose(self, candidates: Sequence[C]) -> C:
-        unit_id = self._units.next({candidate.unit_id for candidate in candidates})
-        self._runs = defaultdict(_Shares, {unit: runs for unit, runs in self._runs.items() if unit in self._units})
+        unit_id, forgot = self._units.next([candidate.unit_id for candidate in candidates])
+        if forgot:
+            self._runs = defaultdict(_Shares, {unit: runs for unit, runs in self._runs.items() if unit in self._units})
         own = {candidate.run_id: candidate for candidate in candidates if candidate.unit_id == unit_id}
-        return own[self._runs[unit_id].next(own.keys())]
+        return own[self._runs[unit_id].next(own.keys())[0]]
 
     def charge(self, candidate: C, parts: int) -> None:
         self._units.charge(candidate.unit_id, parts)
@@ -79,14 +82,17 @@ class _Shares:
     def __contains__(self, id_: int) -> bool:
         return id_ in self._had
 
-    def next(self, present: Iterable[int]) -> int:
-        present = set(present)
+    def next(self, present: Iterable[int]) -> tuple[int, bool]:
+        """Who is next, and whether others are not remembered any more."""
+        present = dict.fromkeys(present)
         known = [self._had[id_] for id_ in present if id_ in self._had]
-        self._mark = max(self._mark, min(known, default=self._mark))
-        self._had = {id_: had for id_, had in self._had.items() if had > self._mark}
+        mark = max(self._mark, min(known, default=self._mark))
+        if forget := mark > self._mark:  # only then can anybody have fallen below it
+            self._mark = mark
+            self._had = {id_: had for id_, had in self._had.items() if had > mark}
         for id_ in present:
             self._had.setdefault(id_, self._mark)
-        return min(present, key=lambda id_: (self._had[id_], id_))
+        return min(present, key=self._had.__getitem__), forget
 
     def charge(self, id_: int, parts: int) -> None:
         self._had[id_] = max(self._had.get(id_, self._mark) + parts, self._mark)

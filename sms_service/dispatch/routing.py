@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from sms_service.db.statements import Statement
+from sms_service.dispatch.lookout import LISTED, NEWEST, Lookout
 from sms_service.ledger.handover import Claim
 
+LIST_RUNNING = Statement(__file__, "list_running")
 RUNNABLE = Statement(__file__, "runnable")
 OPEN_ACCOUNTS = Statement(__file__, "open_accounts")
 
@@ -45,11 +47,30 @@ class Offer:
         return Claim(self.run_id, self.month, self.account_id, token, self.fresh, self.accounts, self.ids)
 
 
-def find_offers(connection: Connection, known: Collection[str], ours: Collection[str]) -> list[Offer]:
-    """Every pair of a run that may hand over now and one of `ours` that may take it: the accounts, by name, that this
+def list_running(connection: Connection, lookout: Lookout) -> None:
+    """Let it know the next running runs of each lane."""
+    positions, told = lookout.positions(), lookout.take_told()
+    unit_ids: dict[str, dict[int, int]] = {lane: {} for lane in positions}
+    listed: dict[str, list[int]] = {lane: [] for lane in positions}
+    for row in LIST_RUNNING(
+        connection, lanes=list(positions), after=list(positions.values()), most=LISTED, newest=NEWEST, told=told
+    ):
+        unit_ids[row.lane][row.id] = row.unit_id
+        listed[row.lane] += [row.id] if row.listed else []
+    for lane, units in unit_ids.items():
+        lookout.learn(lane, units, listed[lane], told)
+
+
+def find_offers(connection: Connection, lookout: Lookout, known: Collection[str], ours: Collection[str]) -> list[Offer]:
+    """Pairs of a run that may hand over now and one of `ours` that may take it: the accounts, by name, that this
     process hands over on. `known` are all of gateways.toml; which of them takes what does not depend on the process.
+
+    Of all running runs it asks about those whose turn it is by the `lookout`, which learns what was found.
     """
-    runs = RUNNABLE(connection).all()
+    list_running(connection, lookout)
+    run_ids = lookout.next_runs()
+    found = {row.run_id: row for row in RUNNABLE(connection, run_ids=run_ids)} if run_ids else {}
+    runs = [found[run_id] for run_id in run_ids if run_id in found and found[run_id].due]
     members: dict[int, list[Any]] = defaultdict(list)
     for member in OPEN_ACCOUNTS(connection) if runs else ():
         if member.name in known:
@@ -63,6 +84,7 @@ def find_offers(connection: Connection, known: Collection[str], ours: Collection
         offers += [
             _offer(run, place) for place in places[key] if place.member.name in ours and (place.fresh or run.again)
         ]
+    lookout.answer(found.keys(), {offer.run_id for offer in offers})
     return offers
 
 

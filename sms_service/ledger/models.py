@@ -102,6 +102,7 @@ class Run(Base):
         Index("ix_runs_ended", "look_at", postgresql_where="status IN ('finished', 'cancelled')"),
         Index(None, "unit_id", "id"),
         Index("ix_runs_open", "status", "due_at", postgresql_where="status NOT IN ('closed', 'cancelled')"),
+        Index("ix_runs_running", "lane", "id", postgresql_where="status = 'running'"),
     )
 
     @property
