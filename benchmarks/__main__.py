@@ -8,6 +8,7 @@ import sys
 from benchmarks.carrier import SUBMITS, WITH_RECEIPTS
 from benchmarks.comparing import COMPARISON
 from benchmarks.costing import COSTS
+from benchmarks.crowding import CROWD
 from benchmarks.figures import Benchmark, measure
 from benchmarks.laboratory import BenchmarkError, Laboratory
 from benchmarks.preparing import IMPORT, RENDER
@@ -21,7 +22,7 @@ from benchmarks.urgency import URGENT
 from sms_service.embedded import EngineError
 
 BENCHMARKS: tuple[Benchmark, ...] = (
-    *(RENDER, IMPORT, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, STRANGERS, URGENT),
+    *(RENDER, IMPORT, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, STRANGERS, URGENT, CROWD),
     *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
     *(LISTING, *COSTS, COMPARISON),
 )

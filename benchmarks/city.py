@@ -107,10 +107,10 @@ def plan_run(session: Session) -> int:
 
 
 def launch(database: Database) -> int:
-    """Make the one planned run due and take it out of `planned`, as the clock does if it is not faster; its id."""
+    """Make the run to the whole city due and take it out of `planned`, unless the clock does so; its id."""
     with database.transaction() as connection:
         run_id: int = connection.exec_driver_sql(
-            "UPDATE runs SET due_at = sms_now() WHERE status = 'planned' RETURNING id"
+            "UPDATE runs SET due_at = sms_now() WHERE status = 'planned' AND unit_id = 1 RETURNING id"
         ).scalar_one()
     freeze.begin_due(database)
     return run_id

@@ -46,7 +46,7 @@ def plan(database: Database, gateways: Path) -> None:
 def launch(laboratory: Laboratory, database: Database) -> int:
     """Make the planned run due and wake a worker; its id."""
     run_id = city.launch(database)
-    wake.wake(laboratory.redis, wake.FREEZE, run_id)
+    wake.wake(laboratory.redis, wake.FREEZE)
     return run_id
 
 
