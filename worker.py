@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -30,6 +30,7 @@ from sms_service.delivery import pull, reconcile
 from sms_service.dispatch import link_state
 from sms_service.dispatch.accounts import synchronise
 from sms_service.dispatch.dispatcher import Dispatcher
+from sms_service.dispatch.freezer import FreezingThreads
 from sms_service.dispatch.pace import Pace, connect
 from sms_service.dispatch.points import Point
 from sms_service.gateways.base import Link
@@ -157,8 +158,15 @@ def _run(
     worker.log_job_description = False
     pace = Pace(connect(redis_url), gateways.rates())
     dispatcher = Dispatcher(ledger, gateways, pace, stopping=worker.stopping, clock=clock, at=at)
-    worker.work_left = lambda: dispatcher.left
-    jobs.install(jobs.Work(database, redis, dispatcher, worker.stopping))
+    worker.work_left = lambda: dispatcher.left or dispatcher.told
+
+    def tell(run_ids: Sequence[int]) -> None:
+        dispatcher.tell(run_ids)
+        wake.wake(redis, wake.DISPATCH)  # this worker, if it waits for jobs, or one that has nothing else to do
+
+    freezing = FreezingThreads(database, tell)
+    jobs.install(jobs.Work(database, redis, dispatcher, freezing, worker.stopping))
+    freezing.start()
     end_looking_up = reconcile.start(database, gateways)
     end_pulling = pull.start(database, gateways, replies_inbox.store)
     try:
@@ -167,6 +175,7 @@ def _run(
         worker.busy = True  # whatever signal comes now, the groups under way have their outcomes written
         end_looking_up()
         end_pulling()
+        freezing.close()
         dispatcher.close()
         gateways.close()
         ledger.close()

@@ -1,11 +1,12 @@
-"""Wake-ups: RQ jobs that carry ids only. Each may be lost, doubled or late without harm; PostgreSQL says what there
-is to do.
+"""Wake-ups: RQ jobs that carry nothing. Each may be lost, doubled or late without harm; PostgreSQL says what there is
+to do.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -13,6 +14,7 @@ from rq import Queue
 
 QUEUE = "sms"
 FREEZE = "sms_service.jobs.freeze"
+DISPATCH = "sms_service.jobs.dispatch"
 APPLY_RECEIPTS = "sms_service.jobs.apply_receipts"
 APPLY_REPLIES = "sms_service.jobs.apply_replies"
 
@@ -23,15 +25,23 @@ _TTL_S = 60
 log = logging.getLogger(__name__)
 
 
-def wake(redis: Redis, job: str, *ids: int) -> None:
+def wake(redis: Redis, job: str) -> None:
     """Ask any worker to run `job`. Without Redis it says so in the log and goes on: workers also look by themselves."""
     try:
-        if redis.set(f"sms:woken:{job}:{ids}", 1, nx=True, px=_QUIET_MS):
-            Queue(QUEUE, connection=redis).enqueue_call(
-                job, args=ids, timeout=-1, result_ttl=0, ttl=_TTL_S, failure_ttl=0
-            )
+        if redis.set(_woken(job), 1, nx=True, px=_QUIET_MS):
+            Queue(QUEUE, connection=redis).enqueue_call(job, timeout=-1, result_ttl=0, ttl=_TTL_S, failure_ttl=0)
     except RedisError as error:
         log.warning("no wake-up for %s: Redis: %s", job, error)
+
+
+def hear(redis: Redis, job: str) -> None:
+    """The job begins: what comes from now on is worth a wake-up of its own."""
+    with suppress(RedisError):
+        redis.delete(_woken(job))
+
+
+def _woken(job: str) -> str:
+    return f"sms:woken:{job}"
 
 
 class Waker:

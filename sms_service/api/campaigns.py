@@ -301,15 +301,15 @@ class Launch(MethodView):
         """
         run, made = launching.launch(g.session, g.actor, campaign_id, body["at"])
         if made and body["at"] is None:
-            after_this_request(lambda answer: _wake_a_worker(run.id, answer))
+            after_this_request(_wake_a_worker)
         return run, 201 if made else 200
 
 
-def _wake_a_worker(run_id: int, answer: Response) -> Response:
-    """Have the run, committed by now, begun at once. Should nobody wake, the clock begins it within a second."""
+def _wake_a_worker(answer: Response) -> Response:
+    """Have the new run, committed by now, begun at once. Should nobody wake, the clock begins it within a second."""
     redis = current_context().redis
     if redis is not None:
-        wake.wake(redis, wake.FREEZE, run_id)
+        wake.wake(redis, wake.FREEZE)
     return answer
 
 

@@ -7,10 +7,24 @@ others about the person. So `{"not": {"role": "书记"}}` leaves out a secretary
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, cast, func, not_, null, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal_column,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
@@ -59,6 +73,17 @@ def audience_select(session: Session, rule: object, unit_path: str) -> Select[in
     return compile_segment(parsed, unit_path, resolve_units(session, parsed, unit_path))
 
 
+def audience_select_below(rule: object, unit_path: str) -> Select[int, int] | None:
+    """The same for many units at once, as a LATERAL part of a query that has their paths in its column `unit_path`.
+
+    None for a rule that names units, since that has to be checked for each scope by itself.
+    """
+    parsed = parse(rule)
+    if any(isinstance(leaf, InUnit) for leaf in leaves(parsed)):
+        return None
+    return compile_segment(parsed, literal_column(unit_path, Text), {})
+
+
 def count(session: Session, rule: object, path: str) -> int:
     """How many recipients the rule finds within the subtree at `path`. Raises Invalid as `audience_select` does."""
     found = audience_select(session, rule, path).subquery()
@@ -91,7 +116,9 @@ def resolve_units(session: Session, rule: Rule, unit_path: str) -> dict[InUnit, 
     return paths
 
 
-def compile_segment(rule: Rule, scope_path: str, unit_paths: Mapping[InUnit, str]) -> Select[int, int]:
+def compile_segment(
+    rule: Rule, scope_path: str | ColumnElement[str], unit_paths: Mapping[InUnit, str]
+) -> Select[int, int]:
     """The select for a parsed rule; `unit_paths` as `resolve_units` gives them."""
     roles = sorted({leaf.role for leaf in leaves(rule) if isinstance(leaf, HasRole)})
     candidates: FromClause
@@ -113,8 +140,14 @@ def compile_segment(rule: Rule, scope_path: str, unit_paths: Mapping[InUnit, str
         select(Person.id.label("person_id"), unit_id.label("unit_id"))
         .select_from(candidates)
         .join(Unit, Unit.id == unit_id)
-        .where(Person.left_at.is_(None), Unit.path.op("^@")(scope_path), _condition(rule, held, unit_paths))
+        .where(Person.left_at.is_(None), *_below(scope_path), _condition(rule, held, unit_paths))
     )
+
+
+def _below(scope_path: str | ColumnElement[str]) -> Iterable[ColumnElement[bool]]:
+    yield Unit.path.op("^@", is_comparison=True)(scope_path)
+    if not isinstance(scope_path, str):  # the planner knows a prefix's range of the index only of a constant
+        yield Unit.path.between(scope_path, scope_path + ":")  # ":" comes after every digit
 
 
 def _condition(

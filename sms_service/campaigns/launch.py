@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
-from sms_service.audience.rules import audience_select
 from sms_service.audit import trail
 from sms_service.campaigns.approval import content_of, latest_decision
 from sms_service.campaigns.models import Campaign
@@ -21,6 +20,7 @@ from sms_service.content.language import compiled
 from sms_service.content.models import TemplateVersion
 from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.directory.models import Unit
+from sms_service.dispatch.freeze import foresee_lane
 from sms_service.errors import Conflict, Invalid
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import Lane, RunStatus
@@ -51,7 +51,8 @@ def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None
     if decision is None or decision.digest != content.digest():
         raise Conflict(f"campaign {campaign_id} is not what was approved any more; submit it again")
     unit = session.get_one(Unit, campaign.unit_id)
-    audience_select(session, content.segment_rule, unit.path)  # a rule that cannot be used is refused now, not at night
+    # A rule that cannot be used is refused now, not at night.
+    lane = Lane.urgent if campaign.urgent else foresee_lane(session, content.segment_rule, unit.path)
     now: datetime = session.scalars(select(func.sms_now())).one()
     due_at = _due(at, now)
     day = due_at.astimezone(ZoneInfo(unit.timezone)).date()
@@ -69,7 +70,7 @@ def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None
             route_id=campaign.route_id,
             demonstration=unit.demonstration,
             validity_s=campaign.validity_s,
-            lane=Lane.urgent.value if campaign.urgent else Lane.bulk.value,  # small ones are known at freeze
+            lane=lane.value,
             canary_receipts=campaign.canary_receipts,
             due_at=due_at,
             day=day,

@@ -1,5 +1,9 @@
 -- Takes due runs out of `planned`, once, and fixes what every row of the run will carry: its unit's place, its local day, its month, its end. A
--- schedule missed by more than its grace is held and asks; it is not sent late.
+-- schedule missed by more than its grace is held and asks; it is not sent late. Every worker and the clock ask this: none waits for
+-- another that is just doing it.
+WITH due AS (
+    SELECT id FROM runs WHERE status = 'planned' AND due_at <= sms_now() FOR NO KEY UPDATE SKIP LOCKED
+)
 UPDATE runs r
 SET status = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)s::int) THEN 'held' ELSE 'freezing' END,
     reason = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)s::int) THEN 'its time was missed' END,
@@ -11,6 +15,6 @@ SET status = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)
     month = date_trunc('month', sms_now() AT TIME ZONE u.timezone)::date,
     unit_path = u.path,
     demonstration = u.demonstration
-FROM units u
-WHERE u.id = r.unit_id AND r.status = 'planned' AND r.due_at <= sms_now()
+FROM due, units u
+WHERE r.id = due.id AND u.id = r.unit_id AND r.status = 'planned' AND r.due_at <= sms_now()
 RETURNING r.id, r.status

@@ -113,10 +113,11 @@ def _pause_links(database: Database, gateways: Gateways) -> None:
 
 
 def _begin_due(database: Database, redis: Redis | None) -> None:
-    for run_id in freeze.begin_due(database):
+    begun = freeze.begin_due(database)
+    for run_id in begun:
         log.info("run %s is due", run_id)
-        if redis is not None:
-            wake.wake(redis, wake.FREEZE, run_id)
+    if begun and redis is not None:
+        wake.wake(redis, wake.FREEZE)
 
 
 def _swept(what: str, sweep: Callable[[Connection], int]) -> Callable[[Database], None]:

@@ -1,40 +1,83 @@
-"""From a due run to its rows in the ledger."""
+"""From due runs to their rows in the ledger."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, Dialect, Select, case, func, select, update
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from sms_service.audience.rules import audience_select
+from sms_service.audience.rules import audience_select, audience_select_below
 from sms_service.content.language import CannotRender
 from sms_service.content.models import TemplateVersion
 from sms_service.content.values import RECIPIENT_FIELDS
-from sms_service.db.engine import Database
+from sms_service.db.engine import Database, first_line
 from sms_service.db.statements import Statement
 from sms_service.dispatch import rendering
 from sms_service.errors import ServiceError
-from sms_service.ledger.models import Message, Run
-from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
+from sms_service.ledger.models import Run
+from sms_service.ledger.states import HeldFor, Lane, RunStatus
 
 BEGIN_FREEZE = Statement(__file__, "begin_freeze")
+WAITING_LANES = Statement(__file__, "waiting_lanes")
 FREEZE = Statement(__file__, "freeze")
+SAMPLE_VALUES = Statement(__file__, "sample_values")
+ESTIMATE_PARTS = Statement(__file__, "estimate_parts")
 
 log = logging.getLogger(__name__)
 
 GRACE_MIN = 30  # minutes by which a schedule may be missed
 CANARY_ABOVE, CANARY_TEXTS = 1000, 50  # a run to more people than this first lets only this many texts leave
 SMALL_UP_TO = 200  # people; a run to no more goes before larger ones
+_COUNTING = "1s"  # how long a launch counts an audience, to know whether its run is small
 _WORK_MEM = "64MB"  # for the sorting of one freeze; PostgreSQL's usual 4 MB would go to disk
 _SAMPLE = 20  # texts that are rendered to estimate a run's parts
 _MARK = re.compile(r"/\*(audience|values)\*/.*?/\*end\*/", re.DOTALL)
 _COLUMNS = dict(zip(RECIPIENT_FIELDS, ("p.name", "u.name", "p.number"), strict=True))
+_LANE = case({lane.value: place for place, lane in enumerate(Lane)}, value=Run.lane)
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What one call has done. `audiences`: the runs that are running now, and how many people each has. `failed`: runs
+    that a fault, of ours or of the database, kept from it. `found`: how many waited that this call could have.
+    """
+
+    audiences: dict[int, int]
+    failed: tuple[int, ...] = ()
+    found: int = 0
+
+
+def foresee_lane(session: Session, rule: object, unit_path: str) -> Lane:
+    """Where a run by this rule waits to be frozen; freeze then counts anew. A rule that takes long to count is bulk.
+
+    Raises Invalid for a rule that cannot be used.
+    """
+    found = audience_select(session, rule, unit_path).limit(SMALL_UP_TO + 1).subquery()
+    connection = session.connection()
+    savepoint = connection.begin_nested()  # taken back in any case, the limit of time with it
+    try:
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_COUNTING}'")
+        people = connection.scalars(select(func.count()).select_from(found)).one()
+    except OperationalError as error:
+        if error.connection_invalidated:
+            raise
+        return Lane.bulk
+    finally:
+        if savepoint.is_valid:
+            savepoint.rollback()
+    return Lane.small if people <= SMALL_UP_TO else Lane.bulk
 
 
 def begin_due(database: Database) -> list[int]:
@@ -43,14 +86,34 @@ def begin_due(database: Database) -> list[int]:
         return [row.id for row in BEGIN_FREEZE(connection, grace_min=GRACE_MIN) if row.status == RunStatus.freezing]
 
 
-def waiting(database: Database) -> list[int]:
-    """The ids of runs that wait to be frozen: just begun, or left behind by a worker that died.
-
-    Urgent ones first, the others in any order: so workers rarely try the same run, and none stands in the others' way.
+def look_for_due(database: Database) -> set[Lane]:
+    """Begin what is due; the lanes in which runs wait to be frozen now. Every worker asks twice a second, so it is one
+    short transaction.
     """
-    order = (Run.lane != Lane.urgent, func.random())
-    with database.session() as session:
-        return list(session.scalars(select(Run.id).where(Run.status == RunStatus.freezing).order_by(*order)))
+    with database.transaction() as connection:
+        BEGIN_FREEZE(connection, grace_min=GRACE_MIN)
+        return {Lane(row.lane) for row in WAITING_LANES(connection)}
+
+
+def freeze_next(database: Database, lanes: Collection[Lane], most: int, apart: Collection[int] = ()) -> Frozen:
+    """Freeze, in one transaction, up to `most` of the runs that wait in these lanes: the first lane first, and in each
+    the oldest first. Those `apart` are passed over, and so is what another worker freezes.
+
+    If that fails, each of these runs is frozen by itself, so that no other waits for the one that cannot be.
+    """
+    ids: list[int] = []
+    try:
+        with database.session() as session:
+            taken = _take(session, most, Run.lane.in_(lanes), Run.id.not_in(apart))
+            ids += [run.id for run, _ in taken]
+            audiences = _freeze(database, session, taken)
+    except Exception as error:
+        if not ids or (isinstance(error, DBAPIError) and error.connection_invalidated):
+            raise
+        log.warning("%s runs are frozen one by one: %s", len(ids), _said(error))
+        return _freeze_one_by_one(database, ids)
+    _analyse(database, taken, audiences)
+    return Frozen({run_id: audiences[run_id] for run_id in ids if run_id in audiences}, found=len(ids))
 
 
 def freeze(database: Database, run_id: int) -> int | None:
@@ -59,14 +122,10 @@ def freeze(database: Database, run_id: int) -> int | None:
     Returns the audience; None if another worker has done it, or if the run is `held` because its rule or template
     cannot be used any more. Nothing is written unless all is.
     """
-    with database.session() as session:
-        run = session.scalar(select(Run).where(Run.id == run_id, Run.status == RunStatus.freezing))
-        if run is None:
-            return None
-        month = run.month
-        session.connection().exec_driver_sql("SELECT ensure_month(%(month)s::date)", {"month": month})
     try:
-        audience = _freeze(database, run_id)
+        with database.session() as session:
+            taken = _take(session, 1, Run.id == run_id)
+            audiences = _freeze(database, session, taken)
     except ServiceError as error:
         log.warning("run %s cannot be frozen and is held: %s", run_id, error)
         with database.session() as session:
@@ -77,47 +136,140 @@ def freeze(database: Database, run_id: int) -> int | None:
             }
             session.execute(update(Run).where(Run.id == run_id, Run.status == RunStatus.freezing).values(held))
         return None
-    if audience is not None and audience > CANARY_ABOVE:
-        with database.transaction() as connection:
-            connection.exec_driver_sql("SELECT analyse_month(%(month)s::date)", {"month": month})
-    return audience
+    _analyse(database, taken, audiences)
+    return audiences.get(run_id)
 
 
-def _freeze(database: Database, run_id: int) -> int | None:
-    with database.session() as session:
-        run = session.get_one(Run, run_id)
-        version = session.get_one(TemplateVersion, run.template_version_id)
-        own = [name for name in version.variables if name not in run.values]
-        audience = _write(session, run_id, audience_select(session, run.segment_rule, run.unit_path), own)
-        if audience is not None:
-            estimate = update(Run).where(Run.id == run_id).values(parts_estimate=_estimate_parts(session, run))
-            session.execute(estimate, execution_options={"synchronize_session": False})
-        return audience
+_Taken = Sequence[tuple[Run, TemplateVersion]]
 
 
-def _write(session: Session, run_id: int, audience: Select[int, int], own_values: Sequence[str]) -> int | None:
-    compiled = audience.compile(dialect=session.get_bind().dialect, compile_kwargs={"render_postcompile": True})
-    values, keys = _values(own_values)
-    pieces: Mapping[str, str] = {"audience": str(compiled), "values": values}
-    sql = _MARK.sub(lambda mark: pieces[mark[1]], FREEZE.sql)
+def _freeze_one_by_one(database: Database, run_ids: Sequence[int]) -> Frozen:
+    audiences: dict[int, int] = {}
+    failed: list[int] = []
+    for run_id in run_ids:
+        try:
+            audience = freeze(database, run_id)
+        except DBAPIError as error:
+            log.error("run %s cannot be frozen; will look again: %s", run_id, first_line(error))
+            failed.append(run_id)
+        except Exception:
+            log.exception("run %s cannot be frozen: a fault of ours; will look again", run_id)
+            failed.append(run_id)
+        else:
+            audiences |= {} if audience is None else {run_id: audience}
+    return Frozen(audiences, tuple(failed), len(run_ids))
+
+
+def _said(error: Exception) -> str:
+    return first_line(error) if isinstance(error, DBAPIError) else str(error)
+
+
+def _take(session: Session, most: int, *which: ColumnElement[bool]) -> _Taken:
+    """Lock runs that wait to be frozen; whoever finds them locked leaves them to us."""
+    rows = session.execute(
+        select(Run, TemplateVersion)
+        .join(TemplateVersion, TemplateVersion.id == Run.template_version_id)
+        .where(Run.status == RunStatus.freezing, *which)
+        .order_by(_LANE, Run.launched_at, Run.id)
+        .limit(most)
+        .with_for_update(of=Run, skip_locked=True)
+    )
+    return [(run, version) for run, version in rows]
+
+
+def _freeze(database: Database, session: Session, taken: _Taken) -> dict[int, int]:
+    """Write the rows of these locked runs; one statement for all of one shape. Returns the audiences by run."""
+    for month in {run.month for run, _ in taken}:
+        with database.transaction() as connection:  # what it locks is not locked for as long as a freeze takes
+            connection.exec_driver_sql("SELECT ensure_month(%(month)s::date)", {"month": month})
+    if taken:
+        session.connection().exec_driver_sql(f"SET LOCAL work_mem = '{_WORK_MEM}'")
+    alike: defaultdict[_Shape, list[tuple[Run, TemplateVersion]]] = defaultdict(list)
+    for run, version in taken:
+        own = tuple(name for name in version.variables if name not in run.values)
+        alike[_Shape(run.month, run.lane, json.dumps(run.segment_rule, sort_keys=True), own)].append((run, version))
+    audiences: dict[int, int] = {}
+    for shape, runs in alike.items():
+        audiences |= _write(session, shape, [run for run, _ in runs])
+        _estimate_parts(session, shape, runs)
+    return audiences
+
+
+class _Shape(NamedTuple):
+    """What runs have in common that one statement can freeze. `own`: the variables that each recipient fills."""
+
+    month: date
+    lane: str
+    rule: str
+    own: tuple[str, ...]
+
+
+class _Query(NamedTuple):
+    """FREEZE with an audience in it, and the parameters of both but the runs."""
+
+    sql: str
+    parameters: Mapping[str, Any]
+
+
+def _write(session: Session, shape: _Shape, runs: Sequence[Run]) -> dict[int, int]:
+    dialect = session.get_bind().dialect
+    if shape.lane == Lane.small and (query := _query_of_many(dialect, shape.rule, shape.own)):
+        return _execute(session, query, runs)
+    # A plan for the run's own place in the tree: of a large run it saves more than it costs.
+    audiences: dict[int, int] = {}
+    for run in runs:
+        found = audience_select(session, run.segment_rule, run.unit_path)
+        audiences |= _execute(session, _query(dialect, found, shape.own), [run])
+    return audiences
+
+
+def _execute(session: Session, query: _Query, runs: Sequence[Run]) -> dict[int, int]:
     limits = {"canary_above": CANARY_ABOVE, "canary_texts": CANARY_TEXTS, "small_up_to": SMALL_UP_TO}
-    parameters = {**_driver_values(compiled), **keys, **limits, "run_id": run_id}
-    session.connection().exec_driver_sql(f"SET LOCAL work_mem = '{_WORK_MEM}'")
-    audience_count: int | None = session.connection().exec_driver_sql(sql, parameters).scalar_one_or_none()
-    return audience_count
+    parameters = {**query.parameters, **limits, "run_ids": [run.id for run in runs]}
+    return {row.id: row.audience for row in session.connection().exec_driver_sql(query.sql, parameters)}
 
 
-def _estimate_parts(session: Session, run: Run) -> float:
-    """Parts of a text of the run, on average over a sample: what a worker pays before it has rendered anything."""
-    waiting = (Message.month == run.month, Message.run_id == run.id, Message.status == MessageStatus.pending)
-    sample = session.scalars(select(Message.values).where(*waiting).limit(_SAMPLE)).all()
+@lru_cache(maxsize=256)  # a thousand branches' runs have one rule
+def _query_of_many(dialect: Dialect, rule: str, own: tuple[str, ...]) -> _Query | None:
+    """For any runs of this rule; None if it has to be asked for each by itself."""
+    found = audience_select_below(json.loads(rule), "run.unit_path")
+    return None if found is None else _query(dialect, found, own)
+
+
+def _query(dialect: Dialect, found: Select[int, int], own: Sequence[str]) -> _Query:
+    compiled = found.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    values, keys = _values(own)
+    pieces: Mapping[str, str] = {"audience": str(compiled), "values": values}
+    return _Query(_MARK.sub(lambda mark: pieces[mark[1]], FREEZE.sql), {**_driver_values(compiled), **keys})
+
+
+def _estimate_parts(session: Session, shape: _Shape, runs: _Taken) -> None:
+    """Parts of a text of each run, on average over a sample: what a worker pays before it has rendered anything."""
+    of_run: defaultdict[int, list[Any]] = defaultdict(list)
+    size = _SAMPLE if shape.own else 1  # nobody's text differs
+    ids = [run.id for run, _ in runs]
+    for row in SAMPLE_VALUES(session.connection(), month=shape.month, run_ids=ids, size=size):
+        of_run[row.run_id].append(row.values)
+    estimates = {run.id: _mean_parts(run, version, of_run[run.id]) for run, version in runs}
+    if longer := {run_id: mean for run_id, mean in estimates.items() if mean > 1.0}:
+        ESTIMATE_PARTS(session.connection(), ids=list(longer), estimates=list(longer.values()))
+
+
+def _mean_parts(run: Run, version: TemplateVersion, sample: Sequence[Any]) -> float:
     parts = []
     with suppress(CannotRender):  # of a template that cannot be used any more
-        text = rendering.load(session, run.id)
+        text = rendering.text_of(run, version)
         for own in sample:
             with suppress(CannotRender):  # it will be refused alone, in its turn
                 parts.append(text.compose(own).parts)
     return statistics.fmean(parts) if parts else 1.0
+
+
+def _analyse(database: Database, taken: _Taken, audiences: Mapping[int, int]) -> None:
+    """The first statistics of a month come with its first large run."""
+    for month in {run.month for run, _ in taken if audiences.get(run.id, 0) > CANARY_ABOVE}:
+        with database.transaction() as connection:
+            connection.exec_driver_sql("SELECT analyse_month(%(month)s::date)", {"month": month})
 
 
 def _driver_values(compiled: Any) -> dict[str, Any]:

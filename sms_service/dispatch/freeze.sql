@@ -1,17 +1,21 @@
--- A row for every recipient of the run, skipped ones and their reasons included, in one statement: what the segment's query
+-- A row for every recipient of these runs, skipped ones and their reasons included, in one statement: what the segment's query
 -- finds, what is written and what is counted come from one snapshot. The audience is counted from the segment's rows alone, so
 -- that the identity can show a recipient whom the joins would have lost. Of several recipients with one phone, the first is
--- sent and the others name its row. The segment's compiled query and the recipient's values are put in at the marks.
--- A worker that finds the run's row locked leaves it to the one that freezes it, instead of handing over nothing meanwhile.
+-- sent and the others name its row. The segment's compiled query and the recipient's values are put in at the marks; they are the
+-- same for all these runs, of which the query may ask run.unit_path.
+-- A worker that finds a run's row locked leaves it to the one that freezes it, instead of handing over nothing meanwhile.
 -- A large run may first let only a few of its rows leave, its canary: one of each of as many units as there are, then others.
 WITH run AS MATERIALIZED (
-    SELECT * FROM runs WHERE id = %(run_id)s::bigint AND status = 'freezing' FOR UPDATE SKIP LOCKED
+    SELECT * FROM runs WHERE id = ANY (%(run_ids)s::bigint[]) AND status = 'freezing' FOR UPDATE SKIP LOCKED
 ),
 audience AS MATERIALIZED (
-    /*audience*/ SELECT id AS person_id, unit_id FROM people WHERE false /*end*/
+    SELECT run.id AS run_id, found.person_id, found.unit_id
+    FROM run CROSS JOIN LATERAL (
+        /*audience*/ SELECT id AS person_id, unit_id FROM people WHERE false /*end*/
+    ) AS found (person_id, unit_id)
 ),
 known AS (
-    SELECT nextval('messages_id_seq') AS id, a.person_id, a.unit_id, u.path, p.phone,
+    SELECT nextval('messages_id_seq') AS id, a.run_id, a.person_id, a.unit_id, u.path, p.phone,
            /*values*/ NULL::jsonb /*end*/ AS values,
            CASE
                WHEN NOT u.path ^@ r.unit_path THEN 'out_of_scope'
@@ -20,15 +24,15 @@ known AS (
                WHEN p.phone IS NULL THEN 'no_phone'
                ELSE s.reason
            END AS reason
-    FROM run r
-    CROSS JOIN audience a
+    FROM audience a
+    JOIN run r ON r.id = a.run_id
     JOIN people p ON p.id = a.person_id
     JOIN units u ON u.id = a.unit_id
     LEFT JOIN suppressions s ON s.phone = p.phone
 ),
 ranked AS (
     SELECT *, CASE WHEN reason IS NULL
-                   THEN first_value(id) OVER (PARTITION BY phone, reason IS NULL ORDER BY person_id, unit_id)
+                   THEN first_value(id) OVER (PARTITION BY run_id, phone, reason IS NULL ORDER BY person_id, unit_id)
                    ELSE id END AS sent_as
     FROM known
 ),
@@ -42,34 +46,38 @@ written AS (
            CASE WHEN k.sent_as <> k.id THEN 'duplicate_phone' ELSE k.reason END,
            nullif(k.sent_as, k.id),
            r.launched_at, r.expires_at, k.values, sms_now()
-    FROM run r CROSS JOIN ranked k
-    RETURNING id, unit_id, status
+    FROM ranked k JOIN run r ON r.id = k.run_id
+    RETURNING id, run_id, unit_id, status
 ),
 size AS MATERIALIZED (
-    SELECT count(*) AS people FROM audience
+    SELECT run.id AS run_id, count(a.run_id) AS people FROM run LEFT JOIN audience a ON a.run_id = run.id GROUP BY run.id
 ),
 canary AS (
-    SELECT array_agg(id) AS ids
-    FROM (
-        SELECT id
+    SELECT large.run_id, chosen.ids
+    FROM (SELECT run_id FROM size WHERE people > %(canary_above)s::int) AS large
+    CROSS JOIN LATERAL (
+        SELECT array_agg(id) AS ids
         FROM (
-            (SELECT 1 AS turn, min(w.id) AS id, md5(w.unit_id::text) AS spread FROM written w, size
-             WHERE size.people > %(canary_above)s::int AND w.status = 'pending'
-             GROUP BY w.unit_id ORDER BY 3 LIMIT %(canary_texts)s::int)
-            UNION ALL
-            (SELECT 2, w.id, '' FROM written w, size
-             WHERE size.people > %(canary_above)s::int AND w.status = 'pending'
-             ORDER BY w.id LIMIT %(canary_texts)s::int)
-        ) AS either
-        GROUP BY id
-        ORDER BY min(turn), id
-        LIMIT %(canary_texts)s::int
+            SELECT id
+            FROM (
+                (SELECT 1 AS turn, min(w.id) AS id, md5(w.unit_id::text) AS spread FROM written w
+                 WHERE w.run_id = large.run_id AND w.status = 'pending'
+                 GROUP BY w.unit_id ORDER BY 3 LIMIT %(canary_texts)s::int)
+                UNION ALL
+                (SELECT 2, w.id, '' FROM written w
+                 WHERE w.run_id = large.run_id AND w.status = 'pending'
+                 ORDER BY w.id LIMIT %(canary_texts)s::int)
+            ) AS either
+            GROUP BY id
+            ORDER BY min(turn), id
+            LIMIT %(canary_texts)s::int
+        ) AS first
     ) AS chosen
 )
 UPDATE runs r
 SET status = 'running', audience = size.people, canary = canary.ids, frozen_at = sms_now(),
     lane = CASE WHEN r.lane = 'urgent' OR r.kind <> 'campaign' THEN 'urgent'
                 WHEN size.people <= %(small_up_to)s::int THEN 'small' ELSE 'bulk' END
-FROM run, size, canary
-WHERE r.id = run.id
-RETURNING r.audience
+FROM size LEFT JOIN canary ON canary.run_id = size.run_id
+WHERE r.id = size.run_id
+RETURNING r.id, r.audience

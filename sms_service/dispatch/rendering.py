@@ -39,6 +39,11 @@ def load(session: Session, run_id: int) -> RunText:
         .join(TemplateVersion, TemplateVersion.id == Run.template_version_id)
         .where(Run.id == run_id)
     ).one()
+    return text_of(run, version)
+
+
+def text_of(run: Run, version: TemplateVersion) -> RunText:
+    """The run's text of this version, which is its own. Raises CannotRender as `load` does."""
     return RunText(compiled(version.id, version.body), run.values, run.signature, run.class_)
 
 

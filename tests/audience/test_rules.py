@@ -4,7 +4,7 @@ import pytest
 from factories import make_person, make_unit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select, true
 from sqlalchemy.orm import Session
 
 from sms_service.audience import rules
@@ -152,6 +152,13 @@ def test_the_query_finds_what_the_words_say(database, people, found):
         cte = statement.cte("audience")  # as a freeze embeds it
         assert session.scalar(select(func.count()).select_from(cte)) == len(expected)
         assert [(r.person.id, r.unit.id) for r in rules.sample(session, rule, units[scope].path, 3)] == expected[:3]
+        if (below := rules.audience_select_below(rule, "scope.path")) is None:  # as a freeze embeds it for many runs
+            assert "unit" in str(rule)
+            return
+        scope_of_run = select(literal(units[scope].path).label("path")).subquery("scope")
+        of_many = below.lateral("found")
+        joined = select(of_many).select_from(scope_of_run.join(of_many, true()))
+        assert sorted(map(tuple, session.execute(joined))) == expected
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,9 @@ def test_what_was_approved_before_there_were_flags_stays_approved(session: Sessi
     assert content.digest() == hashlib.sha256(text.encode()).digest()
 
 
-@pytest.mark.parametrize(("flag", "lane", "receipts"), [("urgent", "urgent", False), ("canary_receipts", "bulk", True)])
+@pytest.mark.parametrize(
+    ("flag", "lane", "receipts"), [("urgent", "urgent", False), ("canary_receipts", "small", True)]
+)
 def test_a_flag_is_part_of_what_is_approved_and_goes_with_the_run(
     session: Session, campaign: Campaign, flag: str, lane: str, receipts: bool
 ) -> None:

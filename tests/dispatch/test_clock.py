@@ -12,7 +12,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.db.engine import Database
 from sms_service.db.leadership import Leadership
 from sms_service.directory.models import Unit
-from sms_service.dispatch import clock, freeze
+from sms_service.dispatch import clock
 from sms_service.ledger import decisions, handover, sweeps
 from sms_service.ledger.models import Run
 from tests.clocks import ahead_by, end_lease
@@ -40,7 +40,7 @@ def test_a_run_waits_for_its_time(database: Database) -> None:
     assert status(database, city.run_id) == ("planned", None)
     plan(database, city.run_id, 0)
     clock.tick(database, None, city.gateways)
-    assert freeze.waiting(database) == [city.run_id]
+    assert status(database, city.run_id) == ("freezing", None)
 
 
 def test_a_schedule_missed_by_more_than_its_grace_is_held(database: Database) -> None:

@@ -1,19 +1,16 @@
-"""What the scheduler asks for and how often, and that no run, however it fails, keeps others from being frozen."""
+"""What the scheduler asks for and how often."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 
 import pytest
-from redis import Redis
 
-from sms_service import jobs
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
-from sms_service.dispatch.dispatcher import OFFERS_S, Dispatcher
+from sms_service.dispatch.dispatcher import OFFERS_S
 from sms_service.gateways.base import Group, Outcome, OutcomeKind, Text
-from tests.dispatch.city import ScriptedAdapter, drain, make_city, make_dispatcher, make_run, statuses
+from tests.dispatch.city import ScriptedAdapter, drain, make_city, make_dispatcher, statuses
 
 
 class OneByOne(ScriptedAdapter):
@@ -30,20 +27,6 @@ class OneByOne(ScriptedAdapter):
         return super().submit(group)
 
 
-@pytest.fixture
-def install(redis_client: Redis) -> Iterator[Callable[[Database, Dispatcher], None]]:
-    """Lets jobs run in this process."""
-    dispatchers: list[Dispatcher] = []
-
-    def install(database: Database, dispatcher: Dispatcher) -> None:
-        dispatchers.append(dispatcher)
-        jobs.install(jobs.Work(database, redis_client, dispatcher, lambda: False))
-
-    yield install
-    for dispatcher in dispatchers:
-        dispatcher.close()
-
-
 def test_a_canary_is_handed_over_in_groups_that_the_account_takes(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,64 +35,6 @@ def test_a_canary_is_handed_over_in_groups_that_the_account_takes(
     city = make_city(database, 60, adapter=adapter)
     drain(database, city.gateways)
     assert adapter.sizes == [1] * 60
-
-
-def test_a_worker_does_not_wait_for_a_run_that_another_freezes(database: Database) -> None:
-    city = make_city(database, 3, freeze_now=False)
-    freeze.begin_due(database)
-    with database.transaction() as other:
-        other.exec_driver_sql("SET LOCAL statement_timeout = '30s'")
-        other.exec_driver_sql("SELECT FROM runs WHERE id = %(id)s FOR UPDATE", {"id": city.run_id})
-        assert freeze.freeze(database, city.run_id) is None  # would wait for ever
-    assert freeze.freeze(database, city.run_id) == 3
-
-
-def test_a_run_whose_freeze_fails_keeps_no_other_from_being_frozen(
-    database: Database,
-    install: Callable[[Database, Dispatcher], None],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    city = make_city(database, 3, freeze_now=False)
-    with database.session() as session:
-        others = [make_run(session, session.merge(city.unit)).id for _ in range(3)]
-    freeze.begin_due(database)
-    real = freeze._freeze
-
-    def broken(its: Database, run_id: int) -> int | None:
-        return 1 // 0 if run_id == city.run_id else real(its, run_id)
-
-    monkeypatch.setattr(freeze, "_freeze", broken)
-    monkeypatch.setattr(jobs, "FREEZE_S", 60.0)
-    install(database, make_dispatcher(database, city.gateways))
-    jobs.look()
-    assert [sum(statuses(database, run_id).values()) for run_id in others] == [3, 3, 3]
-    assert freeze.waiting(database) == [city.run_id]
-    assert f"run {city.run_id} cannot be frozen" in caplog.text
-
-
-def test_many_runs_to_freeze_do_not_keep_texts_waiting(
-    database: Database, install: Callable[[Database, Dispatcher], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "FREEZE_S", 0.0)
-    city = make_city(database, 3)
-    with database.session() as session:
-        make_run(session, session.merge(city.unit))
-    freeze.begin_due(database)
-    install(database, make_dispatcher(database, city.gateways))
-    jobs.look()
-    jobs.install(jobs.Work(database, None, None, lambda: False))  # type: ignore[arg-type]
-    assert len(freeze.waiting(database)) == 1
-
-
-def test_an_urgent_run_is_frozen_first(database: Database) -> None:
-    city = make_city(database, 1, freeze_now=False)
-    with database.session() as session:
-        for _ in range(20):
-            make_run(session, session.merge(city.unit))
-        urgent = make_run(session, session.merge(city.unit), lane="urgent").id
-    freeze.begin_due(database)
-    assert freeze.waiting(database)[0] == urgent
 
 
 def test_while_postgresql_takes_no_outcomes_the_scheduler_rests(database: Database) -> None:

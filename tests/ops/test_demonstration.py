@@ -41,7 +41,7 @@ def local_time(database_url: str, local: str, days: int = 0) -> Iterator[Databas
 def send(database: Database, gateways: ScriptedGateways, runs: list[int]) -> dict[str, int]:
     """What the processes do for a while; the messages of the runs by status."""
     clock.tick(database, None, gateways)
-    for run_id in freeze.waiting(database):
+    for run_id in runs:
         freeze.freeze(database, run_id)
     drain(database, gateways)
     with database.transaction() as connection:

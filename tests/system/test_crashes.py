@@ -10,13 +10,15 @@ import threading
 from pathlib import Path
 
 import redis
+from rq import Worker
 from sqlalchemy import text
 
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.embedded import RedisServer
 from sms_service.ledger import sweeps
-from tests.dispatch.city import make_city, statuses
+from sms_service.reports.counts import identity
+from tests.dispatch.city import make_city, make_run, statuses
 from tests.gateways.simulator_process import SimulatorProcess
 from tests.system.service import service
 
@@ -73,6 +75,36 @@ def test_two_workers_that_freeze_one_run_write_its_rows_once(database: Database)
         thread.join()
     assert sorted(audiences, key=str) == [500, None, None, None]
     assert statuses(database, city.run_id) == {"pending": 500}
+
+
+def test_a_worker_killed_while_it_freezes_many_runs_loses_and_doubles_none(
+    database: Database, database_url: str, own_redis: RedisServer, tmp_path: Path
+) -> None:
+    with SimulatorProcess(tmp_path / "ledger.jsonl") as simulator:
+        simulator.behave(silent_share=1)
+        with service(database, database_url, own_redis.url, simulator, workers=1) as running:
+            running.wait(lambda: workers(own_redis.url))
+            with database.transaction() as lock, database.transaction() as watcher:
+                lock.execute(text("LOCK TABLE suppressions IN ACCESS EXCLUSIVE MODE"))  # no freeze gets past it
+                city = make_city(database, 5, gateways=running.gateways, freeze_now=False)
+                with database.session() as session:
+                    unit = session.merge(city.unit)
+                    runs = [city.run_id, *(make_run(session, unit, lane="small").id for _ in range(20))]
+                waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                simulator.until(lambda: watcher.execute(waiting).scalar(), timeout_s=50)
+                running.workers[0].send_signal(signal.SIGKILL)
+                running.workers[0].wait()
+            running.start_worker()
+            running.wait(lambda: all(statuses(database, run_id) == {"accepted": 5} for run_id in runs))
+            for run_id in runs:
+                with database.session() as session:
+                    assert identity(session, run_id).holds
+            assert len(simulator.ledger()) == 5 * len(runs)
+
+
+def workers(redis_url: str) -> int:
+    """How many workers are ready for work."""
+    return len(Worker.all(connection=redis.Redis.from_url(redis_url)))
 
 
 def test_a_cancel_that_waits_for_the_gate_sees_what_has_left(database: Database) -> None:

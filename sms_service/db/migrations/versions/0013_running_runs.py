@@ -2,8 +2,8 @@
 
 from sms_service.db.online import create_index, drop_index
 
-revision = "0011"
-down_revision = "0010"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,103 @@
+"""Freezing in threads of its own: it neither waits for texts that are being handed over nor holds them up.
+
+A worker has two: one for what goes first, urgent and small runs, many in one transaction, and one for large ones, one
+at a time. So a small run waits for no large one, in freezing as later in dispatching.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+
+from sqlalchemy.exc import DBAPIError
+
+from sms_service.db.engine import Database, first_line
+from sms_service.dispatch import freeze
+from sms_service.ledger.states import Lane
+
+# How often a worker looks by itself, in seconds: a wake-up may wait until it has handed over for a while.
+LOOK_EVERY_S = 0.5
+# How often the thread for large runs does, whom the other one tells unless it is busy.
+LARGE_EVERY_S = 2.0
+# Small runs in one transaction. It is also how many others somebody waits for who cancels one of them just then.
+TOGETHER = 50
+# A run that cannot be frozen for a fault of ours is tried again after so many seconds; it keeps no other waiting.
+APART_S = 30.0
+
+FIRST, LARGE = (Lane.urgent, Lane.small), (Lane.bulk,)
+
+log = logging.getLogger(__name__)
+
+
+class Freezer:
+    """The runs of some lanes, frozen by the one that calls `work`; up to `most` in one transaction."""
+
+    def __init__(
+        self, database: Database, lanes: Collection[Lane], most: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database, self._lanes, self._most, self._clock = database, lanes, most, clock
+        self._apart: dict[int, float] = {}  # until when a run that failed is passed over
+
+    def work(self) -> Sequence[int] | None:
+        """Freeze what comes next; returns the runs that are running now, None if none waited."""
+        now = self._clock()
+        self._apart = {run_id: until for run_id, until in self._apart.items() if until > now}
+        done = freeze.freeze_next(self._database, self._lanes, self._most, self._apart.keys())
+        self._apart |= dict.fromkeys(done.failed, now + APART_S)
+        return list(done.audiences) if done.found else None
+
+
+class FreezingThreads:
+    """A worker's two threads. `tell(runs)` is called, in one of them, with runs that have rows to hand over now."""
+
+    def __init__(self, database: Database, tell: Callable[[Sequence[int]], None]) -> None:
+        self._database, self._tell = database, tell
+        self._ended = False
+        self._first, self._large = Freezer(database, FIRST, TOGETHER), Freezer(database, LARGE, 1)
+        self._due, self._large_due = threading.Event(), threading.Event()
+        first = (self._look, self._due, LOOK_EVERY_S)
+        large = (lambda: self._freeze(self._large), self._large_due, LARGE_EVERY_S)
+        self._threads = [threading.Thread(target=self._run, args=each, name="freeze") for each in (first, large)]
+
+    def start(self) -> None:
+        """Begin to look for runs."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Look now: a run may be due."""
+        self._due.set()
+
+    def close(self) -> None:
+        """Wait until what is being frozen is; nothing is begun after this."""
+        self._ended = True
+        self._due.set()
+        self._large_due.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _look(self) -> None:
+        """Freeze what goes first, and have the other thread freeze the rest."""
+        waiting = freeze.look_for_due(self._database)
+        if not waiting.isdisjoint(LARGE):
+            self._large_due.set()
+        if not waiting.isdisjoint(FIRST):
+            self._freeze(self._first)
+
+    def _freeze(self, freezer: Freezer) -> None:
+        while not self._ended and (runs := freezer.work()) is not None:
+            if runs:
+                self._tell(runs)
+
+    def _run(self, act: Callable[[], None], due: threading.Event, every_s: float) -> None:
+        while not self._ended:
+            due.wait(every_s)
+            due.clear()
+            try:
+                act()
+            except DBAPIError as error:
+                log.error("the next look freezes again: %s", first_line(error))
+            except Exception:
+                log.exception("a fault of ours; the next look freezes again")
