@@ -43,6 +43,7 @@ def gate_at(database: Database, database_url: str, city: City, local: str) -> in
         "texts": [row.text for row in rendered],
         "parts": [row.parts for row in rendered],
         "lease_s": 60.0,
+        "lock_wait": "3s",
     }
     with psycopg.connect(database_url, cursor_factory=psycopg.ClientCursor) as connection:
         offset = (
