@@ -166,8 +166,7 @@ class Supervisor:
             command = [python, "-m", "sms_service.gateways.simulator", "--port", str(simulator_port), "--ledger"]
             command.append(str(ledger))
             children.append(self._child("simulator", command, _answers("127.0.0.1", simulator_port)))
-        command = [python, "-m", "gunicorn", "--chdir", str(root), "--bind", f"{_bracketed(host)}:{port}"]
-        command.append("wsgi:app")  # gunicorn.conf.py says the rest
+        command = [python, "-m", "gunicorn", "--chdir", str(root), "wsgi:app"]  # gunicorn.conf.py says the rest
         children.append(self._child("web", command, _answers(_reachable(host), port), patience_s=40.0))
         for number in range(1, self.settings.workers + 1):
             command = [python, str(root / "worker.py")]
@@ -283,7 +282,3 @@ def _answers(host: str, port: int) -> Callable[[int], bool]:
 def _reachable(host: str) -> str:
     """An address of ours at which a process that listens on `host` answers."""
     return {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

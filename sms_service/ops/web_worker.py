@@ -27,7 +27,6 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 # Threads of one process. What a request asks for decides which of them it waits for; `pages` are all the rest.
 POOLS: Mapping[str, int] = {"callbacks": 12, "log-ins": 2, "health": 1, "pages": 12}
-THREADS = sum(POOLS.values())
 
 SILENCE_S = 30  # a connection on which nothing happens for so long is closed, kept alive or not
 READING_S = 120  # a request has to be whole within this time, however busily it drips
