@@ -303,12 +303,12 @@ def test_a_pause_holds_back_what_has_not_left_and_cancel_counts_what_has(databas
     hand = make_dispatcher(database, city.gateways)
     with database.session() as session:
         control.pause(session, SYSTEM, city.run_id, "查一下")
-    hand.drain()
+    hand.drain(job_s=60)
     assert city.adapter.handed == []
     with database.session() as session:
         run = control.resume(session, SYSTEM, city.run_id, "没问题")
         assert (run.status, run.reason) == ("running", None)
-    hand.drain()
+    hand.drain(job_s=60)
     with database.session() as session:
         with pytest.raises(Invalid):
             control.cancel(session, SYSTEM, city.run_id, " ")

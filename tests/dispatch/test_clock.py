@@ -120,7 +120,7 @@ def test_a_closed_window_stops_the_run_and_opens_it_again(database: Database) ->
     assert hand.offers() == []
     with database.transaction() as connection:
         connection.execute(text("UPDATE units SET window_opens = 0, window_closes = 1440"))
-    hand.drain()
+    hand.drain(job_s=60)
     assert statuses(database, city.run_id) == {"accepted": 2}
 
 

@@ -142,14 +142,14 @@ def test_throttled_texts_wait_and_go_again_with_the_same_bytes(database: Databas
     city = make_city(database, 1)
     city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.throttled, error=ErrorClass.rate)
     hand = make_dispatcher(database, city.gateways)
-    hand.drain()
+    hand.drain(job_s=60)
     row = messages(database, city.run_id)[0]
     assert (row.status, row.attempts) == ("pending", 1)
     with database.transaction() as connection:
         connection.execute(text("UPDATE messages SET not_before = sms_now()"))
         connection.execute(text("UPDATE people SET name = '改名'"))
     city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.accepted, provider_id="p")
-    hand.drain()
+    hand.drain(job_s=60)
     first, second = city.adapter.handed
     assert (first.body, first.phone) == (second.body, second.phone)
     assert first.reference != second.reference

@@ -102,10 +102,10 @@ def test_a_retry_that_waits_is_not_sent_once_its_first_attempt_is_delivered(data
     city = make_city(database, 1)
     city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.throttled)
     hand = make_dispatcher(database, city.gateways)
-    hand.drain()
+    hand.drain(job_s=60)
     arrive(database, delivered(city.adapter.handed[0].reference))
     with database.transaction() as connection:
         connection.execute(text("UPDATE messages SET not_before = sms_now()"))
-    hand.drain()
+    hand.drain(job_s=60)
     assert len(city.adapter.handed) == 1
     assert statuses(database, city.run_id) == {"delivered": 1}
