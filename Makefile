@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ONLY   ?=
 TESTS  ?=
+# One worker of pytest per core. worksteal: who has nothing left takes tests from the others.
+PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal --durations 10
 MINUTES ?= 30
 SEED   ?= 1
 
@@ -38,10 +40,10 @@ demo: $(VENV)/run.stamp  ## the demonstration once, in a throw-away folder
 	@exec $(BIN)/python -m sms_service demo
 
 test: $(VENV)/dev.stamp  ## all tests, or those of TESTS=tests/folder
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(PYTEST) $(TESTS)
 
 test-ledger: $(VENV)/dev.stamp  ## migrations and the ledger's SQL; SMS_TEST_POSTGRES_BIN names another PostgreSQL
-	@$(BIN)/python -m pytest $(wildcard tests/db tests/ledger tests/dispatch tests/delivery tests/audience)
+	@$(PYTEST) $(wildcard tests/db tests/ledger tests/dispatch tests/delivery tests/audience)
 
 lint: $(VENV)/dev.stamp  ## ruff, mypy and the layers of the design
 	@$(BIN)/ruff check .

@@ -1,28 +1,32 @@
-"""The engines that tests run on: real PostgreSQL and Redis, their own or TEST_DATABASE_URL's and TEST_REDIS_URL's."""
+"""What tests are given: databases on real engines (`tests/engines.py`), sessions, servers of a test's own."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import redis
 from psycopg import sql
-from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from sms_service.db import bootstrap, migrate
+from sms_service.db import bootstrap
 from sms_service.db.engine import Database
 from sms_service.embedded import PostgresServer, RedisServer
+from tests.engines import SMALL, Engines, at_database, binaries, drop_database, open_folder, start_engines
 
 # An installation's own engines are out of reach of its tests, whatever the shell or `.env` says.
 for _name in ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "DATA_DIR", "SIMULATOR_URL", "SIMULATOR_SECRET"):
     os.environ.pop(_name, None)
 os.environ["ENV_FILE"] = os.devnull
+
+_ENGINES = pytest.StashKey[Engines]()
 
 # Only what was used is emptied: a TRUNCATE costs a new file for each table and each index.
 EMPTY = """
@@ -49,49 +53,50 @@ END
 $$
 """
 
-SMALL = {"shared_buffers": "64MB", "max_wal_size": "512MB"}
+
+@pytest.fixture(scope="session")
+def engines(request: pytest.FixtureRequest) -> Iterator[Engines]:
+    """Those that pytest's workers share, or this process's own if it is the only one."""
+    if shared := getattr(request.config, "workerinput", None):
+        yield Engines(**shared["engines"])
+        return
+    with start_engines() as own:
+        yield own
 
 
-def binaries() -> Path | None:
-    """Another PostgreSQL's binaries (`SMS_TEST_POSTGRES_BIN`), to run the same tests on another version."""
-    value = os.environ.get("SMS_TEST_POSTGRES_BIN")
-    return Path(value) if value else None
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist which engines there are; the first one has them started."""
+    if _ENGINES not in node.config.stash:
+        stack = ExitStack()
+        node.config.add_cleanup(stack.close)
+        node.config.stash[_ENGINES] = stack.enter_context(start_engines())
+    number = int(node.workerinput["workerid"].removeprefix("gw"))
+    node.workerinput["engines"] = asdict(node.config.stash[_ENGINES].for_worker(number))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of whole systems first: they take longest, and no worker shall be alone with them at the end."""
+    items.sort(key=lambda item: "/system/" not in item.nodeid)
 
 
 @pytest.fixture(scope="session")
 def engines_dir() -> Iterator[Path]:
-    """A folder for the engines' data, with a short path and open to the user that PostgreSQL runs as."""
-    with tempfile.TemporaryDirectory(prefix="sms_service-tests-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder)
+    """A folder for engines of single tests, with a short path and open to the user that PostgreSQL runs as."""
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
-def pg_url(engines_dir: Path) -> Iterator[str]:
+def pg_url(engines: Engines) -> str:
     """A superuser's URL of a real PostgreSQL server."""
-    if url := os.environ.get("TEST_DATABASE_URL"):
-        yield url
-        return
-    server = PostgresServer(engines_dir / "postgres", bin_dir=binaries(), configuration=SMALL)
-    try:
-        server.start()
-        yield server.url
-    finally:
-        server.destroy()
+    return engines.pg_url
 
 
 @pytest.fixture(scope="session")
-def redis_url(engines_dir: Path) -> Iterator[str]:
-    """A real Redis of the tests' own: what is in it may be flushed at any time."""
-    if url := os.environ.get("TEST_REDIS_URL"):
-        yield url
-        return
-    server = RedisServer(engines_dir / "redis")
-    try:
-        server.start()
-        yield server.url
-    finally:
-        server.destroy()
+def redis_url(engines: Engines) -> str:
+    """A real Redis, in it a database of this worker's own: what is in that may be flushed at any time."""
+    return engines.redis_url
 
 
 @pytest.fixture
@@ -103,29 +108,17 @@ def redis_client(redis_url: str) -> Iterator[redis.Redis]:
     client.close()
 
 
-@pytest.fixture(scope="session")
-def template_database(pg_url: str) -> Iterator[str]:
-    """The name of a migrated database from which the others are copied; nobody connects to it."""
-    name = f"sms_test_{secrets.token_hex(4)}"
-    bootstrap.prepare(_at(pg_url, name))
-    try:
-        migrate.upgrade(_at(pg_url, name))
-        yield name
-    finally:
-        _drop(pg_url, name)
-
-
 @pytest.fixture(scope="module")
-def database_url(pg_url: str, template_database: str) -> Iterator[str]:
+def database_url(pg_url: str, engines: Engines) -> Iterator[str]:
     """A migrated database of the module's own."""
-    name = f"{template_database}_{secrets.token_hex(4)}"
+    name = f"{engines.template}_{secrets.token_hex(4)}"
     with psycopg.connect(pg_url, autocommit=True) as connection:
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER sms_owner")
-        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template_database)))
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(engines.template)))
     try:
-        yield _at(pg_url, name)
+        yield at_database(pg_url, name)
     finally:
-        _drop(pg_url, name)
+        drop_database(pg_url, name)
 
 
 @pytest.fixture
@@ -133,10 +126,10 @@ def empty_database_url(pg_url: str) -> Iterator[str]:
     """A prepared database without a schema, for tests of the migrations themselves."""
     name = f"sms_test_{secrets.token_hex(4)}"
     try:
-        bootstrap.prepare(_at(pg_url, name))
-        yield _at(pg_url, name)
+        bootstrap.prepare(at_database(pg_url, name))
+        yield at_database(pg_url, name)
     finally:
-        _drop(pg_url, name)
+        drop_database(pg_url, name)
 
 
 @pytest.fixture(scope="module")
@@ -182,13 +175,3 @@ def own_redis(engines_dir: Path) -> Iterator[RedisServer]:
         yield server
     finally:
         server.destroy()
-
-
-def _at(url: str, database: str) -> str:
-    """The same server's URL with another database."""
-    return make_url(url).set(database=database).render_as_string(hide_password=False)
-
-
-def _drop(pg_url: str, database: str) -> None:
-    with psycopg.connect(pg_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sms_service.db import bootstrap, migrate
 from sms_service.embedded import PostgresServer, placement
 from sms_service.embedded.postgres import embedded_binaries
-from tests.conftest import SMALL, binaries
+from tests.engines import SMALL, binaries
 
 NAME = "sms"
 _OURSELVES = placement.ServiceUser(None, None)

@@ -15,6 +15,7 @@ from sms_service.accounts.models import StoredAnswer
 from sms_service.dispatch import clock
 from sms_service.errors import Conflict, Invalid
 from tests.dispatch.city import ScriptedGateways
+from tests.waiting import wait_until_blocked
 
 ONE, TWO = b"1" * 32, b"2" * 32
 
@@ -34,12 +35,6 @@ def age(session, hours):
     for stored in session.scalars(select(StoredAnswer)):
         stored.created_at = datetime.now(UTC) - timedelta(hours=hours)
     session.commit()
-
-
-def wait_until_blocked(session):
-    """Returns when a transaction waits for another to end."""
-    while not session.scalar(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")):
-        pass
 
 
 def in_thread(work):
@@ -109,8 +104,7 @@ def test_the_second_waits_for_the_first_and_answers_the_same(database, session, 
             return answers.reserve(own, account_id, "k", ONE).body
 
     thread, result = in_thread(second)
-    with Session(database.engine) as watcher:
-        wait_until_blocked(watcher)
+    wait_until_blocked(database)
     assert result == []
     keep(session, account_id)
     session.commit()
@@ -126,8 +120,7 @@ def test_the_second_does_the_work_when_the_first_fails(database, session, accoun
             return answers.reserve(own, account_id, "k", ONE)
 
     thread, result = in_thread(second)
-    with Session(database.engine) as watcher:
-        wait_until_blocked(watcher)
+    wait_until_blocked(database)
     session.rollback()
     thread.join(30)
     assert result == [None]

@@ -28,6 +28,7 @@ from sms_service.ops.supervisor import free_port
 from tests.delivery.poison import refusing
 from tests.dispatch.city import make_city, statuses
 from tests.ledger.outcomes import hand_over, reference
+from tests.waiting import wait_until_blocked
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60
@@ -51,9 +52,7 @@ def together(database: Database, waiting: Inbox) -> Iterator[None]:
         with database.transaction() as blocker:
             blocker.execute(text("LOCK TABLE receipts"))
             first = pool.submit(waiting.store, "main", [receipt("first")])
-            held = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'receipts'::regclass")
-            while not blocker.execute(held).scalar_one():
-                assert not first.done()
+            assert wait_until_blocked(database, unless=first.done)
             yield
         first.result(timeout=PATIENCE_S)
 

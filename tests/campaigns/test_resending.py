@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor
@@ -21,17 +21,12 @@ from tests.dispatch.city import City, drain, make_city, statuses
 from tests.factories import make_actor, make_unit
 from tests.ledger.outcomes import hand_over
 from tests.ledger.races import waiting, while_open
+from tests.waiting import wait_until_blocked
 
 
 def officer_of(database: Database, city: City | None = None) -> Actor:
     with database.session() as session:
         return make_actor(session, city.unit if city else make_unit(session))
-
-
-def wait_for_a_wait(database: Database, act: Future[list[int]]) -> None:
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
-        while not watcher.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
-            assert not act.done(), "it did not wait"
 
 
 def last_entry(database: Database) -> TrailEntry:
@@ -82,7 +77,7 @@ def test_the_end_of_a_campaign_against_a_retry(database: Database, first: str) -
             with database.session() as session:
                 retry(session)
                 ending = pool.submit(end_finished, database)
-                wait_for_a_wait(database, ending)
+                assert wait_until_blocked(database, unless=ending.done)
             assert ending.result(timeout=30) == []
         else:
             with while_open(database, held):

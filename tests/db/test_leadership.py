@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sms_service.db.engine import Database
 from sms_service.db.leadership import LEASE_S, STOPS_S, Leadership, NotLeading
 from tests.clocks import end_lease
+from tests.waiting import wait_until_blocked
 
 
 class Ticking:
@@ -114,10 +115,7 @@ def test_a_take_over_that_is_under_way_is_waited_for_and_seen(
                 pytest.fail("it leads no longer")
 
         begun = threads.submit(begin)
-        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        with database.at_once() as connection:
-            while not connection.exec_driver_sql(waits).scalar_one():
-                assert not begun.done()
+        assert wait_until_blocked(database, unless=begun.done)
         other.commit()
         with pytest.raises(NotLeading):
             begun.result()

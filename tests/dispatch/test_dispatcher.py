@@ -20,6 +20,7 @@ from sms_service.ledger.handover import Rendered
 from sms_service.ledger.models import Run
 from sms_service.reports.counts import identity
 from tests.dispatch.city import ScriptedAdapter, drain, make_city, make_dispatcher, messages, statuses
+from tests.waiting import wait_until_blocked
 
 
 def test_every_person_is_texted_once_with_signature_and_name(database: Database) -> None:
@@ -312,9 +313,7 @@ def test_a_withdrawal_that_overtakes_the_gates_commit_takes_all_of_it_back(datab
 
         thread = threading.Thread(target=withdraw)
         thread.start()
-        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
-            while not watcher.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar():
-                pass
+        wait_until_blocked(database)
         gate.commit()
     thread.join()
     assert statuses(database, city.run_id) == {"pending": 2}

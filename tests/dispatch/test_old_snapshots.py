@@ -13,6 +13,7 @@ from sms_service.dispatch.points import Point
 from sms_service.ledger import handover, sweeps
 from tests.clocks import ahead_by
 from tests.dispatch.city import City, drain, make_city, make_dispatcher, messages, statuses
+from tests.waiting import wait_until_blocked
 
 BLOCKERS = ("run", "run's gate", "account", "account's gate", "message", "cap")
 
@@ -66,7 +67,6 @@ def test_a_gate_that_waits_gives_up_and_asks_anew(
     """
     monkeypatch.setattr(hand_over, "LOCK_WAIT_S", 0.3)
     city = capped_city(database)
-    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     with ThreadPoolExecutor(1) as pool, database.engine.connect() as other:
 
         def at(point: Point) -> None:
@@ -75,9 +75,7 @@ def test_a_gate_that_waits_gives_up_and_asks_anew(
 
         hand = make_dispatcher(database, city.gateways, at=at)
         group = pool.submit(hand.hand_over_group, hand.offers()[0], 100)
-        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
-            while not group.done() and not watcher.execute(waits).scalar_one():
-                pass
+        wait_until_blocked(database, unless=group.done)
         forbid(database, change, city)
         try:
             assert group.result(timeout=20).parts == 0

@@ -208,7 +208,7 @@ def test_a_flush_makes_it_empty_and_not_full(redis_client: Redis, clock: Clock) 
     pace = Pace(redis_client, {"a": 100}, clock)
     pace.take("a", 1)
     clock.now += 1
-    redis_client.flushall()
+    redis_client.flushdb()
     assert pace.take("a", 100).parts == 0
     clock.now += 0.1
     assert pace.take("a", 100).parts == 10
@@ -282,7 +282,7 @@ def test_whatever_happens_it_is_never_faster_than_configured(
     module_redis: Redis, rate: float, story: list[tuple[float, tuple[str, int, float, int]]]
 ) -> None:
     """Over every stretch of time, not only over the whole: used ≤ capacity + rate × seconds."""
-    module_redis.flushall()
+    module_redis.flushdb()
     clock = Clock()
     workers = [Pace(module_redis, {"a": rate}, clock) for _ in range(3)]
     granted = [0, 0, 0]  # to each worker, not settled yet
@@ -311,7 +311,7 @@ def test_whatever_happens_it_is_never_faster_than_configured(
             pace.throttled("a")
             assert pace.rate("a") in (before, pytest.approx(max(before / 2, min(1, rate)), abs=1e-5))
         else:
-            module_redis.flushall()
+            module_redis.flushdb()
         assert min(1, rate) - 1e-5 <= pace.rate("a") <= rate + 1e-5
         history.append((clock.now, used))
     clock.now += 20.001

@@ -12,12 +12,12 @@ from sms_service.campaigns import control
 from sms_service.db.engine import Database
 from sms_service.ledger import handover
 from tests.dispatch.city import make_city, make_dispatcher
+from tests.waiting import wait_until_blocked
 
 
 def test_a_pause_waits_for_gates_under_way_and_no_later_one_overtakes_it(database: Database) -> None:
     city = make_city(database, 2)
     offer = make_dispatcher(database, city.gateways).offers()[0]
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")
     paused, second_gate = threading.Event(), threading.Event()
 
     def pause() -> None:
@@ -32,17 +32,15 @@ def test_a_pause_waits_for_gates_under_way_and_no_later_one_overtakes_it(databas
             assert status == "paused", "it overtook the pause"
         second_gate.set()
 
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
-        with database.engine.connect() as first:
-            handover.pass_gate(first, offer.claim(str(uuid.uuid4())), [], 60)
-            threads = []
-            for act, number in ((pause, 1), (gate, 2)):
-                threads.append(threading.Thread(target=act))
-                threads[-1].start()
-                while watcher.execute(waiting).scalar() != number:
-                    pass
-            assert not paused.is_set()
-            first.commit()
-        for thread in threads:
-            thread.join()
+    with database.engine.connect() as first:
+        handover.pass_gate(first, offer.claim(str(uuid.uuid4())), [], 60)
+        threads = []
+        for act, number in ((pause, 1), (gate, 2)):
+            threads.append(threading.Thread(target=act))
+            threads[-1].start()
+            wait_until_blocked(database, number)
+        assert not paused.is_set()
+        first.commit()
+    for thread in threads:
+        thread.join()
     assert second_gate.is_set()

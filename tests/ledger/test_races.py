@@ -13,6 +13,7 @@ from sms_service.gateways.base import OutcomeKind
 from sms_service.ledger import handover, sweeps
 from sms_service.ledger.handover import Claim, Passed, Recorded, Rendered
 from tests.dispatch.city import City, make_city, make_dispatcher, statuses
+from tests.waiting import wait_until_blocked
 
 TEXT = "【云州先锋】请参加学习。"
 
@@ -44,9 +45,7 @@ def waiting(database: Database, act: Callable[[Connection], object]) -> threadin
 
     thread = threading.Thread(target=run)
     thread.start()
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
-        while not watcher.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar():
-            assert thread.is_alive(), "it did not wait"
+    assert wait_until_blocked(database, unless=lambda: not thread.is_alive())
     return thread
 
 

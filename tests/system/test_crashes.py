@@ -21,6 +21,7 @@ from sms_service.reports.counts import identity
 from tests.dispatch.city import make_city, make_run, statuses
 from tests.gateways.simulator_process import SimulatorProcess
 from tests.system.service import service
+from tests.waiting import wait_until_blocked
 
 PEOPLE = 3000
 
@@ -84,14 +85,13 @@ def test_a_worker_killed_while_it_freezes_many_runs_loses_and_doubles_none(
         simulator.behave(silent_share=1)
         with service(database, database_url, own_redis.url, simulator, workers=1) as running:
             running.wait(lambda: workers(own_redis.url))
-            with database.transaction() as lock, database.transaction() as watcher:
+            with database.transaction() as lock:
                 lock.execute(text("LOCK TABLE suppressions IN ACCESS EXCLUSIVE MODE"))  # no freeze gets past it
                 city = make_city(database, 5, gateways=running.gateways, freeze_now=False)
                 with database.session() as session:
                     unit = session.merge(city.unit)
                     runs = [city.run_id, *(make_run(session, unit, lane="small").id for _ in range(20))]
-                waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                simulator.until(lambda: watcher.execute(waiting).scalar(), timeout_s=50)
+                wait_until_blocked(database)
                 running.workers[0].send_signal(signal.SIGKILL)
                 running.workers[0].wait()
             running.start_worker()
@@ -121,10 +121,7 @@ def test_a_cancel_that_waits_for_the_gate_sees_what_has_left(database: Database)
 
         thread = threading.Thread(target=cancel)
         thread.start()
-        with database.transaction() as watcher:
-            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            while not watcher.execute(waiting).scalar():
-                pass
+        wait_until_blocked(database)
         assert not cancelled.is_set()
     thread.join()
     with database.transaction() as connection:
