@@ -37,6 +37,7 @@ from sms_service.gateways.base import Link
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.registry import Gateways
+from sms_service.keepalive import redis_keepalive
 from sms_service.links import LinkProcess
 from sms_service.replies import inbox as replies_inbox
 from sms_service.settings import BadSetting, load
@@ -151,7 +152,9 @@ def _run(
     database_url: str, redis_url: str, gateways: Gateways, clock: Callable[[], float], at: Callable[[Point], None]
 ) -> None:
     database = _ready(Database(database_url, application_name="sms_service worker"), gateways)
-    redis = Redis.from_url(redis_url, socket_timeout=LOOK_EVERY_S + 10, socket_connect_timeout=5)
+    redis = Redis.from_url(
+        redis_url, **redis_keepalive(redis_url), socket_timeout=LOOK_EVERY_S + 10, socket_connect_timeout=5
+    )
     groups = sum(gateways.in_flight(name) for name in gateways.config.accounts.keys() - gateways.links())
     ledger = Database(database_url, pool_size=groups + 1, application_name="sms_service worker: ledger", by_key=True)
     worker = WarmWorker([Queue(wake.QUEUE, connection=redis)], connection=redis)

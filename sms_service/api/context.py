@@ -14,6 +14,7 @@ from redis import Redis
 
 from sms_service.db.engine import Database
 from sms_service.gateways.registry import Gateways
+from sms_service.keepalive import redis_keepalive
 from sms_service.settings import Settings, environment
 
 EXTENSION = "sms_service"
@@ -41,7 +42,12 @@ class Context:
         """The client of Redis, or None where no REDIS_URL is set; it does not connect before it is used."""
         if self.settings.redis_url is None:
             return None
-        return Redis.from_url(self.settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
+        return Redis.from_url(
+            self.settings.redis_url,
+            **redis_keepalive(self.settings.redis_url),
+            socket_timeout=2,
+            socket_connect_timeout=2,
+        )
 
     @cached_property
     def gateways(self) -> Gateways:

@@ -72,13 +72,15 @@ def clock() -> None:
     from sms_service.db.leadership import PATIENCE_S
     from sms_service.dispatch.clock import Clock
     from sms_service.gateways.registry import Gateways
+    from sms_service.keepalive import redis_keepalive
 
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     settings = running_settings()
     gateways = Gateways.from_file(settings.gateways_file, settings.public_url)
-    redis = Redis.from_url(settings.redis_url or "", socket_timeout=5, socket_connect_timeout=5)
+    url = settings.redis_url or ""
+    redis = Redis.from_url(url, **redis_keepalive(url), socket_timeout=5, socket_connect_timeout=5)
     database = Database(
         settings.database_url or "", pool_size=2, application_name="sms_service clock", patience_s=PATIENCE_S
     )

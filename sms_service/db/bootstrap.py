@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from sms_service.db.engine import APP_ROLE, OWNER_ROLE
+from sms_service.db.engine import APP_ROLE, OWNER_ROLE, connection_parameters
 
 MINIMUM_VERSION = 15
 
@@ -31,7 +31,7 @@ def prepare(
     parts = conninfo_to_dict(admin_url)
     database = database or str(parts.get("dbname") or parts.get("user") or "")
     try:
-        _prepare(make_conninfo(admin_url, connect_timeout=10), database, login_roles, app_login)
+        _prepare(make_conninfo(admin_url, **connection_parameters(admin_url)), database, login_roles, app_login)
     except psycopg.errors.InsufficientPrivilege as error:
         user = str(parts.get("user", "the user"))
         raise BootstrapError(

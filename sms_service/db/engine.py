@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
+
+from sms_service.keepalive import LIBPQ_PARAMETERS, POSTGRES_SETTINGS
 
 APP_ROLE = "sms_app"
 OWNER_ROLE = "sms_owner"
@@ -42,11 +45,10 @@ class Database:
         statement_timeout_s: int = 0,
     ) -> None:
         self.url = url
-        given = make_url(url).query.get("options", "")
         options = (
             f"-c idle_in_transaction_session_timeout={patience_s or _IDLE_S}s"
             f" -c statement_timeout={statement_timeout_s}s"
-            f" {given} -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}"
+            f" {_own_options(url)} -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}"
             f"{'' if patience_s is None else f' -c lock_timeout={patience_s}s'}"
         )
         self.engine: Engine = create_engine(
@@ -55,11 +57,7 @@ class Database:
             max_overflow=pool_size,
             pool_pre_ping=True,
             hide_parameters=True,  # they hold phones and texts, and errors reach the log
-            connect_args={
-                "application_name": application_name,
-                "options": options,
-                "connect_timeout": 10,
-            },
+            connect_args=connection_parameters(url, options) | {"application_name": application_name},
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._require: Callable[[Connection], None] | None = None
@@ -119,6 +117,22 @@ def first_line(error: DBAPIError) -> str:
     """PostgreSQL's own words for the log: without the statement, its parameters and the details, which quote rows."""
     lines = str(error.orig).splitlines()
     return lines[0] if lines else type(error.orig).__name__
+
+
+def connection_parameters(url: str, options: str | None = None) -> dict[str, Any]:
+    """What every connection to PostgreSQL is given beside `url`, so that on both ends a peer that vanished is noticed.
+    What the URL says itself counts more. `options`: the session's, by default the URL's.
+    """
+    own = make_url(url).query
+    settings = "".join(f"-c {name}={value} " for name, value in POSTGRES_SETTINGS.items())
+    ours = {"connect_timeout": 10, **LIBPQ_PARAMETERS}
+    return {name: value for name, value in ours.items() if name not in own} | {
+        "options": settings + (_own_options(url) if options is None else options)
+    }
+
+
+def _own_options(url: str) -> str:
+    return str(make_url(url).query.get("options", ""))
 
 
 def sqlalchemy_url(url: str) -> str:

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, pool, text
 from sqlalchemy.exc import DBAPIError
 
-from sms_service.db.engine import APP_ROLE, OWNER_ROLE, sqlalchemy_url
+from sms_service.db.engine import APP_ROLE, OWNER_ROLE, connection_parameters, sqlalchemy_url
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def downgrade(url: str, revision: str, *, pause_s: float = 1.0, attempts: int = 
 
 def current(url: str) -> str | None:
     """The schema's revision; None if nothing was migrated. Any login that may read will do."""
-    engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool)
+    engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool, connect_args=connection_parameters(url))
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
@@ -85,7 +85,9 @@ def _run(url: str, act: Callable[[Config], None], pause_s: float, attempts: int)
 def _locked_connection(url: str) -> Iterator[Connection]:
     """A connection as the owner that holds the migrations' advisory lock."""
     engine = create_engine(
-        sqlalchemy_url(url), poolclass=pool.NullPool, connect_args={"application_name": "sms_service migrate"}
+        sqlalchemy_url(url),
+        poolclass=pool.NullPool,
+        connect_args=connection_parameters(url) | {"application_name": "sms_service migrate"},
     )
     try:
         with engine.connect() as connection:

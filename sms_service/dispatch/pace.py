@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from sms_service.errors import NotFound
+from sms_service.keepalive import redis_keepalive
 
 _PREFIX = "sms:pace:"
 _SCRIPT = Path(__file__).with_name("pace.lua").read_text(encoding="utf-8")
@@ -30,7 +31,11 @@ def connect(url: str) -> Redis:
     was lost, done twice, would give back what was used.
     """
     return Redis.from_url(
-        url, retry=Retry(NoBackoff(), 0), socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+        url,
+        **redis_keepalive(url),
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=_TIMEOUT_S,
+        socket_connect_timeout=_TIMEOUT_S,
     )
 
 

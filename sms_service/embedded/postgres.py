@@ -21,6 +21,7 @@ import psycopg
 
 from sms_service.embedded import placement
 from sms_service.embedded.process import EngineError, at_work_in, last_line, make_folder, spawn, stop, stop_leftover
+from sms_service.keepalive import POSTGRES_SETTINGS
 
 LOGINS = ("postgres", "sms_owner", "sms_app")
 _ROOM_FOR_A_CLUSTER = 200 * 1024 * 1024
@@ -29,6 +30,7 @@ _STOP_S = 60.0
 
 CONFIGURATION: Mapping[str, str] = {
     "listen_addresses": "",
+    **POSTGRES_SETTINGS,
     "unix_socket_permissions": "0777",  # pg_hba.conf decides by the caller's identity
     "max_connections": "200",
     "shared_buffers": "256MB",

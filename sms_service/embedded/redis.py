@@ -16,6 +16,7 @@ import redis
 
 from sms_service.embedded import placement
 from sms_service.embedded.process import EngineError, last_line, make_folder, spawn, stop, stop_leftover
+from sms_service.keepalive import REDIS_SETTINGS
 
 _START_S = 30.0
 _STOP_S = 10.0
@@ -78,6 +79,7 @@ class RedisServer:
             "save": "",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
+            **REDIS_SETTINGS,
         }
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
         try:

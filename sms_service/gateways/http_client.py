@@ -25,6 +25,8 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from sms_service.keepalive import open_keepalive_socket
+
 LARGEST_ANSWER = 64 * 1024  # bytes; what a gateway answers to one text is a few hundred
 T = TypeVar("T")
 
@@ -205,7 +207,7 @@ class HttpClient:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
                 # The semaphore is the limit. Were it the connector's, waiting for a place would count as connecting.
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15, socket_factory=open_keepalive_socket),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 middlewares=(_once,),

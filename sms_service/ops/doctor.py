@@ -17,13 +17,14 @@ from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
 from sms_service.db import bootstrap, migrate
-from sms_service.db.engine import APP_ROLE, OWNER_ROLE, Database
+from sms_service.db.engine import APP_ROLE, OWNER_ROLE, Database, connection_parameters
 from sms_service.db.statements import check_all
 from sms_service.dispatch import cluster, stops
 from sms_service.dispatch.clock import LEADERSHIP
 from sms_service.embedded import EngineError, with_running_engines
 from sms_service.embedded.process import last_line
 from sms_service.gateways import config
+from sms_service.keepalive import redis_keepalive
 from sms_service.ops.children import Address
 from sms_service.ops.errors import OperationError
 from sms_service.ops.variables import service_variables
@@ -99,7 +100,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
     url = settings.database_url or ""
     before = time.time()
     try:
-        connection = psycopg.connect(url, autocommit=True, connect_timeout=10, application_name="sms_service doctor")
+        connection = psycopg.connect(
+            url, autocommit=True, **connection_parameters(url) | {"application_name": "sms_service doctor"}
+        )
     except psycopg.Error as error:
         yield Finding(
             "database", f"cannot be reached: {last_line(str(error))}", "check DATABASE_URL, and that the server runs"
@@ -311,7 +314,12 @@ def _statements(database: Database) -> Finding:
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
-    client = Redis.from_url(settings.redis_url or "", socket_timeout=10, socket_connect_timeout=10)
+    client = Redis.from_url(
+        settings.redis_url or "",
+        **redis_keepalive(settings.redis_url or ""),
+        socket_timeout=10,
+        socket_connect_timeout=10,
+    )
     try:
         version = str(client.info("server")["redis_version"])
     except RedisError as error:

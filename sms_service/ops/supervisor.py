@@ -18,6 +18,7 @@ from sms_service.embedded import EngineError, Engines, FolderLock, PostgresServe
 from sms_service.embedded.process import make_folder
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.gateways.registry import Gateways
+from sms_service.keepalive import redis_keepalive
 from sms_service.ops import orphans
 from sms_service.ops.children import Address, Child, rotate
 from sms_service.ops.errors import OperationError
@@ -191,7 +192,8 @@ class Supervisor:
 
     def _works(self, pid: int) -> bool:
         """Whether the worker with this pid has signed on at RQ."""
-        with Redis.from_url(self.settings.redis_url or "", socket_timeout=5) as client:
+        url = self.settings.redis_url or ""
+        with Redis.from_url(url, **redis_keepalive(url), socket_timeout=5) as client:
             return any(worker.pid == pid for worker in Worker.all(connection=client))
 
     def _child(

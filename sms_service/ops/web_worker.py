@@ -25,6 +25,8 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
+from sms_service.keepalive import set_keepalive
+
 # Threads of one process. What a request asks for decides which of them it waits for; `pages` are all the rest.
 POOLS: Mapping[str, int] = {"callbacks": 12, "log-ins": 2, "health": 1, "pages": 12}
 
@@ -163,6 +165,11 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
         super().__init__(
             application, sockets, _sock=socket, dispatcher=pools, adj=_SMALL, sockinfo=place, bind_socket=False
         )
+
+    def set_socket_options(self, connection: Any) -> None:
+        """Of a connection that was taken: who vanishes while it is answered is noticed too."""
+        super().set_socket_options(connection)
+        set_keepalive(connection)
 
     def maintenance(self, now: float) -> None:
         """Close what is silent, and what is late."""

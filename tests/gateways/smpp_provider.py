@@ -108,17 +108,17 @@ class SmppProvider(Provider):
 
     def __enter__(self) -> SmppProvider:
         ledger = self._folder / "ledger.jsonl"
-        self._process = SmscOnCommandProcess(ledger, *OPTIONS, secret=PASSWORD, smpp=True)
+        self.process = SmscOnCommandProcess(ledger, *OPTIONS, secret=PASSWORD, smpp=True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.stop()
+        self.process.stop()
 
     def adapter(self, total_timeout_s: float | None = None) -> SmppAdapter:
         total_s = 20.0 if total_timeout_s is None else total_timeout_s
         options = Options(
             host="127.0.0.1",
-            port=self._process.smpp_port,
+            port=self.process.smpp_port,
             system_id="simulator",
             password=PASSWORD,
             source_addr="10690000",
@@ -129,36 +129,36 @@ class SmppProvider(Provider):
         adapter, kept = create("smpp", options, ""), Kept()
         self._kept[id(adapter)] = kept
         adapter.open(kept.keep)
-        assert self._process.process.poll() is not None or adapter.state(20).up, "the session is not up"
+        assert self.process.process.poll() is not None or adapter.state(20).up, "the session is not up"
         return adapter
 
     def answer(self, phone: str, answer: Answer, error: ErrorClass | None = None) -> None:
         code = "no_such_code" if answer is Answer.unknown_code else CODES[error] if error else "blocked"
         rule = {"match": re.escape(phone), "answer": ANSWERS.get(answer, str(answer)), "code": code, "receipt": "none"}
         self._rules.append(rule)
-        self._process.behave(by_phone=self._rules)
+        self.process.behave(by_phone=self._rules)
 
     def taken(self) -> Sequence[Taken]:
-        return [Taken(line["to"], line["text"], line["id"]) for line in self._process.ledger()]
+        return [Taken(line["to"], line["text"], line["id"]) for line in self.process.ledger()]
 
     def stop(self) -> None:
-        self._process.stop()
+        self.process.stop()
 
     def start(self) -> None:
-        if self._process.process.poll() is not None:
-            self._process.restart()
-            self._process.behave(by_phone=self._rules)
+        if self.process.process.poll() is not None:
+            self.process.restart()
+            self.process.behave(by_phone=self._rules)
 
     def receipts(self, adapter: Adapter, reports: Sequence[Report]) -> Sequence[Receipt]:
         found: list[Receipt] = []
         for report in reports:
-            [whole] = [line for line in self._process.ledger() if line["id"] == report.taken.provider_id]
+            [whole] = [line for line in self.process.ledger() if line["id"] == report.taken.provider_id]
             name = whole["part_ids"][max(report.part, 1) - 1]
-            [line] = [line for line in self._process.parts() if line["id"] == name]
-            self._process.report(line, RECEIPTS[report.status], report.at.timestamp())
+            [line] = [line for line in self.process.parts() if line["id"] == name]
+            self.process.report(line, RECEIPTS[report.status], report.at.timestamp())
             found += self._kept[id(adapter)].receipts(1)
         return found
 
     def reply(self, adapter: Adapter, phone: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
-        self._process.reply(phone, text)
+        self.process.reply(phone, text)
         return self._kept[id(adapter)].reply()

@@ -16,6 +16,7 @@ import aiohttp
 from sms_service import parts
 from sms_service.gateways.simulator.ledger import Ledger
 from sms_service.gateways.simulator.signature import signature_headers
+from sms_service.keepalive import open_keepalive_socket
 
 SENDERS = 16  # POSTs under way at once
 TRIES = 12  # of one receipt; with the pauses below that is about four minutes
@@ -52,7 +53,7 @@ class ReceiptSender:
     async def start(self) -> None:
         """Begin sending."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, socket_factory=open_keepalive_socket),
             timeout=aiohttp.ClientTimeout(total=10, connect=3),
             cookie_jar=aiohttp.DummyCookieJar(),
         )

@@ -15,6 +15,7 @@ from sms_service.gateways.simulator import smpp_pdus as pdus
 from sms_service.gateways.simulator.behaviour import Behaviour
 from sms_service.gateways.simulator.smpp_deliveries import Deliveries, Delivery
 from sms_service.gateways.simulator.smpp_pdus import BadPdu
+from sms_service.keepalive import set_keepalive
 
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing resets the connection
 
@@ -62,6 +63,7 @@ class Session(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        set_keepalive(self.socket)
         self._sessions.append(self)
         self._later(_BIND_TIMEOUT_S, self._cut_if_nobody)
         self._later(0.1, self._tick, time.monotonic())

@@ -16,6 +16,7 @@ from typing import Protocol, cast
 from sms_service.gateways.smpp import pdus
 from sms_service.gateways.smpp.pdus import RESPONSE, Malformed, Pdu, head, numbered
 from sms_service.gateways.smpp.texts import Part
+from sms_service.keepalive import set_keepalive
 
 _LAST_SEQUENCE = 0x7FFFFFFF  # section 5.1.4
 _TICK_S = 0.5
@@ -123,6 +124,7 @@ class Session(asyncio.Protocol):
         # Without it a part would wait for the acknowledgement of the one before, which the other side may delay.
         if connection := transport.get_extra_info("socket"):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            set_keepalive(connection)
         sequence = self._next_sequence()
         self._asked[sequence] = self._loop.time()
         self._send(numbered(self._bind, sequence))
