@@ -19,10 +19,8 @@ from sms_service.api import (
     counts,
     documentation,
     gateway_accounts,
-    guard,
     health,
     imports,
-    limits,
     messages,
     people,
     problems,
@@ -38,10 +36,11 @@ from sms_service.api import (
     units,
     way_back,
 )
-from sms_service.api.context import EXTENSION, Context
-from sms_service.api.schemas import MAX_ID
 from sms_service.db.engine import Database
 from sms_service.settings import BadSetting, Settings
+from sms_service.web import guard, limits
+from sms_service.web.context import EXTENSION, Context
+from sms_service.web.schemas import MAX_ID
 
 API_PREFIX = "/api/v1"
 CONNECTIONS = 14  # and as many again for a moment: no thread of ops/web_worker.py waits for one that another holds

@@ -14,13 +14,13 @@ from sms_service.accounts import services
 from sms_service.accounts.models import ROLES, Account, RoleGrant
 from sms_service.accounts.passwords import LONGEST, SHORTEST
 from sms_service.accounts.permissions import PERMISSIONS, Permission
-from sms_service.api import limits
 from sms_service.api.authentication import Own, endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.context import current_context
-from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, Out, list_of
 from sms_service.directory.models import Unit
+from sms_service.web import limits
+from sms_service.web.context import current_context
+from sms_service.web.paging import ScopedPageQuery, page, scope_filter
+from sms_service.web.schemas import Id, In, Line, Out, list_of
 
 blueprint = Blueprint(
     "accounts", description="Who may log in, and the roles they hold. A role held on a unit reaches its whole subtree."

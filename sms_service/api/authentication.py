@@ -26,11 +26,11 @@ from sms_service.accounts import passwords, tokens
 from sms_service.accounts.actors import RecordingActor, load_actor
 from sms_service.accounts.permissions import Permission
 from sms_service.accounts.tokens import Caller, NotAuthenticated
-from sms_service.api import limits
 from sms_service.api.blueprint import MUST_HAVE_A_BODY
-from sms_service.api.context import Context, current_context
-from sms_service.api.idempotency import HEADER, answer_once
 from sms_service.errors import Forbidden
+from sms_service.web import limits
+from sms_service.web.context import Context, current_context
+from sms_service.web.idempotency import HEADER, answer_once
 
 LARGEST_JSON = 1024 * 1024  # bytes; whole files come as multipart/form-data
 

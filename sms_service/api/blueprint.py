@@ -12,8 +12,8 @@ from webargs.core import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnsupportedMediaType
 
-from sms_service.api import guard
 from sms_service.api.problems import InvalidRequest, field_errors
+from sms_service.web import guard
 
 MUST_HAVE_A_BODY = ("PATCH", "PUT")  # of other methods the schema says whether all fields may be left out
 

@@ -12,10 +12,7 @@ from sms_service import wake
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.context import current_context
-from sms_service.api.paging import ScopedPageQuery, page, scope_filter
 from sms_service.api.runs import RunOut
-from sms_service.api.schemas import Id, In, Line, MaskedText, Out, Whole, list_of
 from sms_service.campaigns import approval, overview, services
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns.models import Campaign
@@ -23,6 +20,9 @@ from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.values import LONGEST_VALUE, MOST_VALUES
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.ledger.models import Run
+from sms_service.web.context import current_context
+from sms_service.web.paging import ScopedPageQuery, page, scope_filter
+from sms_service.web.schemas import Id, In, Line, MaskedText, Out, Whole, list_of
 
 blueprint = Blueprint(
     "campaigns",

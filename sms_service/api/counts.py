@@ -15,8 +15,8 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.messages import MessageFilter, scoped_filter
-from sms_service.api.schemas import Out, ScopeUnit
 from sms_service.reports.counts import DIMENSIONS, Count, drill_down, tabulate
+from sms_service.web.schemas import Out, ScopeUnit
 
 blueprint = Blueprint(
     "counts",

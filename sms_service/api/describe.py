@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sms_service.api.schemas import MAX_ID
+from sms_service.web.schemas import MAX_ID
 
 METHODS = ("get", "post", "put", "patch", "delete")
 DEEPEST = 4  # levels of nested objects shown; rules of segments nest without end

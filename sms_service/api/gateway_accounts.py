@@ -14,14 +14,14 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.context import current_context
-from sms_service.api.paging import PageQuery, page
-from sms_service.api.schemas import In, Line, MaskedText, Out, list_of
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.dispatch import account_state
 from sms_service.dispatch.accounts import find_accounts, find_routes
 from sms_service.dispatch.models import GatewayAccount, Route
 from sms_service.gateways.config import BadGatewayConfig
+from sms_service.web.context import current_context
+from sms_service.web.paging import PageQuery, page
+from sms_service.web.schemas import In, Line, MaskedText, Out, list_of
 
 blueprint = Blueprint(
     "gateways", description="The accounts at providers and the routes over them, as gateways.toml has them."

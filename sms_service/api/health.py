@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from sms_service.api.context import Context, current_context
+from sms_service.web.context import Context, current_context
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,7 @@ from sqlalchemy import select
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.paging import PageQuery, ScopedPageQuery, page, scope_filter
 from sms_service.api.people import PhonesQuery
-from sms_service.api.schemas import Id, In, MaskedText, Out, list_of
 from sms_service.audience import intake
 from sms_service.audit import trail
 from sms_service.directory import importing
@@ -23,6 +21,8 @@ from sms_service.directory.models import Import, ImportProblem, Unit
 from sms_service.directory.units_import import import_units
 from sms_service.errors import Forbidden
 from sms_service.masking import mask_quoted, mask_text
+from sms_service.web.paging import PageQuery, ScopedPageQuery, page, scope_filter
+from sms_service.web.schemas import Id, In, MaskedText, Out, list_of
 
 blueprint = Blueprint(
     "imports",

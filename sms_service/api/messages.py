@@ -14,12 +14,12 @@ from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.paging import PageQuery, Scope, page, scope_filter
-from sms_service.api.schemas import Id, In, MaskedPhone, MaskedText, Out, list_of
 from sms_service.ledger.models import Message
 from sms_service.ledger.states import AttemptStatus, MessageStatus
 from sms_service.reports.counts import Filter
 from sms_service.reports.messages import check_named, find_messages, get_message, month_of_run
+from sms_service.web.paging import PageQuery, Scope, page, scope_filter
+from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, Out, list_of
 
 blueprint = Blueprint(
     "messages", description="The ledger: one row for every recipient of every run, whatever became of it."

@@ -13,14 +13,14 @@ from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, Out, list_of
 from sms_service.audience import intake, suppression
 from sms_service.audit import trail
 from sms_service.directory import people
 from sms_service.directory.models import Person
 from sms_service.directory.people_rows import LONGEST_NAME, LONGEST_WORD
 from sms_service.masking import mask_phone, mask_text, mask_values
+from sms_service.web.paging import ScopedPageQuery, page, scope_filter
+from sms_service.web.schemas import Id, In, Line, Out, list_of
 
 blueprint = Blueprint("people", description="Members and outside contacts; one phone number each at most.")
 

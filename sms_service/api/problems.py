@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request
+from flask_limiter import RateLimitExceeded
 from marshmallow import ValidationError
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -18,6 +19,7 @@ from sms_service.accounts.passwords import TooManyHashes
 from sms_service.accounts.tokens import NotAuthenticated
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
 from sms_service.masking import mask_quoted, mask_text
+from sms_service.web.limits import TooManyGuesses, used_up
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,8 @@ def problem(slug: str, detail: str, *, headers: Mapping[str, str] | None = None,
 def register(app: Flask) -> None:
     """Let `app` answer every error as a problem and name every request in its answer and in the log."""
     app.register_error_handler(ServiceError, _service_error)
+    app.register_error_handler(TooManyGuesses, _too_many)
+    app.register_error_handler(RateLimitExceeded, lambda error: _too_many(used_up(error)))
     app.register_error_handler(ValidationError, _validation_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(IntegrityError, _integrity_error)
@@ -131,6 +135,10 @@ def field_error(field: str, value: Any, reason: str) -> dict[str, Any]:
             error["value"] = mask_text(str(value)[:LONGEST_VALUE])
     error["reason"] = mask_quoted(reason, value, field)
     return error
+
+
+def _too_many(error: TooManyGuesses) -> Response:
+    return problem("too-many-requests", str(error), headers={"Retry-After": str(error.seconds)})
 
 
 def _step(data: Any, key: Any) -> Any:

@@ -11,12 +11,12 @@ from marshmallow import fields, validate
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Line, MaskedPhone, MaskedText, Out, list_of
 from sms_service.directory.units import tops
 from sms_service.dispatch.accounts import id_of
 from sms_service.replies.listing import MEANINGS, find_replies
 from sms_service.replies.models import ReplyRow
+from sms_service.web.paging import ScopedPageQuery, page, scope_filter
+from sms_service.web.schemas import Line, MaskedPhone, MaskedText, Out, list_of
 
 blueprint = Blueprint("replies", description="What people answered, and which text they answered.")
 

@@ -13,8 +13,6 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.messages import MessageList, message_page
-from sms_service.api.paging import PageQuery, Scope, ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, Out, list_of
 from sms_service.api.stops import StopOut
 from sms_service.campaigns import control
 from sms_service.campaigns.services import require
@@ -25,6 +23,8 @@ from sms_service.ledger.models import Run
 from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.masking import mask_text
 from sms_service.reports.counts import Filter, identity, tabulate
+from sms_service.web.paging import PageQuery, Scope, ScopedPageQuery, page, scope_filter
+from sms_service.web.schemas import Id, In, Line, Out, list_of
 
 blueprint = Blueprint(
     "runs",

@@ -11,11 +11,11 @@ from marshmallow import fields, validate
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, MaskedPhone, MaskedText, Out, Whole, list_of
 from sms_service.audience import segments
 from sms_service.audience.models import Segment
 from sms_service.audience.segments import LONGEST_NAME, SAMPLE
+from sms_service.web.paging import ScopedPageQuery, page, scope_filter
+from sms_service.web.schemas import Id, In, Line, MaskedPhone, MaskedText, Out, Whole, list_of
 
 blueprint = Blueprint(
     "segments", description="Rules that find people. A segment belongs to a unit and never reaches outside its subtree."

@@ -11,8 +11,6 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, MaskedPhone, MaskedText, Out, list_of
 from sms_service.audience import suppression
 from sms_service.audience.models import Suppression
 from sms_service.directory import people
@@ -20,6 +18,8 @@ from sms_service.directory.models import Person
 from sms_service.directory.phones import parse_phone
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.errors import Invalid
+from sms_service.web.paging import ScopedPageQuery, page, scope_filter
+from sms_service.web.schemas import Id, In, Line, MaskedPhone, MaskedText, Out, list_of
 
 blueprint = Blueprint(
     "suppressions", description="Phone numbers that get no texts, whoever sends them. An opt-out holds city-wide."

@@ -11,13 +11,13 @@ from marshmallow import fields, validate
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.paging import PageQuery, ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, MaskedText, Out, Whole, list_of
 from sms_service.content import library
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.preview import preview
 from sms_service.directory.models import Unit
 from sms_service.ledger.states import CLASSES
+from sms_service.web.paging import PageQuery, ScopedPageQuery, page, scope_filter
+from sms_service.web.schemas import Id, In, Line, MaskedText, Out, Whole, list_of
 
 blueprint = Blueprint(
     "templates",

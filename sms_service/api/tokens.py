@@ -14,9 +14,9 @@ from sms_service.accounts.actors import require_power
 from sms_service.accounts.models import Token
 from sms_service.api.authentication import Own, endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.context import current_context
-from sms_service.api.paging import PageQuery, page
-from sms_service.api.schemas import Id, In, Line, Out, list_of
+from sms_service.web.context import current_context
+from sms_service.web.paging import PageQuery, page
+from sms_service.web.schemas import Id, In, Line, Out, list_of
 
 blueprint = Blueprint("tokens", description="Bearer tokens: issued once in clear, kept as a digest, revocable.")
 

@@ -11,11 +11,11 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, Line, Out, list_of
 from sms_service.audit import trail
 from sms_service.audit.models import TrailEntry
 from sms_service.masking import mask_values
+from sms_service.web.paging import ScopedPageQuery, page, scope_filter
+from sms_service.web.schemas import Id, Line, Out, list_of
 
 blueprint = Blueprint(
     "trail", description="Who did what to what, and when. Entries are added with every act and never change."

@@ -11,11 +11,11 @@ from marshmallow import fields, validate
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.paging import ScopedPageQuery, page, scope_filter
-from sms_service.api.schemas import Id, In, Line, Out, list_of
 from sms_service.directory import units
 from sms_service.directory.models import LEVELS, Unit
 from sms_service.directory.unit_rows import LONGEST_CODE, LONGEST_UNIT_NAME
+from sms_service.web.paging import ScopedPageQuery, page, scope_filter
+from sms_service.web.schemas import Id, In, Line, Out, list_of
 
 blueprint = Blueprint("units", description="City, districts, streets and branches. A role held on a unit reaches down.")
 

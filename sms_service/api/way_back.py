@@ -14,9 +14,6 @@ from sqlalchemy import case
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.context import current_context
-from sms_service.api.paging import PageQuery, page
-from sms_service.api.schemas import Line, MaskedPhone, Out, list_of
 from sms_service.delivery.models import RefusedCallbacks
 from sms_service.delivery.refusals import find_refused
 from sms_service.directory.units import require_everywhere
@@ -24,6 +21,9 @@ from sms_service.dispatch.accounts import id_of
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.ledger.models import ReceiptRow
 from sms_service.reports.way_back import find_unknown_codes, find_unmatched
+from sms_service.web.context import current_context
+from sms_service.web.paging import PageQuery, page
+from sms_service.web.schemas import Line, MaskedPhone, Out, list_of
 
 blueprint = Blueprint("delivery reports", description="What providers sent back and nobody could take or understand.")
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 
 from sms_service.accounts.permissions import Permission
-from sms_service.api.paging import Scope, decode_cursor, encode_cursor, page, scope_filter
-from sms_service.api.schemas import MAX_ID
 from sms_service.audit.models import TrailEntry
 from sms_service.directory.models import Unit
 from sms_service.errors import Forbidden, Invalid, NotFound
+from sms_service.web.paging import Scope, decode_cursor, encode_cursor, page, scope_filter
+from sms_service.web.schemas import MAX_ID
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

@@ -12,7 +12,7 @@ from factories import make_account, make_unit
 
 from sms_service.accounts import passwords
 from sms_service.accounts.passwords import hash_password
-from sms_service.api import limits
+from sms_service.web import limits
 
 PASSWORD = "correct horse battery"
 

@@ -22,9 +22,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
-from sms_service.api.schemas import MAX_ID, Id, In, Whole, unstorable
 from sms_service.directory.models import Unit
 from sms_service.errors import Forbidden, Invalid
+from sms_service.web.schemas import MAX_ID, Id, In, Whole, unstorable
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200

@@ -16,16 +16,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, current_app, request
 from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
 from limits import RateLimitItem, parse_many
 from limits.errors import StorageError
 from redis.exceptions import RedisError
 
 from sms_service.accounts.tokens import NotAuthenticated
-from sms_service.api.context import Context
-from sms_service.api.problems import problem
 from sms_service.errors import Invalid, ServiceError
+from sms_service.web.context import Context
 
 FAILED_LOGINS_A_LOGIN = "5 per minute; 20 per hour"
 FAILED_LOGINS_AN_ADDRESS = "20 per minute; 100 per hour"  # an office shares one address
@@ -63,18 +62,12 @@ def register(app: Flask, context: Context) -> None:
     limiter.init_app(app)
     app.extensions[_LIMITER] = limiter
 
-    def exceeded(error: RateLimitExceeded) -> Response:
-        current = limiter.current_limit
-        seconds = max(1, math.ceil(current.reset_at - time.time())) if current else error.limit.limit.get_expiry()
-        return too_many(TooManyGuesses(error.description, seconds))
 
-    app.register_error_handler(RateLimitExceeded, exceeded)
-    app.register_error_handler(TooManyGuesses, too_many)
-
-
-def too_many(error: TooManyGuesses) -> Response:
-    """The answer for a limit that is used up."""
-    return problem("too-many-requests", str(error), headers={"Retry-After": str(error.seconds)})
+def used_up(error: RateLimitExceeded) -> TooManyGuesses:
+    """The same as our own error, with the seconds after which there is room again."""
+    current = current_app.extensions[_LIMITER].current_limit
+    seconds = max(1, math.ceil(current.reset_at - time.time())) if current else error.limit.limit.get_expiry()
+    return TooManyGuesses(error.description, seconds)
 
 
 @contextmanager
