@@ -99,6 +99,8 @@ def test_whatever_comes_is_a_delivery_or_malformed(garbage: bytes) -> None:
         assert len(pdus.deliver_sm(Pdu(pdus.DELIVER_SM, 0, 1, garbage)).user_data) <= len(garbage)
 
 
-@pytest.mark.parametrize(("written", "name"), [(b"1A\0", "1A"), (b"1A", "1A"), (b"", ""), (b" 12 \0", "12")])
-def test_the_id_in_an_answer(written: bytes, name: str) -> None:
+@pytest.mark.parametrize(
+    ("written", "name"), [(b"1A\0", "1A"), (b"", ""), (b" 12 \0", "12"), (b"1A", ""), (b"\xff\xfe\x80\0", "")]
+)
+def test_the_id_in_an_answer_unless_it_is_cut_or_no_text(written: bytes, name: str) -> None:
     assert pdus.message_id(Pdu(pdus.SUBMIT_SM | pdus.RESPONSE, 0, 1, written)) == name

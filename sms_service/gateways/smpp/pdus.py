@@ -126,8 +126,13 @@ def submit_sm(**parameters: Any) -> bytes:
 
 
 def message_id(pdu: Pdu) -> str:
-    """The message_id of a submit_sm_resp; "" if it has none. Tolerates one without its final NUL."""
-    return pdu.body.partition(b"\0")[0].decode("ascii", "replace").strip()
+    """The message_id of a submit_sm_resp; "" if it has none that can be believed.
+
+    It is a C-octet string (sections 3.1 and 4.4.2). One without its final NUL may be cut: no receipt would name it, and
+    half an id is easily the same for several texts. Nor are octets that are no ASCII an id.
+    """
+    name, end, _ = pdu.body.partition(b"\0")
+    return name.decode("ascii").strip() if end and name.isascii() else ""
 
 
 def deliver_sm(pdu: Pdu) -> Deliver:

@@ -109,12 +109,18 @@ class Batch:
         return [text.outcome for text in self.texts if text.outcome is not None]
 
 
+def concatenation_reference(reference: str) -> int:
+    """What the parts of a long text have in common: fixed by the attempt's name, so that two texts to one handset
+    rarely share it, and a missing part always does.
+    """
+    return zlib.crc32(reference.encode()) & 0xFF
+
+
 def encode(text: Text, write_by: float, **addressing: Any) -> SendingText:
     """`text` as parts; `addressing` are the parameters of submit_sm that do not come from the text."""
     sending = SendingText(text.reference, write_by)
     encoding, _, number = parts.measure(text.body)
-    # Fixed by the attempt's name, so that two texts to one handset rarely share it, and a missing part always does.
-    series = zlib.crc32(text.reference.encode()) & 0xFF
+    series = concatenation_reference(text.reference)
     for place, piece in enumerate(parts.split(text.body), 1):
         # 3GPP TS 23.040, 9.2.3.24.1: five octets follow; element 0 of three octets: reference, number of parts, part.
         header = bytes((5, 0, 3, series, number, place)) if number > 1 else b""
