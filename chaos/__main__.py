@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,10 +30,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m chaos", description="Breaks the service while it sends.")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long faults are injected; by default 30")
     parser.add_argument("--seed", type=int, default=1, help="what the plan is drawn from; by default 1")
+    parser.add_argument(
+        "--faults", metavar="KINDS", help="only these, like line_cut,gateway: a first word is all that begin with it"
+    )
+    parser.add_argument(
+        "--acts", metavar="KINDS", help="instead of a time: one of each, like launch_city,worker_killed, in this order"
+    )
     parser.add_argument("--folder", type=Path, help="a new folder, in which everything is kept")
     options = parser.parse_args()
     if options.minutes <= 0:
         parser.error(f"--minutes is {options.minutes:g}; it must be more than 0")
+    try:
+        events = _plan(options)
+    except ValueError as error:
+        parser.error(str(error))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("chaos: stopped"))  # nothing is left behind
     try:
         with ExitStack() as stack:
@@ -43,21 +54,38 @@ def main() -> int:
                 folder = options.folder.resolve()
                 folder.mkdir(parents=True)
             folder.chmod(0o711)  # root's PostgreSQL runs as another user, who has to pass
-            line = attack(folder, options.seed, options.minutes, keep=options.folder is not None)
+            line = attack(folder, events, in_order=bool(options.acts), keep=options.folder is not None)
     except (EngineError, OperationError, FileExistsError) as error:
         say(f"chaos: {error}")
         return 1
+    asked = {"acts": options.acts} if options.acts else {"minutes": options.minutes, "only": options.faults}
+    line = {"chaos": line.pop("chaos"), "seed": options.seed, **asked, **line}
     print(json.dumps(line, ensure_ascii=False), flush=True)
     return 0 if line["chaos"] == "held" else 1
 
 
-def attack(folder: Path, seed: int, minutes: float, *, keep: bool) -> dict[str, Any]:
-    """The whole: start, break, mend, settle, compare. Returns the line. `keep`: the database stays in `folder`."""
+def _plan(options: argparse.Namespace) -> list[plan.Event]:
+    """What is to happen. Raises ValueError, which names the option."""
+    option = "--acts" if options.acts else "--faults"
+    try:
+        if options.acts:
+            kinds = plan.find_kinds(options.acts.split(","), (*plan.LAUNCHES, *plan.FAULTS))
+            return plan.one_of_each(options.seed, kinds)
+        kinds = plan.find_kinds(options.faults.split(",")) if options.faults else list(plan.FAULTS)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
+    return plan.make(options.seed, options.minutes * 60, kinds)
+
+
+def attack(folder: Path, events: Sequence[plan.Event], *, in_order: bool, keep: bool) -> dict[str, Any]:
+    """The whole: start, break, mend, settle, compare. Returns the line. `in_order`: each event when the one before is
+    done, instead of at its time; `keep`: the database stays in `folder`.
+    """
     started = time.monotonic()
     with House(folder, say, keep=keep) as house, closing(People(house.database_url, house.reply, say)) as people:
         faults = Faults(house, people, say)
         try:
-            faults.carry_out(plan.make(seed, minutes * 60))
+            faults.carry_out_in_order(events) if in_order else faults.carry_out(events)
         finally:
             faults.end()
         people.rest()
@@ -67,8 +95,6 @@ def attack(folder: Path, seed: int, minutes: float, *, keep: bool) -> dict[str, 
             verdict = judge(session, house, unknown(people.database), ended_at, say)
     return {
         "chaos": "held" if verdict.good else "broken",
-        "seed": seed,
-        "minutes": minutes,
         "seconds": round(time.monotonic() - started, 1),
         "faults": dict(sorted((faults.injected + people.done).items())),
         "ended_by_themselves": dict(house.ended_by_themselves),

@@ -14,12 +14,14 @@ import redis
 from psycopg import sql
 from rq import Queue
 
-from chaos.house import House
+from chaos.house import House, until
 from chaos.people import People
 from chaos.plan import GATEWAYS, Event
 from sms_service import wake
+from sms_service.ops.errors import OperationError
 
 _TICK_S = 0.1
+_PATIENCE_S = 120.0  # for an event that cannot be done yet: nobody can answer a text that has not come
 _WAKE_UPS = 50
 _TERMINATE = sql.SQL(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -69,6 +71,23 @@ class Faults:
                 self.injected[event.kind] += done
             lasting = f" for {event.lasts_s:g} s" if event.lasts_s else ""
             self._say(f"{event.at_s:8.1f} s {event.kind} {event.target}{lasting}{'' if done else ': not now'}")
+
+    def carry_out_in_order(self, events: Iterable[Event]) -> None:
+        """Do every event as soon as it can be, once the one before is done. Raises OperationError if one cannot."""
+        for event in events:
+            if not until(lambda event=event: self._came_about(event), _PATIENCE_S):  # type: ignore[misc]
+                raise OperationError(f"{event.kind} could not be done within {_PATIENCE_S:g} s")
+            self._say(f"{event.kind} {event.target}")
+
+    def _came_about(self, event: Event) -> bool:
+        self._pass_time(until=time.monotonic())
+        before = self._people.done[event.kind]
+        if self._ask_people(event):
+            self._people.rest()
+            return self._people.done[event.kind] > before
+        done = self._do(event)
+        self.injected[event.kind] += done
+        return done
 
     def end(self) -> None:
         """Undo at once whatever still lasts."""

@@ -73,6 +73,7 @@ class House:
         self._told: dict[str, Mapping[str, Any] | None] = dict.fromkeys(GATEWAYS)
         self.children: dict[str, Child] = {}
         self.variables: dict[str, str] = {}
+        self._clock_set: list[tuple[float, float]] = []  # when the service's clock was put forward, and how far
 
     def __enter__(self) -> House:
         try:
@@ -276,7 +277,12 @@ class House:
                 raise OperationError(f"{child.name} did not end on TERM (see {child.log})")
         statement = sql.SQL("ALTER DATABASE {} SET sms.clock_offset = {}")
         self.administer(statement.format(sql.Identifier(DATABASE_NAME), sql.Literal(f"{minutes} minutes")))
+        self._clock_set.append((time.time(), minutes * 60.0))
         self._start_all(children)
+
+    def service_time(self, at: float) -> float:
+        """What the service's clock said at this time, in seconds since 1970."""
+        return at + max((ahead_s for since, ahead_s in self._clock_set if since <= at), default=0.0)
 
     def ledgers(self, names: Collection[str] = GATEWAYS) -> Iterator[dict[str, Any]]:
         """Every whole line of these simulators' ledgers."""

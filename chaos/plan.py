@@ -102,10 +102,29 @@ _LAUNCH_GAP_S = (1.0, 10.0)
 _CALM_S = 3.0  # the first campaign is under way before the first fault
 
 
-def make(seed: int, seconds: float) -> list[Event]:
-    """Everything that happens within `seconds`, by time. It begins with a launch to the whole city."""
+def find_kinds(names: Sequence[str], among: Sequence[Kind] = FAULTS) -> list[Kind]:
+    """The kinds of these names; the first word of one, like `gateway`, stands for all that begin with it. In the order
+    of the names. Raises ValueError for a name that is of none.
+    """
+    found = [[kind for kind in among if kind.name == name or kind.name.startswith(f"{name}_")] for name in names]
+    if strangers := [name for name, kinds in zip(names, found, strict=True) if not kinds]:
+        raise ValueError(f"{', '.join(strangers)}: no such kind; there are {', '.join(kind.name for kind in among)}")
+    return [kind for kinds in found for kind in kinds]
+
+
+def one_of_each(seed: int, kinds: Sequence[Kind]) -> list[Event]:
+    """One event of each of these kinds, in this order, at no certain time."""
+    random = Random(f"{seed} acts")
+    return [_draw(random, kind, 0.0) for kind in kinds]
+
+
+def make(seed: int, seconds: float, kinds: Sequence[Kind] = FAULTS) -> list[Event]:
+    """Everything that happens within `seconds`, by time. It begins with a launch to the whole city.
+
+    `kinds`: the faults that are dealt.
+    """
     launches = _stream(Random(f"{seed} launches"), LAUNCHES, _LAUNCH_GAP_S, 0.0)
-    faults = _stream(Random(f"{seed} faults"), FAULTS, _FAULT_GAP_S, _CALM_S)
+    faults = _stream(Random(f"{seed} faults"), kinds, _FAULT_GAP_S, _CALM_S)
     first = Event(0.0, "launch_city", 0, 0.0, 0.0)
     drawn = (event for stream in (launches, faults) for event in takewhile(lambda event: event.at_s < seconds, stream))
     return sorted((first, *drawn), key=lambda event: event.at_s)
@@ -118,5 +137,9 @@ def _stream(random: Random, kinds: Sequence[Kind], gap_s: tuple[float, float], a
         random.shuffle(deck)
         for kind in deck:
             at_s += random.uniform(*gap_s)
-            target = random.randrange(kind.targets)
-            yield Event(round(at_s, 3), kind.name, target, round(random.uniform(*kind.lasts_s), 3), random.random())
+            yield _draw(random, kind, at_s)
+
+
+def _draw(random: Random, kind: Kind, at_s: float) -> Event:
+    target = random.randrange(kind.targets)
+    return Event(round(at_s, 3), kind.name, target, round(random.uniform(*kind.lasts_s), 3), random.random())

@@ -13,6 +13,7 @@ from chaos.plan import LINE
 from sms_service.db.engine import Database
 from sms_service.delivery import reconcile
 from sms_service.gateways.registry import Gateways
+from sms_service.ledger.receipt_matching import SEVERAL
 
 _ROUNDS = 15
 _AHEAD_MIN = 3  # minutes by which a round puts the service's clock forward
@@ -26,7 +27,8 @@ SELECT count(*) FILTER (WHERE status IN ('pending', 'claimed', 'submitting'))
        max(changed_at)::text || count(*) AS mark
 FROM messages
 """
-_PARKED = "SELECT count(*) FROM receipts WHERE applied_at IS NULL"
+# Of which of several unknown texts of the line a receipt is nobody can tell, however long it waits.
+_PARKED = f"SELECT count(*) FROM receipts WHERE applied_at IS NULL AND note IS DISTINCT FROM '{SEVERAL}'"
 # What was looked up before now counts too: it was unknown when its provider was asked.
 _UNKNOWN = f"""
 SELECT count(*) AS texts, count(DISTINCT a.claim_token) AS hand_overs,

@@ -18,6 +18,7 @@ from chaos.line import name_texts
 from chaos.plan import GATEWAYS, LINE
 from chaos.settling import Unknown
 from sms_service.ledger.models import Message, Run
+from sms_service.ledger.receipt_matching import SEVERAL
 from sms_service.ops.agreement import UNHEARD, Agreement, compare
 from sms_service.reports.counts import TAKEN, identity
 
@@ -60,10 +61,14 @@ WHERE a.started_at > s.created_at + interval '10 seconds' AND a.started_at < :un
 """)
 # What people said of single texts: theirs to answer for.
 _SETTLED = text("SELECT to_char(month, 'YYYYMM') || '-' || id FROM attempts WHERE settled_by IS NOT NULL")
-_UNKNOWN_ON_THE_LINE = text("""
+# The line echoes nothing: which of several unknown texts to a phone a receipt is of cannot be told, so none is.
+_OF_SEVERAL = text("""
 SELECT to_char(a.month, 'YYYYMM') || '-' || a.id
 FROM attempts a JOIN gateway_accounts g ON g.id = a.account_id
 WHERE g.name = :line AND a.status = 'unknown'
+  AND EXISTS (
+      SELECT FROM receipts WHERE account_id = g.id AND phone = a.phone AND applied_at IS NULL AND note = :several
+  )
 """)
 _SENT_AGAIN = text("""
 SELECT to_char(a.month, 'YYYYMM') || '-' || a.id
@@ -88,7 +93,8 @@ def judge(session: Session, house: House, unknown: Unknown, until: datetime, say
     """
     runs = session.scalars(select(Run.id).where(Run.audience.is_not(None)).order_by(Run.id)).all()
     lines = chain(
-        house.ledgers([name for name in GATEWAYS if name != LINE]), name_texts(session, house.ledgers([LINE]))
+        house.ledgers([name for name in GATEWAYS if name != LINE]),
+        name_texts(session, house.ledgers([LINE]), house.service_time),
     )
     agreement, theirs = _without_peoples_words(session, compare(session, lines, runs))
     _tell(session, agreement, say)
@@ -136,8 +142,7 @@ def _without_peoples_words(session: Session, found: Agreement) -> tuple[Agreemen
     somebody twice, and a settled one is what the person said until the network says more.
     """
     settled, again = set(session.scalars(_SETTLED)), set(session.scalars(_SENT_AGAIN))
-    # The line echoes nothing: which of several unknown texts to a phone a receipt is of cannot be told, so none is.
-    open_ = set(session.scalars(_UNKNOWN_ON_THE_LINE, {"line": LINE}))
+    open_ = set(session.scalars(_OF_SEVERAL, {"line": LINE, "several": SEVERAL}))
     duplicated = [names for names in found.duplicated if not set(names.split()) & again]
     excused = {what: settled | again for what in found.contradicted if what != UNHEARD} | {UNHEARD: open_}
     contradicted = {what: [n for n in names if n not in excused[what]] for what, names in found.contradicted.items()}

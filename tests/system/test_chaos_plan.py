@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from chaos import plan
 
 MINUTE_S = 60.0
@@ -32,6 +34,21 @@ def test_thirty_minutes_hold_every_kind_many_times_and_in_the_order_of_time() ->
         assert len(counted[name]) >= 10, name
         assert {event.target for event in counted[name]} == set(range(kind.targets)), name
         assert all(kind.lasts_s[0] <= event.lasts_s <= kind.lasts_s[1] for event in counted[name]), name
+
+
+def test_a_plan_may_have_some_kinds_only() -> None:
+    kinds = plan.find_kinds(["line_cut", "receipts"])
+    assert [kind.name for kind in kinds] == [
+        "line_cut",
+        "receipts_before_answers",
+        "receipts_twice",
+        "receipts_reversed",
+    ]
+    events = plan.make(1, MINUTE_S, kinds)
+    assert {event.kind for event in events if not event.kind.startswith("launch_")} == {kind.name for kind in kinds}
+    assert [event.kind for event in plan.one_of_each(1, kinds)] == [kind.name for kind in kinds]
+    with pytest.raises(ValueError, match="line_cu: no such kind; there are worker_killed,"):
+        plan.find_kinds(["line_cu"])
 
 
 def test_every_kind_of_fault_is_explained() -> None:
