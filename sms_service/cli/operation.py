@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
 import signal
 import sys
 import threading
-from contextlib import suppress
 from typing import Any
 
 import click
 
 from sms_service.settings import load
-
-CLOCK_EVERY_S = 1.0
-
-log = logging.getLogger("sms_service.clock")
 
 
 def say(line: str) -> None:
@@ -63,20 +57,17 @@ def demo() -> None:
 def clock() -> None:
     """Do what is due by the time of day, once a second: schedules, sweeps, partitions. Any number may run."""
     from redis import Redis
-    from redis.exceptions import RedisError
-    from sqlalchemy.exc import DBAPIError
 
-    from sms_service.campaigns.closing import end_finished
     from sms_service.cli.context import running_settings
-    from sms_service.db.engine import Database, first_line
+    from sms_service.clock import Clock
+    from sms_service.db.engine import Database
     from sms_service.db.leadership import PATIENCE_S
-    from sms_service.dispatch.clock import Clock
     from sms_service.gateways.registry import Gateways
     from sms_service.keepalive import redis_keepalive
 
-    stopped = threading.Event()
+    stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, lambda *_: stopping.set())
     settings = running_settings()
     gateways = Gateways.from_file(settings.gateways_file, settings.public_url)
     url = settings.redis_url or ""
@@ -84,17 +75,7 @@ def clock() -> None:
     database = Database(
         settings.database_url or "", pool_size=2, application_name="sms_service clock", patience_s=PATIENCE_S
     )
-    clock = Clock(database, redis, gateways, settings.no_receipt_hours, more=(end_finished,))
-    while not stopped.is_set():
-        try:
-            clock.tick()
-        except DBAPIError as error:
-            log.error("the next second tries again: %s", first_line(error))
-        except RedisError as error:
-            log.error("the next second tries again: Redis: %s", error)
-        stopped.wait(CLOCK_EVERY_S)
-    with suppress(DBAPIError):
-        clock.resign()
+    Clock(database, redis, gateways, settings.no_receipt_hours).run(stopping)
     database.close()
 
 

@@ -16,11 +16,11 @@ from rq import Worker
 from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
+from sms_service.clock import LEADERSHIP
 from sms_service.db import bootstrap, migrate
 from sms_service.db.engine import APP_ROLE, OWNER_ROLE, Database, connection_parameters
 from sms_service.db.statements import check_all
 from sms_service.dispatch import cluster, stops
-from sms_service.dispatch.clock import LEADERSHIP
 from sms_service.embedded import EngineError, with_running_engines
 from sms_service.embedded.process import last_line
 from sms_service.gateways import config
@@ -39,7 +39,7 @@ FAULTY = range(180000, 180005)
 # Through these every module with a statement is loaded.
 STATEMENT_USERS = (
     "sms_service.jobs",
-    "sms_service.dispatch.clock",
+    "sms_service.clock",
     "sms_service.delivery.reconcile",
     "sms_service.delivery.pull",
     "sms_service.api",

@@ -10,9 +10,9 @@ from factories import make_account, make_unit
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from sms_service import clock
 from sms_service.accounts import answers
 from sms_service.accounts.models import StoredAnswer
-from sms_service.dispatch import clock
 from sms_service.errors import Conflict, Invalid
 from tests.dispatch.city import ScriptedGateways
 from tests.waiting import wait_until_blocked

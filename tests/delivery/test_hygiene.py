@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from sms_service import clock
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.rules import count
 from sms_service.db.engine import Database
 from sms_service.delivery import hygiene
 from sms_service.directory import people
-from sms_service.dispatch import clock, freeze
+from sms_service.dispatch import freeze
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus
 from sms_service.ledger import receipts
 from tests.dispatch.city import City, drain, make_city, make_run, messages, refused

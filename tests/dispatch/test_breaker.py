@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from sms_service import clock
 from sms_service.db.engine import Database
-from sms_service.dispatch import breaker, clock, dispatcher, link_state
+from sms_service.dispatch import breaker, dispatcher, link_state
 from sms_service.dispatch.retry import MAX_ATTEMPTS
 from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, Text, unwritten
 from tests.dispatch.city import (

@@ -9,11 +9,12 @@ from click.testing import CliRunner
 from sqlalchemy import select, text
 
 import sms_service.cli
+from sms_service import clock
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns import control
 from sms_service.db.engine import Database
-from sms_service.dispatch import clock, cluster, freeze
+from sms_service.dispatch import cluster, freeze
 from sms_service.embedded import PostgresServer
 from sms_service.errors import Forbidden, Invalid
 from sms_service.ledger.models import Attempt, Run

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sms_service.clock import NO_RECEIPT_HOURS
 from sms_service.delivery import reconcile
 from sms_service.dispatch import breaker, freeze, retry
-from sms_service.dispatch.clock import NO_RECEIPT_HOURS
 from sms_service.dispatch.dispatcher import JOB_S
 from sms_service.dispatch.hand_over import CLAIM_LEASE_S, FRESH_S, LOCK_WAIT_S, LOCKED_PAUSE_S, WRITING_S
 from sms_service.dispatch.points import Point

@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, select, text
 
-from sms_service.campaigns.closing import end_finished
+from sms_service import clock
 from sms_service.campaigns.models import Campaign
 from sms_service.db.engine import Database
 from sms_service.db.leadership import Leadership
 from sms_service.directory.models import Unit
-from sms_service.dispatch import clock
 from sms_service.ledger import decisions, handover, sweeps
 from sms_service.ledger.models import Run
 from tests.clocks import ahead_by, end_lease
@@ -59,10 +59,8 @@ def test_expired_rows_end_their_run_and_its_campaign(database: Database) -> None
     clock.tick(database, None, city.gateways)
     assert statuses(database, city.run_id) == {"expired": 3}
     assert status(database, city.run_id)[0] == "closed"
-    assert len(end_finished(database)) == 1
     with database.session() as session:
         assert session.scalars(select(Campaign.status)).one() == "ended"
-    assert end_finished(database) == []
 
 
 def test_two_clocks_do_the_work_once(database: Database) -> None:
@@ -76,7 +74,7 @@ def test_two_clocks_do_the_work_once(database: Database) -> None:
     assert status(database, city.run_id)[0] == "freezing"
 
 
-def test_a_clock_that_leads_no_longer_does_nothing_more(database: Database) -> None:
+def test_a_clock_that_leads_no_longer_does_nothing_more(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two of its duties another clock begins: as if it had been stopped there, and continued later."""
     city = make_city(database, 1, freeze_now=False)
     other = Leadership(database, clock.LEADERSHIP)
@@ -90,13 +88,17 @@ def test_a_clock_that_leads_no_longer_does_nothing_more(database: Database) -> N
         with database.transaction():
             done.append("a later duty")
 
-    its = clock.Clock(database, None, city.gateways, more=(is_stopped_here, a_later_duty))
+    monkeypatch.setattr(clock, "end_finished", is_stopped_here)
+    monkeypatch.setattr(clock, "_forget", a_later_duty)
+    its = clock.Clock(database, None, city.gateways)
     its.tick()
     assert status(database, city.run_id)[0] == "freezing"  # what came before
     its.tick()
     assert done == []
     other.resign()
-    clock.Clock(database, None, city.gateways, more=(a_later_duty,)).tick()
+    monkeypatch.undo()
+    monkeypatch.setattr(clock, "_forget", a_later_duty)
+    clock.Clock(database, None, city.gateways).tick()
     assert done == ["a later duty"]
 
 

@@ -1,4 +1,6 @@
-"""What is due by the time of day: schedules, and the sweeps that put right what a death left behind.
+"""What is due by the time of day: runs whose time has come, and the sweeps that put right what a death left behind.
+
+A door: each duty calls its room.
 
 Any number of processes may run a `Clock`; the one that leads works.
 """
@@ -6,14 +8,18 @@ Any number of processes may run a `Clock`; the one that leads works.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
 from sms_service.accounts import answers
+from sms_service.campaigns.closing import end_finished
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import Leadership, NotLeading
 from sms_service.delivery import hygiene
@@ -24,6 +30,7 @@ from sms_service.ledger import sweeps
 MONTHS_READY = 3
 NO_RECEIPT_HOURS = 72
 LEADERSHIP = "clock"
+EVERY_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +38,7 @@ Duty = Callable[[Database], object]
 
 
 class Clock:
-    """One process's clock. `no_receipt_hours`: after so long a silence an accepted text ends as `no_receipt`. `more`:
-    duties of rooms above this one.
-    """
+    """One process's clock. `no_receipt_hours`: after so long a silence an accepted text ends as `no_receipt`."""
 
     def __init__(
         self,
@@ -41,14 +46,11 @@ class Clock:
         redis: Redis | None,
         gateways: Gateways,
         no_receipt_hours: int = NO_RECEIPT_HOURS,
-        *,
-        more: Sequence[Duty] = (),
     ) -> None:
         self._leadership = Leadership(database, LEADERSHIP)
         # Each transaction of a duty asks whether this clock still leads, and no other begins to before it has ended.
         self._database = self._leadership.guarded()
         self._redis, self._gateways, self._no_receipt_hours = redis, gateways, no_receipt_hours
-        self._more = more
         self._led = False
 
     def tick(self) -> None:
@@ -59,7 +61,7 @@ class Clock:
             log.info("this clock leads" if leads else "another clock leads")
         if leads:
             try:
-                _tick(self._database, self._redis, self._gateways, self._no_receipt_hours, self._more)
+                _tick(self._database, self._redis, self._gateways, self._no_receipt_hours)
             except NotLeading:
                 self._led = False
                 log.warning("this clock leads no longer; what it was about to do is another's")
@@ -67,6 +69,19 @@ class Clock:
     def resign(self) -> None:
         """Let another clock begin at once. Raises DBAPIError if PostgreSQL does not answer."""
         self._leadership.resign()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Tick each second until `stopping` is set; then another clock may begin at once."""
+        while not stopping.is_set():
+            try:
+                self.tick()
+            except DBAPIError as error:
+                log.error("the next second tries again: %s", first_line(error))
+            except RedisError as error:
+                log.error("the next second tries again: Redis: %s", error)
+            stopping.wait(EVERY_S)
+        with suppress(DBAPIError):
+            self.resign()
 
 
 def tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int = NO_RECEIPT_HOURS) -> None:
@@ -78,9 +93,7 @@ def tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt
         clock.resign()
 
 
-def _tick(
-    database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int, more: Sequence[Duty]
-) -> None:
+def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int) -> None:
     reporting = _reporting_accounts(database, gateways)
     duties: tuple[Duty, ...] = (
         cluster.hold_if_changed,
@@ -94,10 +107,10 @@ def _tick(
         _judge,
         _heed_reports,
         _finish_runs,
+        end_finished,
         lambda database: _put_off_ended(database, reporting, no_receipt_hours),
         _make_months,
         _forget,
-        *more,
     )
     for duty in duties:  # each in transactions of its own: one that fails stops no other
         try:
