@@ -170,8 +170,11 @@ def _run(
     freezing = FreezingThreads(database, tell)
     jobs.install(jobs.Work(database, redis, dispatcher, freezing, worker.stopping))
     freezing.start()
-    end_looking_up = reconcile.start(database, gateways)
-    end_pulling = pull.start(database, gateways, replies_inbox.store)
+    asking = Database(
+        database_url, pool_size=2, application_name="sms_service worker: providers", patience_s=PATIENCE_S
+    )
+    end_looking_up = reconcile.start(asking, gateways)
+    end_pulling = pull.start(asking, gateways, replies_inbox.store)
     try:
         worker.work(logging_level="WARNING")
     finally:  # also if Redis cannot be told
@@ -181,8 +184,8 @@ def _run(
         freezing.close()
         dispatcher.close()
         gateways.close()
-        ledger.close()
-        database.close()
+        for connections in (ledger, asking, database):
+            connections.close()
 
 
 def _run_link(

@@ -79,20 +79,6 @@ class Database:
             yield connection
 
     @contextmanager
-    def try_lock(self, key: int) -> Iterator[bool]:
-        """Whether this is the one process that holds the advisory lock `key`, until the end; no transaction is open.
-
-        A process that dies lets go of it; whoever loses the connection learns of it at the end.
-        """
-        with self.at_once() as connection:
-            ours = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%(key)s)", {"key": key}).scalar_one()
-            try:
-                yield ours
-            finally:
-                if ours:
-                    connection.exec_driver_sql("SELECT pg_advisory_unlock(%(key)s)", {"key": key})
-
-    @contextmanager
     def at_once(self) -> Iterator[Connection]:
         """A connection on which each statement is a transaction of its own, so that nothing is left open between two
         even if the process is stopped there.

@@ -1,4 +1,7 @@
-"""Asking providers that do not push: receipts and replies are fetched on a schedule and stored at once."""
+"""Asking providers that do not push: receipts and replies are fetched on a schedule and stored at once.
+
+Who leads asks. What a provider gave is stored in any case, for it may not give it again.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sms_service.db.engine import Database, first_line
 from sms_service.db.halving import write_by_halves
 from sms_service.db.statements import Statement
+from sms_service.delivery.asking import AskingThread
 from sms_service.delivery.inbox import store_receipts
 from sms_service.gateways.base import Pulls, Receipt, Reply
 from sms_service.gateways.registry import Gateways
@@ -22,7 +26,7 @@ LOOK_EVERY_S = 1.0
 # A provider that always has more is left alone after so many questions, until its next turn.
 MOST_QUESTIONS = 50
 _AGAIN_S = 1.0
-_LOCK = 0x736D_735F_7075_6C6C  # "sms_pull"
+LEADERSHIP = "pull"
 
 log = logging.getLogger(__name__)
 
@@ -35,61 +39,50 @@ def pull_due(
     gateways: Gateways,
     keep_replies: KeepReplies,
     stopping: threading.Event | None = None,
+    *,
+    turns: Database | None = None,
 ) -> int:
     """Ask each account once whose turn it is, and again at once while it has more; returns how many receipts and
     replies were stored.
 
     `keep_replies(database, account, replies)` stores replies; that room lies above this one. What a provider gave it
     may not give again, so while the database is away it is kept and tried until it is stored or `stopping` is set.
+    `turns`: the database as it is asked whether an account may be asked, where another process may lead meanwhile.
     """
-    stopping = stopping or threading.Event()
+    stopping, turns = stopping or threading.Event(), turns or database
     stored = 0
     for account in gateways.config.accounts:
         adapter = gateways.adapter(account)
         if (every_s := adapter.capabilities.pull_every_s) is None or stopping.is_set():
             continue
-        with database.transaction() as connection:
+        with turns.transaction() as connection:
             due = TAKE_PULL(connection, account=account, every_s=every_s).first() is not None
         if due:
-            stored += _pull(database, account, cast(Pulls, adapter), keep_replies, stopping)
+            stored += _pull(database, turns, account, cast(Pulls, adapter), keep_replies, stopping)
     return stored
 
 
 def start(database: Database, gateways: Gateways, keep_replies: KeepReplies) -> Callable[[], None]:
-    """Pull in a thread of its own, because a provider may take long to answer. Of all processes that do, one works at a
-    time. Returns what ends it: nothing more is asked, and what was given is stored first.
+    """Pull in a thread of its own, in the process that leads. Returns what ends it: nothing more is asked, and what was
+    given is stored first.
     """
     stopping = threading.Event()
     if not any(gateways.adapter(name).capabilities.pull_every_s for name in gateways.config.accounts):
         return stopping.set
 
-    def keep_pulling() -> None:
-        while not stopping.is_set():
-            try:
-                with database.try_lock(_LOCK) as ours:
-                    if ours:
-                        pull_due(database, gateways, keep_replies, stopping)
-                    stopping.wait(LOOK_EVERY_S)
-            except DBAPIError as error:
-                log.error("the next turn pulls again: %s", first_line(error))
-                stopping.wait(LOOK_EVERY_S)
-            except Exception:
-                log.exception("a fault of ours; the next turn pulls again")
-                stopping.wait(LOOK_EVERY_S)
+    def act(turns: Database) -> None:
+        pull_due(database, gateways, keep_replies, stopping, turns=turns)
 
-    thread = threading.Thread(target=keep_pulling, name="pull", daemon=True)
-    thread.start()
-
-    def end() -> None:
-        stopping.set()
-        longest = max(gateways.adapter(name).capabilities.total_timeout_s for name in gateways.config.accounts)
-        thread.join(longest)
-
-    return end
+    return AskingThread(database, gateways, LEADERSHIP, act, LOOK_EVERY_S, stopping).end
 
 
 def _pull(
-    database: Database, account: str, adapter: Pulls, keep_replies: KeepReplies, stopping: threading.Event
+    database: Database,
+    turns: Database,
+    account: str,
+    adapter: Pulls,
+    keep_replies: KeepReplies,
+    stopping: threading.Event,
 ) -> int:
     def keep_receipts(receipts: Sequence[Receipt]) -> None:
         store_receipts(database, [(account, receipt) for receipt in receipts])
@@ -107,6 +100,8 @@ def _pull(
         )
         if not pulled.more or stopping.is_set():
             break
+        with turns.transaction():  # only who still leads asks on
+            pass
     return stored
 
 

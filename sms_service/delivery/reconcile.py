@@ -14,13 +14,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from sms_service.db.engine import Database, first_line
+from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
+from sms_service.delivery.asking import AskingThread
 from sms_service.delivery.inbox import store_receipts
 from sms_service.gateways.base import ErrorClass, Finding, LooksUp, OutcomeKind, Question, ReceiptStatus
 from sms_service.gateways.registry import Gateways
@@ -38,7 +39,8 @@ STAMP_ASKED = Statement(__file__, "stamp_asked")
 BATCH = 100
 EVERY_S = 10.0
 HORIZON_HOURS = 72
-_LOCK = 0x736D_735F_6C6F_6F6B  # "sms_look"
+LEADERSHIP = "look-up"
+_ENDS_S = 1.0  # an answer that comes later is not waited for: the next process asks again
 
 log = logging.getLogger(__name__)
 
@@ -57,28 +59,20 @@ def look_up_unknown(database: Database, gateways: Gateways) -> int:
 
 
 def start(database: Database, gateways: Gateways) -> Callable[[], None]:
-    """Look up every EVERY_S seconds in a thread of its own, because a provider may take long to answer and texts must
-    not wait for that. Of all processes that do, one works at a time. Returns what ends it.
+    """Look up every EVERY_S seconds in a thread of its own, in the process that leads: more workers do not mean more
+    questions. Returns what ends it.
     """
     stopping = threading.Event()
+    adapters = map(gateways.adapter, gateways.config.accounts)
+    if all(adapter.capabilities.look_up_after_s is None for adapter in adapters):
+        return stopping.set
 
-    def keep_looking() -> None:
-        while not stopping.is_set():
-            try:
-                # The lock is kept through the pause, so that more workers do not mean more questions.
-                with database.try_lock(_LOCK) as ours:
-                    if ours and (settled := look_up_unknown(database, gateways)):
-                        log.info("looked up: %s unknown attempts are settled", settled)
-                    stopping.wait(EVERY_S)
-            except DBAPIError as error:
-                log.error("the next cycle looks up again: %s", first_line(error))
-                stopping.wait(EVERY_S)
-            except Exception:
-                log.exception("a fault of ours; the next cycle looks up again")
-                stopping.wait(EVERY_S)
+    def act(leading: Database) -> None:
+        if settled := look_up_unknown(leading, gateways):
+            log.info("looked up: %s unknown attempts are settled", settled)
 
-    threading.Thread(target=keep_looking, name="look-up", daemon=True).start()
-    return stopping.set
+    thread = AskingThread(database, gateways, LEADERSHIP, act, EVERY_S, stopping)
+    return partial(thread.end, _ENDS_S)
 
 
 def _look_up(database: Database, account: str, adapter: LooksUp, after_s: float) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import text
 
 from sms_service.db.engine import Database
+from sms_service.db.leadership import Leadership, NotLeading
 from sms_service.delivery import inbox, pull
 from sms_service.embedded import PostgresServer
 from sms_service.gateways.base import Pulled, Receipt, ReceiptStatus, Reply
 from sms_service.replies import inbox as replies_inbox
-from tests.clocks import ahead_by
+from tests.clocks import ahead_by, end_lease
 from tests.delivery.poison import refusing
 from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, statuses
 from tests.factories import fictional_phone
@@ -28,7 +29,7 @@ class Pulling(ScriptedAdapter):
 
     capabilities = replace(ScriptedAdapter.capabilities, pull_every_s=60.0)
 
-    def __init__(self, *gives: Pulled | Exception) -> None:
+    def __init__(self, *gives: Pulled | Exception | Callable[[], Pulled]) -> None:
         super().__init__()
         self.gives = list(gives)
         self.asked = 0
@@ -41,7 +42,7 @@ class Pulling(ScriptedAdapter):
         given = self.gives.pop(0) if self.gives else Pulled()
         if isinstance(given, Exception):
             raise given
-        return given
+        return given() if callable(given) else given
 
 
 def receipt(name: str) -> Receipt:
@@ -141,12 +142,31 @@ def test_a_worker_pulls_in_a_thread_of_its_own_and_only_one_of_them(database: Da
     city, adapter = pulling_city(database, Pulled([receipt("a")]))
     ends = [pull.start(database, city.gateways, replies_inbox.store) for _ in range(2)]
     assert adapter.was_asked.wait(30)
-    with database.try_lock(pull._LOCK) as ours:
-        assert not ours, "the lock is kept through the pause"
+    assert not Leadership(database, pull.LEADERSHIP).prove(), "it leads through the pause"
     for end in ends:
         end()
     assert not [thread for thread in threading.enumerate() if thread.name == "pull"]
     assert (adapter.asked, counted(database)) == (1, (1, 0))
+
+
+def test_who_leads_no_longer_asks_no_more_and_loses_nothing(database: Database) -> None:
+    """As if it had been stopped while the provider answered, and continued when another leads."""
+    city, adapter = pulling_city(database)
+    first, second = Leadership(database, pull.LEADERSHIP), Leadership(database, pull.LEADERSHIP)
+    assert first.prove()
+
+    def is_stopped_here() -> Pulled:
+        end_lease(database, pull.LEADERSHIP)
+        assert second.prove()
+        return Pulled([receipt("a")], [Reply(PHONE, "好", "{}")], more=True)
+
+    adapter.gives = [is_stopped_here, Pulled([receipt("b")])]
+    with pytest.raises(NotLeading):
+        pull.pull_due(database, city.gateways, replies_inbox.store, turns=first.guarded())
+    assert (adapter.asked, counted(database)) == (1, (1, 1))
+    with pytest.raises(NotLeading):  # nor does it take the next turn
+        pull.pull_due(database, city.gateways, replies_inbox.store, turns=first.guarded())
+    assert adapter.asked == 1
 
 
 def test_where_nobody_is_to_be_pulled_no_thread_runs(own_postgres: PostgresServer) -> None:

@@ -16,6 +16,7 @@ from simulator_process import SECRET, SimulatorProcess
 from sqlalchemy import Connection, text
 
 from sms_service.db.engine import Database
+from sms_service.db.leadership import Leadership, NotLeading
 from sms_service.delivery import inbox, reconcile
 from sms_service.delivery.inbox import Inbox
 from sms_service.gateways.base import ErrorClass, Finding, OutcomeKind, Question, Receipt, ReceiptStatus
@@ -25,7 +26,7 @@ from sms_service.gateways.simulator.adapter import Options
 from sms_service.ledger import decisions, handover, receipts
 from sms_service.ledger.handover import Recorded
 from sms_service.ops.agreement import disagreements
-from tests.clocks import ahead_by
+from tests.clocks import ahead_by, end_lease
 from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, messages, statuses
 from tests.ledger.outcomes import hand_over
 
@@ -349,8 +350,7 @@ def test_a_worker_looks_up_in_a_thread_of_its_own_and_only_one_of_them(database:
         watched = Watched(ahead.url)
         ends = [reconcile.start(watched, city.gateways) for _ in range(2)]
         assert settled.wait(30)
-        with database.try_lock(reconcile._LOCK) as ours:
-            assert not ours, "the lock is kept through the pause"
+        assert not Leadership(database, reconcile.LEADERSHIP).prove(), "it leads through the pause"
         for end in ends:
             end()
         for thread in threading.enumerate():
@@ -358,8 +358,28 @@ def test_a_worker_looks_up_in_a_thread_of_its_own_and_only_one_of_them(database:
                 thread.join(30)
         watched.close()
     assert len(adapter.asked) == 1
-    with database.try_lock(reconcile._LOCK) as ours:
-        assert ours
+    assert Leadership(database, reconcile.LEADERSHIP).prove()
+
+
+def test_what_who_leads_no_longer_has_found_is_refused(database: Database) -> None:
+    """As if it had been stopped while the provider answered, and continued when another leads."""
+    city, adapter = unknown_city(database)
+    first, second = (Leadership(database, reconcile.LEADERSHIP) for _ in range(2))
+    assert first.prove()
+
+    def is_stopped_here(question: Question) -> Finding:
+        end_lease(database, reconcile.LEADERSHIP)
+        assert second.prove()
+        return Finding(None)
+
+    adapter.tell = is_stopped_here
+    with ahead_by(database.url, "11 minutes") as ahead, pytest.raises(NotLeading):
+        reconcile.look_up_unknown(ahead.guarded(first.require), city.gateways)
+    assert statuses(database, city.run_id) == {"unknown": 1}
+    adapter.tell = lambda question: Finding("p1")
+    with ahead_by(database.url, "14 minutes") as ahead:
+        assert reconcile.look_up_unknown(ahead.guarded(second.require), city.gateways) == 1
+    assert statuses(database, city.run_id) == {"accepted": 1}
 
 
 def until_somebody_waits(database: Database) -> None:

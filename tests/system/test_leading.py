@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from sms_service.db.engine import Database
+from sms_service.delivery import reconcile
 from sms_service.dispatch.points import Point
 from sms_service.embedded.process import die_with_parent
 from sms_service.ledger.models import Run
@@ -53,11 +54,11 @@ def leads(database: Database, name: str, process: subprocess.Popen[bytes]) -> bo
 
 
 @contextmanager
-def clock_process(database_url: str, redis_url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m sms_service clock`, with what it says in `log`."""
+def process(database_url: str, redis_url: str, log: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m sms_service clock`, or another command of Python, with what it says in `log`."""
     with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sms_service", "clock"],
+        started = subprocess.Popen(
+            [sys.executable, *(command or ("-m", "sms_service", "clock"))],
             cwd=ROOT,
             env={
                 **os.environ,
@@ -73,10 +74,10 @@ def clock_process(database_url: str, redis_url: str, log: Path) -> Iterator[subp
             preexec_fn=die_with_parent(signal.SIGKILL),
         )
         try:
-            yield process
+            yield started
         finally:
-            process.kill()
-            process.wait()
+            started.kill()
+            started.wait()
 
 
 def test_a_stopped_clock_is_replaced_and_does_nothing_when_it_is_continued(
@@ -84,8 +85,8 @@ def test_a_stopped_clock_is_replaced_and_does_nothing_when_it_is_continued(
 ) -> None:
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
     with (
-        clock_process(database_url, redis_url, logs[0]) as first,
-        clock_process(database_url, redis_url, logs[1]) as second,
+        process(database_url, redis_url, logs[0]) as first,
+        process(database_url, redis_url, logs[1]) as second,
     ):
         wait(lambda: leader(database, "clock"))
         if leads(database, "clock", second):
@@ -108,6 +109,31 @@ def test_a_stopped_clock_is_replaced_and_does_nothing_when_it_is_continued(
             run.status, run.launched_at = "planned", None
         wait(lambda: run_of(database, city.run_id).status == "freezing")
         assert leads(database, "clock", first)
+
+
+def test_a_stopped_worker_that_asks_providers_is_replaced(
+    database: Database, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    logs, name = [tmp_path / "first.log", tmp_path / "second.log"], reconcile.LEADERSHIP
+    with (
+        process(database_url, redis_url, logs[0], "worker.py") as first,
+        process(database_url, redis_url, logs[1], "worker.py") as second,
+    ):
+        wait(lambda: leader(database, name))
+        if leads(database, name, second):
+            first, second, logs = second, first, logs[::-1]
+        first.send_signal(signal.SIGSTOP)
+        end_lease(database, name)
+        wait(lambda: leads(database, name, second))
+
+        first.send_signal(signal.SIGCONT)
+        wait(lambda: "look-up: this process leads no longer" in logs[0].read_text())
+        assert leads(database, name, second)
+
+        # The second one is told to end, and leaves it to the first.
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(timeout=PATIENCE_S) == 0
+        wait(lambda: leads(database, name, first))
 
 
 @pytest.fixture
