@@ -35,7 +35,7 @@ class Simulator:
 def simulator(laboratory: Laboratory) -> Iterator[Simulator]:
     """A simulator in a process of its own that takes every text and sends no receipts."""
     ledger = laboratory.folder / "simulator.jsonl"
-    command = ["-m", "sms_service.gateways.simulator", "--port", "0", "--ledger", str(ledger), "--silent-share", "1"]
+    command = ["-m", "sms_service.simulator", "--port", "0", "--ledger", str(ledger), "--silent-share", "1"]
     try:
         with laboratory.process(command, {"SIMULATOR_SECRET": SECRET}, read_line=True) as process:
             assert process.stdout is not None

@@ -111,7 +111,7 @@ class House:
         }
         python = sys.executable
         for name in GATEWAYS:
-            command = [python, "-m", "sms_service.gateways.simulator", "--port", str(self._ports[name])]
+            command = [python, "-m", "sms_service.simulator", "--port", str(self._ports[name])]
             command += ["--ledger", str(self._ledger(name))]
             if name == LINE:
                 command += ["--smpp-port", str(self._smpp_port)]

@@ -29,7 +29,7 @@ def call(url: str, token: str, method: str = "GET", body: Any = None) -> bytes:
 
 
 def instruct_simulator(variables: Mapping[str, str], behaviour: Mapping[str, Any]) -> None:
-    """Change how the simulator behaves (see gateways.simulator.behaviour)."""
+    """Change how the simulator behaves (see simulator.behaviour)."""
     call(f"{variables['SIMULATOR_URL']}/behaviour", variables["SIMULATOR_SECRET"], "PUT", behaviour)
 
 

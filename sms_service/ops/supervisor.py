@@ -164,7 +164,7 @@ class Supervisor:
         if own_simulator:
             simulator_port = self.settings.simulator_port
             ledger = self.settings.data_dir / "simulator.jsonl"
-            command = [python, "-m", "sms_service.gateways.simulator", "--port", str(simulator_port), "--ledger"]
+            command = [python, "-m", "sms_service.simulator", "--port", str(simulator_port), "--ledger"]
             command.append(str(ledger))
             children.append(self._child("simulator", command, _answers("127.0.0.1", simulator_port)))
         command = [python, "-m", "gunicorn", "--chdir", str(root), "wsgi:app"]  # gunicorn.conf.py says the rest

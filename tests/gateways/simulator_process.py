@@ -26,7 +26,7 @@ class SimulatorProcess:
     """
 
     smpp_port: int
-    program: tuple[str, ...] = ("-m", "sms_service.gateways.simulator")  # for the interpreter
+    program: tuple[str, ...] = ("-m", "sms_service.simulator")  # for the interpreter
 
     def __init__(
         self,

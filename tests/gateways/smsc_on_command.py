@@ -12,11 +12,11 @@ from typing import Any
 
 from aiohttp import web
 
-from sms_service.gateways.simulator import __main__ as program
-from sms_service.gateways.simulator import smpp_pdus as pdus
-from sms_service.gateways.simulator.server import Simulator
-from sms_service.gateways.simulator.smpp_deliveries import Delivery, receipt_text
-from sms_service.gateways.simulator.smpp_parts import RECEIPT
+from sms_service.simulator import __main__ as program
+from sms_service.simulator import smpp_pdus as pdus
+from sms_service.simulator.server import Simulator
+from sms_service.simulator.smpp_deliveries import Delivery, receipt_text
+from sms_service.simulator.smpp_parts import RECEIPT
 
 
 class SmscOnCommand(Simulator):

@@ -8,7 +8,8 @@ import pytest
 
 from sms_service.gateways import codes, twilio
 from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
-from sms_service.gateways.simulator import answers, behaviour
+from sms_service.gateways.simulator import answers
+from sms_service.simulator import behaviour
 
 HEAD = "use,code,result,error,meaning,source\n"
 

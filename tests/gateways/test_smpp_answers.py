@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sms_service.gateways.base import Group, OutcomeKind, Text
-from sms_service.gateways.simulator.behaviour import CHOICES
 from sms_service.gateways.smpp.adapter import Options, SmppAdapter
+from sms_service.simulator.behaviour import CHOICES
 from tests.gateways.simulator_process import SimulatorProcess
 from tests.gateways.smpp_provider import PASSWORD, Kept
 

@@ -49,7 +49,7 @@ def test_a_port_in_use_is_named_with_its_setting(service: WholeService, tmp_path
     assert last.endswith(setting)
 
 
-@pytest.mark.parametrize("part", ["worker.py", "redis-server", "gunicorn", "gateways.simulator"])
+@pytest.mark.parametrize("part", ["worker.py", "redis-server", "gunicorn", "sms_service.simulator"])
 def test_who_is_killed_is_started_again(service: WholeService, part: str) -> None:
     killed = service.child(part)
     assert killed is not None

@@ -50,7 +50,7 @@ ELSEWHERE = {
     "sms_service/embedded/redis.py": "redis.Redis.from_url(self.url)",
     "sms_service/db/bootstrap.py": "psycopg.connect(conninfo, ",  # which `prepare` made with the parameters
     "sms_service/gateways/smpp/adapter.py": "loop.create_connection(make, ",  # Session.connection_made
-    "sms_service/gateways/simulator/smpp.py": "create_server(self._session, ",  # Session.connection_made
+    "sms_service/simulator/smpp.py": "create_server(self._session, ",  # Session.connection_made
 }
 
 

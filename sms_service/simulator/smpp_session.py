@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from sms_service.gateways.simulator import smpp_pdus as pdus
-from sms_service.gateways.simulator.behaviour import Behaviour
-from sms_service.gateways.simulator.smpp_deliveries import Deliveries, Delivery
-from sms_service.gateways.simulator.smpp_pdus import BadPdu
 from sms_service.keepalive import set_keepalive
+from sms_service.simulator import smpp_pdus as pdus
+from sms_service.simulator.behaviour import Behaviour
+from sms_service.simulator.smpp_deliveries import Deliveries, Delivery
+from sms_service.simulator.smpp_pdus import BadPdu
 
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing resets the connection
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, NoReturn, get_type_hints
 
-from sms_service.gateways.simulator.behaviour import ANSWERS, CHOICES, Behaviour, PhoneRule
+from sms_service.simulator.behaviour import ANSWERS, CHOICES, Behaviour, PhoneRule
 
 _TIMES = (tuple[float, float], tuple[float, float] | None)
 _ONE_OR_MORE = ("receipts_batch", "smpp_window")

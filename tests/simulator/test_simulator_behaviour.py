@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sms_service.gateways.simulator.behaviour import ANSWERS, Behaviour
-from sms_service.gateways.simulator.changing import BadBehaviour, change
-from sms_service.gateways.simulator.fate import Fate, Fates
+from sms_service.simulator.behaviour import ANSWERS, Behaviour
+from sms_service.simulator.changing import BadBehaviour, change
+from sms_service.simulator.fate import Fate, Fates
 
 PHONE = "+8613800138000"
 SHARES = [f"{answer}_share" for answer in ANSWERS if answer != "accept"]

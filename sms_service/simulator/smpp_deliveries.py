@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Protocol
 
 from sms_service import parts
-from sms_service.gateways.simulator import smpp_pdus as pdus
-from sms_service.gateways.simulator.fate import Fates
-from sms_service.gateways.simulator.ledger import Ledger
-from sms_service.gateways.simulator.smpp_parts import RECEIPT, UDHI
+from sms_service.simulator import smpp_pdus as pdus
+from sms_service.simulator.fate import Fates
+from sms_service.simulator.ledger import Ledger
+from sms_service.simulator.smpp_parts import RECEIPT, UDHI
 
 LONGEST_PAUSE_S = 30.0
 

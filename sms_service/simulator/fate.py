@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from sms_service.gateways.simulator.behaviour import ANSWERS, Behaviour, PhoneRule
-from sms_service.gateways.simulator.changing import change
+from sms_service.simulator.behaviour import ANSWERS, Behaviour, PhoneRule
+from sms_service.simulator.changing import change
 
 
 @dataclass(frozen=True, slots=True)

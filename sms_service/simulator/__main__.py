@@ -1,4 +1,4 @@
-"""`python -m sms_service.gateways.simulator`: one simulator process. Ends on TERM or Ctrl-C and loses nothing."""
+"""`python -m sms_service.simulator`: one simulator process. Ends on TERM or Ctrl-C and loses nothing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any, get_type_hints
 from aiohttp import web
 
 from sms_service.gateways.options import http_url
-from sms_service.gateways.simulator.behaviour import Behaviour
-from sms_service.gateways.simulator.changing import BadBehaviour, change
-from sms_service.gateways.simulator.ledger import Ledger, LedgerInUse
-from sms_service.gateways.simulator.server import Simulator
+from sms_service.simulator.behaviour import Behaviour
+from sms_service.simulator.changing import BadBehaviour, change
+from sms_service.simulator.ledger import Ledger, LedgerInUse
+from sms_service.simulator.server import Simulator
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +74,7 @@ async def _serve(simulator: Simulator, host: str, port: int, smpp_port: int | No
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m sms_service.gateways.simulator",
+        prog="python -m sms_service.simulator",
         description="A simulated SMS provider: takes texts over HTTP and SMPP, sends receipts, keeps a ledger.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sms_service import parts
-from sms_service.gateways.simulator.fate import Fates
-from sms_service.gateways.simulator.ledger import Ledger
-from sms_service.gateways.simulator.receipts import ReceiptSender
-from sms_service.gateways.simulator.smpp_deliveries import Deliveries
+from sms_service.simulator.fate import Fates
+from sms_service.simulator.ledger import Ledger
+from sms_service.simulator.receipts import ReceiptSender
+from sms_service.simulator.smpp_deliveries import Deliveries
 
 NUMBER = "10690000"  # the number that texts over HTTP come from
 MOST_TIMES = 1000

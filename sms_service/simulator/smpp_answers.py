@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sms_service.gateways.simulator import smpp_pdus as pdus
-from sms_service.gateways.simulator.smpp_session import Session
+from sms_service.simulator import smpp_pdus as pdus
+from sms_service.simulator.smpp_session import Session
 
 # The command_status of a refusal's code. A code may also be a number, decimal or 0x…; any other is UNKNOWN_STATUS.
 STATUSES: Mapping[str, int] = {

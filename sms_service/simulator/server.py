@@ -23,15 +23,15 @@ from typing import Any
 
 from aiohttp import web
 
-from sms_service.gateways.simulator.behaviour import Behaviour
-from sms_service.gateways.simulator.changing import BadBehaviour
-from sms_service.gateways.simulator.fate import Fate, Fates
-from sms_service.gateways.simulator.ledger import Ledger
-from sms_service.gateways.simulator.pace import Pace
-from sms_service.gateways.simulator.receipts import ReceiptSender
-from sms_service.gateways.simulator.replies import BadReply, Replies
-from sms_service.gateways.simulator.smpp import COMMANDS, Smsc
-from sms_service.gateways.simulator.taking import Taking, refusal
+from sms_service.simulator.behaviour import Behaviour
+from sms_service.simulator.changing import BadBehaviour
+from sms_service.simulator.fate import Fate, Fates
+from sms_service.simulator.ledger import Ledger
+from sms_service.simulator.pace import Pace
+from sms_service.simulator.receipts import ReceiptSender
+from sms_service.simulator.replies import BadReply, Replies
+from sms_service.simulator.smpp import COMMANDS, Smsc
+from sms_service.simulator.taking import Taking, refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -13,13 +13,13 @@ from typing import Any
 from aiohttp import web
 
 from sms_service import parts
-from sms_service.gateways.simulator.behaviour import REFUSALS
-from sms_service.gateways.simulator.fate import Fate, Fates
-from sms_service.gateways.simulator.ledger import Ledger
-from sms_service.gateways.simulator.pace import Pace
-from sms_service.gateways.simulator.receipts import ReceiptSender
-from sms_service.gateways.simulator.replies import Replies
-from sms_service.gateways.simulator.smpp_session import ABORT
+from sms_service.simulator.behaviour import REFUSALS
+from sms_service.simulator.fate import Fate, Fates
+from sms_service.simulator.ledger import Ledger
+from sms_service.simulator.pace import Pace
+from sms_service.simulator.receipts import ReceiptSender
+from sms_service.simulator.replies import Replies
+from sms_service.simulator.smpp_session import ABORT
 
 LARGEST_BATCH = 1000
 

@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sms_service.gateways.simulator import smpp_pdus as pdus
-from sms_service.gateways.simulator.fate import Fate, Fates
-from sms_service.gateways.simulator.ledger import Ledger
-from sms_service.gateways.simulator.pace import Pace
-from sms_service.gateways.simulator.smpp_answers import garbled, status_of, wire_ids
-from sms_service.gateways.simulator.smpp_deliveries import Deliveries
-from sms_service.gateways.simulator.smpp_parts import Joiner, Part, check
-from sms_service.gateways.simulator.smpp_pdus import BadPdu
-from sms_service.gateways.simulator.smpp_session import Session
+from sms_service.simulator import smpp_pdus as pdus
+from sms_service.simulator.fate import Fate, Fates
+from sms_service.simulator.ledger import Ledger
+from sms_service.simulator.pace import Pace
+from sms_service.simulator.smpp_answers import garbled, status_of, wire_ids
+from sms_service.simulator.smpp_deliveries import Deliveries
+from sms_service.simulator.smpp_parts import Joiner, Part, check
+from sms_service.simulator.smpp_pdus import BadPdu
+from sms_service.simulator.smpp_session import Session
 
 PASSWORD_OCTETS = 8  # SMPP 3.4 section 5.2.2
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sms_service import parts
-from sms_service.gateways.simulator import smpp_pdus as pdus
-from sms_service.gateways.simulator.behaviour import CHOICES
-from sms_service.gateways.simulator.smpp_answers import wire_ids
-from sms_service.gateways.simulator.smpp_parts import Joiner, Part, check
+from sms_service.simulator import smpp_pdus as pdus
+from sms_service.simulator.behaviour import CHOICES
+from sms_service.simulator.smpp_answers import wire_ids
+from sms_service.simulator.smpp_parts import Joiner, Part, check
 
 texts = st.text(st.sampled_from("学习【】a1€𠮷😀é"), min_size=1, max_size=300)
 

@@ -14,9 +14,9 @@ from typing import Any
 import aiohttp
 
 from sms_service import parts
-from sms_service.gateways.simulator.ledger import Ledger
 from sms_service.gateways.simulator.signature import signature_headers
 from sms_service.keepalive import open_keepalive_socket
+from sms_service.simulator.ledger import Ledger
 
 SENDERS = 16  # POSTs under way at once
 TRIES = 12  # of one receipt; with the pauses below that is about four minutes

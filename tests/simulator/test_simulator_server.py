@@ -244,7 +244,7 @@ def test_a_behaviour_that_cannot_be_used_is_refused_by_name(simulator: Simulator
 
 
 def run(*arguments: str, secret: str = "x") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sms_service.gateways.simulator", *arguments]
+    command = [sys.executable, "-m", "sms_service.simulator", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env={"SIMULATOR_SECRET": secret})
 
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from sms_service.gateways.numbers import e164
-from sms_service.gateways.simulator import smpp_pdus as pdus
-from sms_service.gateways.simulator.smpp_pdus import BadPdu, Submit
 from sms_service.parts import decode_gsm
+from sms_service.simulator import smpp_pdus as pdus
+from sms_service.simulator.smpp_pdus import BadPdu, Submit
 
 UDHI = 0x40  # of esm_class: the message begins with a user data header
 RECEIPT = 0x04  # of esm_class: an SMSC delivery receipt
