@@ -7,12 +7,10 @@ answered is unknown.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from sms_service.gateways.base import (
     Acknowledgement,
@@ -30,60 +28,29 @@ from sms_service.gateways.base import (
     Text,
 )
 from sms_service.gateways.http import documents, plan, pulling, records
+from sms_service.gateways.http.account import Account
 from sms_service.gateways.http.documents import Unreadable
-from sms_service.gateways.http.options import MOST, Answer, Callbacks, Codes, Receipts, Replies, Submission
-from sms_service.gateways.http.phones import Form
+from sms_service.gateways.http.options import MOST
 from sms_service.gateways.http.templates import CannotRender
 from sms_service.gateways.http_client import HttpClient, HttpRequest, NotWritten, Result
-from sms_service.gateways.options import BadOption, between, option
 
 RATE = 10  # parts a second, where gateways.toml has no `rate`: what the smallest contracts allow
 LARGEST_PULL = 8 * 1024 * 1024  # bytes of an answer with receipts, which a provider may give only once
-_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """An account at a provider with an HTTP interface; docs/gateways-http.md explains each option.
-
-    `request`, `answer`, `codes`: how texts are handed over. `receipts`, `replies`, `callbacks`, `pull_every_s`: how
-    they come back. `variables` and `secrets` are names that templates can use. `phone`: how numbers are written;
-    `country` is the country code of those without one. `zone`: of times without one. `connections`: requests under way
-    at once. `total_timeout_s`: no hand-over of a group takes longer, in seconds.
-    """
-
-    request: Submission
-    answer: Answer
-    codes: Codes
-    receipts: Receipts | None = None
-    replies: Replies | None = None
-    callbacks: Callbacks | None = None
-    variables: Mapping[str, str] = option(default=_EMPTY)
-    secrets: Mapping[str, str] = option(default=_EMPTY, secret=True)
-    phone: Form = "e164"
-    country: int = option(default=86, check=between(1, 999))
-    zone: str = option(default="Asia/Shanghai")
-    charset: Literal["utf-8", "gb18030"] = "utf-8"
-    connections: int = option(default=20, check=between(1, 1000))
-    total_timeout_s: float = option(default=30.0, check=between(0.2, 300))
-    pull_every_s: float | None = option(default=None, check=between(1, 86_400))
+class Options(Account):
+    """An account whose tables fit together, which is known once they are made into a plan. Raises BadOption."""
 
     def __post_init__(self) -> None:
-        plan.make(self, self.time_zone())
-
-    def time_zone(self) -> ZoneInfo:
-        """The zone of times without one. Raises BadOption."""
-        try:
-            return ZoneInfo(self.zone)
-        except (ValueError, OSError, LookupError):
-            raise BadOption("zone", "must be a zone of the IANA database, like Asia/Shanghai") from None
+        plan.make(self)
 
 
 class HttpAdapter:
     """One account; see `base.Adapter` and `base.Pulls` for what its methods promise. `clock` is `time.time`."""
 
     def __init__(self, options: Options, callback_url: str, clock: Callable[[], float] = time.time) -> None:
-        self._plan = plan.make(options, options.time_zone())
+        self._plan = plan.make(options)
         self._submission, self._clock = options.request, clock
         proof = self._plan.proof
         self._constants: dict[str, Any] = {

@@ -7,19 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from sms_service.gateways import codes
 from sms_service.gateways.codes import CodeTable
 from sms_service.gateways.http import answers, options, records
+from sms_service.gateways.http.account import Account
 from sms_service.gateways.http.calls import Composer
 from sms_service.gateways.http.phones import Phones
 from sms_service.gateways.http.proof import NAMES, Proof
 from sms_service.gateways.http.templates import CannotRender, Templates
 from sms_service.gateways.options import BadOption
-
-if TYPE_CHECKING:
-    from sms_service.gateways.http.adapter import Options
 
 # What the templates of every request may use, and those that hand texts over as well.
 OF_EVERY_CALL = frozenset({"now", "receipts_url", "replies_url"})
@@ -54,9 +51,9 @@ class Plan:
     proof: Proof | None
 
 
-def make(account: Options, zone: tzinfo) -> Plan:
+def make(account: Account) -> Plan:
     """The plan of `account`. Raises BadOption for what does not fit together."""
-    request, answer, charset = account.request, account.answer, account.charset
+    request, answer, charset, zone = account.request, account.answer, account.charset, account.time_zone()
     templates, phones = Templates(charset), Phones(account.phone, account.country)
     constants = _constants(account)
     names_groups = request.recipients > 1 and answer.each is None and answer.id is not None
@@ -102,7 +99,7 @@ def make(account: Options, zone: tzinfo) -> Plan:
     )
 
 
-def _constants(account: Options) -> Mapping[str, str]:
+def _constants(account: Account) -> Mapping[str, str]:
     """The account's own names, variables and secrets alike."""
     taken = OF_EVERY_CALL | OF_TEXTS | OF_ONE_TEXT | NAMES | {"signature"}
     for kind in ("variables", "secrets"):
@@ -152,7 +149,7 @@ def _try(
             raise BadOption((*keys, "body"), reason) from None
 
 
-def _check_push(account: Options) -> None:
+def _check_push(account: Account) -> None:
     """Pushed records need a proof, and pulled ones a schedule; neither is there for nothing."""
     tables = [table for table in (account.receipts, account.replies) if table is not None]
     if any(table.pushed for table in tables) != (account.callbacks is not None):
@@ -184,7 +181,7 @@ def _codes(written: options.Codes) -> CodeTable:
     return CodeTable(answered, reported)
 
 
-def _proof(account: Options, templates: Templates, constants: Mapping[str, str]) -> Proof | None:
+def _proof(account: Account, templates: Templates, constants: Mapping[str, str]) -> Proof | None:
     if account.callbacks is None:
         return None
     try:
