@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from benchmarks.figures import Benchmark, Measured
 from benchmarks.laboratory import SECRET, BenchmarkError, Laboratory
 from sms_service.gateways.base import Group, OutcomeKind, Text
-from sms_service.gateways.twilio import Options, TwilioAdapter, create
+from sms_service.gateways.twilio.adapter import Options, TwilioAdapter, create
 
 IN_FLIGHT = 50  # requests at once, over all groups
 GROUPS = 4  # at once

@@ -13,10 +13,10 @@ ENTRY_POINT_GROUP = "sms_service.gateways"
 
 BUILT_IN = {
     "simulator": "sms_service.gateways.simulator.adapter",
-    "twilio": "sms_service.gateways.twilio",
+    "twilio": "sms_service.gateways.twilio.adapter",
     "smpp": "sms_service.gateways.smpp.adapter",
     "http": "sms_service.gateways.http.adapter",
-    "mas": "sms_service.gateways.mas",
+    "mas": "sms_service.gateways.mas.adapter",
     "null": "sms_service.gateways.null",
 }
 

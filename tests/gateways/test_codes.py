@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sms_service.gateways import codes, twilio
+from sms_service.gateways import codes
 from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
 from sms_service.gateways.simulator import answers
+from sms_service.gateways.twilio import adapter as twilio
 from sms_service.simulator import behaviour
 
 HEAD = "use,code,result,error,meaning,source\n"

@@ -17,7 +17,7 @@ from http_providers import MAS, StandIn, mas_mac
 
 from sms_service.gateways.base import ErrorClass, Group, Outcome, OutcomeKind, ReceiptStatus, Text
 from sms_service.gateways.http.adapter import HttpAdapter
-from sms_service.gateways.mas import create
+from sms_service.gateways.mas.adapter import create
 
 _phones = iter(range(10_000, 99_999))
 

@@ -15,7 +15,7 @@ from http_providers import StandIn
 from sms_service.gateways.base import Adapter, CallbackRequest, ErrorClass, Receipt, ReceiptStatus, Reply
 from sms_service.gateways.conformance import Answer, Conformance, Provider, Report, Taken, pulled, pushed
 from sms_service.gateways.conformance.handing_over import REFUSALS
-from sms_service.gateways.mas import create
+from sms_service.gateways.mas.adapter import create
 
 CITY = ZoneInfo("Asia/Shanghai")
 CODES = {

@@ -13,7 +13,7 @@ import pytest
 from twilio_stand_in import AUTH_TOKEN, CALLBACK, PATH, TwilioStandIn, account, error
 
 from sms_service.gateways.base import ErrorClass, Group, NotTaken, Outcome, OutcomeKind, Text
-from sms_service.gateways.twilio import TwilioAdapter
+from sms_service.gateways.twilio.adapter import TwilioAdapter
 
 PHONE = "+8613800138000"
 

@@ -12,7 +12,7 @@ import pytest
 from twilio_stand_in import TwilioStandIn, account, error
 
 from sms_service.gateways.base import ErrorClass, Finding, Group, OutcomeKind, Question, ReceiptStatus, Text
-from sms_service.gateways.twilio import TwilioAdapter
+from sms_service.gateways.twilio.adapter import TwilioAdapter
 
 BODY = "【学习】𠮷田同志，你好🎉"
 

@@ -26,7 +26,7 @@ from sms_service.gateways.base import (
     ReceiptStatus,
     Text,
 )
-from sms_service.gateways.twilio import TwilioAdapter
+from sms_service.gateways.twilio.adapter import TwilioAdapter
 
 PHONE = "+8613800138000"
 FIELDS = {

@@ -19,7 +19,7 @@ from receipt_sink import Pushed
 from twilio_api import ACCOUNT_SID, AUTH_TOKEN, PATH, error, signature
 
 from sms_service.gateways.base import CallbackRequest
-from sms_service.gateways.twilio import Options, TwilioAdapter, create
+from sms_service.gateways.twilio.adapter import Options, TwilioAdapter, create
 
 __all__ = [
     "ACCOUNT_SID",

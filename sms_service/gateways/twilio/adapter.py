@@ -16,7 +16,6 @@ from twilio.base import values
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from sms_service.gateways import twilio_look_ups, twilio_pushed
 from sms_service.gateways.base import (
     Acknowledgement,
     BadCallback,
@@ -36,8 +35,9 @@ from sms_service.gateways.base import (
 )
 from sms_service.gateways.http_client import HttpClient, NoAnswer, NotWritten
 from sms_service.gateways.options import BadOption, between, http_url, look_up_after, not_empty, option
-from sms_service.gateways.twilio_pushed import CODES
-from sms_service.gateways.twilio_transport import LONGEST_VALIDITY_S, Failed, Refusal, Transport
+from sms_service.gateways.twilio import look_ups, pushed
+from sms_service.gateways.twilio.pushed import CODES
+from sms_service.gateways.twilio.transport import LONGEST_VALIDITY_S, Failed, Refusal, Transport
 
 SIGNATURE_HEADER = "X-Twilio-Signature"
 # Message segments per second of a US short code behind a messaging service; a US long code makes 1, so an account that
@@ -81,7 +81,7 @@ class TwilioAdapter:
             rate=RATE,
             look_up_after_s=options.look_up_after,
             look_up_receipts=True,
-            look_up_per_s=twilio_look_ups.PER_S,
+            look_up_per_s=look_ups.PER_S,
             acknowledgement=NO_ANSWER,
             known_codes=frozenset({*CODES.answers, *CODES.receipts}),
         )
@@ -89,16 +89,16 @@ class TwilioAdapter:
         self._http = HttpClient(in_flight=options.connections, total_timeout_s=options.total_timeout_s)
         # Questions have connections of their own, so that no text ever waits behind one.
         self._look_ups_http = HttpClient(
-            in_flight=twilio_look_ups.IN_FLIGHT,
+            in_flight=look_ups.IN_FLIGHT,
             total_timeout_s=options.total_timeout_s,
-            largest_answer=twilio_look_ups.LARGEST_ANSWER,
+            largest_answer=look_ups.LARGEST_ANSWER,
         )
         self._messages, asked = (
             Client(options.account_sid, options.auth_token, http_client=Transport(http, options.api_base)).messages
             for http in (self._http, self._look_ups_http)
         )
         sender = options.messaging_service_sid or options.from_number
-        self._look_ups = twilio_look_ups.LookUps(asked, self._look_ups_http, sender, options.total_timeout_s)
+        self._look_ups = look_ups.LookUps(asked, self._look_ups_http, sender, options.total_timeout_s)
         self._validator = RequestValidator(options.auth_token)
 
     def submit(self, group: Group) -> list[Outcome]:
@@ -109,7 +109,7 @@ class TwilioAdapter:
         return [_outcome(text.reference, result) for text, result in zip(group.texts, results, strict=True)]
 
     def look_up(self, questions: Sequence[Question]) -> list[Finding | None]:
-        """Ask Twilio's records; see `twilio_look_ups`."""
+        """Ask Twilio's records; see `look_ups`."""
         return self._look_ups.ask(questions)
 
     def verify(self, request: CallbackRequest) -> bool:
@@ -118,18 +118,18 @@ class TwilioAdapter:
         """
         signature = request.headers.get(SIGNATURE_HEADER, "")
         try:
-            signed = twilio_pushed.signed(request)
+            signed = pushed.signed(request)
         except BadCallback:
             return False
         return bool(self._validator.validate(request.public_url, signed, signature))
 
     def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:
-        """The one report of a status callback; see `twilio_pushed`."""
-        return [] if request.is_of_replies else twilio_pushed.receipts(request)
+        """The one report of a status callback; see `pushed`."""
+        return [] if request.is_of_replies else pushed.receipts(request)
 
     def parse_replies(self, request: CallbackRequest) -> list[Reply]:
-        """The one text of an inbound webhook; see `twilio_pushed`."""
-        return twilio_pushed.replies(request) if request.is_of_replies else []
+        """The one text of an inbound webhook; see `pushed`."""
+        return pushed.replies(request) if request.is_of_replies else []
 
     def close(self) -> None:
         """Close the connections."""

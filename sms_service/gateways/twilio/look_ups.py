@@ -18,8 +18,8 @@ from twilio.rest.api.v2010.account.message import MessageInstance, MessageList
 
 from sms_service.gateways.base import Finding, Question, Receipt, ReceiptStatus
 from sms_service.gateways.http_client import HttpClient, NoAnswer, NotWritten
-from sms_service.gateways.twilio_pushed import receipt
-from sms_service.gateways.twilio_transport import LONGEST_VALIDITY_S
+from sms_service.gateways.twilio.pushed import receipt
+from sms_service.gateways.twilio.transport import LONGEST_VALIDITY_S
 
 IN_FLIGHT = 4
 PER_S = 10  # questions; Twilio names no rate, but refuses requests when too many are under way at once (20429)

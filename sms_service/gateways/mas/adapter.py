@@ -28,7 +28,7 @@ class Options:
     `send_secret_key`: the request also has the key itself, as the provider's HTTP example has it. `strips_signature`:
     the 【signature】 in front of a text is left out, because the provider adds it. `pull_every_s`: ask for receipts and
     replies so often. `callback_secret`, `callback_addresses`: what proves those that are pushed; without either they
-    are not. `codes`: over `mas_codes.csv`, as in `http`.
+    are not. `codes`: over `codes.csv`, as in `http`.
     """
 
     url: str = option(check=http_url)
@@ -64,7 +64,7 @@ class Options:
             "request": {"url": url + path, **_PRESET[kind]},
             "answer": _PRESET["answer"],
             "codes": {
-                "file": str(self.codes.file or "mas_codes.csv"),
+                "file": str(self.codes.file or "codes.csv"),
                 "answers": dict(self.codes.answers),
                 "receipts": dict(self.codes.receipts),
             },

@@ -25,7 +25,7 @@ from sms_service.gateways.base import (
 from sms_service.gateways.numbers import e164
 
 _FORM = "application/x-www-form-urlencoded"
-CODES = codes.load(Path(__file__).with_name("twilio_codes.csv"))
+CODES = codes.load(Path(__file__).with_name("codes.csv"))
 
 
 def receipts(request: CallbackRequest) -> list[Receipt]:

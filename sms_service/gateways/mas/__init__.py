@@ -1,0 +1,1 @@
+"""China Mobile's cloud MAS, as an account of the adapter `http`; `mas.toml` has all that is assumed of it."""
