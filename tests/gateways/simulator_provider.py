@@ -92,8 +92,12 @@ class SimulatorProvider(Provider):
         items = [self._item(report) for report in reports]
         return [receipt for item in items for receipt in pushed(adapter, _signed({"receipts": [item]})).receipts]
 
-    def reply(self, adapter: Adapter, phone: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
-        self._process.reply(phone, text, stop=stop)
+    def spellings(self, phone: str) -> Sequence[str]:
+        grouped = f"{phone[3:6]}-{phone[6:10]}-{phone[10:]}"
+        return [phone, phone[1:], phone[3:], f"00{phone[1:]}", grouped, f"(86) {phone[3:]}", f"tel:{phone}"]
+
+    def reply(self, adapter: Adapter, sender: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
+        self._process.reply(sender, text, stop=stop, callback_url=self._sink.url)
         came = self._sink.next()
         return pushed(adapter, replace(came.as_request(self._sink.base), path="replies")).replies
 

@@ -159,6 +159,9 @@ class SmppProvider(Provider):
             found += self._kept[id(adapter)].receipts(1)
         return found
 
-    def reply(self, adapter: Adapter, phone: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
-        self.process.reply(phone, text)
+    def spellings(self, phone: str) -> Sequence[str]:
+        return [phone, phone[1:], phone[3:], f"00{phone[1:]}"]  # an address has digits, and perhaps a +
+
+    def reply(self, adapter: Adapter, sender: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
+        self.process.reply(sender, text, via="smpp")
         return self._kept[id(adapter)].reply()

@@ -10,7 +10,9 @@ from xml.etree import ElementTree
 import pytest
 from wrong_manners import WRONG
 
+from sms_service.gateways.base import Reply
 from sms_service.gateways.conformance import Conformance
+from sms_service.gateways.conformance.reporting import joined
 
 SHARES = 2  # pytest processes
 RUNS = Path(__file__).with_name("wrong_runs.py")
@@ -20,6 +22,8 @@ FAILURES = [
     ("ExcusesNothing", "capabilities"),
     ("Misspells", "capabilities"),
     ("ForgesNothing", "forged"),
+    ("ExcusesSpellings", "capabilities"),
+    ("SpellsNothing", "reply_spellings"),
     ("TakesNothing", "accepted"),
     ("TakesNothing", "server_error"),
 ]
@@ -58,3 +62,12 @@ def test_every_scenario_finds_something() -> None:
     """But for one that Pigeon has no use for; test_simulator_conformance has an adapter that is wrong there."""
     scenarios = {name.removeprefix("test_") for name in dir(Conformance) if name.startswith("test_")}
     assert {scenario.partition("[")[0] for _, scenario in FAILURES} == scenarios - {"some_parts_taken"}
+
+
+def test_parts_are_put_together_as_they_are_where_they_are_stored() -> None:
+    """A phone's network may cut a character in two; what came alone is left as it came."""
+    first, second = "👍".encode("utf-16-le")[:2], "👍".encode("utf-16-le")[2:]
+    cut = [half.decode("utf-16-le", "surrogatepass") for half in (first, second)]
+    parts = [Reply("+8613800138000", text, "{}", part=part, parts=2, series="7") for part, text in enumerate(cut, 1)]
+    assert joined(parts[::-1]) == ["👍"]
+    assert joined([Reply("+8613800138000", "\ue000ok", "{}")]) == ["\ue000ok"]

@@ -79,8 +79,12 @@ class Heron(Provider):
         records = [self._record(report) for report in reports]
         return pushed(adapter, heron_callback("reports", records)).receipts
 
-    def reply(self, adapter: Adapter, phone: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
-        record = {"id": "r1", "from": phone.removeprefix("+"), "to": "10690000", "text": text, "at": 1_790_000_000}
+    def spellings(self, phone: str) -> Sequence[str]:
+        grouped = f"{phone[3:6]}-{phone[6:10]}-{phone[10:]}"
+        return [phone[1:], phone, phone[3:], f"00{phone[1:]}", grouped, f"+86 {phone[3:]}", f"tel:{phone}"]
+
+    def reply(self, adapter: Adapter, sender: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
+        record = {"id": "r1", "from": sender, "to": "10690000", "text": text, "at": 1_790_000_000}
         return pushed(adapter, heron_callback("replies", [record | ({"opt_out": True} if stop else {})])).replies
 
     def forged(self) -> Sequence[CallbackRequest]:

@@ -93,8 +93,11 @@ class Mas(Provider):
             return pulled(adapter).receipts
         return pushed(adapter, mas_callback("receipts", records if len(records) > 1 else records[0])).receipts
 
-    def reply(self, adapter: Adapter, phone: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
-        record = {"mobile": phone.removeprefix("+86"), "smsContent": text, "addSerial": "10657109"}
+    def spellings(self, phone: str) -> Sequence[str]:
+        return [phone[3:], phone[1:], phone, f"00{phone[1:]}"]
+
+    def reply(self, adapter: Adapter, sender: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
+        record = {"mobile": sender, "smsContent": text, "addSerial": "10657109"}
         record |= {"sendTime": "2026-01-31 08:00:00"}
         if self._pulls:
             self._stand_in.offer("replies", [record])

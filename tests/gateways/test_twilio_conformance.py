@@ -95,8 +95,11 @@ class Twilio(Provider):
         requests = [self._reported(report.taken.provider_id, **STATES[report.status]) for report in reports]
         return [receipt for request in requests for receipt in pushed(adapter, request).receipts]
 
-    def reply(self, adapter: Adapter, phone: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
-        fields = {"From": phone, "Body": text} | ({"OptOutType": "STOP"} if stop else {})
+    def spellings(self, phone: str) -> Sequence[str]:
+        return [phone]  # https://www.twilio.com/docs/glossary/what-e164: everywhere
+
+    def reply(self, adapter: Adapter, sender: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
+        fields = {"From": sender, "Body": text} | ({"OptOutType": "STOP"} if stop else {})
         return pushed(adapter, self._inbound(**fields)).replies
 
     def forged(self) -> Sequence[CallbackRequest]:

@@ -25,6 +25,7 @@ from sms_service.gateways.base import (
     Replayed,
     Reply,
 )
+from sms_service.gateways.numbers import e164
 
 WRONG: dict[type[PigeonAdapter], tuple[str, ...]] = {}
 _log = logging.getLogger(__name__)
@@ -256,10 +257,30 @@ class ForgetsTheParts(_Rereads):
         return replace(receipt, part=0)
 
 
-@found_by("reply", "reply_stop")
-class NationalRepliers(_Rereads):
+@found_by("reply", "reply_stop", "reply_spellings")
+class HidesRepliers(_Rereads):
     def reply(self, reply: Reply) -> Reply:
-        return replace(reply, phone=reply.phone.removeprefix("+86"))
+        return replace(reply, phone=f"{reply.phone[:3]}****{reply.phone[-4:]}")
+
+
+@found_by("reply_spellings")
+class KnowsOneSpelling(PigeonAdapter):
+    def parse_replies(self, request: CallbackRequest) -> list[Reply]:
+        return [reply for reply in super().parse_replies(request) if reply.phone.isdecimal()]
+
+
+@found_by("reply_spellings")
+class ReadsUpToTheDash(_Rereads):
+    def reply(self, reply: Reply) -> Reply:
+        return replace(reply, phone=reply.phone.partition("-")[0])
+
+
+@found_by("reply_without_phone")
+class WantsAPhone(_Rereads):
+    def reply(self, reply: Reply) -> Reply:
+        if (phone := e164(reply.phone)) is None:
+            raise BadCallback("from must be a phone number")
+        return replace(reply, phone=phone)
 
 
 @found_by("reply_long")

@@ -61,6 +61,15 @@ class ForgesNothing(PigeonProvider):
         return ()
 
 
+class ExcusesSpellings(PigeonProvider):
+    cannot = PigeonProvider.cannot | {"reply_spellings": "one is enough"}
+
+
+class SpellsNothing(PigeonProvider):
+    def spellings(self, phone: str) -> tuple[()]:
+        return ()
+
+
 class TakesNothing(PigeonProvider):
     def taken(self) -> tuple[()]:
         return ()
@@ -81,4 +90,6 @@ TestExcusesTooMuch = _driven(ExcusesTooMuch)
 TestExcusesNothing = _driven(ExcusesNothing)
 TestMisspells = _driven(Misspells)
 TestForgesNothing = _driven(ForgesNothing)
+TestExcusesSpellings = _driven(ExcusesSpellings)
+TestSpellsNothing = _driven(SpellsNothing)
 TestTakesNothing = _driven(TakesNothing)

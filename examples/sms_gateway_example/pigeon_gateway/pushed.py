@@ -62,7 +62,7 @@ def replies(body: bytes) -> list[Reply]:
     """The replies in a callback. Raises BadCallback."""
     return [
         Reply(
-            phone=_phone(item, "from", f"messages[{place}]"),
+            phone=_text(item, "from", f"messages[{place}]"),  # read where it is stored, in any spelling
             text=_text(item, "text", f"messages[{place}]"),
             raw=json.dumps(item, ensure_ascii=False),
             provider_id=_text(item, "id", f"messages[{place}]"),

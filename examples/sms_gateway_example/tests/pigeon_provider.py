@@ -85,8 +85,12 @@ class PigeonProvider(Provider):
             for receipt in pushed(adapter, self._signed({"reports": [self._item(report)]})).receipts
         ]
 
-    def reply(self, adapter: Adapter, phone: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
-        message = {"id": f"R{time.time_ns()}", "from": national(phone), "text": text, "at": time.time(), "stop": stop}
+    def spellings(self, phone: str) -> Sequence[str]:
+        bare = national(phone)
+        return [bare, phone, phone[1:], f"0086{bare}", f"{bare[:3]}-{bare[3:7]}-{bare[7:]}", f"tel:+86 {bare}"]
+
+    def reply(self, adapter: Adapter, sender: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
+        message = {"id": f"R{time.time_ns()}", "from": sender, "text": text, "at": time.time(), "stop": stop}
         return pushed(adapter, self._signed({"messages": [message]}, "replies")).replies
 
     def forged(self) -> Sequence[CallbackRequest]:

@@ -136,7 +136,8 @@ class Guarding(Scenarios):
             assert not declared or all(callable(getattr(adapter, name, None)) for name in needs)
         unknown = {name for name in provider.cannot if name not in _PARAMETERS and not hasattr(self, f"test_{name}")}
         assert not unknown, f"the driver's `cannot` names scenarios that there are not: {sorted(unknown)}"
-        excused = provider.cannot.keys() & self._must(adapter)
+        must = self._must(adapter) | ({"reply_spellings"} if "reply" not in provider.cannot else set())
+        excused = provider.cannot.keys() & must
         assert not excused, f"this adapter, as it declares itself, is not excused from {sorted(excused)}"
 
     def test_look_up(self, provider: Provider, adapter: Any) -> None:

@@ -106,9 +106,17 @@ class Provider(ABC):
         """
 
     @abstractmethod
-    def reply(self, adapter: Adapter, phone: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
-        """Let this phone (E.164) answer, and return what the adapter made of it. `stop`: the stand-in itself takes it
-        for an opt-out and says so.
+    def spellings(self, phone: str) -> Sequence[str]:
+        """The ways in which the provider is known to write this phone (E.164) as the sender of a reply, its own way
+        first: with or without +, with 0086, with dashes or blanks, as `tel:`, whatever its manual has or people have
+        seen.
+        """
+
+    @abstractmethod
+    def reply(self, adapter: Adapter, sender: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
+        """Let this sender answer, and return what the adapter made of it. `sender` stands in what the provider sends as
+        it is: one of the `spellings`, or a number that is no phone's. `stop`: the stand-in itself takes it for an
+        opt-out and says so.
         """
 
     def forged(self) -> Sequence[CallbackRequest]:

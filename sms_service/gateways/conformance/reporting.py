@@ -11,8 +11,12 @@ import pytest
 from sms_service.gateways.base import Adapter, OutcomeKind, Receipt, ReceiptStatus, Reply, Text
 from sms_service.gateways.conformance.provider import Provider, Report, Taken
 from sms_service.gateways.conformance.scenarios import Scenarios, long_text, texts, using
+from sms_service.gateways.halves import join_halves, keep_halves
+from sms_service.gateways.numbers import e164
 
 LONG_REPLY = "我们支部今天下午三点在社区活动室集中学习，" * 8 + "𠮷书记主持，请大家准时参加🎉。"
+
+SHORT_CODE = "10086"  # a service's number, which nobody can be texted at
 
 
 class Reporting(Scenarios):
@@ -80,6 +84,21 @@ class Reporting(Scenarios):
         """A reply has its phone and its words."""
         self._replied(provider, adapter, "收到")
 
+    def test_reply_spellings(self, provider: Provider, adapter: Adapter) -> None:
+        """However the provider writes the phone, `numbers.e164` reads it in the reply; else nobody could opt out."""
+        [text] = texts(1)
+        self.hand_over(provider, adapter, [text])
+        spellings = provider.spellings(text.phone)
+        assert spellings, "the provider writes a phone somehow"
+        for sender in spellings:
+            replies = provider.reply(adapter, sender, "收到")
+            assert {e164(reply.phone) for reply in replies} == {text.phone}, f"{sender!r} cannot be read any more"
+
+    def test_reply_without_phone(self, provider: Provider, adapter: Adapter) -> None:
+        """A sender that is no phone's number is handed on as it is written: people see what cannot be suppressed."""
+        [reply] = provider.reply(adapter, SHORT_CODE, "退订")
+        assert (reply.phone, reply.text) == (SHORT_CODE, "退订")
+
     def test_reply_long(self, provider: Provider, adapter: Adapter) -> None:
         """A long reply comes whole, or in parts that can be put together."""
         self._replied(provider, adapter, LONG_REPLY)
@@ -124,16 +143,25 @@ class Reporting(Scenarios):
         """The reply with these words, as one or more parts, after it was checked."""
         [text] = texts(1)
         self.hand_over(provider, adapter, [text])  # some providers let only those answer who were texted
-        replies = provider.reply(adapter, text.phone, words, stop=stop)
-        assert {reply.phone for reply in replies} == {text.phone}, "a reply's phone is in E.164"
+        replies = provider.reply(adapter, provider.spellings(text.phone)[0], words, stop=stop)
+        assert {e164(reply.phone) for reply in replies} == {text.phone}, "a reply's phone can be read"
         assert all(reply.raw for reply in replies), "the provider's own record is kept"
         for reply in replies:
             assert 1 <= reply.part <= reply.parts
             assert reply.parts == 1 or reply.series, "the parts of a long reply have a series in common"
-        ordered = sorted(replies, key=lambda reply: (reply.series or "", reply.part))
-        whole = ["".join(reply.text for reply in series) for _, series in groupby(ordered, lambda reply: reply.series)]
-        assert whole == [words]
+        assert joined(replies) == [words]
         return replies
+
+
+def joined(replies: Sequence[Reply]) -> list[str]:
+    """The whole texts of these parts, put together as they are where replies are stored: also where a character was cut
+    in two.
+    """
+    ordered = sorted(replies, key=lambda reply: (reply.series or "", reply.part))
+    return [
+        join_halves("".join(keep_halves(reply.text) if reply.parts > 1 else reply.text for reply in series))
+        for _, series in groupby(ordered, lambda reply: reply.series)
+    ]
 
 
 def _now() -> datetime:
