@@ -66,6 +66,28 @@ def test_what_a_receipt_says(stat: bytes, status: ReceiptStatus, error: ErrorCla
     assert (found.status, found.error, found.raw_code) == (status, error, f"{stat.decode().upper()} 034")
 
 
+def test_a_word_may_begin_in_the_one_before() -> None:
+    found = receipt(short_message=b"ID:4F2A;STAT:UNDELIV;Err:034 done date:261126091159")
+    assert (found.provider_id, found.raw_code) == ("4F2A;STAT:UNDELIV;Err:034", "UNDELIV;ERR:034 034")
+    assert found.occurred_at == datetime(2026, 11, 26, 1, 11, 59, tzinfo=UTC)
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2068, 12, 31)), st.sampled_from(["%y%m%d%H%M", "%y%m%d%H%M%S"]))
+def test_when_a_text_arrived_is_read_as_strptime_reads_it(when: datetime, form: str) -> None:
+    written = when.strftime(form)
+    found = receipt(short_message=b"id:1 done date:%b stat:DELIVRD" % written.encode())
+    assert found.occurred_at == datetime.strptime(written, form).replace(tzinfo=SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2613010000", "2602300000", "2611262400", "261126095960", "26112609", "2611260-11", "20261126T0911", "Ⅻ1"],
+)
+def test_what_is_no_time_is_left_out(written: str) -> None:
+    words = f"id:1 done date:{written} stat:DELIVRD".encode("utf-16-be")
+    assert receipt(short_message=words, data_coding=8).occurred_at is None
+
+
 @given(st.integers(0, 2**63))
 def test_ids_in_hex_and_in_decimal_are_one(number: int) -> None:
     assert (

@@ -12,10 +12,11 @@ from test_smpp_pdus import _Numbers
 
 from sms_service.gateways.base import ErrorClass, OutcomeKind, Text
 from sms_service.gateways.smpp.adapter import CODES
+from sms_service.gateways.smpp.pdus import SubmitForm
 from sms_service.gateways.smpp.texts import Part, PartState, SendingText, encode
 from sms_service.parts import GSM_BASIC, GSM_EXTENSION, decode_gsm, measure
 
-ADDRESSING = {"source_addr": "1069", "destination_addr": "8613800000000"}
+FORM = SubmitForm("1069")
 CHINESE = "【云州先锋】张三同志：请参加学习。" + "学" * 60
 S = PartState
 
@@ -28,7 +29,7 @@ def read(part: Part) -> command.SubmitSM:
 
 
 def sending(body: str) -> SendingText:
-    return encode(Text("202611-1", "+8613800000000", body, measure(body).parts), 0.0, **ADDRESSING)
+    return encode(Text("202611-1", "+8613800000000", body, measure(body).parts), 0.0, FORM, "8613800000000")
 
 
 ALPHABET = st.sampled_from("学习云𠮷😀a€[")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from sms_service.gateways import codes
@@ -43,7 +43,7 @@ CODES = codes.load(Path(__file__).with_name("codes.csv"))
 _IDS: dict[str, Callable[[str], str]] = {"text": as_text, "decimal": as_number(10), "hex": as_number(16)}
 _LONGEST_VALIDITY = timedelta(days=63)  # what handsets' networks keep a text for at most; 3GPP TS 23.040, 9.2.3.12.1
 _UNBIND_S = 5.0
-# Octets that each may have without the NUL at its end; smpplib would cut off the rest. Sections 4.1.1 and 4.4.1.
+# Octets that each may have without the NUL at its end. Sections 4.1.1 and 4.4.1.
 _LONGEST = {"system_id": 15, "password": 8, "system_type": 12, "service_type": 5, "source_addr": 20}
 
 _log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Options:
     def __post_init__(self) -> None:
         for name, most in _LONGEST.items():
             value = getattr(self, name)
-            if not value.isascii() or len(value) > most:
+            if not value.isascii() or "\0" in value or len(value) > most:
                 raise BadOption(name, f"must be at most {most} ASCII characters, which is what SMPP 3.4 carries")
         if self.answer_timeout_s > self.total_timeout_s / 2:
             raise BadOption("answer_timeout_s", "must be at most half of total_timeout_s")
@@ -113,6 +113,14 @@ class SmppAdapter:
         self._options = options
         self._receipt_id = _IDS[options.receipt_ids]
         self._zone = ZoneInfo(options.timezone)
+        self._form = pdus.SubmitForm(
+            options.source_addr,
+            service_type=options.service_type,
+            source_ton=options.source_ton,
+            source_npi=options.source_npi,
+            dest_ton=options.dest_ton,
+            dest_npi=options.dest_npi,
+        )
         self._state, self._changed = LinkState(up=False, detail="not opened"), threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._line: Line
@@ -148,8 +156,8 @@ class SmppAdapter:
             raise NotTaken(f"the link is down: {state.detail}")
         total_s, answer_s = self._options.total_timeout_s, self._options.answer_timeout_s
         write_by = boot_clock() + total_s - answer_s
-        addressing = self._addressing(group.validity_s)
-        texts = [encode(text, write_by, **addressing, **self._recipient(text.phone)) for text in group.texts]
+        validity = _relative(group.validity_s)
+        texts = [encode(text, write_by, self._form, self._recipient(text.phone), validity) for text in group.texts]
         batch = Batch(texts)
         loop.call_soon_threadsafe(self._line.add, batch, total_s - answer_s, total_s)
         batch.done.result(total_s + _UNBIND_S)
@@ -225,43 +233,51 @@ class SmppAdapter:
         return session
 
     def _delivered(self, session: Session, received: Sequence[pdus.Pdu]) -> None:
-        """Have receipts and replies stored; only then is the SMSC told that we have them. Each by itself, so that one
-        that cannot be stored keeps no other from being acknowledged.
-        """
+        """Have receipts and replies stored; only then is the SMSC told that we have them."""
         loop = asyncio.get_running_loop()
-
-        def stored(kept: Future[None], sequence: int) -> None:
-            error = kept.exception()
-            if error is not None:
-                _log.error("a delivery cannot be stored, the SMSC keeps it: %s", type(error).__name__)
-            status = pdus.OK if error is None else pdus.TEMPORARY_ERROR
-            loop.call_soon_threadsafe(session.answer_delivery, [sequence], status)
-
+        receipts: list[tuple[int, Receipt]] = []
         for pdu in received:
             item = deliveries.read(pdu, CODES.receipts, self._receipt_id, self._zone)
-            kept = self._keep([item], []) if isinstance(item, Receipt) else self._keep([], [item])
-            kept.add_done_callback(partial(stored, sequence=pdu.sequence))
+            if isinstance(item, Receipt):
+                receipts.append((pdu.sequence, item))
+            else:
+                self._keep([], [item]).add_done_callback(partial(_answer, session, loop, [pdu.sequence]))
+        if receipts:
+            self._keep_receipts(session, loop, receipts)
+
+    def _keep_receipts(
+        self, session: Session, loop: asyncio.AbstractEventLoop, receipts: Sequence[tuple[int, Receipt]]
+    ) -> None:
+        """Together: a future and a turn of the loop for each would cost more than the receipt. If that fails, each by
+        itself, so that one that cannot be stored keeps no other from being acknowledged; what is stored twice by that
+        changes nothing the second time.
+        """
+
+        def stored(kept: Future[None]) -> None:
+            if kept.exception() is not None and len(receipts) > 1:
+                for one in receipts:
+                    self._keep_receipts(session, loop, [one])
+            else:
+                _answer(session, loop, [sequence for sequence, _ in receipts], kept)
+
+        self._keep([receipt for _, receipt in receipts], []).add_done_callback(stored)
 
     def _set_state(self, state: LinkState) -> None:
         with self._changed:
             self._state = state
             self._changed.notify_all()
 
-    def _addressing(self, validity_s: int | None) -> dict[str, Any]:
-        options = self._options
-        return {
-            "service_type": options.service_type,
-            "source_addr_ton": options.source_ton,
-            "source_addr_npi": options.source_npi,
-            "source_addr": options.source_addr,
-            "dest_addr_ton": options.dest_ton,
-            "dest_addr_npi": options.dest_npi,
-            "validity_period": _relative(validity_s),
-        }
+    def _recipient(self, phone: str) -> str:
+        return phone.removeprefix("+") if self._options.number_format == "international" else national(phone)
 
-    def _recipient(self, phone: str) -> dict[str, Any]:
-        international = self._options.number_format == "international"
-        return {"destination_addr": phone.removeprefix("+") if international else national(phone)}
+
+def _answer(session: Session, loop: asyncio.AbstractEventLoop, sequences: Sequence[int], kept: Future[None]) -> None:
+    """Tell the SMSC what became of these deliveries; from any thread."""
+    error = kept.exception()
+    if error is not None:
+        _log.error("a delivery cannot be stored, the SMSC keeps it: %s", type(error).__name__)
+    status = pdus.OK if error is None else pdus.TEMPORARY_ERROR
+    loop.call_soon_threadsafe(session.answer_delivery, sequences, status)
 
 
 def create(name: str, options: Options, callback_url: str) -> SmppAdapter:

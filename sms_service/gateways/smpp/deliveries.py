@@ -33,11 +33,11 @@ STATES = {
     7: "UNKNOWN",
     8: "REJECTD",
 }
-# A word may be empty: "stat: err:000" says no state.
+_WORDS = ("id", "stat", "err", "done date")  # those that mean something here
+# One search for all of them. What a word says is only looked at, since the next one may begin in it ("id:1;stat:…"). It
+# may be empty: "stat: err:000" says no state.
 _NEXT = "(?:id|sub|dlvrd|submit date|done date|stat|err|text):"
-_WORD = {
-    name: re.compile(rf"\b{name}:\s*(?!{_NEXT})(\S+)", re.IGNORECASE) for name in ("id", "stat", "err", "done date")
-}
+_WORD = re.compile(rf"\b((?a:{'|'.join(_WORDS)})):(?=\s*(?!{_NEXT})(\S+))", re.IGNORECASE)
 _TEXT = re.compile(r"\btext:", re.IGNORECASE)  # what follows is the text's own beginning
 _SAR = (pdus.SAR_MSG_REF_NUM, pdus.SAR_TOTAL_SEGMENTS, pdus.SAR_SEGMENT_SEQNUM)
 _NO_ERROR = re.compile(r"0*")
@@ -61,7 +61,7 @@ def read(
     if deliver.is_receipt or pdus.RECEIPTED_MESSAGE_ID in deliver.options:
         return _receipt(deliver, codes, canonical_id, zone)
     reply = _reply(deliver)
-    if reply.parts == 1 and _words_of(deliver)[1].keys() == _WORD.keys():
+    if reply.parts == 1 and _words_of(deliver)[1].keys() == set(_WORDS):
         return replace(reply, receipt=_receipt(deliver, codes, canonical_id, zone))
     return reply
 
@@ -90,13 +90,19 @@ def _receipt(
 
 def _words_of(deliver: Deliver) -> tuple[str, dict[str, str]]:
     """What a receipt says and the words in it: in ASCII, or in UTF-16 whatever its data_coding is."""
-    wide = _decode_utf16(deliver.user_data)
-    narrow = deliver.user_data.decode("ascii", "replace").replace("\0", " ")  # some SMSCs end the words with one
-    for said in (narrow, wide.replace("\0", " ")):
-        own = _TEXT.split(said, maxsplit=1)[0]
-        if words := {name: found[1] for name, pattern in _WORD.items() if (found := pattern.search(own))}:
-            return said, words
-    return narrow, {}
+    said = narrow = deliver.user_data.decode("ascii", "replace").replace("\0", " ")  # some SMSCs end the words with one
+    if not (words := _words_in(said)):
+        said = _decode_utf16(deliver.user_data).replace("\0", " ")
+        words = _words_in(said)
+    return (said, words) if words else (narrow, {})
+
+
+def _words_in(said: str) -> dict[str, str]:
+    """Each word as it stands there first, before the text's own beginning."""
+    words: dict[str, str] = {}
+    for name, value in _WORD.findall(_TEXT.split(said, maxsplit=1)[0]):
+        words.setdefault(name.lower(), value)
+    return words
 
 
 def _reply(deliver: Deliver) -> Reply:
@@ -184,14 +190,13 @@ def _raw(deliver: Deliver, said: str) -> str:
 
 
 def _time(written: str, zone: ZoneInfo) -> datetime | None:
-    """A time as YYMMDDhhmm or YYMMDDhhmmss."""
-    for form in ("%y%m%d%H%M%S", "%y%m%d%H%M"):
-        if len(written) == len(form):  # two digits for each letter and its %
-            try:
-                return datetime.strptime(written, form).replace(tzinfo=zone)
-            except ValueError:
-                return None
-    return None
+    """A time as YYMMDDhhmm or YYMMDDhhmmss, of this century."""
+    if len(written) not in (10, 12) or not (written.isascii() and written.isdecimal()):
+        return None
+    try:
+        return datetime.fromisoformat(f"20{written[:6]}T{written[6:]}").replace(tzinfo=zone)
+    except ValueError:
+        return None
 
 
 def as_text(name: str) -> str:

@@ -1,34 +1,33 @@
-"""SMPP's PDUs as bytes: written and read by smpplib's codec, which is sound; its client is not used.
+"""SMPP's PDUs as bytes: those of a client, written and read here (SMPP 3.4, sections 4 and 5).
 
-What SMSCs send beyond the specification is taken as it comes: optional parameters that nobody knows, or that belong
-into other PDUs, are kept by tag and never fail a PDU. Bytes that are no PDU raise Malformed.
+A general codec cost more than all else that a line does for a text, so what is the same in every text of a line is
+written once, and what comes is read by slices.
+What SMSCs send beyond the specification is taken as it comes: strings that are too long, optional parameters that
+nobody knows, or that belong into other PDUs, are kept and never fail a PDU. Bytes that are no PDU raise Malformed.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import Any
-
-from smpplib import command, command_codes, consts
 
 HEADER = struct.Struct(">4L")
 LONGEST_PDU = 64 * 1024  # octets; a deliver_sm whose text is in a message_payload has a few hundred
-RESPONSE = 0x80000000
 
-BIND_TRANSCEIVER, SUBMIT_SM, DELIVER_SM, UNBIND, ENQUIRE_LINK, GENERIC_NACK, ALERT_NOTIFICATION = (
-    command_codes.commands[name]
-    for name in (
-        *("bind_transceiver", "submit_sm", "deliver_sm", "unbind", "enquire_link", "generic_nack"),
-        "alert_notification",
-    )
-)
+# Section 5.1.2.1, command_id.
+RESPONSE = 0x80000000  # the bit that makes the answer of a request
+SUBMIT_SM, DELIVER_SM, UNBIND, BIND_TRANSCEIVER, ENQUIRE_LINK = 0x04, 0x05, 0x06, 0x09, 0x15
+ALERT_NOTIFICATION, GENERIC_NACK = 0x0102, 0x80000000
 # Section 5.3.2, table 5-7.
 MESSAGE_PAYLOAD, RECEIPTED_MESSAGE_ID, MESSAGE_STATE, NETWORK_ERROR_CODE = 0x0424, 0x001E, 0x0427, 0x0423
 SAR_MSG_REF_NUM, SAR_TOTAL_SEGMENTS, SAR_SEGMENT_SEQNUM = 0x020C, 0x020E, 0x020F
+# Section 5.1.3, command_status.
+OK, INVALID_COMMAND, SYSTEM_ERROR = 0x00, 0x03, 0x08
+TEMPORARY_ERROR = 0x64  # the SMSC keeps a deliver_sm and sends it again
 
-OK, INVALID_COMMAND, SYSTEM_ERROR = consts.SMPP_ESME_ROK, consts.SMPP_ESME_RINVCMDID, consts.SMPP_ESME_RSYSERR
-TEMPORARY_ERROR = consts.SMPP_ESME_RX_T_APPN  # section 5.1.3: the SMSC keeps a deliver_sm and sends it again
+_VERSION = 0x34  # section 5.2.4
+_OPTION = struct.Struct(">HH")
+_TEXT_HEAD = struct.Struct(">5B")
 
 
 class Malformed(Exception):
@@ -69,18 +68,6 @@ class Deliver:
         return bool(self.esm_class & 0x40)
 
 
-class _Numbered:
-    """Stands for smpplib's client, which it asks for sequence numbers; ours are written in by `numbered`."""
-
-    sequence = 0
-
-    def next_sequence(self) -> int:
-        return 0
-
-
-_CLIENT = _Numbered()
-
-
 def cut(buffer: bytearray) -> list[Pdu]:
     """Take the whole PDUs off the front of `buffer`. Raises Malformed if what stands there cannot be one."""
     found, place = [], 0
@@ -97,7 +84,7 @@ def cut(buffer: bytearray) -> list[Pdu]:
 
 
 def head(command_id: int, sequence: int, status: int = OK, body: bytes = b"") -> bytes:
-    """A PDU of a header and perhaps a body that is written already."""
+    """A PDU of a header and perhaps a body that is written already; section 3.2."""
     return HEADER.pack(HEADER.size + len(body), command_id, status, sequence) + body
 
 
@@ -107,22 +94,56 @@ def numbered(pdu: bytes, sequence: int) -> bytes:
 
 
 def bind_transceiver(system_id: str, password: str, system_type: str) -> bytes:
-    """Section 4.1.5, to be numbered."""
-    return _written(
-        command.BindTransceiver,
-        "bind_transceiver",
-        system_id=system_id,
-        password=password,
-        system_type=system_type,
-        addr_ton=0,
-        addr_npi=0,
-        address_range="",
-    )
+    """Section 4.1.5, to be numbered. Raises ValueError for a field that is too long or not ASCII."""
+    names = _string(system_id, 16) + _string(password, 9) + _string(system_type, 13)
+    return head(BIND_TRANSCEIVER, 0, body=names + bytes((_VERSION, 0, 0)) + b"\0")  # no addr_ton, addr_npi, range
 
 
-def submit_sm(**parameters: Any) -> bytes:
-    """Section 4.4.1, to be numbered."""
-    return _written(command.SubmitSM, "submit_sm", **parameters)
+class SubmitForm:
+    """The submit_sm of one line: what all of them have in common, written once; section 4.4.1.
+
+    `ton` and `npi` are the type of number and the numbering plan of an address, sections 5.2.5 and 5.2.6. Raises
+    ValueError for a field that is too long or not ASCII.
+    """
+
+    def __init__(
+        self,
+        source_addr: str,
+        *,
+        service_type: str = "",
+        source_ton: int = 0,
+        source_npi: int = 0,
+        dest_ton: int = 0,
+        dest_npi: int = 0,
+    ) -> None:
+        source = bytes((source_ton, source_npi)) + _string(source_addr, 21)
+        self._head = _string(service_type, 6) + source + bytes((dest_ton, dest_npi))
+
+    def write(
+        self,
+        destination_addr: str,
+        short_message: bytes,
+        *,
+        esm_class: int,
+        data_coding: int,
+        validity_period: str = "",
+    ) -> bytes:
+        """The submit_sm of one part, to be numbered, with a receipt asked for (section 5.2.17): a text is delivered
+        when all its parts are. Raises ValueError for a field that is too long or not ASCII.
+        """
+        if len(short_message) > 254:
+            raise ValueError(f"a short_message has at most 254 octets, this has {len(short_message)}")
+        body = b"".join(
+            (
+                self._head,
+                _string(destination_addr, 21),
+                bytes((esm_class, 0, 0, 0)),  # no protocol_id, priority_flag, schedule_delivery_time
+                _string(validity_period, 17),
+                bytes((1, 0, data_coding, 0, len(short_message))),  # no replace_if_present_flag, sm_default_msg_id
+                short_message,
+            )
+        )
+        return head(SUBMIT_SM, 0, body=body)
 
 
 def message_id(pdu: Pdu) -> str:
@@ -137,53 +158,48 @@ def message_id(pdu: Pdu) -> str:
 
 def deliver_sm(pdu: Pdu) -> Deliver:
     """Section 4.6.1. Raises Malformed."""
-    read = _DeliverSM("deliver_sm", client=_CLIENT)
+    body = pdu.body
     try:
-        read.parse_params(pdu.body)
-    except (struct.error, IndexError, ValueError, TypeError, AttributeError) as error:
-        raise Malformed(f"a deliver_sm cannot be read: {type(error).__name__}") from None
-    if read.data_coding is None or read.sm_length is None or len(read.short_message or b"") != read.sm_length:
+        source = body.index(0) + 3  # behind service_type, source_addr_ton and source_addr_npi
+        source_end = body.index(0, source)
+        destination = source_end + 3
+        destination_end = body.index(0, destination)
+        esm_class = body[destination_end + 1]
+        schedule_end = body.index(0, destination_end + 4)  # behind protocol_id and priority_flag
+        at = body.index(0, schedule_end + 1) + 1  # behind validity_period
+        _, _, data_coding, _, length = _TEXT_HEAD.unpack_from(body, at)
+    except (ValueError, IndexError, struct.error):
+        raise Malformed("a deliver_sm ends before its text does") from None
+    at += _TEXT_HEAD.size
+    short_message = body[at : at + length]
+    if len(short_message) < length:
         raise Malformed("a deliver_sm ends before its text does")
+    options = _options(body, at + length)
     return Deliver(
-        source=_text(read.source_addr),
-        destination=_text(read.destination_addr),
-        esm_class=read.esm_class,
-        data_coding=read.data_coding,
-        user_data=read.short_message or read.options.get(MESSAGE_PAYLOAD, b""),
-        options=read.options,
+        source=body[source:source_end].decode("ascii", "replace"),
+        destination=body[destination:destination_end].decode("ascii", "replace"),
+        esm_class=esm_class,
+        data_coding=data_coding,
+        user_data=short_message or options.get(MESSAGE_PAYLOAD, b""),
+        options=options,
     )
 
 
-class _DeliverSM(command.DeliverSM):  # type: ignore[misc]  # smpplib comes without types
-    """smpplib's, but for two things: it raises for optional parameters that it does not know in this place, and goes on
-    at the start where a text has no end.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.options: dict[int, bytes] = {}
-        self.sm_length: int | None = None  # smpplib's 0 would look as if it had been read
-
-    def _parse_string(self, field: str, data: bytes, pos: int, length: int | None = None) -> tuple[bytes, int]:
-        if data.find(b"\0", pos) < 0:
-            raise ValueError(f"{field} has no end")
-        found: tuple[bytes, int] = super()._parse_string(field, data, pos, length)
-        return found
-
-    def parse_optional_params(self, data: bytes) -> None:
-        """Each by its tag; what is cut off at the end is left out."""
-        place = 0
-        while len(data) - place >= 4:
-            tag, length = struct.unpack_from(">HH", data, place)
-            if len(data) - place - 4 < length:
-                return
-            self.options[tag] = data[place + 4 : place + 4 + length]
-            place += 4 + length
+def _options(body: bytes, at: int) -> dict[int, bytes]:
+    """Optional parameters by their tags (section 3.2.4.1); what is cut off at the end is left out."""
+    found: dict[int, bytes] = {}
+    while len(body) - at >= _OPTION.size:
+        tag, length = _OPTION.unpack_from(body, at)
+        at += _OPTION.size
+        if len(body) - at < length:
+            break
+        found[tag] = body[at : at + length]
+        at += length
+    return found
 
 
-def _written(kind: type[Any], name: str, **parameters: Any) -> bytes:
-    return bytes(kind(name, client=_CLIENT, **parameters).generate())
-
-
-def _text(value: bytes | None) -> str:
-    return (value or b"").decode("ascii", "replace")
+def _string(text: str, size: int) -> bytes:
+    """A C-octet string (section 3.1) of at most `size` octets, its end included."""
+    if not text.isascii() or "\0" in text or len(text) >= size:
+        raise ValueError(f"a field of {size} octets holds at most {size - 1} ASCII characters and no NUL")
+    return text.encode() + b"\0"

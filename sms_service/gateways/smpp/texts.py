@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 from sms_service import parts
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text, unwritten
 from sms_service.gateways.codes import Code
 from sms_service.gateways.smpp import pdus
+from sms_service.gateways.smpp.pdus import SubmitForm
 
 UDHI = 0x40  # esm_class: the text begins with a user data header, section 5.2.12
 DATA_CODING: Mapping[parts.Encoding, int] = {"GSM-7": 0, "UCS-2": 8}  # section 5.2.19
@@ -116,20 +116,20 @@ def concatenation_reference(reference: str) -> int:
     return zlib.crc32(reference.encode()) & 0xFF
 
 
-def encode(text: Text, write_by: float, **addressing: Any) -> SendingText:
-    """`text` as parts; `addressing` are the parameters of submit_sm that do not come from the text."""
+def encode(text: Text, write_by: float, form: SubmitForm, destination: str, validity_period: str = "") -> SendingText:
+    """`text` as parts in the form of its line; `destination` is the recipient as the line writes it."""
     sending = SendingText(text.reference, write_by)
     encoding, _, number = parts.measure(text.body)
     series = concatenation_reference(text.reference)
     for place, piece in enumerate(parts.split(text.body), 1):
         # 3GPP TS 23.040, 9.2.3.24.1: five octets follow; element 0 of three octets: reference, number of parts, part.
         header = bytes((5, 0, 3, series, number, place)) if number > 1 else b""
-        pdu = pdus.submit_sm(
+        pdu = form.write(
+            destination,
+            header + parts.encode(piece, encoding),
             esm_class=UDHI if header else 0,
             data_coding=DATA_CODING[encoding],
-            registered_delivery=1,  # on every part: a text is delivered when all its parts are
-            short_message=header + parts.encode(piece, encoding),
-            **addressing,
+            validity_period=validity_period,
         )
         sending.parts.append(Part(sending, pdu))
     return sending
