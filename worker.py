@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import signal
 import sys
@@ -136,6 +137,7 @@ def main(
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     logs.configure(settings.log_level)
+    gc.freeze()  # what is loaded by now stays for good: no collection needs to look through it again
     try:
         act = _run if link is None else partial(_run_link, link)
         act(settings.database_url, settings.redis_url, gateways, clock, at)
