@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Text, func
+from sqlalchemy import BigInteger, Date, DateTime, Identity, MetaData, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
@@ -37,4 +37,8 @@ Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
 # A path names a unit's place in the tree by ids, "/1/5/49/". Collation C lets a B-tree serve prefix queries (`path ^@
 # scope`).
 Path = Annotated[str, mapped_column(Text(collation="C"))]
+# In which month, by UTC, a row came in: the key of its partition.
+InMonth = Annotated[
+    date, mapped_column(Date, server_default=text("(date_trunc('month', sms_now() AT TIME ZONE 'UTC'))::date"))
+]
 CreatedAt = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]

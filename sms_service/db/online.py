@@ -34,17 +34,27 @@ def create_index(name: str, table: str, definition: str) -> None:
             run(f"ALTER INDEX {name} ATTACH PARTITION {own}")
 
 
+def build_key(name: str, table: str, columns: str) -> None:
+    """Build a unique index on a plain table, to be made its key, without stopping anybody. Inside an autocommit block.
+    One that is there and valid stays: the migration is begun again, and its index was not what failed.
+    """
+    run = op.get_bind().exec_driver_sql
+    state = run("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%(name)s)", {"name": name})
+    if state.scalar() is not True:
+        _build(run, name, table, columns, kind="UNIQUE INDEX")
+
+
 def drop_index(name: str) -> None:
     """Drop an index that `create_index` built, in the migration's own transaction: its lock is short."""
     op.execute(f"DROP INDEX IF EXISTS {name}")
 
 
-def _build(run: Run, name: str, table: str, definition: str) -> None:
+def _build(run: Run, name: str, table: str, definition: str, *, kind: str = "INDEX") -> None:
     run(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")  # of a migration that was cut off
     timeout = run("SHOW lock_timeout").scalar_one()
     run("SET lock_timeout = 0")  # it waits for those at work, and nobody waits for it
     try:
-        run(f"CREATE INDEX CONCURRENTLY {name} ON {table} {definition}")
+        run(f"CREATE {kind} CONCURRENTLY {name} ON {table} {definition}")
     finally:
         run(f"SET lock_timeout = '{timeout}'")
 

@@ -9,14 +9,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
 from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from sms_service.db.engine import Database
 from sms_service.db.halving import lies_in_the_data, write_by_halves
+from sms_service.db.months import with_month
 from sms_service.gateways.base import Receipt, ReceiptStatus
 from sms_service.ledger import receipts as ledger
+from sms_service.ledger.receipt_matching import Taken
 
 BATCH = 500
 # How long one job applies before it gives way to the hand-over of texts, in seconds; it ends between batches.
@@ -132,8 +135,11 @@ def store_receipts(database: Database, receipts: Sequence[tuple[str, Receipt]]) 
 
 def _write(database: Database, receipts: Sequence[tuple[str, Receipt]]) -> None:
     # One statement is one transaction: a single round trip, and its answer comes after the COMMIT.
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        ledger.store(connection, receipts)
+    def store() -> None:
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            ledger.store(connection, receipts)
+
+    with_month(database, store)
 
 
 def _keep_record(database: Database, account: str, receipt: Receipt, error: DBAPIError) -> bool:
@@ -162,7 +168,7 @@ def apply_waiting(database: Database, stopping: Callable[[], bool] = lambda: Fal
 
 def _apply_batch(database: Database) -> int:
     """Apply the next batch; what PostgreSQL will not have applied is set aside alone. Returns how many were seen."""
-    taken: list[int] = []
+    taken: Taken = {}
     try:
         with database.transaction() as connection:
             taken = ledger.take(connection, BATCH)
@@ -171,14 +177,15 @@ def _apply_batch(database: Database) -> int:
         if not lies_in_the_data(error):
             raise
 
-        def apply_these(ids: Sequence[int]) -> None:
+        def apply_these(receipts: Sequence[tuple[int, date]]) -> None:
             with database.transaction() as connection:
-                ledger.apply_taken(connection, ledger.take_these(connection, ids))
+                ledger.apply_taken(connection, ledger.take_these(connection, dict(receipts)))
 
-        def set_aside(receipt_id: int, error: DBAPIError) -> None:
+        def set_aside(receipt: tuple[int, date], error: DBAPIError) -> None:
+            receipt_id, in_month = receipt
             log.error("receipt %s cannot be applied: %s", receipt_id, type(error.orig).__name__)
             with database.transaction() as connection:
-                ledger.set_aside(connection, receipt_id, type(error.orig).__name__)
+                ledger.set_aside(connection, in_month, receipt_id, type(error.orig).__name__)
 
-        write_by_halves(apply_these, taken, set_aside)
+        write_by_halves(apply_these, list(taken.items()), set_aside)
     return len(taken)

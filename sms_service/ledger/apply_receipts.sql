@@ -1,4 +1,4 @@
--- Applies receipts to the attempts of one month that they are of, names attempts whose ids receipts have told, and marks the receipts as
+-- Applies receipts that came in one month to the attempts of one month that they are of, names attempts whose ids receipts have told, and marks the receipts as
 -- applied. The receipts are locked (take_receipts), their attempts found (match_receipts, match_unknown); the month is a parameter, as in
 -- every statement that changes rows: PostgreSQL 18 dies of partitions that are chosen while it looks at a changed row again.
 --
@@ -9,7 +9,8 @@ WITH matched AS MATERIALIZED (
            r.status, r.error, r.raw_code, coalesce(r.occurred_at, r.received_at) AS at
     FROM unnest(%(receipt_ids)s::bigint[], %(attempt_ids)s::bigint[], %(parts)s::smallint[]) AS t (receipt_id, attempt_id, part)
     CROSS JOIN LATERAL (
-        SELECT account_id, status, error, raw_code, occurred_at, received_at FROM receipts WHERE id = t.receipt_id LIMIT 1
+        SELECT account_id, status, error, raw_code, occurred_at, received_at FROM receipts
+        WHERE in_month = %(in_month)s::date AND id = t.receipt_id LIMIT 1
     ) r
     JOIN gateway_accounts g ON g.id = r.account_id
 ),
@@ -111,6 +112,6 @@ marked AS (
     SET applied_at = sms_now(), month = %(month)s::date, attempt_id = t.attempt_id, part = t.part, tries = least(r.tries + 1, 30000),
         note = CASE WHEN r.status = 'unclassified' THEN 'the provider''s code is not in its table' END
     FROM unnest(%(receipt_ids)s::bigint[], %(attempt_ids)s::bigint[], %(parts)s::smallint[]) AS t (receipt_id, attempt_id, part)
-    WHERE r.id = t.receipt_id
+    WHERE r.in_month = %(in_month)s::date AND r.id = t.receipt_id
 )
 SELECT count(*) AS moved FROM texts

@@ -12,8 +12,8 @@ WITH asked AS MATERIALIZED (
                WHEN r.occurred_at > r.received_at - interval '1 hour' THEN least(r.received_at, r.occurred_at + interval '5 minutes')
                ELSE r.received_at
            END AS at
-    FROM unnest(%(ids)s::bigint[]) AS wanted (id)
-    JOIN receipts r ON r.id = wanted.id
+    FROM unnest(%(in_months)s::date[], %(ids)s::bigint[]) AS wanted (in_month, id)
+    JOIN receipts r ON r.in_month = wanted.in_month AND r.id = wanted.id
     JOIN gateway_accounts g ON g.id = r.account_id
     WHERE r.phone IS NOT NULL AND r.attempt_id IS NULL
 ),

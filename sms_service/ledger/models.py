@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from sms_service.db.base import Base, CreatedAt, Id, Path
+from sms_service.db.base import Base, CreatedAt, Id, InMonth, Path
 from sms_service.ledger.states import CLASSES, AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
 
 KINDS = ("campaign", "test", "answer", "notice")
@@ -246,18 +246,25 @@ class AttemptPart(Base):
     account_id: Mapped[int]
     provider_id: Mapped[str]
 
-    __table_args__ = (CheckConstraint("part > 0", name="part"), Index(None, "account_id", "provider_id"))
+    __table_args__ = (
+        CheckConstraint("part > 0", name="part"),
+        Index(None, "account_id", "provider_id"),
+        {"postgresql_partition_by": "LIST (month)"},
+    )
 
 
 class ReceiptRow(Base):
     """One delivery report as it came, stored before it is acknowledged. Parked means only: `applied_at` is empty.
 
-    `month` and `attempt_id` name the attempt it was applied to; `note` says why one could not be applied.
+    `month` and `attempt_id` name the attempt it was applied to; `note` says why one could not be applied. `in_month`,
+    in which the row lies, is the one in which it came, by UTC (of rows of before: in which the table got its months).
     """
 
     __tablename__ = "receipts"
 
-    id: Mapped[Id]
+    id: Mapped[int] = mapped_column(
+        Sequence("receipts_id_seq"), server_default=Sequence("receipts_id_seq").next_value()
+    )
     account_id: Mapped[int] = mapped_column(ForeignKey("gateway_accounts.id"))
     received_at: Mapped[datetime]
     raw: Mapped[str | None]
@@ -275,12 +282,15 @@ class ReceiptRow(Base):
     month: Mapped[date | None] = mapped_column(Date)
     attempt_id: Mapped[int | None]
     note: Mapped[str | None]
+    in_month: Mapped[InMonth]
 
     __table_args__ = (
+        PrimaryKeyConstraint("in_month", "id"),
         CheckConstraint("status IN ('delivered', 'undelivered', 'interim', 'unclassified')", name="status"),
         Index("ix_receipts_parked", "next_try_at", "id", postgresql_where="applied_at IS NULL"),
         Index("ix_receipts_attempt", "attempt_id", postgresql_where="attempt_id IS NOT NULL"),
         Index("ix_receipts_unclassified", "account_id", "raw_code", postgresql_where="status = 'unclassified'"),
+        {"postgresql_partition_by": "LIST (in_month)"},
     )
 
 

@@ -8,4 +8,4 @@ SET tries = least(r.tries + 1, 30000),
     END,
     note = t.note
 FROM unnest(%(ids)s::bigint[], %(notes)s::text[]) AS t (id, note)
-WHERE r.id = t.id
+WHERE r.in_month = %(in_month)s::date AND r.id = t.id

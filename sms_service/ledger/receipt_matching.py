@@ -4,7 +4,7 @@ what was found can have changed meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,6 +15,9 @@ from sms_service.db.statements import Statement
 MATCH_RECEIPTS = Statement(__file__, "match_receipts")
 MATCH_UNKNOWN = Statement(__file__, "match_unknown")
 FIND_GROUP = Statement(__file__, "find_group")
+
+# Receipts by their ids, each with the month in which it came.
+Taken = Mapping[int, date]
 
 # Why a receipt is of no text so far, for those who read the list.
 NO_TEXT = "no attempt of this account matches"
@@ -51,16 +54,18 @@ class Matches:
     notes: dict[int, str]
 
 
-def match_receipts(connection: Connection, ids: Collection[int]) -> Matches:
+def match_receipts(connection: Connection, receipts: Taken) -> Matches:
     """Find the attempts of receipts: by what they name, else by the only text that can be meant."""
     named = [
-        Match(row.receipt_id, row.month, row.attempt_id, row.part) for row in MATCH_RECEIPTS(connection, ids=list(ids))
+        Match(row.receipt_id, row.month, row.attempt_id, row.part)
+        for row in MATCH_RECEIPTS(connection, in_months=list(receipts.values()), ids=list(receipts))
     ]
     known = {match.receipt_id for match in named}
-    notes = {id_: NO_TEXT for id_ in ids if id_ not in known}
+    notes = {id_: NO_TEXT for id_ in receipts if id_ not in known}
     meant: list[Match] = []
     taken: dict[int, str | None] = {}
-    for row in MATCH_UNKNOWN(connection, ids=list(notes)) if notes else ():
+    strange = {"in_months": [receipts[id_] for id_ in notes], "ids": list(notes)}
+    for row in MATCH_UNKNOWN(connection, **strange) if notes else ():
         if row.texts > 1:
             notes[row.receipt_id] = SEVERAL
         elif row.waits:

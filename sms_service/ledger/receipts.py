@@ -13,13 +13,22 @@ from sqlalchemy import Connection
 from sms_service.db.statements import Statement
 from sms_service.gateways.base import Receipt, ReceiptStatus
 from sms_service.gateways.words import LONGEST_RECORD, bound_id, bound_word
-from sms_service.ledger.receipt_matching import NO_TEXT, TOO_MANY, Match, by_month, find_groups, match_receipts
+from sms_service.ledger.receipt_matching import (
+    NO_TEXT,
+    TOO_MANY,
+    Match,
+    Taken,
+    by_month,
+    find_groups,
+    match_receipts,
+)
 from sms_service.parts import MOST_PARTS
 
 STORE_RECEIPTS = Statement(__file__, "store_receipts")
 APPLY_RECEIPTS = Statement(__file__, "apply_receipts")
 RECORD_PARTS = Statement(__file__, "record_parts")
 NAME_PARTS = Statement(__file__, "name_parts")
+RECEIPT_MONTHS = Statement(__file__, "receipt_months")
 TAKE_RECEIPTS = Statement(__file__, "take_receipts")
 TAKE_THESE = Statement(__file__, "take_these")
 LOCK_ATTEMPTS = Statement(__file__, "lock_attempts")
@@ -90,14 +99,23 @@ def _row(account: str, said: Receipt) -> dict[str, Any]:
     }
 
 
-def take(connection: Connection, size: int) -> list[int]:
-    """Up to `size` parked receipts that are due, oldest first, which this transaction holds from now on."""
-    return list(TAKE_RECEIPTS(connection, size=size).scalars())
+def take(connection: Connection, size: int) -> Taken:
+    """Up to `size` parked receipts of each month that are due, oldest first, which this transaction holds from now on.
+    Of each month, so that none waits for another's.
+    """
+    months = RECEIPT_MONTHS(connection).scalars().all()
+    return {
+        id_: month for month in months for id_ in TAKE_RECEIPTS(connection, in_month=month, size=size).scalars().all()
+    }
 
 
-def take_these(connection: Connection, ids: Sequence[int]) -> list[int]:
+def take_these(connection: Connection, receipts: Taken) -> Taken:
     """Those of these receipts that are still to be applied; the same."""
-    return list(TAKE_THESE(connection, ids=list(ids)).scalars())
+    return {
+        id_: month
+        for month, ids in _in_months(receipts, receipts).items()
+        for id_ in TAKE_THESE(connection, in_month=month, ids=ids).scalars().all()
+    }
 
 
 def apply(connection: Connection, size: int) -> Applied:
@@ -105,21 +123,21 @@ def apply(connection: Connection, size: int) -> Applied:
     return apply_taken(connection, take(connection, size))
 
 
-def apply_taken(connection: Connection, ids: Sequence[int]) -> Applied:
+def apply_taken(connection: Connection, taken: Taken) -> Applied:
     """Apply receipts that this transaction holds; those that are of no text so far wait for their next turn.
 
     What names an attempt is certain. What is meant for want of another is looked for again once nobody else can change
     the attempts: an outcome may just have said that it is another text.
     """
-    if not ids:
+    if not taken:
         return Applied(0, 0, 0)
-    found = match_receipts(connection, ids)
+    found = match_receipts(connection, taken)
     matches, notes = list(found.named), found.notes
     told: _Told = {}
     if found.meant:
         groups = find_groups(connection, found.meant)
         _lock(connection, [*found.named, *found.meant], groups)
-        again = match_receipts(connection, [match.receipt_id for match in found.meant])
+        again = match_receipts(connection, {match.receipt_id: taken[match.receipt_id] for match in found.meant})
         held = {(match.month, match.attempt_id) for match in (*found.named, *found.meant)}
         notes |= again.notes
         for match in (*again.named, *again.meant):
@@ -130,26 +148,39 @@ def apply_taken(connection: Connection, ids: Sequence[int]) -> Applied:
         matches, unnamed = _name_parts(connection, matches)
         notes |= unnamed
         told = _tell(matches, groups)
+    elif len({taken[match.receipt_id] for match in matches}) > 1:
+        _lock(connection, matches, {})  # month by month they would be in no order
     moved = 0
     for month, of_month in by_month(matches).items():
         names = told.get(month, {})
-        moved += APPLY_RECEIPTS(
-            connection,
-            month=month,
-            receipt_ids=[match.receipt_id for match in of_month],
-            attempt_ids=[match.attempt_id for match in of_month],
-            parts=[match.part for match in of_month],
-            told_ids=list(names),
-            told_names=list(names.values()),
-        ).scalar_one()
-    if notes:
-        PARK_RECEIPTS(connection, ids=list(notes), notes=list(notes.values()))
-    return Applied(len(ids), len(matches), moved)
+        of_receipt = {match.receipt_id: match for match in of_month}
+        for in_month, ids in _in_months(of_receipt, taken).items():
+            moved += APPLY_RECEIPTS(
+                connection,
+                month=month,
+                in_month=in_month,
+                receipt_ids=ids,
+                attempt_ids=[of_receipt[id_].attempt_id for id_ in ids],
+                parts=[of_receipt[id_].part for id_ in ids],
+                told_ids=list(names),
+                told_names=list(names.values()),
+            ).scalar_one()
+    for in_month, ids in _in_months(notes, taken).items():
+        PARK_RECEIPTS(connection, in_month=in_month, ids=ids, notes=[notes[id_] for id_ in ids])
+    return Applied(len(taken), len(matches), moved)
 
 
-def set_aside(connection: Connection, receipt_id: int, why: str) -> None:
+def _in_months(ids: Iterable[int], taken: Taken) -> dict[date, list[int]]:
+    """These receipts by the month in which they came: a statement that changes some is of one month."""
+    months: dict[date, list[int]] = {}
+    for id_ in ids:
+        months.setdefault(taken[id_], []).append(id_)
+    return months
+
+
+def set_aside(connection: Connection, in_month: date, receipt_id: int, why: str) -> None:
     """Never try this receipt again; it is listed with the reason."""
-    SET_ASIDE_RECEIPT(connection, id=receipt_id, note=bound_word(f"it cannot be applied: {why}"))
+    SET_ASIDE_RECEIPT(connection, in_month=in_month, id=receipt_id, note=bound_word(f"it cannot be applied: {why}"))
 
 
 def _lock(connection: Connection, matches: Sequence[Match], groups: _Groups) -> None:

@@ -241,8 +241,8 @@ def _months(connection: psycopg.Connection) -> Finding:
     rows = connection.execute(
         "SELECT to_char(m, 'YYYYMM') FROM generate_series(0, 2) AS n,"
         " LATERAL (SELECT date_trunc('month', now()) + make_interval(months => n)) AS months (m)"
-        " WHERE to_regclass('messages_' || to_char(m, 'YYYYMM')) IS NULL"
-        " OR to_regclass('attempts_' || to_char(m, 'YYYYMM')) IS NULL"
+        " WHERE EXISTS (SELECT FROM unnest('{messages,attempts,receipts,replies}'::text[]) AS tables (name)"
+        " WHERE to_regclass(name || to_char(m, '_YYYYMM')) IS NULL)"
     ).fetchall()
     missing = [month for (month,) in rows]
     if missing:

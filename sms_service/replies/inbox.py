@@ -8,15 +8,18 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from sms_service.audience import suppression
 from sms_service.db.engine import Database
 from sms_service.db.halving import write_by_halves
+from sms_service.db.months import with_month
 from sms_service.db.statements import Statement
 from sms_service.dispatch.accounts import id_of
 from sms_service.gateways.base import Receipt, Reply
@@ -26,11 +29,12 @@ from sms_service.gateways.words import LONGEST_RECORD, bound_id, bound_word
 from sms_service.ledger import receipts as ledger
 from sms_service.parts import MOST_PARTS
 from sms_service.replies.meaning import is_stop
-from sms_service.replies.models import ReplyRow
 
 FIND_OURS = Statement(__file__, "find_ours")
 STORE_REPLIES = Statement(__file__, "store_replies")
+FIND_PARTS = Statement(__file__, "find_parts")
 JOIN_PARTS = Statement(__file__, "join_parts")
+MARK_STOP = Statement(__file__, "mark_stop")
 
 LONGEST_TEXT = 40_000  # characters; 255 parts of GSM-7 have 39,015
 
@@ -49,15 +53,18 @@ def store(database: Database, account: str, replies: Sequence[Reply]) -> int:
     new = 0
 
     def write(some: Sequence[Reply]) -> None:
-        nonlocal new
-        with database.session() as session:
-            account_id = id_of(session, account)
-            ours = _find_ours(session, account_id, some)
-            if ours:
-                ledger.store(session.connection(), [(account, receipt) for receipt in ours.values()])
-            left = [reply for place, reply in enumerate(some) if place not in ours]
-            stored = len(ours) + (_store(session, account_id, left) if left else 0)
-        new += stored
+        def store_some() -> None:
+            nonlocal new
+            with database.session() as session:
+                account_id = id_of(session, account)
+                ours = _find_ours(session, account_id, some)
+                if ours:
+                    ledger.store(session.connection(), [(account, receipt) for receipt in ours.values()])
+                left = [reply for place, reply in enumerate(some) if place not in ours]
+                stored = len(ours) + (_store(session, account_id, left) if left else 0)
+            new += stored
+
+        with_month(database, store_some)
 
     def keep_record(reply: Reply, error: DBAPIError) -> None:
         log.error("account %s: a reply cannot be stored as it is: %s", account, type(error.orig).__name__)
@@ -94,9 +101,9 @@ def _store(session: Session, account_id: int, replies: Sequence[Reply]) -> int:
     ).all()
     stops = {row["fingerprint"] for row, reply in zip(rows, replies, strict=True) if reply.stop}
     for row in sorted(stored, key=lambda row: (row.phone or "", row.id)):  # whoever suppresses many goes by phone
-        whole = (row.id, row.text or "") if row.parts == 1 else _joined(session, account_id, row)
-        if whole is not None and (row.fingerprint in stops or is_stop(whole[1])):
-            _stop(session, whole[0], row.phone)
+        whole = _Whole(row.in_month, row.id, row.text) if row.parts == 1 else _join(session, account_id, row)
+        if whole is not None and (row.fingerprint in stops or is_stop(whole.text or "")):
+            _stop(session, whole, row.phone)
     # A repetition means what it says too: somebody may have been texted again meanwhile, on a person's word.
     known = {row.fingerprint for row in stored}
     for reply, said in sorted(zip(replies, rows, strict=True), key=lambda pair: pair[1]["phone"] or ""):
@@ -127,27 +134,36 @@ def _row(reply: Reply) -> dict[str, Any]:
     }
 
 
-def _joined(session: Session, account_id: int, row: Any) -> tuple[int, str] | None:
-    """Id and text of the whole that this part completes, or None."""
-    joined = JOIN_PARTS(
-        session.connection(),
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A reply that is here as a whole; of a long one, the row of its first part."""
+
+    in_month: date
+    id: int
+    text: str | None
+
+
+def _join(session: Session, account_id: int, row: Any) -> _Whole | None:
+    """The whole text that this part completes, or None."""
+    connection = session.connection()
+    parts = FIND_PARTS(
+        connection,
         account_id=account_id,
         phone=row.phone,
         sender=row.sender,
         series=row.series,
         parts=row.parts,
     ).all()
-    whole = next((part for part in joined if part.is_whole), None)
-    if whole is None:
+    if not parts:
         return None
-    said = whole.text or ""
-    if (text := join_halves(said)) != said:
-        session.execute(update(ReplyRow).where(ReplyRow.id == whole.id).values(text=text))
-    return whole.id, text
+    whole_id, text = parts[0].whole_id, join_halves(parts[0].text or "")
+    for in_month, of_month in groupby(parts, key=lambda part: part.in_month):
+        JOIN_PARTS(connection, in_month=in_month, ids=[part.id for part in of_month], whole_id=whole_id, text=text)
+    return next(_Whole(part.in_month, whole_id, text) for part in parts if part.id == whole_id)
 
 
-def _stop(session: Session, reply_id: int, phone: str | None) -> None:
+def _stop(session: Session, whole: _Whole, phone: str | None) -> None:
     """Whose phone cannot be read cannot be suppressed; the reply is listed as one that means stop."""
-    session.execute(update(ReplyRow).where(ReplyRow.id == reply_id).values(meaning="stop"))
+    MARK_STOP(session.connection(), in_month=whole.in_month, id=whole.id)
     if phone is not None:
-        suppression.suppress_by_itself(session, phone, "opted_out", "reply", reply=reply_id)
+        suppression.suppress_by_itself(session, phone, "opted_out", "reply", reply=whole.id)

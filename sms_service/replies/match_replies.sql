@@ -12,7 +12,7 @@ WITH batch AS MATERIALIZED (
     SELECT id, account_id, phone, text AS said, joined_to IS NULL AND (parts = 1 OR series IS NULL) AS is_whole,
            least(received_at, occurred_at + interval '5 minutes') AS at
     FROM replies
-    WHERE id = ANY (%(ids)s::bigint[])
+    WHERE in_month = %(in_month)s::date AND id = ANY (%(ids)s::bigint[])
 ),
 above AS MATERIALIZED (
     -- Of "/1/5/49/" also "/1/5/" and "/1/".

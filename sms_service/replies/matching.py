@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import date
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,7 @@ from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.replies.meaning import is_offered_stop
 
+REPLY_MONTHS = Statement(__file__, "reply_months")
 TAKE_REPLIES = Statement(__file__, "take_replies")
 MATCH_REPLIES = Statement(__file__, "match_replies")
 MARK_MATCHED = Statement(__file__, "mark_matched")
@@ -26,22 +28,26 @@ def match_waiting(database: Database, stopping: Callable[[], bool] = lambda: Fal
     end = time.monotonic() + job_s
     while True:
         with database.session() as session:
-            matched = _match(session)
+            months = REPLY_MONTHS(session.connection()).scalars().all()
+            matched = sum(_match(session, month) for month in months)
         if matched < BATCH:
             return False
         if stopping() or time.monotonic() >= end:
             return True
 
 
-def _match(session: Session) -> int:
-    """Match the next batch, and heed the words that stop only because the text that they answer offers it."""
+def _match(session: Session, in_month: date) -> int:
+    """Match the next batch of those that came in one month, and heed the words that
+    stop only because the text that they answer offers it.
+    """
     connection = session.connection()
-    ids = [row.id for row in TAKE_REPLIES(connection, size=BATCH)]
+    ids = [row.id for row in TAKE_REPLIES(connection, in_month=in_month, size=BATCH)]
     if ids:
-        found = MATCH_REPLIES(connection, ids=ids).all()
+        found = MATCH_REPLIES(connection, in_month=in_month, ids=ids).all()
         stops = {row.id for row in found if row.is_whole and is_offered_stop(row.said or "", row.answered)}
         MARK_MATCHED(
             connection,
+            in_month=in_month,
             ids=[row.id for row in found],
             months=[row.month for row in found],
             message_ids=[row.message_id for row in found],

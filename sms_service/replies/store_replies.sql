@@ -15,7 +15,8 @@ WITH said AS MATERIALIZED (
 compared AS (
     SELECT s.*, s.time > 1 OR EXISTS (
         SELECT FROM replies r
-        WHERE r.fingerprint = s.fingerprint AND r.account_id = %(account_id)s::bigint
+        WHERE r.in_month >= date_trunc('month', sms_now() - interval '30 days')::date
+          AND r.fingerprint = s.fingerprint AND r.account_id = %(account_id)s::bigint
           AND r.provider_id IS NOT DISTINCT FROM s.provider_id AND NOT r.repeated
           AND r.received_at > sms_now() - CASE WHEN s.provider_id IS NULL THEN interval '10 minutes' ELSE interval '30 days' END
     ) AS again
@@ -28,4 +29,4 @@ SELECT %(account_id)s::bigint, sms_now(), occurred_at, provider_id, phone, sende
 FROM compared
 WHERE NOT again OR (provider_id IS NULL AND parts = 1)
 ORDER BY place
-RETURNING id, phone, sender, text, part, parts, series, fingerprint
+RETURNING in_month, id, phone, sender, text, part, parts, series, fingerprint

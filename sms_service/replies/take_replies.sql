@@ -1,6 +1,6 @@
--- The next replies of which nobody has decided yet what they answer, locked by key; what another worker has is passed over.
+-- The next replies of one month of which nobody has decided yet what they answer, locked by key; what another worker has is passed over.
 SELECT id FROM replies
-WHERE matched_at IS NULL
+WHERE in_month = %(in_month)s::date AND matched_at IS NULL
 ORDER BY id
 LIMIT %(size)s::int
 FOR UPDATE SKIP LOCKED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -178,3 +179,67 @@ def test_who_made_an_account_before_is_taken_from_the_trail(empty_database_url: 
     with psycopg.connect(empty_database_url) as connection:
         makers = connection.execute("SELECT created_by, password_set_by FROM accounts ORDER BY id").fetchall()
     assert makers == [(None, None), (1, 1), (1, 2), (1, None)]
+
+
+_COME_IN = """
+INSERT INTO gateway_accounts (id, name, adapter, simulated) VALUES (1, 'main', 'null', true);
+SELECT ensure_month((date_trunc('month', now()) - make_interval(months => n))::date) FROM generate_series(-2, 1) AS n;
+INSERT INTO receipts (account_id, received_at, part, status, next_try_at)
+    SELECT 1, now() - n * interval '1 month', 0, 'delivered', now() FROM generate_series(0, 2) AS n;
+INSERT INTO replies (account_id, received_at, part, parts, joined_to)
+    SELECT 1, now() - n * interval '1 month', 1, 1, nullif(n, 0) FROM generate_series(0, 2) AS n;
+INSERT INTO attempt_parts
+    SELECT (date_trunc('month', now()) - make_interval(months => n))::date, n + 2, 1, 1, 'p'
+    FROM generate_series(-1, 1) AS n;
+"""
+_CAME_IN = (
+    "SELECT id, received_at, status, tries FROM receipts ORDER BY id",
+    "SELECT id, received_at, joined_to, repeated FROM replies ORDER BY id",
+    "SELECT month, attempt_id, part, account_id, provider_id FROM attempt_parts ORDER BY attempt_id",
+)
+
+
+def test_what_came_in_stays_when_its_tables_get_months(empty_database_url: str) -> None:
+    """No row is written, ids go on, later months are there, and all come back."""
+    migrate.upgrade(empty_database_url, "0013")
+    plain = catalog(empty_database_url)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(_COME_IN)
+        before = [connection.execute(query).fetchall() for query in _CAME_IN]  # type: ignore[call-overload]
+        files = connection.execute(
+            "SELECT pg_relation_filepath('receipts'), pg_relation_filepath('replies')"
+        ).fetchone()
+    assert [len(rows) for rows in before] == [3, 3, 3]
+    migrate.upgrade(empty_database_url, "0014")
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        assert [connection.execute(query).fetchall() for query in _CAME_IN] == before  # type: ignore[call-overload]
+        suffix = connection.execute("SELECT to_char(now(), 'YYYYMM')").fetchone()
+        assert suffix is not None
+        same = "SELECT pg_relation_filepath('receipts_' || %s), pg_relation_filepath('replies_' || %s)"
+        assert connection.execute(same, (suffix[0], suffix[0])).fetchone() == files
+        # A later month, and one that is made from now on; a process of before names no month.
+        connection.execute("SELECT ensure_month((date_trunc('month', now()) + interval '3 months')::date)")
+        connection.execute(
+            "INSERT INTO receipts (account_id, received_at, part, status, next_try_at, in_month) SELECT 1, now(), 0,"
+            " 'interim', now(), (date_trunc('month', now()) + make_interval(months => n))::date"
+            " FROM generate_series(0, 3) AS n"
+        )
+        connection.execute("INSERT INTO replies (account_id, received_at, part, parts) VALUES (1, now(), 1, 1)")
+        connection.execute(
+            "INSERT INTO attempt_parts SELECT (date_trunc('month', now()) + interval '3 months')::date, 9, 1, 1, 'p'"
+        )
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO attempt_parts SELECT * FROM attempt_parts LIMIT 1")
+        more = [connection.execute(query).fetchall() for query in _CAME_IN]  # type: ignore[call-overload]
+    assert [[row[0] for row in rows] for rows in more[:2]] == [[1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 4]]
+    migrate.downgrade(empty_database_url, "0013")
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        assert [connection.execute(query).fetchall() for query in _CAME_IN] == more  # type: ignore[call-overload]
+        connection.execute("INSERT INTO replies (account_id, received_at, part, parts) VALUES (1, now(), 1, 1)")
+        assert connection.execute("SELECT max(id) FROM replies").fetchone() == (5,)
+    after = catalog(empty_database_url)
+    months = re.compile(r"_20\d{4}(?!\d)")  # made meanwhile
+    assert {line for line in after if not months.search(line)} == {line for line in plain if not months.search(line)}
+    migrate.upgrade(empty_database_url)
+    with psycopg.connect(empty_database_url) as connection:
+        assert len(connection.execute(_CAME_IN[0]).fetchall()) == 7  # type: ignore[call-overload]

@@ -25,6 +25,8 @@ from sms_service.tables import METADATA
 ROOT = Path(statements.__file__).parents[2]
 # Benchmarks and chaos write their own rows; what is asked of the service is asked here.
 PACKAGES = ("sms_service",)
+# It changes replies by a statement of a time at which they were no partitioned table.
+BEFORE_MONTHS = {"0012_heard.py"}
 
 _LOCKS = re.compile(r"\b(UPDATE|DELETE|MERGE|FOR (NO KEY UPDATE|UPDATE|SHARE|KEY SHARE))\b")
 _NOISE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
@@ -87,7 +89,7 @@ def unbounded(sql: str) -> list[str]:
 
 def files(ending: str) -> Iterator[Path]:
     for package in PACKAGES:
-        yield from sorted((ROOT / package).rglob(f"*{ending}"))
+        yield from (path for path in sorted((ROOT / package).rglob(f"*{ending}")) if path.name not in BEFORE_MONTHS)
 
 
 def inline(path: Path) -> Iterator[tuple[int, str]]:
