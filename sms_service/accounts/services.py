@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from sqlalchemy import Select, false, func, or_, select
+from sqlalchemy import Select, false, or_, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts import tokens
@@ -19,11 +19,11 @@ from sms_service.accounts.models import ROLES, Account, RoleGrant
 from sms_service.accounts.passwords import check_password, hash_password
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.db.locks import LockKey, take_lock
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 _TOP = re.compile(r"/[0-9]+/")  # the path of a unit without a parent
-_REMOVING = 0x736D7301  # the advisory lock's number, "sms" and 1
 
 
 def create_account(
@@ -229,4 +229,4 @@ def _removing_power(session: Session) -> None:
 
     It is taken before any row, so that nobody waits for it holding one.
     """
-    session.execute(select(func.pg_advisory_xact_lock(_REMOVING)))
+    take_lock(session, LockKey.remove_power)

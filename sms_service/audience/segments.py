@@ -15,6 +15,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment, Suppression
 from sms_service.audience.rules import Recipient, audience_select, sample
 from sms_service.audit import trail
+from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import required_line
 from sms_service.errors import Conflict, Invalid, NotFound
@@ -144,8 +145,7 @@ def _check_size(rule: Mapping[str, Any]) -> None:
 
 
 def _check_name_free(session: Session, unit_id: int, name: str, own_id: int | None) -> None:
-    # Two who save the same name at once take turns, so that the second gets a clear answer.
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"segment {unit_id} {name}", 0))))
+    lock_name(session, LockedName.segment, f"{unit_id} {name}")
     holder = session.scalar(select(Segment.id).where(Segment.unit_id == unit_id, Segment.name == name))
     if holder not in (None, own_id):
         raise Conflict("the unit has a segment of this name already; choose another")

@@ -15,10 +15,10 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.services import require
+from sms_service.db.locks import close_gate_of_run
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Invalid, NotFound
-from sms_service.ledger.handover import close_gate_of_run
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import RUN_TRANSITIONS, HeldFor, MessageStatus, RunStatus, Words
 

@@ -17,11 +17,11 @@ from sqlalchemy import Connection, create_engine, pool, text
 from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import APP_ROLE, OWNER_ROLE, connection_parameters, sqlalchemy_url
+from sms_service.db.locks import LockKey
 
 log = logging.getLogger(__name__)
 
 _SCRIPTS = Path(__file__).parent / "migrations"
-_LOCK = 0x736D_735F_6D69_67  # "sms_mig": one migration at a time, whoever runs it
 _ATTEMPTS = 60
 # How long a statement waits for a lock, in seconds. Longer than deadlock_timeout (1 s unless somebody set it): only
 # then does PostgreSQL send away an autovacuum that holds the lock.
@@ -108,7 +108,7 @@ def _wait_for_turn(connection: Connection) -> None:
     """Take the migrations' lock, however long it takes. No statement waits for it: an index that the other migration
     builds CONCURRENTLY waits for every statement under way, and the two would wait for each other.
     """
-    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LockKey.migrate.value}):
         connection.commit()
         time.sleep(_TURN_S)
     connection.commit()

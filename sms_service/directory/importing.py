@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, any_, insert, literal, select, text
+from sqlalchemy import ColumnElement, Select, Text, any_, insert, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import CollectionAggregate
@@ -20,8 +20,6 @@ from sms_service.directory.models import Import, ImportProblem, Unit
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Table, read_table
 from sms_service.errors import Forbidden, Invalid, NotFound
-
-_LOCK = 0x736D735F696D7074  # any number, the same in every process: imports take turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +68,6 @@ def open_file(data: bytes, columns: Mapping[str, Column]) -> tuple[Table, Header
 def any_of(texts: Iterable[str]) -> CollectionAggregate[bool]:
     """SQL `ANY(array)` over one parameter, however many texts there are."""
     return any_(literal(list(texts), ARRAY(Text)))
-
-
-def take_turn(session: Session) -> None:
-    """Wait until no other import is writing; held to the end of the transaction."""
-    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
 def write_down(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import Contact, Person, Unit
 from sms_service.directory.people_rows import LONGEST_ATTRIBUTE, LONGEST_NAME, LONGEST_WORD, MAX_WORDS
 from sms_service.directory.phones import parse_phone
@@ -112,8 +113,7 @@ def create_person(
     actor.require(Permission.manage_directory, path)
     if number is not None:
         number = _word("number", number)
-        # Two who create the same number at once take turns, so that the second gets a clear answer.
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"person number {number}", 0))))
+        lock_name(session, LockedName.person_number, number)
         if session.scalar(select(Person.id).where(Person.number == number)) is not None:
             raise Conflict("the number belongs to another person; choose another")
     person = Person(unit_id=unit_id, name=_name(name), number=number, tags=[], attributes={})

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
+from sms_service.db.locks import LockKey, take_lock
 from sms_service.db.statements import Statement
 from sms_service.directory.columns import PEOPLE_COLUMNS, Header
 from sms_service.directory.importing import (
@@ -20,7 +21,6 @@ from sms_service.directory.importing import (
     any_of,
     import_scope,
     open_file,
-    take_turn,
     write_down,
 )
 from sms_service.directory.models import Import, Unit
@@ -62,7 +62,7 @@ def import_people(
     scope = import_scope(session, actor, unit_id)
     table, header = open_file(data, PEOPLE_COLUMNS)
     findings = Findings()
-    take_turn(session)
+    take_lock(session, LockKey.import_file)
     located = _locate(session, scope, list(read_people(table, header, findings)), findings)
     people = list(first_of_each((person for person, _ in located), findings))
     known = _known(session, scope, people, findings)

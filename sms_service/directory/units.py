@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import LEVELS, Unit
 from sms_service.directory.text import plain, required_line
 from sms_service.directory.unit_rows import LONGEST_CODE, LONGEST_UNIT_NAME
@@ -80,7 +81,7 @@ def create_unit(session: Session, actor: Actor, *, code: str, name: str, level: 
         raise Invalid(
             "level", level, f"must be lower than the parent's, which is {parent.level} ({' > '.join(LEVELS)})"
         )
-    _lock_code(session, code)
+    lock_name(session, LockedName.unit_code, code)
     if session.scalar(select(Unit.id).where(Unit.code == code)) is not None:
         raise Conflict("the code belongs to another unit; choose another")
     unit_id = session.scalar(select(func.nextval(func.pg_get_serial_sequence("units", "id"))))
@@ -167,11 +168,6 @@ def _unit(session: Session, unit_id: int) -> Unit:
     if unit is None:
         raise NotFound("unit", unit_id)
     return unit
-
-
-def _lock_code(session: Session, code: str) -> None:
-    """Two who create the same code at once take turns, so that the second gets a clear answer."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"unit code {code}", 0))))
 
 
 def _check_level(field: str, level: str) -> None:

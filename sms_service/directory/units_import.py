@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
+from sms_service.db.locks import LockKey, take_lock
 from sms_service.db.statements import Statement
 from sms_service.directory.columns import UNIT_COLUMNS
-from sms_service.directory.importing import Counts, ImportScope, import_scope, open_file, take_turn, write_down
+from sms_service.directory.importing import Counts, ImportScope, import_scope, open_file, write_down
 from sms_service.directory.models import Import, Unit
 from sms_service.directory.problems import Findings
 from sms_service.directory.text import plain
@@ -55,7 +56,7 @@ def import_units(
     scope = import_scope(session, actor, unit_id)
     table, header = open_file(data, UNIT_COLUMNS)
     findings = Findings()
-    take_turn(session)
+    take_lock(session, LockKey.import_file)
     rows = {row.code: row for row in read_units(table, header, findings)}
     present = _present(session)
     rows = _within_scope(rows, present, scope, findings)

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.db.locks import close_gate_of_gateway_account
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
 from sms_service.dispatch.accounts import id_of
 from sms_service.dispatch.models import GatewayAccount
 from sms_service.errors import Conflict
-from sms_service.ledger.handover import close_gate_of_account
 
 
 def pause(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount:
@@ -44,7 +44,7 @@ def _move(
 ) -> GatewayAccount:
     path = require_everywhere(session, actor, Permission.operate_service)
     account_id = id_of(session, name)
-    close_gate_of_account(session.connection(), account_id)
+    close_gate_of_gateway_account(session.connection(), account_id)
     moved = session.scalar(
         update(GatewayAccount)
         .where(GatewayAccount.id == account_id, GatewayAccount.state.in_(sources))

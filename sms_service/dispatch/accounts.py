@@ -8,18 +8,17 @@ from sqlalchemy import JSON, Select, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import Session
 
+from sms_service.db.locks import LockKey, take_lock
 from sms_service.dispatch.models import GatewayAccount, Route, RouteMember
 from sms_service.errors import NotFound
 from sms_service.gateways.registry import Gateways
-
-_SYNCHRONISING = 0x736D_735F_6163_6374  # "sms_acct"
 
 
 def synchronise(session: Session, gateways: Gateways) -> None:
     """Make the database's accounts and routes those of the file. An account keeps its state; one that left the file
     is `removed`.
     """
-    session.execute(select(func.pg_advisory_xact_lock(_SYNCHRONISING)))  # workers start together
+    take_lock(session, LockKey.synchronise_gateways)
     configured = gateways.config.accounts
     # Read first and change only what differs: every worker does this at its start, and gates hold these rows.
     columns = {name: _columns(gateways, name) for name in sorted(configured)}

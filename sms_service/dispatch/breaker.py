@@ -7,8 +7,8 @@ from datetime import date
 
 from sqlalchemy import Connection
 
+from sms_service.db.locks import close_gate_of_gateway_account
 from sms_service.db.statements import Statement
-from sms_service.ledger import handover
 
 TRIP_ACCOUNT = Statement(__file__, "trip_account")
 TRIP_RUN = Statement(__file__, "trip_run")
@@ -62,7 +62,7 @@ def trip_run(connection: Connection, run_id: int) -> None:
 
 def pause_account(connection: Connection, account_id: int, reason: str) -> None:
     """Pause an open account until a person opens it."""
-    handover.close_gate_of_account(connection, account_id)
+    close_gate_of_gateway_account(connection, account_id)
     paused = PAUSE_ACCOUNT(connection, account_id=account_id, reason=reason).one_or_none()
     if paused is not None:
         log.error("gateway account %s is paused until a person opens it: %s", paused.name, reason)

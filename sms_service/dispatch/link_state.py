@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection
 
+from sms_service.db.locks import close_gate_of_gateway_account
 from sms_service.db.statements import Statement
-from sms_service.ledger.handover import close_gate_of_account
 
 PAUSE_LINK = Statement(__file__, "pause_link")
 OPEN_LINK = Statement(__file__, "open_link")
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def pause(connection: Connection, account_id: int, detail: str) -> None:
     """Pause the account because its link is down, or prolong that pause; any other pause stays as it is."""
-    close_gate_of_account(connection, account_id)
+    close_gate_of_gateway_account(connection, account_id)
     if row := PAUSE_LINK(connection, account_id=account_id, detail=detail, pause_s=PAUSE_S).one_or_none():
         log.warning("gateway account %s: %s", row.name, row.reason)
 

@@ -156,22 +156,6 @@ def waited_in_vain(error: DBAPIError) -> bool:
     return isinstance(error.orig, LockNotAvailable)
 
 
-def close_gate_of_run(connection: Connection, run_id: int) -> None:
-    """Wait for the gates of this run that are under way, and let no other begin until this transaction ends.
-
-    Whoever is about to change the run's row asks for this first: gates hold the row FOR SHARE one after another and may
-    overlap for ever, but nobody overtakes those who wait for an advisory lock.
-    """
-    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%(key)s::bigint)", {"key": run_id * 2})
-
-
-def close_gate_of_account(connection: Connection, account_id: int) -> None:
-    """The same for the gates of all runs that use this gateway account. Never after that of a run: gates go from the
-    run to the account.
-    """
-    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%(key)s::bigint)", {"key": account_id * 2 + 1})
-
-
 def release(connection: Connection, claim: Claim, ids: Sequence[int], again_s: float = 0.0) -> dict[int, str]:
     """Give back rows that did not pass; returns what each became. What waits is not looked at for `again_s` seconds."""
     rows = RELEASE(connection, month=claim.month, token=claim.token, ids=list(ids), again_s=again_s)

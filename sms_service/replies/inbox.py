@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from sms_service.audience import suppression
 from sms_service.db.engine import Database
 from sms_service.db.halving import write_by_halves
+from sms_service.db.locks import LockedName, lock_name
 from sms_service.db.months import with_month
 from sms_service.db.statements import Statement
 from sms_service.dispatch.accounts import id_of
@@ -93,9 +94,7 @@ def _store(session: Session, account_id: int, replies: Sequence[Reply]) -> int:
     rows = [{"place": place, **_row(reply)} for place, reply in enumerate(replies)]
     # In one order, so that two never wait for each other.
     for sender in sorted({str(row["phone"] or row["sender"]) for row in rows}):
-        session.connection().exec_driver_sql(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%(phone)s, 0))", {"phone": f"reply {sender}"}
-        )
+        lock_name(session, LockedName.reply_sender, sender)
     stored = STORE_REPLIES(
         session.connection(), account_id=account_id, replies=json.dumps(rows, ensure_ascii=False)
     ).all()

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Connection, text
 
 from sms_service.db.engine import Database
+from sms_service.db.locks import close_gate_of_gateway_account, close_gate_of_run
 from sms_service.dispatch import hand_over
 from sms_service.dispatch.points import Point
-from sms_service.ledger import handover, sweeps
+from sms_service.ledger import sweeps
 from tests.clocks import ahead_by
 from tests.dispatch.city import City, drain, make_city, make_dispatcher, messages, statuses
 from tests.waiting import wait_until_blocked
@@ -32,11 +33,11 @@ def block(connection: Connection, blocker: str, city: City) -> None:
         case "run":
             connection.execute(text("SELECT FROM runs FOR UPDATE"))
         case "run's gate":
-            handover.close_gate_of_run(connection, city.run_id)
+            close_gate_of_run(connection, city.run_id)
         case "account":
             connection.execute(text("SELECT FROM gateway_accounts FOR UPDATE"))
         case "account's gate":
-            handover.close_gate_of_account(connection, account_id)
+            close_gate_of_gateway_account(connection, account_id)
         case "message":
             connection.execute(text("SELECT FROM messages WHERE id = (SELECT min(id) FROM messages) FOR UPDATE"))
         case "cap":
