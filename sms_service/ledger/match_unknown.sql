@@ -1,7 +1,8 @@
 -- Which texts receipts may be of that name nothing of ours: those that went over their account to their phone within the 72 h before the
--- receipt and whose answer never came. That is said by `attempts.phone`, which only such attempts have, and which stays when a person settles
--- them or anything else ends them: a text that is settled may be the one that is meant as well as one that is not. So the look does not
--- depend on how many are unknown. A rolling upgrade may still write unknown attempts without a phone; theirs is in the message.
+-- receipt and whose answer never came, or named nothing of what was taken. That is said by `attempts.phone`, which only such attempts
+-- have, and which stays when a person settles them or anything else ends them: a text that is settled may be the one that is meant as
+-- well as one that is not. So the look does not depend on how many are unknown. A rolling upgrade may still write unknown attempts
+-- without a phone; theirs is in the message.
 --
 -- A receipt is of a moment not after it came in and, where it says that it was within the hour before, not much after that: clocks differ, and
 -- some say the minute only. What is said to be older is not believed: clocks stand still or are set to another zone. Ruled out is an attempt that has a name of its own by now, and one whose parts all have. Where only one is left it is meant, unless

@@ -184,7 +184,8 @@ class Attempt(Base):
 
     `provider_id` is the provider's name for the whole text. `settled_by` is the account of the person who decided an
     unknown one; `looked_up_at` is when the provider was last asked about it. `phone` is set when it becomes unknown,
-    and stays: receipts that name nothing of ours find it by that; redaction empties it with the message's.
+    or is taken in part without a name, and stays: receipts that name nothing of ours find it by that; redaction empties
+    it with the message's.
     """
 
     __tablename__ = "attempts"

@@ -30,9 +30,10 @@ moved AS (
         error = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.error ELSE a.error END,
         raw_code = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.raw_code ELSE a.raw_code END,
         detail = coalesce(t.detail, a.detail),
-        -- Receipts find an attempt whose answer never came by its phone (match_unknown), also when it is unknown no more.
+        -- Receipts find an attempt whose answer never came by its phone (match_unknown), also when it is unknown no more; so they do
+        -- one that was taken in part and has no name.
         phone = CASE
-            WHEN 'unknown' IN (t.status, a.status)
+            WHEN 'unknown' IN (t.status, a.status) OR (t.status = 'undelivered' AND t.provider_id IS NULL)
             THEN coalesce(a.phone, (SELECT phone FROM messages WHERE month = %(month)s::date AND id = a.message_id))
             ELSE a.phone
         END,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
-from sms_service.gateways.base import ErrorClass, OutcomeKind, Receipt, ReceiptStatus
+from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus
 from sms_service.ledger import decisions, handover, receipts, sweeps
 from sms_service.ledger.decisions import RETRYABLE
 from sms_service.ledger.handover import Claim, Recorded, Rendered
@@ -110,6 +110,22 @@ def test_an_id_that_is_used_again_is_not_found_in_what_left_later(database: Data
     write(database, "UPDATE attempts SET provider_id = '7'")
     apply(database)
     assert statuses(database, city.run_id) == {"accepted": 1}
+
+
+def test_a_text_taken_in_part_without_a_name_may_be_meant_too(database: Database) -> None:
+    """The rest was refused. Its receipt is not of an older text to the phone, of which nothing may have arrived."""
+    older = unknown(database)
+    phone = phone_of(database, older)
+    newer = make_city(database, 0, more=[{"phone": phone}])
+    newer.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.partial, error=ErrorClass.partial)
+    drain(database, newer.gateways)
+    store(database, phone, "of the part")
+    apply(database)
+    assert (statuses(database, older.run_id), notes(database)) == ({"unknown": 1}, [SEVERAL])
+    settle(database, older, "accepted")
+    write(database, "UPDATE attempts SET provider_id = 'else' WHERE run_id = :run", run=older.run_id)
+    apply(database)  # the older one has another name: it is of the newer, which is not whole all the same
+    assert (statuses(database, newer.run_id), notes(database)) == ({"undelivered": 1}, [])
 
 
 @pytest.mark.parametrize("ended", ["72 h old", "refused", "accepted", "again and refused"])
