@@ -11,6 +11,7 @@ from benchmarks.costing import COSTS
 from benchmarks.crowding import CROWD
 from benchmarks.figures import Benchmark, measure
 from benchmarks.laboratory import BenchmarkError, Laboratory
+from benchmarks.migrating import MIGRATION
 from benchmarks.preparing import IMPORT, RENDER
 from benchmarks.reading import LISTING
 from benchmarks.receiving import RECEIVING
@@ -24,7 +25,7 @@ from sms_service.embedded import EngineError
 BENCHMARKS: tuple[Benchmark, ...] = (
     *(RENDER, IMPORT, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, STRANGERS, URGENT, CROWD),
     *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
-    *(LISTING, *COSTS, COMPARISON),
+    *(MIGRATION, LISTING, *COSTS, COMPARISON),
 )
 
 

@@ -85,6 +85,17 @@ class Laboratory:
             yield database
 
     @contextmanager
+    def schema_at(self, revision: str) -> Iterator[str]:
+        """A database without a row, migrated to this revision and no further; a superuser's URL of it."""
+        name = f"bench_{secrets.token_hex(4)}"
+        try:
+            bootstrap.prepare(self._at(name))
+            migrate.upgrade(self._at(name), revision)
+            yield self._at(name)
+        finally:
+            self._drop(name)
+
+    @contextmanager
     def _copy(self, original: str, fill: Callable[[Database], None]) -> Iterator[Database]:
         if original not in self._prepared:
             bootstrap.prepare(self._at(original))
@@ -105,8 +116,11 @@ class Laboratory:
             with contextlib.closing(Database(self._at(name), application_name="benchmarks")) as database:
                 yield database
         finally:
-            with psycopg.connect(self._admin_url, autocommit=True) as connection:
-                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            self._drop(name)
+
+    def _drop(self, database: str) -> None:
+        with psycopg.connect(self._admin_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
     def _at(self, database: str) -> str:
         return make_url(self._admin_url).set(database=database).render_as_string(hide_password=False)
