@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -38,6 +38,8 @@ LARGEST_FILE = 64 * 1024 * 1024  # bytes of an import
 _CONNECTIONS = 1000  # open at once in one process; more wait in the kernel's queue
 _IN_MEMORY = 256 * 1024  # bytes of a body; the rest is in a temporary file
 _LOOK_S = 1.0
+# How long the loop waits for more answers once several have come while it looked, in seconds.
+_GATHER_S = 0.002
 
 _BOUNDS: Mapping[str, Any] = {
     "connection_limit": _CONNECTIONS,
@@ -65,6 +67,8 @@ def choose_pool(method: str, path: str) -> str:
 class BufferingWorker(Worker):  # type: ignore[misc]
     """`gunicorn --worker-class sms_service.ops.web_worker.BufferingWorker`, as gunicorn.conf.py says."""
 
+    _notified = 0.0  # when gunicorn heard of us last (seconds, monotonic)
+
     def run(self) -> None:
         """Serve until gunicorn asks for the end; then answer what has been read, for at most gunicorn's grace."""
         # Every request waits for a thread a moment; that is no news.
@@ -73,16 +77,21 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         sockets: dict[int, Any] = {}
         servers = [_Server(self.wsgi, sockets, listener.sock, pools) for listener in self.sockets]
         while self.alive and os.getppid() == self.ppid:
-            self._turn(sockets)
+            self._turn(servers, sockets)
         for server in servers:
             server.stop_accepting()
         give_up = time.monotonic() + self.cfg.graceful_timeout
         while sum(server.close_idle() for server in servers) and time.monotonic() < give_up:
-            self._turn(sockets)
+            self._turn(servers, sockets)
         pools.shutdown()
 
-    def _turn(self, sockets: dict[int, Any]) -> None:
-        self.notify()
+    def _turn(self, servers: Sequence[_Server], sockets: dict[int, Any]) -> None:
+        # A turn asks every connection what it waits for, so under load one turn serves several answers.
+        if sum(server.count_answers() for server in servers) > 1:
+            time.sleep(_GATHER_S)
+        if time.monotonic() - self._notified >= _LOOK_S:
+            self._notified = time.monotonic()
+            self.notify()
         wasyncore.poll2(_LOOK_S, sockets)
 
 
@@ -159,6 +168,8 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
     """Serves on a socket that gunicorn opened and its other workers listen on too."""
 
     channel_class = _Channel
+    _answers = 0  # about: threads count without a lock
+    _is_woken = False
 
     def __init__(self, application: Any, sockets: dict[int, Any], socket: Any, pools: _Pools) -> None:
         place = (socket.family, socket.type, socket.proto, socket.getsockname())
@@ -170,6 +181,18 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
         """Of a connection that was taken: who vanishes while it is answered is noticed too."""
         super().set_socket_options(connection)
         set_keepalive(connection)
+
+    def pull_trigger(self) -> None:
+        """Wake the loop, unless it has been woken since it last looked: each thread that has answered comes here."""
+        self._answers += 1
+        if not self._is_woken:
+            self._is_woken = True
+            super().pull_trigger()
+
+    def count_answers(self) -> int:
+        """How many there were since the last time, about. Whoever asks looks at all connections afterwards."""
+        answers, self._answers, self._is_woken = self._answers, 0, False
+        return answers
 
     def maintenance(self, now: float) -> None:
         """Close what is silent, and what is late."""
