@@ -1,7 +1,8 @@
 -- As in 0002, for all tables that have the months of the ledger. The first partition of one that was no partitioned table before has
--- several months, so that the bounds are asked and not the names.
+-- several months, so that the bounds are asked and not the names. A lock is waited for longer than deadlock_timeout, so that an
+-- autovacuum that holds it is sent away.
 CREATE OR REPLACE FUNCTION ensure_month(wanted date) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '1s' SET datestyle = 'ISO' AS $$
+SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '3s' SET datestyle = 'ISO' AS $$
 DECLARE
     suffix text := to_char(wanted, 'YYYYMM');
     parent text;
