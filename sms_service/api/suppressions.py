@@ -18,6 +18,7 @@ from sms_service.directory.models import Person
 from sms_service.directory.phones import parse_phone
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.errors import Invalid
+from sms_service.vocabulary import MessageReason
 from sms_service.web.paging import ScopedPageQuery, page, scope_filter
 from sms_service.web.schemas import Id, In, Line, MaskedPhone, MaskedText, Out, list_of
 
@@ -42,7 +43,7 @@ class SuppressionIn(PhoneIn):
     """A number to suppress."""
 
     reason = fields.String(
-        load_default="opted_out",
+        load_default=MessageReason.opted_out,
         validate=validate.OneOf(suppression.REASONS),
         metadata={"description": "Why it gets no texts"},
     )

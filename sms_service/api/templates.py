@@ -15,7 +15,7 @@ from sms_service.content import library
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.preview import preview
 from sms_service.directory.models import Unit
-from sms_service.ledger.states import CLASSES
+from sms_service.vocabulary import TextClass
 from sms_service.web.paging import PageQuery, ScopedPageQuery, page, scope_filter
 from sms_service.web.schemas import Id, In, Line, MaskedText, Out, Whole, list_of
 
@@ -39,7 +39,7 @@ class TemplateQuery(ScopedPageQuery):
     class_ = fields.String(
         data_key="class",
         load_default=None,
-        validate=validate.OneOf(CLASSES),
+        validate=validate.OneOf(list(TextClass)),
         metadata={"description": "Only templates of this class"},
     )
 
@@ -50,7 +50,7 @@ class TemplateIn(In):
     unit_id = Id(required=True, metadata={"description": "The unit that keeps it"})
     name = Line(library.LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
     class_ = fields.String(
-        data_key="class", required=True, validate=validate.OneOf(CLASSES), metadata={"description": _CLASS}
+        data_key="class", required=True, validate=validate.OneOf(list(TextClass)), metadata={"description": _CLASS}
     )
     body = fields.String(required=True, metadata={"description": _BODY})
 
@@ -138,7 +138,7 @@ class UnsavedPreviewIn(PreviewIn):
     """What to fill into a text that is not saved yet."""
 
     class_ = fields.String(
-        data_key="class", required=True, validate=validate.OneOf(CLASSES), metadata={"description": _CLASS}
+        data_key="class", required=True, validate=validate.OneOf(list(TextClass)), metadata={"description": _CLASS}
     )
     body = fields.String(required=True, metadata={"description": _BODY})
 

@@ -19,6 +19,7 @@ from sms_service.audit import trail
 from sms_service.directory import people, people_import
 from sms_service.directory.importing import any_of
 from sms_service.directory.models import Import, Person
+from sms_service.vocabulary import MessageReason
 
 OPTED_OUT_TAG = "不接收短信"
 # What makes a phone one of somebody who carries the tag. Another change of that person is no new wish, and undoes no
@@ -68,7 +69,7 @@ def change_person(session: Session, actor: Actor, person_id: int, **changes: Any
 def _honour_tag(session: Session, actor: Actor, person: Person) -> None:
     if _suppress_tagged(session, Person.id == person.id, "api", actor):
         path = unit_path(session, person.unit_id)
-        details = {"reason": "opted_out", "source": "api"}
+        details = {"reason": MessageReason.opted_out, "source": "api"}
         trail.record(session, actor.account_id, "suppression.add", "person", person.id, path, **details)
 
 
@@ -76,4 +77,4 @@ def _suppress_tagged(session: Session, who: ColumnElement[bool], source: str, ac
     """Suppress the phones of those of `who` that carry the tag; returns how many were not suppressed before."""
     tagged = select(Person.phone).where(who, Person.phone.is_not(None), Person.tags.contains([OPTED_OUT_TAG]))
     phones = {phone for phone in session.scalars(tagged) if phone}
-    return suppression.suppress(session, phones, "opted_out", source, actor.account_id)
+    return suppression.suppress(session, phones, MessageReason.opted_out, source, actor.account_id)

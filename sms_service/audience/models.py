@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id
+from sms_service.vocabulary import MessageReason
 
 
 class Segment(Base):
@@ -33,7 +34,7 @@ class Suppression(Base):
     __tablename__ = "suppressions"
 
     phone: Mapped[str] = mapped_column(primary_key=True)
-    reason: Mapped[str] = mapped_column(server_default="opted_out")
+    reason: Mapped[str] = mapped_column(server_default=MessageReason.opted_out)
     source: Mapped[str]  # "import", "reply", "api", …
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[CreatedAt]

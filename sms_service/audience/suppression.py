@@ -23,9 +23,9 @@ from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import tops
 from sms_service.errors import Forbidden, Invalid, NotFound
+from sms_service.vocabulary import MessageReason
 
-REASONS = ("opted_out", "wrong_person", "complaint")  # that people give
-BLACKLISTED = "blacklisted"  # the provider's stop list has the phone
+REASONS = (MessageReason.opted_out, MessageReason.wrong_person, MessageReason.complaint)  # that people give
 
 
 class Holder(NamedTuple):
@@ -48,11 +48,11 @@ class Suppressed(NamedTuple):
 def suppress(session: Session, phones: Collection[str], reason: str, source: str, account_id: int | None) -> int:
     """Suppress these phones (E.164); returns how many were not suppressed before. Those that were stay as they are.
 
-    `reason` is one of REASONS or BLACKLISTED, `source` says where it came from ("import", "reply", "api", "gateway"),
+    `reason` is one of REASONS or `blacklisted`, `source` says where it came from ("import", "reply", "api", "gateway"),
     `account_id` who did it.
     The caller has checked the scope and writes the trail. Raises Invalid for an unknown reason.
     """
-    if reason not in (*REASONS, BLACKLISTED):
+    if reason not in (*REASONS, MessageReason.blacklisted):
         raise Invalid("reason", reason, f"must be one of {', '.join(REASONS)}")
     if not phones:
         return 0

@@ -20,7 +20,8 @@ from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
-from sms_service.ledger.states import RUN_TRANSITIONS, HeldFor, MessageStatus, RunStatus, Words
+from sms_service.ledger.states import RUN_TRANSITIONS, HeldFor, MessageStatus, RunStatus
+from sms_service.vocabulary import Words
 
 _NOT_LEFT = (
     MessageStatus.skipped,

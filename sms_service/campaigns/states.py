@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sms_service.ledger.states import Words
+from sms_service.vocabulary import Words
 
 
 class CampaignStatus(Words):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sms_service.ledger.states import CLASSES
+from sms_service.vocabulary import TextClass
 
 if TYPE_CHECKING:
     from sms_service.dispatch.models import GatewayAccount
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _name = click.argument("name")
 _why = click.option("--why", required=True, help="Why; it goes into the trail.")
 _as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
-_class = click.argument("class_", metavar="CLASS", type=click.Choice(CLASSES))
+_class = click.argument("class_", metavar="CLASS", type=click.Choice(list(TextClass)))
 
 
 @click.group()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sms_service.errors import Invalid
-from sms_service.ledger.states import CLASSES
+from sms_service.vocabulary import TextClass
 
 UNSUBSCRIBE_LINE = "拒收请回复R"
 
@@ -18,17 +19,17 @@ class ClassRules:
 
 
 # A notice is what a person must learn, an answer what they asked for: neither offers to stop.
-_RULES = {
-    "study": ClassRules(unsubscribe_line=True),
-    "notice": ClassRules(unsubscribe_line=False),
-    "invitation": ClassRules(unsubscribe_line=True),
-    "survey": ClassRules(unsubscribe_line=True),
-    "answer": ClassRules(unsubscribe_line=False),
+_RULES: Mapping[TextClass, ClassRules] = {
+    TextClass.study: ClassRules(unsubscribe_line=True),
+    TextClass.notice: ClassRules(unsubscribe_line=False),
+    TextClass.invitation: ClassRules(unsubscribe_line=True),
+    TextClass.survey: ClassRules(unsubscribe_line=True),
+    TextClass.answer: ClassRules(unsubscribe_line=False),
 }
 
 
 def rules(class_: str) -> ClassRules:
     """The rules of a class. Raises Invalid("class", …) if there is no such class."""
-    if class_ not in _RULES:
-        raise Invalid("class", class_, f"must be one of {', '.join(CLASSES)}")
-    return _RULES[class_]
+    if class_ not in list(TextClass):
+        raise Invalid("class", class_, f"must be one of {', '.join(TextClass)}")
+    return _RULES[TextClass(class_)]

@@ -28,7 +28,7 @@ def create_template(
 ) -> tuple[Template, TemplateVersion]:
     """A new template of a unit, with `body` as its version 1.
 
-    `name` has 1 to 100 characters and is unique in the unit; `class_` is one of `models.CLASSES`; `body` is written in
+    `name` has 1 to 100 characters and is unique in the unit; `class_` is a `TextClass`; `body` is written in
     the language of `content.language`. Raises NotFound (unit), Forbidden (no scope over it), Invalid (name, class or
     body), Conflict (the name is taken).
     """

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id
-from sms_service.ledger.states import CLASSES
+from sms_service.vocabulary import TextClass
 
 
 class Template(Base):
@@ -23,7 +23,7 @@ class Template(Base):
 
     __table_args__ = (
         UniqueConstraint("unit_id", "name"),
-        CheckConstraint(f"class IN {CLASSES}", name="class"),
+        CheckConstraint(f"class IN {TextClass.sql()}", name="class"),
         Index(None, "name", "id"),
     )
 

@@ -15,6 +15,7 @@ from sms_service.audience import suppression
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.ledger.models import PhoneReport
+from sms_service.vocabulary import MessageReason
 
 MARK_SUSPECTS = Statement(__file__, "mark_suspects")
 CLEAR_SUSPECTS = Statement(__file__, "clear_suspects")
@@ -37,7 +38,7 @@ def suppress_blacklisted(database: Database) -> int:
     with database.session() as session:
         waiting = session.scalars(
             select(PhoneReport)
-            .where(PhoneReport.heeded_at.is_(None), PhoneReport.kind == "blacklisted")
+            .where(PhoneReport.heeded_at.is_(None), PhoneReport.kind == MessageReason.blacklisted)
             .order_by(PhoneReport.id)
             .limit(SLICE)
             .with_for_update(skip_locked=True)
@@ -47,7 +48,7 @@ def suppress_blacklisted(database: Database) -> int:
         for report in sorted(waiting, key=lambda report: report.phone):  # as replies do it: no deadlock
             report.heeded_at = now
             suppressed += suppression.suppress_by_itself(
-                session, report.phone, suppression.BLACKLISTED, "gateway", message=report.message_id
+                session, report.phone, MessageReason.blacklisted, "gateway", message=report.message_id
             )
         return suppressed
 

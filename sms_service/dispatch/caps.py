@@ -12,7 +12,7 @@ from sms_service.audit import trail
 from sms_service.directory.units import require_everywhere
 from sms_service.dispatch.models import Cap, CapUse
 from sms_service.errors import Invalid, NotFound
-from sms_service.ledger.states import CLASSES
+from sms_service.vocabulary import TextClass
 
 LARGEST = 100
 # A text lives three days at most, and a local day may begin up to a day before or after the server's.
@@ -57,6 +57,6 @@ def forget_old(connection: Connection) -> int:
 
 def _require(session: Session, actor: Actor, class_: str) -> str:
     path = require_everywhere(session, actor, Permission.operate_service)
-    if class_ not in CLASSES:
+    if class_ not in list(TextClass):
         raise NotFound("class", class_)
     return path

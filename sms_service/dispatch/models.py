@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, SmallInteger, f
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id
-from sms_service.ledger.states import CLASSES
+from sms_service.vocabulary import TextClass
 
 
 class GatewayAccount(Base):
@@ -83,7 +83,7 @@ class Cap(Base):
     per_day: Mapped[int] = mapped_column(SmallInteger)
 
     __table_args__ = (
-        CheckConstraint(f"class IN {CLASSES}", name="class"),
+        CheckConstraint(f"class IN {TextClass.sql()}", name="class"),
         CheckConstraint("per_day BETWEEN 1 AND 100", name="per_day"),
     )
 

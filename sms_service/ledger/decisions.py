@@ -19,6 +19,7 @@ from sms_service.gateways.base import ErrorClass
 from sms_service.ledger.handover import FREE_CAPS
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import MessageStatus
+from sms_service.vocabulary import Words
 
 GO_AGAIN = Statement(__file__, "go_again")
 SETTLE = Statement(__file__, "settle")
@@ -32,7 +33,15 @@ _NEVER = (
     *(ErrorClass.render, ErrorClass.partial),
 )
 RETRYABLE = tuple(class_ for class_ in ErrorClass if class_ not in _NEVER)
-NOT_OF_THIS_RUN = "not_of_this_run"
+
+
+class StayReason(Words):
+    """Why a row stays as it is that has the status which was asked for; else its status or its class says it."""
+
+    redacted = "redacted"  # its phone is erased
+    busy = "busy"  # an outcome or a receipt is just being written to it
+    not_of_this_run = "not_of_this_run"  # the run has no such row
+
 
 Verdict = Literal["accepted", "refused"]
 
@@ -42,8 +51,7 @@ class GoneAgain:
     """What came of a retry or a send-again.
 
     `ids`: the rows that wait again. `again`: how many, by the class of their refusal, or `unknown`. `left`: rows that
-    stay as they are, by why: a class that is not retried, the status that they have, `redacted`, `busy` (an
-    outcome or a receipt is being written to them) or `not_of_this_run`.
+    stay as they are, by why: a class that is not retried, the status that they have, or a `StayReason`.
     """
 
     ids: Sequence[int]
@@ -104,5 +112,5 @@ def _go_again(
         else:
             left[row.left_for] += len(row.ids)
     if wanted is not None and (missing := len(wanted) - sum(len(row.ids) for row in rows)):
-        left[NOT_OF_THIS_RUN] = missing
+        left[StayReason.not_of_this_run] = missing
     return GoneAgain(sorted(moved), again, left)

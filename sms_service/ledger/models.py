@@ -29,7 +29,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id, InMonth, Path
-from sms_service.ledger.states import CLASSES, AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
+from sms_service.ledger.states import AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
+from sms_service.vocabulary import MessageReason, TextClass
 
 KINDS = ("campaign", "test", "answer", "notice")
 
@@ -93,7 +94,7 @@ class Run(Base):
         CheckConstraint(f"lane IN {Lane.sql()}", name="lane"),
         CheckConstraint(f"held_for IN {HeldFor.sql()}", name="held_for"),
         CheckConstraint("(status = 'held') = (held_for IS NOT NULL)", name="held"),
-        CheckConstraint(f"class IN {CLASSES}", name="class"),
+        CheckConstraint(f"class IN {TextClass.sql()}", name="class"),
         CheckConstraint("month = date_trunc('month', day)::date", name="month"),
         CheckConstraint(
             "status IN ('planned', 'freezing', 'held', 'cancelled') OR audience IS NOT NULL", name="frozen_has_audience"
@@ -114,10 +115,10 @@ class Run(Base):
 class Message(Base):
     """One row per run and recipient. A recipient is a person, for one unit; `unit_path` is that unit's at freeze.
 
-    `reason` is why it was skipped, or the error class of a refusal or of non-delivery, with the provider's
-    `raw_code`. `parts` is settled when the text is rendered, once, before the first hand-over. `phone`, `text` and
-    `values` are emptied by redaction. `cap_day` is the local day whose cap it has reserved a place of. On a `pending`
-    row `account_id` is the account that surely did not take it; it goes to another if there is one.
+    `reason` (a `MessageReason`) is why it was skipped, refused or not delivered, with the provider's `raw_code`.
+    `parts` is settled when the text is rendered, once, before the first hand-over. `phone`, `text` and `values` are
+    emptied by redaction. `cap_day` is the local day whose cap it has reserved a place of. On a `pending` row
+    `account_id` is the account that surely did not take it; it goes to another if there is one.
     """
 
     __tablename__ = "messages"
@@ -161,7 +162,8 @@ class Message(Base):
         CheckConstraint(f"status IN {MessageStatus.sql()}", name="status"),
         CheckConstraint("status <> 'skipped' OR reason IS NOT NULL", name="skipped_has_reason"),
         CheckConstraint(
-            "(reason IS NOT DISTINCT FROM 'duplicate_phone') = (duplicate_of IS NOT NULL)", name="duplicate_names_row"
+            f"(reason IS NOT DISTINCT FROM '{MessageReason.duplicate_phone}') = (duplicate_of IS NOT NULL)",
+            name="duplicate_names_row",
         ),
         CheckConstraint(
             "status NOT IN ('pending', 'claimed', 'submitting') OR phone IS NOT NULL", name="leaving_has_phone"
@@ -227,7 +229,12 @@ class Attempt(Base):
         ),
         Index("ix_attempts_token", "claim_token", postgresql_where="status = 'submitting'"),
         Index("ix_attempts_provider", "account_id", "provider_id", postgresql_where="provider_id IS NOT NULL"),
-        Index("ix_attempts_unclassified", "account_id", "raw_code", postgresql_where="error = 'unclassified'"),
+        Index(
+            "ix_attempts_unclassified",
+            "account_id",
+            "raw_code",
+            postgresql_where=f"error = '{MessageReason.unclassified}'",
+        ),
         CheckConstraint(f"status IN {AttemptStatus.sql()}", name="status"),
         CheckConstraint(
             "status <> 'accepted' OR provider_id IS NOT NULL OR settled_by IS NOT NULL", name="accepted_is_named"
@@ -312,7 +319,7 @@ class PhoneReport(Base):
     heeded_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint("kind IN ('bad_number', 'blacklisted')", name="kind"),
+        CheckConstraint(f"kind IN ('{MessageReason.bad_number}', '{MessageReason.blacklisted}')", name="kind"),
         UniqueConstraint("phone", "kind", "run_id"),
         Index("ix_phone_reports_waiting", "id", postgresql_where="heeded_at IS NULL"),
     )

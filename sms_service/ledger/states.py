@@ -5,14 +5,8 @@ docs follow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 
-
-class Words(StrEnum):
-    @classmethod
-    def sql(cls) -> str:
-        """The words as a SQL list for a check constraint."""
-        return "(" + ", ".join(f"'{word}'" for word in cls) + ")"
+from sms_service.vocabulary import Words
 
 
 class RunStatus(Words):
@@ -75,9 +69,6 @@ class AttemptStatus(Words):
     undelivered = "undelivered"
     delivered = "delivered"
 
-
-# What kind of text it is; it decides unsubscribe line, cap, window and approval.
-CLASSES = ("study", "notice", "invitation", "survey", "answer")
 
 M = MessageStatus
 R = RunStatus

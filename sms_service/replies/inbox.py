@@ -30,6 +30,7 @@ from sms_service.gateways.words import LONGEST_RECORD, bound_id, bound_word
 from sms_service.ledger import receipts as ledger
 from sms_service.parts import MOST_PARTS
 from sms_service.replies.meaning import is_stop
+from sms_service.vocabulary import MessageReason
 
 FIND_OURS = Statement(__file__, "find_ours")
 STORE_REPLIES = Statement(__file__, "store_replies")
@@ -108,7 +109,7 @@ def _store(session: Session, account_id: int, replies: Sequence[Reply]) -> int:
     for reply, said in sorted(zip(replies, rows, strict=True), key=lambda pair: pair[1]["phone"] or ""):
         again = said["fingerprint"] not in known and said["parts"] == 1
         if again and said["phone"] and (reply.stop or is_stop(reply.text)):
-            suppression.suppress_by_itself(session, said["phone"], "opted_out", "reply")
+            suppression.suppress_by_itself(session, said["phone"], MessageReason.opted_out, "reply")
     return len(stored)
 
 
@@ -165,4 +166,4 @@ def _stop(session: Session, whole: _Whole, phone: str | None) -> None:
     """Whose phone cannot be read cannot be suppressed; the reply is listed as one that means stop."""
     MARK_STOP(session.connection(), in_month=whole.in_month, id=whole.id)
     if phone is not None:
-        suppression.suppress_by_itself(session, phone, "opted_out", "reply", reply=whole.id)
+        suppression.suppress_by_itself(session, phone, MessageReason.opted_out, "reply", reply=whole.id)

@@ -12,6 +12,7 @@ from sms_service.audience import suppression
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.replies.meaning import is_offered_stop
+from sms_service.vocabulary import MessageReason
 
 REPLY_MONTHS = Statement(__file__, "reply_months")
 TAKE_REPLIES = Statement(__file__, "take_replies")
@@ -57,5 +58,5 @@ def _match(session: Session, in_month: date) -> int:
         )
         for row in sorted(found, key=lambda row: (row.phone or "", row.id)):  # whoever suppresses many goes by phone
             if row.id in stops:
-                suppression.suppress_by_itself(session, row.phone, "opted_out", "reply", reply=row.id)
+                suppression.suppress_by_itself(session, row.phone, MessageReason.opted_out, "reply", reply=row.id)
     return len(ids)

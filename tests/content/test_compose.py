@@ -10,8 +10,8 @@ from sms_service.content import classes
 from sms_service.content.compose import check_beginning, check_signature, compose
 from sms_service.content.language import CannotRender, compile
 from sms_service.errors import Invalid
-from sms_service.ledger.states import CLASSES
 from sms_service.parts import measure
+from sms_service.vocabulary import TextClass
 
 SIGNATURE = "城东街道"
 
@@ -51,7 +51,7 @@ def test_a_wrong_beginning_is_found_before_anything_is_rendered() -> None:
     assert caught.value.field == "body"
 
 
-@given(st.text(st.sampled_from("学习A1。[😀 \n"), max_size=300), st.sampled_from(CLASSES))
+@given(st.text(st.sampled_from("学习A1。[😀 \n"), max_size=300), st.sampled_from(TextClass))
 def test_the_measure_is_that_of_the_whole_text(value: str, class_: str) -> None:
     composed = compose(compile("学{{ value }}习"), {"value": value}, SIGNATURE, class_)
     assert composed.text.startswith(f"【{SIGNATURE}】学")
@@ -75,7 +75,7 @@ def test_signatures_that_cannot_be_used(signature: str) -> None:
 
 
 def test_every_class_has_rules_and_no_other_word_does() -> None:
-    for class_ in CLASSES:
+    for class_ in TextClass:
         classes.rules(class_)
     with pytest.raises(Invalid, match="study, notice") as caught:
         classes.rules("spam")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from sms_service.dispatch.hand_over import CLAIM_LEASE_S, FRESH_S, LOCK_WAIT_S, 
 from sms_service.dispatch.points import Point
 from sms_service.ledger import states, sweeps
 from sms_service.replies import matching
+from sms_service.vocabulary import MessageReason, Words
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "sending.md").read_text(encoding="utf-8")
 
@@ -24,11 +26,18 @@ def _words(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words) or "nothing"
 
 
-def _transitions(table: Mapping[states.Words, frozenset[states.Words]]) -> str:
+def _transitions(table: Mapping[Words, frozenset[states.Words]]) -> str:
     lines = ["| From | To |", "|---|---|"]
     for source in type(next(iter(table))):
         lines.append(f"| `{source}` | {_words(target for target in type(source) if target in table[source])} |")
     return "\n".join(lines)
+
+
+def _reasons() -> str:
+    meanings = re.findall(r'^    (\w+) = "\1"  # (.+)$', inspect.getsource(MessageReason), re.MULTILINE)
+    assert [word for word, _ in meanings] == list(MessageReason), "a reason has one comment that says what it means"
+    rows = [f"| `{word}` | {meaning} |" for word, meaning in meanings]
+    return "\n".join(["| Reason | Meaning |", "|---|---|", *rows])
 
 
 def _ranks() -> str:
@@ -44,6 +53,7 @@ def _ranks() -> str:
         ("messages", _transitions(states.MESSAGE_TRANSITIONS)),
         ("attempts", _ranks()),
         ("runs", _transitions(states.RUN_TRANSITIONS)),
+        ("reasons", _reasons()),
     ],
 )
 def test_the_tables_are_those_of_the_code(name: str, table: str) -> None:
