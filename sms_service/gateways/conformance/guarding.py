@@ -123,7 +123,7 @@ class Guarding(Scenarios):
         assert can.largest_group >= 1
         assert can.total_timeout_s > 0
         assert can.rate > 0
-        assert can.look_up_after_s is None or can.look_up_after_s >= 600, "a look-up proves nothing earlier: at least ten minutes"
+        assert can.look_up_after_s is None or can.look_up_after_s >= 600, "at least ten minutes"
         assert not can.look_up_complete or can.look_up_after_s is not None
         assert not can.look_up_receipts or can.look_up_after_s is not None
         assert not (can.names_groups and can.names_parts), "a provider id names a group, or a text"
