@@ -24,12 +24,12 @@ from sqlalchemy.exc import DBAPIError
 
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
 from sms_service import jobs, logs, wake
+from sms_service.controls import link_state
+from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import PATIENCE_S, Leadership
 from sms_service.db.statements import check_all
 from sms_service.delivery import pull, reconcile
-from sms_service.dispatch import link_state
-from sms_service.dispatch.accounts import synchronise
 from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.dispatch.freezer import FreezingThreads
 from sms_service.dispatch.pace import Pace, connect

@@ -7,8 +7,8 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from sms_service import callbacks, logs, settings
 from sms_service.api import create_app
+from sms_service.controls.accounts import synchronise
 from sms_service.db.statements import check_all
-from sms_service.dispatch.accounts import synchronise
 from sms_service.embedded import EngineError, with_running_engines
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.web.context import EXTENSION

@@ -14,10 +14,10 @@ from sms_service.audience.models import Segment
 from sms_service.campaigns.models import Campaign
 from sms_service.content import language
 from sms_service.content.models import Template, TemplateVersion
+from sms_service.controls.models import Route
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
-from sms_service.dispatch.models import Route
 from sms_service.ledger.models import Run
 
 PEOPLE = 100_000

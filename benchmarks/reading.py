@@ -21,9 +21,9 @@ from sms_service import settings
 from sms_service.accounts import services, tokens
 from sms_service.accounts.actors import SYSTEM
 from sms_service.api import create_app
+from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
-from sms_service.dispatch.accounts import synchronise
 from sms_service.gateways.registry import Gateways
 
 ROWS = 300  # of everything: more than one full page

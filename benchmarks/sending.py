@@ -10,9 +10,9 @@ from benchmarks.figures import Benchmark, Measured
 from benchmarks.laboratory import SECRET, BenchmarkError, Laboratory, wait_for
 from benchmarks.services import GROUP, clock, null_gateway, simulator, simulator_gateway
 from sms_service import wake
+from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
-from sms_service.dispatch.accounts import synchronise
 from sms_service.gateways.registry import Gateways
 
 WORKERS = 2

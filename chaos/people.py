@@ -22,10 +22,10 @@ from sms_service.accounts.actors import SYSTEM, Actor, load_actor
 from sms_service.audience import segments
 from sms_service.campaigns import approval, control, launch, resending, services
 from sms_service.content import library
+from sms_service.controls import account_state, stops
+from sms_service.controls.models import Cap, GatewayAccount, Stop
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
-from sms_service.dispatch import account_state, stops
-from sms_service.dispatch.models import Cap, GatewayAccount, Stop
 from sms_service.errors import ServiceError
 from sms_service.ledger.models import Message, Run
 

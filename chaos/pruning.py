@@ -31,11 +31,11 @@ from sqlalchemy.exc import DBAPIError
 
 from benchmarks import city
 from sms_service.accounts.models import Account
+from sms_service.controls.models import GatewayAccount, Route, RouteMember
 from sms_service.db import bootstrap, migrate
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox, reconcile
 from sms_service.dispatch import breaker
-from sms_service.dispatch.models import GatewayAccount, Route, RouteMember
 from sms_service.embedded import PostgresServer
 from sms_service.gateways.base import (
     Capabilities,

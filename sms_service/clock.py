@@ -20,12 +20,13 @@ from sqlalchemy.exc import DBAPIError
 from sms_service import wake
 from sms_service.accounts import answers
 from sms_service.campaigns.closing import end_finished
+from sms_service.controls import account_breaker, caps, link_state
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import Leadership, NotLeading
 from sms_service.delivery import hygiene
-from sms_service.dispatch import breaker, caps, cluster, freeze, link_state
+from sms_service.dispatch import breaker, freeze
 from sms_service.gateways.registry import Gateways
-from sms_service.ledger import sweeps
+from sms_service.ledger import failover, sweeps
 
 MONTHS_READY = 3
 NO_RECEIPT_HOURS = 72
@@ -96,7 +97,7 @@ def tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt
 def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int) -> None:
     reporting = _reporting_accounts(database, gateways)
     duties: tuple[Duty, ...] = (
-        cluster.hold_if_changed,
+        failover.hold_if_changed,
         lambda database: _pause_links(database, gateways),
         lambda database: _begin_due(database, redis),
         _swept("rows whose worker died before the gate wait again", sweeps.release_claimed),
@@ -150,7 +151,7 @@ def _give_up_submitting(database: Database) -> None:
         log.warning("sweep: %s rows whose worker died after the gate are unknown", sum(given_up.values()))
     for account_id, run_id in given_up:
         with database.transaction() as connection:
-            breaker.trip_account(connection, account_id)
+            account_breaker.trip_account(connection, account_id)
         with database.transaction() as connection:
             breaker.trip_run(connection, run_id)
 
@@ -159,7 +160,7 @@ def _judge(database: Database) -> None:
     with database.transaction() as connection:
         breaker.judge_canaries(connection)
     with database.transaction() as connection:
-        for name in breaker.reopen(connection):
+        for name in account_breaker.reopen(connection):
             log.warning("gateway account %s is tried again", name)
 
 
@@ -189,7 +190,7 @@ def _forget(database: Database) -> None:
             log.info("forgot %s stored answers of API requests", forgotten)
     with database.transaction() as connection:
         caps.forget_old(connection)
-        breaker.forget_old(connection)
+        account_breaker.forget_old(connection)
 
 
 def _make_months(database: Database) -> None:

@@ -16,11 +16,11 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from sms_service.controls import account_breaker, link_state
+from sms_service.controls.accounts import id_of
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import PROVES_S, Leadership, NotLeading
 from sms_service.delivery.inbox import Inbox
-from sms_service.dispatch import breaker, link_state
-from sms_service.dispatch.accounts import id_of
 from sms_service.dispatch.dispatcher import OFFERS_S, Dispatcher
 from sms_service.gateways.base import Link, LinkState, Receipt, Reply
 from sms_service.gateways.http_client import boot_clock
@@ -154,7 +154,7 @@ class LinkProcess:
         elif state.refused is not None:
             if changed:
                 why = f"the provider refused the link: {state.detail}"
-                self._say(lambda connection: breaker.pause_account(connection, self._account_id, why), state)
+                self._say(lambda connection: account_breaker.pause_account(connection, self._account_id, why), state)
         elif now - self._up_at >= DOWN_S and due:
             why = state.detail or "no session"
             self._say(lambda connection: link_state.pause(connection, self._account_id, why), state)

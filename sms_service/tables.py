@@ -7,10 +7,10 @@ import sms_service.audience.models
 import sms_service.audit.models
 import sms_service.campaigns.models
 import sms_service.content.models
+import sms_service.controls.models
 import sms_service.db.leadership
 import sms_service.delivery.models
 import sms_service.directory.models
-import sms_service.dispatch.models
 import sms_service.ledger.models
 import sms_service.replies.models  # noqa: F401 - each import counts
 from sms_service.db.base import Base

@@ -11,8 +11,8 @@ from marshmallow import fields, validate
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.dispatch import caps
-from sms_service.dispatch.models import Cap
+from sms_service.controls import caps
+from sms_service.controls.models import Cap
 from sms_service.web.schemas import In, Out, Whole
 
 blueprint = Blueprint(

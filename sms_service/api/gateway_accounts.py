@@ -14,10 +14,10 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
+from sms_service.controls import account_state
+from sms_service.controls.accounts import find_accounts, find_routes
+from sms_service.controls.models import GatewayAccount, Route
 from sms_service.directory.text import LONGEST_WHY
-from sms_service.dispatch import account_state
-from sms_service.dispatch.accounts import find_accounts, find_routes
-from sms_service.dispatch.models import GatewayAccount, Route
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.web.context import current_context
 from sms_service.web.paging import PageQuery, page

@@ -11,8 +11,8 @@ from marshmallow import fields, validate
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
+from sms_service.controls.accounts import id_of
 from sms_service.directory.units import tops
-from sms_service.dispatch.accounts import id_of
 from sms_service.replies.listing import MEANINGS, find_replies
 from sms_service.replies.models import ReplyRow
 from sms_service.web.paging import ScopedPageQuery, page, scope_filter

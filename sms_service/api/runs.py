@@ -16,9 +16,9 @@ from sms_service.api.messages import MessageList, message_page
 from sms_service.api.stops import StopOut
 from sms_service.campaigns import control
 from sms_service.campaigns.services import require
+from sms_service.controls.stops import stops_of
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY
-from sms_service.dispatch.stops import stops_of
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.masking import mask_text

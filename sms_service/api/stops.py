@@ -12,9 +12,9 @@ from marshmallow import ValidationError, fields, validates_schema
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
+from sms_service.controls import stops
+from sms_service.controls.models import Stop
 from sms_service.directory.text import LONGEST_WHY
-from sms_service.dispatch import stops
-from sms_service.dispatch.models import Stop
 from sms_service.web.paging import ScopedPageQuery, page, scope_filter
 from sms_service.web.schemas import Id, In, Line, MaskedText, Out, list_of
 

@@ -17,9 +17,9 @@ from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.services import require
 from sms_service.content.models import Template, TemplateVersion
+from sms_service.controls.models import Route
+from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
-from sms_service.dispatch.models import Route
-from sms_service.dispatch.stops import is_stopped
 from sms_service.ledger.models import Run
 
 _COLUMNS = (

@@ -18,9 +18,9 @@ from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
 from sms_service.content.compose import check_beginning, check_signature
 from sms_service.content.library import get_version
 from sms_service.content.values import check_values
+from sms_service.controls.models import Route
 from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line
-from sms_service.dispatch.models import Route
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.gateways.config import DEFAULT_ROUTE
 

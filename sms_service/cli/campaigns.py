@@ -225,7 +225,7 @@ def _say(session: Session, actor: Actor, campaign_id: int) -> None:
 
 
 def _numbers(session: Session, run: Run) -> dict[str, Any]:
-    from sms_service.dispatch.stops import stops_of
+    from sms_service.controls.stops import stops_of
     from sms_service.reports.counts import identity
 
     stops = [stop["id"] for stop in stops_of(session, run.unit_path, run.route_id)]

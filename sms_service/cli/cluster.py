@@ -20,7 +20,7 @@ def hold(why: str, login: str | None) -> None:
     """
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
-    from sms_service.dispatch.cluster import hold
+    from sms_service.ledger.failover import hold
 
     with open_session() as session:
         held = hold(session, acting(session, login), why)

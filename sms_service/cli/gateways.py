@@ -9,7 +9,7 @@ import click
 from sms_service.vocabulary import TextClass
 
 if TYPE_CHECKING:
-    from sms_service.dispatch.models import GatewayAccount
+    from sms_service.controls.models import GatewayAccount
 
 _name = click.argument("name")
 _why = click.option("--why", required=True, help="Why; it goes into the trail.")
@@ -26,8 +26,8 @@ def gateway() -> None:
 def list_() -> None:
     """Every gateway account and its state."""
     from sms_service.cli.context import open_session
-    from sms_service.dispatch.accounts import find_accounts
-    from sms_service.dispatch.models import GatewayAccount
+    from sms_service.controls.accounts import find_accounts
+    from sms_service.controls.models import GatewayAccount
 
     with open_session() as session:
         for account in session.scalars(find_accounts().order_by(GatewayAccount.name)):
@@ -42,7 +42,7 @@ def pause(name: str, why: str, login: str | None) -> None:
     """Hand an account nothing more until a person opens it."""
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
-    from sms_service.dispatch import account_state
+    from sms_service.controls import account_state
 
     with open_session() as session:
         click.echo(_line(account_state.pause(session, acting(session, login), name, why)))
@@ -56,7 +56,7 @@ def open_(name: str, why: str, login: str | None) -> None:
     """Hand a paused account texts again, whoever or whatever paused it."""
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
-    from sms_service.dispatch import account_state
+    from sms_service.controls import account_state
 
     with open_session() as session:
         click.echo(_line(account_state.reopen(session, acting(session, login), name, why)))
@@ -67,9 +67,9 @@ def open_(name: str, why: str, login: str | None) -> None:
 def refused(name: str) -> None:
     """How many callbacks to an account were refused, by day and reason, newest first."""
     from sms_service.cli.context import open_session
+    from sms_service.controls.accounts import id_of
     from sms_service.delivery.models import RefusedCallbacks
     from sms_service.delivery.refusals import find_refused
-    from sms_service.dispatch.accounts import id_of
 
     with open_session() as session:
         statement = find_refused(id_of(session, name)).order_by(RefusedCallbacks.day.desc(), RefusedCallbacks.reason)
@@ -83,7 +83,7 @@ def codes(name: str) -> None:
     """The codes that an account's provider used and its table does not have."""
     from sms_service import settings
     from sms_service.cli.context import open_session
-    from sms_service.dispatch.accounts import id_of
+    from sms_service.controls.accounts import id_of
     from sms_service.gateways.config import BadGatewayConfig
     from sms_service.gateways.registry import Gateways
     from sms_service.reports.way_back import find_unknown_codes
@@ -110,8 +110,8 @@ def codes(name: str) -> None:
 def caps(ctx: click.Context) -> None:
     """How many texts of a class one phone may get on one local day; without a command, list them."""
     from sms_service.cli.context import open_session
-    from sms_service.dispatch.caps import find_caps
-    from sms_service.dispatch.models import Cap
+    from sms_service.controls.caps import find_caps
+    from sms_service.controls.models import Cap
 
     if ctx.invoked_subcommand is not None:
         return
@@ -128,7 +128,7 @@ def set_(class_: str, per_day: int, login: str | None) -> None:
     """Let one phone get at most N texts of a class on one local day."""
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
-    from sms_service.dispatch.caps import set_cap
+    from sms_service.controls.caps import set_cap
 
     with open_session() as session:
         set_cap(session, acting(session, login), class_, per_day)
@@ -142,7 +142,7 @@ def remove(class_: str, login: str | None) -> None:
     """Send texts of a class without a cap."""
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
-    from sms_service.dispatch.caps import remove_cap
+    from sms_service.controls.caps import remove_cap
 
     with open_session() as session:
         remove_cap(session, acting(session, login), class_)

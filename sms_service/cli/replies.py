@@ -35,8 +35,8 @@ def replies(
     from sms_service.accounts.permissions import Permission
     from sms_service.cli.acting import acting, scope_of
     from sms_service.cli.context import open_session
+    from sms_service.controls.accounts import id_of
     from sms_service.directory.units import tops
-    from sms_service.dispatch.accounts import id_of
     from sms_service.masking import mask_phone, mask_text
     from sms_service.replies.listing import find_replies
     from sms_service.replies.models import ReplyRow
@@ -75,8 +75,8 @@ def receipts(account: str | None, limit: int, login: str | None) -> None:
     from sms_service.accounts.permissions import Permission
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
+    from sms_service.controls.accounts import id_of
     from sms_service.directory.units import require_everywhere
-    from sms_service.dispatch.accounts import id_of
     from sms_service.ledger.models import ReceiptRow
     from sms_service.masking import mask_phone
     from sms_service.reports.way_back import find_unmatched

@@ -22,8 +22,8 @@ def stop(code: str | None, city: bool, name: str | None, why: str, login: str | 
 
     from sms_service.cli.acting import acting, find_unit_id
     from sms_service.cli.context import open_session
+    from sms_service.controls import stops
     from sms_service.directory.models import Unit
-    from sms_service.dispatch import stops
 
     if (code is not None) + city + (name is not None) != 1:
         raise click.UsageError("give one of --unit, --city and --gateway")
@@ -48,8 +48,8 @@ def stops_(released: bool, login: str | None) -> None:
     """List what is stopped, newest first."""
     from sms_service.cli.acting import acting, scope_of
     from sms_service.cli.context import open_session
-    from sms_service.dispatch import stops
-    from sms_service.dispatch.models import Stop
+    from sms_service.controls import stops
+    from sms_service.controls.models import Stop
 
     with open_session() as session:
         statement = stops.find_stops(scope_of(session, acting(session, login), None), released=released)
@@ -65,7 +65,7 @@ def release(stop_id: int, why: str, login: str | None) -> None:
     """Release a stop: texts leave again, unless another stop reaches them."""
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
-    from sms_service.dispatch import stops
+    from sms_service.controls import stops
 
     with open_session() as session:
         actor = acting(session, login)

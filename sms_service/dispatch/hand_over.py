@@ -18,6 +18,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
+from sms_service.controls import account_breaker
 from sms_service.db.engine import Database, first_line
 from sms_service.dispatch import breaker
 from sms_service.dispatch.answers import outcomes_of
@@ -222,9 +223,9 @@ class HandOver:
             # the run's first.
             for error in sorted(stops, key=str):
                 with self._database.transaction() as connection:
-                    breaker.pause_account(connection, claim.account_id, f"the provider refused texts: {error}")
+                    account_breaker.pause_account(connection, claim.account_id, f"the provider refused texts: {error}")
             with self._database.transaction() as connection:
-                breaker.trip_account(connection, claim.account_id)
+                account_breaker.trip_account(connection, claim.account_id)
             with self._database.transaction() as connection:
                 breaker.trip_run(connection, claim.run_id)
             with self._database.transaction() as connection:

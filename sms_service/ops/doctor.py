@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
 from sms_service.clock import LEADERSHIP
+from sms_service.controls import cluster, stops
 from sms_service.db import bootstrap, migrate
 from sms_service.db.engine import APP_ROLE, OWNER_ROLE, Database, connection_parameters
 from sms_service.db.statements import check_all
-from sms_service.dispatch import cluster, stops
 from sms_service.embedded import EngineError, with_running_engines
 from sms_service.embedded.process import last_line
 from sms_service.gateways import config

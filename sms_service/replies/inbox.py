@@ -17,12 +17,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from sms_service.audience import suppression
+from sms_service.controls.accounts import id_of
 from sms_service.db.engine import Database
 from sms_service.db.halving import write_by_halves
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.db.months import with_month
 from sms_service.db.statements import Statement
-from sms_service.dispatch.accounts import id_of
 from sms_service.gateways.base import Receipt, Reply
 from sms_service.gateways.halves import join_halves, keep_halves
 from sms_service.gateways.numbers import e164

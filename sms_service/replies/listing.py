@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Select, cast, false, func, or_, select
 
+from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Person, Unit
-from sms_service.dispatch.models import GatewayAccount
 from sms_service.replies.models import ReplyRow
 
 MEANINGS = ("stop",)

@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Select, case, cast, false, func, literal, 
 from sqlalchemy.orm import Session
 from sqlalchemy.types import BigInteger
 
+from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Unit
-from sms_service.dispatch.models import GatewayAccount
 from sms_service.errors import Invalid
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.models import Campaign
+from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Person, Unit
-from sms_service.dispatch.models import GatewayAccount
 from sms_service.errors import Forbidden, NotFound
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.reports.counts import Filter, parts_taken

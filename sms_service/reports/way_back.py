@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, literal, select, union_all
 
-from sms_service.dispatch.models import GatewayAccount
+from sms_service.controls.models import GatewayAccount
 from sms_service.gateways.base import ErrorClass, ReceiptStatus
 from sms_service.ledger.models import Attempt, ReceiptRow
 

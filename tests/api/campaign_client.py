@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from sms_service import settings
 from sms_service.api import create_app
+from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
-from sms_service.dispatch.accounts import synchronise
 from tests.api.directory_client import Caller
 from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, drain
 from tests.factories import make_person, make_segment, make_template, make_unit

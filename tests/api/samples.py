@@ -18,11 +18,12 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.accounts.models import RoleGrant
 from sms_service.campaigns import approval
 from sms_service.campaigns.models import Campaign
+from sms_service.controls import stops
+from sms_service.controls.accounts import synchronise
+from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.directory.models import Import, Unit
-from sms_service.dispatch import freeze, stops
-from sms_service.dispatch.accounts import synchronise
-from sms_service.dispatch.models import GatewayAccount
+from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_account, make_person, make_segment, make_template

@@ -11,9 +11,9 @@ from test_every_route import api_routes, arguments
 
 from sms_service.api import API_PREFIX
 from sms_service.campaigns.models import Campaign
+from sms_service.controls.accounts import synchronise
 from sms_service.directory.models import Person
 from sms_service.dispatch import freeze
-from sms_service.dispatch.accounts import synchronise
 from tests.api.directory_client import Caller
 from tests.api.samples import make_samples
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run

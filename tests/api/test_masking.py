@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 
 from sms_service.audit import trail
 from sms_service.campaigns.models import Decision
+from sms_service.controls.models import Stop
 from sms_service.db.engine import Database
 from sms_service.directory.models import Import, ImportProblem, Person
-from sms_service.dispatch.models import Stop
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.masking import mask_quoted, mask_text
 from sms_service.replies.models import ReplyRow

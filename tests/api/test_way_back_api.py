@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from sms_service import settings
 from sms_service.api import create_app
 from sms_service.cli import main
+from sms_service.controls.accounts import id_of
 from sms_service.db.engine import Database
 from sms_service.delivery.refusals import Refusals
-from sms_service.dispatch.accounts import id_of
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus, Reply
 from sms_service.ledger import receipts
 from sms_service.ledger.models import Message

@@ -11,9 +11,9 @@ from sqlalchemy import select
 
 from sms_service.audit.models import TrailEntry
 from sms_service.cli import main
+from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
-from sms_service.dispatch.accounts import synchronise
 from sms_service.ledger.models import Run
 from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways
 from tests.factories import make_account, make_person, make_segment, make_template, make_unit

@@ -20,10 +20,10 @@ from sms_service.campaigns import approval, control, overview, services
 from sms_service.campaigns.launch import launch
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
+from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
-from sms_service.dispatch.accounts import synchronise
 from sms_service.errors import Conflict, Forbidden, Invalid
 from sms_service.ledger.models import Message, Run
 from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, make_city, make_dispatcher

@@ -16,9 +16,9 @@ from sms_service.campaigns import approval, control, overview, services
 from sms_service.campaigns.control import Verdict
 from sms_service.campaigns.launch import launch
 from sms_service.campaigns.models import Campaign
+from sms_service.controls import stops
+from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database
-from sms_service.dispatch import stops
-from sms_service.dispatch.accounts import synchronise
 from sms_service.errors import Conflict, Invalid
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import HeldFor

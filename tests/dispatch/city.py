@@ -11,12 +11,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.campaigns.models import Campaign
+from sms_service.controls.accounts import synchronise
+from sms_service.controls.models import GatewayAccount, Route
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
-from sms_service.dispatch.accounts import synchronise
 from sms_service.dispatch.dispatcher import Dispatcher
-from sms_service.dispatch.models import GatewayAccount, Route
 from sms_service.dispatch.pace import Grant, Pace
 from sms_service.gateways.base import Capabilities, ErrorClass, Group, Outcome, OutcomeKind, Text
 from sms_service.gateways.config import AccountConfig, GatewayConfig, RouteMember

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, text
 
+from sms_service.controls.models import Stop
 from sms_service.db.engine import Database
 from sms_service.dispatch import breaker, freeze
-from sms_service.dispatch.models import Stop
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text
 from sms_service.ledger import handover
 from sms_service.ledger.handover import Claim

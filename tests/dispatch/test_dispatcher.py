@@ -8,11 +8,11 @@ import uuid
 import pytest
 from sqlalchemy import text, update
 
+from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
-from sms_service.dispatch.models import GatewayAccount
 from sms_service.dispatch.retry import MAX_ATTEMPTS
 from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, OutcomeKind, Receipt, ReceiptStatus
 from sms_service.ledger import handover, receipts, sweeps

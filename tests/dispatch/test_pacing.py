@@ -10,11 +10,11 @@ import redis
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
+from sms_service.controls.models import Route
 from sms_service.db.engine import Database
 from sms_service.dispatch import dispatcher as dispatcher_module
 from sms_service.dispatch import freeze
 from sms_service.dispatch.dispatcher import Dispatcher
-from sms_service.dispatch.models import Route
 from sms_service.dispatch.pace import Grant, Pace
 from sms_service.embedded import RedisServer
 from sms_service.gateways.base import Outcome, OutcomeKind, Text

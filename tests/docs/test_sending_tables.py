@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sms_service.clock import NO_RECEIPT_HOURS
+from sms_service.controls import account_breaker
 from sms_service.delivery import reconcile
 from sms_service.dispatch import breaker, freeze, retry
 from sms_service.dispatch.dispatcher import JOB_S
@@ -96,9 +97,9 @@ def test_every_statement_that_is_named_exists() -> None:
         f"at least {breaker.CANARY_BAD_SHARE:.0%} of them",
         f"at most {breaker.CANARY_RECEIPTS_MIN} minutes",
         f"up to {freeze.SMALL_UP_TO} people",
-        f"last {breaker.ACCOUNT_TEXTS} texts (at least {breaker.ACCOUNT_LEAST})",
+        f"last {account_breaker.ACCOUNT_TEXTS} texts (at least {account_breaker.ACCOUNT_LEAST})",
         f"last {breaker.RUN_TEXTS:,} (at least {breaker.RUN_LEAST})",
-        f"{breaker.FIRST_PAUSE_S:g} s at first, up to {breaker.LONGEST_PAUSE_S / 60:g} min",
+        f"{account_breaker.FIRST_PAUSE_S:g} s at first, up to {account_breaker.LONGEST_PAUSE_S / 60:g} min",
     ],
 )
 def test_the_figures_are_those_of_the_code(sentence: str) -> None:

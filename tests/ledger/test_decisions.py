@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, text
 
+from sms_service.controls.models import CapUse
 from sms_service.db.engine import Database
 from sms_service.delivery.inbox import Inbox
-from sms_service.dispatch.models import CapUse
 from sms_service.gateways.base import ErrorClass, Receipt, ReceiptStatus
 from sms_service.ledger import decisions, receipts, sweeps
 from sms_service.ledger.decisions import RETRYABLE

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
-from sms_service.dispatch.accounts import synchronise
 from sms_service.gateways.base import Capabilities, ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus
 from sms_service.ledger import receipts as ledger
 from sms_service.ledger.receipts import attempt_reference

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
-from sms_service.dispatch.models import GatewayAccount
 from sms_service.ledger.models import Attempt, Message, ReceiptRow
 from sms_service.ledger.receipts import attempt_reference
 from sms_service.ops.agreement import Agreement, compare

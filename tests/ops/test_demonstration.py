@@ -14,10 +14,10 @@ from sqlalchemy import select, text, update
 
 from sms_service import clock
 from sms_service.accounts.actors import SYSTEM
+from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database
 from sms_service.directory.units import change_unit
 from sms_service.dispatch import freeze
-from sms_service.dispatch.accounts import synchronise
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ops import demonstration
 from tests.api.campaign_client import make_place

@@ -10,11 +10,12 @@ from sqlalchemy.engine import make_url
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.campaigns import control
+from sms_service.controls import stops
 from sms_service.db import bootstrap, migrate
 from sms_service.db.engine import Database
 from sms_service.db.leadership import Leadership
-from sms_service.dispatch import cluster, stops
 from sms_service.embedded import PostgresServer
+from sms_service.ledger import failover
 from sms_service.ops.doctor import Finding, examine
 from sms_service.settings import Settings, load
 from tests.dispatch.city import make_city
@@ -126,7 +127,7 @@ def test_a_restored_server_is_found_until_its_runs_are_decided(
     with database.transaction() as connection:
         connection.exec_driver_sql("UPDATE cluster SET system_identifier = 1")
     assert "clock" in str(examined(database.url, redis_url, tmp_path)["cluster"].mend)
-    cluster.hold_if_changed(database)
+    failover.hold_if_changed(database)
     found = examined(database.url, redis_url, tmp_path)["cluster"]
     assert found.found.startswith("1 runs are held")
     assert found.mend

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from sms_service.controls.accounts import synchronise
+from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
-from sms_service.dispatch.accounts import synchronise
-from sms_service.dispatch.models import GatewayAccount
 from sms_service.errors import Invalid
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus

@@ -15,8 +15,8 @@ from types import TracebackType
 from sqlalchemy.exc import DBAPIError
 
 from sms_service import clock
+from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database
-from sms_service.dispatch.accounts import synchronise
 from sms_service.embedded.process import die_with_parent
 from sms_service.gateways.registry import Gateways
 from tests.clocks import end_lease

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
-from sms_service.dispatch.accounts import synchronise
 from sms_service.gateways.registry import Gateways
 from sms_service.reports.counts import identity
 from tests.dispatch.city import ALL_DAY, make_run, statuses

@@ -8,8 +8,8 @@ from sqlalchemy import JSON, Select, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import Session
 
+from sms_service.controls.models import GatewayAccount, Route, RouteMember
 from sms_service.db.locks import LockKey, take_lock
-from sms_service.dispatch.models import GatewayAccount, Route, RouteMember
 from sms_service.errors import NotFound
 from sms_service.gateways.registry import Gateways
 

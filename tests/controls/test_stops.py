@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.audit.models import TrailEntry
+from sms_service.controls import stops
+from sms_service.controls.accounts import synchronise
+from sms_service.controls.models import Route, Stop
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY
-from sms_service.dispatch import stops
-from sms_service.dispatch.accounts import synchronise
-from sms_service.dispatch.models import Route, Stop
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, drain, make_city, statuses
 from tests.factories import make_actor, make_unit

@@ -16,10 +16,10 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.controls.models import GatewayAccount, RouteMember, Stop
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
-from sms_service.dispatch.models import GatewayAccount, RouteMember, Stop
 from sms_service.errors import Conflict, NotFound
 from sms_service.masking import mask_text
 

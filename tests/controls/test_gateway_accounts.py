@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from sms_service.dispatch.accounts import find_routes, synchronise
+from sms_service.controls.accounts import find_routes, synchronise
 from sms_service.gateways.config import RouteMember
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways
 

@@ -14,9 +14,10 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns import control
 from sms_service.db.engine import Database
-from sms_service.dispatch import cluster, freeze
+from sms_service.dispatch import freeze
 from sms_service.embedded import PostgresServer
 from sms_service.errors import Forbidden, Invalid
+from sms_service.ledger import failover
 from sms_service.ledger.models import Attempt, Run
 from sms_service.reports.counts import identity
 from tests.dispatch.city import City, drain, make_city, make_dispatcher, make_run, statuses
@@ -90,8 +91,8 @@ def test_what_is_under_way_or_due_is_held_and_told(database: Database) -> None:
 def test_it_is_held_once_and_goes_on_when_a_person_says_so(database: Database) -> None:
     city = make_city(database, PEOPLE)
     make_strange(database)
-    assert cluster.hold_if_changed(database) == [city.run_id]
-    assert cluster.hold_if_changed(database) == []
+    assert failover.hold_if_changed(database) == [city.run_id]
+    assert failover.hold_if_changed(database) == []
     drain(database, city.gateways)
     assert city.adapter.handed == []
     release(database, city)
@@ -122,13 +123,13 @@ def test_a_run_that_was_being_frozen_is_frozen_when_it_is_released(database: Dat
 def test_numbers_of_a_lost_life_are_not_given_again(database: Database) -> None:
     city = make_city(database, PEOPLE)
     make_strange(database)
-    cluster.hold_if_changed(database)
+    failover.hold_if_changed(database)
     release(database, city)
     with database.session() as session:
-        assert make_run(session, city.unit).id > city.run_id + cluster.SKIPPED_RUNS
+        assert make_run(session, city.unit).id > city.run_id + failover.SKIPPED_RUNS
     drain(database, city.gateways)
     with database.session() as session:
-        assert min(session.scalars(select(Attempt.id))) > cluster.SKIPPED_ATTEMPTS
+        assert min(session.scalars(select(Attempt.id))) > failover.SKIPPED_ATTEMPTS
 
 
 def test_a_person_holds_after_a_restore_that_nothing_shows(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,9 +151,9 @@ def test_it_needs_a_reason_and_power_over_the_whole_tree(database: Database) -> 
     with database.session() as session:
         officer = make_actor(session, make_unit(session, parent=city.unit))
         with pytest.raises(Invalid, match="why"):
-            cluster.hold(session, SYSTEM, "  ")
+            failover.hold(session, SYSTEM, "  ")
         with pytest.raises(Forbidden):
-            cluster.hold(session, officer, "restored")
+            failover.hold(session, officer, "restored")
     assert run_of(database, city.run_id).status == "running"
 
 
@@ -161,7 +162,7 @@ def test_a_promoted_standby_is_another_server(own_postgres: PostgresServer) -> N
     first = Database(url)
     city = make_city(first, PEOPLE)
     with standby(own_postgres, synchronous=True) as second:
-        assert cluster.hold_if_changed(first) == []
+        assert failover.hold_if_changed(first) == []
         first.close()
         own_postgres.kill()
         promote(second)
@@ -203,6 +204,6 @@ def test_a_restart_after_a_power_cut_is_the_same_server(own_postgres: PostgresSe
     city = make_city(database, 1)
     own_postgres.kill()
     own_postgres.start()
-    assert cluster.hold_if_changed(database) == []
+    assert failover.hold_if_changed(database) == []
     assert run_of(database, city.run_id).status == "running"
     database.close()

@@ -1,4 +1,4 @@
-"""Whether PostgreSQL is still the server that the ledger was last at work on; if not, a person decides for each run.
+"""PostgreSQL is another server than the ledger was last at work on: its runs are held, and a person decides for each.
 
 A standby that was promoted, or a backup that was restored, may lack what the server had committed before: rows that
 were handed over wait there to be sent. From the promotion on nothing passes the gate, which asks `cluster_is_known()`;
@@ -8,14 +8,13 @@ the clock's next tick holds the runs and writes down the new identity.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
-from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.controls.cluster import difference, identities, write_down_identity
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.directory.text import LONGEST_WHY, required_line
@@ -34,41 +33,6 @@ _DECIDE = (
 )
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A server's system identifier, which initdb chose, and the timeline of its log, which each promotion counts on."""
-
-    system_identifier: int
-    timeline: int
-
-
-def identities(connection: Connection) -> tuple[Identity | None, Identity]:
-    """The identity that the ledger was last at work on (None: it was never written down), and the server's own now."""
-    row = connection.exec_driver_sql(
-        "SELECT c.system_identifier AS known_system, c.timeline AS known_timeline, s.system_identifier, s.timeline"
-        " FROM server_identity() s LEFT JOIN cluster c ON true"
-    ).one()
-    known = None if row.known_system is None else Identity(row.known_system, row.known_timeline)
-    return known, Identity(row.system_identifier, row.timeline)
-
-
-def difference(known: Identity | None, own: Identity) -> str | None:
-    """In plain words what differs; None if it is the same server."""
-    if known is None:
-        return "it is not written down which PostgreSQL server this ledger was at work on."
-    if known.system_identifier != own.system_identifier:
-        return (
-            "PostgreSQL is another server than before, so a backup was restored"
-            f" (system identifier {own.system_identifier}, before {known.system_identifier})."
-        )
-    if known.timeline != own.timeline:
-        return (
-            "PostgreSQL was promoted from a standby, or restored to an earlier moment"
-            f" (timeline {own.timeline}, before {known.timeline})."
-        )
-    return None
 
 
 def hold_if_changed(database: Database) -> list[int]:
@@ -99,13 +63,7 @@ def _hold(session: Session, account_id: int | None, reason: str, act: str, why: 
     connection = session.connection()
     SKIP_NUMBERS(connection, attempts=SKIPPED_ATTEMPTS, runs=SKIPPED_RUNS)
     held = HOLD(connection, reason=reason).all()
-    connection.exec_driver_sql(
-        "INSERT INTO cluster (system_identifier, timeline, since)"
-        " SELECT system_identifier, timeline, sms_now() FROM server_identity()"
-        " ON CONFLICT (one) DO UPDATE"
-        " SET system_identifier = excluded.system_identifier, timeline = excluded.timeline, since = excluded.since"
-    )
-    _, own = identities(connection)
+    own = write_down_identity(connection)
     for path in tops(session):
         trail.record(
             session,

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.controls.models import Cap, CapUse
 from sms_service.directory.units import require_everywhere
-from sms_service.dispatch.models import Cap, CapUse
 from sms_service.errors import Invalid, NotFound
 from sms_service.vocabulary import TextClass
 

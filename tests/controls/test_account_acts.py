@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.audit.models import TrailEntry
+from sms_service.controls import account_state, caps
+from sms_service.controls.accounts import synchronise
+from sms_service.controls.models import CapUse, GatewayAccount
 from sms_service.db.engine import Database
-from sms_service.dispatch import account_state, caps
-from sms_service.dispatch.accounts import synchronise
-from sms_service.dispatch.models import CapUse, GatewayAccount
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, drain, make_city, statuses
 from tests.factories import make_actor, make_unit

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.controls.accounts import id_of
+from sms_service.controls.models import GatewayAccount
 from sms_service.db.locks import close_gate_of_gateway_account
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
-from sms_service.dispatch.accounts import id_of
-from sms_service.dispatch.models import GatewayAccount
 from sms_service.errors import Conflict
 
 

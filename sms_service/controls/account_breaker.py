@@ -1,0 +1,60 @@
+"""The circuit breaker of gateway accounts: one that most texts fail on is paused, and tried again later."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import Connection
+
+from sms_service.db.locks import close_gate_of_gateway_account
+from sms_service.db.statements import Statement
+
+TRIP_ACCOUNT = Statement(__file__, "trip_account")
+PAUSE_ACCOUNT = Statement(__file__, "pause_account")
+REOPEN_ACCOUNTS = Statement(__file__, "reopen_accounts")
+FORGET_TALLIES = Statement(__file__, "forget_tallies")
+
+# An account is judged by its last texts, far fewer than a run (dispatch/breaker.py): a fault of the gateway pauses the
+# account, which opens by itself, before it holds a run, which a person has to release.
+ACCOUNT_TEXTS, ACCOUNT_LEAST = 100, 20
+BAD_SHARE = 0.5
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 15.0, 600.0
+
+# A text lives three days at most, and a person may give it three more.
+KEPT_DAYS = 8
+SLICE = 5000  # tallies that are deleted at once
+
+log = logging.getLogger(__name__)
+
+
+def trip_account(connection: Connection, account_id: int) -> None:
+    """Pause the account if too many of its last texts went wrong."""
+    account = TRIP_ACCOUNT(
+        connection,
+        account_id=account_id,
+        texts=ACCOUNT_TEXTS,
+        least=ACCOUNT_LEAST,
+        bad_share=BAD_SHARE,
+        first_s=FIRST_PAUSE_S,
+        longest_s=LONGEST_PAUSE_S,
+    ).one_or_none()
+    if account is not None:
+        log.warning("gateway account %s is paused: %s", account.name, account.reason)
+
+
+def pause_account(connection: Connection, account_id: int, reason: str) -> None:
+    """Pause an open account until a person opens it."""
+    close_gate_of_gateway_account(connection, account_id)
+    paused = PAUSE_ACCOUNT(connection, account_id=account_id, reason=reason).one_or_none()
+    if paused is not None:
+        log.error("gateway account %s is paused until a person opens it: %s", paused.name, reason)
+
+
+def reopen(connection: Connection) -> list[str]:
+    """Open what the breaker paused and whose time has come; returns the accounts' names."""
+    return [row.name for row in REOPEN_ACCOUNTS(connection)]
+
+
+def forget_old(connection: Connection) -> int:
+    """Delete some of the tallies that are too old to be counted; returns how many."""
+    return FORGET_TALLIES(connection, days=KEPT_DAYS, size=SLICE).rowcount

@@ -1,0 +1,56 @@
+"""Which PostgreSQL the ledger was last at work on, by system identifier and timeline. On another one nothing passes the
+gate (`cluster_is_known()`); what becomes of the runs then is in `ledger/failover.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A server's system identifier, which initdb chose, and the timeline of its log, which each promotion counts on."""
+
+    system_identifier: int
+    timeline: int
+
+
+def identities(connection: Connection) -> tuple[Identity | None, Identity]:
+    """The identity that the ledger was last at work on (None: it was never written down), and the server's own now."""
+    row = connection.exec_driver_sql(
+        "SELECT c.system_identifier AS known_system, c.timeline AS known_timeline, s.system_identifier, s.timeline"
+        " FROM server_identity() s LEFT JOIN cluster c ON true"
+    ).one()
+    known = None if row.known_system is None else Identity(row.known_system, row.known_timeline)
+    return known, Identity(row.system_identifier, row.timeline)
+
+
+def difference(known: Identity | None, own: Identity) -> str | None:
+    """In plain words what differs; None if it is the same server."""
+    if known is None:
+        return "it is not written down which PostgreSQL server this ledger was at work on."
+    if known.system_identifier != own.system_identifier:
+        return (
+            "PostgreSQL is another server than before, so a backup was restored"
+            f" (system identifier {own.system_identifier}, before {known.system_identifier})."
+        )
+    if known.timeline != own.timeline:
+        return (
+            "PostgreSQL was promoted from a standby, or restored to an earlier moment"
+            f" (timeline {own.timeline}, before {known.timeline})."
+        )
+    return None
+
+
+def write_down_identity(connection: Connection) -> Identity:
+    """The ledger is at work on this server from now on; returns the server's identity."""
+    connection.exec_driver_sql(
+        "INSERT INTO cluster (system_identifier, timeline, since)"
+        " SELECT system_identifier, timeline, sms_now() FROM server_identity()"
+        " ON CONFLICT (one) DO UPDATE"
+        " SET system_identifier = excluded.system_identifier, timeline = excluded.timeline, since = excluded.since"
+    )
+    _, own = identities(connection)
+    return own
