@@ -23,13 +23,13 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError, StopRequested
 from sqlalchemy.exc import DBAPIError
 
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
-from sms_service import jobs, logs, wake
+from sms_service import jobs, logs, pulls, wake
 from sms_service.controls import link_state
 from sms_service.controls.accounts import synchronise
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import PATIENCE_S, Leadership
 from sms_service.db.statements import check_all
-from sms_service.delivery import pull, reconcile
+from sms_service.delivery import reconcile
 from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.dispatch.freezer import FreezingThreads
 from sms_service.dispatch.pace import Pace, connect
@@ -40,7 +40,6 @@ from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.registry import Gateways
 from sms_service.keepalive import redis_keepalive
 from sms_service.links import LinkProcess
-from sms_service.replies import inbox as replies_inbox
 from sms_service.settings import BadSetting, load
 from sms_service.wake import Waker
 
@@ -176,7 +175,7 @@ def _run(
         database_url, pool_size=2, application_name="sms_service worker: providers", patience_s=PATIENCE_S
     )
     end_looking_up = reconcile.start(asking, gateways)
-    end_pulling = pull.start(asking, gateways, replies_inbox.store)
+    end_pulling = pulls.start(asking, gateways)
     try:
         worker.work(logging_level="WARNING")
     finally:  # also if Redis cannot be told

@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 
 from redis.exceptions import RedisError
@@ -20,11 +20,10 @@ from sms_service.controls import account_breaker, link_state
 from sms_service.controls.accounts import id_of
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import PROVES_S, Leadership, NotLeading
-from sms_service.delivery.inbox import Inbox
 from sms_service.dispatch.dispatcher import OFFERS_S, Dispatcher
 from sms_service.gateways.base import Link, LinkState, Receipt, Reply
 from sms_service.gateways.http_client import boot_clock
-from sms_service.replies import inbox as replies_inbox
+from sms_service.inbound import Inbound
 from sms_service.wake import Waker
 
 # A link that has been down for so long leaves its account's texts to others; a short break costs them nothing.
@@ -53,7 +52,7 @@ class LinkProcess:
         leadership: Leadership,
         clock: Callable[[], float] = boot_clock,
     ) -> None:
-        self._database, self._dispatcher, self._account, self._adapter = database, dispatcher, account, adapter
+        self._dispatcher, self._account, self._adapter = dispatcher, account, adapter
         self._receipts_waker, self._replies_waker, self._stop = receipts_waker, replies_waker, stop
         self._leadership, self._clock = leadership, clock
         # How the link is, only the process says that holds it.
@@ -61,8 +60,7 @@ class LinkProcess:
         with database.session() as session:
             self._account_id = id_of(session, account)
         self._session_since = 0.0
-        self._inbox = Inbox(database)
-        self._replies = ThreadPoolExecutor(1, thread_name_prefix="replies")
+        self._inbound = Inbound(database)
         self._told: LinkState | None = None
         self._up_at = self._said_at = self._asked_at = -math.inf
         self._led = False
@@ -118,21 +116,22 @@ class LinkProcess:
                 self._leads()
             closing.join(PROVES_S)
         self._adapter.close()
-        self._replies.shutdown(wait=True)
+        self._inbound.close()
         with suppress(DBAPIError):
             self._leadership.resign()
 
     def keep(self, receipts: Sequence[Receipt], replies: Sequence[Reply]) -> Future[None]:
         """Store what the carrier pushed; see `base.Keep`."""
-        stored = self._inbox.begin_to_store(self._account, receipts)
+        kept = self._inbound.begin_to_keep(self._account, receipts, replies)
         self._receipts_came.set()
-        return self._replies.submit(self._keep_replies, stored, replies) if replies else stored
+        if replies:
+            kept.add_done_callback(self._note_replies)
+        return kept
 
-    def _keep_replies(self, receipts: Future[None], replies: Sequence[Reply]) -> None:
-        receipts.result()
-        replies_inbox.store(self._database, self._account, replies)
-        self._replies_came.set()
-        self._receipts_came.set()  # some may have been receipts
+    def _note_replies(self, kept: Future[None]) -> None:
+        if kept.exception() is None:
+            self._replies_came.set()
+            self._receipts_came.set()  # some may have been receipts
 
     def _wake_workers(self) -> None:
         """Here and not where something is stored: what is stored is acknowledged without waiting for Redis."""

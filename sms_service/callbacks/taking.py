@@ -8,11 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 from multidict import CIMultiDict
 from sqlalchemy.exc import DataError, IntegrityError
 
-from sms_service.delivery.inbox import Inbox
 from sms_service.delivery.refusals import Reason
 from sms_service.errors import NotFound
 from sms_service.gateways.base import Acknowledgement, Adapter, BadCallback, CallbackRequest, Receipt, Replayed, Reply
-from sms_service.replies import inbox as replies_inbox
+from sms_service.inbound import Inbound
 from sms_service.wake import APPLY_RECEIPTS, APPLY_REPLIES, Waker
 
 # What Python raises at JSON that is nested without end and at numbers of thousands of digits.
@@ -36,7 +35,7 @@ class Taker:
 
     def __init__(self, context: Any) -> None:
         self._context = context
-        self._inbox = Inbox(context.database)
+        self._inbound = Inbound(context.database)
         redis = context.redis
         self._receipts_waker, self._replies_waker = (
             None if redis is None else Waker(redis, job) for job in (APPLY_RECEIPTS, APPLY_REPLIES)
@@ -52,8 +51,7 @@ class Taker:
         pushed = _pushed(environ, body, self._context.settings.public_url, path)
         receipts, replies = _read(adapter, pushed)
         try:
-            self._inbox.store(account, receipts)
-            replies_inbox.store(self._context.database, account, replies)
+            self._inbound.keep(account, receipts, replies)
         except (DataError, IntegrityError, NotFound) as error:
             reason = type(getattr(error, "orig", error)).__name__
             raise NotStored(f"account={account} receipts={len(receipts)} replies={len(replies)} {reason}") from error

@@ -1,4 +1,5 @@
-"""Asking providers in a thread of its own, because they may take long to answer: of all processes, the one that leads.
+"""Asking providers in a thread of its own, because they may take long to answer: of all processes, the one that leads;
+and whose turn it is to be asked for what is new.
 
 A process that is stopped, or whose host vanished, leads no longer once its lease is over, and another asks. What the
 old one writes down as its leader after that is refused.
@@ -11,17 +12,26 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import Leadership, NotLeading
+from sms_service.db.statements import Statement
 from sms_service.gateways.registry import Gateways
+
+TAKE_PULL = Statement(__file__, "take_pull")
 
 # The lease is so much longer, in seconds, than the longest a provider may take: nothing is proved meanwhile.
 LEASE_MARGIN_S = 30.0
 WAITS_S = 2.0  # how often a process that does not lead asks whether it may
 
 log = logging.getLogger(__name__)
+
+
+def take_pull(connection: Connection, account: str, every_s: float) -> bool:
+    """Whether it is this gateway account's turn, which is asked every `every_s` seconds; whoever takes it asks."""
+    return TAKE_PULL(connection, account=account, every_s=every_s).first() is not None
 
 
 class AskingThread:

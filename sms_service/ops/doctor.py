@@ -41,7 +41,7 @@ STATEMENT_USERS = (
     "sms_service.jobs",
     "sms_service.clock",
     "sms_service.delivery.reconcile",
-    "sms_service.delivery.pull",
+    "sms_service.pulls",
     "sms_service.api",
     "sms_service.links",
 )

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from sms_service import pulls
 from sms_service.db.engine import Database
 from sms_service.db.leadership import Leadership, NotLeading
-from sms_service.delivery import inbox, pull
+from sms_service.delivery import inbox
 from sms_service.embedded import PostgresServer
 from sms_service.gateways.base import Pulled, Receipt, ReceiptStatus, Reply
-from sms_service.replies import inbox as replies_inbox
+from sms_service.inbound import Inbound
 from tests.clocks import ahead_by, end_lease
 from tests.delivery.poison import refusing
 from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, statuses
@@ -56,7 +57,7 @@ def pulling_city(database: Database, *gives: Pulled | Exception, **kw: Any) -> t
 
 def pull_at(database: Database, city: City, at: str) -> int:
     with ahead_by(database.url, at) as ahead:
-        return pull.pull_due(ahead, city.gateways, replies_inbox.store)
+        return pulls.pull_due(Inbound(ahead), city.gateways, ahead)
 
 
 def counted(database: Database) -> tuple[int, int]:
@@ -88,7 +89,7 @@ def test_it_is_asked_when_its_turn_has_come_whatever_process_asked_last(database
 def test_while_it_has_more_it_is_asked_again_at_once_and_not_for_ever(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull, "MOST_QUESTIONS", 3)
+    monkeypatch.setattr(pulls, "MOST_QUESTIONS", 3)
     city, adapter = pulling_city(database, *(Pulled([receipt(str(n))], more=True) for n in range(5)))
     assert pull_at(database, city, "0 seconds") == 3
     assert pull_at(database, city, "61 seconds") == 2
@@ -129,20 +130,21 @@ def test_while_the_database_is_away_what_was_given_is_kept(database: Database) -
     away = Database("postgresql:///nothing?host=/nowhere")
     tries = []
 
-    def keep(right: Database, account: str, replies: Sequence[Reply]) -> int:
-        tries.append(len(replies))
-        return replies_inbox.store(away if len(tries) == 1 else right, account, replies)
+    class FirstAway(Inbound):
+        def keep(self, account: str, receipts: Sequence[Receipt], replies: Sequence[Reply]) -> None:
+            tries.append(len(replies))
+            Inbound(away if len(tries) == 1 else database).keep(account, receipts, replies)
 
-    assert pull.pull_due(database, city.gateways, keep) == 1
+    assert pulls.pull_due(FirstAway(database), city.gateways, database) == 1
     assert (tries, counted(database)) == ([1, 1], (0, 1))
     away.close()
 
 
 def test_a_worker_pulls_in_a_thread_of_its_own_and_only_one_of_them(database: Database) -> None:
     city, adapter = pulling_city(database, Pulled([receipt("a")]))
-    ends = [pull.start(database, city.gateways, replies_inbox.store) for _ in range(2)]
+    ends = [pulls.start(database, city.gateways) for _ in range(2)]
     assert adapter.was_asked.wait(30)
-    assert not Leadership(database, pull.LEADERSHIP).prove(), "it leads through the pause"
+    assert not Leadership(database, pulls.LEADERSHIP).prove(), "it leads through the pause"
     for end in ends:
         end()
     assert not [thread for thread in threading.enumerate() if thread.name == "pull"]
@@ -152,25 +154,25 @@ def test_a_worker_pulls_in_a_thread_of_its_own_and_only_one_of_them(database: Da
 def test_who_leads_no_longer_asks_no_more_and_loses_nothing(database: Database) -> None:
     """As if it had been stopped while the provider answered, and continued when another leads."""
     city, adapter = pulling_city(database)
-    first, second = Leadership(database, pull.LEADERSHIP), Leadership(database, pull.LEADERSHIP)
+    first, second = Leadership(database, pulls.LEADERSHIP), Leadership(database, pulls.LEADERSHIP)
     assert first.prove()
 
     def is_stopped_here() -> Pulled:
-        end_lease(database, pull.LEADERSHIP)
+        end_lease(database, pulls.LEADERSHIP)
         assert second.prove()
         return Pulled([receipt("a")], [Reply(PHONE, "好", "{}")], more=True)
 
     adapter.gives = [is_stopped_here, Pulled([receipt("b")])]
     with pytest.raises(NotLeading):
-        pull.pull_due(database, city.gateways, replies_inbox.store, turns=first.guarded())
+        pulls.pull_due(Inbound(database), city.gateways, first.guarded())
     assert (adapter.asked, counted(database)) == (1, (1, 1))
     with pytest.raises(NotLeading):  # nor does it take the next turn
-        pull.pull_due(database, city.gateways, replies_inbox.store, turns=first.guarded())
+        pulls.pull_due(Inbound(database), city.gateways, first.guarded())
     assert adapter.asked == 1
 
 
 def test_where_nobody_is_to_be_pulled_no_thread_runs(own_postgres: PostgresServer) -> None:
     database = Database(own_postgres.url)
-    pull.start(database, ScriptedGateways({"main": ScriptedAdapter()}), replies_inbox.store)()
+    pulls.start(database, ScriptedGateways({"main": ScriptedAdapter()}))()
     assert not [thread for thread in threading.enumerate() if thread.name == "pull"]
     database.close()
