@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
+from sms_service.said import Said, as_said, say
+
 
 class ServiceError(Exception):
-    """Base of the errors that a person can do something about; the message is one sentence for that person."""
+    """Base of the errors that a person can do something about; the message is one sentence for that person.
+
+    It is a constant, or made by `say`: nothing is put together that a catalogue could not find.
+    """
+
+    @property
+    def said(self) -> Said:
+        """The sentence with its message and values (`str` gives the sentence alone)."""
+        return as_said(self.args[0])
 
 
 class Invalid(ServiceError):
     """A field's value cannot be used. `field` is its name as the caller wrote it, `reason` says what would be right."""
 
     def __init__(self, field: str, value: Any, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
+        super().__init__(say("{field}: {reason}", field=field, reason=as_said(reason)))
         self.field, self.value, self.reason = field, value, reason
 
 
 class NotFound(ServiceError):
-    """There is no such thing."""
+    """There is no such thing. `kind` is a constant and becomes part of the message; `values` stand in its places."""
 
-    def __init__(self, kind: str, name: object) -> None:
-        super().__init__(f"there is no {kind} {name}")
+    def __init__(self, kind: str, name: object, **values: object) -> None:
+        super().__init__(say("there is no " + kind + " {name}", name=name, **values))
         self.kind, self.name = kind, name
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from sms_service.said import Said, Value, as_said
+
 FEWEST_DIGITS = 7  # of a number within a town
 _LONGEST_GAP = 10  # characters between two digits of one number, invisible ones included
 
@@ -53,6 +55,24 @@ def mask_quoted(sentence: str, *sources: object) -> str:
     """
     written = [_digits(_sketch(source)) for source in sources if isinstance(source, str)]
     return _mask(sentence, lambda run: any(_digits(run) in digits for digits in written) and _may_be_phone(run))
+
+
+def mask_said(said: str, mask: Callable[[str], str]) -> Said:
+    """The sentence masked by `mask`, and its values with it: they never show more than the sentence does."""
+    said, sentence = as_said(said), mask(said)
+    masked = Said(said.message, {name: _mask_value(value, mask) for name, value in said.values.items()})
+    return masked if masked == sentence else as_said(sentence)  # what only shows between values hides them all
+
+
+def _mask_value(value: Value, mask: Callable[[str], str]) -> Value:
+    match value:
+        case Said():
+            return mask_said(value, mask)
+        case tuple():
+            return tuple(mask_said(member, mask) if isinstance(member, Said) else mask(member) for member in value)
+        case str():
+            return mask(value)
+    return value
 
 
 def mask_values(value: Any) -> Any:

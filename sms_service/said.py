@@ -1,0 +1,114 @@
+"""What the service says to people: a message with named places, and the values that stand in them.
+
+A sentence is English for the log, the command line and the API, and carries what a catalogue of another language needs
+to say it again. A constant without places needs nothing: it is its own message (`as_said`).
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from typing import Any
+
+Value = str | int | float | tuple[str, ...]  # a text may be Said itself
+
+
+class Said(str):
+    """An English sentence that knows how it was made; wherever a text goes, it goes as that sentence.
+
+    `message` is the sentence with named places, the key of a catalogue. A place may carry a format, `{most:,}`; that of
+    a list is what stands between its members, `{words: or }`, and a comma and a blank where there is none.
+    """
+
+    __slots__ = ("message", "values")
+    message: str
+    values: Mapping[str, Value]
+
+    def __new__(cls, message: str, values: Mapping[str, Value]) -> Said:
+        said = super().__new__(cls, _FILLING.vformat(message, (), values))
+        said.message, said.values = message, values
+        return said
+
+    def __getnewargs__(self) -> tuple[str, Mapping[str, Value]]:  # type: ignore[override]  # how it is copied
+        return self.message, self.values
+
+
+class _Filling(string.Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, tuple):
+            return (format_spec or ", ").join(map(str, value))
+        return str(super().format_field(value, format_spec))
+
+
+_FILLING = _Filling()
+
+
+def say(message: str, /, **values: object) -> Said:
+    """The English sentence of `message`, with `values` in its places.
+
+    Numbers stay numbers, lists become tuples of texts, whatever else becomes text, so that all can be stored as JSON.
+    """
+    return Said(message, {name: _plain(value) for name, value in values.items()})
+
+
+def as_said(text: str) -> Said:
+    """The text as something said; what is not, such as a constant sentence, is a message without places."""
+    return text if isinstance(text, Said) else Said(text.replace("{", "{{").replace("}", "}}"), {})
+
+
+def translate(said: str, catalogue: Mapping[str, str]) -> str:
+    """The sentence in the language of `catalogue`, from message to message; in English where it has none."""
+    said = as_said(said)
+    values = {name: _translated(value, catalogue) for name, value in said.values.items()}
+    return Said(catalogue.get(said.message, said.message), values)
+
+
+def to_json(said: str) -> dict[str, Any]:
+    """`message` and `values` as JSON takes them: what is said within a sentence is such a pair again."""
+    said = as_said(said)
+    return {"message": said.message, "values": {name: _to_json(value) for name, value in said.values.items()}}
+
+
+def from_json(message: str, values: Mapping[str, Any]) -> Said:
+    """What `to_json` made into a pair."""
+    return Said(message, {name: _from_json(value) for name, value in values.items()})
+
+
+def _plain(value: object) -> Value:
+    match value:
+        case Said() | bool():
+            return value
+        case int() | float():
+            return value
+        case str():
+            return str(value)  # an enum's member is its text
+        case list() | tuple() | set() | frozenset():
+            return tuple(member if isinstance(member, Said) else str(member) for member in value)
+    return str(value)
+
+
+def _translated(value: Value, catalogue: Mapping[str, str]) -> Value:
+    match value:
+        case Said():
+            return translate(value, catalogue)
+        case tuple():
+            return tuple(translate(member, catalogue) if isinstance(member, Said) else member for member in value)
+    return value
+
+
+def _to_json(value: Value) -> Any:
+    match value:
+        case Said():
+            return to_json(value)
+        case tuple():
+            return [_to_json(member) for member in value]
+    return value
+
+
+def _from_json(value: Any) -> Value:
+    match value:
+        case {"message": str(message), "values": dict(values)}:
+            return from_json(message, values)
+        case list():
+            return tuple(str(_from_json(member)) for member in value)
+    return value  # type: ignore[no-any-return]
