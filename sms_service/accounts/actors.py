@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.models import Account, RoleGrant
 from sms_service.accounts.permissions import PERMISSIONS, SYSTEM_ROLE, Permission
 from sms_service.errors import Forbidden, NotFound
+from sms_service.said import say
 
 # This room knows a unit by id and path only; the directory, which owns the table, lies above it.
 units = table("units", column("id", BigInteger), column("path", Text))
@@ -50,12 +51,24 @@ class Actor:
         """Raises Forbidden unless the actor may do this to the whole subtree at `path`."""
         if not self.can(permission, path):
             # Not which unit: of a thing that was named by its id, that would say where in the tree it is.
-            raise Forbidden(f"{self.login} does not hold the permission {permission} over the unit concerned")
+            raise Forbidden(
+                say(
+                    "{login} does not hold the permission {permission} over the unit concerned",
+                    login=self.login,
+                    permission=permission,
+                )
+            )
 
     def require_somewhere(self, permission: Permission) -> None:
         """Raises Forbidden unless the actor holds the permission over at least one unit."""
         if not self.scope(permission):
-            raise Forbidden(f"{self.login} does not hold the permission {permission} over any unit")
+            raise Forbidden(
+                say(
+                    "{login} does not hold the permission {permission} over any unit",
+                    login=self.login,
+                    permission=permission,
+                )
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +115,7 @@ def load_actor(session: Session, account_id: int) -> Actor:
     if account is None:
         raise NotFound("account", account_id)
     if account.disabled_at is not None:
-        raise Forbidden(f"account {account.login} is disabled")
+        raise Forbidden(say("account {login} is disabled", login=account.login))
     return Actor(account_id=account.id, login=account.login, grants=load_grants(session, account.id))
 
 
@@ -123,7 +136,13 @@ def require_power(session: Session, actor: Actor, account: Account) -> None:
     """
     actor.require(Permission.manage_accounts, unit_path(session, account.unit_id))
     if not all(actor.can(Permission.manage_accounts, grant.path) for grant in load_grants(session, account.id)):
-        raise Forbidden(f"account {account.id} holds a role on a unit over which {actor.login} manages no accounts")
+        raise Forbidden(
+            say(
+                "account {account} holds a role on a unit over which {login} manages no accounts",
+                account=account.id,
+                login=actor.login,
+            )
+        )
 
 
 def people_behind(session: Session, account_ids: Collection[int]) -> set[int]:

@@ -18,6 +18,7 @@ from sms_service.accounts.actors import load_actor
 from sms_service.accounts.models import Account
 from sms_service.accounts.tokens import Caller, NotAuthenticated
 from sms_service.errors import Invalid, ServiceError
+from sms_service.said import say
 
 SHORTEST = 12  # NIST SP 800-63B asks for at least 8, and for no rules of composition
 LONGEST = 128
@@ -44,7 +45,7 @@ class Login:
 def hash_password(password: str) -> str:
     """The salted scrypt hash to keep. Raises Invalid if the password has not 12 to 128 characters."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise Invalid("password", None, f"must have {SHORTEST} to {LONGEST} characters")
+        raise Invalid("password", None, say("must have {least} to {most} characters", least=SHORTEST, most=LONGEST))
     with _a_place():
         return generate_password_hash(password, method=METHOD)
 

@@ -21,6 +21,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.db.locks import LockKey, take_lock
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+from sms_service.said import say
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 _TOP = re.compile(r"/[0-9]+/")  # the path of a unit without a parent
@@ -136,7 +137,7 @@ def grant_role(session: Session, actor: Actor, account_id: int, *, role: str, un
     Raises NotFound, Forbidden or Invalid (`role`).
     """
     if role not in ROLES:
-        raise Invalid("role", role, f"must be one of {', '.join(ROLES)}")
+        raise Invalid("role", role, say("must be one of {roles}", roles=ROLES))
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_accounts, path)
     if account_id == actor.account_id:
@@ -163,11 +164,13 @@ def revoke_role(session: Session, actor: Actor, account_id: int, grant_id: int) 
     _removing_power(session)
     grant = session.scalar(select(RoleGrant).filter_by(id=grant_id, account_id=account_id))
     if grant is None:
-        raise NotFound(f"role of account {account_id} with the id", grant_id)
+        raise NotFound("role of account {account} with the id", grant_id, account=account_id)
     path = unit_path(session, grant.unit_id)
     actor.require(Permission.manage_accounts, path)
     if any(_is_above(actor, other, path) for other in load_grants(session, account_id)):
-        raise Forbidden(f"account {account_id} holds a role above {actor.login}'s on that unit")
+        raise Forbidden(
+            say("account {account} holds a role above {login}'s on that unit", account=account_id, login=actor.login)
+        )
     if grant.role == "administrator":
         _require_another_administrator(session, account_id, path)
     session.delete(grant)

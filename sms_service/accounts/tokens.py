@@ -16,6 +16,7 @@ from sms_service.accounts.actors import Actor, load_grants, require_power, unit_
 from sms_service.accounts.models import Account, Token
 from sms_service.audit import trail
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
+from sms_service.said import say
 
 PREFIX = "sms_"  # so that secret scanners find a leaked one
 SECRET_BYTES = 32
@@ -63,7 +64,9 @@ def issue(
     expires_at = expires_at or now + DEFAULT_LIFE
     if not now < expires_at <= now + LONGEST_LIFE:
         latest = (now + LONGEST_LIFE).isoformat(timespec="minutes")
-        raise Invalid("expires_at", expires_at.isoformat(), f"must lie in the future and not after {latest}")
+        raise Invalid(
+            "expires_at", expires_at.isoformat(), say("must lie in the future and not after {latest}", latest=latest)
+        )
     secret = PREFIX + base64.urlsafe_b64encode(random_bytes(SECRET_BYTES)).decode().rstrip("=")
     token = Token(account_id=account_id, name=name, digest=digest(secret), created_at=now, expires_at=expires_at)
     session.add(token)
@@ -117,7 +120,9 @@ def authenticate(session: Session, raw: str, now: datetime) -> Caller:
     The look-up is by digest: its time tells nothing about a secret of 32 random bytes.
     """
     if not _FORM.fullmatch(raw):
-        raise NotAuthenticated(f"the token is malformed: it must be {PREFIX} and 43 letters, digits, - or _")
+        raise NotAuthenticated(
+            say("the token is malformed: it must be {prefix} and 43 letters, digits, - or _", prefix=PREFIX)
+        )
     row = session.execute(
         select(Token.id, Token.expires_at, Token.revoked_at, Token.last_used_at, Account.id, Account.login)
         .join(Account, Account.id == Token.account_id)

@@ -28,6 +28,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.accounts.tokens import Caller, NotAuthenticated
 from sms_service.api.blueprint import MUST_HAVE_A_BODY
 from sms_service.errors import Forbidden
+from sms_service.said import say
 from sms_service.web import limits
 from sms_service.web.context import Context, current_context
 from sms_service.web.idempotency import HEADER, answer_once
@@ -92,8 +93,14 @@ def _authenticate(context: Context, password: bool) -> Caller:
         return _by_token(context, given.token or "")
     if given.type == "basic" and password:
         return _by_password(context, given.username or "", given.password or "")
-    accepted = "Bearer or Basic" if password else "Bearer (Basic only on POST /api/v1/tokens)"
-    raise NotAuthenticated(f"this route accepts Authorization: {accepted}, not {given.type[:20]}")
+    if password:
+        refused = say("this route accepts Authorization: Bearer or Basic, not {given}", given=given.type[:20])
+    else:
+        refused = say(
+            "this route accepts Authorization: Bearer (Basic only on POST /api/v1/tokens), not {given}",
+            given=given.type[:20],
+        )
+    raise NotAuthenticated(refused)
 
 
 def _by_token(context: Context, token: str) -> Caller:

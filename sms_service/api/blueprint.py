@@ -12,7 +12,8 @@ from webargs.core import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnsupportedMediaType
 
-from sms_service.api.problems import InvalidRequest, field_errors
+from sms_service.api.problems import InvalidRequest, field_error, field_errors
+from sms_service.said import say
 from sms_service.web import guard
 
 MUST_HAVE_A_BODY = ("PATCH", "PUT")  # of other methods the schema says whether all fields may be left out
@@ -32,11 +33,13 @@ class _Parser(FlaskParser):
         body = req.get_data(cache=True)
         if not body:
             if req.method in MUST_HAVE_A_BODY:
-                raise InvalidRequest([{"field": "body", "reason": "is missing; send a JSON object"}])
+                raise InvalidRequest([field_error("body", None, "is missing; send a JSON object")])
             return missing
         if req.mimetype != "application/json":
             raise UnsupportedMediaType(
-                f"The body must be application/json, not {req.mimetype or 'of an unnamed type'}."
+                say("The body must be application/json, not {type}.", type=req.mimetype)
+                if req.mimetype
+                else "The body must be application/json, not of an unnamed type."
             )
         return guard.read_json(body)
 

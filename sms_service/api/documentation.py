@@ -11,6 +11,7 @@ from marshmallow import Schema, fields
 
 from sms_service.api import describe
 from sms_service.api.problems import KINDS, MEDIA_TYPE
+from sms_service.web.schemas import MESSAGE, VALUES
 
 _API = "sms_service_api"
 
@@ -23,6 +24,8 @@ class FieldError(Schema):
     field = fields.String(metadata={"description": "The field, such as `rule.all[0].tag`"})
     value = fields.Raw(metadata={"description": "What was sent, where it is short and no secret; phone numbers masked"})
     reason = fields.String(metadata={"description": "What would be right"})
+    message = fields.String(metadata={"description": MESSAGE})
+    values = fields.Dict(keys=fields.String(), metadata={"description": VALUES})
 
 
 class Problem(Schema):
@@ -32,6 +35,8 @@ class Problem(Schema):
     title = fields.String(metadata={"description": "The kind of problem in words"})
     status = fields.Integer(metadata={"description": "The HTTP status"})
     detail = fields.String(metadata={"description": "What went wrong this time"})
+    message = fields.String(metadata={"description": MESSAGE})
+    values = fields.Dict(keys=fields.String(), metadata={"description": VALUES})
     request_id = fields.String(metadata={"description": "Names the request in the log of the service"})
     errors = fields.List(
         fields.Nested(FieldError), metadata={"description": "With status 422: one entry for each fault"}

@@ -21,6 +21,7 @@ from sms_service.directory.models import Import, ImportProblem, Unit
 from sms_service.directory.units_import import import_units
 from sms_service.errors import Forbidden
 from sms_service.masking import mask_quoted, mask_text
+from sms_service.said import say
 from sms_service.web.paging import PageQuery, ScopedPageQuery, page, scope_filter
 from sms_service.web.schemas import Id, In, MaskedText, Out, list_of
 
@@ -159,7 +160,11 @@ class Problems(MethodView):
         if whole:
             if not importing.may_see_values(g.session, g.actor, record):
                 raise Forbidden(
-                    f"{g.actor.login} does not hold the permission {Permission.see_phones} over this import"
+                    say(
+                        "{login} does not hold the permission {permission} over this import",
+                        login=g.actor.login,
+                        permission=Permission.see_phones,
+                    )
                 )
             path = units[0].path if units else "/"
             trail.record(g.session, g.actor.account_id, "people.see_phones", "import", record.id, path)

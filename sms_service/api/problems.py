@@ -18,7 +18,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from sms_service.accounts.passwords import TooManyHashes
 from sms_service.accounts.tokens import NotAuthenticated
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
-from sms_service.masking import mask_quoted, mask_text
+from sms_service.masking import mask_quoted, mask_said, mask_text
+from sms_service.said import Said, say, to_json
 from sms_service.web.limits import TooManyGuesses, used_up
 
 log = logging.getLogger(__name__)
@@ -73,10 +74,13 @@ class InvalidRequest(ServiceError):
 
 
 def problem(slug: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
-    """The answer for the kind of problem `slug` (see KINDS); `members` are added to the body."""
+    """The answer for the kind of problem `slug` (see KINDS); `members` are added to the body.
+
+    The detail is there as an English sentence and as its message and values, so that a client can translate it.
+    """
     status, title, _ = KINDS[slug]
     body = {"type": f"/docs#problem-{slug}", "title": title, "status": status, "detail": detail}
-    body |= {"request_id": request_id(), **members}
+    body |= {**to_json(detail), "request_id": request_id(), **members}
     response = Response(json.dumps(body, ensure_ascii=False), status, content_type=MEDIA_TYPE)
     response.headers.update(headers or {})
     return response
@@ -117,7 +121,7 @@ def field_errors(messages: Any, data: Any, path: str = "") -> Iterator[dict[str,
                 yield from field_errors(inner, _step(data, key), path + step)
     else:
         for reason in messages if isinstance(messages, list) else [messages]:
-            yield field_error(path or "body", data, str(reason))
+            yield field_error(path or "body", data, reason if isinstance(reason, str) else str(reason))
 
 
 def field_error(field: str, value: Any, reason: str) -> dict[str, Any]:
@@ -133,12 +137,12 @@ def field_error(field: str, value: Any, reason: str) -> dict[str, Any]:
             error["value"] = value
         elif isinstance(value, int):
             error["value"] = mask_text(str(value)[:LONGEST_VALUE])
-    error["reason"] = mask_quoted(reason, value, field)
-    return error
+    said = mask_said(reason, lambda sentence: mask_quoted(sentence, value, field))
+    return error | {"reason": said, **to_json(said)}
 
 
 def _too_many(error: TooManyGuesses) -> Response:
-    return problem("too-many-requests", str(error), headers={"Retry-After": str(error.seconds)})
+    return problem("too-many-requests", error.said, headers={"Retry-After": str(error.seconds)})
 
 
 def _step(data: Any, key: Any) -> Any:
@@ -157,16 +161,16 @@ def _service_error(error: ServiceError) -> Response:
             errors = [field_error(error.field, error.value, error.reason)]
             return problem("invalid", "Nothing was done: see `errors`.", errors=errors)
         case NotFound():
-            return problem("not-found", str(error))
+            return problem("not-found", error.said)
         case Forbidden():
-            return problem("forbidden", str(error))
+            return problem("forbidden", error.said)
         case Conflict():
-            return problem("conflict", str(error))
+            return problem("conflict", error.said)
         case TooManyHashes():
-            return problem("unavailable", str(error), headers={"Retry-After": "5"})
+            return problem("unavailable", error.said, headers={"Retry-After": "5"})
         case NotAuthenticated():
-            return problem("not-authenticated", str(error), headers={"WWW-Authenticate": _challenge()})
-    return problem("conflict", str(error))
+            return problem("not-authenticated", error.said, headers={"WWW-Authenticate": _challenge()})
+    return problem("conflict", error.said)
 
 
 def _challenge() -> str:
@@ -185,7 +189,8 @@ def _http_error(error: HTTPException) -> Response:
         return Response(error.get_body(), status, error.get_headers())
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     slug = _SLUGS.get(status) or ("malformed" if status < 500 else "internal")
-    return problem(slug, (error.description or error.name).strip(), headers=headers)
+    detail = error.description or error.name
+    return problem(slug, detail if isinstance(detail, Said) else detail.strip(), headers=headers)
 
 
 def _integrity_error(error: IntegrityError) -> Response:
@@ -193,7 +198,11 @@ def _integrity_error(error: IntegrityError) -> Response:
     if getattr(error.orig, "sqlstate", "") == "23505":  # unique_violation: another request was faster
         log.info("request %s met a duplicate: %s", request_id(), diagnosis and diagnosis.constraint_name)
         return problem(
-            "conflict", f"It exists already ({diagnosis and diagnosis.constraint_name}); read it and try again."
+            "conflict",
+            say(
+                "It exists already ({constraint}); read it and try again.",
+                constraint=diagnosis and diagnosis.constraint_name,
+            ),
         )
     return _unexpected(error)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from sms_service.directory.people import KINDS
 from sms_service.errors import Invalid
+from sms_service.said import say
 
 MAX_DEPTH = 8
 MAX_NODES = 100
@@ -124,11 +125,11 @@ def leaves(rule: Rule) -> Iterator[Rule]:
 def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
     nodes[0] += 1
     if depth > MAX_DEPTH:
-        raise Invalid(where, None, f"is nested deeper than {MAX_DEPTH} levels")
+        raise Invalid(where, None, say("is nested deeper than {most} levels", most=MAX_DEPTH))
     if nodes[0] > MAX_NODES:
-        raise Invalid(where, None, f"is one of more than {MAX_NODES} rules")
+        raise Invalid(where, None, say("is one of more than {most} rules", most=MAX_NODES))
     if not isinstance(rule, Mapping) or len(rule) != 1:
-        raise Invalid(where, None, f"must be an object with one key, one of {', '.join(_KEYS)}")
+        raise Invalid(where, None, say("must be an object with one key, one of {keys}", keys=_KEYS))
     key, value = next(iter(rule.items()))
     here = f"{where}.{key}" if isinstance(key, str) else where
     match key:
@@ -151,7 +152,7 @@ def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
             return HasTag(_text(value, here))
         case "kind":
             if value not in KINDS:
-                raise Invalid(here, value, f"must be one of {', '.join(KINDS)}")
+                raise Invalid(here, value, say("must be one of {kinds}", kinds=KINDS))
             return OfKind(value)
         case "suspect":
             if not isinstance(value, bool):
@@ -159,7 +160,7 @@ def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
             return IsSuspect(value)
         case "attribute":
             return _attribute(value, here)
-    raise Invalid(here[:MAX_TEXT], None, f"is not known; a rule has one key, one of {', '.join(_KEYS)}")
+    raise Invalid(here[:MAX_TEXT], None, say("is not known; a rule has one key, one of {keys}", keys=_KEYS))
 
 
 def _unit(value: object, where: str) -> InUnit:
@@ -172,13 +173,21 @@ def _unit(value: object, where: str) -> InUnit:
 
 def _attribute(value: object, where: str) -> Attribute:
     if not isinstance(value, Mapping) or "name" not in value:
-        raise Invalid(where, None, f"must be an object with a name and one of {', '.join(_COMPARISONS)}")
+        raise Invalid(
+            where, None, say("must be an object with a name and one of {comparisons}", comparisons=_COMPARISONS)
+        )
     given = [key for key in value if key != "name"]
     unknown = next((key for key in given if key not in _COMPARISONS), None)
     if unknown is not None:
-        raise Invalid(f"{where}.{unknown}"[:MAX_TEXT], None, f"is not known; right is one of {', '.join(_COMPARISONS)}")
+        raise Invalid(
+            f"{where}.{unknown}"[:MAX_TEXT],
+            None,
+            say("is not known; right is one of {comparisons}", comparisons=_COMPARISONS),
+        )
     if len(given) != 1:
-        raise Invalid(where, None, f"must have exactly one of {', '.join(_COMPARISONS)}; join several with all")
+        raise Invalid(
+            where, None, say("must have exactly one of {comparisons}; join several with all", comparisons=_COMPARISONS)
+        )
     name, comparison = _text(value["name"], f"{where}.name"), given[0]
     operand, here = value[comparison], f"{where}.{comparison}"
     match comparison:
@@ -188,7 +197,7 @@ def _attribute(value: object, where: str) -> Attribute:
             return Attribute(name, comparison, operand)
         case "in":
             if not isinstance(operand, list) or not 1 <= len(operand) <= MAX_VALUES:
-                raise Invalid(here, None, f"must be a list of 1 to {MAX_VALUES} texts")
+                raise Invalid(here, None, say("must be a list of 1 to {most} texts", most=MAX_VALUES))
             return Attribute(name, comparison, tuple(_text(text, f"{here}[{i}]") for i, text in enumerate(operand)))
         case "before" | "after":
             return Attribute(name, comparison, _date(operand, here))
@@ -197,7 +206,7 @@ def _attribute(value: object, where: str) -> Attribute:
 
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT:
-        raise Invalid(where, None, f"must be a text of 1 to {MAX_TEXT} characters")
+        raise Invalid(where, None, say("must be a text of 1 to {most} characters", most=MAX_TEXT))
     if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise Invalid(where, None, "contains a character that no text may hold")
     return value

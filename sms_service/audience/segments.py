@@ -19,6 +19,7 @@ from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import required_line
 from sms_service.errors import Conflict, Invalid, NotFound
+from sms_service.said import say
 
 LONGEST_NAME = 100
 LARGEST_RULE = 20_000  # characters of a rule's JSON
@@ -141,7 +142,11 @@ def preview(session: Session, actor: Actor, unit_id: int, rule: object, *, sampl
 def _check_size(rule: Mapping[str, Any]) -> None:
     length = len(json.dumps(rule, ensure_ascii=False))
     if length > LARGEST_RULE:
-        raise Invalid("rule", None, f"has {length} characters as JSON; at most {LARGEST_RULE} are allowed")
+        raise Invalid(
+            "rule",
+            None,
+            say("has {length} characters as JSON; at most {most} are allowed", length=length, most=LARGEST_RULE),
+        )
 
 
 def _check_name_free(session: Session, unit_id: int, name: str, own_id: int | None) -> None:

@@ -23,6 +23,7 @@ from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import tops
 from sms_service.errors import Forbidden, Invalid, NotFound
+from sms_service.said import say
 from sms_service.vocabulary import MessageReason
 
 REASONS = (MessageReason.opted_out, MessageReason.wrong_person, MessageReason.complaint)  # that people give
@@ -53,7 +54,7 @@ def suppress(session: Session, phones: Collection[str], reason: str, source: str
     The caller has checked the scope and writes the trail. Raises Invalid for an unknown reason.
     """
     if reason not in (*REASONS, MessageReason.blacklisted):
-        raise Invalid("reason", reason, f"must be one of {', '.join(REASONS)}")
+        raise Invalid("reason", reason, say("must be one of {reasons}", reasons=REASONS))
     if not phones:
         return 0
     rows = [
@@ -94,7 +95,13 @@ def suppress_phone(session: Session, actor: Actor, phone: str, reason: str) -> S
     paths = [holder.path for holder in holders] or tops(session)
     allowed = [path for path in paths if actor.can(Permission.manage_segments, path)]
     if not allowed:
-        raise Forbidden(f"{actor.login} does not hold the permission {Permission.manage_segments} over anybody with it")
+        raise Forbidden(
+            say(
+                "{login} does not hold the permission {permission} over anybody with it",
+                login=actor.login,
+                permission=Permission.manage_segments,
+            )
+        )
     if suppress(session, [phone], reason, "api", actor.account_id):
         person = next((holder.person_id for holder in holders if holder.path in allowed), 0)
         trail.record(

@@ -21,6 +21,7 @@ from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict, Forbidden, Invalid
+from sms_service.said import say
 
 LONGEST_COMMENT = 500
 _AUTHORSHIP = ("campaign.create", "campaign.change", "campaign.submit")
@@ -101,13 +102,20 @@ def decide(
     if actor.account_id is not None:
         _require_another_person(session, actor.account_id, actor.login, campaign)
     if comment is not None and len(comment) > LONGEST_COMMENT:
-        raise Invalid("comment", f"{len(comment)} characters", f"must have at most {LONGEST_COMMENT} characters")
+        raise Invalid(
+            "comment", f"{len(comment)} characters", say("must have at most {most} characters", most=LONGEST_COMMENT)
+        )
     if not approve and not comment:
         raise Invalid("comment", comment, "must say why it is rejected")
     move(session, campaign, CampaignStatus.approved if approve else CampaignStatus.rejected)
     content = content_of(session, campaign)
     if digest is not None and digest != content.digest():
-        raise Conflict(f"campaign {campaign_id} is not what was read: its segment has changed since; read it again")
+        raise Conflict(
+            say(
+                "campaign {campaign} is not what was read: its segment has changed since; read it again",
+                campaign=campaign_id,
+            )
+        )
     verdict = "approved" if approve else "rejected"
     session.add(
         Decision(
@@ -137,11 +145,21 @@ def _require_another_person(session: Session, account_id: int, login: str, campa
     """
     authors = _authors(session, campaign)
     if account_id in authors:
-        raise Forbidden(f"{login} had a hand in campaign {campaign.id}; another person must decide on it")
+        raise Forbidden(
+            say(
+                "{login} had a hand in campaign {campaign}; another person must decide on it",
+                login=login,
+                campaign=campaign.id,
+            )
+        )
     if authors & people_behind(session, [account_id]) or account_id in people_behind(session, authors):
         raise Forbidden(
-            f"{login} is no other person than who wrote campaign {campaign.id}: one of the two created the other's "
-            "account or set its password, or did so for an account that did; another approver must decide on it"
+            say(
+                "{login} is no other person than who wrote campaign {campaign}: one of the two created the other's "
+                "account or set its password, or did so for an account that did; another approver must decide on it",
+                login=login,
+                campaign=campaign.id,
+            )
         )
 
 

@@ -21,6 +21,7 @@ from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import RUN_TRANSITIONS, HeldFor, MessageStatus, RunStatus
+from sms_service.said import say
 from sms_service.vocabulary import Words
 
 _NOT_LEFT = (
@@ -55,7 +56,9 @@ def run_of(session: Session, actor: Actor, campaign_id: int) -> Run:
     campaign, _ = require(session, actor, Permission.read, campaign_id)
     run = session.scalar(select(Run).where(Run.campaign_id == campaign_id).order_by(Run.id.desc()).limit(1))
     if run is None:
-        raise Conflict(f"campaign {campaign_id} is {campaign.status}; it was never launched")
+        raise Conflict(
+            say("campaign {campaign} is {status}; it was never launched", campaign=campaign_id, status=campaign.status)
+        )
     return run
 
 
@@ -115,14 +118,23 @@ def cancel(session: Session, actor: Actor, run_id: int, why: str) -> tuple[Run, 
 
 
 def _check_verdict(run: Run, verdict: str | None) -> None:
-    known = " or ".join(f"`{word}`" for word in Verdict)
     if run.held_for == HeldFor.cluster:
+        known = [f"`{word}`" for word in Verdict]
         if verdict not in list(Verdict):
             raise Invalid(
-                "verdict", verdict, f"must be {known}: PostgreSQL is another server than before; or cancel it"
+                "verdict",
+                verdict,
+                say(
+                    "must be {verdicts: or }: PostgreSQL is another server than before; or cancel it",
+                    verdicts=known,
+                ),
             )
     elif verdict is not None:
-        raise Invalid("verdict", verdict, f"belongs to a run that is held for `{HeldFor.cluster}`; this one is not")
+        raise Invalid(
+            "verdict",
+            verdict,
+            say("belongs to a run that is held for `{held_for}`; this one is not", held_for=HeldFor.cluster),
+        )
 
 
 def _move(
@@ -153,7 +165,15 @@ def _move(
     )
     session.refresh(run)
     if moved is None:
-        raise Conflict(f"run {run_id} is {run.status}; only {' or '.join(sources)} ones can become {target}")
+        raise Conflict(
+            say(
+                "run {run} is {status}; only {sources: or } ones can become {target}",
+                run=run_id,
+                status=run.status,
+                sources=sources,
+                target=target,
+            )
+        )
     path = unit_path(session, run.unit_id)
     trail.record(session, actor.account_id, f"run.{target}", "run", run_id, path, why=why, **(details or {}))
     return run

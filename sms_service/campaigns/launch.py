@@ -24,6 +24,7 @@ from sms_service.dispatch.freeze import foresee_lane
 from sms_service.errors import Conflict, Invalid
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import Lane, RunStatus
+from sms_service.said import Said, say
 
 FURTHEST = timedelta(days=365)
 LATEST = timedelta(minutes=1)  # how far a time may lie in the past and still mean now
@@ -45,11 +46,19 @@ def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None
             raise Conflict(_launched_before(campaign_id, existing))
         return existing, False
     if campaign.status != CampaignStatus.approved:
-        raise Conflict(f"campaign {campaign_id} is {campaign.status}; only an approved one can be launched")
+        raise Conflict(
+            say(
+                "campaign {campaign} is {status}; only an approved one can be launched",
+                campaign=campaign_id,
+                status=campaign.status,
+            )
+        )
     content = content_of(session, campaign)
     decision = latest_decision(session, campaign_id)
     if decision is None or decision.digest != content.digest():
-        raise Conflict(f"campaign {campaign_id} is not what was approved any more; submit it again")
+        raise Conflict(
+            say("campaign {campaign} is not what was approved any more; submit it again", campaign=campaign_id)
+        )
     unit = session.get_one(Unit, campaign.unit_id)
     # A rule that cannot be used is refused now, not at night.
     lane = Lane.urgent if campaign.urgent else foresee_lane(session, content.segment_rule, unit.path)
@@ -95,11 +104,23 @@ def _is_its_time(run: Run, at: datetime) -> bool:
     return at == run.due_at or (at_once and run.due_at - LATEST <= at < run.due_at)
 
 
-def _launched_before(campaign_id: int, run: Run) -> str:
-    begun = f"campaign {campaign_id} was launched as run {run.id} for {run.due_at.isoformat(timespec='minutes')}"
+def _launched_before(campaign_id: int, run: Run) -> Said:
+    due_at = run.due_at.isoformat(timespec="minutes")
     if run.status == RunStatus.planned:
-        return f"{begun}; its time cannot be changed: cancel the run and launch another campaign"
-    return f"{begun}, which is {run.status}; a campaign is launched once"
+        return say(
+            "campaign {campaign} was launched as run {run} for {due_at}; its time cannot be changed: "
+            "cancel the run and launch another campaign",
+            campaign=campaign_id,
+            run=run.id,
+            due_at=due_at,
+        )
+    return say(
+        "campaign {campaign} was launched as run {run} for {due_at}, which is {status}; a campaign is launched once",
+        campaign=campaign_id,
+        run=run.id,
+        due_at=due_at,
+        status=run.status,
+    )
 
 
 def _due(at: datetime | None, now: datetime) -> datetime:
@@ -110,5 +131,5 @@ def _due(at: datetime | None, now: datetime) -> datetime:
     if at < now - LATEST:
         raise Invalid("at", at.isoformat(), "lies in the past; leave it out to launch now")
     if at > now + FURTHEST:
-        raise Invalid("at", at.isoformat(), f"lies more than {FURTHEST.days} days ahead")
+        raise Invalid("at", at.isoformat(), say("lies more than {most} days ahead", most=FURTHEST.days))
     return max(at, now)

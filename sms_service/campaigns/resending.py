@@ -20,6 +20,7 @@ from sms_service.ledger import decisions
 from sms_service.ledger.decisions import RETRYABLE, GoneAgain, Verdict
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus, RunStatus
+from sms_service.said import say
 
 MOST_IDS = 10_000  # that one send-again names
 
@@ -36,7 +37,7 @@ def retry(
     """
     for class_ in classes or ():
         if class_ not in RETRYABLE:
-            raise Invalid("classes", class_, f"cannot be retried; these can: {', '.join(RETRYABLE)}")
+            raise Invalid("classes", class_, say("cannot be retried; these can: {classes}", classes=RETRYABLE))
     chosen = RETRYABLE if classes is None else [ErrorClass(class_) for class_ in classes]
     why = required_line("why", why, LONGEST_WHY)
     run, gone = _go_again(session, actor, run_id, lambda connection: decisions.retry(connection, run_id, chosen))
@@ -54,7 +55,7 @@ def send_again(
     run is cancelled or not frozen.
     """
     if messages is not None and not 1 <= len(messages) <= MOST_IDS:
-        raise Invalid("messages", f"{len(messages)} ids", f"must name 1 to {MOST_IDS:,} messages")
+        raise Invalid("messages", f"{len(messages)} ids", say("must name 1 to {most:,} messages", most=MOST_IDS))
     why = required_line("why", why, LONGEST_WHY)
     run, gone = _go_again(session, actor, run_id, lambda connection: decisions.send_again(connection, run_id, messages))
     details = {"why": why, "messages": list(gone.ids), "left": dict(gone.left)}
@@ -82,7 +83,14 @@ def settle(session: Session, actor: Actor, message_id: int, verdict: Verdict, wh
     settled = decisions.settle(session.connection(), message.month, message_id, verdict, actor.account_id)
     session.refresh(message)
     if not settled:
-        raise Conflict(f"message {message_id} is {message.status}; only an {MessageStatus.unknown} one can be settled")
+        raise Conflict(
+            say(
+                "message {message_id} is {status}; only an {settleable} one can be settled",
+                message_id=message_id,
+                status=message.status,
+                settleable=MessageStatus.unknown,
+            )
+        )
     trail.record(session, actor.account_id, "message.settle", "message", message_id, path, verdict=verdict, why=why)
 
 
@@ -93,7 +101,7 @@ def _go_again(
     gone = act(session.connection())
     session.refresh(run)
     if run.status in _ROWS_ARE_FINAL_OR_LACKING or (run.status == RunStatus.held and run.frozen_at is None):
-        raise Conflict(f"run {run_id} is {run.status}; nothing of it can go again")
+        raise Conflict(say("run {run} is {status}; nothing of it can go again", run=run_id, status=run.status))
     if gone.ids:
         # Its campaign had ended with it, or is being ended at this moment, which the lock on its row shows.
         session.execute(

@@ -23,6 +23,7 @@ from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.gateways.config import DEFAULT_ROUTE
+from sms_service.said import say
 
 LONGEST_NAME = 100
 SHORTEST_VALIDITY_S, LONGEST_VALIDITY_S = 300, 259_200
@@ -90,7 +91,14 @@ def change_campaign(session: Session, actor: Actor, campaign_id: int, changes: M
     # Held to the commit: what an approver looks at cannot change between submission and decision.
     session.refresh(campaign, with_for_update=True)
     if campaign.status not in EDITABLE:
-        raise Conflict(f"campaign {campaign_id} is {campaign.status}; only {', '.join(EDITABLE)} ones can be changed")
+        raise Conflict(
+            say(
+                "campaign {campaign} is {status}; only {statuses} ones can be changed",
+                campaign=campaign_id,
+                status=campaign.status,
+                statuses=EDITABLE,
+            )
+        )
     with session.no_autoflush:  # what is changed is asked for below
         _set(session, actor, campaign, path, changes)
     if not session.is_modified(campaign):
@@ -144,19 +152,23 @@ def move(session: Session, campaign: Campaign, target: CampaignStatus) -> None:
     )
     session.refresh(campaign)
     if moved is None:
-        possible = ", ".join(sorted(CAMPAIGN_TRANSITIONS[CampaignStatus(campaign.status)])) or "nothing"
-        raise Conflict(f"campaign {campaign.id} is {campaign.status}; it can become: {possible}")
+        possible = sorted(CAMPAIGN_TRANSITIONS[CampaignStatus(campaign.status)])
+        if not possible:
+            ended = "campaign {campaign} is {status}; it can become: nothing"
+            raise Conflict(say(ended, campaign=campaign.id, status=campaign.status))
+        message = "campaign {campaign} is {status}; it can become: {possible}"
+        raise Conflict(say(message, campaign=campaign.id, status=campaign.status, possible=possible))
 
 
 def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: Mapping[str, Any]) -> None:
     for field in given:
         if field not in CHANGEABLE:
-            raise Invalid(field, given[field], f"cannot be set; these can: {', '.join(CHANGEABLE)}")
+            raise Invalid(field, given[field], say("cannot be set; these can: {fields}", fields=CHANGEABLE))
     if "name" in given:
         campaign.name = required_line("name", given["name"], LONGEST_NAME)
     if "validity_s" in given:
         if not SHORTEST_VALIDITY_S <= given["validity_s"] <= LONGEST_VALIDITY_S:
-            reason = f"must be {SHORTEST_VALIDITY_S} to {LONGEST_VALIDITY_S} seconds"
+            reason = say("must be {least} to {most} seconds", least=SHORTEST_VALIDITY_S, most=LONGEST_VALIDITY_S)
             raise Invalid("validity_s", given["validity_s"], reason)
         campaign.validity_s = given["validity_s"]
     for flag in ("urgent", "canary_receipts"):
@@ -177,7 +189,9 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         try:
             audience_select(session, segment.rule, path)
         except Invalid as error:
-            raise Invalid("segment_id", segment.id, f"cannot be used in this unit: {error}") from None
+            raise Invalid(
+                "segment_id", segment.id, say("cannot be used in this unit: {error}", error=error.said)
+            ) from None
         campaign.segment_id = segment.id
     if "signature" in given:
         campaign.signature = check_signature(given["signature"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sms_service.errors import Invalid
+from sms_service.said import say
 from sms_service.vocabulary import TextClass
 
 UNSUBSCRIBE_LINE = "拒收请回复R"
@@ -31,5 +32,5 @@ _RULES: Mapping[TextClass, ClassRules] = {
 def rules(class_: str) -> ClassRules:
     """The rules of a class. Raises Invalid("class", …) if there is no such class."""
     if class_ not in list(TextClass):
-        raise Invalid("class", class_, f"must be one of {', '.join(TextClass)}")
+        raise Invalid("class", class_, say("must be one of {classes}", classes=tuple(TextClass)))
     return _RULES[TextClass(class_)]

@@ -9,6 +9,7 @@ from sms_service.content.classes import UNSUBSCRIBE_LINE, rules
 from sms_service.content.language import CannotRender, CompiledTemplate, Values
 from sms_service.errors import Invalid
 from sms_service.parts import Encoding, measure
+from sms_service.said import say
 
 # Carriers register signatures of 2 to 12 or 2 to 16 characters, by account.
 _SHORTEST, _LONGEST = 2, 16
@@ -47,12 +48,12 @@ def compose(template: CompiledTemplate, values: Values, signature: str, class_: 
 def _without_signature(text: str, mark: str) -> str:
     """A text that begins with 【, without its signature."""
     if not text.startswith(mark):
-        raise CannotRender(f"the text begins with another signature than {mark}")
+        raise CannotRender(say("the text begins with another signature than {mark}", mark=mark))
     text = text.removeprefix(mark).lstrip()
     if not text:
         raise CannotRender("the text is empty but for its signature")
     if text[0] == "【":
-        raise CannotRender(f"after {mark} the text begins with another 【…】")
+        raise CannotRender(say("after {mark} the text begins with another 【…】", mark=mark))
     return text
 
 
@@ -63,14 +64,24 @@ def check_signature(signature: str) -> str:
     """
     if not _SHORTEST <= len(signature) <= _LONGEST:
         raise Invalid(
-            "signature", signature, f"has {len(signature)} characters; it must have {_SHORTEST} to {_LONGEST}"
+            "signature",
+            signature,
+            say(
+                "has {number} characters; it must have {least} to {most}",
+                number=len(signature),
+                least=_SHORTEST,
+                most=_LONGEST,
+            ),
         )
     for character in signature:
         if unicodedata.category(character) in _NOT_IN_SIGNATURE:
             raise Invalid(
                 "signature",
                 signature,
-                f"holds {character!r}; write the name alone, without 【】, other brackets or spaces",
+                say(
+                    "holds {character!r}; write the name alone, without 【】, other brackets or spaces",
+                    character=character,
+                ),
             )
     return signature
 
@@ -84,4 +95,8 @@ def check_beginning(body: str, signature: str) -> None:
     mark = f"【{signature}】"
     if start.startswith("【") and not start.startswith(mark):
         found = start[: start.find("】") + 1] or start[:20]
-        raise Invalid("body", found, f"begins with {found}, but the signature is {mark}; leave {found} out")
+        raise Invalid(
+            "body",
+            found,
+            say("begins with {found}, but the signature is {mark}; leave {found} out", found=found, mark=mark),
+        )

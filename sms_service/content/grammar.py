@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from jinja2 import nodes
 
 from sms_service.errors import Invalid
+from sms_service.said import say
 
 MAX_DEPTH = 20  # nested constructs; Python's own compiler and Jinja2's parser end not far above
 ALLOWED = (
@@ -73,7 +74,11 @@ def _data(node: nodes.TemplateData) -> None:
     for stray in _STRAY:
         if stray in node.data:
             line = node.lineno + node.data.count("\n", 0, node.data.index(stray))
-            raise Invalid("body", stray, f"line {line}: {stray} stands alone; write variables as {{{{ name }}}}")
+            raise Invalid(
+                "body",
+                stray,
+                say("line {line}: {stray} stands alone; write variables as {{{{ name }}}}", line=line, stray=stray),
+            )
 
 
 def _wording(node: nodes.Node, names: Names, depth: int) -> None:
@@ -93,7 +98,9 @@ def _wording(node: nodes.Node, names: Names, depth: int) -> None:
             _wording(node.right, names, depth + 1)
         case nodes.CondExpr():
             if node.expr2 is None:
-                raise Invalid("body", "if", f"line {node.lineno}: 'a' if b needs an else: 'a' if b else 'c'")
+                raise Invalid(
+                    "body", "if", say("line {line}: 'a' if b needs an else: 'a' if b else 'c'", line=node.lineno)
+                )
             _condition(node.test, names, depth + 1)
             _wording(node.expr1, names, depth + 1)
             _wording(node.expr2, names, depth + 1)
@@ -127,12 +134,20 @@ def _condition(node: nodes.Node, names: Names, depth: int) -> None:
 def _filter(node: nodes.Filter, names: Names, depth: int) -> None:
     rule = _FILTERS.get(node.name)
     if rule is None:
-        raise Invalid("body", node.name, f"line {node.lineno}: there is no filter {node.name}; {ALLOWED}")
+        raise Invalid(
+            "body",
+            node.name,
+            say("line {line}: there is no filter {name}; {allowed}", line=node.lineno, name=node.name, allowed=ALLOWED),
+        )
     if node.node is None or node.kwargs or node.dyn_args or node.dyn_kwargs:
-        raise Invalid("body", node.name, f"line {node.lineno}: write the filter as {rule.form}")
+        raise Invalid(
+            "body", node.name, say("line {line}: write the filter as {form}", line=node.lineno, form=rule.form)
+        )
     arguments = [argument.value if isinstance(argument, nodes.Const) else None for argument in node.args]
     if not rule.fits(arguments):
-        raise Invalid("body", node.name, f"line {node.lineno}: write the filter as {rule.form}")
+        raise Invalid(
+            "body", node.name, say("line {line}: write the filter as {form}", line=node.lineno, form=rule.form)
+        )
     if node.name == "default" and isinstance(node.node, nodes.Name):
         _name(node.node, names)  # used, but not required
     else:
@@ -179,9 +194,17 @@ _FILTERS = {
 def _name(node: nodes.Name, names: Names) -> None:
     plain = unicodedata.normalize("NFKC", node.name)
     if plain != node.name:  # Python would take the two spellings for one variable
-        raise Invalid("body", node.name, f"line {node.lineno}: write {node.name} as {plain}")
+        raise Invalid(
+            "body",
+            node.name,
+            say("line {line}: write {name} as {plain}", line=node.lineno, name=node.name, plain=plain),
+        )
     if node.name in _RESERVED:
-        raise Invalid("body", node.name, f"line {node.lineno}: {node.name} cannot be a variable; choose another name")
+        raise Invalid(
+            "body",
+            node.name,
+            say("line {line}: {name} cannot be a variable; choose another name", line=node.lineno, name=node.name),
+        )
     names.all.add(node.name)
 
 
@@ -189,14 +212,26 @@ def _constant(node: nodes.Node) -> None:
     if not isinstance(node, nodes.Const):
         raise _refused(node)
     if isinstance(node.value, bool) or not isinstance(node.value, (str, int, float)):
-        raise Invalid("body", str(node.value), f"line {node.lineno}: {node.value} is neither text nor number")
+        raise Invalid(
+            "body",
+            str(node.value),
+            say("line {line}: {value} is neither text nor number", line=node.lineno, value=node.value),
+        )
 
 
 def _deeper(node: nodes.Node, depth: int) -> None:
     if depth >= MAX_DEPTH:
-        raise Invalid("body", "nesting", f"line {node.lineno}: nested more than {MAX_DEPTH} deep")
+        raise Invalid(
+            "body", "nesting", say("line {line}: nested more than {most} deep", line=node.lineno, most=MAX_DEPTH)
+        )
 
 
 def _refused(node: nodes.Node) -> Invalid:
     construct = _CONSTRUCTS.get(type(node).__name__, type(node).__name__)
-    return Invalid("body", construct, f"line {node.lineno}: {construct} is not allowed; {ALLOWED}")
+    return Invalid(
+        "body",
+        construct,
+        say(
+            "line {line}: {construct} is not allowed; {allowed}", line=node.lineno, construct=construct, allowed=ALLOWED
+        ),
+    )

@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sms_service.content.grammar import Names, walk
 from sms_service.errors import Invalid, ServiceError
+from sms_service.said import say
 
 MAX_BODY = 2_000  # characters of a template
 MAX_VALUE = 2_000  # characters of one value
@@ -74,17 +75,28 @@ class CompiledTemplate:
             if type(value) is str:
                 if len(value) > MAX_VALUE:
                     raise CannotRender(
-                        f"the value of {name} has {len(value)} characters; at most {MAX_VALUE} are allowed"
+                        say(
+                            "the value of {name} has {number} characters; at most {most} are allowed",
+                            name=name,
+                            number=len(value),
+                            most=MAX_VALUE,
+                        )
                     )
             elif value is None:
                 continue
             elif isinstance(value, bool) or not isinstance(value, (str, int, float)):
-                raise CannotRender(f"the value of {name} is a {type(value).__name__}; it must be a text or a number")
+                raise CannotRender(
+                    say(
+                        "the value of {name} is a {type}; it must be a text or a number",
+                        name=name,
+                        type=type(value).__name__,
+                    )
+                )
             given[name] = value
         try:
             text = self._template.render(given)
         except UndefinedError as error:
-            raise CannotRender(f"a value is missing: {error.message}") from None
+            raise CannotRender(say("a value is missing: {fault}", fault=error.message)) from None
         except TypeError:
             raise CannotRender("a comparison in the template mixes texts and numbers") from None
         if not text.isprintable():  # a quick look that most texts of one line pass
@@ -94,7 +106,9 @@ class CompiledTemplate:
             raise CannotRender("the text is empty")
         # Only from half the limit on can characters outside the BMP matter.
         if len(text) > MAX_TEXT // 2 and (units := len(text.encode("utf-16-le")) // 2) > MAX_TEXT:
-            raise CannotRender(f"the text has {units} characters (UTF-16); at most {MAX_TEXT} are allowed")
+            raise CannotRender(
+                say("the text has {units} characters (UTF-16); at most {most} are allowed", units=units, most=MAX_TEXT)
+            )
         return text
 
 
@@ -109,11 +123,15 @@ def compile(body: str) -> CompiledTemplate:
         raise Invalid("body", body, "is empty; write the text of the message")
     if len(body) > MAX_BODY:
         raise Invalid(
-            "body", f"{len(body)} characters", f"has {len(body)} characters; at most {MAX_BODY:,} are allowed"
+            "body",
+            f"{len(body)} characters",
+            say("has {number} characters; at most {most:,} are allowed", number=len(body), most=MAX_BODY),
         )
     if found := _UNWANTED.search(body.replace("\r", "\n").replace("\t", " ")):
         raise Invalid(
-            "body", repr(found[0]), f"line {body.count(chr(10), 0, found.start()) + 1}: holds a control character"
+            "body",
+            repr(found[0]),
+            say("line {line}: holds a control character", line=body.count(chr(10), 0, found.start()) + 1),
         )
     names = Names()
     try:
@@ -121,7 +139,9 @@ def compile(body: str) -> CompiledTemplate:
         walk(tree, names)
         template = _ENVIRONMENT.from_string(tree)
     except TemplateSyntaxError as error:
-        raise Invalid("body", _line(body, error.lineno), f"line {error.lineno}: {error.message}") from None
+        raise Invalid(
+            "body", _line(body, error.lineno), say("line {line}: {fault}", line=error.lineno, fault=error.message)
+        ) from None
     except RecursionError:
         raise Invalid("body", body[:40], "is nested too deeply") from None
     return CompiledTemplate(tuple(sorted(names.all)), tuple(sorted(names.required)), template)
@@ -137,7 +157,9 @@ def compiled(version_id: int, body: str) -> CompiledTemplate:
     try:
         return compile(body)
     except Invalid as error:
-        raise CannotRender(f"template version {version_id} cannot be used: {error}") from None
+        raise CannotRender(
+            say("template version {version} cannot be used: {error}", version=version_id, error=error.said)
+        ) from None
 
 
 def _line(body: str, number: int) -> str:

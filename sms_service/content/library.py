@@ -19,6 +19,7 @@ from sms_service.content import classes, language
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+from sms_service.said import say
 
 LONGEST_NAME = 100
 
@@ -105,7 +106,7 @@ def get_numbered_version(
         select(TemplateVersion).where(TemplateVersion.template_id == template_id, TemplateVersion.number == number)
     )
     if version is None:
-        raise NotFound(f"version of template {template_id} with the number", number)
+        raise NotFound("version of template {template} with the number", number, template=template_id)
     return template, version
 
 
@@ -147,7 +148,11 @@ def _require_use(session: Session, actor: Actor, template: Template) -> None:
     path = unit_path(session, template.unit_id)
     if not any(path.startswith(held) or held.startswith(path) for held in actor.scope(Permission.read)):
         raise Forbidden(
-            f"{actor.login} holds no role on the unit to which template {template.id} belongs, nor above or below it"
+            say(
+                "{login} holds no role on the unit to which template {template} belongs, nor above or below it",
+                login=actor.login,
+                template=template.id,
+            )
         )
 
 
@@ -175,5 +180,5 @@ def _add(
 def _check_name(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or any(unicodedata.category(c)[0] == "C" for c in name):
-        raise Invalid("name", name, f"must be one line of 1 to {LONGEST_NAME} characters")
+        raise Invalid("name", name, say("must be one line of 1 to {most} characters", most=LONGEST_NAME))
     return name

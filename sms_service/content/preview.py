@@ -16,6 +16,7 @@ from sms_service.content.language import CannotRender, CompiledTemplate, compile
 from sms_service.content.values import check_values
 from sms_service.directory.models import Person, Unit
 from sms_service.errors import Invalid
+from sms_service.said import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _compose(
     try:
         return compose(template, {**own, **values}, signature, class_)
     except CannotRender as error:
-        raise Invalid("values", None, str(error)) from None
+        raise Invalid("values", None, error.said) from None
 
 
 def _scope(session: Session, actor: Actor, unit_id: int | None) -> tuple[str, ...]:
@@ -130,6 +131,6 @@ def _length(name: str) -> ColumnElement[int]:
 
 def _nobody(people: int, needed: list[str], lacking: Mapping[str, int]) -> str:
     if people == 0:
-        return f"there is nobody in the scope to take {', '.join(needed)} from; give values or recipients"
+        return say("there is nobody in the scope to take {names} from; give values or recipients", names=needed)
     names = [name for name, count in lacking.items() if count == people] or list(lacking)
-    return f"nobody in the scope has {' and '.join(names)}; give it in values"
+    return say("nobody in the scope has {names: and }; give it in values", names=names)

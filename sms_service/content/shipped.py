@@ -23,6 +23,7 @@ from sms_service.content import classes, language, library
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid, ServiceError
+from sms_service.said import say
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates"
 _FILE = re.compile(r"---\nname: (?P<name>[^\n]+)\nclass: (?P<class>[^\n]+)\n---\n(?P<body>.+)", re.DOTALL)
@@ -69,12 +70,12 @@ def _read(path: Path) -> ShippedTemplate:
     match = _FILE.fullmatch(path.read_text(encoding="utf-8"))
     if match is None:
         raise BadTemplateFile(
-            f"{path.name}: must begin with the lines ---, name: …, class: …, --- and go on with a text"
+            say("{file}: must begin with the lines ---, name: …, class: …, --- and go on with a text", file=path.name)
         )
     file = ShippedTemplate(match["name"].strip(), match["class"].strip(), match["body"].strip())
     try:
         classes.rules(file.class_)
         language.check(file.body)
     except Invalid as error:
-        raise BadTemplateFile(f"{path.name}: {error}") from None
+        raise BadTemplateFile(say("{file}: {error}", file=path.name, error=error.said)) from None
     return file

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sms_service.errors import Invalid
+from sms_service.said import say
 
 MOST_VALUES = 50  # names of one campaign
 LONGEST_VALUE = 500  # characters of one value: half of the longest text
@@ -29,10 +30,12 @@ def check_values(values: Mapping[str, Any]) -> None:
     recipient's own field. Raises Invalid("values", …) or Invalid("values.<name>", …).
     """
     if len(values) > MOST_VALUES:
-        raise Invalid("values", None, f"has {len(values)} names; at most {MOST_VALUES} are allowed")
+        raise Invalid(
+            "values", None, say("has {number} names; at most {most} are allowed", number=len(values), most=MOST_VALUES)
+        )
     for name, value in values.items():
         if not 1 <= len(name) <= LONGEST_NAME:
-            raise Invalid("values", name, f"has a name that has not 1 to {LONGEST_NAME} characters")
+            raise Invalid("values", name, say("has a name that has not 1 to {most} characters", most=LONGEST_NAME))
         if name in RECIPIENT_FIELDS:
             raise Invalid(f"values.{name}", value, "is each recipient's own; leave it out")
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -41,5 +44,7 @@ def check_values(values: Mapping[str, Any]) -> None:
             raise Invalid(f"values.{name}", str(value), "must be a text or a number")
         if len(str(value)) > LONGEST_VALUE:
             raise Invalid(
-                f"values.{name}", f"{len(str(value))} characters", f"must have at most {LONGEST_VALUE} characters"
+                f"values.{name}",
+                f"{len(str(value))} characters",
+                say("must have at most {most} characters", most=LONGEST_VALUE),
             )

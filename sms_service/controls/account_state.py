@@ -16,6 +16,7 @@ from sms_service.db.locks import close_gate_of_gateway_account
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
 from sms_service.errors import Conflict
+from sms_service.said import say
 
 
 def pause(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount:
@@ -54,7 +55,8 @@ def _move(
     )
     account = session.get_one(GatewayAccount, account_id, populate_existing=True)
     if moved is None:
-        raise Conflict(f"gateway account {name} is {account.state}; only {' or '.join(sources)} ones can do this")
+        refused = "gateway account {name} is {state}; only {sources: or } ones can do this"
+        raise Conflict(say(refused, name=name, state=account.state, sources=sources))
     trail.record(
         session, actor.account_id, f"gateway.{account.state}", "gateway_account", account.id, path, name=name, why=why
     )

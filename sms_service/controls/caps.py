@@ -12,6 +12,7 @@ from sms_service.audit import trail
 from sms_service.controls.models import Cap, CapUse
 from sms_service.directory.units import require_everywhere
 from sms_service.errors import Invalid, NotFound
+from sms_service.said import say
 from sms_service.vocabulary import TextClass
 
 LARGEST = 100
@@ -31,7 +32,9 @@ def set_cap(session: Session, actor: Actor, class_: str, per_day: int) -> Cap:
     """
     path = _require(session, actor, class_)
     if not 1 <= per_day <= LARGEST:
-        raise Invalid("per_day", per_day, f"must be from 1 to {LARGEST}; remove the cap to send without one")
+        raise Invalid(
+            "per_day", per_day, say("must be from 1 to {most}; remove the cap to send without one", most=LARGEST)
+        )
     session.execute(
         insert(Cap)
         .values(class_=class_, per_day=per_day)

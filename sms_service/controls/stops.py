@@ -22,6 +22,7 @@ from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
 from sms_service.errors import Conflict, NotFound
 from sms_service.masking import mask_text
+from sms_service.said import say
 
 _NAMES = ("unit_code", "unit", "gateway_account", "stopped_by_login", "released_by_login")
 
@@ -77,7 +78,8 @@ def release(session: Session, actor: Actor, stop_id: int, why: str) -> None:
     session.refresh(stop)
     if released is None:
         why = mask_text(stop.release_why or "")
-        raise Conflict(f"stop {stop_id} was released at {stop.released_at:%Y-%m-%d %H:%M:%S %Z}: {why}")
+        at = f"{stop.released_at:%Y-%m-%d %H:%M:%S %Z}"
+        raise Conflict(say("stop {stop} was released at {at}: {why}", stop=stop_id, at=at, why=why))
     trail.record(session, actor.account_id, "stop.release", "stop", stop_id, path, why=why)
 
 

@@ -10,6 +10,7 @@ from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells, Table
 from sms_service.directory.text import plain
 from sms_service.errors import Invalid
+from sms_service.said import say
 
 _HEADER_WITHIN = 10  # rows: a title and a note may stand above the header
 _DECORATION = re.compile(r"\(.*?\)|[\s*:_]")  # "*手机号 (必填):" is 手机号
@@ -81,14 +82,27 @@ def find_header(table: Table, columns: Mapping[str, Column]) -> Header:
         known, key = (fields, field) if field else (extras, header)
         if key in known:
             raise Invalid(
-                "file", header, f"has two columns {columns[key].header if field else header!r} in row {row}; keep one"
+                "file",
+                header,
+                say(
+                    "has two columns {column!r} in row {row}; keep one",
+                    column=columns[key].header if field else header,
+                    row=row,
+                ),
             )
         known[key] = position
     missing = [column.header for field, column in columns.items() if column.required and field not in fields]
     if missing:
         found = ", ".join(plain(cell)[:_LONGEST_HEADER] for cell in cells if cell)
         raise Invalid(
-            "file", found, f"lacks the column {missing[0]}; the columns found in row {row} are: {found[:500]}"
+            "file",
+            found,
+            say(
+                "lacks the column {column}; the columns found in row {row} are: {columns}",
+                column=missing[0],
+                row=row,
+                columns=found[:500],
+            ),
         )
     return Header(row=row, fields=fields, extras=extras, width=len(cells))
 
@@ -130,7 +144,9 @@ def in_shape(row: int, cells: Cells, header: Header, findings: Findings) -> bool
         return False
     stray = stray_value(header, cells)
     if stray is not None:
-        reason = f"column {stray[0]} has a value but no header: the row is shifted or has a column too many"
+        reason = say(
+            "column {column} has a value but no header: the row is shifted or has a column too many", column=stray[0]
+        )
         findings.refuse(row, stray[0], stray[1], reason)
         return False
     return True

@@ -20,6 +20,7 @@ from sms_service.directory.models import Import, ImportProblem, Unit
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Table, read_table
 from sms_service.errors import Forbidden, Invalid, NotFound
+from sms_service.said import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,13 @@ def import_scope(session: Session, actor: Actor, unit_id: int | None) -> ImportS
         return ImportScope(path, unit_id)
     paths = actor.scope(Permission.manage_directory)
     if not paths:
-        raise Forbidden(f"{actor.login} does not hold the permission {Permission.manage_directory} over any unit")
+        raise Forbidden(
+            say(
+                "{login} does not hold the permission {permission} over any unit",
+                login=actor.login,
+                permission=Permission.manage_directory,
+            )
+        )
     if len(paths) > 1:
         raise Invalid("unit", None, "is needed, because you manage several units: name the one this import is for")
     if paths[0] == "/":

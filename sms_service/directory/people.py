@@ -17,6 +17,7 @@ from sms_service.directory.people_rows import LONGEST_ATTRIBUTE, LONGEST_NAME, L
 from sms_service.directory.phones import parse_phone
 from sms_service.directory.text import person_name, plain, visible
 from sms_service.errors import Conflict, Invalid, NotFound
+from sms_service.said import say
 
 KINDS = ("member", "contact")
 
@@ -160,7 +161,7 @@ def _apply(session: Session, actor: Actor, person: Person, changes: Mapping[str,
         person.name = _name(changes["name"])
     if "kind" in changes:
         if changes["kind"] not in KINDS:
-            raise Invalid("kind", changes["kind"], f"must be one of {', '.join(KINDS)}")
+            raise Invalid("kind", changes["kind"], say("must be one of {kinds}", kinds=KINDS))
         person.kind = changes["kind"]
     if "phone" in changes:
         phone = None if changes["phone"] is None else parse_phone("phone", changes["phone"])
@@ -182,7 +183,7 @@ def _set_roles(session: Session, actor: Actor, person: Person, roles: Sequence[R
     held = {(contact.unit_id, contact.role): contact for contact in roles_of(session, [person.id])[person.id]}
     wanted = {(role["unit_id"], _word("roles", role["role"])) for role in roles}
     if len(wanted) > MAX_WORDS:
-        raise Invalid("roles", None, f"must be at most {MAX_WORDS}")
+        raise Invalid("roles", None, say("must be at most {most}", most=MAX_WORDS))
     for unit_id in {unit_id for unit_id, _ in wanted ^ set(held)}:
         actor.require(Permission.manage_directory, unit_path(session, unit_id))
     for key in set(held) - wanted:
@@ -196,29 +197,31 @@ def _set_roles(session: Session, actor: Actor, person: Person, roles: Sequence[R
 def _name(value: str) -> str:
     name = person_name(value)
     if not 1 <= len(name) <= LONGEST_NAME:
-        raise Invalid("name", value[:LONGEST_NAME], f"must have 1 to {LONGEST_NAME} characters")
+        raise Invalid("name", value[:LONGEST_NAME], say("must have 1 to {most} characters", most=LONGEST_NAME))
     return name
 
 
 def _word(field: str, value: str) -> str:
     word = plain(value)
     if not 1 <= len(word) <= LONGEST_WORD:
-        raise Invalid(field, value[:LONGEST_WORD], f"must have 1 to {LONGEST_WORD} characters")
+        raise Invalid(field, value[:LONGEST_WORD], say("must have 1 to {most} characters", most=LONGEST_WORD))
     return word
 
 
 def _words(field: str, values: Sequence[str]) -> list[str]:
     words = list(dict.fromkeys(_word(field, value) for value in values))
     if len(words) > MAX_WORDS:
-        raise Invalid(field, None, f"must be at most {MAX_WORDS}")
+        raise Invalid(field, None, say("must be at most {most}", most=MAX_WORDS))
     return words
 
 
 def _attributes(values: Mapping[str, str]) -> dict[str, str]:
     if len(values) > MAX_WORDS:
-        raise Invalid("attributes", None, f"must be at most {MAX_WORDS}")
+        raise Invalid("attributes", None, say("must be at most {most}", most=MAX_WORDS))
     cleaned = {_word("attributes", name): visible(value) for name, value in values.items()}
     for name, value in cleaned.items():
         if len(value) > LONGEST_ATTRIBUTE:
-            raise Invalid(f"attributes.{name}", None, f"must have at most {LONGEST_ATTRIBUTE} characters")
+            raise Invalid(
+                f"attributes.{name}", None, say("must have at most {most} characters", most=LONGEST_ATTRIBUTE)
+            )
     return {name: value for name, value in cleaned.items() if value}

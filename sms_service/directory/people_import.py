@@ -27,6 +27,7 @@ from sms_service.directory.models import Import, Unit
 from sms_service.directory.people_rows import PersonRow, attribute_names, first_of_each, read_people
 from sms_service.directory.problems import Findings
 from sms_service.directory.text import plain
+from sms_service.said import say
 
 _existing_people = Statement(__file__, "existing_people")
 _upsert_people = Statement(__file__, "upsert_people")
@@ -100,7 +101,7 @@ def _locate(
         if unit is None:
             reason = "there is no unit with this code"
             if "0" + person.unit_code in zero_lost:
-                reason += "; there is one with a 0 in front: format the column as text"
+                reason = "there is no unit with this code; there is one with a 0 in front: format the column as text"
             findings.refuse(person.row, column, person.unit_code, reason)
         elif not unit.path.startswith(scope.path):
             findings.refuse(person.row, column, person.unit_code, "is a unit outside the scope of this import")
@@ -108,7 +109,11 @@ def _locate(
             located.append((person, unit.id))
             full_name = full_names[unit.path]
             if person.unit_name is not None and not _same_unit(person.unit_name, full_name):
-                reason = f"differs from the unit with the code {person.unit_code}, {full_name}; the code counts"
+                reason = say(
+                    "differs from the unit with the code {code}, {place}; the code counts",
+                    code=person.unit_code,
+                    place=full_name,
+                )
                 findings.note(person.row, PEOPLE_COLUMNS["unit_name"].header, person.unit_name, reason)
     return located
 

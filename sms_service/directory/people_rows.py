@@ -16,6 +16,7 @@ from sms_service.directory.phones import read_phone
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells, Table
 from sms_service.directory.text import person_name, plain, visible
+from sms_service.said import say
 
 LONGEST_NAME = 100  # characters; the longest real names have about 40
 LONGEST_WORD = 50  # of a tag, a role, a person's number
@@ -72,7 +73,7 @@ def first_of_each(people: Iterable[PersonRow], findings: Findings) -> Iterator[P
         row, first = person.row, by_number.setdefault(person.number, person)
         if first is not person:
             if first != person:
-                reason = f"row {first.row} has the same number with other content; that one was taken"
+                reason = say("row {row} has the same number with other content; that one was taken", row=first.row)
                 findings.refuse(row, PEOPLE_COLUMNS["number"].header, person.number, reason)
             else:
                 findings.repeat(row, first.row, PEOPLE_COLUMNS["number"].header, person.number)
@@ -80,7 +81,7 @@ def first_of_each(people: Iterable[PersonRow], findings: Findings) -> Iterator[P
         if person.phone is not None:
             holder = rows_by_phone.setdefault(person.phone, row)
             if holder != row:
-                reason = f"row {holder} has the same phone, which gets one text a campaign"
+                reason = say("row {row} has the same phone, which gets one text a campaign", row=holder)
                 findings.note(row, PEOPLE_COLUMNS["phone"].header, person.phone, reason)
         yield person
 
@@ -94,16 +95,20 @@ def _person(row: int, cells: Cells, header: Header, findings: Findings) -> Perso
     name = person_name(raw["name"] or "")
     unit_code = plain(raw["unit"] or "")
     if not 1 <= len(number) <= LONGEST_WORD:
-        findings.refuse(row, titles["number"], raw["number"], f"must have 1 to {LONGEST_WORD} characters")
+        findings.refuse(
+            row, titles["number"], raw["number"], say("must have 1 to {most} characters", most=LONGEST_WORD)
+        )
     if not 1 <= len(name) <= LONGEST_NAME or _SHEET_ERROR.fullmatch(name):
-        findings.refuse(row, titles["name"], raw["name"], f"must be a name of 1 to {LONGEST_NAME} characters")
+        findings.refuse(
+            row, titles["name"], raw["name"], say("must be a name of 1 to {most} characters", most=LONGEST_NAME)
+        )
     if not unit_code:
         findings.refuse(row, titles["unit"], raw["unit"], "is missing: it says which unit the person belongs to")
     if row in findings.refused_rows:
         return None
 
     if name != visible(raw["name"] or ""):
-        findings.note(row, titles["name"], raw["name"], f"was read as {name}")
+        findings.note(row, titles["name"], raw["name"], say("was read as {name}", name=name))
     reading = read_phone(raw["phone"])
     if reading.problem or reading.note:
         findings.note(row, titles["phone"], raw["phone"], reading.problem or reading.note or "")
@@ -127,7 +132,12 @@ def _person(row: int, cells: Cells, header: Header, findings: Findings) -> Perso
 def _kind(row: int, raw: str | None, findings: Findings) -> str:
     kind = _KINDS.get(plain(raw or "党员").casefold())
     if kind is None:
-        findings.note(row, PEOPLE_COLUMNS["kind"].header, raw, f"is none of {'、'.join(_KINDS)}; taken as a member")
+        findings.note(
+            row,
+            PEOPLE_COLUMNS["kind"].header,
+            raw,
+            say("is none of {words:、}; taken as a member", words=tuple(_KINDS)),
+        )
     return kind or "member"
 
 
@@ -141,7 +151,11 @@ def _words(row: int, column: str, raw: str | None, findings: Findings) -> tuple[
     words = list(dict.fromkeys(piece for piece in pieces if piece))
     kept = tuple(word for word in words if len(word) <= LONGEST_WORD)[:MAX_WORDS]
     if len(kept) < len(words):
-        reason = f"only words of up to {LONGEST_WORD} characters are taken, and {MAX_WORDS} of them"
+        reason = say(
+            "only words of up to {longest} characters are taken, and {most} of them",
+            longest=LONGEST_WORD,
+            most=MAX_WORDS,
+        )
         findings.note(row, PEOPLE_COLUMNS[column].header, raw, reason)
     return kept
 
@@ -163,7 +177,7 @@ def _attributes(
             findings.note(row, PEOPLE_COLUMNS["joined_on"].header, raw["joined_on"], reason)
     for name, text in found.items():
         if len(text) > LONGEST_ATTRIBUTE:
-            findings.note(row, name, text, f"was cut after {LONGEST_ATTRIBUTE} characters")
+            findings.note(row, name, text, say("was cut after {most} characters", most=LONGEST_ATTRIBUTE))
     return tuple(sorted((name, text[:LONGEST_ATTRIBUTE]) for name, text in found.items() if text))
 
 

@@ -14,6 +14,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberTyp
 
 from sms_service.directory.text import visible
 from sms_service.errors import Invalid
+from sms_service.said import say
 
 REGION = "CN"  # of numbers written without a country code
 
@@ -53,9 +54,8 @@ def read_phone(raw: str | None) -> PhoneReading:
         return readings[0]
     if len(pieces) == 1:
         return PhoneReading(phone=usable[0])
-    return PhoneReading(
-        phone=usable[0], note=f"{len(pieces)} numbers in one cell: the first that can get a text was taken"
-    )
+    note = say("{number} numbers in one cell: the first that can get a text was taken", number=len(pieces))
+    return PhoneReading(phone=usable[0], note=note)
 
 
 def parse_phone(field: str, raw: str) -> str:
@@ -72,14 +72,20 @@ def _read_one(text: str) -> PhoneReading:
     if mended := _SPREADSHEET_FLOAT.fullmatch(text):
         text = mended[1]
     if odd := next((c for c in text if not (c.isascii() and (c.isdigit() or c in "+() .-"))), None):
-        return _unusable(f"contains {odd!r}: only digits, blanks, hyphens, brackets and a leading + belong in a number")
+        return _unusable(
+            say("contains {odd!r}: only digits, blanks, hyphens, brackets and a leading + belong in a number", odd=odd)
+        )
     digits = re.sub(r"\D", "", text)
     if not _WRITTEN.fullmatch(text):
         return _unusable("is not written like a phone number; right is 13800000000 or +8613800000000")
     try:
         number = phonenumbers.parse(("+" if text.lstrip("(").startswith("+") else "") + digits, REGION)
     except NumberParseException:
-        return _unusable(f"has {len(digits)} digits and is no phone number; right is 13800000000 or +8613800000000")
+        return _unusable(
+            say(
+                "has {number} digits and is no phone number; right is 13800000000 or +8613800000000", number=len(digits)
+            )
+        )
     kind = phonenumbers.number_type(number)
     if kind in _CAN_GET_TEXTS:
         return PhoneReading(phone=phonenumbers.format_number(number, PhoneNumberFormat.E164))
@@ -88,7 +94,7 @@ def _read_one(text: str) -> PhoneReading:
     if kind != PhoneNumberType.UNKNOWN:
         return _unusable("is a service number, which cannot get texts")
     if number.country_code == 86 and len(digits.removeprefix("0086").removeprefix("86")) != 11:
-        return _unusable(f"has {len(digits)} digits; a mobile number has 11")
+        return _unusable(say("has {number} digits; a mobile number has 11", number=len(digits)))
     return _unusable("is not in the ranges given to mobile numbers")
 
 

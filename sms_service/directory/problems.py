@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sms_service.said import say
+
 LONGEST_VALUE = 200  # characters of a bad value that are kept
 
 
@@ -38,13 +40,13 @@ class Findings:
     def repeat(self, row: int, first: int, column: str, value: str) -> None:
         """The row says again what row `first` says: it changes nothing and shares that row's fate (see `settle`)."""
         self.repeats[row] = first
-        self.note(row, column, value, f"repeats row {first}")
+        self.note(row, column, value, say("repeats row {row}", row=first))
 
     def settle(self) -> None:
         """Refuse the repetitions of rows that were refused. To be called when everything has been checked."""
         for row, first in self.repeats.items():
             if first in self.refused_rows:
-                self.refuse(row, "", None, f"repeats row {first}, which was refused")
+                self.refuse(row, "", None, say("repeats row {row}, which was refused", row=first))
 
     def _add(self, row: int, column: str, value: str | None, reason: str, *, refused: bool) -> None:
         kept = value[:LONGEST_VALUE].replace("\x00", "") if value else None

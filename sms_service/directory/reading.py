@@ -19,6 +19,7 @@ import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
 from sms_service.errors import Invalid
+from sms_service.said import say
 
 MAX_BYTES = 32 * 2**20  # of the file as it arrives
 MAX_UNPACKED_BYTES = 512 * 2**20  # of an xlsx's XML: 200,000 rows of ten columns unpack to about 100 MB
@@ -47,7 +48,7 @@ def read_table(data: bytes, is_header: Callable[[str], bool]) -> Table:
     Raises Invalid("file", …) saying why it cannot be read.
     """
     if len(data) > MAX_BYTES:
-        raise _invalid(f"is larger than {MAX_BYTES // 2**20} MB; split it")
+        raise _invalid(say("is larger than {most} MB; split it", most=MAX_BYTES // 2**20))
     if data.startswith(b"PK\x03\x04"):
         rows = _xlsx_rows(data)
     elif data.startswith(b"\xd0\xcf\x11\xe0"):
@@ -81,13 +82,13 @@ def _bounded(rows: Iterator[Cells]) -> list[tuple[int, Cells]]:
     last = 0
     for number, cells in enumerate(rows, start=1):
         if number > MAX_ROWS + 1:
-            raise _invalid(f"has more than {MAX_ROWS} rows; split it")
+            raise _invalid(say("has more than {most} rows; split it", most=MAX_ROWS))
         while cells and cells[-1] is None:
             cells.pop()
         if len(cells) > MAX_COLUMNS:
-            raise _invalid(f"has more than {MAX_COLUMNS} columns in row {number}")
+            raise _invalid(say("has more than {most} columns in row {row}", most=MAX_COLUMNS, row=number))
         if any(cell is not None and len(cell) > MAX_CELL for cell in cells):
-            raise _invalid(f"has a cell with more than {MAX_CELL} characters in row {number}")
+            raise _invalid(say("has a cell with more than {most} characters in row {row}", most=MAX_CELL, row=number))
         kept.append((number, cells))
         if cells:
             last = number
@@ -101,7 +102,7 @@ def _csv_rows(text: str, is_header: Callable[[str], bool]) -> Iterator[Cells]:
         for fields in reader:
             yield [field if field.strip() else None for field in fields]
     except csv.Error as error:
-        raise _invalid(f"is broken CSV at line {reader.line_num}: {error}") from None
+        raise _invalid(say("is broken CSV at line {line}: {fault}", line=reader.line_num, fault=error)) from None
 
 
 def _headers_found(text: str, delimiter: str, is_header: Callable[[str], bool]) -> int:
@@ -115,7 +116,7 @@ def _xlsx_rows(data: bytes) -> Iterator[Cells]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked > MAX_UNPACKED_BYTES:
-            raise _invalid(f"unpacks to more than {MAX_UNPACKED_BYTES // 2**20} MB; split it")
+            raise _invalid(say("unpacks to more than {most} MB; split it", most=MAX_UNPACKED_BYTES // 2**20))
         computed: Iterator[tuple[int, tuple[Any, ...]]] | None = None
         for number, values in enumerate(_values(_only_sheet_with_data(data, computed=False)), start=1):
             if any(isinstance(value, str) and value.startswith("=") for value in values):
@@ -136,9 +137,13 @@ def _only_sheet_with_data(data: bytes, *, computed: bool) -> Any:
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=computed)
     sheets = [sheet for sheet in book.worksheets if any(value is not None for row in _values(sheet) for value in row)]
     if len(sheets) != 1:
-        names = ", ".join(sheet.title for sheet in sheets)
         raise _invalid(
-            f"must have one sheet with data; it has {names or 'none'}. Save the one to import as a file of its own"
+            say(
+                "must have one sheet with data; it has {sheets}. Save the one to import as a file of its own",
+                sheets=[sheet.title for sheet in sheets],
+            )
+            if sheets
+            else "must have one sheet with data; it has none. Save the one to import as a file of its own"
         )
     return sheets[0]
 
@@ -150,7 +155,10 @@ def _values(sheet: Any) -> Iterator[tuple[Any, ...]]:
         cells += len(values)
         if cells > MAX_CELLS:
             raise _invalid(
-                f"has more than {MAX_CELLS:,} cells, empty ones included; delete the columns that hold nothing"
+                say(
+                    "has more than {most:,} cells, empty ones included; delete the columns that hold nothing",
+                    most=MAX_CELLS,
+                )
             )
         yield values
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from sms_service.errors import Invalid
+from sms_service.said import say
 
 LONGEST_WHY = 200  # characters of the reason that a person gives for an act
 
@@ -44,5 +45,5 @@ def required_line(field: str, value: str, longest: int) -> str:
     """`visible(value)` with 1 to `longest` characters. Raises Invalid naming `field` otherwise."""
     line = visible(value)
     if not 1 <= len(line) <= longest:
-        raise Invalid(field, value[:200], f"must have 1 to {longest} characters")
+        raise Invalid(field, value[:200], say("must have 1 to {most} characters", most=longest))
     return line

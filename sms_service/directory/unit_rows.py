@@ -10,6 +10,7 @@ from sms_service.directory.models import LEVELS
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells, Table
 from sms_service.directory.text import plain, visible
+from sms_service.said import say
 
 LONGEST_UNIT_NAME = 100
 LONGEST_CODE = 50
@@ -59,7 +60,7 @@ def read_units(table: Table, header: Header, findings: Findings) -> Iterator[Uni
         elif first == unit:
             findings.repeat(row, first.row, _TITLES["code"], unit.code)
         else:
-            reason = f"row {first.row} has the same code with other content; only the first counts"
+            reason = say("row {row} has the same code with other content; only the first counts", row=first.row)
             findings.refuse(row, _TITLES["code"], unit.code, reason)
 
 
@@ -77,8 +78,12 @@ def check_tree(rows: Mapping[str, UnitRow], existing: Mapping[str, Place], findi
         for code, place in places.items():
             above = place.parent
             if code not in kept and above in kept and not _is_below(place.level, places[above].level):
-                why = f"the unit {code} below it is a {place.level}, which must stay below a higher level"
-                wrong.setdefault(above, ("level", why))
+                said = say(
+                    "the unit {code} below it is a {level}, which must stay below a higher level",
+                    code=code,
+                    level=place.level,
+                )
+                wrong.setdefault(above, ("level", said))
         if not wrong:
             return kept
         for code, (column, why) in wrong.items():
@@ -91,8 +96,10 @@ def _misplaced(
 ) -> tuple[str, str] | None:
     above = kept[code].parent
     if above is not None and above not in places:
-        known = f"row {rows[above].row} was refused" if above in rows else "neither in the file nor known"
-        return "parent", f"the unit above, {above}, is not there ({known})"
+        if above in rows:
+            refused = "the unit above, {above}, is not there (row {row} was refused)"
+            return "parent", say(refused, above=above, row=rows[above].row)
+        return "parent", say("the unit above, {above}, is not there (neither in the file nor known)", above=above)
     seen, step = {code}, above
     while step is not None and step in places:
         if step in seen:
@@ -100,7 +107,8 @@ def _misplaced(
         seen.add(step)
         step = places[step].parent
     if above is not None and not _is_below(kept[code].level, places[above].level):
-        return "level", f"a {kept[code].level} cannot stand below {above}, which is a {places[above].level}"
+        wrong = "a {level} cannot stand below {above}, which is a {level_above}"
+        return "level", say(wrong, level=kept[code].level, above=above, level_above=places[above].level)
     return None
 
 
@@ -115,12 +123,13 @@ def _unit(row: int, cells: Cells, header: Header, findings: Findings) -> UnitRow
     code, name = plain(raw["code"] or ""), visible(raw["name"] or "")
     level = LEVEL_WORDS.get(plain(raw["level"] or "").casefold())
     if not 1 <= len(code) <= LONGEST_CODE:
-        findings.refuse(row, _TITLES["code"], raw["code"], f"must have 1 to {LONGEST_CODE} characters")
+        findings.refuse(row, _TITLES["code"], raw["code"], say("must have 1 to {most} characters", most=LONGEST_CODE))
     if not 1 <= len(name) <= LONGEST_UNIT_NAME:
-        findings.refuse(row, _TITLES["name"], raw["name"], f"must have 1 to {LONGEST_UNIT_NAME} characters")
+        findings.refuse(
+            row, _TITLES["name"], raw["name"], say("must have 1 to {most} characters", most=LONGEST_UNIT_NAME)
+        )
     if level is None:
-        words = "、".join(LEVEL_WORDS)
-        findings.refuse(row, _TITLES["level"], raw["level"], f"must be one of {words}")
+        findings.refuse(row, _TITLES["level"], raw["level"], say("must be one of {words:、}", words=tuple(LEVEL_WORDS)))
     if row in findings.refused_rows or level is None:
         return None
     return UnitRow(

@@ -17,6 +17,7 @@ from sms_service.directory.models import LEVELS, Unit
 from sms_service.directory.text import plain, required_line
 from sms_service.directory.unit_rows import LONGEST_CODE, LONGEST_UNIT_NAME
 from sms_service.errors import Conflict, Invalid, NotFound
+from sms_service.said import say
 
 _CLOCK = re.compile(r"([01]\d|2[0-4]):([0-5]\d)")
 
@@ -79,7 +80,9 @@ def create_unit(session: Session, actor: Actor, *, code: str, name: str, level: 
     actor.require(Permission.manage_directory, parent.path if parent else "/")
     if parent is not None and LEVELS.index(level) <= LEVELS.index(parent.level):
         raise Invalid(
-            "level", level, f"must be lower than the parent's, which is {parent.level} ({' > '.join(LEVELS)})"
+            "level",
+            level,
+            say("must be lower than the parent's, which is {level} ({levels: > })", level=parent.level, levels=LEVELS),
         )
     lock_name(session, LockedName.unit_code, code)
     if session.scalar(select(Unit.id).where(Unit.code == code)) is not None:
@@ -127,7 +130,7 @@ def change_unit(
     opens = unit.window_opens if window_opens is None else parse_clock("window_opens", window_opens)
     closes = unit.window_closes if window_closes is None else parse_clock("window_closes", window_closes)
     if opens >= closes:
-        reason = f"must be after {format_clock(opens)}, when the window opens"
+        reason = say("must be after {opens}, when the window opens", opens=format_clock(opens))
         raise Invalid("window_closes", format_clock(closes), reason)
     changes: dict[str, str | int] = {}
     if timezone is not None:
@@ -172,7 +175,7 @@ def _unit(session: Session, unit_id: int) -> Unit:
 
 def _check_level(field: str, level: str) -> None:
     if level not in LEVELS:
-        raise Invalid(field, level, f"must be one of {', '.join(LEVELS)}")
+        raise Invalid(field, level, say("must be one of {levels}", levels=LEVELS))
 
 
 def _check_timezone(session: Session, name: str) -> None:

@@ -17,6 +17,7 @@ from sms_service.directory.models import Import, Unit
 from sms_service.directory.problems import Findings
 from sms_service.directory.text import plain
 from sms_service.directory.unit_rows import Place, UnitRow, check_tree, read_units
+from sms_service.said import say
 
 _upsert_units = Statement(__file__, "upsert_units")
 _PLACED_OUTSIDE = "would be placed outside the scope of this import"
@@ -193,7 +194,9 @@ def _check_full_names(rows: Mapping[str, UnitRow], planned: Mapping[str, _Node],
             step = planned[step.parent] if step.parent is not None else None
         full_name = "/".join(reversed(names))
         if plain(row.full_name).strip("/") != plain(full_name):
-            reason = f"differs from the unit's place in the tree, {full_name}; the code of the unit above counts"
+            reason = say(
+                "differs from the unit's place in the tree, {place}; the code of the unit above counts", place=full_name
+            )
             findings.note(row.row, UNIT_COLUMNS["full_name"].header, row.full_name, reason)
 
 

@@ -19,6 +19,7 @@ from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus
+from sms_service.said import say
 
 DIMENSIONS = ("unit", "status", "reason", "campaign", "run", "day", "account")
 TAKEN = (AttemptStatus.accepted, AttemptStatus.no_receipt, AttemptStatus.undelivered, AttemptStatus.delivered)
@@ -123,7 +124,7 @@ def tabulate(session: Session, rows: Filter, by: Sequence[str]) -> Table:
     """
     for name in by:
         if name not in DIMENSIONS:
-            raise Invalid("by", name, f"must be some of {', '.join(DIMENSIONS)}")
+            raise Invalid("by", name, say("must be some of {dimensions}", dimensions=DIMENSIONS))
     names = list(dict.fromkeys(by))
     inner = (
         select(
@@ -151,7 +152,11 @@ def tabulate(session: Session, rows: Filter, by: Sequence[str]) -> Table:
         statement = statement.order_by(is_total.desc(), *columns).limit(MOST_LINES + 2)
     total, *found = session.execute(statement).mappings()
     if len(found) > MOST_LINES:
-        raise Invalid("by", ",".join(names), f"gives more than {MOST_LINES:,} lines; narrow the filters or take less")
+        raise Invalid(
+            "by",
+            ",".join(names),
+            say("gives more than {most:,} lines; narrow the filters or take less", most=MOST_LINES),
+        )
     units = _unit_names(session, {row["by_unit"] for row in found}) if "unit" in names else {}
     lines = [
         _count({name: units.get(row["by_unit"]) if name == "unit" else row[f"by_{name}"] for name in names}, row)

@@ -17,6 +17,7 @@ from sms_service.directory.models import Person, Unit
 from sms_service.errors import Forbidden, NotFound
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.reports.counts import Filter, parts_taken
+from sms_service.said import as_said, say
 
 
 def find_messages(rows: Filter) -> Select[*tuple[Any, ...]]:
@@ -74,7 +75,14 @@ def check_named(session: Session, actor: Actor, rows: Filter) -> None:
         then = session.scalars(select(Run.unit_path).where((Run.id if kind == "run" else Run.campaign_id) == name))
         paths = [unit_path(session, unit_id), *then]
         if not any(_meet(held, path) for held in actor.scope(Permission.read) for path in paths):
-            raise Forbidden(f"{actor.login} holds no role on the unit of {kind} {name}, nor above or below it")
+            raise Forbidden(
+                say(
+                    "{login} holds no role on the unit of {kind} {name}, nor above or below it",
+                    login=actor.login,
+                    kind=as_said(kind),
+                    name=name,
+                )
+            )
     if rows.account:
         known = session.scalar(select(GatewayAccount.id).where(GatewayAccount.name == rows.account))
         if known is None:

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 from flask import Flask, request
 from werkzeug.exceptions import BadRequest
 
+from sms_service.said import say
+
 DEEPEST = 32  # levels of JSON; a segment's rule has at most 18
 LONGEST_NUMBER = 40  # characters of a number in JSON: more than any column holds
 
@@ -24,7 +26,9 @@ def read_json(body: bytes) -> Any:
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_int=_whole, parse_float=_fraction)
     except json.JSONDecodeError as error:
-        raise BadRequest(f"The body is not JSON in UTF-8 at line {error.lineno}, column {error.colno}.") from None
+        raise BadRequest(
+            say("The body is not JSON in UTF-8 at line {line}, column {column}.", line=error.lineno, column=error.colno)
+        ) from None
     except UnicodeDecodeError:
         raise BadRequest("The body is not JSON in UTF-8.") from None
     except RecursionError:
@@ -34,7 +38,7 @@ def read_json(body: bytes) -> Any:
     return value
 
 
-_TOO_DEEP = f"The body is nested deeper than {DEEPEST} levels."
+_TOO_DEEP = say("The body is nested deeper than {most} levels.", most=DEEPEST)
 
 
 def _check_address() -> None:
@@ -44,19 +48,19 @@ def _check_address() -> None:
 
 def _whole(digits: str) -> int:
     if len(digits) > LONGEST_NUMBER:
-        raise BadRequest(f"The body has a number of more than {LONGEST_NUMBER} digits.")
+        raise BadRequest(say("The body has a number of more than {most} digits.", most=LONGEST_NUMBER))
     return int(digits)
 
 
 def _fraction(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise BadRequest(f"The body has a number that is too large: {digits[:LONGEST_NUMBER]}.")
+        raise BadRequest(say("The body has a number that is too large: {digits}.", digits=digits[:LONGEST_NUMBER]))
     return number
 
 
 def _refuse(name: str) -> NoReturn:
-    raise BadRequest(f"The body contains {name}, which is not JSON.")
+    raise BadRequest(say("The body contains {name}, which is not JSON.", name=name))
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 
 from sms_service.accounts.tokens import NotAuthenticated
 from sms_service.errors import Invalid, ServiceError
+from sms_service.said import say
 from sms_service.web.context import Context
 
 FAILED_LOGINS_A_LOGIN = "5 per minute; 20 per hour"
@@ -41,7 +42,7 @@ class TooManyGuesses(ServiceError):
     """A limit is used up: `limit` says which, `seconds` when there is room again."""
 
     def __init__(self, limit: str, seconds: int) -> None:
-        super().__init__(f"The limit is {limit}; try again in {seconds} seconds.")
+        super().__init__(say("The limit is {limit}; try again in {seconds} seconds.", limit=limit, seconds=seconds))
         self.seconds = seconds
 
 

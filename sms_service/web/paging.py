@@ -24,6 +24,7 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.directory.models import Unit
 from sms_service.errors import Forbidden, Invalid
+from sms_service.said import say
 from sms_service.web.schemas import MAX_ID, Id, In, Whole, unstorable
 
 DEFAULT_LIMIT = 50
@@ -78,7 +79,13 @@ def scope_filter(session: Session, actor: Actor, permission: Permission, unit_id
     if unit_id is None:
         paths = actor.scope(permission)
         if not paths:
-            raise Forbidden(f"{actor.login} does not hold the permission {permission} over any unit")
+            raise Forbidden(
+                say(
+                    "{login} does not hold the permission {permission} over any unit",
+                    login=actor.login,
+                    permission=permission,
+                )
+            )
         named: ColumnElement[bool] = Unit.parent_id.is_(None) if paths == ("/",) else Unit.path.in_(paths)
     else:
         path = unit_path(session, unit_id)

@@ -10,8 +10,13 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
 
 from sms_service.masking import mask_phone, mask_text
+from sms_service.said import say
 
 MAX_ID = 2**63 - 1  # PostgreSQL's bigint
+
+# Of a sentence that people read, for whoever says it in another language: see `said`.
+MESSAGE = "The same sentence with named places, such as `must be from 1 to {most}`: the key of a translation"
+VALUES = "What stands in the places: texts, numbers, lists of texts, or a sentence again with its message and values"
 
 
 class In(Schema):
@@ -65,7 +70,7 @@ class Line(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         text = str(super()._deserialize(value, attr, data, **kwargs)).strip().strip("\ufeff").strip()
         if not 1 <= len(text) <= self.longest:
-            raise ValidationError(f"must have 1 to {self.longest} characters")
+            raise ValidationError(say("must have 1 to {most} characters", most=self.longest))
         if any(unicodedata.category(character) == "Cc" for character in text):
             raise ValidationError("must be one line without control characters")
         return text

@@ -125,7 +125,9 @@ def test_an_administrator_makes_an_account_that_works(client, administrator, cit
 def test_no_answer_and_no_problem_repeats_a_password(administrator, city):
     body = {"login": "wang.wei", "name": "王伟", "unit_id": city["one"].id, "password": "tooshort1"}
     refused = administrator.post("/accounts", json=body)
-    assert refused.json["errors"] == [{"field": "password", "reason": "must have 12 to 128 characters"}]
+    (error,) = refused.json["errors"]
+    assert (error["field"], error["reason"]) == ("password", "must have 12 to 128 characters")
+    assert error.keys() == {"field", "reason", "message", "values"}
     made = administrator.post("/accounts", json={**body, "password": PASSWORD})
     assert "password" not in {*made.json} - {"has_password"}
     assert "scrypt" not in made.get_data(as_text=True)
@@ -166,7 +168,8 @@ def test_one_changes_ones_own_password(client, city):
     headers = bearer(log_in(client).json["token"])
     new = "a better horse battery"
     wrong = client.put("/api/v1/me/password", json={"current_password": "x", "password": new}, headers=headers)
-    assert wrong.json["errors"] == [{"field": "current_password", "reason": "is not the password of this account"}]
+    reason = "is not the password of this account"
+    assert wrong.json["errors"] == [{"field": "current_password", "reason": reason, "message": reason, "values": {}}]
     right = client.put("/api/v1/me/password", json={"current_password": PASSWORD, "password": new}, headers=headers)
     assert right.status_code == 204
     assert (log_in(client).status_code, log_in(client, new).status_code) == (401, 201)

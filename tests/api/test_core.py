@@ -29,6 +29,7 @@ from sms_service.api.problems import KINDS, field_errors
 from sms_service.audit import trail
 from sms_service.audit.models import TrailEntry
 from sms_service.masking import mask_phone, mask_text
+from sms_service.said import from_json
 from sms_service.web import schemas
 
 PHONE = "+8613800001234"
@@ -141,7 +142,9 @@ NO_ID = "must be the id of a row: a whole number from 1"
 def test_invalid_fields_are_named_with_what_would_be_right(prober, body, field, value, reason):
     response = prober.post("/probe/x", json=body)
     shown = {} if value is None else {"value": value}
-    assert (response.status_code, response.json["errors"]) == (422, [{"field": field, **shown, "reason": reason}])
+    (error,) = response.json["errors"]
+    assert from_json(error.pop("message"), error.pop("values")) == reason
+    assert (response.status_code, error) == (422, {"field": field, **shown, "reason": reason})
     assert response.json["type"] == "/docs#problem-invalid"
 
 
