@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.services import require
-from sms_service.db.locks import close_gate_of_run
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
+from sms_service.ledger.runs import move_run
 from sms_service.ledger.states import RUN_TRANSITIONS, HeldFor, MessageStatus, RunStatus
 from sms_service.said import say
 from sms_service.vocabulary import Words
@@ -148,23 +148,12 @@ def _move(
     changes: Mapping[str, Any] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Run:
-    """One conditional statement on the run's row; `changes` are set beside the status, `details` go into the trail."""
+    """One act on the run, as `move_run` does it; `details` go into the trail."""
     run = get_run(session, actor, run_id, Permission.operate_campaigns)
     why = required_line("why", why, LONGEST_WHY)
-    on = target in (RunStatus.running, RunStatus.planned)
-    values: dict[str, Any] = {"status": target.value, "reason": None if on else why, "held_for": None}
-    if on:
-        values["watched_from"] = func.sms_now()
-    close_gate_of_run(session.connection(), run_id)
-    moved = session.scalar(
-        update(Run)
-        .where(Run.id == run_id, Run.status.in_(sources), true() if condition is None else condition)
-        .values(values | dict(changes or {}))
-        .returning(Run.id)
-        .execution_options(synchronize_session=False)
-    )
+    moved = move_run(session, run_id, sources, target, why, condition=condition, changes=changes)
     session.refresh(run)
-    if moved is None:
+    if not moved:
         raise Conflict(
             say(
                 "run {run} is {status}; only {sources: or } ones can become {target}",

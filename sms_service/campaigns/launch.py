@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -23,6 +22,7 @@ from sms_service.directory.models import Unit
 from sms_service.dispatch.freeze import foresee_lane
 from sms_service.errors import Conflict, Invalid
 from sms_service.ledger.models import Run
+from sms_service.ledger.runs import plan_run
 from sms_service.ledger.states import Lane, RunStatus
 from sms_service.said import Said, say
 
@@ -65,27 +65,26 @@ def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None
     now: datetime = session.scalars(select(func.sms_now())).one()
     due_at = _due(at, now)
     day = due_at.astimezone(ZoneInfo(unit.timezone)).date()
-    run_id = session.scalar(
-        insert(Run)
-        .values(
-            campaign_id=campaign_id,
-            unit_id=unit.id,
-            unit_path=unit.path,
-            template_version_id=content.version.id,
-            class_=content.class_,
-            segment_rule=content.segment_rule,
-            values=campaign.values,
-            signature=campaign.signature,
-            route_id=campaign.route_id,
-            demonstration=unit.demonstration,
-            validity_s=campaign.validity_s,
-            lane=lane.value,
-            canary_receipts=campaign.canary_receipts,
-            due_at=due_at,
-            day=day,
-            month=day.replace(day=1),
-        )
-        .returning(Run.id)
+    run_id = plan_run(
+        session,
+        {
+            "campaign_id": campaign_id,
+            "unit_id": unit.id,
+            "unit_path": unit.path,
+            "template_version_id": content.version.id,
+            "class_": content.class_,
+            "segment_rule": content.segment_rule,
+            "values": campaign.values,
+            "signature": campaign.signature,
+            "route_id": campaign.route_id,
+            "demonstration": unit.demonstration,
+            "validity_s": campaign.validity_s,
+            "lane": lane.value,
+            "canary_receipts": campaign.canary_receipts,
+            "due_at": due_at,
+            "day": day,
+            "month": day.replace(day=1),
+        },
     )
     move(session, campaign, CampaignStatus.active)
     trail.record(session, actor.account_id, "campaign.launch", "campaign", campaign_id, path, run=run_id)

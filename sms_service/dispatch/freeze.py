@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import statistics
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +13,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Dialect, Select, case, func, select, update
+from sqlalchemy import ColumnElement, Dialect, Select, case, func, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -26,12 +25,11 @@ from sms_service.db.engine import Database, first_line
 from sms_service.db.statements import Statement
 from sms_service.dispatch import rendering
 from sms_service.errors import ServiceError
+from sms_service.ledger import runs
 from sms_service.ledger.models import Run
-from sms_service.ledger.states import HeldFor, Lane, RunStatus
+from sms_service.ledger.states import Lane, RunStatus
 
-BEGIN_FREEZE = Statement(__file__, "begin_freeze")
 WAITING_LANES = Statement(__file__, "waiting_lanes")
-FREEZE = Statement(__file__, "freeze")
 SAMPLE_VALUES = Statement(__file__, "sample_values")
 ESTIMATE_PARTS = Statement(__file__, "estimate_parts")
 
@@ -43,7 +41,6 @@ SMALL_UP_TO = 200  # people; a run to no more goes before larger ones
 _COUNTING = "1s"  # how long a launch counts an audience, to know whether its run is small
 _WORK_MEM = "64MB"  # for the sorting of one freeze; PostgreSQL's usual 4 MB would go to disk
 _SAMPLE = 20  # texts that are rendered to estimate a run's parts
-_MARK = re.compile(r"/\*(audience|values)\*/.*?/\*end\*/", re.DOTALL)
 _COLUMNS = dict(zip(RECIPIENT_FIELDS, ("p.name", "u.name", "p.number"), strict=True))
 _LANE = case({lane.value: place for place, lane in enumerate(Lane)}, value=Run.lane)
 
@@ -83,7 +80,7 @@ def foresee_lane(session: Session, rule: object, unit_path: str) -> Lane:
 def begin_due(database: Database) -> list[int]:
     """Take due runs out of `planned`; returns the ids of those now waiting to be frozen."""
     with database.transaction() as connection:
-        return [row.id for row in BEGIN_FREEZE(connection, grace_min=GRACE_MIN) if row.status == RunStatus.freezing]
+        return runs.begin_runs(connection, GRACE_MIN)
 
 
 def look_for_due(database: Database) -> set[Lane]:
@@ -91,7 +88,7 @@ def look_for_due(database: Database) -> set[Lane]:
     short transaction.
     """
     with database.transaction() as connection:
-        BEGIN_FREEZE(connection, grace_min=GRACE_MIN)
+        runs.begin_runs(connection, GRACE_MIN)
         return {Lane(row.lane) for row in WAITING_LANES(connection)}
 
 
@@ -129,12 +126,7 @@ def freeze(database: Database, run_id: int) -> int | None:
     except ServiceError as error:
         log.warning("run %s cannot be frozen and is held: %s", run_id, error)
         with database.session() as session:
-            held = {
-                "status": RunStatus.held.value,
-                "held_for": HeldFor.unfreezable.value,
-                "reason": f"it cannot be frozen: {error}",
-            }
-            session.execute(update(Run).where(Run.id == run_id, Run.status == RunStatus.freezing).values(held))
+            runs.hold_unfreezable(session, run_id, f"it cannot be frozen: {error}")
         return None
     _analyse(database, taken, audiences)
     return audiences.get(run_id)
@@ -189,9 +181,9 @@ def _freeze(database: Database, session: Session, taken: _Taken) -> dict[int, in
         own = tuple(name for name in version.variables if name not in run.values)
         alike[_Shape(run.month, run.lane, json.dumps(run.segment_rule, sort_keys=True), own)].append((run, version))
     audiences: dict[int, int] = {}
-    for shape, runs in alike.items():
-        audiences |= _write(session, shape, [run for run, _ in runs])
-        _estimate_parts(session, shape, runs)
+    for shape, same in alike.items():
+        audiences |= _write(session, shape, [run for run, _ in same])
+        _estimate_parts(session, shape, same)
     return audiences
 
 
@@ -205,28 +197,28 @@ class _Shape(NamedTuple):
 
 
 class _Query(NamedTuple):
-    """FREEZE with an audience in it, and the parameters of both but the runs."""
+    """A `freeze_statement`, and its parameters but the runs."""
 
     sql: str
     parameters: Mapping[str, Any]
 
 
-def _write(session: Session, shape: _Shape, runs: Sequence[Run]) -> dict[int, int]:
+def _write(session: Session, shape: _Shape, alike: Sequence[Run]) -> dict[int, int]:
     dialect = session.get_bind().dialect
     if shape.lane == Lane.small and (query := _query_of_many(dialect, shape.rule, shape.own)):
-        return _execute(session, query, runs)
+        return _execute(session, query, alike)
     # A plan for the run's own place in the tree: of a large run it saves more than it costs.
     audiences: dict[int, int] = {}
-    for run in runs:
+    for run in alike:
         found = audience_select(session, run.segment_rule, run.unit_path)
         audiences |= _execute(session, _query(dialect, found, shape.own), [run])
     return audiences
 
 
-def _execute(session: Session, query: _Query, runs: Sequence[Run]) -> dict[int, int]:
+def _execute(session: Session, query: _Query, taken: Sequence[Run]) -> dict[int, int]:
     limits = {"canary_above": CANARY_ABOVE, "canary_texts": CANARY_TEXTS, "small_up_to": SMALL_UP_TO}
-    parameters = {**query.parameters, **limits, "run_ids": [run.id for run in runs]}
-    return {row.id: row.audience for row in session.connection().exec_driver_sql(query.sql, parameters)}
+    parameters = {**query.parameters, **limits, "run_ids": [run.id for run in taken]}
+    return runs.freeze_runs(session.connection(), query.sql, parameters)
 
 
 @lru_cache(maxsize=256)  # a thousand branches' runs have one rule
@@ -239,18 +231,17 @@ def _query_of_many(dialect: Dialect, rule: str, own: tuple[str, ...]) -> _Query 
 def _query(dialect: Dialect, found: Select[int, int], own: Sequence[str]) -> _Query:
     compiled = found.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     values, keys = _values(own)
-    pieces: Mapping[str, str] = {"audience": str(compiled), "values": values}
-    return _Query(_MARK.sub(lambda mark: pieces[mark[1]], FREEZE.sql), {**_driver_values(compiled), **keys})
+    return _Query(runs.freeze_statement(str(compiled), values), {**_driver_values(compiled), **keys})
 
 
-def _estimate_parts(session: Session, shape: _Shape, runs: _Taken) -> None:
+def _estimate_parts(session: Session, shape: _Shape, taken: _Taken) -> None:
     """Parts of a text of each run, on average over a sample: what a worker pays before it has rendered anything."""
     of_run: defaultdict[int, list[Any]] = defaultdict(list)
     size = _SAMPLE if shape.own else 1  # nobody's text differs
-    ids = [run.id for run, _ in runs]
+    ids = [run.id for run, _ in taken]
     for row in SAMPLE_VALUES(session.connection(), month=shape.month, run_ids=ids, size=size):
         of_run[row.run_id].append(row.values)
-    estimates = {run.id: _mean_parts(run, version, of_run[run.id]) for run, version in runs}
+    estimates = {run.id: _mean_parts(run, version, of_run[run.id]) for run, version in taken}
     if longer := {run_id: mean for run_id, mean in estimates.items() if mean > 1.0}:
         ESTIMATE_PARTS(session.connection(), ids=list(longer), estimates=list(longer.values()))
 

@@ -1,0 +1,135 @@
+"""What becomes of a run: planned, begun, frozen, running, held, paused, cancelled. Nobody else writes a run's status.
+
+The rooms above decide and call; what may follow what is in `states.py`. Each function is one conditional statement, so
+that a run which is not (any more) what its caller thinks stays as it is. Whether a run is finished, is closed or runs
+again is told by its rows (`sweeps.py`, `decisions.py`); after a failover it is held by `failover.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, func, true, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from sms_service.db.locks import close_gate_of_run
+from sms_service.db.statements import Statement
+from sms_service.ledger.models import Run
+from sms_service.ledger.states import HeldFor, RunStatus
+
+BEGIN_FREEZE = Statement(__file__, "begin_freeze")
+FREEZE = Statement(__file__, "freeze")
+TRIP_RUN = Statement(__file__, "trip_run")
+REFILL_CANARY = Statement(__file__, "refill_canary")
+JUDGE_CANARY = Statement(__file__, "judge_canary")
+
+_MARK = re.compile(r"/\*(audience|values)\*/.*?/\*end\*/", re.DOTALL)
+
+
+class Judged(NamedTuple):
+    """What a canary came to: the run's status, and why it is held if it is."""
+
+    status: str
+    reason: str | None
+
+
+def plan_run(session: Session, values: Mapping[str, Any]) -> int:
+    """A new run, `planned`, with these columns; returns its id."""
+    return session.scalars(insert(Run).values(**values, status=RunStatus.planned.value).returning(Run.id)).one()
+
+
+def begin_runs(connection: Connection, grace_min: int) -> list[int]:
+    """Take due runs out of `planned`; those late by more than `grace_min` minutes are held. Returns the ids of those
+    now waiting to be frozen.
+    """
+    return [row.id for row in BEGIN_FREEZE(connection, grace_min=grace_min) if row.status == RunStatus.freezing]
+
+
+def freeze_statement(audience: str, values: str) -> str:
+    """The statement by which runs of one shape are frozen: `audience` is the segment's compiled query, `values` the SQL
+    of what each recipient fills in.
+    """
+    pieces: Mapping[str, str] = {"audience": audience, "values": values}
+    return _MARK.sub(lambda mark: pieces[mark[1]], FREEZE.sql)
+
+
+def freeze_runs(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> dict[int, int]:
+    """Write the rows of runs that the caller has locked, and set them running; returns the audiences by run.
+
+    `statement` is from `freeze_statement`, `parameters` are its own and the pieces'.
+    """
+    return {row.id: row.audience for row in connection.exec_driver_sql(statement, dict(parameters))}
+
+
+def hold_unfreezable(session: Session, run_id: int, why: str) -> None:
+    """Hold a run that waits to be frozen and cannot be."""
+    held = {"status": RunStatus.held.value, "held_for": HeldFor.unfreezable.value, "reason": why}
+    session.execute(update(Run).where(Run.id == run_id, Run.status == RunStatus.freezing).values(held))
+
+
+def trip_run(connection: Connection, run_id: int, *, texts: int, least: int, bad_share: float) -> str | None:
+    """Hold a running run if so large a share of its last texts went wrong; returns why, None if it is not held."""
+    run = TRIP_RUN(connection, run_id=run_id, texts=texts, least=least, bad_share=bad_share).one_or_none()
+    return None if run is None else run.reason
+
+
+def refill_canary(connection: Connection, run_id: int, month: date, moment_s: float) -> None:
+    """Put other rows of the run in the place of those of its canary that say nothing soon."""
+    REFILL_CANARY(connection, run_id=run_id, month=month, moment_s=moment_s)
+
+
+def judge_canary(
+    connection: Connection,
+    run_id: int,
+    month: date,
+    *,
+    moment_s: float,
+    bad_share: float,
+    receipts_min: int,
+    deadline_min: int,
+) -> Judged | None:
+    """Let a run go on whose first texts went well, or hold it; None while that cannot be told."""
+    row = JUDGE_CANARY(
+        connection,
+        run_id=run_id,
+        month=month,
+        moment_s=moment_s,
+        bad_share=bad_share,
+        receipts_min=receipts_min,
+        deadline_min=deadline_min,
+    ).one_or_none()
+    return None if row is None else Judged(row.status, row.reason)
+
+
+def move_run(
+    session: Session,
+    run_id: int,
+    sources: Sequence[RunStatus],
+    target: RunStatus,
+    why: str,
+    *,
+    condition: ColumnElement[bool] | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> bool:
+    """A person's act on the run: from one of `sources` to `target`, if `condition` holds; False if it was not so.
+
+    `why` is kept as its reason unless it goes on by this; `changes` are set beside the status. Waits for the gates that
+    are under way.
+    """
+    goes_on = target in (RunStatus.running, RunStatus.planned)
+    values: dict[str, Any] = {"status": target.value, "reason": None if goes_on else why, "held_for": None}
+    if goes_on:
+        values["watched_from"] = func.sms_now()
+    close_gate_of_run(session.connection(), run_id)
+    moved = session.scalar(
+        update(Run)
+        .where(Run.id == run_id, Run.status.in_(sources), true() if condition is None else condition)
+        .values(values | dict(changes or {}))
+        .returning(Run.id)
+        .execution_options(synchronize_session=False)
+    )
+    return moved is not None
