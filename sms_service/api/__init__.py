@@ -24,6 +24,7 @@ from sms_service.api import (
     messages,
     people,
     problems,
+    receipts,
     replies,
     resending,
     runs,
@@ -34,7 +35,6 @@ from sms_service.api import (
     tokens,
     trail,
     units,
-    way_back,
 )
 from sms_service.db.engine import Database
 from sms_service.settings import BadSetting, Settings
@@ -65,7 +65,7 @@ RESOURCES = (
     caps.blueprint,
     gateway_accounts.blueprint,
     replies.blueprint,
-    way_back.blueprint,
+    receipts.blueprint,
     trail.blueprint,
 )  # fmt: skip
 

@@ -84,9 +84,9 @@ def codes(name: str) -> None:
     from sms_service import settings
     from sms_service.cli.context import open_session
     from sms_service.controls.accounts import id_of
+    from sms_service.delivery.listing import find_unknown_codes
     from sms_service.gateways.config import BadGatewayConfig
     from sms_service.gateways.registry import Gateways
-    from sms_service.reports.way_back import find_unknown_codes
 
     configuration = settings.load()
     try:

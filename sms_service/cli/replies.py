@@ -76,10 +76,10 @@ def receipts(account: str | None, limit: int, login: str | None) -> None:
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
     from sms_service.controls.accounts import id_of
+    from sms_service.delivery.listing import find_unmatched
     from sms_service.directory.units import require_everywhere
     from sms_service.ledger.models import ReceiptRow
     from sms_service.masking import mask_phone
-    from sms_service.reports.way_back import find_unmatched
 
     with open_session() as session:
         require_everywhere(session, acting(session, login), Permission.read)

@@ -15,12 +15,12 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.controls.accounts import id_of
+from sms_service.delivery.listing import find_unknown_codes, find_unmatched
 from sms_service.delivery.models import RefusedCallbacks
 from sms_service.delivery.refusals import find_refused
 from sms_service.directory.units import require_everywhere
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.ledger.models import ReceiptRow
-from sms_service.reports.way_back import find_unknown_codes, find_unmatched
 from sms_service.web.context import current_context
 from sms_service.web.paging import PageQuery, page
 from sms_service.web.schemas import Line, MaskedPhone, Out, list_of

@@ -15,13 +15,13 @@ from sms_service.api import create_app
 from sms_service.cli import main
 from sms_service.controls.accounts import id_of
 from sms_service.db.engine import Database
+from sms_service.delivery.listing import find_unknown_codes
 from sms_service.delivery.refusals import Refusals
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus, Reply
 from sms_service.ledger import receipts
 from sms_service.ledger.models import Message
 from sms_service.replies import matching
 from sms_service.replies.inbox import store
-from sms_service.reports.way_back import find_unknown_codes
 from tests.api.campaign_client import Place, make_place
 from tests.api.directory_client import Caller
 from tests.factories import fictional_phone
