@@ -20,10 +20,10 @@ from sms_service.directory import importing
 from sms_service.directory.models import Import, ImportProblem, Unit
 from sms_service.directory.units_import import import_units
 from sms_service.errors import Forbidden
-from sms_service.masking import mask_quoted, mask_text
-from sms_service.said import say
+from sms_service.masking import mask_quoted, mask_said, mask_text
+from sms_service.said import say, to_json
 from sms_service.web.paging import PageQuery, ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Id, In, MaskedText, Out, list_of
+from sms_service.web.schemas import MESSAGE, VALUES, Id, In, MaskedText, Out, list_of
 
 blueprint = Blueprint(
     "imports",
@@ -101,6 +101,8 @@ class ProblemOut(Out):
     column = fields.String(metadata={"description": "The column's header or letter; empty: the whole row"})
     value = fields.String(allow_none=True, metadata={"description": "What stood there; digits masked unless asked for"})
     reason = fields.String(metadata={"description": "What is wrong with it, or what was decided"})
+    message = fields.String(metadata={"description": MESSAGE})
+    values = fields.Dict(keys=fields.String(), metadata={"description": VALUES})
     refused = fields.Boolean(metadata={"description": "True: the row was not taken because of this"})
 
 
@@ -172,12 +174,17 @@ class Problems(MethodView):
         items, following = page(g.session, statement, query, sort="id", key=ImportProblem.id, id_=ImportProblem.id)
         shown = [
             {
+                **_reason(found, whole=whole),
                 "row": found.row,
                 "value": found.value if whole or found.value is None else mask_text(found.value),
-                "reason": found.reason if whole else mask_quoted(found.reason, found.value, found.column),
                 "column": found.column if whole else mask_text(found.column),
                 "refused": found.refused,
             }
             for found in items
         ]
         return {"scope": units, "items": shown, "next": following}
+
+
+def _reason(found: ImportProblem, *, whole: bool) -> dict[str, Any]:
+    said = found.said if whole else mask_said(found.said, lambda text: mask_quoted(text, found.value, found.column))
+    return {"reason": said, **to_json(said)}

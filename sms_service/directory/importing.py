@@ -20,7 +20,7 @@ from sms_service.directory.models import Import, ImportProblem, Unit
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Table, read_table
 from sms_service.errors import Forbidden, Invalid, NotFound
-from sms_service.said import say
+from sms_service.said import say, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,7 @@ def write_down(
             "column": problem.column,
             "value": problem.value,
             "reason": problem.reason,
+            **to_json(problem.reason),
             "refused": problem.refused,
         }
         for problem in sorted(findings.problems, key=lambda problem: problem.row)

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id, Path
+from sms_service.said import Said, as_said, from_json
 
 LEVELS = ("city", "district", "street", "branch")
 
@@ -125,6 +127,7 @@ class ImportProblem(Base):
     """What was wrong with a row. A refused row has at least one with `refused`; others were mended or noted.
 
     `row` is the number a spreadsheet shows (the header is 1); `value` is personal data and goes with retention.
+    `reason` is the English sentence of `message` and `values`; findings from before there were these have it alone.
     """
 
     __tablename__ = "import_problems"
@@ -135,6 +138,13 @@ class ImportProblem(Base):
     column: Mapped[str]
     value: Mapped[str | None]
     reason: Mapped[str]
+    message: Mapped[str | None]
+    values: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     refused: Mapped[bool]
 
     __table_args__ = (Index(None, "import_id", "id"),)
+
+    @property
+    def said(self) -> Said:
+        """The reason with its message and values."""
+        return as_said(self.reason) if self.message is None else from_json(self.message, self.values or {})

@@ -73,7 +73,10 @@ def _read_one(text: str) -> PhoneReading:
         text = mended[1]
     if odd := next((c for c in text if not (c.isascii() and (c.isdigit() or c in "+() .-"))), None):
         return _unusable(
-            say("contains {odd!r}: only digits, blanks, hyphens, brackets and a leading + belong in a number", odd=odd)
+            say(
+                "contains {odd}: only digits, blanks, hyphens, brackets and a leading + belong in a number",
+                odd=repr(odd),
+            )
         )
     digits = re.sub(r"\D", "", text)
     if not _WRITTEN.fullmatch(text):

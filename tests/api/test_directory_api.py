@@ -161,6 +161,11 @@ def test_a_file_comes_in_and_every_row_is_accounted_for(administrator, auditor, 
         (4, "组织编码", True),
         (5, "", True),
     ]
+    assert [(p["message"], p["values"]) for p in problems["items"]] == [
+        ("has {number} digits; a mobile number has 11", {"number": 10}),
+        ("is a unit outside the scope of this import", {}),
+        ("is empty", {}),
+    ]
     assert "1876607113" not in auditor.get(f"{path}/problems").text
     assert auditor.get(f"{path}/problems", phones="whole").status_code == 403
     assert "1876607113" in administrator.get(f"{path}/problems", phones="whole").text

@@ -111,6 +111,19 @@ def test_without_a_usable_phone_the_person_is_there_and_it_is_listed(session, br
     assert problems(session, record) == [(2, "手机号", phone or None, False)]
 
 
+def test_a_finding_is_kept_as_message_and_values_too(session, branch):
+    record = load(session, "M1,王伟,男,1876607113,0101001,党员,,", "M1,王伟,男,1876607113,0101001,党员,,")
+    found = session.scalars(problems_of(record).order_by(ImportProblem.id)).all()
+    assert [(problem.message, problem.values) for problem in found] == [
+        ("has {number} digits; a mobile number has 11", {"number": 10}),
+        ("has {number} digits; a mobile number has 11", {"number": 10}),
+        ("repeats row {row}", {"row": 2}),
+    ]
+    assert [problem.said for problem in found] == [problem.reason for problem in found]
+    found[0].message = found[0].values = None  # as findings are from before these were kept
+    assert (found[0].said, found[0].said.values) == ("has 10 digits; a mobile number has 11", {})
+
+
 def test_a_lost_leading_zero_is_named_as_the_likely_cause(session, branch):
     record = load(session, "M1,王伟,男,13975840246,1010010001,党员,,")
     problem = session.scalars(problems_of(record)).one()
