@@ -61,11 +61,12 @@ WHERE a.started_at > s.created_at + interval '10 seconds' AND a.started_at < :un
 """)
 # What people said of single texts: theirs to answer for.
 _SETTLED = text("SELECT to_char(month, 'YYYYMM') || '-' || id FROM attempts WHERE settled_by IS NOT NULL")
-# The line echoes nothing: which of several unknown texts to a phone a receipt is of cannot be told, so none is.
+# The line echoes nothing: which of several unknown texts to a phone a receipt is of cannot be told, so none is. What a
+# person says of one of them does not tell it either.
 _OF_SEVERAL = text("""
 SELECT to_char(a.month, 'YYYYMM') || '-' || a.id
 FROM attempts a JOIN gateway_accounts g ON g.id = a.account_id
-WHERE g.name = :line AND a.status = 'unknown'
+WHERE g.name = :line AND (a.status = 'unknown' OR a.settled_by IS NOT NULL)
   AND EXISTS (
       SELECT FROM receipts WHERE account_id = g.id AND phone = a.phone AND applied_at IS NULL AND note = :several
   )
