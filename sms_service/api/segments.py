@@ -109,6 +109,14 @@ class SegmentPreviewOut(Out):
     no_phone = fields.Integer(metadata={"description": "Recipients without a number"})
     bad_number = fields.Integer(metadata={"description": "Recipients whose number is unusable"})
     lost_contact = fields.Integer(metadata={"description": "Recipients known to be out of reach"})
+    skipped = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={
+            "description": "Recipients who would get no text, by the reason that their message would have; with "
+            "`phones` they add up to count"
+        },
+    )
     sample = fields.List(fields.Nested(RecipientOut), metadata={"description": "The first of them by id"})
 
 

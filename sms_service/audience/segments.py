@@ -7,19 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, false, func, or_, select
+from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
-from sms_service.audience.models import Segment, Suppression
+from sms_service.audience.models import Segment
 from sms_service.audience.rules import Recipient, audience_select, sample
+from sms_service.audience.skipping import PEOPLE, find_reason
+from sms_service.audience.suppression import REASONS
 from sms_service.audit import trail
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import required_line
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.said import say
+from sms_service.vocabulary import MessageReason
 
 LONGEST_NAME = 100
 LARGEST_RULE = 20_000  # characters of a rule's JSON
@@ -28,20 +31,42 @@ SAMPLE = 10
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a rule finds now: recipients in all, and of these by what would happen to them; the five add up to `count`.
-
-    The first that applies counts: no_phone, bad_number (the phone given is unusable), opted_out (suppressed),
-    lost_contact, textable. `phones` are the distinct numbers among the textable: a shared one gets one text.
+    """What a rule finds now, as freeze would write it down: recipients in all, of these the `phones` that would get a
+    text each, and the others by why they are `skipped`.
     """
 
     count: int
-    textable: int
     phones: int
-    opted_out: int
-    no_phone: int
-    bad_number: int
-    lost_contact: int
+    skipped: Mapping[MessageReason, int]
     sample: list[Recipient]
+
+    @property
+    def textable(self) -> int:
+        """Those whom nothing keeps from being texted; a phone that several share gets one text."""
+        return self.phones + self._skipped(MessageReason.duplicate_phone)
+
+    @property
+    def opted_out(self) -> int:
+        """Those whose phone is suppressed, for whatever reason."""
+        return self._skipped(*REASONS, MessageReason.blacklisted)
+
+    @property
+    def no_phone(self) -> int:
+        """Those without a phone."""
+        return self._skipped(MessageReason.no_phone)
+
+    @property
+    def bad_number(self) -> int:
+        """Those whose phone is unusable."""
+        return self._skipped(MessageReason.bad_number)
+
+    @property
+    def lost_contact(self) -> int:
+        """Those who are known to be out of reach."""
+        return self._skipped(MessageReason.lost_contact)
+
+    def _skipped(self, *reasons: MessageReason) -> int:
+        return sum(self.skipped.get(reason, 0) for reason in reasons)
 
 
 def find_segments(paths: Sequence[str], *, name: str | None = None) -> Select[Segment]:
@@ -118,25 +143,18 @@ def preview(session: Session, actor: Actor, unit_id: int, rule: object, *, sampl
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.read, path)
-    found = audience_select(session, rule, path).cte("found")
-    suppressed = exists().where(Suppression.phone == Person.phone)
-    no_phone = and_(Person.phone.is_(None), Person.phone_problem.is_(None))
-    bad_number = and_(Person.phone.is_(None), Person.phone_problem.is_not(None))
-    opted_out = and_(Person.phone.is_not(None), suppressed)
-    lost = and_(Person.phone.is_not(None), ~suppressed, Person.lost_contact)
-    textable = and_(Person.phone.is_not(None), ~suppressed, ~Person.lost_contact)
+    found = audience_select(session, rule, path).subquery("found")
+    people = found.join(PEOPLE, Person.id == found.c.person_id).join(Unit, Unit.id == found.c.unit_id)
+    reason = find_reason(path).label("reason")
     counted = session.execute(
-        select(
-            func.count().label("count"),
-            func.count().filter(textable).label("textable"),
-            func.count(Person.phone.distinct()).filter(textable).label("phones"),
-            func.count().filter(opted_out).label("opted_out"),
-            func.count().filter(no_phone).label("no_phone"),
-            func.count().filter(bad_number).label("bad_number"),
-            func.count().filter(lost).label("lost_contact"),
-        ).select_from(found.join(Person, Person.id == found.c.person_id))
-    ).one()
-    return Preview(**counted._mapping, sample=sample(session, rule, path, sample_size))
+        select(reason, func.count(), func.count(Person.phone.distinct())).select_from(people).group_by(reason)
+    ).all()
+    skipped = {MessageReason(why): number for why, number, _ in counted if why is not None}
+    textable, phones = next(((number, phones) for why, number, phones in counted if why is None), (0, 0))
+    if textable > phones:
+        skipped[MessageReason.duplicate_phone] = textable - phones
+    in_all = sum(number for _, number, _ in counted)
+    return Preview(in_all, phones, skipped, sample(session, rule, path, sample_size))
 
 
 def _check_size(rule: Mapping[str, Any]) -> None:

@@ -41,7 +41,7 @@ SMALL_UP_TO = 200  # people; a run to no more goes before larger ones
 _COUNTING = "1s"  # how long a launch counts an audience, to know whether its run is small
 _WORK_MEM = "64MB"  # for the sorting of one freeze; PostgreSQL's usual 4 MB would go to disk
 _SAMPLE = 20  # texts that are rendered to estimate a run's parts
-_COLUMNS = dict(zip(RECIPIENT_FIELDS, ("p.name", "u.name", "p.number"), strict=True))
+_COLUMNS = dict(zip(RECIPIENT_FIELDS, ("people.name", "units.name", "people.number"), strict=True))
 _LANE = case({lane.value: place for place, lane in enumerate(Lane)}, value=Run.lane)
 
 
@@ -231,7 +231,7 @@ def _query_of_many(dialect: Dialect, rule: str, own: tuple[str, ...]) -> _Query 
 def _query(dialect: Dialect, found: Select[int, int], own: Sequence[str]) -> _Query:
     compiled = found.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     values, keys = _values(own)
-    return _Query(runs.freeze_statement(str(compiled), values), {**_driver_values(compiled), **keys})
+    return _Query(runs.freeze_statement(dialect, str(compiled), values), {**_driver_values(compiled), **keys})
 
 
 def _estimate_parts(session: Session, shape: _Shape, taken: _Taken) -> None:
@@ -278,5 +278,5 @@ def _values(names: Sequence[str]) -> tuple[str, dict[str, str]]:
         key = f"value_{number}"
         keys[key] = name
         column = _COLUMNS.get(name)
-        pairs.append(f"%({key})s::text, " + (column if column else f"p.attributes -> %({key})s::text"))
+        pairs.append(f"%({key})s::text, " + (column if column else f"people.attributes -> %({key})s::text"))
     return f"jsonb_strip_nulls(jsonb_build_object({', '.join(pairs)}))", keys

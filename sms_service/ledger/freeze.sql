@@ -1,8 +1,8 @@
 -- A row for every recipient of these runs, skipped ones and their reasons included, in one statement: what the segment's query
 -- finds, what is written and what is counted come from one snapshot. The audience is counted from the segment's rows alone, so
 -- that the identity can show a recipient whom the joins would have lost. Of several recipients with one phone, the first is
--- sent and the others name its row. The segment's compiled query and the recipient's values are put in at the marks; they are the
--- same for all these runs, of which the query may ask run.unit_path.
+-- sent and the others name its row. At the marks stand the segment's compiled query, the recipient's values, and who is skipped and why
+-- (audience/skipping.py); they are the same for all these runs, of which the query may ask run.unit_path.
 -- A worker that finds a run's row locked leaves it to the one that freezes it, instead of handing over nothing meanwhile.
 -- A large run may first let only a few of its rows leave, its canary: one of each of as many units as there are, then others.
 WITH run AS MATERIALIZED (
@@ -15,20 +15,13 @@ audience AS MATERIALIZED (
     ) AS found (person_id, unit_id)
 ),
 known AS (
-    SELECT nextval('messages_id_seq') AS id, a.run_id, a.person_id, a.unit_id, u.path, p.phone,
+    SELECT nextval('messages_id_seq') AS id, a.run_id, a.person_id, a.unit_id, units.path, people.phone,
            /*values*/ NULL::jsonb /*end*/ AS values,
-           CASE
-               WHEN NOT u.path ^@ r.unit_path THEN 'out_of_scope'
-               WHEN p.lost_contact THEN 'lost_contact'
-               WHEN p.phone IS NULL AND p.phone_problem IS NOT NULL THEN 'bad_number'
-               WHEN p.phone IS NULL THEN 'no_phone'
-               ELSE s.reason
-           END AS reason
+           /*reason*/ NULL::text /*end*/ AS reason
     FROM audience a
     JOIN run r ON r.id = a.run_id
-    JOIN people p ON p.id = a.person_id
-    JOIN units u ON u.id = a.unit_id
-    LEFT JOIN suppressions s ON s.phone = p.phone
+    JOIN /*people*/ people /*end*/ ON people.id = a.person_id
+    JOIN units ON units.id = a.unit_id
 ),
 ranked AS (
     SELECT *, CASE WHEN reason IS NULL

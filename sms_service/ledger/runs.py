@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, true, update
+from sqlalchemy import ClauseElement, ColumnElement, Connection, Dialect, Text, func, literal_column, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from sms_service.audience.skipping import PEOPLE, find_reason
 from sms_service.db.locks import close_gate_of_run
 from sms_service.db.statements import Statement
 from sms_service.ledger.models import Run
@@ -27,7 +29,8 @@ TRIP_RUN = Statement(__file__, "trip_run")
 REFILL_CANARY = Statement(__file__, "refill_canary")
 JUDGE_CANARY = Statement(__file__, "judge_canary")
 
-_MARK = re.compile(r"/\*(audience|values)\*/.*?/\*end\*/", re.DOTALL)
+_MARK = re.compile(r"/\*(audience|values|reason|people)\*/.*?/\*end\*/", re.DOTALL)
+_INLINE = {"literal_binds": True}
 
 
 class Judged(NamedTuple):
@@ -49,12 +52,20 @@ def begin_runs(connection: Connection, grace_min: int) -> list[int]:
     return [row.id for row in BEGIN_FREEZE(connection, grace_min=grace_min) if row.status == RunStatus.freezing]
 
 
-def freeze_statement(audience: str, values: str) -> str:
+def freeze_statement(dialect: Dialect, audience: str, values: str) -> str:
     """The statement by which runs of one shape are frozen: `audience` is the segment's compiled query, `values` the SQL
     of what each recipient fills in.
     """
-    pieces: Mapping[str, str] = {"audience": audience, "values": values}
+    pieces: Mapping[str, str] = {"audience": audience, "values": values, **_skipping(dialect)}
     return _MARK.sub(lambda mark: pieces[mark[1]], FREEZE.sql)
+
+
+@lru_cache(maxsize=1)
+def _skipping(dialect: Dialect) -> Mapping[str, str]:
+    """Who is skipped and why, in SQL without parameters."""
+    pieces: Mapping[str, ClauseElement] = {"reason": find_reason(literal_column("r.unit_path", Text)), "people": PEOPLE}
+    compiled = {name: piece.compile(dialect=dialect, compile_kwargs=_INLINE) for name, piece in pieces.items()}
+    return {name: str(piece) for name, piece in compiled.items()}
 
 
 def freeze_runs(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> dict[int, int]:

@@ -58,6 +58,7 @@ def test_a_segment_is_saved_changed_previewed_and_listed(officer, auditor, sessi
         "no_phone": 0,
         "bad_number": 0,
         "lost_contact": 0,
+        "skipped": {},
     }
     (shown,) = found["sample"]
     assert (shown["person_id"], shown["name"], shown["unit_id"]) == (retired.id, "王伟", tree["one"].id)

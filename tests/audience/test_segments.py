@@ -90,11 +90,14 @@ def test_a_preview_adds_up(session, district, elsewhere, officer):
     make_person(session, district, phone=None, phone_problem="is a landline, which cannot get texts")
     lost = make_person(session, district, lost_contact=True)
     out = make_person(session, district, lost_contact=True)
-    suppression.suppress(session, [out.phone], "opted_out", "api", None)
+    stopped = make_person(session, district)
+    suppression.suppress(session, [out.phone, stopped.phone], "opted_out", "api", None)
     make_person(session, elsewhere)
     found = segments.preview(session, officer, district.id, EVERYONE, sample_size=2)
-    assert (found.count, found.textable, found.phones) == (7, 3, 2)
-    assert (found.no_phone, found.bad_number, found.opted_out, found.lost_contact) == (1, 1, 1, 1)
+    assert (found.count, found.textable, found.phones) == (8, 3, 2)
+    assert (found.no_phone, found.bad_number, found.opted_out, found.lost_contact) == (1, 1, 1, 2)
+    skipped = {"duplicate_phone": 1, "no_phone": 1, "bad_number": 1, "opted_out": 1, "lost_contact": 2}
+    assert found.skipped == skipped
     assert [recipient.person for recipient in found.sample] == [first, found.sample[1].person]
     assert len(found.sample) == 2
     assert lost.lost_contact
