@@ -107,10 +107,10 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
         try:
             act(*arguments)
         except (RedisError, InvalidJobOperation, NoSuchJobError) as error:  # the latter two: a job was flushed away
-            log.error("will look again: Redis: %s", error)
+            log.error("Redis failed; trying again: %s", error)
             time.sleep(LOOK_EVERY_S / 2)
         except Exception:
-            log.exception("a fault of ours; will look again")
+            log.exception("a fault in this program; trying again")
             time.sleep(LOOK_EVERY_S / 2)
         finally:
             self.busy = False

@@ -65,7 +65,7 @@ class Clock:
                 _tick(self._database, self._redis, self._gateways, self._no_receipt_hours)
             except NotLeading:
                 self._led = False
-                log.warning("this clock leads no longer; what it was about to do is another's")
+                log.warning("this clock leads no longer; another clock does the duties")
 
     def resign(self) -> None:
         """Let another clock begin at once. Raises DBAPIError if PostgreSQL does not answer."""
@@ -77,9 +77,9 @@ class Clock:
             try:
                 self.tick()
             except DBAPIError as error:
-                log.error("the next second tries again: %s", first_line(error))
+                log.error("PostgreSQL failed; trying again in a second: %s", first_line(error))
             except RedisError as error:
-                log.error("the next second tries again: Redis: %s", error)
+                log.error("Redis failed; trying again in a second: %s", error)
             stopping.wait(EVERY_S)
         with suppress(DBAPIError):
             self.resign()
@@ -117,7 +117,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         try:
             duty(database)
         except DBAPIError as error:
-            log.error("the next tick tries again: %s", first_line(error))
+            log.error("a duty of the clock failed; the next tick tries again: %s", first_line(error))
 
 
 def _pause_links(database: Database, gateways: Gateways) -> None:
@@ -148,7 +148,7 @@ def _give_up_submitting(database: Database) -> None:
     with database.transaction() as connection:
         given_up = sweeps.give_up_submitting(connection)
     if given_up:
-        log.warning("sweep: %s rows whose worker died after the gate are unknown", sum(given_up.values()))
+        log.warning("sweep: %s texts are unknown: their worker died between gate and outcome", sum(given_up.values()))
     for account_id, run_id in given_up:
         with database.transaction() as connection:
             account_breaker.trip_account(connection, account_id)
@@ -161,12 +161,12 @@ def _judge(database: Database) -> None:
         breaker.judge_canaries(connection)
     with database.transaction() as connection:
         for name in account_breaker.reopen(connection):
-            log.warning("gateway account %s is tried again", name)
+            log.warning("gateway account %s is open again, on trial", name)
 
 
 def _heed_reports(database: Database) -> None:
     if suppressed := hygiene.suppress_blacklisted(database):
-        log.info("%s phones that providers have on their stop lists are suppressed", suppressed)
+        log.info("%s phones are suppressed: providers have them on their stop lists", suppressed)
     marked = hygiene.mark_suspects(database)
     if marked.suspect or marked.cleared:
         log.info("%s people are suspect, %s no longer", marked.suspect, marked.cleared)
@@ -187,7 +187,7 @@ def _put_off_ended(database: Database, reporting: Sequence[int], no_receipt_hour
 def _forget(database: Database) -> None:
     with database.session() as session:
         if forgotten := answers.forget_old(session):
-            log.info("forgot %s stored answers of API requests", forgotten)
+            log.info("deleted %s stored answers of API requests", forgotten)
     with database.transaction() as connection:
         caps.forget_old(connection)
         account_breaker.forget_old(connection)
@@ -202,7 +202,7 @@ def _make_months(database: Database) -> None:
             {"last": MONTHS_READY - 1},
         ).scalar_one()
     if made:
-        log.info("made the ledger's partitions of %s months", made)
+        log.info("made the partitions of %s months", made)
     with database.transaction() as connection:
         connection.exec_driver_sql("SELECT analyse_new_months()")
 

@@ -53,7 +53,7 @@ def _quietly() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        log.error("the next look tries again: %s", first_line(error))
+        log.error("PostgreSQL failed; the job ends and the worker looks again: %s", first_line(error))
 
 
 def freeze(*_: int) -> None:

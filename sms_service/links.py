@@ -85,10 +85,10 @@ class LinkProcess:
         except NotLeading:
             self._asked_at = -math.inf
         except DBAPIError as error:
-            log.error("the next look tries again: PostgreSQL: %s", first_line(error))
+            log.error("PostgreSQL failed; trying again: %s", first_line(error))
             self._stop.wait(_WAIT_S)
         except RedisError as error:
-            log.error("the next look tries again: Redis: %s", error)
+            log.error("Redis failed; trying again: %s", error)
             self._stop.wait(_WAIT_S)
 
     def _leads(self) -> bool:

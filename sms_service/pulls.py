@@ -72,7 +72,9 @@ def _pull(inbound: Inbound, turns: Database, account: str, adapter: Pulls, stopp
         try:
             pulled = adapter.pull()
         except Exception as error:  # noqa: BLE001 - whatever it is, other accounts come next
-            log.error("account %s: pulling ended in %s", account, type(error).__name__)
+            log.error(
+                "account %s: asking the provider failed with %s; it is asked again later", account, type(error).__name__
+            )
             return stored
         # Each by itself, so that a receipt that cannot be stored does not make a reply be stored twice.
         stored += _keep(account, "receipts", pulled.receipts, lambda some: inbound.keep(account, some, ()), stopping)
@@ -97,16 +99,29 @@ def _keep(
     def refuse(item: Item, error: DBAPIError) -> None:
         nonlocal lost
         lost += 1
-        log.error("account %s: one of the pulled %s cannot be stored: %s", account, what, type(error.orig).__name__)
+        log.error(
+            "account %s: one of the pulled %s cannot be stored and is lost: %s",
+            account,
+            what,
+            type(error.orig).__name__,
+        )
 
     while True:
         try:
             write_by_halves(keep, items, refuse)
         except DBAPIError as error:
-            log.error("account %s: %s pulled %s wait: %s", account, len(items), what, first_line(error))
+            log.error(
+                "account %s: %s pulled %s are not stored yet; trying again: %s",
+                account,
+                len(items),
+                what,
+                first_line(error),
+            )
             lost = 0
             if stopping.wait(_AGAIN_S):
-                log.error("account %s: %s pulled %s are lost", account, len(items), what)
+                log.error(
+                    "account %s: the process ends; %s pulled %s are not stored and lost", account, len(items), what
+                )
                 return 0
         else:
             return len(items) - lost

@@ -31,7 +31,7 @@ def wake(redis: Redis, job: str) -> None:
         if redis.set(_woken(job), 1, nx=True, px=_QUIET_MS):
             Queue(QUEUE, connection=redis).enqueue_call(job, timeout=-1, result_ttl=0, ttl=_TTL_S, failure_ttl=0)
     except RedisError as error:
-        log.warning("no wake-up for %s: Redis: %s", job, error)
+        log.warning("Redis failed; no wake-up for %s, workers look by themselves: %s", job, error)
 
 
 def hear(redis: Redis, job: str) -> None:

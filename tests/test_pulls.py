@@ -103,7 +103,7 @@ def test_one_that_cannot_be_asked_leaves_the_next_its_turn(
     bad, good = Pulling(RuntimeError(f"secret and {PHONE}")), Pulling(Pulled([receipt("a")]))
     city = make_city(database, 0, gateways=ScriptedGateways({"bad": bad, "good": good}))
     assert pull_at(database, city, "0 seconds") == 1
-    assert "account bad: pulling ended in RuntimeError" in caplog.text
+    assert "account bad: asking the provider failed with RuntimeError" in caplog.text
     assert "secret" not in caplog.text
     assert PHONE not in caplog.text
 

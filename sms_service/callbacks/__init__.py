@@ -50,7 +50,7 @@ def receive(account: str, tail: str) -> Response:
     except Refused as refused:
         _refuse(account, refused)
     except NotStored as error:
-        log.error("callback not stored: %s", error)
+        log.error("a callback is not stored; the provider has to send it again: %s", error)
         abort(503, "The callback could not be stored; the provider has to send it again.")
     return Response(answer.body, status=answer.status, content_type=answer.content_type)
 

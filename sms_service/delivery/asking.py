@@ -78,10 +78,10 @@ class AskingThread:
                 return False
             self._act(self._leadership.guarded())
         except NotLeading:
-            log.warning("%s: this process leads no longer; what it was about to do is another's", self._name)
+            log.warning("%s: this process leads no longer; another process asks", self._name)
             return False
         except DBAPIError as error:
-            log.error("%s: the next turn tries again: %s", self._name, first_line(error))
+            log.error("%s: PostgreSQL failed; the next turn tries again: %s", self._name, first_line(error))
         except Exception:
-            log.exception("%s: a fault of ours; the next turn tries again", self._name)
+            log.exception("%s: a fault in this program; the next turn tries again", self._name)
         return True

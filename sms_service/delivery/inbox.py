@@ -146,11 +146,17 @@ def _keep_record(database: Database, account: str, receipt: Receipt, error: DBAP
     """Keep only the provider's record of a receipt that PostgreSQL does not take as it is: its provider would send it
     again for ever. It is listed with those that match nothing. False: not even that can be stored.
     """
-    log.error("account %s: a receipt cannot be stored as it is: %s", account, type(error.orig).__name__)
+    log.error(
+        "account %s: a receipt cannot be stored as it is; only its record is kept: %s",
+        account,
+        type(error.orig).__name__,
+    )
     try:
         _write(database, [(account, Receipt(ReceiptStatus.unclassified, None, raw=receipt.raw))])
     except DBAPIError as again:
-        log.error("account %s: nor can its record: %s", account, type(again.orig).__name__)
+        log.error(
+            "account %s: the record of this receipt cannot be stored either: %s", account, type(again.orig).__name__
+        )
         return False
     return True
 
@@ -183,7 +189,7 @@ def _apply_batch(database: Database) -> int:
 
         def set_aside(receipt: tuple[int, date], error: DBAPIError) -> None:
             receipt_id, in_month = receipt
-            log.error("receipt %s cannot be applied: %s", receipt_id, type(error.orig).__name__)
+            log.error("receipt %s cannot be applied and is set aside: %s", receipt_id, type(error.orig).__name__)
             with database.transaction() as connection:
                 ledger.set_aside(connection, in_month, receipt_id, type(error.orig).__name__)
 

@@ -69,7 +69,7 @@ def start(database: Database, gateways: Gateways) -> Callable[[], None]:
 
     def act(leading: Database) -> None:
         if settled := look_up_unknown(leading, gateways):
-            log.info("looked up: %s unknown attempts are settled", settled)
+            log.info("look-up: %s attempts are unknown no longer", settled)
 
     thread = AskingThread(database, gateways, LEADERSHIP, act, EVERY_S, stopping)
     return partial(thread.end, _ENDS_S)
@@ -100,7 +100,12 @@ def _look_up(database: Database, account: str, adapter: LooksUp, after_s: float)
     try:
         findings = adapter.look_up(questions)
     except Exception as error:  # noqa: BLE001 - whatever it is, it tells nothing, and other accounts come next
-        log.error("account %s: looking up %s texts ended in %s", account, len(questions), type(error).__name__)
+        log.error(
+            "account %s: looking up %s texts failed with %s; they are looked up again later",
+            account,
+            len(questions),
+            type(error).__name__,
+        )
         return 0
     outcomes: dict[date, list[Recorded]] = defaultdict(list)
     for row, question, finding in zip(rows, questions, findings, strict=True):
@@ -141,7 +146,7 @@ def _store_receipts(
     ]
     if receipts:
         store_receipts(database, receipts)
-        log.info("looked up: account %s said how %s texts arrived", account, len(receipts))
+        log.info("look-up: account %s said how %s texts arrived", account, len(receipts))
 
 
 def _outcome(attempt_id: int, finding: Finding) -> Recorded:

@@ -70,7 +70,7 @@ class Refusals:
                 )
         except DBAPIError as error:
             if not self._late:
-                log.error("refused callbacks are counted later: %s", first_line(error))
+                log.error("refused callbacks cannot be counted yet; trying again: %s", first_line(error))
             with self._lock:
                 self._counted += counted
             self._late = True

@@ -209,11 +209,11 @@ class Dispatcher:
         try:
             done = self.hand_over_group(offer, size, paid)
         except DBAPIError as error:
-            log.error("the next look tries again: %s", first_line(error))
+            log.error("PostgreSQL failed in a hand-over; the next look tries again: %s", first_line(error))
         except RedisError as error:
-            log.error("tokens cannot be given back: Redis: %s", error)
+            log.error("Redis failed; unused tokens are not given back: %s", error)
         except Exception:
-            log.exception("run %s: a fault of ours; will look again", offer.run_id)
+            log.exception("run %s: a fault in this program; the next look tries again", offer.run_id)
         with self._changed:
             account.under_way -= 1
             account.unused.append((offer, paid - done.parts))

@@ -107,7 +107,7 @@ def freeze_next(database: Database, lanes: Collection[Lane], most: int, apart: C
     except Exception as error:
         if not ids or (isinstance(error, DBAPIError) and error.connection_invalidated):
             raise
-        log.warning("%s runs are frozen one by one: %s", len(ids), _said(error))
+        log.warning("%s runs could not be frozen together; each is frozen alone: %s", len(ids), _said(error))
         return _freeze_one_by_one(database, ids)
     _analyse(database, taken, audiences)
     return Frozen({run_id: audiences[run_id] for run_id in ids if run_id in audiences}, found=len(ids))
@@ -142,10 +142,10 @@ def _freeze_one_by_one(database: Database, run_ids: Sequence[int]) -> Frozen:
         try:
             audience = freeze(database, run_id)
         except DBAPIError as error:
-            log.error("run %s cannot be frozen; will look again: %s", run_id, first_line(error))
+            log.error("run %s cannot be frozen now; trying again: %s", run_id, first_line(error))
             failed.append(run_id)
         except Exception:
-            log.exception("run %s cannot be frozen: a fault of ours; will look again", run_id)
+            log.exception("run %s cannot be frozen now: a fault in this program; trying again", run_id)
             failed.append(run_id)
         else:
             audiences |= {} if audience is None else {run_id: audience}

@@ -98,6 +98,6 @@ class FreezingThreads:
             try:
                 act()
             except DBAPIError as error:
-                log.error("the next look freezes again: %s", first_line(error))
+                log.error("PostgreSQL failed; the next look freezes again: %s", first_line(error))
             except Exception:
-                log.exception("a fault of ours; the next look freezes again")
+                log.exception("a fault in this program; the next look freezes again")

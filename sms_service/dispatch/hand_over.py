@@ -115,7 +115,9 @@ class HandOver:
         self._at(Point.gate_committed)
         group = _group(claim, passed)
         if self._clock() - asked_at >= FRESH_S:
-            log.warning("run %s: withdrew %s texts: the gate was asked too long ago", claim.run_id, len(passed))
+            log.warning(
+                "run %s: %s texts are taken back, not handed over: too long since the gate", claim.run_id, len(passed)
+            )
             self._withdraw(claim, [row.message_id for row in passed])
             return
         self._at(Point.checked)
@@ -162,11 +164,18 @@ class HandOver:
                 self._at(Point.gate_sent)
         except DBAPIError as error:
             if handover.waited_in_vain(error):
-                log.info("run %s: %s texts wait a moment: %s", claim.run_id, len(rows), first_line(error))
+                log.info(
+                    "run %s: a lock was not free; %s texts are tried again soon: %s",
+                    claim.run_id,
+                    len(rows),
+                    first_line(error),
+                )
                 self._release(claim, rows, LOCKED_PAUSE_S)
                 return [], 0.0
             # The answer to the COMMIT may be what was lost: nothing is handed over, and by its token all is taken back.
-            log.warning("run %s: the gate gave no answer, withdrawing: %s", claim.run_id, first_line(error))
+            log.warning(
+                "run %s: no answer from the gate; its texts are taken back: %s", claim.run_id, first_line(error)
+            )
             self._withdraw(claim, [row.id for row in rows])
             return [], 0.0
         if len(passed) < len(rows):
@@ -182,7 +191,9 @@ class HandOver:
                 handover.release(connection, claim, [row.id for row in rows], again_s)
         except DBAPIError as error:
             # What passed must go on; what did not is still claimed, and its lease ends soon.
-            log.warning("run %s: rows wait for their lease: %s", claim.run_id, first_line(error))
+            log.warning(
+                "run %s: rows are not released and wait until their lease ends: %s", claim.run_id, first_line(error)
+            )
 
     def _recorded(self, row: Passed, outcome: Outcome, number: int, *, again: bool, alternative: bool) -> Recorded:
         kind, provider_id = outcome.kind, bound_id(outcome.provider_id)
@@ -211,7 +222,7 @@ class HandOver:
                 for outcome in outcomes:
                     self._record(claim, [outcome], counted=counted)
                 return
-            log.error("an outcome cannot be kept and is unknown: %s", first_line(error))
+            log.error("outcomes cannot be stored as they are; they are written as unknown: %s", first_line(error))
             plain = [Recorded(outcome.attempt_id, OutcomeKind.unknown) for outcome in outcomes]
             self._until_written(lambda connection: handover.record_outcomes(connection, month, plain, counts_for))
 
@@ -231,7 +242,7 @@ class HandOver:
             with self._database.transaction() as connection:
                 breaker.judge_canary(connection, claim.run_id, claim.month)
         except DBAPIError as error:
-            log.warning("the breaker could not be asked: %s", first_line(error))
+            log.warning("PostgreSQL failed; the breaker checks after the next hand-over: %s", first_line(error))
 
     def _until_written(self, write: Callable[[Connection], T]) -> T:
         """Try until PostgreSQL has it: what a gateway said is known nowhere else."""
@@ -246,7 +257,7 @@ class HandOver:
                     raise  # trying again changes nothing
                 except DBAPIError as error:
                     self._stuck.add(me)
-                    log.warning("outcomes cannot be written yet: %s", first_line(error))
+                    log.warning("outcomes cannot be written yet; trying again: %s", first_line(error))
                     time.sleep(pause_s)
                     pause_s = min(2.0, pause_s * 2)
         finally:
@@ -268,7 +279,7 @@ def _submit(adapter: Adapter, group: Group) -> list[Outcome]:
         detail = bound_word(error)
         return [unwritten(name, detail) for name in names]
     except Exception as error:  # noqa: BLE001 - any other exception proves nothing, so nothing is sent again
-        log.error("a hand-over ended in %s; its %s texts are unknown", type(error).__name__, len(names))
+        log.error("a hand-over failed with %s; its %s texts are unknown", type(error).__name__, len(names))
         return outcomes_of(names, ())
 
 

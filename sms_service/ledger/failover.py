@@ -45,7 +45,7 @@ def hold_if_changed(database: Database) -> list[int]:
         if differs is None:
             return []
         held = _hold(session, None, f"{differs} {_DECIDE}", "cluster.change", differs)
-    log.warning("%s %s runs are held; a person decides for each", differs, len(held))
+    log.warning("%s %s runs are held until a person decides for each", differs, len(held))
     return held
 
 

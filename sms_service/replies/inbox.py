@@ -69,7 +69,11 @@ def store(database: Database, account: str, replies: Sequence[Reply]) -> int:
         with_month(database, store_some)
 
     def keep_record(reply: Reply, error: DBAPIError) -> None:
-        log.error("account %s: a reply cannot be stored as it is: %s", account, type(error.orig).__name__)
+        log.error(
+            "account %s: a reply cannot be stored as it is; only its record is kept: %s",
+            account,
+            type(error.orig).__name__,
+        )
         write([Reply("", "", reply.raw)])
 
     write_by_halves(write, replies, keep_record)

@@ -119,7 +119,7 @@ def _take(limits: str, key: str) -> None:
                 raise TooManyGuesses(str(limit), max(1, math.ceil(reset - time.time())))
             taken.append(limit)
     except (RedisError, StorageError) as error:
-        log.error("a limit cannot be counted: %s", type(error).__name__)
+        log.error("Redis failed; this guess is not counted against its limit: %s", type(error).__name__)
 
 
 def _give_back(limits: str, key: str) -> None:
@@ -128,7 +128,7 @@ def _give_back(limits: str, key: str) -> None:
         for limit in _parsed(limits):
             strategy.storage.incr(limit.key_for(key), limit.get_expiry(), amount=-1)
     except (RedisError, StorageError) as error:
-        log.error("a limit cannot be counted: %s", type(error).__name__)
+        log.error("Redis failed; a right guess stays counted: %s", type(error).__name__)
 
 
 @cache

@@ -79,7 +79,7 @@ class Line:
             except (OSError, TimeoutError, ConnectionError) as error:
                 state = LinkState(up=False, detail=f"cannot connect: {type(error).__name__}")
             except Exception as error:  # whatever it is, the line must not end without a word
-                log.exception("a fault of ours; the line tries again")
+                log.exception("a fault in this program; the line connects again")
                 state = LinkState(up=False, detail=type(error).__name__)
             else:
                 log.info("the session is up")
@@ -91,7 +91,7 @@ class Line:
             self._changed(state)
             if self._clock() - began > _STEADY_S:
                 pause_s = FIRST_PAUSE_S
-            log.warning("%s; the line tries again", state.detail)
+            log.warning("%s; the line connects again", state.detail)
             await asyncio.sleep(pause_s * (0.5 + random.random()))  # noqa: S311 - jitter
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 

@@ -115,7 +115,7 @@ class Session(asyncio.Protocol):
         if not self.bound.done():
             self.bound.set_exception(ConnectionError(why))
         elif self._parts or not self._unbinding:
-            log.warning("the session is over: %s; %s parts without an answer", why, len(self._parts))
+            log.warning("the session has ended: %s; %s parts have no answer", why, len(self._parts))
         lost, self._parts = [part for part, _ in self._parts.values()], {}
         self._owner.lost(lost)
 
