@@ -38,3 +38,11 @@ def test_the_layers_are_those_that_are_checked() -> None:
     assert set(named) == set(layers) - {"__main__", "tables"}
     rooms = re.findall(r"`(\w+)`", next(row for row in table.splitlines() if row.startswith("| rooms")))
     assert rooms == [layer for layer in layers if layer in rooms]
+
+
+def test_the_files_where_a_change_begins_are_there() -> None:
+    document = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = document.split("## Where a change begins")[1].split("\n## ")[0]
+    named = set(re.findall(r"`([\w/]+\.(?:py|sql|md))`", section))
+    assert len(named) > 20
+    assert [name for name in named if not any((at / name).exists() for at in (ROOT, ROOT / "sms_service"))] == []
