@@ -1,4 +1,4 @@
-"""What is due by the time of day: runs whose time has come, and the sweeps that put right what a death left behind.
+"""What is due each second: runs whose time has come, and the sweeps that repair what dead processes left behind.
 
 A door: each duty calls its room.
 

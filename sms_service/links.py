@@ -134,7 +134,9 @@ class LinkProcess:
             self._receipts_came.set()  # some may have been receipts
 
     def _wake_workers(self) -> None:
-        """Here and not where something is stored: what is stored is acknowledged without waiting for Redis."""
+        """Wake workers here and not where receipts are stored, so that these are acknowledged without waiting for
+        Redis.
+        """
         for came, waker in ((self._receipts_came, self._receipts_waker), (self._replies_came, self._replies_waker)):
             if came.is_set():
                 came.clear()

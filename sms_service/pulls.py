@@ -1,6 +1,6 @@
 """The door for what is fetched: providers that do not push are asked on a schedule, and what they give is kept at once.
 
-Who leads asks. What a provider gave is stored in any case, for it may not give it again.
+Only the process that leads asks. What a provider gave is stored in any case, since it may not give it again.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def _keep(
     keep: Callable[[Sequence[Item]], object],
     stopping: threading.Event,
 ) -> int:
-    """Store all of them; what PostgreSQL cannot take is left out alone, and said. Returns how many were stored."""
+    """Store all of them; an item that PostgreSQL cannot store is left out alone and logged. Returns how many were
+    stored.
+    """
     lost = 0
 
     def refuse(item: Item, error: DBAPIError) -> None:

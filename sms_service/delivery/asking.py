@@ -1,5 +1,5 @@
-"""Asking providers in a thread of its own, because they may take long to answer: of all processes, the one that leads;
-and whose turn it is to be asked for what is new.
+"""Asks providers in a thread of its own, because they may take long to answer. Only the process that leads asks. Also
+says which account is to be asked for news.
 
 A process that is stopped, or whose host vanished, leads no longer once its lease is over, and another asks. What the
 old one writes down as its leader after that is refused.
@@ -58,8 +58,8 @@ class AskingThread:
         self._thread.start()
 
     def end(self, patience_s: float | None = None) -> None:
-        """Let another begin, once the provider that is asked at this moment has answered; for that it is waited for
-        `patience_s` seconds, by default as long as it may take.
+        """Let another process begin once the present question is answered; wait for that answer up to `patience_s`
+        seconds, by default as long as a provider may take.
         """
         self._stopping.set()
         self._thread.join(self._longest_s if patience_s is None else patience_s)
@@ -73,7 +73,7 @@ class AskingThread:
     def _turn(self) -> bool:
         """Whether this process leads."""
         try:
-            # What it has proved is proved again by the guard, before the lease is over.
+            # The guard proves the leadership again before the lease is over.
             if not self._leadership.leads() and not self._leadership.prove():
                 return False
             self._act(self._leadership.guarded())

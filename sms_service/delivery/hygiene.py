@@ -1,8 +1,8 @@
-"""What is learned about phones from what providers and networks report: who is on a provider's stop list is suppressed
-here too, and whose phone two campaigns found dead is suspect.
+"""Acts on what providers and networks report about phones. A phone on a provider's stop list is suppressed here too; a
+person whose phone two campaigns found dead is suspect.
 
-The ledger's statements write the reports (`phone_reports`), the clock heeds them. A text that arrives takes the reports
-of a dead phone back.
+The ledger's statements write the reports (`phone_reports`), and the clock acts on them. A text that arrives removes
+the reports of a dead phone.
 """
 
 from __future__ import annotations

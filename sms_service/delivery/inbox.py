@@ -42,8 +42,8 @@ class _Push:
 class Inbox:
     """Stores what the threads of one process receive, many requests in one durable COMMIT, by a thread of its own.
 
-    What has come while it stored is stored next. Under load it also waits GATHER_S for more, since each statement costs
-    the process several times what one more receipt in it does; a receipt that comes alone waits for nobody.
+    Receipts that come while it stores are stored next. Under load it also waits GATHER_S for more, since a statement
+    costs the process several times as much as one more receipt in it. A receipt that comes alone does not wait.
     """
 
     def __init__(self, database: Database) -> None:
@@ -173,7 +173,9 @@ def apply_waiting(database: Database, stopping: Callable[[], bool] = lambda: Fal
 
 
 def _apply_batch(database: Database) -> int:
-    """Apply the next batch; what PostgreSQL will not have applied is set aside alone. Returns how many were seen."""
+    """Apply the next batch; a receipt that PostgreSQL refuses to apply is set aside alone. Returns how many
+    were seen.
+    """
     taken: Taken = {}
     try:
         with database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""What the way back could not make sense of: receipts that match no text, and codes that no table knows."""
+"""Lists what receipts left open: receipts that match no text, and codes that no table knows."""
 
 from __future__ import annotations
 

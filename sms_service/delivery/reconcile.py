@@ -1,9 +1,9 @@
-"""Looking up: asks providers that can tell what became of texts whose hand-over ended without a word, and how accepted
-ones arrived of which no receipt came.
+"""Looks texts up: asks providers what became of texts whose hand-over got no answer, and how accepted texts without a
+receipt arrived.
 
-It sends nothing again: a text that the provider has is `accepted`, one that it never had is `refused` (class
-`not_taken`, which a person may send again), and where it cannot be told, nothing changes. How one arrived is stored
-like any receipt.
+It sends nothing again. A text that the provider has becomes `accepted`; one that it never had becomes `refused` (class
+`not_taken`, which a person may retry); if the provider cannot say, nothing changes. How a text arrived is stored like
+any receipt.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def start(database: Database, gateways: Gateways) -> Callable[[], None]:
 
 
 def _look_up(database: Database, account: str, adapter: LooksUp, after_s: float) -> int:
-    """Ask about unknown texts first, and with what is left of the provider's rate about those that are silent."""
+    """Ask about unknown texts first, and then, as far as the provider's rate allows, about accepted texts without a
+    receipt.
+    """
     can = adapter.capabilities
     size = max(1, min(BATCH, int(can.look_up_per_s * EVERY_S)))
     with database.transaction() as connection:
@@ -150,7 +152,7 @@ def _store_receipts(
 
 
 def _outcome(attempt_id: int, finding: Finding) -> Recorded:
-    """A finding is recorded as the outcome that did not come; like a late one, it never moves an attempt down."""
+    """The provider's answer as the outcome that did not come; like a late outcome, it never moves an attempt down."""
     if finding.provider_id is not None:
         return Recorded(attempt_id, OutcomeKind.accepted, provider_id=finding.provider_id, detail="looked up")
     return Recorded(attempt_id, OutcomeKind.refused, error=ErrorClass.not_taken.value, detail="looked up")

@@ -37,7 +37,7 @@ class Refusals:
         self._thread: threading.Thread | None = None
 
     def count(self, account: str, reason: Reason, detail: str = "") -> None:
-        """One more. The account is one of gateways.toml, so there are few.
+        """Count one more. The account is one of gateways.toml, so there are few.
 
         The log has the first one at once and, of those that follow until all are written down, their number: strangers
         cannot fill it.

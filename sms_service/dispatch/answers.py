@@ -1,5 +1,5 @@
-"""What an adapter answered: one outcome for each text. Adapters are other people's code too, and one wrong word in an
-answer must not cost what it says besides, above all the name that a receipt will bear.
+"""Reads what an adapter answered: one outcome for each text. Some adapters are other people's code. If one word of an
+answer is wrong, the rest of it is still used, above all the provider's id, which a receipt will name.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _ERRORS = {error.value: error for error in ErrorClass}
 
 
 def outcomes_of(references: Sequence[str], answered: Iterable[Outcome]) -> list[Outcome]:
-    """One outcome for each text, in order; of a text without an answer nothing is known."""
+    """One outcome for each text, in order; a text without an answer is unknown."""
     said = {outcome.reference: outcome for outcome in answered if isinstance(outcome, Outcome)}
     return [_readable(said[name]) if name in said else Outcome(name, OutcomeKind.unknown) for name in references]
 
 
 def _readable(outcome: Outcome) -> Outcome:
-    """The outcome with words that are ours. A kind that is none of them proves nothing; what was said instead is its
-    raw code.
+    """The outcome with known words only. An unknown kind proves nothing, so the outcome is unknown, and the word is
+    kept as its raw code.
     """
     kind, error, asked, parts = outcome.kind, outcome.error, outcome.retry_after_s, outcome.part_ids
     asks_well = asked is None or type(asked) in (int, float)

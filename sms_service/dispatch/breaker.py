@@ -1,4 +1,4 @@
-"""The circuit breaker of runs, and the canary: what stops a run that goes wrong before it is much."""
+"""The circuit breaker of runs, and the canary: both stop a run that goes wrong before many texts have left."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def trip_run(connection: Connection, run_id: int) -> None:
 
 
 def judge_canaries(connection: Connection) -> None:
-    """Let runs go on whose first texts went well, and hold those whose did not; what cannot leave is no first text."""
+    """Let a run go on if its first texts went well, else hold it. A text that cannot leave does not count as a first
+    text.
+    """
     on_trial = "SELECT id, month FROM runs WHERE status = 'running' AND canary IS NOT NULL ORDER BY id"
     for run in connection.exec_driver_sql(on_trial).all():
         judge_canary(connection, run.id, run.month)

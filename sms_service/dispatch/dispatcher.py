@@ -1,7 +1,7 @@
 """Which group goes next: several are under way at once, each account with its own limit, tokens first.
 
-The main thread chooses and takes tokens; a group then goes its way (`hand_over`) in a thread of its account's. So an
-account that crawls keeps its own threads busy and nobody else's.
+The main thread chooses a run and takes tokens; a thread of the account then hands the group over (`hand_over`). So a
+slow account keeps only its own threads busy.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 class _Account:
     """One gateway account of this process: its threads, how many of them are at work, and when it has tokens again.
 
-    `unused`: what runs were charged for and did not hand over, in parts; the scheduler takes it back.
+    `unused`: parts that runs were charged for and did not hand over; the scheduler takes them back.
     """
 
     threads: ThreadPoolExecutor
@@ -104,7 +104,7 @@ class Dispatcher:
         return self.left
 
     def tell(self, run_ids: Iterable[int]) -> None:
-        """These runs have just been frozen, by this worker: look at them first. From any thread."""
+        """Look first at these runs, which this worker has just frozen. Any thread may call this."""
         self._lookout.tell(run_ids)
 
     @property
@@ -134,12 +134,12 @@ class Dispatcher:
             account.threads.shutdown(wait=True)
 
     def offers(self) -> list[Offer]:
-        """Of the runs whose turn it is to be looked at: which may hand over now, through which accounts."""
+        """Which of the runs that are to be looked at now may hand over, and through which accounts."""
         with self._database.transaction() as connection:
             return find_offers(connection, self._lookout, self._gateways.config.accounts, self._ours)
 
     def hand_over_group(self, offer: Offer, size: int, paid: int = 0) -> Done:
-        """Take one group of the offer's run as far as it goes, here and now.
+        """Hand over one group of the offer's run in this thread, as far as it gets.
 
         `paid`: the tokens taken for these `size` texts, in parts; what was not used is given back.
         """
@@ -153,8 +153,8 @@ class Dispatcher:
         return done
 
     def _look(self) -> None:
-        """Offers anew; while groups are under way and nothing is offered, when one has ended, when not all runs have
-        been looked at, or when OFFERS_S are over.
+        """Look for offers again. While groups are under way and nothing is offered, this happens when a group has
+        ended, when some runs have not been looked at yet, or after OFFERS_S.
         """
         if self._clock() - self._looked_at < OFFERS_S and not self._stale:
             return
@@ -236,7 +236,7 @@ class Dispatcher:
             return not self._offers and not under_way and not self._stale
 
     def _wait(self, end: float) -> None:
-        """Until a group ends, an account has tokens again, or it is time to look."""
+        """Wait until a group ends, an account has tokens again, or it is time to look."""
         now = self._clock()
         times = [end, max(self._looked_at + OFFERS_S, now + 0.001)]
         times += [account.ready_at for account in self._accounts.values() if account.ready_at > now]

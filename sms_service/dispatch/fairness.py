@@ -37,14 +37,16 @@ class FairShare(Generic[C]):
         self._lanes: dict[str, _LaneShares[C]] = {lane: _LaneShares() for lane in _RANK}
 
     def choose(self, candidates: Sequence[C]) -> C:
-        """The candidate whose turn it is, of at least one; of those that are level, the first. Charge it before the
-        next choice.
+        """The candidate whose turn it is; of several that are level, the first. There must be at least one. Charge it
+        before the next choice.
         """
         first = min((candidate.lane for candidate in candidates), key=_RANK.__getitem__)
         return self._lanes[first].choose([candidate for candidate in candidates if candidate.lane == first])
 
     def charge(self, candidate: C, parts: int) -> None:
-        """Count `parts` as handed over for the candidate. Below 0 takes back what was charged and did not go."""
+        """Count `parts` as handed over for the candidate. A number below 0 takes back parts that were charged and did
+        not leave.
+        """
         self._lanes[candidate.lane].charge(candidate, parts)
 
 
@@ -68,11 +70,12 @@ class _LaneShares(Generic[C]):
 
 
 class _Shares:
-    """Competitors by id, each with the parts it has had, on a scale on which only differences mean something.
+    """Competitors (units or runs) by id, each with the parts that it has had; only the differences between them
+    matter.
 
-    Whoever had least is next. A newcomer starts where the one who had least stands: level with it, with no claim to
-    what was handed over before. Who is not there is remembered only while it is ahead of that mark, for below it a
-    return would be that of a newcomer: staying away neither saves up a share nor wipes out what was had.
+    The one that has had least is next. A newcomer starts level with it and does not catch up on what was handed over
+    before. A competitor that is absent is remembered only while it has had more than that; otherwise it would return
+    as a newcomer anyway. So an absence neither saves up a share nor wipes out what was had.
     """
 
     def __init__(self) -> None:

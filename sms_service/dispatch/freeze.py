@@ -48,7 +48,7 @@ _LANE = case({lane.value: place for place, lane in enumerate(Lane)}, value=Run.l
 @dataclass(frozen=True, slots=True)
 class Frozen:
     """What one call has done. `audiences`: the runs that are running now, and how many people each has. `failed`: runs
-    that a fault, of ours or of the database, kept from it. `found`: how many waited that this call could have.
+    that were not frozen because of a fault, ours or the database's. `found`: how many waiting runs this call found.
     """
 
     audiences: dict[int, int]
@@ -57,7 +57,8 @@ class Frozen:
 
 
 def foresee_lane(session: Session, rule: object, unit_path: str) -> Lane:
-    """Where a run by this rule waits to be frozen; freeze then counts anew. A rule that takes long to count is bulk.
+    """The lane in which a run with this rule waits to be frozen; the freeze then counts anew. A rule that takes long
+    to count is bulk.
 
     Raises Invalid for a rule that cannot be used.
     """
@@ -84,8 +85,8 @@ def begin_due(database: Database) -> list[int]:
 
 
 def look_for_due(database: Database) -> set[Lane]:
-    """Begin what is due; the lanes in which runs wait to be frozen now. Every worker asks twice a second, so it is one
-    short transaction.
+    """Begin the runs that are due; returns the lanes in which runs wait to be frozen now. Every worker asks twice a
+    second, so this is one short transaction.
     """
     with database.transaction() as connection:
         runs.begin_runs(connection, GRACE_MIN)
@@ -94,9 +95,10 @@ def look_for_due(database: Database) -> set[Lane]:
 
 def freeze_next(database: Database, lanes: Collection[Lane], most: int, apart: Collection[int] = ()) -> Frozen:
     """Freeze, in one transaction, up to `most` of the runs that wait in these lanes: the first lane first, and in each
-    the oldest first. Those `apart` are passed over, and so is what another worker freezes.
+    the oldest first. Runs in `apart` are left out, and so are runs that another worker freezes.
 
-    If that fails, each of these runs is frozen by itself, so that no other waits for the one that cannot be.
+    If that fails, each of these runs is frozen alone, so that the others do not wait for the one that cannot be
+    frozen.
     """
     ids: list[int] = []
     try:
@@ -117,7 +119,7 @@ def freeze(database: Database, run_id: int) -> int | None:
     """Write the run's rows and set it running, in one transaction.
 
     Returns the audience; None if another worker has done it, or if the run is `held` because its rule or template
-    cannot be used any more. Nothing is written unless all is.
+    cannot be used any more. Either all rows are written or none.
     """
     try:
         with database.session() as session:
@@ -157,7 +159,7 @@ def _said(error: Exception) -> str:
 
 
 def _take(session: Session, most: int, *which: ColumnElement[bool]) -> _Taken:
-    """Lock runs that wait to be frozen; whoever finds them locked leaves them to us."""
+    """Lock runs that wait to be frozen; another worker that finds them locked leaves them out."""
     rows = session.execute(
         select(Run, TemplateVersion)
         .join(TemplateVersion, TemplateVersion.id == Run.template_version_id)
@@ -188,7 +190,9 @@ def _freeze(database: Database, session: Session, taken: _Taken) -> dict[int, in
 
 
 class _Shape(NamedTuple):
-    """What runs have in common that one statement can freeze. `own`: the variables that each recipient fills."""
+    """The properties that runs must share to be frozen by one statement. `own`: the variables that each recipient
+    fills.
+    """
 
     month: date
     lane: str
@@ -223,7 +227,7 @@ def _execute(session: Session, query: _Query, taken: Sequence[Run]) -> dict[int,
 
 @lru_cache(maxsize=256)  # a thousand branches' runs have one rule
 def _query_of_many(dialect: Dialect, rule: str, own: tuple[str, ...]) -> _Query | None:
-    """For any runs of this rule; None if it has to be asked for each by itself."""
+    """The query for several runs with this rule; None if each run needs a query of its own."""
     found = audience_select_below(json.loads(rule), "run.unit_path")
     return None if found is None else _query(dialect, found, own)
 

@@ -1,7 +1,7 @@
-"""Freezing in threads of its own: it neither waits for texts that are being handed over nor holds them up.
+"""Freezing has threads of its own, so that freezing and handing over do not wait for each other.
 
-A worker has two: one for what goes first, urgent and small runs, many in one transaction, and one for large ones, one
-at a time. So a small run waits for no large one, in freezing as later in dispatching.
+A worker has two of them. One freezes urgent and small runs, many in one transaction; the other freezes large runs, one
+at a time. So a small run never waits for a large one, neither here nor later in dispatching.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from sms_service.ledger.states import Lane
 
 # How often a worker looks by itself, in seconds: a wake-up may wait until it has handed over for a while.
 LOOK_EVERY_S = 0.5
-# How often the thread for large runs does, whom the other one tells unless it is busy.
+# How often the thread for large runs looks by itself; the other thread tells it too, unless that one is busy.
 LARGE_EVERY_S = 2.0
-# Small runs in one transaction. It is also how many others somebody waits for who cancels one of them just then.
+# Small runs in one transaction. Somebody who cancels one of them at that moment waits for all of them.
 TOGETHER = 50
-# A run that cannot be frozen for a fault of ours is tried again after so many seconds; it keeps no other waiting.
+# A run that a fault in this program kept from being frozen is tried again after so many seconds; others go on.
 APART_S = 30.0
 
 FIRST, LARGE = (Lane.urgent, Lane.small), (Lane.bulk,)
@@ -71,7 +71,7 @@ class FreezingThreads:
         self._due.set()
 
     def close(self) -> None:
-        """Wait until what is being frozen is; nothing is begun after this."""
+        """Wait until the runs that are being frozen are done; no freeze begins after this."""
         self._ended = True
         self._due.set()
         self._large_due.set()

@@ -1,7 +1,7 @@
-"""One group's way: claim, render, gate, submit, outcomes; no transaction open while a gateway is called.
+"""The steps of one group: claim, render, gate, submit, outcomes. No transaction is open while a gateway is called.
 
-The order is the protocol of docs/sending.md. Whatever dies, wherever, leaves rows that a sweep can read: `claimed`
-has surely not left, `submitting` may have.
+The order is the protocol of docs/sending.md. If a process dies at any step, its rows tell a sweep what happened: a
+`claimed` row has surely not left, a `submitting` row may have.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from sms_service.ledger.receipts import attempt_reference
 CLAIM_LEASE_S = 60.0
 # A hand-over begins within this many seconds of sending the gate's statement or not at all.
 FRESH_S = 10.0
-# Rows whose gate waited in vain for somebody's lock are tried again after this many seconds.
+# Rows are tried again after this many seconds if their gate waited in vain for a lock.
 LOCKED_PAUSE_S = 2.0
 # Seconds that a worker has, after its adapter's last moment, to write the outcomes down before the row may become
 # `unknown`.
@@ -80,7 +80,7 @@ class HandOver:
 
     @property
     def stuck(self) -> bool:
-        """Whether something that a gateway said cannot be written down; no new work may begin then."""
+        """Whether outcomes cannot be written down at the moment; no new work may begin then."""
         return bool(self._stuck)
 
     def group(self, claim: Claim, adapter: Adapter, size: int, *, alternative: bool = False, halved: int = 0) -> Done:
@@ -145,7 +145,9 @@ class HandOver:
             self._look_back(claim, answers)
 
     def _halves(self, claim: Claim, adapter: Adapter, passed: Sequence[Passed], done: Done, halved: int) -> None:
-        """Hand over what was refused whole in two halves, until what it was refused for stands alone."""
+        """Hand over a group that was refused whole in two halves, until the text that it was refused for
+        stands alone.
+        """
         ids = [row.message_id for row in passed]
         for half in filter(None, (ids[: len(ids) // 2], ids[len(ids) // 2 :])):
             # Whatever this account takes otherwise: these are its own.
@@ -155,7 +157,9 @@ class HandOver:
             done.throttled |= of_half.throttled
 
     def _pass_gate(self, claim: Claim, rows: list[Rendered], adapter: Adapter) -> tuple[list[Passed], float]:
-        """The rows that may be handed over now, and when this was asked: all that forbids it is of that moment."""
+        """The rows that may be handed over now, and when the gate was asked: its conditions were checked at that
+        moment.
+        """
         lease_s = FRESH_S + adapter.capabilities.total_timeout_s + WRITING_S
         try:
             with self._database.transaction() as connection:
@@ -190,7 +194,7 @@ class HandOver:
             with self._database.transaction() as connection:
                 handover.release(connection, claim, [row.id for row in rows], again_s)
         except DBAPIError as error:
-            # What passed must go on; what did not is still claimed, and its lease ends soon.
+            # Rows that passed must go on. The others are still claimed, and their lease ends soon.
             log.warning(
                 "run %s: rows are not released and wait until their lease ends: %s", claim.run_id, first_line(error)
             )
@@ -199,7 +203,7 @@ class HandOver:
         kind, provider_id = outcome.kind, bound_id(outcome.provider_id)
         if kind is OutcomeKind.accepted and not provider_id:
             kind = OutcomeKind.unknown  # nothing could tie a receipt to it
-        # That nothing was written is not the text's fault and uses up none of its tries; validity ends it.
+        # If nothing was written, that is not the text's fault and uses up none of its tries; its validity ends it.
         number = min(number, MAX_ATTEMPTS - 1) if outcome.unwritten else number
         return Recorded(
             attempt_id=row.attempt_id,
@@ -227,7 +231,9 @@ class HandOver:
             self._until_written(lambda connection: handover.record_outcomes(connection, month, plain, counts_for))
 
     def _look_back(self, claim: Claim, answers: Sequence[Outcome]) -> None:
-        """Not all went well, or these are a run's first texts: what follows from it, before the next group leaves."""
+        """Ask the breaker and judge the canary before the next group leaves, if not all went well or these are a run's
+        first texts.
+        """
         stops = {a.error for a in answers if a.kind is OutcomeKind.refused and a.error in STOPS_ACCOUNT}
         try:
             # Each in a transaction of its own: none may hold an account's row and then wait for a run's, as gates lock
@@ -245,7 +251,7 @@ class HandOver:
             log.warning("PostgreSQL failed; the breaker checks after the next hand-over: %s", first_line(error))
 
     def _until_written(self, write: Callable[[Connection], T]) -> T:
-        """Try until PostgreSQL has it: what a gateway said is known nowhere else."""
+        """Try until PostgreSQL has stored it: the gateway's answer is known nowhere else."""
         pause_s = 0.1
         me = threading.get_ident()
         try:

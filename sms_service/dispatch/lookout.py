@@ -1,9 +1,9 @@
-"""Which runs to look at next: a bounded number in each look, however many are running, and each of them in its turn.
+"""Chooses the runs to look at next: a limited number in each look, however many are running, and each in its turn.
 
-A worker remembers the ids of running runs, which costs next to nothing; whether one has rows that are due costs
-PostgreSQL two look-ups, so that is asked of the next few of each lane only. They are taken from all units in turn, and
-from a unit's runs in turn. Whoever had something to hand over and was not served yet is asked again in the next look,
-everybody else when the others have been. Nothing here reads or writes anything.
+A worker remembers the ids of running runs, which costs next to nothing. To ask whether a run has due rows costs
+PostgreSQL two look-ups, so a look asks only about the next few runs of each lane. They are taken from all units in
+turn, and from a unit's runs in turn. A run that had something to hand over and was not served is asked about again in
+the next look, every other run after all the rest. Nothing here reads or writes anything.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Pace: how fast each gateway account is handed texts, by all workers together.
 
 Each account has one token bucket in Redis, counted in parts. A worker takes tokens, claims no more than they pay for,
-and gives back what it did not use. `pace.lua` is the bucket. What Redis forgets (a flush, a restart) only slows things
-down for a moment, since a bucket that is not there is empty.
+and gives back what it did not use. `pace.lua` is the bucket. If Redis forgets its data (a flush, a restart), the pace
+is only slower for a moment, since a missing bucket counts as empty.
 """
 
 from __future__ import annotations

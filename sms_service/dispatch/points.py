@@ -1,4 +1,4 @@
-"""The points of a hand-over at which tests stop or kill a worker; docs/sending.md tells what each of them leaves."""
+"""The points of a hand-over at which tests stop or kill a worker; docs/sending.md says what each of them leaves."""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ class Renderer:
         self._run_text = lru_cache(maxsize=256)(self._load)
 
     def render(self, run_id: int, rows: Iterable[Claimed]) -> tuple[list[Rendered], dict[int, str]]:
-        """The rows with their texts, and the errors of those that cannot be rendered by message id; one never stops the
-        others. A row that an earlier attempt rendered keeps its text.
+        """The rows with their texts, and by message id the errors of rows that cannot be rendered; these do not stop
+        the others. A row that an earlier attempt rendered keeps its text.
         """
         rendered: list[Rendered] = []
         errors: dict[int, str] = {}

@@ -1,6 +1,7 @@
 """What follows from a refusal: whether the text goes again by itself and when, and whether the account is to blame.
 
-A text goes again only for what was surely not taken and comes back, later each time, and not for ever.
+A text goes again by itself only if it was surely not taken and the reason may pass; it waits longer each time, and not
+for ever.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _FIRST_S, _LONGEST_S = 2.0, 600.0
 _LONGEST_ASKED_S = 86_400.0  # what a provider may ask for
 _PASSING = frozenset({ErrorClass.later, ErrorClass.rate})
 
-# Nothing that this account is given will be taken until a person has done something about it.
+# The account takes no texts until a person has mended the cause.
 STOPS_ACCOUNT = frozenset({ErrorClass.credentials, ErrorClass.balance, ErrorClass.signature})
 # Another account may well take what this one refused.
 FAILS_OVER = STOPS_ACCOUNT | {ErrorClass.carrier}

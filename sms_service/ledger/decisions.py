@@ -1,7 +1,7 @@
 """What a person decides about rows that are done: refused ones go again, unknown ones go again or are settled.
 
-Each is one conditional statement: rows that are not (any more) what the person thinks they are stay as they are, and
-the answer says why. The races are told in docs/sending.md, *What people decide*.
+Each act is one conditional statement. A row that no longer has the status that the person saw stays as it is, and the
+answer says why. docs/sending.md, *What people decide*, describes the races.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ RETRYABLE = tuple(class_ for class_ in ErrorClass if class_ not in _NEVER)
 
 
 class StayReason(Words):
-    """Why a row stays as it is that has the status which was asked for; else its status or its class says it."""
+    """Why a row stays as it is although it has the status that was asked for; for other rows their status or class
+    says why.
+    """
 
     redacted = "redacted"  # its phone is erased
     busy = "busy"  # an outcome or a receipt is just being written to it
@@ -93,7 +95,7 @@ def _go_again(
     classes: Collection[ErrorClass],
 ) -> GoneAgain:
     wanted = None if ids is None else sorted(set(ids))
-    # The month of a run that is frozen changes no more; of one that is not, nothing goes again.
+    # A frozen run keeps its month, and in a run that is not frozen nothing goes again.
     month = connection.execute(select(Run.month).where(Run.id == run_id)).scalar_one_or_none()
     rows = GO_AGAIN(
         connection,

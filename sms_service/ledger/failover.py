@@ -1,7 +1,7 @@
-"""PostgreSQL is another server than the ledger was last at work on: its runs are held, and a person decides for each.
+"""What happens when PostgreSQL is another server than before: runs are held, and a person decides for each.
 
-A standby that was promoted, or a backup that was restored, may lack what the server had committed before: rows that
-were handed over wait there to be sent. From the promotion on nothing passes the gate, which asks `cluster_is_known()`;
+A promoted standby or a restored backup may lack the last commits of the old server. Texts that were handed over may
+then still wait there to be sent. From the promotion on nothing passes the gate, which asks `cluster_is_known()`;
 the clock's next tick holds the runs and writes down the new identity.
 """
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 def hold_if_changed(database: Database) -> list[int]:
     """Hold what may be incomplete if PostgreSQL is another server than before; returns the runs held.
 
-    All in one transaction: there is no moment in which the server is known and a run of its earlier life not held.
+    All of it is one transaction, so at no moment is the new server known while a run from before is not held.
     """
     with database.session() as session:
         differs = difference(*identities(session.connection()))
@@ -50,7 +50,7 @@ def hold_if_changed(database: Database) -> list[int]:
 
 
 def hold(session: Session, actor: Actor, why: str) -> list[int]:
-    """The same by a person's act, for a restore that nothing in the server shows: a data folder that was copied back.
+    """The same as a person's act, for a restore that PostgreSQL does not show: a data folder that was copied back.
 
     Returns the runs held. Raises Forbidden, or Invalid for an explanation that is missing or too long.
     """

@@ -1,5 +1,5 @@
-"""Which attempts receipts are of. Only reads: who changes something holds the attempts first, and looks again where
-what was found can have changed meanwhile.
+"""Finds the attempts that receipts belong to. It only reads. A caller that changes something locks the attempts first,
+and looks again where the finding may have changed meanwhile.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FIND_GROUP = Statement(__file__, "find_group")
 # Receipts by their ids, each with the month in which it came.
 Taken = Mapping[int, date]
 
-# Why a receipt is of no text so far, for those who read the list.
+# Why a receipt matches no text so far, for people who read the list.
 NO_TEXT = "no attempt of this account matches"
 SEVERAL = "several texts without an answer went to this phone"
 ON_ITS_WAY = "another text to this phone is on its way"
@@ -47,7 +47,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What was found, in the order of receipts, and of each other receipt why there is nothing."""
+    """The matches, in the order of the receipts, and for each receipt without a match the reason."""
 
     named: list[Match]
     meant: list[Match]
@@ -55,7 +55,7 @@ class Matches:
 
 
 def match_receipts(connection: Connection, receipts: Taken) -> Matches:
-    """Find the attempts of receipts: by what they name, else by the only text that can be meant."""
+    """Find the attempts of receipts by the names in them, or else by the only text that a receipt can be about."""
     named = [
         Match(row.receipt_id, row.month, row.attempt_id, row.part)
         for row in MATCH_RECEIPTS(connection, in_months=list(receipts.values()), ids=list(receipts))

@@ -1,4 +1,4 @@
-"""Receipts in the ledger: stored as they came, then applied to attempts and messages in batches."""
+"""Receipts in the ledger. They are stored as they came, then applied to attempts and messages in batches."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def take(connection: Connection, size: int) -> Taken:
 
 
 def take_these(connection: Connection, receipts: Taken) -> Taken:
-    """Those of these receipts that are still to be applied; the same."""
+    """The same for these receipts, as far as they are not applied yet."""
     return {
         id_: month
         for month, ids in _in_months(receipts, receipts).items()
@@ -124,10 +124,10 @@ def apply(connection: Connection, size: int) -> Applied:
 
 
 def apply_taken(connection: Connection, taken: Taken) -> Applied:
-    """Apply receipts that this transaction holds; those that are of no text so far wait for their next turn.
+    """Apply receipts that this transaction has locked; a receipt without a text so far waits for its next turn.
 
-    What names an attempt is certain. What is meant for want of another is looked for again once nobody else can change
-    the attempts: an outcome may just have said that it is another text.
+    A receipt that names its attempt is certain. A receipt that was matched because only one text was possible is
+    matched again once the attempts are locked: an outcome may just have said that it is about another text.
     """
     if not taken:
         return Applied(0, 0, 0)

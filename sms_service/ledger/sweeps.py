@@ -1,4 +1,4 @@
-"""What the clock puts right: leases that ended, validity that ended, silence that lasted, runs that are done.
+"""What the clock repairs: leases and validity that ended, texts that stayed without a receipt, runs that are done.
 
 Each is one statement a month, safe to run anywhere any number of times.
 """

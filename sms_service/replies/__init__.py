@@ -1,1 +1,3 @@
-"""What people answer: stored before it is acknowledged, matched to member and last message, heeded if it means stop."""
+"""What people answer: stored before it is acknowledged, matched to person and last message; a stop is obeyed
+at once.
+"""

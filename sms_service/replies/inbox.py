@@ -1,6 +1,4 @@
-"""Inbound texts on their way in: stored before they are acknowledged, and a wish to stop heeded in the same
-transaction.
-"""
+"""Stores inbound texts before they are acknowledged. A stop suppresses the phone in the same transaction."""
 
 from __future__ import annotations
 
@@ -167,7 +165,7 @@ def _join(session: Session, account_id: int, row: Any) -> _Whole | None:
 
 
 def _stop(session: Session, whole: _Whole, phone: str | None) -> None:
-    """Whose phone cannot be read cannot be suppressed; the reply is listed as one that means stop."""
+    """A phone that cannot be read cannot be suppressed; the reply is then only listed as one that means stop."""
     MARK_STOP(session.connection(), in_month=whole.in_month, id=whole.id)
     if phone is not None:
         suppression.suppress_by_itself(session, phone, MessageReason.opted_out, "reply", reply=whole.id)

@@ -1,4 +1,4 @@
-"""What a reply answers: found after it was stored, by any worker, in batches."""
+"""Finds the text that a reply answers, after the reply was stored; any worker does it, in batches."""
 
 from __future__ import annotations
 
