@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 import sms_service
 from sms_service.audience.skipping import find_reason
+from sms_service.controls.models import PausedBy
 from sms_service.gateways.base import ErrorClass, ReceiptStatus
 from sms_service.ledger.decisions import StayReason
 from sms_service.ledger.models import KINDS
@@ -27,7 +28,18 @@ OTHER = {
     *("epoch", "infinity", "month", "lock_timeout"),  # PostgreSQL's
     *("attempts_id_seq", "messages_id_seq", "runs", "id"),  # names of what is in the schema
 }
-KNOWN = {*TextClass, *RunStatus, *HeldFor, *Lane, *MessageStatus, *AttemptStatus, *ReceiptStatus, *StayReason, *KINDS}
+KNOWN = {
+    *TextClass,
+    *RunStatus,
+    *HeldFor,
+    *Lane,
+    *MessageStatus,
+    *AttemptStatus,
+    *ReceiptStatus,
+    *StayReason,
+    *PausedBy,
+    *KINDS,
+}
 
 # What a reason is written into or compared with, up to the end of that expression.
 _REASON = re.compile(

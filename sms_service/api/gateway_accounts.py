@@ -35,6 +35,12 @@ class GatewayAccountOut(Out):
     adapter = fields.String(metadata={"description": "The kind of provider"})
     state = fields.String(metadata={"description": "`open`, `paused` or `removed`; only an open one is handed texts"})
     reason = MaskedText(allow_none=True, metadata={"description": "Why it is paused"})
+    paused_by = fields.String(
+        allow_none=True,
+        metadata={
+            "description": "Who paused it: a `person`, the `breaker` (its texts went wrong) or its `link` (it is down)"
+        },
+    )
     reopens_at = fields.AwareDateTime(
         allow_none=True, metadata={"description": "When it is tried again by itself; null: only once a person opens it"}
     )
@@ -139,7 +145,7 @@ class Routes(MethodView):
 
 
 def _shown(account: GatewayAccount, rates: Mapping[str, float]) -> dict[str, Any]:
-    columns = ("name", "adapter", "state", "reason", "reopens_at", "simulated")
+    columns = ("name", "adapter", "state", "reason", "paused_by", "reopens_at", "simulated")
     return {**{name: getattr(account, name) for name in columns}, "rate": rates.get(account.name)}
 
 

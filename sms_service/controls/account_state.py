@@ -11,7 +11,7 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.controls.accounts import id_of
-from sms_service.controls.models import GatewayAccount
+from sms_service.controls.models import GatewayAccount, PausedBy
 from sms_service.db.locks import close_gate_of_gateway_account
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
@@ -26,7 +26,7 @@ def pause(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount
     the account left gateways.toml.
     """
     why = required_line("why", why, LONGEST_WHY)
-    changes = {"state": "paused", "reason": why, "reopens_at": None}
+    changes = {"state": "paused", "reason": why, "paused_by": PausedBy.person.value, "reopens_at": None}
     return _move(session, actor, name, ("open", "paused"), changes, why)
 
 
@@ -36,7 +36,8 @@ def reopen(session: Session, actor: Actor, name: str, why: str) -> GatewayAccoun
     Raises NotFound, Invalid, Forbidden, or Conflict unless it is paused.
     """
     why = required_line("why", why, LONGEST_WHY)
-    changes = {"state": "open", "reason": None, "reopens_at": None, "trips": 0, "watched_from": func.sms_now()}
+    changes: dict[str, Any] = {"state": "open", "reason": None, "paused_by": None, "reopens_at": None}
+    changes |= {"trips": 0, "watched_from": func.sms_now()}
     return _move(session, actor, name, ("paused",), changes, why)
 
 

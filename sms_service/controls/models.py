@@ -10,12 +10,22 @@ from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, SmallInteger, f
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id
-from sms_service.vocabulary import TextClass
+from sms_service.vocabulary import TextClass, Words
+
+
+class PausedBy(Words):
+    """Who paused a gateway account, and so what opens it again."""
+
+    person = "person"  # somebody; a person opens it
+    breaker = "breaker"  # its texts went wrong; time opens it, or a person where its password or money is at fault
+    link = "link"  # its link is down, or no process holds it; it opens when the link is up
 
 
 class GatewayAccount(Base):
     """One set of credentials at one provider. `simulated`: it reaches no real phone. Only an `open` account is handed
     anything.
+
+    `paused_by` (a `PausedBy`) and `reason` are of a paused one.
 
     The breaker counts hand-overs since `watched_from`; an account that it paused opens by itself at `reopens_at`, later
     after each of its `trips`.
@@ -38,6 +48,7 @@ class GatewayAccount(Base):
     one_text: Mapped[bool] = mapped_column(server_default="false")
     state: Mapped[str] = mapped_column(server_default="open")
     reason: Mapped[str | None]
+    paused_by: Mapped[str | None]
     reopens_at: Mapped[datetime | None]
     trips: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     pulled_at: Mapped[datetime | None]
@@ -46,6 +57,7 @@ class GatewayAccount(Base):
 
     __table_args__ = (
         CheckConstraint("state IN ('open', 'paused', 'removed')", name="state"),
+        CheckConstraint(f"paused_by IN {PausedBy.sql()}", name="paused_by"),
         CheckConstraint("receipt_parts IN ('all', 'one')", name="receipt_parts"),
     )
 

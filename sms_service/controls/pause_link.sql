@@ -1,8 +1,9 @@
 -- What a link that is down does to its account. A pause by a person, or by the breaker, is not touched.
 UPDATE gateway_accounts
-SET state = 'paused', reason = 'the link is down: ' || %(detail)s, reopens_at = sms_now() + make_interval(secs => %(pause_s)s::float)
+SET state = 'paused', paused_by = 'link', reason = 'the link is down: ' || %(detail)s,
+    reopens_at = sms_now() + make_interval(secs => %(pause_s)s::float)
 WHERE id = %(account_id)s::bigint
   AND (state = 'open'
-       OR (state = 'paused' AND reason ^@ 'the link is down: '
+       OR (state = 'paused' AND paused_by = 'link'
            AND reopens_at < sms_now() + make_interval(secs => %(pause_s)s::float / 2)))
 RETURNING name, reason

@@ -14,6 +14,7 @@ WITH last AS (
 )
 UPDATE gateway_accounts g
 SET state = 'paused',
+    paused_by = 'breaker',
     reason = format('%%s of its last %%s texts were unknown or refused', last.bad, last.texts),
     trips = CASE WHEN g.watched_from < sms_now() - make_interval(secs => %(longest_s)s::float) THEN 1 ELSE least(g.trips + 1, 30) END,
     reopens_at = sms_now() + make_interval(secs => CASE

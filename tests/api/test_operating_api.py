@@ -125,7 +125,8 @@ def test_gateway_accounts_are_paused_and_opened_by_administrators_only(place: Pl
     for caller in (place.officer, place.stranger, place.auditor):
         assert caller.post(f"{path}/pause", json={"why": "停"}).status_code == 403
     paused = administrator.post(f"{path}/pause", json={"why": "换密钥"}).json
-    assert (paused["state"], paused["reason"], paused["reopens_at"]) == ("paused", "换密钥", None)
+    assert (paused["state"], paused["reason"], paused["paused_by"]) == ("paused", "换密钥", "person")
+    assert paused["reopens_at"] is None
     assert administrator.post(f"{path}/open", json={"why": "已换"}).json["state"] == "open"
     assert administrator.post(f"{path}/open", json={"why": "再开"}).status_code == 409
     assert administrator.post("/gateway-accounts/nobody/pause", json={"why": "停"}).status_code == 404

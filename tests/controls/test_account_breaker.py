@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from sms_service import clock
-from sms_service.controls import account_breaker, link_state
+from sms_service.accounts.actors import SYSTEM
+from sms_service.controls import account_breaker, account_state, link_state
+from sms_service.controls.models import PausedBy
 from sms_service.db.engine import Database
 from sms_service.dispatch import dispatcher
 from sms_service.dispatch.retry import MAX_ATTEMPTS
@@ -31,7 +33,7 @@ def test_an_account_whose_texts_end_unknown_is_paused_and_tried_again_later(data
     drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"pending": 20, "unknown": 40}  # two groups were under way
     paused = account(database)
-    assert (paused.state, paused.trips) == ("paused", 1)
+    assert (paused.state, paused.paused_by, paused.trips) == ("paused", PausedBy.breaker, 1)
     assert paused.reopens_at is not None
     with database.transaction() as connection:
         assert account_breaker.reopen(connection) == []
@@ -168,3 +170,28 @@ def test_a_link_that_is_up_ends_no_pause_by_a_person(database: Database) -> None
         connection.execute(text("UPDATE gateway_accounts SET state = 'paused', reason = '余额不足', reopens_at = NULL"))
         link_state.reopen(connection, account(database).id, 1000.0)
     assert account(database).state == "paused"
+
+
+def test_who_paused_an_account_is_known_whatever_the_reason_says(database: Database) -> None:
+    """A person may write what a link would: that pause is not the link's."""
+    make_city(database, 1)
+    with database.session() as session:
+        account_state.pause(session, SYSTEM, "main", "the link is down: 线路检修")
+    paused = account(database)
+    assert paused.paused_by == PausedBy.person
+    with database.transaction() as connection:
+        link_state.pause(connection, paused.id, "no answer")
+        link_state.reopen(connection, paused.id, 1000.0)
+    assert (account(database).state, account(database).reason) == ("paused", "the link is down: 线路检修")
+    with database.session() as session:
+        account_state.reopen(session, SYSTEM, "main", "好了")
+    assert account(database).paused_by is None
+    with database.transaction() as connection:
+        link_state.pause(connection, paused.id, "no answer")
+    assert (account(database).paused_by, account(database).reason) == (PausedBy.link, "the link is down: no answer")
+    with database.transaction() as connection:
+        link_state.reopen(connection, paused.id, 0.0)
+    assert (account(database).state, account(database).paused_by, account(database).reason) == ("open", None, None)
+    with database.transaction() as connection:
+        account_breaker.pause_account(connection, paused.id, "credentials")
+    assert account(database).paused_by == PausedBy.breaker
