@@ -1,5 +1,6 @@
--- The breaker of a gateway account: too many of its last texts are unknown, or were refused for a reason that lies with the account.
--- Counted over whole hand-overs, newest first, until `texts` texts are seen. It opens by itself, later after each trip in a row.
+-- The breaker of a gateway account: too many of its last texts are unknown, or were refused for a reason that lies
+-- with the account. Counted over whole hand-overs, newest first, until `texts` texts are seen. It opens by itself,
+-- later after each trip in a row.
 WITH last AS (
     SELECT sum(texts) AS texts, sum(bad) AS bad
     FROM (

@@ -1,6 +1,7 @@
--- Begins to lead, or goes on leading. Whoever led last goes on, also when its lease is over and nobody took it. Anybody else needs a
--- lease that is over, and that no transaction of the one before is under way (still_leads, which shares the lock): so nothing of the old
--- leader's is committed after this. The clock is the real one; what waited for the row's lock compares with the time after it.
+-- Begins to lead, or goes on leading. Whoever led last goes on, also when its lease is over and nobody took it.
+-- Anybody else needs a lease that is over, and that no transaction of the one before is under way (still_leads, which
+-- shares the lock): so nothing of the old leader's is committed after this. The clock is the real one; what waited
+-- for the row's lock compares with the time after it.
 INSERT INTO leaderships AS l (name, holder, epoch, since, until)
 SELECT %(name)s::text, %(holder)s::text, 1, clock_timestamp(), clock_timestamp() + make_interval(secs => %(lease_s)s::float)
 ON CONFLICT (name) DO UPDATE

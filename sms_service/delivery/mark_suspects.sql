@@ -1,5 +1,6 @@
--- Heeds the next reports of dead phones: who has a phone that texts of two campaigns found dead is suspect. The count is of all that
--- was reported and not taken back, so it does not matter which slice a report is in, nor how often it is heeded.
+-- Heeds the next reports of dead phones: who has a phone that texts of two campaigns found dead is suspect. The count
+-- is of all that was reported and not taken back, so it does not matter which slice a report is in, nor how often it
+-- is heeded.
 WITH waiting AS MATERIALIZED (
     SELECT id, phone FROM phone_reports
     WHERE heeded_at IS NULL AND kind = 'bad_number'

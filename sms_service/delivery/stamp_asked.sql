@@ -1,6 +1,7 @@
--- Takes attempts of one month that take_unknown.sql or take_silent.sql found. The stamp is lease and back-off in one: whoever asks stamps
--- and commits first, and what another process has stamped since it was read is left to that one, so two never ask about the same text.
--- One whose outcome or receipt is being written at this moment is passed over: it says more.
+-- Takes attempts of one month that take_unknown.sql or take_silent.sql found. The stamp is lease and back-off in one:
+-- whoever asks stamps and commits first, and what another process has stamped since it was read is left to that one,
+-- so two never ask about the same text. One whose outcome or receipt is being written at this moment is passed over:
+-- it says more.
 WITH free AS MATERIALIZED (
     SELECT id FROM attempts
     WHERE month = %(month)s::date AND id = ANY (%(ids)s::bigint[]) AND status = %(status)s

@@ -1,5 +1,6 @@
--- Accepted texts of one gateway account that are silent and may be asked about, found by their runs as sweep_no_receipt.sql finds them:
--- no index of attempts has them, which every hand-over would pay for. Read only, as take_unknown.sql is, and with its back-off.
+-- Accepted texts of one gateway account that are silent and may be asked about, found by their runs as
+-- sweep_no_receipt.sql finds them: no index of attempts has them, which every hand-over would pay for. Read only, as
+-- take_unknown.sql is, and with its back-off.
 SELECT a.month, a.id, a.started_at, a.provider_id, m.phone, m.text
 FROM runs r
 JOIN messages m ON m.month = r.month AND m.run_id = r.id
@@ -9,7 +10,8 @@ CROSS JOIN LATERAL (
       AND (looked_up_at IS NULL OR sms_now() - looked_up_at >= (looked_up_at - started_at) / 4)
     LIMIT 1
 ) a
--- A run that ended and of which a row was accepted in the last 72 h is looked at again within so long (put_off_ended.sql).
+-- A run that ended and of which a row was accepted in the last 72 h is looked at again within so long
+-- (put_off_ended.sql).
 WHERE (r.status IN ('running', 'paused', 'held')
        OR (r.status IN ('finished', 'cancelled') AND r.look_at <= sms_now() + interval '72 hours'))
   AND m.status = 'accepted'

@@ -1,6 +1,6 @@
--- Makes the roles that the file's people hold in their own units those that the file says, and ends the roles in the unit that
--- somebody has just left (left_people, left_units: pairs). Roles held in other units are not this file's business.
--- Returns each person for whom something changed.
+-- Makes the roles that the file's people hold in their own units those that the file says, and ends the roles in the
+-- unit that somebody has just left (left_people, left_units: pairs). Roles held in other units are not this file's
+-- business. Returns each person for whom something changed.
 WITH people_in_file AS (
     SELECT id, number, unit_id FROM people WHERE number = ANY(%(numbers)s::text[])
 ), wanted AS (

@@ -1,7 +1,7 @@
--- All rows of a file at once. A person whose row says nothing new is not written (the WHERE at the end) and not returned:
--- what is returned are the created and the changed ones. Columns that the file does not have (kind, tags) stay as they are;
--- of the attributes only those the file has columns for are replaced. Tags and attributes travel as JSON, because an array
--- of arrays of different lengths is none.
+-- All rows of a file at once. A person whose row says nothing new is not written (the WHERE at the end) and not
+-- returned: what is returned are the created and the changed ones. Columns that the file does not have (kind, tags)
+-- stay as they are; of the attributes only those the file has columns for are replaced. Tags and attributes travel as
+-- JSON, because an array of arrays of different lengths is none.
 WITH incoming AS (
     SELECT number, unit_id, name, kind, phone, phone_problem, attributes::jsonb AS attributes,
            ARRAY(SELECT jsonb_array_elements_text(tags::jsonb)) AS tags

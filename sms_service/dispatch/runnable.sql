@@ -1,9 +1,10 @@
--- Of these runs those that are running, and whether each has rows that are due. What the gate would forbid for all rows of a run is
--- asked here too, to save work: the window of the campaign's unit, a stop of it, a PostgreSQL that is not the one this ledger worked
--- on. The gate asks for each recipient. How many runs are asked about is bounded (lookout.py): the answer costs two look-ups in an
--- index for each.
+-- Of these runs those that are running, and whether each has rows that are due. What the gate would forbid for all
+-- rows of a run is asked here too, to save work: the window of the campaign's unit, a stop of it, a PostgreSQL that
+-- is not the one this ledger worked on. The gate asks for each recipient. How many runs are asked about is bounded
+-- (lookout.py): the answer costs two look-ups in an index for each.
 SELECT r.*,
-       -- Whether some may be due for another account, since they went before: freeze gives all rows the run's launch as not_before.
+       -- Whether some may be due for another account, since they went before: freeze gives all rows the run's launch
+       -- as not_before.
        r.due AND (
            SELECT m.id FROM messages m
            WHERE m.month = r.month AND m.run_id = r.run_id AND m.status = 'pending'

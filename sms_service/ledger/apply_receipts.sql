@@ -1,9 +1,10 @@
--- Applies receipts that came in one month to the attempts of one month that they are of, names attempts whose ids receipts have told, and marks the receipts as
--- applied. The receipts are locked (take_receipts), their attempts found (match_receipts, match_unknown); the month is a parameter, as in
--- every statement that changes rows: PostgreSQL 18 dies of partitions that are chosen while it looks at a changed row again.
+-- Applies receipts that came in one month to the attempts of one month that they are of, names attempts whose ids
+-- receipts have told, and marks the receipts as applied. The receipts are locked (take_receipts), their attempts
+-- found (match_receipts, match_unknown); the month is a parameter, as in every statement that changes rows:
+-- PostgreSQL 18 dies of partitions that are chosen while it looks at a changed row again.
 --
--- A text is delivered when the whole is, or all its parts are; undelivered when the whole is not, or one of its parts. So the end
--- does not depend on the order in which receipts come.
+-- A text is delivered when the whole is, or all its parts are; undelivered when the whole is not, or one of its
+-- parts. So the end does not depend on the order in which receipts come.
 WITH matched AS MATERIALIZED (
     SELECT t.receipt_id, t.attempt_id, CASE WHEN g.receipt_parts = 'one' THEN 0::smallint ELSE t.part END AS counted,
            r.status, r.error, r.raw_code, coalesce(r.occurred_at, r.received_at) AS at
@@ -31,8 +32,8 @@ told AS MATERIALIZED (
     SELECT * FROM unnest(%(told_ids)s::bigint[], %(told_names)s::text[]) AS t (attempt_id, provider_id)
 ),
 touched AS MATERIALIZED (
-    -- In id order, as every statement that touches many attempts does: no deadlock with the outcomes of the same group. The row
-    -- is read under its lock, so that what another applier has just written is seen.
+    -- In id order, as every statement that touches many attempts does: no deadlock with the outcomes of the same
+    -- group. The row is read under its lock, so that what another applier has just written is seen.
     SELECT k.attempt_id AS id, told.provider_id, a.parts, a.delivered_parts, a.error AS known, s.delivered, s.failed, s.error,
            s.failed_code, s.delivered_code, s.failed_at, s.delivered_at
     FROM (SELECT attempt_id FROM said UNION SELECT attempt_id FROM told ORDER BY attempt_id) k

@@ -1,5 +1,6 @@
--- The unknown attempts that have the same provider's id as these, where ids name groups: those of one claim, which the gate wrote at one
--- moment. Other words went in a call of their own where the provider takes one text for all its recipients.
+-- The unknown attempts that have the same provider's id as these, where ids name groups: those of one claim, which
+-- the gate wrote at one moment. Other words went in a call of their own where the provider takes one text for all its
+-- recipients.
 SELECT t.attempt_id AS source_id, x.id AS attempt_id, t.provider_id
 FROM unnest(%(attempt_ids)s::bigint[], %(provider_ids)s::text[]) AS t (attempt_id, provider_id)
 CROSS JOIN LATERAL (

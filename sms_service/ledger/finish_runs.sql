@@ -1,6 +1,7 @@
--- A run of one month is finished when no row waits to leave, and closed when none is accepted or unknown any more. A run of which nothing
--- is awaited goes both steps in two calls. The first waiting row is asked for in the order of its index: statistics that still say
--- "nearly all wait" would make the planner read the month to find that none does.
+-- A run of one month is finished when no row waits to leave, and closed when none is accepted or unknown any more. A
+-- run of which nothing is awaited goes both steps in two calls. The first waiting row is asked for in the order of
+-- its index: statistics that still say "nearly all wait" would make the planner read the month to find that none
+-- does.
 UPDATE runs r
 SET status = CASE r.status WHEN 'running' THEN 'finished' ELSE 'closed' END,
     finished_at = CASE r.status WHEN 'running' THEN sms_now() ELSE r.finished_at END,

@@ -1,7 +1,7 @@
--- Holds every run that the server's earlier life may have taken further than its later life knows: those under way, those that
--- are due, and those that were held for something else, whose release may be what was lost. One that is being frozen has no rows
--- yet: a freeze that is faster makes this wait, and is held with its rows; a slower one finds nothing to freeze. The rows are
--- locked in the order of their ids, and each waits for the gates that hold it.
+-- Holds every run that the server's earlier life may have taken further than its later life knows: those under way,
+-- those that are due, and those that were held for something else, whose release may be what was lost. One that is
+-- being frozen has no rows yet: a freeze that is faster makes this wait, and is held with its rows; a slower one
+-- finds nothing to freeze. The rows are locked in the order of their ids, and each waits for the gates that hold it.
 WITH concerned AS (
     SELECT id, held_for, reason FROM runs
     WHERE status IN ('freezing', 'running', 'paused', 'held') OR (status = 'planned' AND due_at <= sms_now())

@@ -1,7 +1,8 @@
--- A run whose first texts have come to an outcome goes on, or is held if too many went wrong. Texts that turned out not to be sent at
--- all, or not now, say nothing either way and are not waited for (refill_canary.sql has put others in their place, if there are any);
--- but at least half of those that are to be sent must have an outcome. Where the campaign asks for it, receipts are waited for as
--- well. Nothing is waited for after the deadline: then the outcomes that are there decide, and if there is none a person does.
+-- A run whose first texts have come to an outcome goes on, or is held if too many went wrong. Texts that turned out
+-- not to be sent at all, or not now, say nothing either way and are not waited for (refill_canary.sql has put others
+-- in their place, if there are any); but at least half of those that are to be sent must have an outcome. Where the
+-- campaign asks for it, receipts are waited for as well. Nothing is waited for after the deadline: then the outcomes
+-- that are there decide, and if there is none a person does.
 WITH run AS MATERIALIZED (
     SELECT canary, canary_receipts,
            coalesce(canary_since <= sms_now() - make_interval(mins => %(deadline_min)s::int), false) AS over

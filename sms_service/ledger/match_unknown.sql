@@ -1,12 +1,14 @@
--- Which texts receipts may be of that name nothing of ours: those that went over their account to their phone within the 72 h before the
--- receipt and whose answer never came, or named nothing of what was taken. That is said by `attempts.phone`, which only such attempts
--- have, and which stays when a person settles them or anything else ends them: a text that is settled may be the one that is meant as
--- well as one that is not. So the look does not depend on how many are unknown. A rolling upgrade may still write unknown attempts
--- without a phone; theirs is in the message.
+-- Finds the texts that receipts may be about if they name nothing of ours: texts that went over the receipt's account
+-- to its phone within the 72 h before the receipt and whose answer never came, or did not name what was taken. Only
+-- such attempts have `attempts.phone`. It stays when a person settles them or anything else ends them, since a
+-- settled text may be the right one too. So the cost of this search does not depend on how many texts are unknown. A
+-- rolling upgrade may still write unknown attempts without a phone; theirs is in the message.
 --
--- A receipt is of a moment not after it came in and, where it says that it was within the hour before, not much after that: clocks differ, and
--- some say the minute only. What is said to be older is not believed: clocks stand still or are set to another zone. Ruled out is an attempt that has a name of its own by now, and one whose parts all have. Where only one is left it is meant, unless
--- another text to the phone is on its way, whose answer is not written down yet; then the receipt waits.
+-- A receipt is of a moment not after it came in and, where it says that it was within the hour before, not much after
+-- that: clocks differ, and some say the minute only. What is said to be older is not believed: clocks stand still or
+-- are set to another zone. An attempt is left out if it has an id of its own by now, or if all its parts have one. If
+-- one attempt remains, the receipt is about it, unless another text to the phone is on its way, whose answer is not
+-- written down yet; then the receipt waits.
 WITH asked AS MATERIALIZED (
     SELECT r.id, r.account_id, r.phone, r.provider_id, r.part, g.names_parts, g.names_groups,
            CASE

@@ -1,7 +1,7 @@
--- Names parts of unknown long texts by the ids of receipts that have come for them, at accounts whose receipts are each of one part. Such an
--- id is nothing of ours, since the answer that had it never came. Which part it is of does not matter, as all of them have to arrive: ids get
--- the free numbers in the order of their receipts, and what is too much gets none. The attempts are locked before, so that nobody else
--- gives away the same numbers.
+-- Names parts of unknown long texts by the ids of receipts that have come for them, at accounts whose receipts are
+-- each of one part. Such an id is nothing of ours, since the answer that had it never came. Which part it is of does
+-- not matter, as all of them have to arrive: ids get the free numbers in the order of their receipts, and what is too
+-- much gets none. The attempts are locked before, so that nobody else gives away the same numbers.
 WITH strange AS (
     SELECT attempt_id, provider_id, row_number() OVER (PARTITION BY attempt_id ORDER BY min(place)) AS place
     FROM unnest(%(attempt_ids)s::bigint[], %(provider_ids)s::text[]) WITH ORDINALITY AS t (attempt_id, provider_id, place)

@@ -1,6 +1,6 @@
--- What the gateway said, by attempt, whatever the message has become since: the attempt only moves up and the provider's id is
--- always kept. The message follows only its latest attempt, and only while it waits for this answer. A text that was taken in part,
--- and of which the rest cannot be, comes as `undelivered`.
+-- What the gateway said, by attempt, whatever the message has become since: the attempt only moves up and the
+-- provider's id is always kept. The message follows only its latest attempt, and only while it waits for this answer.
+-- A text that was taken in part, and of which the rest cannot be, comes as `undelivered`.
 WITH reported AS (
     SELECT * FROM unnest(
         %(ids)s::bigint[], %(statuses)s::text[], %(provider_ids)s::text[], %(errors)s::text[], %(raw_codes)s::text[],
@@ -17,8 +17,9 @@ tally AS (
     HAVING count(*) > 0
 ),
 locked AS MATERIALIZED (
-    -- In id order, as every statement that touches many attempts does: no deadlock with the receipts of the same group. One
-    -- look-up each, which LATERAL with its lock forces: on a month without statistics yet the planner would read the whole month.
+    -- In id order, as every statement that touches many attempts does: no deadlock with the receipts of the same
+    -- group. One look-up each, which LATERAL with its lock forces: on a month without statistics yet the planner
+    -- would read the whole month.
     SELECT t.*
     FROM (SELECT * FROM reported ORDER BY id) t
     CROSS JOIN LATERAL (SELECT id FROM attempts WHERE month = %(month)s::date AND id = t.id FOR UPDATE) a
@@ -30,8 +31,8 @@ moved AS (
         error = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.error ELSE a.error END,
         raw_code = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.raw_code ELSE a.raw_code END,
         detail = coalesce(t.detail, a.detail),
-        -- Receipts find an attempt whose answer never came by its phone (match_unknown), also when it is unknown no more; so they do
-        -- one that was taken in part and has no name.
+        -- Receipts find an attempt whose answer never came by its phone (match_unknown), also when it is unknown no
+        -- more; so they do one that was taken in part and has no name.
         phone = CASE
             WHEN 'unknown' IN (t.status, a.status) OR (t.status = 'undelivered' AND t.provider_id IS NULL)
             THEN coalesce(a.phone, (SELECT phone FROM messages WHERE month = %(month)s::date AND id = a.message_id))

@@ -1,8 +1,9 @@
--- Canary rows that say nothing soon make room for others of the run that may leave now: those that were left out at the gate or ended
--- before they left; those that are put off, because their unit's window is closed, somebody stopped it, or the gateway asked for them
--- later; and those that wait again for longer than a moment, since no account takes them. Otherwise one stopped branch or one
--- throttled text would hold back a whole city, and a canary of nothing but skipped rows would prove nothing. What was replaced waits
--- like the rest of the run. The first hand-over is noted, since judge_canary.sql counts from it.
+-- Rows of the canary that will have no outcome soon are replaced by other rows of the run that may leave now. These
+-- are rows that were skipped at the gate or ended before they left; rows that are put off, because their unit's
+-- window is closed, a stop holds or the gateway asked for a later try; and rows that have waited again for longer
+-- than a moment, since no account takes them. Otherwise one stopped branch or one throttled text would hold back a
+-- whole city, and a canary of nothing but skipped rows would prove nothing. A row that was replaced waits like the
+-- rest of the run. The first hand-over is noted, since judge_canary.sql counts from it.
 WITH run AS MATERIALIZED (
     SELECT canary, canary_since FROM runs WHERE id = %(run_id)s::bigint AND status = 'running' AND canary IS NOT NULL
 ),
@@ -44,7 +45,8 @@ other AS MATERIALIZED (
     ) w
 )
 UPDATE runs r
--- Places that no other can take stay with those that are put off: a canary of the few that are left would prove too little.
+-- Places that no other can take stay with those that are put off: a canary of the few that are left would prove too
+-- little.
 SET canary = CASE WHEN o.ids IS NULL THEN r.canary
                   ELSE s.kept || o.ids || s.put_off[:cardinality(c.canary) - cardinality(s.kept) - cardinality(o.ids)] END,
     canary_since = coalesce(r.canary_since, CASE WHEN s.begun THEN sms_now() END)

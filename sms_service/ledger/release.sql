@@ -1,7 +1,7 @@
--- Gives back what was claimed and did not pass the gate, saying why it cannot go, or when it may. A closed window moves
--- not_before to its next opening, so that a night costs one look per row and not one every two seconds; a stop of some of the
--- run's units moves it by a minute for the same reason, and a gate that waited in vain by `again_s`. A row that somebody has locked is
--- not waited for: it has its lease.
+-- Gives back what was claimed and did not pass the gate, saying why it cannot go, or when it may. A closed window
+-- moves not_before to its next opening, so that a night costs one look per row and not one every two seconds; a stop
+-- of some of the run's units moves it by a minute for the same reason, and a gate that waited in vain by `again_s`. A
+-- row that somebody has locked is not waited for: it has its lease.
 WITH mine AS MATERIALIZED (
     SELECT id, run_id, unit_id, unit_path, phone, class, cap_day, account_id
     FROM messages

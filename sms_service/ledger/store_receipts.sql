@@ -1,6 +1,7 @@
--- Receipts as they came, in one statement, before their providers are told that we have them. One JSON document, since nine arrays
--- cost the web process more than the INSERT costs PostgreSQL. An account that is not known makes it fail (account_id is never NULL):
--- either all are stored or none. Our own name for the attempt, where the provider echoes it, is "YYYYMM-id".
+-- Receipts as they came, in one statement, before their providers are told that we have them. One JSON document,
+-- since nine arrays cost the web process more than the INSERT costs PostgreSQL. An account that is not known makes it
+-- fail (account_id is never NULL): either all are stored or none. Our own name for the attempt, where the provider
+-- echoes it, is "YYYYMM-id".
 INSERT INTO receipts (
     account_id, received_at, next_try_at, raw, reference, provider_id, phone, part, status, error, raw_code, occurred_at,
     month, attempt_id

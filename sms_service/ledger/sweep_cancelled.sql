@@ -1,5 +1,5 @@
--- The rest of one month's cancelled runs, in slices, so that no transaction holds 100,000 rows. LATERAL with its lock lets the planner begin
--- with nothing but the cancelled runs, of which most often there is none.
+-- The rest of one month's cancelled runs, in slices, so that no transaction holds 100,000 rows. LATERAL with its lock
+-- lets the planner begin with nothing but the cancelled runs, of which most often there is none.
 WITH slice AS MATERIALIZED (
     SELECT m.id
     FROM runs r

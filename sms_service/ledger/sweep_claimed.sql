@@ -1,5 +1,6 @@
--- A worker that died before the gate handed over nothing: its rows wait again. Rows that are locked belong to a worker that is in the
--- gate just now, or that was stopped there; nobody waits for those, the next sweep sees what became of them.
+-- A worker that died before the gate handed over nothing: its rows wait again. Rows that are locked belong to a
+-- worker that is in the gate just now, or that was stopped there; nobody waits for those, the next sweep sees what
+-- became of them.
 WITH ended AS MATERIALIZED (
     SELECT id FROM messages
     WHERE month = %(month)s::date AND status = 'claimed' AND lease_until <= sms_now()

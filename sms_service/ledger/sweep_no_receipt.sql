@@ -1,6 +1,6 @@
--- Accepted and silent for too long, of one month. The attempt moves up with its message; a receipt that comes later still counts.
--- Attempts are locked before their messages, as in sweep_submitting.sql, and so many at a time. One to which a receipt is being
--- applied at this moment is not waited for: it says more.
+-- Accepted and silent for too long, of one month. The attempt moves up with its message; a receipt that comes later
+-- still counts. Attempts are locked before their messages, as in sweep_submitting.sql, and so many at a time. One to
+-- which a receipt is being applied at this moment is not waited for: it says more.
 WITH quiet AS MATERIALIZED (
     SELECT m.id, m.attempts
     FROM runs r JOIN messages m ON m.month = %(month)s::date AND m.run_id = r.id
@@ -12,7 +12,8 @@ WITH quiet AS MATERIALIZED (
     LIMIT %(size)s::int
 ),
 locked AS MATERIALIZED (
-    -- Two look-ups each, which LATERAL forces: on a month without statistics the planner would read all its attempts for each row.
+    -- Two look-ups each, which LATERAL forces: on a month without statistics the planner would read all its attempts
+    -- for each row.
     SELECT q.attempt_id, q.id AS message_id, q.attempts AS number
     FROM (
         SELECT q.*, a.id AS attempt_id

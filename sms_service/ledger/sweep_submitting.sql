@@ -1,12 +1,13 @@
--- A worker that died between the gate and its outcomes may have handed over or not: that cannot be told, so it is never sent
--- again by itself. An outcome that still arrives, or a receipt, says it later. Attempts are locked before their messages, in the
--- order of ids, as by every statement that writes both: no deadlock with an outcome or a receipt. One that is being written at
--- this moment is not waited for: it says more.
+-- A worker that died between the gate and its outcomes may have handed over or not: that cannot be told, so it is
+-- never sent again by itself. An outcome that still arrives, or a receipt, says it later. Attempts are locked before
+-- their messages, in the order of ids, as by every statement that writes both: no deadlock with an outcome or a
+-- receipt. One that is being written at this moment is not waited for: it says more.
 WITH ended AS MATERIALIZED (
     SELECT id, attempts FROM messages WHERE month = %(month)s::date AND status = 'submitting' AND lease_until <= sms_now()
 ),
 locked AS MATERIALIZED (
-    -- Two look-ups each, which LATERAL forces: on a month without statistics the planner would read all its attempts for each row.
+    -- Two look-ups each, which LATERAL forces: on a month without statistics the planner would read all its attempts
+    -- for each row.
     SELECT e.attempt_id, e.id AS message_id, e.attempts AS number
     FROM (
         SELECT e.*, a.id AS attempt_id

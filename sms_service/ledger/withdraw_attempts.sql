@@ -1,6 +1,6 @@
--- The attempts of a group that was surely not handed over, in the order of ids, as every statement that touches many of them. If the
--- lease ended meanwhile they are `unknown`; what a receipt or a person said of one since then stands. Without its phone none is
--- thought of when a receipt comes that names nobody.
+-- The attempts of a group that was surely not handed over, in the order of ids, as every statement that touches many
+-- of them. If the lease ended meanwhile they are `unknown`; what a receipt or a person said of one since then stands.
+-- Without its phone none is thought of when a receipt comes that names nobody.
 WITH mine AS MATERIALIZED (
     SELECT id FROM attempts
     WHERE month = %(month)s::date AND message_id = ANY (%(ids)s::bigint[]) AND claim_token = %(token)s::uuid

@@ -1,11 +1,13 @@
--- What a batch of replies answers, which the caller has locked (take_replies.sql) and then marks (mark_matched.sql): the last text that was handed over to the phone within 14 days before the reply,
--- of the reply's own gateway account if there is one, and so its recipient; else whoever has the phone, if anybody. Parts of long
--- replies are decided like the whole.
+-- What a batch of replies answers, which the caller has locked (take_replies.sql) and then marks (mark_matched.sql):
+-- the last text that was handed over to the phone within 14 days before the reply, of the reply's own gateway account
+-- if there is one, and so its recipient; else whoever has the phone, if anybody. Parts of long replies are decided
+-- like the whole.
 --
--- messages have no index by phone alone, which every hand-over would pay for; but a run has at most one row of a phone that was not
--- skipped, found by its unique index. So runs are gone through: those of the units above somebody who has the phone, which are few
--- however much the city sends, and only if none of them fits (the phone or the person has moved) the newest 500 of all.
--- A provider's clock may be behind ours by some minutes, and never counts for more than the moment at which the reply was here.
+-- messages have no index by phone alone, which every hand-over would pay for; but a run has at most one row of a
+-- phone that was not skipped, found by its unique index. So runs are gone through: those of the units above somebody
+-- who has the phone, which are few however much the city sends, and only if none of them fits (the phone or the
+-- person has moved) the newest 500 of all. A provider's clock may be behind ours by some minutes, and never counts
+-- for more than the moment at which the reply was here.
 --
 -- It only reads, since it goes through the runs of several months (tests/db/test_shapes.py).
 WITH batch AS MATERIALIZED (

@@ -1,9 +1,9 @@
 -- Inbound texts as they came and in that order, in one statement, before their provider is told that we have them.
 --
--- One that the provider names is known if the same phone sent the same under that name within 30 days: providers push again for some
--- days, and use their names again after some months. Of those that it does not name nobody can tell the same said twice from one that
--- was delivered twice: both are kept, and the second within ten minutes is marked as repeated. A part is known then: whoever sends a long
--- text twice numbers it anew.
+-- One that the provider names is known if the same phone sent the same under that name within 30 days: providers push
+-- again for some days, and use their names again after some months. Of those that it does not name nobody can tell
+-- the same said twice from one that was delivered twice: both are kept, and the second within ten minutes is marked
+-- as repeated. A part is known then: whoever sends a long text twice numbers it anew.
 --
 -- The caller holds the senders' locks, so that of two that come at once the second sees the first.
 WITH said AS MATERIALIZED (
