@@ -48,6 +48,9 @@ def test_a_schedule_missed_by_more_than_its_grace_is_held(database: Database) ->
     plan(database, city.run_id, -31)
     clock.tick(database, None, city.gateways)
     assert status(database, city.run_id) == ("held", "its time was missed")
+    with database.session() as session:
+        kept = session.get_one(Run, city.run_id).reason_message
+    assert kept == {"message": "its time was missed", "values": {}}
     assert statuses(database, city.run_id) == {}
 
 

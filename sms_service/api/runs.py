@@ -24,7 +24,7 @@ from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.masking import mask_text
 from sms_service.reports.counts import Filter, identity, tabulate
 from sms_service.web.paging import PageQuery, Scope, ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Id, In, Line, Out, list_of
+from sms_service.web.schemas import MESSAGE, VALUES, Id, In, Line, Out, list_of
 
 blueprint = Blueprint(
     "runs",
@@ -73,6 +73,13 @@ class RunMessagesQuery(PageQuery):
     )
 
 
+class SaidOut(Out):
+    """A sentence of the service as its message and values."""
+
+    message = fields.String(metadata={"description": MESSAGE})
+    values = fields.Dict(keys=fields.String(), metadata={"description": VALUES})
+
+
 class RunOut(Out):
     """A run."""
 
@@ -84,6 +91,11 @@ class RunOut(Out):
     reason = fields.Function(
         lambda run: _reason(get_value(run, "reason"), get_value(run, "held_for")),
         metadata={"type": "string", "nullable": True, "description": "Why it is paused, held or cancelled"},
+    )
+    reason_message = fields.Nested(
+        SaidOut,
+        allow_none=True,
+        metadata={"description": "The reason for saying it in another language; null where a person wrote it"},
     )
     held_for = fields.String(
         allow_none=True,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from sms_service.said import Said, say
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -27,19 +29,23 @@ def identities(connection: Connection) -> tuple[Identity | None, Identity]:
     return known, Identity(row.system_identifier, row.timeline)
 
 
-def difference(known: Identity | None, own: Identity) -> str | None:
+def difference(known: Identity | None, own: Identity) -> Said | None:
     """In plain words what differs; None if it is the same server."""
     if known is None:
-        return "it is not written down which PostgreSQL server this ledger was at work on."
+        return say("it is not written down which PostgreSQL server this ledger was at work on.")
     if known.system_identifier != own.system_identifier:
-        return (
+        return say(
             "PostgreSQL is another server than before, so a backup was restored"
-            f" (system identifier {own.system_identifier}, before {known.system_identifier})."
+            " (system identifier {own}, before {known}).",
+            own=own.system_identifier,
+            known=known.system_identifier,
         )
     if known.timeline != own.timeline:
-        return (
+        return say(
             "PostgreSQL was promoted from a standby, or restored to an earlier moment"
-            f" (timeline {own.timeline}, before {known.timeline})."
+            " (timeline {own}, before {known}).",
+            own=own.timeline,
+            known=known.timeline,
         )
     return None
 

@@ -28,6 +28,7 @@ from sms_service.errors import ServiceError
 from sms_service.ledger import runs
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import Lane, RunStatus
+from sms_service.said import say
 
 WAITING_LANES = Statement(__file__, "waiting_lanes")
 SAMPLE_VALUES = Statement(__file__, "sample_values")
@@ -128,7 +129,7 @@ def freeze(database: Database, run_id: int) -> int | None:
     except ServiceError as error:
         log.warning("run %s cannot be frozen and is held: %s", run_id, error)
         with database.session() as session:
-            runs.hold_unfreezable(session, run_id, f"it cannot be frozen: {error}")
+            runs.hold_unfreezable(session, run_id, say("it cannot be frozen: {error}", error=error.said))
         return None
     _analyse(database, taken, audiences)
     return audiences.get(run_id)

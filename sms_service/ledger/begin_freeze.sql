@@ -7,6 +7,8 @@ WITH due AS (
 UPDATE runs r
 SET status = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)s::int) THEN 'held' ELSE 'freezing' END,
     reason = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)s::int) THEN 'its time was missed' END,
+    reason_message = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)s::int)
+        THEN '{"message": "its time was missed", "values": {}}'::jsonb END,
     held_for = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)s::int) THEN 'missed' END,
     launched_at = sms_now(),
     watched_from = sms_now(),

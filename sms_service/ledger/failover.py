@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 
+from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -19,6 +20,7 @@ from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere, tops
+from sms_service.said import Said, say, to_json
 
 HOLD = Statement(__file__, "hold_for_cluster")
 SKIP_NUMBERS = Statement(__file__, "skip_numbers")
@@ -27,7 +29,7 @@ SKIP_NUMBERS = Statement(__file__, "skip_numbers")
 SKIPPED_ATTEMPTS = 1_000_000
 SKIPPED_RUNS = 1_000
 
-_DECIDE = (
+_DECIDE = say(
     "What it had written before may be missing. Decide for this run: nothing was lost; go on, some may get it twice; or"
     " cancel the rest."
 )
@@ -44,7 +46,8 @@ def hold_if_changed(database: Database) -> list[int]:
         differs = difference(*identities(session.connection()))
         if differs is None:
             return []
-        held = _hold(session, None, f"{differs} {_DECIDE}", "cluster.change", differs)
+        reason = say("{differs} {decide}", differs=differs, decide=_DECIDE)
+        held = _hold(session, None, reason, "cluster.change", differs)
     log.warning("%s %s runs are held until a person decides for each", differs, len(held))
     return held
 
@@ -56,13 +59,14 @@ def hold(session: Session, actor: Actor, why: str) -> list[int]:
     """
     why = required_line("why", why.strip().removesuffix("."), LONGEST_WHY)
     require_everywhere(session, actor, Permission.operate_campaigns)
-    return _hold(session, actor.account_id, f"PostgreSQL was restored: {why}. {_DECIDE}", "cluster.hold", why)
+    reason = say("PostgreSQL was restored: {why}. {decide}", why=why, decide=_DECIDE)
+    return _hold(session, actor.account_id, reason, "cluster.hold", why)
 
 
-def _hold(session: Session, account_id: int | None, reason: str, act: str, why: str) -> list[int]:
+def _hold(session: Session, account_id: int | None, reason: Said, act: str, why: str) -> list[int]:
     connection = session.connection()
     SKIP_NUMBERS(connection, attempts=SKIPPED_ATTEMPTS, runs=SKIPPED_RUNS)
-    held = HOLD(connection, reason=reason).all()
+    held = HOLD(connection, reason=reason, message=Jsonb(to_json(reason))).all()
     own = write_down_identity(connection)
     for path in tops(session):
         trail.record(

@@ -38,6 +38,15 @@ SET canary = CASE WHEN j.bad_enough THEN r.canary END,
         CASE WHEN j.gone > 0 THEN format('%%s of its first %%s texts were refused, unknown or undelivered', j.bad, j.gone)
              ELSE format('%%s minutes after its first text was handed over, the gateway had taken and refused none for good:'
                          ' it puts all of them off', %(deadline_min)s::int) END
+        END,
+    reason_message = CASE WHEN j.bad_enough THEN
+        CASE WHEN j.gone > 0 THEN jsonb_build_object(
+                 'message', '{bad} of its first {texts} texts were refused, unknown or undelivered',
+                 'values', jsonb_build_object('bad', j.bad, 'texts', j.gone))
+             ELSE jsonb_build_object(
+                 'message', '{minutes} minutes after its first text was handed over, the gateway had taken and refused none for'
+                            ' good: it puts all of them off',
+                 'values', jsonb_build_object('minutes', %(deadline_min)s::int)) END
         END
 FROM judged j
 WHERE r.id = %(run_id)s::bigint AND r.status = 'running' AND r.canary = j.canary

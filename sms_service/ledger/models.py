@@ -25,7 +25,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id, InMonth, Path
@@ -57,6 +57,7 @@ class Run(Base):
     kind: Mapped[str] = mapped_column(server_default="campaign")
     status: Mapped[str] = mapped_column(server_default="planned")
     reason: Mapped[str | None]  # why it is held, paused or cancelled
+    reason_message: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # of a reason that the service wrote
     held_for: Mapped[str | None]
     lane: Mapped[str] = mapped_column(server_default="bulk")
     canary: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))

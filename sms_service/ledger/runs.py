@@ -13,7 +13,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ClauseElement, ColumnElement, Connection, Dialect, Text, func, literal_column, true, update
+from sqlalchemy import ClauseElement, ColumnElement, Connection, Dialect, Text, func, literal_column, null, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,7 @@ from sms_service.db.locks import close_gate_of_run
 from sms_service.db.statements import Statement
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import HeldFor, RunStatus
+from sms_service.said import Said, to_json
 
 BEGIN_FREEZE = Statement(__file__, "begin_freeze")
 FREEZE = Statement(__file__, "freeze")
@@ -76,9 +77,10 @@ def freeze_runs(connection: Connection, statement: str, parameters: Mapping[str,
     return {row.id: row.audience for row in connection.exec_driver_sql(statement, dict(parameters))}
 
 
-def hold_unfreezable(session: Session, run_id: int, why: str) -> None:
+def hold_unfreezable(session: Session, run_id: int, why: Said) -> None:
     """Hold a run that waits to be frozen and cannot be."""
-    held = {"status": RunStatus.held.value, "held_for": HeldFor.unfreezable.value, "reason": why}
+    held: dict[str, Any] = {"status": RunStatus.held.value, "held_for": HeldFor.unfreezable.value, "reason": why}
+    held["reason_message"] = to_json(why)
     session.execute(update(Run).where(Run.id == run_id, Run.status == RunStatus.freezing).values(held))
 
 
@@ -133,6 +135,7 @@ def move_run(
     """
     goes_on = target in (RunStatus.running, RunStatus.planned)
     values: dict[str, Any] = {"status": target.value, "reason": None if goes_on else why, "held_for": None}
+    values["reason_message"] = null()  # a person's own words are no message of ours
     if goes_on:
         values["watched_from"] = func.sms_now()
     close_gate_of_run(session.connection(), run_id)

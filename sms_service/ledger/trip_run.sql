@@ -14,7 +14,10 @@ WITH last AS (
 UPDATE runs r
 SET status = 'held',
     held_for = 'breaker',
-    reason = format('%%s of its last %%s texts were refused or unknown', last.bad, last.texts)
+    reason = format('%%s of its last %%s texts were refused or unknown', last.bad, last.texts),
+    reason_message = jsonb_build_object(
+        'message', '{bad} of its last {texts} texts were refused or unknown',
+        'values', jsonb_build_object('bad', last.bad, 'texts', last.texts))
 FROM last
 WHERE r.id = %(run_id)s::bigint AND r.status = 'running'
   AND last.texts >= %(least)s::int AND last.bad >= %(bad_share)s::float * last.texts

@@ -108,11 +108,14 @@ def test_unknown_messages_are_sent_again_or_settled(place: Place) -> None:
 def test_a_held_run_says_why_and_is_released_for_it(place: Place, database: Database) -> None:
     run_id = place.launched()
     with database.session() as session:
-        session.execute(update(Run).values(status="held", held_for="cluster", reason="另一台服务器", canary=[1]))
+        said = {"message": "另一台{what}", "values": {"what": "服务器"}}
+        held = {"status": "held", "held_for": "cluster", "reason": "另一台服务器", "reason_message": said}
+        session.execute(update(Run).values(**held, canary=[1]))
     shown = place.auditor.get(f"/runs/{run_id}").json
-    assert (shown["held_for"], shown["canary"]) == ("cluster", True)
+    assert (shown["held_for"], shown["canary"], shown["reason_message"]) == ("cluster", True, said)
     (listed,) = place.auditor.get("/runs").json["items"]
     assert (listed["held_for"], listed["canary"], listed["lane"]) == ("cluster", True, shown["lane"])
+    assert listed["reason_message"] == said
     resume = f"/runs/{run_id}/resume"
     missing = place.officer.post(resume, json={"why": "已核对"})
     assert (missing.status_code, missing.json["errors"][0]["field"]) == (422, "verdict")

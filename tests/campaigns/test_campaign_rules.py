@@ -313,7 +313,7 @@ def test_a_pause_holds_back_what_has_not_left_and_cancel_counts_what_has(databas
         with pytest.raises(Invalid):
             control.cancel(session, SYSTEM, city.run_id, " ")
         run, left = control.cancel(session, SYSTEM, city.run_id, "停")
-        assert (run.status, run.reason, left) == ("cancelled", "停", 3)
+        assert (run.status, run.reason, run.reason_message, left) == ("cancelled", "停", None, 3)
         with pytest.raises(Conflict, match="is cancelled; only paused or held ones"):
             control.resume(session, SYSTEM, city.run_id, "再来")
 

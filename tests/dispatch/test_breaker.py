@@ -7,6 +7,7 @@ import pytest
 from sms_service.db.engine import Database
 from sms_service.dispatch import breaker
 from sms_service.gateways.base import ErrorClass
+from sms_service.said import from_json
 from tests.dispatch.city import ScriptedAdapter, drain, make_city, refused, run_of, statuses
 
 
@@ -18,4 +19,5 @@ def test_a_run_most_of_whose_texts_are_refused_is_held(database: Database, monke
     drain(database, city.gateways)
     run = run_of(database, city.run_id)
     assert (run.status, run.held_for) == ("held", "breaker")
+    assert from_json(**run.reason_message) == run.reason
     assert statuses(database, city.run_id)["pending"] >= 100

@@ -15,6 +15,7 @@ from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text
 from sms_service.ledger import handover
 from sms_service.ledger.handover import Claim
 from sms_service.ledger.models import Message, Run
+from sms_service.said import from_json
 from tests.dispatch.city import (
     ScriptedAdapter,
     ScriptedGateways,
@@ -106,6 +107,8 @@ def test_a_canary_that_goes_wrong_holds_its_run(database: Database, small_canary
     assert len(adapter.handed) == (5 if held else 20)
     if held:
         assert run.reason == f"{bad} of its first 5 texts were refused, unknown or undelivered"
+        assert run.reason_message["values"] == {"bad": bad, "texts": 5}
+        assert from_json(**run.reason_message) == run.reason
 
 
 def test_a_canary_waits_for_its_receipts_if_the_campaign_asks_and_not_for_ever(
@@ -276,6 +279,7 @@ def test_a_canary_that_the_gateway_only_puts_off_is_held_after_its_deadline(
         "30 minutes after its first text was handed over, the gateway had taken and refused none for good:"
         " it puts all of them off"
     )
+    assert from_json(**run.reason_message) == run.reason
 
 
 @pytest.mark.parametrize(("bad", "held"), [(0, None), (1, "canary")])

@@ -15,6 +15,7 @@ from sms_service.dispatch import freeze
 from sms_service.dispatch.freezer import APART_S, FIRST, TOGETHER, Freezer, FreezingThreads
 from sms_service.ledger.models import Message
 from sms_service.ledger.states import Lane
+from sms_service.said import from_json
 from tests.dispatch.city import City, make_city, make_run, run_of, statuses
 from tests.factories import make_person, make_unit
 
@@ -129,7 +130,12 @@ def test_a_run_that_cannot_be_frozen_takes_no_others_with_it(
     freeze.begin_due(database)
     assert freezer.work() == others
     assert [statuses(database, run_id) for run_id in others] == [{"pending": 2}] * 3
-    assert (run_of(database, bad_rule).status, run_of(database, bad_rule).held_for) == ("held", "unfreezable")
+    held = run_of(database, bad_rule)
+    assert (held.status, held.held_for) == ("held", "unfreezable")
+    assert (held.reason_message["message"], from_json(**held.reason_message)) == (
+        "it cannot be frozen: {error}",
+        held.reason,
+    )
     assert run_of(database, city.run_id).status == "freezing"
     assert f"run {city.run_id} cannot be frozen" in caplog.text
     assert freezer.work() is None, "it is passed over for a while"

@@ -20,6 +20,7 @@ from sms_service.errors import Forbidden, Invalid
 from sms_service.ledger import failover
 from sms_service.ledger.models import Attempt, Run
 from sms_service.reports.counts import identity
+from sms_service.said import from_json
 from tests.dispatch.city import City, drain, make_city, make_dispatcher, make_run, statuses
 from tests.factories import make_actor, make_unit
 from tests.second_servers import NAME, migrated, promote, restored, standby
@@ -81,6 +82,8 @@ def test_what_is_under_way_or_due_is_held_and_told(database: Database) -> None:
     assert found["finished"].status in ("finished", "closed")
     assert "another server than before" in str(found["running"].reason)
     assert str(found["missed"].reason).endswith("Before, it was held because: its time was missed")
+    assert all(from_json(**run.reason_message) == run.reason for run in found.values() if run.held_for == "cluster")
+    assert found["missed"].reason_message["values"]["before"] == "its time was missed"
     with database.session() as session:
         entries = session.scalars(select(TrailEntry).order_by(TrailEntry.id)).all()
     assert [entry.act for entry in entries] == ["cluster.change", *["run.held"] * 5]
