@@ -18,8 +18,8 @@ from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.dispatch.pace import Pace
 from sms_service.gateways.base import OutcomeKind
 from sms_service.gateways.registry import Gateways
-from sms_service.ledger import handover
-from sms_service.ledger.handover import Claim, Recorded, Rendered
+from sms_service.ledger import protocol
+from sms_service.ledger.protocol import Claim, Recorded, Rendered
 
 GROUPS, GROUP = 200, 100
 _EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) "
@@ -65,15 +65,15 @@ def main() -> None:
 
 def _explain(ledger: Database, claim: Claim) -> None:
     for name in ("CLAIM", "GATE", "RECORD_OUTCOMES"):
-        setattr(handover, name, _Explained(getattr(handover, name)))
+        setattr(protocol, name, _Explained(getattr(protocol, name)))
     with ledger.transaction() as connection:
-        rows = handover.claim(connection, claim, GROUP, 60)
+        rows = protocol.claim(connection, claim, GROUP, 60)
     with ledger.transaction() as connection:
         texts = [Rendered(row.id, "【云州先锋】请参加学习。", 1) for row in rows]
-        passed = handover.pass_gate(connection, claim, texts, 60)
+        passed = protocol.pass_gate(connection, claim, texts, 60)
     with ledger.transaction() as connection:
         outcomes = [Recorded(row.attempt_id, OutcomeKind.accepted, f"p{row.attempt_id}") for row in passed]
-        handover.record_outcomes(connection, claim.month, outcomes, claim)
+        protocol.record_outcomes(connection, claim.month, outcomes, claim)
 
 
 if __name__ == "__main__":

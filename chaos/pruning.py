@@ -47,9 +47,9 @@ from sms_service.gateways.base import (
     ReceiptStatus,
     Reply,
 )
-from sms_service.ledger import decisions, handover, receipts, sweeps
-from sms_service.ledger.handover import Claim, Recorded, Rendered
+from sms_service.ledger import decisions, protocol, receipts, sweeps
 from sms_service.ledger.models import Run
+from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.states import RunStatus
 from sms_service.replies import inbox as replies
 from sms_service.replies import matching
@@ -207,17 +207,17 @@ class Pruning:
         place = chance.choice(self.places)
         claim = Claim(place.run_id, place.month, self._account_id, str(uuid.uuid4()))
         with self.database.transaction() as connection:
-            rows = handover.claim(connection, claim, 15, 60)
+            rows = protocol.claim(connection, claim, 15, 60)
         if not rows or chance.random() < 0.2:
             return "claimed"
         with self.database.transaction() as connection:
             rendered = [Rendered(row.id, "【云州先锋】学习", 2) for row in rows]
-            passed = handover.pass_gate(connection, claim, rendered, 60)
+            passed = protocol.pass_gate(connection, claim, rendered, 60)
         with self.database.transaction() as connection:
-            handover.release(connection, claim, [row.id for row in rows])
+            protocol.release(connection, claim, [row.id for row in rows])
         if chance.random() < 0.2:
             with self.database.transaction() as connection:
-                handover.withdraw(connection, claim, [row.id for row in rows])
+                protocol.withdraw(connection, claim, [row.id for row in rows])
             return "withdrawn"
         kinds = (OutcomeKind.accepted, OutcomeKind.unknown, OutcomeKind.refused, OutcomeKind.throttled)
         outcomes = [
@@ -225,7 +225,7 @@ class Pruning:
             for row in passed[chance.randrange(3) :]
         ]
         with self.database.transaction() as connection:
-            handover.record_outcomes(connection, claim.month, outcomes, claim)
+            protocol.record_outcomes(connection, claim.month, outcomes, claim)
         return "handed over"
 
     def _receive(self, chance: random.Random) -> str:

@@ -13,7 +13,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.db.engine import Database
 from sms_service.db.leadership import Leadership
 from sms_service.directory.models import Unit
-from sms_service.ledger import decisions, handover, sweeps
+from sms_service.ledger import decisions, protocol, sweeps
 from sms_service.ledger.models import Run
 from tests.clocks import ahead_by, end_lease
 from tests.dispatch.city import drain, make_city, make_dispatcher, messages, statuses, unknown
@@ -175,7 +175,7 @@ def test_a_cancelled_run_is_looked_at_for_as_long_as_rows_may_come_back(database
     city = make_city(database, 3)
     claim = make_dispatcher(database, city.gateways).offers()[0].claim(str(uuid.uuid4()))
     with database.transaction() as connection:
-        assert len(handover.claim(connection, claim, 1, 60)) == 1
+        assert len(protocol.claim(connection, claim, 1, 60)) == 1
         connection.execute(text("UPDATE runs SET status = 'cancelled'"))
     clock.tick(database, None, city.gateways)
     assert statuses(database, city.run_id) == {"cancelled": 2, "claimed": 1}

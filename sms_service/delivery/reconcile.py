@@ -25,8 +25,8 @@ from sms_service.delivery.asking import AskingThread
 from sms_service.delivery.inbox import store_receipts
 from sms_service.gateways.base import ErrorClass, Finding, LooksUp, OutcomeKind, Question, ReceiptStatus
 from sms_service.gateways.registry import Gateways
-from sms_service.ledger import handover
-from sms_service.ledger.handover import Recorded
+from sms_service.ledger import protocol
+from sms_service.ledger.protocol import Recorded
 from sms_service.ledger.receipts import attempt_reference
 from sms_service.ledger.states import AttemptStatus
 
@@ -117,7 +117,7 @@ def _look_up(database: Database, account: str, adapter: LooksUp, after_s: float)
             outcomes[row.month].append(_outcome(row.id, finding))
     for month, recorded in outcomes.items():
         with database.transaction() as connection:
-            handover.record_outcomes(connection, month, recorded)
+            protocol.record_outcomes(connection, month, recorded)
     _store_receipts(database, account, questions, findings)
     return sum(map(len, outcomes.values()))
 

@@ -28,8 +28,8 @@ from sms_service.dispatch.retry import BLAMES_ACCOUNT, IN_ONE_RECIPIENT, MAX_ATT
 from sms_service.gateways.base import Adapter, Group, NotTaken, Outcome, OutcomeKind, Text, unwritten
 from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.words import bound_id, bound_word
-from sms_service.ledger import handover
-from sms_service.ledger.handover import LOCK_WAIT_S, Claim, Passed, Recorded, Rendered
+from sms_service.ledger import protocol
+from sms_service.ledger.protocol import LOCK_WAIT_S, Claim, Passed, Recorded, Rendered
 from sms_service.ledger.receipts import attempt_reference
 
 CLAIM_LEASE_S = 60.0
@@ -90,14 +90,14 @@ class HandOver:
         often these rows have gone before in a group that was refused whole.
         """
         with self._database.transaction() as connection:
-            rows = handover.claim(connection, claim, size, CLAIM_LEASE_S)
+            rows = protocol.claim(connection, claim, size, CLAIM_LEASE_S)
         if not rows:
             return Done()
         self._at(Point.claimed)
         rendered, errors = self._renderer.render(claim.run_id, rows)
         if errors:
             with self._database.transaction() as connection:
-                handover.refuse_unrendered(connection, claim, errors)
+                protocol.refuse_unrendered(connection, claim, errors)
         self._at(Point.rendered)
         done = Done(len(rows))
         self._call(claim, adapter, rendered, done, alternative=alternative, halved=halved)
@@ -164,10 +164,10 @@ class HandOver:
         try:
             with self._database.transaction() as connection:
                 asked_at = self._clock()
-                passed = handover.pass_gate(connection, claim, rows, lease_s, LOCK_WAIT_S)
+                passed = protocol.pass_gate(connection, claim, rows, lease_s, LOCK_WAIT_S)
                 self._at(Point.gate_sent)
         except DBAPIError as error:
-            if handover.waited_in_vain(error):
+            if protocol.waited_in_vain(error):
                 log.info(
                     "run %s: a lock was not free; %s texts are tried again soon: %s",
                     claim.run_id,
@@ -187,12 +187,12 @@ class HandOver:
         return passed, asked_at
 
     def _withdraw(self, claim: Claim, ids: Sequence[int]) -> None:
-        self._until_written(lambda connection: handover.withdraw(connection, claim, ids))
+        self._until_written(lambda connection: protocol.withdraw(connection, claim, ids))
 
     def _release(self, claim: Claim, rows: Iterable[Rendered], again_s: float = 0.0) -> None:
         try:
             with self._database.transaction() as connection:
-                handover.release(connection, claim, [row.id for row in rows], again_s)
+                protocol.release(connection, claim, [row.id for row in rows], again_s)
         except DBAPIError as error:
             # Rows that passed must go on. The others are still claimed, and their lease ends soon.
             log.warning(
@@ -220,7 +220,7 @@ class HandOver:
     def _record(self, claim: Claim, outcomes: Sequence[Recorded], *, counted: bool = True) -> None:
         month, counts_for = claim.month, claim if counted else None
         try:
-            self._until_written(lambda connection: handover.record_outcomes(connection, month, outcomes, counts_for))
+            self._until_written(lambda connection: protocol.record_outcomes(connection, month, outcomes, counts_for))
         except (DataError, IntegrityError) as error:
             if len(outcomes) > 1:  # one answer that cannot be kept does not take the others with it
                 for outcome in outcomes:
@@ -228,7 +228,7 @@ class HandOver:
                 return
             log.error("outcomes cannot be stored as they are; they are written as unknown: %s", first_line(error))
             plain = [Recorded(outcome.attempt_id, OutcomeKind.unknown) for outcome in outcomes]
-            self._until_written(lambda connection: handover.record_outcomes(connection, month, plain, counts_for))
+            self._until_written(lambda connection: protocol.record_outcomes(connection, month, plain, counts_for))
 
     def _look_back(self, claim: Claim, answers: Sequence[Outcome]) -> None:
         """Ask the breaker and judge the canary before the next group leaves, if not all went well or these are a run's

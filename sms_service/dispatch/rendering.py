@@ -14,8 +14,8 @@ from sms_service.content.compose import Composed, compose
 from sms_service.content.language import CannotRender, CompiledTemplate, compiled
 from sms_service.content.models import TemplateVersion
 from sms_service.db.engine import Database
-from sms_service.ledger.handover import Claimed, Rendered
 from sms_service.ledger.models import Run
+from sms_service.ledger.protocol import Claimed, Rendered
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from sms_service.db.statements import Statement
 from sms_service.dispatch.lookout import LISTED, NEWEST, Lookout
-from sms_service.ledger.handover import Claim
+from sms_service.ledger.protocol import Claim
 
 LIST_RUNNING = Statement(__file__, "list_running")
 RUNNABLE = Statement(__file__, "runnable")
@@ -23,7 +23,7 @@ OPEN_ACCOUNTS = Statement(__file__, "open_accounts")
 class Offer:
     """A run with due rows, and one account that may take some of them.
 
-    `fresh` and `accounts` say which rows, as `handover.Claim` does; `ids`: only these messages (a canary's).
+    `fresh` and `accounts` say which rows, as `protocol.Claim` does; `ids`: only these messages (a canary's).
     `parts_estimate`: parts of a text, on average. `alternative`: whether the run's route has another open account.
     `trial`: the breaker has opened the account again, and nothing has gone well since.
     """

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, select
 
 from sms_service.db.statements import Statement
 from sms_service.gateways.base import ErrorClass
-from sms_service.ledger.handover import FREE_CAPS
 from sms_service.ledger.models import Run
+from sms_service.ledger.protocol import FREE_CAPS
 from sms_service.ledger.states import MessageStatus
 from sms_service.vocabulary import Words
 

@@ -1,7 +1,7 @@
 -- The only way to the wire: claimed -> submitting, with an attempt for each row that passed. The run's row is locked
 -- FOR SHARE, so that a cancel or pause that has committed is seen here and one that comes later waits for this; the
 -- advisory locks see to it that it does not wait for ever, when gates of many workers overlap
--- (handover.close_gate_of_run). Everything that can forbid a hand-over is asked here, on PostgreSQL's clock, in the
+-- (db/locks.py, close_gate_of_run). Everything that can forbid a hand-over is asked here, on PostgreSQL's clock, in the
 -- statement that allows it. The caller hands over only after it has seen this commit. All that is asked is of the
 -- moment at which the statement began, so it must not wait for long: for a run or account that somebody changes, a
 -- row, or a place of a cap that another gate reserves. No lock is waited for longer than `lock_wait`, which is set

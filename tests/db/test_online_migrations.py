@@ -29,8 +29,8 @@ from sqlalchemy.exc import DBAPIError
 from sms_service.db import migrate
 from sms_service.db.engine import Database
 from sms_service.gateways.base import OutcomeKind
-from sms_service.ledger import handover
-from sms_service.ledger.handover import Claim, Recorded, Rendered
+from sms_service.ledger import protocol
+from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from tests.dispatch.city import make_city, statuses
 
 LAST_WITHOUT_RULE = "0006"
@@ -211,15 +211,15 @@ def test_migrations_go_down_and_up_while_texts_leave(database: Database, databas
             kind = OutcomeKind.accepted if last else OutcomeKind.throttled
             claim = Claim(city.run_id, city.month, account_id, str(uuid.uuid4()))
             with database.transaction() as connection:
-                rows = handover.claim(connection, claim, 5, 60)
+                rows = protocol.claim(connection, claim, 5, 60)
             if last and not rows:
                 return
             with database.transaction() as connection:
-                passed = handover.pass_gate(connection, claim, [Rendered(row.id, "学习", 1) for row in rows], 60)
+                passed = protocol.pass_gate(connection, claim, [Rendered(row.id, "学习", 1) for row in rows], 60)
             assert len(passed) == len(rows)
             with database.transaction() as connection:
                 said = [Recorded(row.attempt_id, kind, f"p{row.attempt_id}", retry_after_s=0.0) for row in passed]
-                handover.record_outcomes(connection, claim.month, said, claim)
+                protocol.record_outcomes(connection, claim.month, said, claim)
             begun.set()
 
     with ThreadPoolExecutor(1) as pool:
@@ -243,7 +243,7 @@ def _oldest_for_the_hand_over(database: Database, url: str) -> str:
         for revision in revisions()[:-1][::-1]:
             migrate.downgrade(url, revision)
             with database.transaction() as connection:
-                for statement in (handover.CLAIM, handover.GATE, handover.RECORD_OUTCOMES, handover.FREE_CAPS):
+                for statement in (protocol.CLAIM, protocol.GATE, protocol.RECORD_OUTCOMES, protocol.FREE_CAPS):
                     statement.prepare(connection)
             oldest = revision
     except DBAPIError:

@@ -23,8 +23,8 @@ from sms_service.gateways.base import ErrorClass, Finding, OutcomeKind, Question
 from sms_service.gateways.config import AccountConfig, GatewayConfig, RouteMember
 from sms_service.gateways.registry import Gateways
 from sms_service.gateways.simulator.adapter import Options
-from sms_service.ledger import decisions, handover, receipts
-from sms_service.ledger.handover import Recorded
+from sms_service.ledger import decisions, protocol, receipts
+from sms_service.ledger.protocol import Recorded
 from sms_service.ops.agreement import disagreements
 from tests.clocks import ahead_by, end_lease
 from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, messages, statuses
@@ -256,7 +256,7 @@ Late = Callable[[Database, Connection, Any], None]
 
 def accepted_late(database: Database, connection: Connection, row: Any) -> None:
     """The worker that had the answer writes it down at last."""
-    handover.record_outcomes(connection, row.month, [Recorded(row.id, OutcomeKind.accepted, provider_id="late")])
+    protocol.record_outcomes(connection, row.month, [Recorded(row.id, OutcomeKind.accepted, provider_id="late")])
 
 
 def receipt_applied(database: Database, connection: Connection, row: Any) -> None:

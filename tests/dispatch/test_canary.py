@@ -12,9 +12,9 @@ from sms_service.controls.models import Stop
 from sms_service.db.engine import Database
 from sms_service.dispatch import breaker, freeze
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Text
-from sms_service.ledger import handover
-from sms_service.ledger.handover import Claim
+from sms_service.ledger import protocol
 from sms_service.ledger.models import Message, Run
+from sms_service.ledger.protocol import Claim
 from sms_service.said import from_json
 from tests.dispatch.city import (
     ScriptedAdapter,
@@ -140,7 +140,7 @@ def test_a_canary_keeps_to_the_routes_order(database: Database, small_canary: No
         offers = make_dispatcher(database, city.gateways).offers()
         assert [offer.account for offer in offers] == ["first"]  # nothing went before, so the second is not asked
         second = Claim(city.run_id, city.month, 2, str(uuid4()), fresh=False, accounts=(1,), ids=tuple(canary))
-        assert handover.claim(connection, second, 5, 60) == []
+        assert protocol.claim(connection, second, 5, 60) == []
     drain(database, city.gateways)
     assert (len(adapters["first"].handed), len(adapters["second"].handed)) == (20, 0)
 

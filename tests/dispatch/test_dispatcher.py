@@ -15,9 +15,9 @@ from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.dispatch.retry import MAX_ATTEMPTS
 from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, OutcomeKind, Receipt, ReceiptStatus
-from sms_service.ledger import handover, receipts, sweeps
-from sms_service.ledger.handover import Rendered
+from sms_service.ledger import protocol, receipts, sweeps
 from sms_service.ledger.models import Run
+from sms_service.ledger.protocol import Rendered
 from sms_service.reports.counts import identity
 from tests.dispatch.city import ScriptedAdapter, drain, make_city, make_dispatcher, messages, statuses
 from tests.waiting import wait_until_blocked
@@ -303,13 +303,13 @@ def test_a_withdrawal_that_overtakes_the_gates_commit_takes_all_of_it_back(datab
     city = make_city(database, 2)
     claim = make_dispatcher(database, city.gateways).offers()[0].claim(str(uuid.uuid4()))
     with database.transaction() as connection:
-        rows = handover.claim(connection, claim, 2, 60)
+        rows = protocol.claim(connection, claim, 2, 60)
     with database.engine.connect() as gate:
-        handover.pass_gate(gate, claim, [Rendered(row.id, "【云州先锋】学习", 1) for row in rows], 60)
+        protocol.pass_gate(gate, claim, [Rendered(row.id, "【云州先锋】学习", 1) for row in rows], 60)
 
         def withdraw() -> None:
             with database.transaction() as connection:
-                handover.withdraw(connection, claim, [row.id for row in rows])
+                protocol.withdraw(connection, claim, [row.id for row in rows])
 
         thread = threading.Thread(target=withdraw)
         thread.start()

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from sms_service.db.engine import Database
-from sms_service.ledger import handover
-from sms_service.ledger.handover import Rendered
+from sms_service.ledger import protocol
+from sms_service.ledger.protocol import Rendered
 from tests.dispatch.city import City, make_city, make_dispatcher
 
 DEFAULT = {"window_opens": 480, "window_closes": 1200}
@@ -30,7 +30,7 @@ def gate_at(database: Database, database_url: str, city: City, local: str) -> in
         connection.execute(text("UPDATE units SET window_opens = 0, window_closes = 1440"))
     claim = hand.offers()[0].claim(str(uuid.uuid4()))
     with database.transaction() as connection:
-        rows = handover.claim(connection, claim, 10, 3 * 86_400)
+        rows = protocol.claim(connection, claim, 10, 3 * 86_400)
         connection.execute(text("UPDATE units SET window_opens = 480, window_closes = 1200"))
         connection.execute(text("UPDATE messages SET expires_at = sms_now() + interval '3 days'"))
     rendered = [Rendered(row.id, "【云州先锋】学习", 1) for row in rows]
@@ -51,7 +51,7 @@ def gate_at(database: Database, database_url: str, city: City, local: str) -> in
             " + %(local)s::time) AT TIME ZONE 'Asia/Shanghai' - statement_timestamp())::text, true);"
         )
         cursor = connection.cursor()
-        cursor.execute(offset + handover.GATE.sql, {**parameters, "local": local})
+        cursor.execute(offset + protocol.GATE.sql, {**parameters, "local": local})
         while cursor.nextset():
             pass
         return cursor.rowcount

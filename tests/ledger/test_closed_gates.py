@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sms_service.accounts.actors import SYSTEM
 from sms_service.campaigns import control
 from sms_service.db.engine import Database
-from sms_service.ledger import handover
+from sms_service.ledger import protocol
 from tests.dispatch.city import make_city, make_dispatcher
 from tests.waiting import wait_until_blocked
 
@@ -27,13 +27,13 @@ def test_a_pause_waits_for_gates_under_way_and_no_later_one_overtakes_it(databas
 
     def gate() -> None:
         with database.transaction() as connection:
-            handover.pass_gate(connection, offer.claim(str(uuid.uuid4())), [], 60)
+            protocol.pass_gate(connection, offer.claim(str(uuid.uuid4())), [], 60)
             status = connection.execute(text("SELECT status FROM runs")).scalar_one()
             assert status == "paused", "it overtook the pause"
         second_gate.set()
 
     with database.engine.connect() as first:
-        handover.pass_gate(first, offer.claim(str(uuid.uuid4())), [], 60)
+        protocol.pass_gate(first, offer.claim(str(uuid.uuid4())), [], 60)
         threads = []
         for act, number in ((pause, 1), (gate, 2)):
             threads.append(threading.Thread(target=act))

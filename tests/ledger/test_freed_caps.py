@@ -7,8 +7,8 @@ from sqlalchemy import text
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
-from sms_service.ledger import handover
-from sms_service.ledger.handover import Recorded
+from sms_service.ledger import protocol
+from sms_service.ledger.protocol import Recorded
 from tests.dispatch.city import drain, make_city, make_run
 
 
@@ -27,7 +27,7 @@ def test_two_texts_to_one_phone_that_did_not_leave_give_back_two_places(database
         attempts = connection.execute(text("SELECT id FROM attempts")).scalars().all()
         error = ErrorClass.not_taken.value
         found = [Recorded(attempt_id, OutcomeKind.refused, error=error) for attempt_id in attempts]
-        handover.record_outcomes(connection, city.month, found)
+        protocol.record_outcomes(connection, city.month, found)
     with database.transaction() as connection:
         assert connection.execute(text("SELECT used FROM cap_uses")).scalars().all() == [0]
         assert connection.execute(text("SELECT cap_day FROM messages")).scalars().all() == [None, None]

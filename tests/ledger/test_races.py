@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 
 from sms_service.db.engine import Database
 from sms_service.gateways.base import OutcomeKind
-from sms_service.ledger import handover, sweeps
-from sms_service.ledger.handover import Claim, Passed, Recorded, Rendered
+from sms_service.ledger import protocol, sweeps
+from sms_service.ledger.protocol import Claim, Passed, Recorded, Rendered
 from tests.dispatch.city import City, make_city, make_dispatcher, statuses
 from tests.waiting import wait_until_blocked
 
@@ -21,14 +21,14 @@ TEXT = "【云州先锋】请参加学习。"
 def claimed(database: Database, city: City) -> tuple[Claim, list[Rendered]]:
     claim = make_dispatcher(database, city.gateways).offers()[0].claim(str(uuid.uuid4()))
     with database.transaction() as connection:
-        rows = handover.claim(connection, claim, 10, 60)
+        rows = protocol.claim(connection, claim, 10, 60)
     return claim, [Rendered(row.id, TEXT, 1) for row in rows]
 
 
 def passed(database: Database, city: City) -> tuple[Claim, list[Passed]]:
     claim, rows = claimed(database, city)
     with database.transaction() as connection:
-        return claim, handover.pass_gate(connection, claim, rows, 60)
+        return claim, protocol.pass_gate(connection, claim, rows, 60)
 
 
 def leases_end(database: Database) -> None:
@@ -51,7 +51,7 @@ def waiting(database: Database, act: Callable[[Connection], object]) -> threadin
 
 def accept(connection: Connection, claim: Claim, rows: list[Passed]) -> None:
     outcomes = [Recorded(row.attempt_id, OutcomeKind.accepted, f"p{row.attempt_id}") for row in rows]
-    handover.record_outcomes(connection, claim.month, outcomes, claim)
+    protocol.record_outcomes(connection, claim.month, outcomes, claim)
 
 
 def test_a_worker_whose_lease_ended_hands_nothing_over(database: Database) -> None:
@@ -63,10 +63,10 @@ def test_a_worker_whose_lease_ended_hands_nothing_over(database: Database) -> No
         assert sweeps.release_claimed(connection) == 3
     quick, _ = claimed(database, city)
     with database.transaction() as connection:
-        assert handover.pass_gate(connection, slow, rows, 60) == []
-        assert handover.release(connection, slow, [row.id for row in rows]) == {}
+        assert protocol.pass_gate(connection, slow, rows, 60) == []
+        assert protocol.release(connection, slow, [row.id for row in rows]) == {}
     with database.transaction() as connection:
-        assert len(handover.pass_gate(connection, quick, rows, 60)) == 3
+        assert len(protocol.pass_gate(connection, quick, rows, 60)) == 3
 
 
 def test_a_lease_that_ends_while_its_worker_is_in_the_gate(database: Database) -> None:
@@ -74,7 +74,7 @@ def test_a_lease_that_ends_while_its_worker_is_in_the_gate(database: Database) -
     city = make_city(database, 3)
     claim, rows = claimed(database, city)
     with database.engine.connect() as gate:
-        assert len(handover.pass_gate(gate, claim, rows, 60)) == 3
+        assert len(protocol.pass_gate(gate, claim, rows, 60)) == 3
         with database.transaction() as connection:
             connection.execute(text("SELECT set_config('sms.clock_offset', '61 seconds', true)"))  # the sweep's clock
             assert sweeps.release_claimed(connection) == 0
@@ -129,8 +129,8 @@ def test_a_stop_that_has_committed_is_seen_by_the_next_gate(database: Database) 
         statement = "INSERT INTO stops (unit_id, why, stopped_at) VALUES (:unit, '有误', sms_now())"
         connection.execute(text(statement), {"unit": city.unit.id})
     with database.transaction() as connection:
-        assert handover.pass_gate(connection, claim, rows, 60) == []
-        assert set(handover.release(connection, claim, [row.id for row in rows]).values()) == {"pending"}
+        assert protocol.pass_gate(connection, claim, rows, 60) == []
+        assert set(protocol.release(connection, claim, [row.id for row in rows]).values()) == {"pending"}
     assert make_dispatcher(database, city.gateways).offers() == []
     with database.transaction() as connection:
         connection.execute(text("UPDATE stops SET released_at = sms_now(), release_why = '改好了'"))

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.gateways.base import OutcomeKind, Receipt, ReceiptStatus
-from sms_service.ledger import handover, receipts
-from sms_service.ledger.handover import Recorded
+from sms_service.ledger import protocol, receipts
+from sms_service.ledger.protocol import Recorded
 from tests.dispatch.city import City, make_city, messages, statuses
 from tests.ledger.outcomes import hand_over, reference
 from tests.ledger.races import waiting, while_open
@@ -40,7 +40,7 @@ def submitting(database: Database, parts: int = 1) -> tuple[City, str]:
 
 def accept(connection: Connection, city: City, name: str) -> None:
     attempt = int(name.partition("-")[2])
-    handover.record_outcomes(connection, city.month, [Recorded(attempt, OutcomeKind.accepted, provider_id="p1")])
+    protocol.record_outcomes(connection, city.month, [Recorded(attempt, OutcomeKind.accepted, provider_id="p1")])
 
 
 def ended(database: Database) -> tuple[str, str, str]:

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, text
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus
-from sms_service.ledger import decisions, handover, receipts, sweeps
+from sms_service.ledger import decisions, protocol, receipts, sweeps
 from sms_service.ledger.decisions import RETRYABLE
-from sms_service.ledger.handover import Claim, Recorded, Rendered
+from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.receipt_matching import NO_TEXT, ON_ITS_WAY, SEVERAL, TOO_MANY, match_receipts
 from sms_service.reports.counts import identity
 from tests.clocks import ahead_by
@@ -150,7 +150,7 @@ def test_of_two_texts_neither_is_meant_whatever_became_of_the_first(database: Da
     [attempt] = write(database, "SELECT min(id) FROM attempts").scalars()
     with database.transaction() as connection:
         named = [Recorded(attempt, OutcomeKind.accepted, provider_id="of the first")]
-        handover.record_outcomes(connection, first.month, named)
+        protocol.record_outcomes(connection, first.month, named)
     apply(database)
     assert statuses(database, second.run_id) == {"delivered": 1}
 
@@ -181,13 +181,13 @@ def test_what_was_settled_refused_and_waits_again_is_delivered_and_not_sent(data
         assert decisions.retry(connection, city.run_id, RETRYABLE).again == {"unclassified": 1}
     if again == "claimed":
         with database.transaction() as connection:
-            [row] = handover.claim(connection, claim, 10, 60.0)
+            [row] = protocol.claim(connection, claim, 10, 60.0)
     store(database, phone_of(database, city), "x")
     apply(database)
     assert statuses(database, city.run_id) == {"delivered": 1}
     if again == "claimed":
         with database.transaction() as connection:
-            assert handover.pass_gate(connection, claim, [Rendered(row.id, "文", 1)], 60.0) == []
+            assert protocol.pass_gate(connection, claim, [Rendered(row.id, "文", 1)], 60.0) == []
     handed = len(city.adapter.handed)
     drain(database, city.gateways)
     assert len(city.adapter.handed) == handed
@@ -197,8 +197,8 @@ def test_a_text_of_a_worker_that_died_is_found_too(database: Database) -> None:
     city = make_city(database, 1)
     claim = Claim(city.run_id, city.month, 1, TOKEN)
     with database.transaction() as connection:
-        [row] = handover.claim(connection, claim, 10, 60.0)
-        handover.pass_gate(connection, claim, [Rendered(row.id, "文", 1)], 60.0)
+        [row] = protocol.claim(connection, claim, 10, 60.0)
+        protocol.pass_gate(connection, claim, [Rendered(row.id, "文", 1)], 60.0)
     store(database, phone := phone_of(database, city), "x")
     apply(database)
     assert statuses(database, city.run_id) == {"submitting": 1}
@@ -215,14 +215,14 @@ def test_while_another_text_to_the_phone_is_on_its_way_the_receipt_waits(databas
     second = make_city(database, 0, more=[{"phone": (phone := phone_of(database, city))}])
     claim = Claim(second.run_id, second.month, 1, TOKEN)
     with database.transaction() as connection:
-        [row] = handover.claim(connection, claim, 10, 60.0)
-        [passed] = handover.pass_gate(connection, claim, [Rendered(row.id, "文", 1)], 60.0)
+        [row] = protocol.claim(connection, claim, 10, 60.0)
+        [passed] = protocol.pass_gate(connection, claim, [Rendered(row.id, "文", 1)], 60.0)
     store(database, phone, "x")
     apply(database)
     assert notes(database) == [ON_ITS_WAY]
     with database.transaction() as connection:
         answer = Recorded(passed.attempt_id, OutcomeKind.accepted, provider_id="y")
-        handover.record_outcomes(connection, second.month, [answer])
+        protocol.record_outcomes(connection, second.month, [answer])
     apply(database)
     assert (statuses(database, city.run_id), statuses(database, second.run_id)) == ({"delivered": 1}, {"accepted": 1})
 
@@ -249,7 +249,7 @@ def test_an_outcome_that_is_being_written_names_the_text_otherwise(
 
     def accept(connection: Connection) -> None:
         named = [Recorded(attempt, OutcomeKind.accepted, provider_id="its own")]
-        handover.record_outcomes(connection, city.month, named)
+        protocol.record_outcomes(connection, city.month, named)
 
     with while_open(database, accept):
         applied = waiting(database, lambda connection: receipts.apply(connection, 10), pool)

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.gateways.base import OutcomeKind, Receipt, ReceiptStatus
-from sms_service.ledger import decisions, handover, receipts, sweeps
-from sms_service.ledger.handover import Claim, Recorded, Rendered
+from sms_service.ledger import decisions, protocol, receipts, sweeps
+from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.receipts import attempt_reference
 from sms_service.ledger.states import ATTEMPT_RANK, MESSAGE_TRANSITIONS, RUN_TRANSITIONS
 from sms_service.reports.counts import identity
@@ -66,7 +66,7 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
             with database.transaction() as connection:
                 account = connection.execute(text("SELECT id FROM gateway_accounts WHERE name = 'main'")).scalar_one()
                 claim = Claim(self.city.run_id, self.city.month, account, str(uuid.uuid4()))
-                rows = handover.claim(connection, claim, size, 60)
+                rows = protocol.claim(connection, claim, size, 60)
             if rows:
                 self.claims.append((claim, [row.id for row in rows]))
 
@@ -76,7 +76,7 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
                 return
             claim, ids = data.draw(st.sampled_from(self.claims))
             with database.transaction() as connection:
-                handover.pass_gate(connection, claim, [Rendered(row, "【云州先锋】学习", 1) for row in ids], 60)
+                protocol.pass_gate(connection, claim, [Rendered(row, "【云州先锋】学习", 1) for row in ids], 60)
 
         @rule(data=st.data(), act=st.sampled_from(["release", "withdraw", "unrendered"]))
         def give_back(self, data: st.DataObject, act: str) -> None:
@@ -85,11 +85,11 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
             claim, ids = data.draw(st.sampled_from(self.claims))
             with database.transaction() as connection:
                 if act == "release":
-                    handover.release(connection, claim, ids)
+                    protocol.release(connection, claim, ids)
                 elif act == "withdraw":
-                    handover.withdraw(connection, claim, ids)
+                    protocol.withdraw(connection, claim, ids)
                 else:
-                    handover.refuse_unrendered(connection, claim, {ids[0]: "缺少变量"})
+                    protocol.refuse_unrendered(connection, claim, {ids[0]: "缺少变量"})
 
         @rule(data=st.data(), kind=st.sampled_from(OutcomeKind), retry=st.booleans())
         def outcome(self, data: st.DataObject, kind: OutcomeKind, retry: bool) -> None:
@@ -100,7 +100,7 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
             provider_id = f"p{attempt}" if kind is OutcomeKind.accepted else None
             with database.transaction() as connection:
                 recorded = Recorded(attempt, kind, provider_id, retry_after_s=again)
-                handover.record_outcomes(connection, self.city.month, [recorded])
+                protocol.record_outcomes(connection, self.city.month, [recorded])
 
         @rule(data=st.data(), status=st.sampled_from(ReceiptStatus))
         def receipt(self, data: st.DataObject, status: ReceiptStatus) -> None:
