@@ -13,7 +13,7 @@ workers = 2
 worker_class = "sms_service.ops.web_worker.BufferingWorker"
 
 with suppress(settings.BadSetting):  # wsgi.py says in one line what is wrong
-    _ours = settings.load()
+    _ours = settings.load_settings()
     # HOST and PORT as everywhere else: by itself gunicorn listens on all addresses as soon as PORT is set.
     bind = f"[{_ours.host}]:{_ours.port}" if ":" in _ours.host else f"{_ours.host}:{_ours.port}"
 

@@ -25,14 +25,14 @@ from sqlalchemy.exc import DBAPIError
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
 from sms_service import jobs, logs, pulls, wake
 from sms_service.controls import link_state
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import PATIENCE_S, Leadership
 from sms_service.db.statements import check_all
 from sms_service.delivery import reconcile
 from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.dispatch.freezer import FreezingThreads
-from sms_service.dispatch.pace import Pace, connect
+from sms_service.dispatch.pace import Pace, connect_pace
 from sms_service.dispatch.points import Point
 from sms_service.gateways.base import Link
 from sms_service.gateways.config import BadGatewayConfig
@@ -40,7 +40,7 @@ from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.registry import Gateways
 from sms_service.keepalive import redis_keepalive
 from sms_service.links import LinkProcess
-from sms_service.settings import BadSetting, load
+from sms_service.settings import BadSetting, load_settings
 from sms_service.wake import Waker
 
 LOOK_EVERY_S = 2.0
@@ -126,7 +126,7 @@ def main(
     `at` see `Dispatcher`; tests pass them in.
     """
     try:
-        settings = load()
+        settings = load_settings()
         if settings.database_url is None or settings.redis_url is None:
             raise BadSetting("DATABASE_URL and REDIS_URL must be set; `make run` starts embedded engines and workers")
         gateways = Gateways.from_file(settings.gateways_file, settings.public_url)
@@ -135,7 +135,7 @@ def main(
     except (BadSetting, BadGatewayConfig) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
-    logs.configure(settings.log_level)
+    logs.configure_logs(settings.log_level)
     gc.freeze()  # what is loaded by now stays for good: no collection needs to look through it again
     try:
         act = _run if link is None else partial(_run_link, link)
@@ -160,22 +160,22 @@ def _run(
     ledger = Database(database_url, pool_size=groups + 1, application_name="sms_service worker: ledger", by_key=True)
     worker = WarmWorker([Queue(wake.QUEUE, connection=redis)], connection=redis)
     worker.log_job_description = False
-    pace = Pace(connect(redis_url), gateways.rates())
+    pace = Pace(connect_pace(redis_url), gateways.rates())
     dispatcher = Dispatcher(ledger, gateways, pace, stopping=worker.stopping, clock=clock, at=at)
     worker.work_left = lambda: dispatcher.left or dispatcher.told
 
     def tell(run_ids: Sequence[int]) -> None:
         dispatcher.tell(run_ids)
-        wake.wake(redis, wake.DISPATCH)  # this worker, if it waits for jobs, or one that has nothing else to do
+        wake.wake_workers(redis, wake.DISPATCH)  # this worker, if it waits for jobs, or one that has nothing else to do
 
     freezing = FreezingThreads(database, tell)
-    jobs.install(jobs.Work(database, redis, dispatcher, freezing, worker.stopping))
+    jobs.install_work(jobs.Work(database, redis, dispatcher, freezing, worker.stopping))
     freezing.start()
     asking = Database(
         database_url, pool_size=2, application_name="sms_service worker: providers", patience_s=PATIENCE_S
     )
-    end_looking_up = reconcile.start(asking, gateways)
-    end_pulling = pulls.start(asking, gateways)
+    end_looking_up = reconcile.start_looking_up(asking, gateways)
+    end_pulling = pulls.start_pulling(asking, gateways)
     try:
         worker.work(logging_level="WARNING")
     finally:  # also if Redis cannot be told
@@ -200,20 +200,20 @@ def _run_link(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    itself = link_state.application(name)
+    itself = link_state.link_application(name)
     database = _ready(Database(database_url, application_name=itself), gateways)
     pool_size = gateways.in_flight(name) + 1
     ledger = Database(database_url, pool_size=pool_size, application_name=itself, by_key=True)
     # Of its own, so that the proof waits for no other statement of this process.
     leading = Database(database_url, pool_size=2, application_name=itself, patience_s=PATIENCE_S)
-    leadership = Leadership(leading, link_state.leadership(name), clock=clock)
+    leadership = Leadership(leading, link_state.link_leadership(name), clock=clock)
 
     def stopping() -> bool:
         return stop.is_set() or not leadership.leads()
 
-    pace = Pace(connect(redis_url), gateways.rates())
+    pace = Pace(connect_pace(redis_url), gateways.rates())
     dispatcher = Dispatcher(ledger, gateways, pace, accounts={name}, stopping=stopping, clock=clock, at=at)
-    redis = connect(redis_url)
+    redis = connect_pace(redis_url)
     wakers = (Waker(redis, job) for job in (wake.APPLY_RECEIPTS, wake.APPLY_REPLIES))
     try:
         adapter = cast(Link, gateways.adapter(name))
@@ -229,7 +229,7 @@ def _ready(database: Database, gateways: Gateways) -> Database:
     with database.transaction() as connection:
         check_all(connection)
     with database.session() as session:
-        synchronise(session, gateways)
+        synchronise_gateways(session, gateways)
     return database
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from sms_service import callbacks, logs, settings
 from sms_service.api import create_app
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.statements import check_all
 from sms_service.embedded import EngineError, with_running_engines
 from sms_service.gateways.config import BadGatewayConfig
@@ -17,15 +17,15 @@ from sms_service.web.context import EXTENSION
 def start() -> Flask:
     """The application with its callbacks. What an operator can mend ends the process with one line."""
     try:
-        configuration = with_running_engines(settings.load())
-        logs.configure(configuration.log_level)
+        configuration = with_running_engines(settings.load_settings())
+        logs.configure_logs(configuration.log_level)
         application = create_app(configuration, doors=(callbacks.blueprint,))
         context = application.extensions[EXTENSION]
         database = context.database
         with database.transaction() as connection:
             check_all(connection)
         with database.session() as session:
-            synchronise(session, context.gateways)  # before the first receipt can come
+            synchronise_gateways(session, context.gateways)  # before the first receipt can come
     except (settings.BadSetting, EngineError, BadGatewayConfig) as error:
         sys.exit(str(error))
     except OperationalError as error:

@@ -112,7 +112,7 @@ def launch(database: Database) -> int:
         run_id: int = connection.exec_driver_sql(
             "UPDATE runs SET due_at = sms_now() WHERE status = 'planned' AND unit_id = 1 RETURNING id"
         ).scalar_one()
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     return run_id
 
 
@@ -121,7 +121,7 @@ def add_template(session: Session, name: str, class_: str, body: str) -> int:
     template = Template(unit_id=1, name=name, class_=class_)
     session.add(template)
     session.flush()
-    version = TemplateVersion(template_id=template.id, number=1, body=body, variables=language.check(body))
+    version = TemplateVersion(template_id=template.id, number=1, body=body, variables=language.check_template(body))
     session.add(version)
     session.flush()
     return version.id

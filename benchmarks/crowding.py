@@ -120,7 +120,7 @@ def _launch_all(laboratory: Laboratory, database: Database, runs: list[int]) -> 
         time.sleep(max(0.0, started + LAUNCHED_WITHIN_S * place / len(runs) - time.monotonic()))
         with database.transaction() as connection:
             connection.exec_driver_sql(_LAUNCH, {"run_id": run_id})
-        wake.wake(laboratory.redis, wake.FREEZE)
+        wake.wake_workers(laboratory.redis, wake.FREEZE)
 
 
 def _under_way(database: Database) -> bool:

@@ -89,8 +89,8 @@ class Laboratory:
         """A database without a row, migrated to this revision and no further; a superuser's URL of it."""
         name = f"bench_{secrets.token_hex(4)}"
         try:
-            bootstrap.prepare(self._at(name))
-            migrate.upgrade(self._at(name), revision)
+            bootstrap.prepare_database(self._at(name))
+            migrate.upgrade_schema(self._at(name), revision)
             yield self._at(name)
         finally:
             self._drop(name)
@@ -98,8 +98,8 @@ class Laboratory:
     @contextmanager
     def _copy(self, original: str, fill: Callable[[Database], None]) -> Iterator[Database]:
         if original not in self._prepared:
-            bootstrap.prepare(self._at(original))
-            migrate.upgrade(self._at(original))
+            bootstrap.prepare_database(self._at(original))
+            migrate.upgrade_schema(self._at(original))
             with contextlib.closing(Database(self._at(original))) as database:
                 fill(database)
             self._prepared.add(original)

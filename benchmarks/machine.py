@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import city
 from sms_service.content import language
-from sms_service.content.compose import compose
+from sms_service.content.compose import compose_text
 
 TEXTS = 20_000
 REFERENCE_US = 5.4  # one text's rendering on the day when docs/performance.md was first written
@@ -50,12 +50,12 @@ def look_at_machine(folder: Path) -> Machine:
 
 def measure_rendering_us(texts: int) -> float:
     """Microseconds for one finished text: rendered, signed, with its unsubscribe line, measured in parts."""
-    template = language.compile(city.BODY)
+    template = language.compile_template(city.BODY)
     people = [{"name": f"王{chr(0x4E00 + n % 90)}", "unit": f"第{n % city.BRANCHES}党支部"} for n in range(texts)]
 
     def render() -> None:
         for values in people:
-            compose(template, values, city.SIGNATURE, city.CLASS)
+            compose_text(template, values, city.SIGNATURE, city.CLASS)
 
     return timeit.timeit(render, number=1) / texts * 1e6
 

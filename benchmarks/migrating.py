@@ -67,7 +67,7 @@ def _migrate(laboratory: Laboratory) -> Measured:
             try:
                 writing.wait(60)
                 began = time.monotonic()
-                migrate.upgrade(url)
+                migrate.upgrade_schema(url)
                 seconds = time.monotonic() - began
             finally:
                 done.set()

@@ -45,14 +45,14 @@ def main() -> None:
     with Laboratory() as laboratory, laboratory.city() as database:
         gateways_file = sending.null_gateway(laboratory)
         sending.plan(database, gateways_file)
-        freeze.freeze(database, city.launch(database))
+        freeze.freeze_run(database, city.launch(database))
         gateways = Gateways.from_file(gateways_file, "http://127.0.0.1:1", {})
         with contextlib.closing(Database(database.url, by_key=True)) as ledger:
             pace = Pace(Redis.from_url(laboratory.redis_url), gateways.rates())
             dispatcher = Dispatcher(ledger, gateways, pace)
             dispatcher.hand_over_group(dispatcher.offers()[0], GROUP)  # the canary
             with ledger.transaction() as connection:
-                breaker.judge_canaries(connection)
+                breaker.check_canaries(connection)
             offer = dispatcher.offers()[0]
             for number in range(GROUPS):
                 dispatcher.hand_over_group(offer, GROUP)
@@ -67,7 +67,7 @@ def _explain(ledger: Database, claim: Claim) -> None:
     for name in ("CLAIM", "GATE", "RECORD_OUTCOMES"):
         setattr(protocol, name, _Explained(getattr(protocol, name)))
     with ledger.transaction() as connection:
-        rows = protocol.claim(connection, claim, GROUP, 60)
+        rows = protocol.claim_rows(connection, claim, GROUP, 60)
     with ledger.transaction() as connection:
         texts = [Rendered(row.id, "【云州先锋】请参加学习。", 1) for row in rows]
         passed = protocol.pass_gate(connection, claim, texts, 60)

@@ -24,7 +24,7 @@ def _import(laboratory: Laboratory) -> Measured:
         data = people.read_bytes()
         started = time.perf_counter()
         with database.session() as session:
-            taken = intake.import_people(session, SYSTEM, data, people.name).record.created
+            taken = intake.take_in_import(session, SYSTEM, data, people.name).record.created
         seconds = time.perf_counter() - started
     if taken < LEAST_TAKEN:
         raise BenchmarkError(f"only {taken} people of {people.name} were imported; expected {LEAST_TAKEN} or more")

@@ -21,7 +21,7 @@ from sms_service import settings
 from sms_service.accounts import services, tokens
 from sms_service.accounts.actors import SYSTEM
 from sms_service.api import create_app
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.gateways.registry import Gateways
@@ -73,12 +73,12 @@ SELECT 1, n, '手机号', 'too short', true FROM generate_series(1, %(rows)s) n
 def fill(database: Database, gateways: Gateways) -> None:
     """A page or more of what is listed, and one run that is frozen to the whole city."""
     with database.session() as session:
-        synchronise(session, gateways)
+        synchronise_gateways(session, gateways)
         city.plan_run(session)
     city.launch(database)
     with database.transaction() as connection:
         (run_id,) = connection.exec_driver_sql("SELECT min(id) FROM runs").one()
-    freeze.freeze(database, run_id)
+    freeze.freeze_run(database, run_id)
     with database.transaction() as connection:
         for statement in _FILL.split(";\n"):
             connection.exec_driver_sql(statement, {"rows": ROWS})
@@ -107,7 +107,7 @@ def _measure(laboratory: Laboratory) -> Measured:
     with laboratory.city() as database:
         fill(database, Gateways.from_file(file, "http://127.0.0.1"))
         variables = laboratory.variables(database, file, RATE_LIMIT="1000000 per minute")
-        client = create_app(settings.load(variables, ROOT), database).test_client()
+        client = create_app(settings.load_settings(variables, ROOT), database).test_client()
         token = _token(database)
         found: dict[str, float] = {}
         for name, path in LISTS.items():
@@ -133,7 +133,7 @@ def _token(database: Database) -> str:
         account = services.create_account(session, SYSTEM, unit_id=1, login="reader", name="Reader")
         services.grant_role(session, SYSTEM, account.id, role="administrator", unit_id=1)
         now = datetime.now(UTC)
-        return tokens.issue(session, SYSTEM, account.id, "reader", now=now, random_bytes=secrets.token_bytes)[1]
+        return tokens.issue_token(session, SYSTEM, account.id, "reader", now=now, random_bytes=secrets.token_bytes)[1]
 
 
 def _ask(client: FlaskClient, path: str, token: str) -> None:

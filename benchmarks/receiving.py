@@ -65,7 +65,7 @@ def _receipts(laboratory: Laboratory) -> Measured:
 def _accepted(database: Database, gateways: Path) -> list[bytes]:
     """Set the ledger up; the requests with the receipts that will come, ready to send."""
     plan(database, gateways)
-    freeze.freeze(database, city.launch(database))
+    freeze.freeze_run(database, city.launch(database))
     with database.transaction() as connection:
         rows = connection.exec_driver_sql(_ACCEPTED).all()
     now = time.time()

@@ -10,7 +10,7 @@ from benchmarks.figures import Benchmark, Measured
 from benchmarks.laboratory import SECRET, BenchmarkError, Laboratory, wait_for
 from benchmarks.services import GROUP, clock, null_gateway, simulator, simulator_gateway
 from sms_service import wake
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.gateways.registry import Gateways
@@ -39,14 +39,14 @@ FROM runs r WHERE r.id = %(run_id)s
 def plan(database: Database, gateways: Path) -> None:
     """A run to the whole city over the accounts of `gateways`, waiting for its launch."""
     with database.session() as session:
-        synchronise(session, Gateways.from_file(gateways, "http://127.0.0.1:1", {"SIMULATOR_SECRET": SECRET}))
+        synchronise_gateways(session, Gateways.from_file(gateways, "http://127.0.0.1:1", {"SIMULATOR_SECRET": SECRET}))
         city.plan_run(session)
 
 
 def launch(laboratory: Laboratory, database: Database) -> int:
     """Make the planned run due and wake a worker; its id."""
     run_id = city.launch(database)
-    wake.wake(laboratory.redis, wake.FREEZE)
+    wake.wake_workers(laboratory.redis, wake.FREEZE)
     return run_id
 
 
@@ -98,7 +98,7 @@ def _freeze(people: int, figure: str) -> Callable[[Laboratory], Measured]:
         with laboratory.city(people) as database:
             plan(database, null_gateway(laboratory))
             run_id = city.launch(database)
-            audience = freeze.freeze(database, run_id)
+            audience = freeze.freeze_run(database, run_id)
             with database.transaction() as connection:
                 # frozen_at is the start of the statement that writes; the end is now, after its COMMIT.
                 seconds: float = connection.exec_driver_sql(

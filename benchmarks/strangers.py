@@ -41,7 +41,7 @@ def _measure(laboratory: Laboratory) -> Measured:
     found: dict[str, float] = {}
     with laboratory.city() as database:
         plan(database, null_gateway(laboratory))
-        freeze.freeze(database, city.launch(database))
+        freeze.freeze_run(database, city.launch(database))
         before = 0
         for unknown in UNKNOWN:
             found[_figure(unknown)] = _apply_ms(database, unknown - before)
@@ -54,10 +54,10 @@ def _apply_ms(database: Database, more: int) -> float:
     with database.transaction() as connection:
         phones = connection.exec_driver_sql(_UNKNOWN, {"size": more, "receipts": RECEIPTS}).scalars().all()
         said = (Receipt(ReceiptStatus.delivered, f"s{phone}", "{}", phone=phone) for phone in phones)
-        receipts.store(connection, [("null", receipt) for receipt in said])
+        receipts.insert_receipts(connection, [("null", receipt) for receipt in said])
     began = time.monotonic()
     with database.transaction() as connection:
-        applied = receipts.apply(connection, RECEIPTS)
+        applied = receipts.apply_receipts(connection, RECEIPTS)
     took_ms = (time.monotonic() - began) * 1000
     if applied.moved != RECEIPTS:
         raise BenchmarkError(f"{applied.moved} of {RECEIPTS} receipts found their text")

@@ -21,7 +21,7 @@ from sms_service.accounts.actors import SYSTEM, Actor, load_actor
 from sms_service.audience import segments
 from sms_service.campaigns import approval, services
 from sms_service.db.engine import Database
-from sms_service.ops.http import call
+from sms_service.ops.http import call_api
 
 LAUNCHES = 8
 INVITED = 30
@@ -82,7 +82,7 @@ def _urgent(laboratory: Laboratory) -> Measured:
 def _invite(database: Database, address: str, token: str) -> float:
     """Seconds from the request that launches to the outcome of the last hand-over. One machine, so one clock."""
     started = time.time()
-    run_id = json.loads(call(address, token, "POST", {}))["id"]
+    run_id = json.loads(call_api(address, token, "POST", {}))["id"]
     ended = 0.0
 
     def handed_over() -> bool:
@@ -115,12 +115,12 @@ def _invitations(session: Session) -> tuple[list[int], str]:
             segment_id=segment.id,
             signature=city.SIGNATURE,
         )
-        services.submit(session, officer, campaign.id)
-        approval.decide(session, approver, campaign.id, approve=True)
+        services.submit_campaign(session, officer, campaign.id)
+        approval.decide_approval(session, approver, campaign.id, approve=True)
         campaigns.append(campaign.id)
     assert officer.account_id is not None
     now = datetime.now(UTC)
-    _, token = tokens.issue(
+    _, token = tokens.issue_token(
         session, SYSTEM, officer.account_id, "benchmarks", now=now, random_bytes=secrets.token_bytes
     )
     return campaigns, token

@@ -25,7 +25,7 @@ from sms_service.db import bootstrap, migrate
 from sms_service.embedded import DATABASE_NAME, PostgresServer, RedisServer
 from sms_service.ops.children import Address, Child
 from sms_service.ops.errors import OperationError
-from sms_service.ops.http import call
+from sms_service.ops.http import call_api
 from sms_service.ops.supervisor import free_port
 
 GROUP = 50
@@ -93,8 +93,8 @@ class House:
 
     def _start(self) -> None:
         self.postgres.start()
-        bootstrap.prepare(self.postgres.url, DATABASE_NAME, login_roles=True)
-        migrate.upgrade(self.postgres.url_of("sms_owner", DATABASE_NAME))
+        bootstrap.prepare_database(self.postgres.url, DATABASE_NAME, login_roles=True)
+        migrate.upgrade_schema(self.postgres.url_of("sms_owner", DATABASE_NAME))
         self.start_redis()
         web_port = free_port()
         self.variables = {
@@ -200,7 +200,7 @@ class House:
         for name in GATEWAYS:
             if self._told[name] is not self._wanted[name]:
                 with suppress(OperationError):  # it is down; later
-                    call(self._address(name, "/behaviour"), self.secret, "PUT", self._wanted[name])
+                    call_api(self._address(name, "/behaviour"), self.secret, "PUT", self._wanted[name])
                     self._told[name] = self._wanted[name]
 
     def behave(self, gateway: str, **changes: Any) -> None:
@@ -255,7 +255,7 @@ class House:
 
     def _tell(self, gateway: str, target: str, wanted: Mapping[str, Any]) -> bool:
         try:
-            call(self._address(gateway, target), self.secret, "POST", wanted)
+            call_api(self._address(gateway, target), self.secret, "POST", wanted)
         except OperationError:
             return False
         return True

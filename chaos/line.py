@@ -77,7 +77,7 @@ def compare_parts(
     """`name_texts` of these attempts, which are in the order of their beginning."""
     of_part: dict[tuple[Any, ...], list[Sent]] = defaultdict(list)
     for attempt in attempts:
-        pieces = parts.split(attempt.text)
+        pieces = parts.split_text(attempt.text)
         reference = concatenation_reference(attempt.name) if len(pieces) > 1 else 0
         for place, piece in enumerate(pieces, 1):
             attempt.taken[place] = []

@@ -97,7 +97,7 @@ class People:
         def fire(campaign_id: int) -> None:
             for _ in range(times):
                 self._soon(
-                    lambda session: launch.launch(session, self._cast.officer, campaign_id),
+                    lambda session: launch.launch_campaign(session, self._cast.officer, campaign_id),
                     lambda launched: self._count(kind, launched[1]),
                 )
 
@@ -109,7 +109,7 @@ class People:
         def act(session: Session) -> bool:
             if (run_id := _under_way(session, pick)) is None:
                 return False
-            control.pause(session, SYSTEM, run_id, "chaos")
+            control.pause_run(session, SYSTEM, run_id, "chaos")
             self._until["run", run_id] = time.monotonic() + seconds
             return True
 
@@ -121,7 +121,7 @@ class People:
         def act(session: Session) -> bool:
             if (run_id := _under_way(session, pick)) is None:
                 return False
-            control.cancel(session, SYSTEM, run_id, "chaos")
+            control.cancel_run(session, SYSTEM, run_id, "chaos")
             return True
 
         self._soon(act, lambda done: self._count("run_cancelled", done))
@@ -165,7 +165,7 @@ class People:
             if (message_id := _pick(session, _UNKNOWN, pick)) is None:
                 return False
             said = "accepted" if int(pick * 1000) % 2 else "refused"
-            resending.settle(session, self._cast.officer, message_id, said, "chaos")  # type: ignore[arg-type]
+            resending.settle_attempt(session, self._cast.officer, message_id, said, "chaos")  # type: ignore[arg-type]
             return True
 
         self._soon(act, lambda done: self._count("unknown_settled", done))
@@ -177,7 +177,7 @@ class People:
             if (message_id := _pick(session, _UNKNOWN, pick)) is None:
                 return False
             run_id = session.scalars(select(Message.run_id).where(Message.id == message_id)).one()
-            return bool(resending.send_again(session, self._cast.officer, run_id, "chaos", [message_id])[1].ids)
+            return bool(resending.send_run_again(session, self._cast.officer, run_id, "chaos", [message_id])[1].ids)
 
         self._soon(act, lambda done: self._count("unknown_sent_again", done))
 
@@ -195,8 +195,8 @@ class People:
             values={"期": str(next(self._numbers))},
             route=ROUTES[int(pick * 10_000) % len(ROUTES)],
         )
-        services.submit(session, cast.officer, campaign.id)
-        approval.decide(session, cast.approver, campaign.id, approve=True)
+        services.submit_campaign(session, cast.officer, campaign.id)
+        approval.decide_approval(session, cast.approver, campaign.id, approve=True)
         return campaign.id
 
     def _count(self, kind: str, done: bool) -> None:
@@ -247,14 +247,14 @@ class People:
             if what == "run":
                 run = session.get_one(Run, number)
                 told = f"run {number}, {run.status}: {run.reason}"
-                control.resume(session, SYSTEM, number, why, "nothing_lost" if run.held_for == "cluster" else None)
+                control.resume_run(session, SYSTEM, number, why, "nothing_lost" if run.held_for == "cluster" else None)
             elif what == "stop":
                 told = f"stop {number}"
-                stops.release(session, SYSTEM, number, why)
+                stops.release_stop(session, SYSTEM, number, why)
             else:
                 account = session.get_one(GatewayAccount, number)
                 told = f"{account.name}: {account.reason}"
-                account_state.reopen(session, SYSTEM, account.name, why)
+                account_state.reopen_gateway_account(session, SYSTEM, account.name, why)
         self._until.pop((what, number), None)
         self._say(f"  the operator releases {told}")
 

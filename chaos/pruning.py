@@ -207,17 +207,17 @@ class Pruning:
         place = chance.choice(self.places)
         claim = Claim(place.run_id, place.month, self._account_id, str(uuid.uuid4()))
         with self.database.transaction() as connection:
-            rows = protocol.claim(connection, claim, 15, 60)
+            rows = protocol.claim_rows(connection, claim, 15, 60)
         if not rows or chance.random() < 0.2:
             return "claimed"
         with self.database.transaction() as connection:
             rendered = [Rendered(row.id, "【云州先锋】学习", 2) for row in rows]
             passed = protocol.pass_gate(connection, claim, rendered, 60)
         with self.database.transaction() as connection:
-            protocol.release(connection, claim, [row.id for row in rows])
+            protocol.release_rows(connection, claim, [row.id for row in rows])
         if chance.random() < 0.2:
             with self.database.transaction() as connection:
-                protocol.withdraw(connection, claim, [row.id for row in rows])
+                protocol.withdraw_rows(connection, claim, [row.id for row in rows])
             return "withdrawn"
         kinds = (OutcomeKind.accepted, OutcomeKind.unknown, OutcomeKind.refused, OutcomeKind.throttled)
         outcomes = [
@@ -252,19 +252,19 @@ class Pruning:
                 )
             )
         with self.database.transaction() as connection:
-            receipts.store(connection, [("main", receipt) for receipt in pushed])
-        inbox.apply_waiting(self.database, job_s=0.1)
+            receipts.insert_receipts(connection, [("main", receipt) for receipt in pushed])
+        inbox.apply_waiting_receipts(self.database, job_s=0.1)
         return "received"
 
     def _clock(self, chance: random.Random) -> str:
         duties: tuple[Callable[[Connection], object], ...] = (
             sweeps.release_claimed,
             sweeps.give_up_submitting,
-            sweeps.expire,
+            sweeps.expire_rows,
             sweeps.cancel_slice,
             lambda connection: sweeps.mark_silent(connection, [self._account_id], 72),
             sweeps.finish_runs,
-            breaker.judge_canaries,
+            breaker.check_canaries,
         )
         for duty in chance.sample(duties, len(duties)):
             with self.database.transaction() as connection:
@@ -276,13 +276,13 @@ class Pruning:
         with self.database.transaction() as connection:
             match chance.randrange(3):
                 case 0:
-                    decisions.retry(connection, place.run_id, decisions.RETRYABLE)
+                    decisions.retry_rows(connection, place.run_id, decisions.RETRYABLE)
                 case 1:
-                    decisions.send_again(connection, place.run_id, None)
+                    decisions.send_rows_again(connection, place.run_id, None)
                 case _:
                     for message in chance.sample(place.ids, 5):
                         verdict = chance.choice(("accepted", "refused"))
-                        decisions.settle(connection, place.month, message, cast(Any, verdict), self._person)
+                        decisions.settle_row(connection, place.month, message, cast(Any, verdict), self._person)
         return "decided"
 
     def _look_up(self, chance: random.Random) -> str:
@@ -295,7 +295,7 @@ class Pruning:
             Reply(phone=phone, text=f"收到{chance.random()}", raw="{}", provider_id=None, to=None)
             for phone in chance.sample(place.phones, 3)
         ]
-        replies.store(self.database, "main", said)
+        replies.store_replies(self.database, "main", said)
         matching.match_waiting(self.database, job_s=0.1)
         return "replied"
 
@@ -313,8 +313,8 @@ class Pruning:
 def run_on(url: str, server: PostgresServer, seconds: float, seed: int) -> dict[str, Any]:
     """The whole on a server: a database of its own, eight sessions, and what came of it."""
     database_url = make_url(url).set(database="pruning").render_as_string(hide_password=False)
-    bootstrap.prepare(database_url)
-    migrate.upgrade(database_url)
+    bootstrap.prepare_database(database_url)
+    migrate.upgrade_schema(database_url)
     pruning = Pruning(database_url, seed)
     with closing(pruning.database):
         pruning.run(seconds)

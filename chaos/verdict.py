@@ -19,8 +19,8 @@ from chaos.plan import GATEWAYS, LINE
 from chaos.settling import Unknown
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.receipt_matching import SEVERAL
-from sms_service.ops.agreement import UNHEARD, Agreement, compare
-from sms_service.reports.counts import TAKEN, identity
+from sms_service.ops.agreement import UNHEARD, Agreement, compare_ledgers
+from sms_service.reports.counts import TAKEN, check_identity
 
 _SHOWN = 10  # disagreements of a kind that are told in full
 _PACKAGES = ("sqlalchemy", "psycopg", "rq", "gunicorn", "aiohttp", "jinja2")
@@ -97,9 +97,9 @@ def judge(session: Session, house: House, unknown: Unknown, until: datetime, say
         house.ledgers([name for name in GATEWAYS if name != LINE]),
         name_texts(session, house.ledgers([LINE]), house.service_time),
     )
-    agreement, theirs = _without_peoples_words(session, compare(session, lines, runs))
+    agreement, theirs = _without_peoples_words(session, compare_ledgers(session, lines, runs))
     _tell(session, agreement, say)
-    found = [identity(session, run_id) for run_id in runs]
+    found = [check_identity(session, run_id) for run_id in runs]
     for run in found:
         if not run.holds:
             say(f"run {run.run_id}: the audience is {run.audience}, the statuses are {run.statuses}")

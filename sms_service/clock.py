@@ -102,7 +102,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         lambda database: _begin_due(database, redis),
         _swept("rows whose worker died before the gate wait again", sweeps.release_claimed),
         _give_up_submitting,
-        _swept("rows expired", sweeps.expire),
+        _swept("rows expired", sweeps.expire_rows),
         _swept("rows of cancelled runs are cancelled", sweeps.cancel_slice),
         _swept("rows had no receipt in time", lambda c: sweeps.mark_silent(c, reporting, no_receipt_hours)),
         _judge,
@@ -123,15 +123,15 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
 def _pause_links(database: Database, gateways: Gateways) -> None:
     if links := gateways.links():
         with database.transaction() as connection:
-            link_state.pause_without_process(connection, links)
+            link_state.pause_links_without_process(connection, links)
 
 
 def _begin_due(database: Database, redis: Redis | None) -> None:
-    begun = freeze.begin_due(database)
+    begun = freeze.begin_due_runs(database)
     for run_id in begun:
         log.info("run %s is due", run_id)
     if begun and redis is not None:
-        wake.wake(redis, wake.FREEZE)
+        wake.wake_workers(redis, wake.FREEZE)
 
 
 def _swept(what: str, sweep: Callable[[Connection], int]) -> Callable[[Database], None]:
@@ -153,14 +153,14 @@ def _give_up_submitting(database: Database) -> None:
         with database.transaction() as connection:
             account_breaker.trip_account(connection, account_id)
         with database.transaction() as connection:
-            breaker.trip_run(connection, run_id)
+            breaker.check_run_breaker(connection, run_id)
 
 
 def _judge(database: Database) -> None:
     with database.transaction() as connection:
-        breaker.judge_canaries(connection)
+        breaker.check_canaries(connection)
     with database.transaction() as connection:
-        for name in account_breaker.reopen(connection):
+        for name in account_breaker.reopen_rested_accounts(connection):
             log.warning("gateway account %s is open again, on trial", name)
 
 
@@ -186,11 +186,11 @@ def _put_off_ended(database: Database, reporting: Sequence[int], no_receipt_hour
 
 def _forget(database: Database) -> None:
     with database.session() as session:
-        if forgotten := answers.forget_old(session):
+        if forgotten := answers.forget_old_answers(session):
             log.info("deleted %s stored answers of API requests", forgotten)
     with database.transaction() as connection:
-        caps.forget_old(connection)
-        account_breaker.forget_old(connection)
+        caps.forget_old_cap_uses(connection)
+        account_breaker.forget_old_tallies(connection)
 
 
 def _make_months(database: Database) -> None:

@@ -31,7 +31,7 @@ class Inbound:
         some may be stored then, and the provider comes again with all.
         """
         self._receipts.store(account, receipts)
-        replies_inbox.store(self._database, account, replies)
+        replies_inbox.store_replies(self._database, account, replies)
 
     def begin_to_keep(self, account: str, receipts: Sequence[Receipt], replies: Sequence[Reply]) -> Future[None]:
         """The same without waiting: the future has a result, or the error, when `keep` would return or raise."""
@@ -44,4 +44,4 @@ class Inbound:
 
     def _follow(self, receipts: Future[None], account: str, replies: Sequence[Reply]) -> None:
         receipts.result()
-        replies_inbox.store(self._database, account, replies)
+        replies_inbox.store_replies(self._database, account, replies)

@@ -34,7 +34,7 @@ class Work:
 _work: Work | None = None
 
 
-def install(work: Work) -> None:
+def install_work(work: Work) -> None:
     """Called once by the worker at its start; it stays warm, so connections and compiled templates are kept between
     jobs.
     """
@@ -59,14 +59,14 @@ def _quietly() -> Iterator[None]:
 def freeze(*_: int) -> None:
     """A run is due. An older version named it."""
     work = _installed()
-    wake.hear(work.redis, wake.FREEZE)
+    wake.hear_wake_up(work.redis, wake.FREEZE)
     work.freezing.wake()
 
 
 def dispatch() -> None:
     """There are rows to hand over. If some are left at the end, the worker goes on after it has looked at its queue."""
     work = _installed()
-    wake.hear(work.redis, wake.DISPATCH)
+    wake.hear_wake_up(work.redis, wake.DISPATCH)
     with _quietly():
         work.dispatcher.drain()
 
@@ -75,8 +75,8 @@ def apply_receipts() -> None:
     """Receipts came."""
     work = _installed()
     with _quietly():
-        if inbox.apply_waiting(work.database, work.stopping):
-            wake.wake(work.redis, wake.APPLY_RECEIPTS)
+        if inbox.apply_waiting_receipts(work.database, work.stopping):
+            wake.wake_workers(work.redis, wake.APPLY_RECEIPTS)
 
 
 def apply_replies() -> None:
@@ -84,7 +84,7 @@ def apply_replies() -> None:
     work = _installed()
     with _quietly():
         if matching.match_waiting(work.database, work.stopping):
-            wake.wake(work.redis, wake.APPLY_REPLIES)
+            wake.wake_workers(work.redis, wake.APPLY_REPLIES)
 
 
 def look() -> None:

@@ -151,14 +151,14 @@ class LinkProcess:
             self._session_since = now if changed else self._session_since
             quiet_s = now - self._session_since - self._adapter.capabilities.total_timeout_s
             if changed or due:
-                self._say(lambda connection: link_state.reopen(connection, self._account_id, quiet_s), state)
+                self._say(lambda connection: link_state.open_link(connection, self._account_id, quiet_s), state)
         elif state.refused is not None:
             if changed:
                 why = f"the provider refused the link: {state.detail}"
                 self._say(lambda connection: account_breaker.pause_account(connection, self._account_id, why), state)
         elif now - self._up_at >= DOWN_S and due:
             why = state.detail or "no session"
-            self._say(lambda connection: link_state.pause(connection, self._account_id, why), state)
+            self._say(lambda connection: link_state.pause_link(connection, self._account_id, why), state)
         return state.up
 
     def _say(self, write: Callable[[Connection], None], state: LinkState) -> None:

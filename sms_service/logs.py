@@ -18,7 +18,7 @@ class MaskingFormatter(logging.Formatter):
         return _PHONE.sub(lambda found: f"{found[0][:-8]}****{found[0][-2:]}", super().format(record))
 
 
-def configure(level: str) -> None:
+def configure_logs(level: str) -> None:
     """Let this process log to standard error from `level` on."""
     handler = logging.StreamHandler()
     handler.setFormatter(MaskingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

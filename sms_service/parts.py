@@ -34,7 +34,7 @@ class Measure(NamedTuple):
     parts: int
 
 
-def measure(text: str) -> Measure:
+def measure_text(text: str) -> Measure:
     """Encoding, units and parts of a text. `measure(t).parts == len(split(t))`; the empty text takes one part.
 
     Raises UnicodeEncodeError if the text holds half a surrogate pair, which is no text.
@@ -53,12 +53,12 @@ def measure(text: str) -> Measure:
     return Measure(encoding, units, len(_cut(text, encoding)))
 
 
-def split(text: str) -> list[str]:
+def split_text(text: str) -> list[str]:
     """The text of each part, in order; each is filled as far as it goes, and no character is cut in two.
 
     Raises UnicodeEncodeError if the text holds half a surrogate pair.
     """
-    encoding, units, _ = measure(text)
+    encoding, units, _ = measure_text(text)
     return [text] if units <= SINGLE[encoding] else _cut(text, encoding)
 
 
@@ -75,7 +75,7 @@ def _cut(text: str, encoding: Encoding) -> list[str]:
     return parts
 
 
-def encode(text: str, encoding: Encoding) -> bytes:
+def encode_part(text: str, encoding: Encoding) -> bytes:
     """A text, or one part of it, as it goes over the air: UTF-16 without a byte order mark, or GSM-7 with one septet in
     each octet, as SMPP has it. Raises UnicodeEncodeError if it cannot be said in this encoding.
     """

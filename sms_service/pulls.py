@@ -51,7 +51,7 @@ def pull_due(inbound: Inbound, gateways: Gateways, turns: Database, stopping: th
     return stored
 
 
-def start(database: Database, gateways: Gateways) -> Callable[[], None]:
+def start_pulling(database: Database, gateways: Gateways) -> Callable[[], None]:
     """Pull in a thread of its own, in the process that leads. Returns what ends it: nothing more is asked, and what was
     given is stored first.
     """

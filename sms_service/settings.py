@@ -43,13 +43,13 @@ class Settings:
     no_receipt_hours: int = 72
 
 
-def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
+def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
     """Settings from `environ` (by default the process's own) over the file `ENV_FILE`, by default `<root>/.env`.
 
     Raises BadSetting if one has no usable form.
     """
     root = (root or Path.cwd()).resolve()
-    env = environment(environ, root)
+    env = read_environment(environ, root)
     host = env.get("HOST", "127.0.0.1")
     port = _number(env, "PORT", 8000, 1, 65535)
     database_url = _url(env, "DATABASE_URL", ("postgresql", "postgres"))
@@ -72,7 +72,7 @@ def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> 
     )
 
 
-def environment(environ: Mapping[str, str] | None = None, root: Path | None = None) -> dict[str, str]:
+def read_environment(environ: Mapping[str, str] | None = None, root: Path | None = None) -> dict[str, str]:
     """Every variable that is not empty: `environ` (by default the process's own) over the file that `load` names."""
     given = {k: v for k, v in (os.environ if environ is None else environ).items() if v}
     dotenv = dotenv_values((root or Path.cwd()).resolve() / given.get("ENV_FILE", ".env"))

@@ -25,7 +25,7 @@ _TTL_S = 60
 log = logging.getLogger(__name__)
 
 
-def wake(redis: Redis, job: str) -> None:
+def wake_workers(redis: Redis, job: str) -> None:
     """Ask any worker to run `job`. Without Redis it says so in the log and goes on: workers also look by themselves."""
     try:
         if redis.set(_woken(job), 1, nx=True, px=_QUIET_MS):
@@ -34,7 +34,7 @@ def wake(redis: Redis, job: str) -> None:
         log.warning("Redis failed; no wake-up for %s, workers look by themselves: %s", job, error)
 
 
-def hear(redis: Redis, job: str) -> None:
+def hear_wake_up(redis: Redis, job: str) -> None:
     """The job begins: what comes from now on is worth a wake-up of its own."""
     with suppress(RedisError):
         redis.delete(_woken(job))
@@ -58,4 +58,4 @@ class Waker:
         now = time.monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + _QUIET_MS / 1000
-            wake(self._redis, self._job)
+            wake_workers(self._redis, self._job)

@@ -126,7 +126,7 @@ def empty_database_url(pg_url: str) -> Iterator[str]:
     """A prepared database without a schema, for tests of the migrations themselves."""
     name = f"sms_test_{secrets.token_hex(4)}"
     try:
-        bootstrap.prepare(at_database(pg_url, name))
+        bootstrap.prepare_database(at_database(pg_url, name))
         yield at_database(pg_url, name)
     finally:
         drop_database(pg_url, name)

@@ -71,8 +71,8 @@ def start_engines() -> Iterator[Engines]:
             redis_url = redis.url
         template = f"sms_test_{secrets.token_hex(4)}"
         stack.callback(drop_database, pg_url, template)
-        bootstrap.prepare(at_database(pg_url, template))
-        migrate.upgrade(at_database(pg_url, template))
+        bootstrap.prepare_database(at_database(pg_url, template))
+        migrate.upgrade_schema(at_database(pg_url, template))
         yield Engines(pg_url, redis_url, template)
 
 

@@ -21,8 +21,8 @@ _OURSELVES = placement.ServiceUser(None, None)
 def migrated(server: PostgresServer) -> str:
     """The URL of a migrated database on the server."""
     url = server.url_of("postgres", NAME)
-    bootstrap.prepare(url)
-    migrate.upgrade(url)
+    bootstrap.prepare_database(url)
+    migrate.upgrade_schema(url)
     return url
 
 
@@ -81,7 +81,7 @@ def restored(source: PostgresServer) -> Iterator[PostgresServer]:
     )
     try:
         fresh.start()
-        bootstrap.prepare(fresh.url_of("postgres", NAME))
+        bootstrap.prepare_database(fresh.url_of("postgres", NAME))
         _run("pg_restore", "-d", fresh.url_of("postgres", NAME), dump=dump)
         yield fresh
     finally:

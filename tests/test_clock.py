@@ -175,7 +175,7 @@ def test_a_cancelled_run_is_looked_at_for_as_long_as_rows_may_come_back(database
     city = make_city(database, 3)
     claim = make_dispatcher(database, city.gateways).offers()[0].claim(str(uuid.uuid4()))
     with database.transaction() as connection:
-        assert len(protocol.claim(connection, claim, 1, 60)) == 1
+        assert len(protocol.claim_rows(connection, claim, 1, 60)) == 1
         connection.execute(text("UPDATE runs SET status = 'cancelled'"))
     clock.tick(database, None, city.gateways)
     assert statuses(database, city.run_id) == {"cancelled": 2, "claimed": 1}
@@ -195,7 +195,7 @@ def test_a_run_that_goes_again_is_watched_anew(database: Database) -> None:
     with ahead_by(database.url, "40 hours") as ahead:
         clock.tick(ahead, None, city.gateways)
         with ahead.transaction() as connection:
-            decisions.send_again(connection, city.run_id, None)
+            decisions.send_rows_again(connection, city.run_id, None)
             connection.execute(text("UPDATE runs SET status = 'cancelled'"))
         clock.tick(ahead, None, city.gateways)
         assert statuses(ahead, city.run_id) == {"cancelled": 1}
@@ -211,6 +211,8 @@ def test_a_settled_text_closes_its_run_at_once(database: Database) -> None:
     with ahead_by(database.url, "40 hours") as ahead:
         clock.tick(ahead, None, city.gateways)
         with ahead.transaction() as connection:
-            assert decisions.settle(connection, city.month, messages(database, city.run_id)[0].id, "refused", somebody)
+            assert decisions.settle_row(
+                connection, city.month, messages(database, city.run_id)[0].id, "refused", somebody
+            )
         clock.tick(ahead, None, city.gateways)
     assert status(database, city.run_id)[0] == "closed"

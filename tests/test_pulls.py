@@ -71,7 +71,7 @@ def test_what_is_given_is_stored_and_applied_as_if_it_were_pushed(database: Data
     drain(database, city.gateways)
     adapter.gives = [Pulled([receipt(f"p{adapter.handed[0].reference}")], [Reply(PHONE, "R", "{}")])]
     assert pull_at(database, city, "0 seconds") == 2
-    inbox.apply_waiting(database)
+    inbox.apply_waiting_receipts(database)
     assert statuses(database, city.run_id) == {"delivered": 1}
     with database.transaction() as connection:
         assert connection.execute(text("SELECT phone FROM suppressions")).scalar_one() == PHONE
@@ -142,7 +142,7 @@ def test_while_the_database_is_away_what_was_given_is_kept(database: Database) -
 
 def test_a_worker_pulls_in_a_thread_of_its_own_and_only_one_of_them(database: Database) -> None:
     city, adapter = pulling_city(database, Pulled([receipt("a")]))
-    ends = [pulls.start(database, city.gateways) for _ in range(2)]
+    ends = [pulls.start_pulling(database, city.gateways) for _ in range(2)]
     assert adapter.was_asked.wait(30)
     assert not Leadership(database, pulls.LEADERSHIP).prove(), "it leads through the pause"
     for end in ends:
@@ -173,6 +173,6 @@ def test_who_leads_no_longer_asks_no_more_and_loses_nothing(database: Database) 
 
 def test_where_nobody_is_to_be_pulled_no_thread_runs(own_postgres: PostgresServer) -> None:
     database = Database(own_postgres.url)
-    pulls.start(database, ScriptedGateways({"main": ScriptedAdapter()}))()
+    pulls.start_pulling(database, ScriptedGateways({"main": ScriptedAdapter()}))()
     assert not [thread for thread in threading.enumerate() if thread.name == "pull"]
     database.close()

@@ -22,7 +22,7 @@ LONGEST_WAIT_S = 30
 UNANSWERED = 0  # the status of a row that its own transaction has not filled yet: no other transaction sees it
 
 
-def reserve(session: Session, account_id: int, key: str, request_digest: bytes) -> StoredAnswer | None:
+def reserve_answer(session: Session, account_id: int, key: str, request_digest: bytes) -> StoredAnswer | None:
     """The answer stored for the key in the last 24 h, or None: then the key is ours until this transaction ends.
 
     `request_digest` is the SHA-256 of method, address and body. Raises Invalid if the key was used for another request,
@@ -60,7 +60,7 @@ def reserve(session: Session, account_id: int, key: str, request_digest: bytes) 
     return stored
 
 
-def keep(session: Session, account_id: int, key: str, status: int, headers: dict[str, str], body: bytes) -> None:
+def keep_answer(session: Session, account_id: int, key: str, status: int, headers: dict[str, str], body: bytes) -> None:
     """Fill the row that `reserve` made in this transaction."""
     session.execute(
         update(StoredAnswer)
@@ -69,7 +69,7 @@ def keep(session: Session, account_id: int, key: str, status: int, headers: dict
     )
 
 
-def forget_old(session: Session) -> int:
+def forget_old_answers(session: Session) -> int:
     """Delete the answers that are no longer honoured; returns how many. The clock calls it."""
     old = delete(StoredAnswer).where(StoredAnswer.created_at <= func.now() - HONOURED)
     return len(session.scalars(old.returning(StoredAnswer.status)).all())

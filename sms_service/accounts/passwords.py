@@ -77,7 +77,7 @@ def check_login(found: Login, password: str) -> int:
     return found.account_id
 
 
-def authenticate(session: Session, login: str, password: str) -> Caller:
+def authenticate_login(session: Session, login: str, password: str) -> Caller:
     """Who logs in with this login and password. Raises as `check_login` does."""
     account_id = check_login(find_login(session, login), password)
     return Caller(load_actor(session, account_id), None)

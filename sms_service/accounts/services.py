@@ -55,7 +55,7 @@ def create_account(
     )
     session.add(account)
     session.flush()
-    trail.record(session, actor.account_id, "account.create", "account", account.id, path, login=login)
+    trail.record_act(session, actor.account_id, "account.create", "account", account.id, path, login=login)
     return account
 
 
@@ -93,18 +93,18 @@ def change_account(
         new_path = unit_path(session, unit_id)
         actor.require(Permission.manage_accounts, new_path)
         account.unit_id = unit_id
-        trail.record(session, actor.account_id, "account.move", "account", account.id, new_path, from_unit=path)
+        trail.record_act(session, actor.account_id, "account.move", "account", account.id, new_path, from_unit=path)
         path = new_path
     if name is not None and name != account.name:
         account.name = name
-        trail.record(session, actor.account_id, "account.rename", "account", account.id, path)
+        trail.record_act(session, actor.account_id, "account.rename", "account", account.id, path)
     if password is not None:
         check_unguessable(password, account.login, account.name)
         account.password_hash = hash_password(password)
         if account.id != actor.account_id:  # whoever knows a password could otherwise wipe out that they set it
             account.password_set_by = actor.account_id
         tokens.revoke_all(session, actor, account.id)
-        trail.record(session, actor.account_id, "account.set_password", "account", account.id, path)
+        trail.record_act(session, actor.account_id, "account.set_password", "account", account.id, path)
     if disabled is not None and disabled != (account.disabled_at is not None):
         if disabled:
             for grant in load_grants(session, account.id):
@@ -112,7 +112,7 @@ def change_account(
                     _require_another_administrator(session, account.id, grant.path)
         account.disabled_at = now if disabled else None
         act = "account.disable" if disabled else "account.enable"
-        trail.record(session, actor.account_id, act, "account", account.id, path)
+        trail.record_act(session, actor.account_id, act, "account", account.id, path)
     session.flush()
     return account
 
@@ -127,7 +127,7 @@ def change_own_password(session: Session, actor: Actor, *, current: str, new: st
     tokens.revoke_all(session, actor, account.id)
     session.flush()
     path = unit_path(session, account.unit_id)
-    trail.record(session, actor.account_id, "account.set_password", "account", account.id, path)
+    trail.record_act(session, actor.account_id, "account.set_password", "account", account.id, path)
 
 
 def grant_role(session: Session, actor: Actor, account_id: int, *, role: str, unit_id: int) -> RoleGrant:
@@ -149,7 +149,7 @@ def grant_role(session: Session, actor: Actor, account_id: int, *, role: str, un
     grant = RoleGrant(account_id=account.id, role=role, unit_id=unit_id)
     session.add(grant)
     session.flush()
-    trail.record(
+    trail.record_act(
         session, actor.account_id, "role.grant", "account", account.id, path, role=role, unit_id=unit_id, grant=grant.id
     )
     return grant
@@ -175,7 +175,7 @@ def revoke_role(session: Session, actor: Actor, account_id: int, grant_id: int) 
         _require_another_administrator(session, account_id, path)
     session.delete(grant)
     session.flush()
-    trail.record(
+    trail.record_act(
         session,
         actor.account_id,
         "role.revoke",

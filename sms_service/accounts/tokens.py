@@ -38,7 +38,7 @@ class Caller:
     token_id: int | None
 
 
-def issue(
+def issue_token(
     session: Session,
     actor: Actor,
     account_id: int,
@@ -68,10 +68,10 @@ def issue(
             "expires_at", expires_at.isoformat(), say("must lie in the future and not after {latest}", latest=latest)
         )
     secret = PREFIX + base64.urlsafe_b64encode(random_bytes(SECRET_BYTES)).decode().rstrip("=")
-    token = Token(account_id=account_id, name=name, digest=digest(secret), created_at=now, expires_at=expires_at)
+    token = Token(account_id=account_id, name=name, digest=digest_token(secret), created_at=now, expires_at=expires_at)
     session.add(token)
     session.flush()
-    trail.record(
+    trail.record_act(
         session,
         actor.account_id,
         "token.issue",
@@ -84,7 +84,7 @@ def issue(
     return token, secret
 
 
-def revoke(session: Session, actor: Actor, token_id: int, *, now: datetime) -> Token:
+def revoke_token(session: Session, actor: Actor, token_id: int, *, now: datetime) -> Token:
     """End a token, an own one or one of an account in the actor's power.
 
     A token revoked before stays as it was. Raises NotFound or Forbidden.
@@ -99,7 +99,9 @@ def revoke(session: Session, actor: Actor, token_id: int, *, now: datetime) -> T
     if token.revoked_at is None:
         token.revoked_at = now
         session.flush()
-        trail.record(session, actor.account_id, "token.revoke", "token", token.id, path, account_id=token.account_id)
+        trail.record_act(
+            session, actor.account_id, "token.revoke", "token", token.id, path, account_id=token.account_id
+        )
     return token
 
 
@@ -111,10 +113,12 @@ def revoke_all(session: Session, actor: Actor, account_id: int) -> None:
     ).all()  # fmt: skip
     if ended:
         path = unit_path(session, session.get_one(Account, account_id).unit_id)
-        trail.record(session, actor.account_id, "token.revoke_all", "account", account_id, path, tokens=sorted(ended))
+        trail.record_act(
+            session, actor.account_id, "token.revoke_all", "account", account_id, path, tokens=sorted(ended)
+        )
 
 
-def authenticate(session: Session, raw: str, now: datetime) -> Caller:
+def authenticate_token(session: Session, raw: str, now: datetime) -> Caller:
     """Who holds the token `raw`; notes its use, at most once a minute. Raises NotAuthenticated.
 
     The look-up is by digest: its time tells nothing about a secret of 32 random bytes.
@@ -126,7 +130,7 @@ def authenticate(session: Session, raw: str, now: datetime) -> Caller:
     row = session.execute(
         select(Token.id, Token.expires_at, Token.revoked_at, Token.last_used_at, Account.id, Account.login)
         .join(Account, Account.id == Token.account_id)
-        .where(Token.digest == digest(raw), Account.disabled_at.is_(None))
+        .where(Token.digest == digest_token(raw), Account.disabled_at.is_(None))
     ).one_or_none()
     if row is None:
         raise NotAuthenticated("the token is unknown or its account is disabled; log in to get a new one")
@@ -147,6 +151,6 @@ def authenticate(session: Session, raw: str, now: datetime) -> Caller:
     return Caller(Actor(account_id, login, load_grants(session, account_id)), token_id)
 
 
-def digest(raw: str) -> bytes:
+def digest_token(raw: str) -> bytes:
     """The SHA-256 under which a token is kept."""
     return hashlib.sha256(raw.encode()).digest()

@@ -125,9 +125,9 @@ def create_app(
         api.register_blueprint(blueprint, url_prefix=API_PREFIX)
     for plain in (health.blueprint, documentation.blueprint, *doors):
         app.register_blueprint(plain)
-    guard.register(app)
-    limits.register(app, context)
-    problems.register(app)
+    guard.register_guard(app)
+    limits.register_limits(app, context)
+    problems.register_problems(app)
     if settings.trusted_proxies:  # outermost, so that doors that stand before the framework see the caller too
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -19,8 +19,8 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.directory.models import Unit
 from sms_service.web import limits
 from sms_service.web.context import current_context
-from sms_service.web.paging import ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Id, In, Line, Out, list_of
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id, In, OneLine, Out, list_of
 
 blueprint = Blueprint(
     "accounts", description="Who may log in, and the roles they hold. A role held on a unit reaches its whole subtree."
@@ -39,14 +39,14 @@ def _password(what: str, **kwargs: Any) -> fields.String:
 class AccountQuery(ScopedPageQuery):
     """Filters; all that are given must hold."""
 
-    login = Line(load_default=None, metadata={"description": "Exactly this login"})
+    login = OneLine(load_default=None, metadata={"description": "Exactly this login"})
 
 
 class AccountIn(In):
     """A new account. It holds no role until one is granted."""
 
-    login = Line(64, required=True, metadata={"description": "2 to 64 characters of a-z, 0-9 and . _ @ -; unique"})
-    name = Line(required=True, metadata={"description": "The person's or the program's name"})
+    login = OneLine(64, required=True, metadata={"description": "2 to 64 characters of a-z, 0-9 and . _ @ -; unique"})
+    name = OneLine(required=True, metadata={"description": "The person's or the program's name"})
     unit_id = Id(required=True, metadata={"description": "The unit it belongs to: whoever manages accounts there may"})
     password = _password(
         "For POST /api/v1/tokens; null or left out: the account gets its tokens from the shell of the service",
@@ -58,7 +58,7 @@ class AccountIn(In):
 class AccountChange(In):
     """What to change; what is left out stays."""
 
-    name = Line(metadata={"description": "The person's or the program's name"})
+    name = OneLine(metadata={"description": "The person's or the program's name"})
     unit_id = Id(metadata={"description": "The unit it belongs to"})
     password = _password("A new password, which ends all tokens of the account")
     disabled = fields.Boolean(
@@ -135,7 +135,7 @@ class Accounts(MethodView):
         statement = services.accounts_in(scope.paths)
         if query["login"] is not None:
             statement = statement.where(Account.login == query["login"])
-        items, following = page(g.session, statement, query, sort="login", key=Account.login, id_=Account.id)
+        items, following = fetch_page(g.session, statement, query, sort="login", key=Account.login, id_=Account.id)
         return scope.answer(_shown(items), following)
 
     @endpoint(Permission.manage_accounts)

@@ -106,7 +106,7 @@ def _authenticate(context: Context, password: bool) -> Caller:
 def _by_token(context: Context, token: str) -> Caller:
     try:
         with context.database.session() as session:
-            return tokens.authenticate(session, token, context.clock())
+            return tokens.authenticate_token(session, token, context.clock())
     except NotAuthenticated:
         limits.count_failed_token(token)
         raise

@@ -21,8 +21,8 @@ from sms_service.content.values import LONGEST_VALUE, MOST_VALUES
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.ledger.models import Run
 from sms_service.web.context import current_context
-from sms_service.web.paging import ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Id, In, Line, MaskedText, Out, Whole, list_of
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, Whole, list_of
 
 blueprint = Blueprint(
     "campaigns",
@@ -62,7 +62,7 @@ class CampaignQuery(ScopedPageQuery):
 class CampaignChange(In):
     """What to change; what is left out stays. An approved or rejected campaign becomes a draft again."""
 
-    name = Line(services.LONGEST_NAME, metadata={"description": "Its name"})
+    name = OneLine(services.LONGEST_NAME, metadata={"description": "Its name"})
     template_version_id = Id(metadata={"description": "The version of a template"})
     segment_id = Id(metadata={"description": "The segment that finds its recipients, within the campaign's unit"})
     signature = fields.String(metadata={"description": _SIGNATURE})
@@ -77,7 +77,7 @@ class CampaignIn(CampaignChange):
     """A new campaign."""
 
     unit_id = Id(required=True, metadata={"description": "The unit that sends it and whose subtree bounds it"})
-    name = Line(services.LONGEST_NAME, required=True, metadata={"description": "Its name"})
+    name = OneLine(services.LONGEST_NAME, required=True, metadata={"description": "Its name"})
     template_version_id = Id(required=True, metadata={"description": "The version of a template"})
     segment_id = Id(
         required=True, metadata={"description": "The segment that finds its recipients, within the campaign's unit"}
@@ -199,10 +199,10 @@ class Campaigns(MethodView):
         """List campaigns, newest first, without texts, values and rules"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         statement = overview.find_campaigns(scope.paths, status=query["status"])
-        rows, following = page(
+        rows, following = fetch_page(
             g.session, statement, query, sort="id", key=Campaign.id, id_=Campaign.id, descending=True
         )
-        return scope.answer([overview.describe(row) for row in rows], following)
+        return scope.answer([overview.describe_campaign(row) for row in rows], following)
 
     @endpoint(Permission.edit_campaigns)
     @blueprint.arguments(CampaignIn)
@@ -239,7 +239,7 @@ class Submission(MethodView):
     @blueprint.response(200, CampaignOut)
     def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
         """Put a campaign before an approver; nobody can change it until the decision"""
-        return _shown(services.submit(g.session, g.actor, campaign_id))
+        return _shown(services.submit_campaign(g.session, g.actor, campaign_id))
 
 
 @blueprint.route("/campaigns/<int:campaign_id>/approve")
@@ -282,7 +282,7 @@ class Withdrawal(MethodView):
     @blueprint.response(200, CampaignOut)
     def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
         """Give up a campaign that was never launched; that is final"""
-        return _shown(services.withdraw(g.session, g.actor, campaign_id))
+        return _shown(services.withdraw_campaign(g.session, g.actor, campaign_id))
 
 
 @blueprint.route("/campaigns/<int:campaign_id>/launch")
@@ -299,7 +299,7 @@ class Launch(MethodView):
         A campaign has one run: launching it again, without a time or for the time the run has, answers that run with
         status 200 and does nothing; for another time it is 409.
         """
-        run, made = launching.launch(g.session, g.actor, campaign_id, body["at"])
+        run, made = launching.launch_campaign(g.session, g.actor, campaign_id, body["at"])
         if made and body["at"] is None:
             after_this_request(_wake_a_worker)
         return run, 201 if made else 200
@@ -309,7 +309,7 @@ def _wake_a_worker(answer: Response) -> Response:
     """Have the new run, committed by now, begun at once. Should nobody wake, the clock begins it within a second."""
     redis = current_context().redis
     if redis is not None:
-        wake.wake(redis, wake.FREEZE)
+        wake.wake_workers(redis, wake.FREEZE)
     return answer
 
 
@@ -319,5 +319,7 @@ def _shown(campaign: Campaign) -> dict[str, Any]:
 
 def _decided(campaign_id: int, approve: bool, body: dict[str, Any]) -> dict[str, Any]:
     digest = bytes.fromhex(body["digest"]) if body["digest"] else None
-    decided = approval.decide(g.session, g.actor, campaign_id, approve=approve, comment=body["comment"], digest=digest)
+    decided = approval.decide_approval(
+        g.session, g.actor, campaign_id, approve=approve, comment=body["comment"], digest=digest
+    )
     return _shown(decided)

@@ -15,7 +15,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.messages import MessageFilter, scoped_filter
-from sms_service.reports.counts import DIMENSIONS, Count, drill_down, tabulate
+from sms_service.reports.counts import DIMENSIONS, Count, drill_down, tabulate_counts
 from sms_service.web.schemas import Out, ScopeUnit
 
 blueprint = Blueprint(
@@ -98,7 +98,7 @@ class Counts(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """Count people, messages and parts"""
         scope, rows = scoped_filter(query)
-        table = tabulate(g.session, rows, query["by"])
+        table = tabulate_counts(g.session, rows, query["by"])
         given = {name: _word(query[name]) for name in MessageFilter().fields if query[name] is not None}
         if rows.subtree:
             del given["subtree"]

@@ -66,7 +66,7 @@ class DocumentedApi(Api):  # type: ignore[misc]
         del self.DEFAULT_RESPONSE_CONTENT_TYPE
 
     def _register_error_handlers(self) -> None:
-        """None: `problems.register` answers every error."""
+        """None: `problems.register_problems` answers every error."""
 
 
 @blueprint.get("/docs")

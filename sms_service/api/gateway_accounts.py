@@ -20,8 +20,8 @@ from sms_service.controls.models import GatewayAccount, Route
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.web.context import current_context
-from sms_service.web.paging import PageQuery, page
-from sms_service.web.schemas import In, Line, MaskedText, Out, list_of
+from sms_service.web.paging import PageQuery, fetch_page
+from sms_service.web.schemas import In, MaskedText, OneLine, Out, list_of
 
 blueprint = Blueprint(
     "gateways", description="The accounts at providers and the routes over them, as gateways.toml has them."
@@ -56,7 +56,7 @@ class GatewayAccountOut(Out):
 class AccountWhyIn(In):
     """The reason for an act; it goes into the trail."""
 
-    why = Line(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
+    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
 
 class RouteMemberOut(Out):
@@ -92,7 +92,7 @@ class GatewayAccounts(MethodView):
     @blueprint.response(200, list_of(GatewayAccountOut, "GatewayAccountList", scoped=False))
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List the gateway accounts by name"""
-        items, following = page(
+        items, following = fetch_page(
             g.session, find_accounts(), query, sort="name", key=GatewayAccount.name, id_=GatewayAccount.id
         )
         rates = _rates()
@@ -108,7 +108,7 @@ class AccountPause(MethodView):
     @blueprint.response(200, GatewayAccountOut)
     def post(self, body: dict[str, Any], name: str) -> dict[str, Any]:
         """Pause a gateway account: texts take the other accounts of their route, or wait, until a person opens it"""
-        return _shown(account_state.pause(g.session, g.actor, name, body["why"]), _rates())
+        return _shown(account_state.pause_gateway_account(g.session, g.actor, name, body["why"]), _rates())
 
 
 @blueprint.route("/gateway-accounts/<name>/open")
@@ -120,7 +120,7 @@ class AccountOpening(MethodView):
     @blueprint.response(200, GatewayAccountOut)
     def post(self, body: dict[str, Any], name: str) -> dict[str, Any]:
         """Open a paused gateway account, whoever or whatever paused it; its refusals are counted anew"""
-        return _shown(account_state.reopen(g.session, g.actor, name, body["why"]), _rates())
+        return _shown(account_state.reopen_gateway_account(g.session, g.actor, name, body["why"]), _rates())
 
 
 @blueprint.route("/routes")
@@ -132,7 +132,7 @@ class Routes(MethodView):
     @blueprint.response(200, list_of(RouteOut, "RouteList", scoped=False))
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List the routes by name"""
-        rows, following = page(g.session, find_routes(), query, sort="name", key=Route.name, id_=Route.id)
+        rows, following = fetch_page(g.session, find_routes(), query, sort="name", key=Route.name, id_=Route.id)
         items = [
             {
                 "name": row.Route.name,

@@ -22,7 +22,7 @@ from sms_service.directory.units_import import import_units
 from sms_service.errors import Forbidden
 from sms_service.masking import mask_quoted, mask_said, mask_text
 from sms_service.said import say, to_json
-from sms_service.web.paging import PageQuery, ScopedPageQuery, page, scope_filter
+from sms_service.web.paging import PageQuery, ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import MESSAGE, VALUES, Id, In, MaskedText, Out, list_of
 
 blueprint = Blueprint(
@@ -116,8 +116,10 @@ class Imports(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List imports, newest first"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-        statement = importing.imports(scope.covers(Unit.path), kind=query["kind"])
-        items, following = page(g.session, statement, query, sort="id", key=Import.id, id_=Import.id, descending=True)
+        statement = importing.find_imports(scope.covers(Unit.path), kind=query["kind"])
+        items, following = fetch_page(
+            g.session, statement, query, sort="id", key=Import.id, id_=Import.id, descending=True
+        )
         return scope.answer(items, following)
 
     @endpoint(Permission.manage_directory)
@@ -131,7 +133,7 @@ class Imports(MethodView):
         if form["kind"] == "units":
             record, suppressed = import_units(g.session, g.actor, data, name, unit_id=form["unit_id"]), 0
         else:
-            done = intake.import_people(g.session, g.actor, data, name, unit_id=form["unit_id"])
+            done = intake.take_in_import(g.session, g.actor, data, name, unit_id=form["unit_id"])
             record, suppressed = done.record, done.suppressed
         return {**{field: getattr(record, field) for field in ImportOut().fields}, "suppressed": suppressed}
 
@@ -169,9 +171,11 @@ class Problems(MethodView):
                     )
                 )
             path = units[0].path if units else "/"
-            trail.record(g.session, g.actor.account_id, "people.see_phones", "import", record.id, path)
+            trail.record_act(g.session, g.actor.account_id, "people.see_phones", "import", record.id, path)
         statement = importing.problems_of(record, refused=query["refused"])
-        items, following = page(g.session, statement, query, sort="id", key=ImportProblem.id, id_=ImportProblem.id)
+        items, following = fetch_page(
+            g.session, statement, query, sort="id", key=ImportProblem.id, id_=ImportProblem.id
+        )
         shown = [
             {
                 **_reason(found, whole=whole),

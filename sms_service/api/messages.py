@@ -18,7 +18,7 @@ from sms_service.ledger.models import Message
 from sms_service.ledger.states import AttemptStatus, MessageStatus
 from sms_service.reports.counts import Filter
 from sms_service.reports.messages import check_named, find_messages, get_message, month_of_run
-from sms_service.web.paging import PageQuery, Scope, page, scope_filter
+from sms_service.web.paging import PageQuery, Scope, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, Out, list_of
 
 blueprint = Blueprint(
@@ -228,8 +228,10 @@ def message_page(scope: Scope, rows: Filter, query: Mapping[str, Any]) -> dict[s
     """
     statement, items = find_messages(rows), list[Row[Any]]()
     if rows.run_id is None:
-        items, following = page(g.session, statement, query, sort="month", key=Message.month, id_=Message.id)
+        items, following = fetch_page(g.session, statement, query, sort="month", key=Message.month, id_=Message.id)
     else:
         statement = statement.where(Message.month == month_of_run(g.session, rows.run_id))
-        items, following = page(g.session, statement, query, sort="person", key=Message.person_id, id_=Message.unit_id)
+        items, following = fetch_page(
+            g.session, statement, query, sort="person", key=Message.person_id, id_=Message.unit_id
+        )
     return scope.answer(items, following)

@@ -19,8 +19,8 @@ from sms_service.directory import people
 from sms_service.directory.models import Person
 from sms_service.directory.people_rows import LONGEST_NAME, LONGEST_WORD
 from sms_service.masking import mask_phone, mask_text, mask_values
-from sms_service.web.paging import ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Id, In, Line, Out, list_of
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id, In, OneLine, Out, list_of
 
 blueprint = Blueprint("people", description="Members and outside contacts; one phone number each at most.")
 
@@ -40,13 +40,13 @@ class PhonesQuery(In):
 class PeopleQuery(ScopedPageQuery, PhonesQuery):
     """Filters; all that are given must hold."""
 
-    name = Line(load_default=None, metadata={"description": "The beginning of the name"})
-    number = Line(load_default=None, metadata={"description": "Exactly this number of the office's"})
+    name = OneLine(load_default=None, metadata={"description": "The beginning of the name"})
+    number = OneLine(load_default=None, metadata={"description": "Exactly this number of the office's"})
     kind = fields.String(
         load_default=None, validate=validate.OneOf(people.KINDS), metadata={"description": "`member` or `contact`"}
     )
-    tag = Line(load_default=None, metadata={"description": "Has this tag"})
-    role = Line(load_default=None, metadata={"description": "Holds this role in some unit"})
+    tag = OneLine(load_default=None, metadata={"description": "Has this tag"})
+    role = OneLine(load_default=None, metadata={"description": "Holds this role in some unit"})
     lost_contact = fields.Boolean(load_default=None, metadata={"description": "Known to be out of reach, or not"})
     left = fields.Boolean(load_default=False, metadata={"description": "True: only those who have left"})
     has_phone = fields.Boolean(load_default=None, metadata={"description": "Has a usable phone number, or not"})
@@ -59,24 +59,24 @@ class RoleIn(In):
     """A role held in a unit."""
 
     unit_id = Id(required=True, metadata={"description": "The unit"})
-    role = Line(LONGEST_WORD, required=True, metadata={"description": "The role, such as 书记"})
+    role = OneLine(LONGEST_WORD, required=True, metadata={"description": "The role, such as 书记"})
 
 
 class PersonChange(In):
     """What to change; what is left out stays. Lists and attributes replace all there are."""
 
     unit_id = Id(metadata={"description": "The unit the person belongs to"})
-    name = Line(LONGEST_NAME, metadata={"description": "The name"})
+    name = OneLine(LONGEST_NAME, metadata={"description": "The name"})
     kind = fields.String(validate=validate.OneOf(people.KINDS), metadata={"description": "`member` or `contact`"})
     phone = fields.String(
         allow_none=True, metadata={"description": "A mobile number in any usual form; null: there is none"}
     )
     tags = fields.List(
-        Line(LONGEST_WORD),
+        OneLine(LONGEST_WORD),
         metadata={"description": "All tags; 不接收短信 suppresses the phone number, and taking it away lifts nothing"},
     )
     attributes = fields.Dict(
-        keys=Line(LONGEST_WORD), values=fields.String(), metadata={"description": "All attributes, by name"}
+        keys=OneLine(LONGEST_WORD), values=fields.String(), metadata={"description": "All attributes, by name"}
     )
     roles = fields.List(fields.Nested(RoleIn), metadata={"description": "All roles, in whatever unit"})
     lost_contact = fields.Boolean(metadata={"description": "Known to be out of reach: texts are skipped"})
@@ -87,8 +87,8 @@ class PersonIn(PersonChange):
     """A new person."""
 
     unit_id = Id(required=True, metadata={"description": "The unit the person belongs to"})
-    name = Line(LONGEST_NAME, required=True, metadata={"description": "The name"})
-    number = Line(LONGEST_WORD, load_default=None, metadata={"description": "The office's own number, unique"})
+    name = OneLine(LONGEST_NAME, required=True, metadata={"description": "The name"})
+    number = OneLine(LONGEST_WORD, load_default=None, metadata={"description": "The office's own number, unique"})
 
 
 class RoleOut(Out):
@@ -141,7 +141,7 @@ class People(MethodView):
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         names = ("name", "number", "kind", "tag", "role", "lost_contact", "left", "has_phone", "suspect")
         statement = people.find_people(scope.paths, **{name: query[name] for name in names})
-        items, following = page(g.session, statement, query, sort="name", key=Person.name, id_=Person.id)
+        items, following = fetch_page(g.session, statement, query, sort="name", key=Person.name, id_=Person.id)
         if query["phones"] == "whole":
             for path in scope.paths:
                 g.actor.require(Permission.see_phones, path)
@@ -153,7 +153,7 @@ class People(MethodView):
     @blueprint.response(201, PersonOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
         """Add a person"""
-        return _shown([intake.create_person(g.session, g.actor, **body)], whole=False)[0]
+        return _shown([intake.take_in_person(g.session, g.actor, **body)], whole=False)[0]
 
 
 @blueprint.route("/people/<int:person_id>")
@@ -178,11 +178,11 @@ class OnePerson(MethodView):
     @blueprint.response(200, PersonOut)
     def patch(self, body: dict[str, Any], person_id: int) -> dict[str, Any]:
         """Change a person"""
-        return _shown([intake.change_person(g.session, g.actor, person_id, **body)], whole=False)[0]
+        return _shown([intake.change_taken_in_person(g.session, g.actor, person_id, **body)], whole=False)[0]
 
 
 def _record_look(path: str, kind: str, target_id: int, ids: list[int]) -> None:
-    trail.record(g.session, g.actor.account_id, "people.see_phones", kind, target_id, path, people=ids)
+    trail.record_act(g.session, g.actor.account_id, "people.see_phones", kind, target_id, path, people=ids)
 
 
 def _shown(found: Sequence[Person], *, whole: bool) -> list[dict[str, Any]]:

@@ -86,7 +86,7 @@ def problem(slug: str, detail: str, *, headers: Mapping[str, str] | None = None,
     return response
 
 
-def register(app: Flask) -> None:
+def register_problems(app: Flask) -> None:
     """Let `app` answer every error as a problem and name every request in its answer and in the log."""
     app.register_error_handler(ServiceError, _service_error)
     app.register_error_handler(TooManyGuesses, _too_many)

@@ -22,8 +22,8 @@ from sms_service.directory.units import require_everywhere
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.ledger.models import ReceiptRow
 from sms_service.web.context import current_context
-from sms_service.web.paging import PageQuery, page
-from sms_service.web.schemas import Line, MaskedPhone, Out, list_of
+from sms_service.web.paging import PageQuery, fetch_page
+from sms_service.web.schemas import MaskedPhone, OneLine, Out, list_of
 
 blueprint = Blueprint("delivery reports", description="What providers sent back and nobody could take or understand.")
 
@@ -55,7 +55,7 @@ class UnknownCodeOut(Out):
 class UnmatchedQuery(PageQuery):
     """Filters; all that are given must hold."""
 
-    account = Line(load_default=None, metadata={"description": "Only receipts of this gateway account, by its name"})
+    account = OneLine(load_default=None, metadata={"description": "Only receipts of this gateway account, by its name"})
 
 
 class UnmatchedReceiptOut(Out):
@@ -105,7 +105,7 @@ class RefusedOfAccount(MethodView):
         """List how many callbacks were refused, by day and reason, newest first"""
         reasons = ("forged", "replayed", "malformed")
         place = case({reason: number for number, reason in enumerate(reasons, 1)}, value=RefusedCallbacks.reason)
-        items, following = page(
+        items, following = fetch_page(
             g.session,
             find_refused(id_of(g.session, name)),
             query,
@@ -128,7 +128,7 @@ class UnknownCodesOfAccount(MethodView):
         """List the codes that the account's provider used and its table does not have"""
         statement = find_unknown_codes(id_of(g.session, name), _known_codes(name))
         columns = statement.selected_columns
-        rows, following = page(g.session, statement, query, sort="code", key=columns.code, id_=columns.place)
+        rows, following = fetch_page(g.session, statement, query, sort="code", key=columns.code, id_=columns.place)
         return {"items": [row._mapping for row in rows], "next": following}
 
 
@@ -144,7 +144,7 @@ class UnmatchedReceipts(MethodView):
         require_everywhere(g.session, g.actor, Permission.read)
         if query["account"] is not None:
             id_of(g.session, query["account"])
-        rows, following = page(
+        rows, following = fetch_page(
             g.session,
             find_unmatched(query["account"]),
             query,

@@ -12,11 +12,11 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.controls.accounts import id_of
-from sms_service.directory.units import tops
+from sms_service.directory.units import top_paths
 from sms_service.replies.listing import MEANINGS, find_replies
 from sms_service.replies.models import ReplyRow
-from sms_service.web.paging import ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Line, MaskedPhone, MaskedText, Out, list_of
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import MaskedPhone, MaskedText, OneLine, Out, list_of
 
 blueprint = Blueprint("replies", description="What people answered, and which text they answered.")
 
@@ -29,7 +29,7 @@ class ReplyQuery(ScopedPageQuery):
         validate=validate.OneOf(MEANINGS),
         metadata={"description": "Only replies that mean this: `stop`, no more texts"},
     )
-    account = Line(
+    account = OneLine(
         load_default=None, metadata={"description": "Only replies that came in at this gateway account, by its name"}
     )
     has_phone = fields.Boolean(
@@ -110,13 +110,13 @@ class Replies(MethodView):
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         if query["account"] is not None:
             id_of(g.session, query["account"])
-        everything = all(g.actor.can(Permission.read, path) for path in tops(g.session))
+        everything = all(g.actor.can(Permission.read, path) for path in top_paths(g.session))
         statement = find_replies(
             scope.paths,
             strangers=query["unit"] is None and everything,
             **{name: query[name] for name in ("meaning", "account", "has_phone", "since", "until")},
         )
-        rows, following = page(
+        rows, following = fetch_page(
             g.session,
             statement,
             query,

@@ -95,7 +95,7 @@ class Retry(MethodView):
 
         Never those that were refused for their number, their recipient or their text.
         """
-        return _gone(*resending.retry(g.session, g.actor, run_id, body["why"], body["classes"]))
+        return _gone(*resending.retry_run(g.session, g.actor, run_id, body["why"], body["classes"]))
 
 
 @blueprint.route("/runs/<int:run_id>/send-again")
@@ -110,7 +110,7 @@ class SendAgain(MethodView):
 
         One whose delivery is reported while it waits is not sent.
         """
-        return _gone(*resending.send_again(g.session, g.actor, run_id, body["why"], body.get("messages")))
+        return _gone(*resending.send_run_again(g.session, g.actor, run_id, body["why"], body.get("messages")))
 
 
 @blueprint.route("/messages/<int:message_id>/settle")
@@ -122,7 +122,7 @@ class Settlement(MethodView):
     @blueprint.response(200, OneMessageOut)
     def post(self, body: dict[str, Any], message_id: int) -> dict[str, Any]:
         """Write down what became of an unknown message, as the provider's records say; a receipt may still follow"""
-        resending.settle(g.session, g.actor, message_id, body["verdict"], body["why"])
+        resending.settle_attempt(g.session, g.actor, message_id, body["verdict"], body["why"])
         message, attempts = get_message(g.session, g.actor, message_id)
         return {"message": message, "attempts": attempts}
 

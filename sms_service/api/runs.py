@@ -15,16 +15,16 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.api.messages import MessageList, message_page
 from sms_service.api.stops import StopOut
 from sms_service.campaigns import control
-from sms_service.campaigns.services import require
+from sms_service.campaigns.services import require_on_campaign
 from sms_service.controls.stops import stops_of
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.masking import mask_text
-from sms_service.reports.counts import Filter, identity, tabulate
-from sms_service.web.paging import PageQuery, Scope, ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import MESSAGE, VALUES, Id, In, Line, Out, list_of
+from sms_service.reports.counts import Filter, check_identity, tabulate_counts
+from sms_service.web.paging import PageQuery, Scope, ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import MESSAGE, VALUES, Id, In, OneLine, Out, list_of
 
 blueprint = Blueprint(
     "runs",
@@ -46,7 +46,7 @@ class RunQuery(ScopedPageQuery):
 class WhyIn(In):
     """The reason for an act; it goes into the trail."""
 
-    why = Line(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
+    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
 
 class ResumeIn(WhyIn):
@@ -164,9 +164,9 @@ class Runs(MethodView):
         """List runs, newest first"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         if query["campaign"] is not None:
-            require(g.session, g.actor, Permission.read, query["campaign"])
+            require_on_campaign(g.session, g.actor, Permission.read, query["campaign"])
         statement = control.find_runs(scope.paths, campaign_id=query["campaign"], status=query["status"])
-        items, following = page(g.session, statement, query, sort="id", key=Run.id, id_=Run.id, descending=True)
+        items, following = fetch_page(g.session, statement, query, sort="id", key=Run.id, id_=Run.id, descending=True)
         return scope.answer(items, following)
 
 
@@ -190,7 +190,7 @@ class Pause(MethodView):
     @blueprint.response(200, OneRunOut)
     def post(self, body: dict[str, Any], run_id: int) -> dict[str, Any]:
         """Pause a running run: no further text leaves"""
-        return show_run(control.pause(g.session, g.actor, run_id, body["why"]))
+        return show_run(control.pause_run(g.session, g.actor, run_id, body["why"]))
 
 
 @blueprint.route("/runs/<int:run_id>/resume")
@@ -202,7 +202,7 @@ class Resumption(MethodView):
     @blueprint.response(200, OneRunOut)
     def post(self, body: dict[str, Any], run_id: int) -> dict[str, Any]:
         """Go on with a paused run, or release a held one"""
-        return show_run(control.resume(g.session, g.actor, run_id, body["why"], body["verdict"]))
+        return show_run(control.resume_run(g.session, g.actor, run_id, body["why"], body["verdict"]))
 
 
 @blueprint.route("/runs/<int:run_id>/cancel")
@@ -214,7 +214,7 @@ class Cancellation(MethodView):
     @blueprint.response(200, CancelledOut)
     def post(self, body: dict[str, Any], run_id: int) -> dict[str, Any]:
         """Cancel a run for good; texts that wait are cancelled, those that had left are counted in `left`"""
-        run, left = control.cancel(g.session, g.actor, run_id, body["why"])
+        run, left = control.cancel_run(g.session, g.actor, run_id, body["why"])
         return {**show_run(run), "left": left}
 
 
@@ -242,8 +242,8 @@ def _reason(reason: str | None, held_for: str | None) -> str | None:
 
 def show_run(run: Run) -> dict[str, Any]:
     """The run and its numbers, for OneRunOut."""
-    found = identity(g.session, run.id) if run.audience is not None else None
-    total = tabulate(g.session, Filter(_WHOLE_TREE, run_id=run.id), ()).total
+    found = check_identity(g.session, run.id) if run.audience is not None else None
+    total = tabulate_counts(g.session, Filter(_WHOLE_TREE, run_id=run.id), ()).total
     return {
         **{name: getattr(run, name) for name in _RUN_FIELDS},
         "statuses": found.statuses if found else {},

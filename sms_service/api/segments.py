@@ -14,8 +14,8 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.audience import segments
 from sms_service.audience.models import Segment
 from sms_service.audience.segments import LONGEST_NAME, SAMPLE
-from sms_service.web.paging import ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Id, In, Line, MaskedPhone, MaskedText, Out, Whole, list_of
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, Whole, list_of
 
 blueprint = Blueprint(
     "segments", description="Rules that find people. A segment belongs to a unit and never reaches outside its subtree."
@@ -37,21 +37,21 @@ def _rule(**kwargs: Any) -> fields.Raw:
 class SegmentQuery(ScopedPageQuery):
     """Filters; all that are given must hold."""
 
-    name = Line(load_default=None, metadata={"description": "Part of the name"})
+    name = OneLine(load_default=None, metadata={"description": "Part of the name"})
 
 
 class SegmentIn(In):
     """A new segment."""
 
     unit_id = Id(required=True, metadata={"description": "The unit that keeps it and whose subtree bounds it"})
-    name = Line(LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
+    name = OneLine(LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
     rule = _rule(required=True)
 
 
 class SegmentChange(In):
     """What to change; what is left out stays."""
 
-    name = Line(LONGEST_NAME, metadata={"description": "Its name, unique in the unit"})
+    name = OneLine(LONGEST_NAME, metadata={"description": "Its name, unique in the unit"})
     rule = _rule()
 
 
@@ -131,7 +131,7 @@ class Segments(MethodView):
         """List segments by name"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         statement = segments.find_segments(scope.paths, name=query["name"])
-        items, following = page(g.session, statement, query, sort="name", key=Segment.name, id_=Segment.id)
+        items, following = fetch_page(g.session, statement, query, sort="name", key=Segment.name, id_=Segment.id)
         return scope.answer(items, following)
 
     @endpoint(Permission.manage_segments)
@@ -167,10 +167,10 @@ class SavedPreview(MethodView):
     @endpoint(Permission.read)
     @blueprint.arguments(SampleQuery, location="query")
     @blueprint.response(200, SegmentPreviewOut)
-    def get(self, query: dict[str, Any], segment_id: int) -> segments.Preview:
+    def get(self, query: dict[str, Any], segment_id: int) -> segments.AudiencePreview:
         """Count what a segment finds now and show the first recipients"""
         found = segments.get_segment(g.session, g.actor, segment_id)
-        return segments.preview(g.session, g.actor, found.unit_id, found.rule, sample_size=query["sample"])
+        return segments.preview_audience(g.session, g.actor, found.unit_id, found.rule, sample_size=query["sample"])
 
 
 @blueprint.route("/segments/preview")
@@ -180,6 +180,6 @@ class UnsavedPreview(MethodView):
     @endpoint(Permission.read)
     @blueprint.arguments(SegmentPreviewIn)
     @blueprint.response(200, SegmentPreviewOut)
-    def post(self, body: dict[str, Any]) -> segments.Preview:
+    def post(self, body: dict[str, Any]) -> segments.AudiencePreview:
         """Count what a rule would find, before saving it; changes nothing"""
-        return segments.preview(g.session, g.actor, body["unit_id"], body["rule"], sample_size=body["sample"])
+        return segments.preview_audience(g.session, g.actor, body["unit_id"], body["rule"], sample_size=body["sample"])

@@ -15,8 +15,8 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.controls import stops
 from sms_service.controls.models import Stop
 from sms_service.directory.text import LONGEST_WHY
-from sms_service.web.paging import ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Id, In, Line, MaskedText, Out, list_of
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, list_of
 
 blueprint = Blueprint(
     "stops",
@@ -32,7 +32,7 @@ class StopIn(In):
     gateway_account = fields.String(
         metadata={"description": "Or a gateway account, by its name: all texts through it; administrators only"}
     )
-    why = Line(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
+    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
     @validates_schema
     def _exactly_one(self, data: dict[str, Any], **_: Any) -> None:
@@ -43,7 +43,7 @@ class StopIn(In):
 class ReleaseIn(In):
     """The reason for a release."""
 
-    why = Line(LONGEST_WHY, required=True, metadata={"description": "Why texts may leave again"})
+    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why texts may leave again"})
 
 
 class StopQuery(ScopedPageQuery):
@@ -87,8 +87,8 @@ class Stops(MethodView):
         """List the stops that reach into the scope, newest first: of units there or above, and of gateway accounts"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         statement = stops.find_stops(scope.paths, released=query["released"])
-        rows, following = page(g.session, statement, query, sort="id", key=Stop.id, id_=Stop.id, descending=True)
-        return scope.answer([stops.describe(row) for row in rows], following)
+        rows, following = fetch_page(g.session, statement, query, sort="id", key=Stop.id, id_=Stop.id, descending=True)
+        return scope.answer([stops.describe_stop(row) for row in rows], following)
 
     @endpoint(Permission.operate_campaigns)
     @blueprint.arguments(StopIn)
@@ -126,5 +126,5 @@ class Release(MethodView):
     @blueprint.response(200, StopOut)
     def post(self, body: dict[str, Any], stop_id: int) -> Mapping[str, Any]:
         """Release a stop: texts leave again, unless another stop reaches them"""
-        stops.release(g.session, g.actor, stop_id, body["why"])
+        stops.release_stop(g.session, g.actor, stop_id, body["why"])
         return stops.get_stop(g.session, g.actor, stop_id)

@@ -19,8 +19,8 @@ from sms_service.directory.phones import parse_phone
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.errors import Invalid
 from sms_service.vocabulary import MessageReason
-from sms_service.web.paging import ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Id, In, Line, MaskedPhone, MaskedText, Out, list_of
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, list_of
 
 blueprint = Blueprint(
     "suppressions", description="Phone numbers that get no texts, whoever sends them. An opt-out holds city-wide."
@@ -52,7 +52,7 @@ class SuppressionIn(PhoneIn):
 class LiftIn(PhoneIn):
     """A number to be texted again."""
 
-    why = Line(
+    why = OneLine(
         LONGEST_WHY,
         required=True,
         metadata={"description": "Who wants it and how that is known; goes into the trail, so no phone numbers"},
@@ -86,7 +86,7 @@ class Suppressions(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List people whose number is suppressed, newest first"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-        rows, following = page(
+        rows, following = fetch_page(
             g.session,
             suppression.find_suppressed(scope.paths),
             query,
@@ -114,7 +114,7 @@ class Lift(MethodView):
     @blueprint.response(204)
     def post(self, body: dict[str, Any]) -> None:
         """Let a number be texted again; needs manage_directory over everybody who has it"""
-        suppression.lift(g.session, g.actor, _phone(body), body["why"])
+        suppression.lift_suppression(g.session, g.actor, _phone(body), body["why"])
 
 
 def _phone(body: dict[str, Any]) -> str:

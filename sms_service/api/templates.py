@@ -13,11 +13,11 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.content import library
 from sms_service.content.models import Template, TemplateVersion
-from sms_service.content.preview import preview
+from sms_service.content.preview import preview_text
 from sms_service.directory.models import Unit
 from sms_service.vocabulary import TextClass
-from sms_service.web.paging import PageQuery, ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Id, In, Line, MaskedText, Out, Whole, list_of
+from sms_service.web.paging import PageQuery, ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, Whole, list_of
 
 blueprint = Blueprint(
     "templates",
@@ -48,7 +48,7 @@ class TemplateIn(In):
     """A new template and its first wording."""
 
     unit_id = Id(required=True, metadata={"description": "The unit that keeps it"})
-    name = Line(library.LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
+    name = OneLine(library.LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
     class_ = fields.String(
         data_key="class", required=True, validate=validate.OneOf(list(TextClass)), metadata={"description": _CLASS}
     )
@@ -182,8 +182,8 @@ class Templates(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List the templates that may be used in the scope, by name: its units' own and those of the units above"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-        statement = library.templates(scope.paths, class_=query["class_"])
-        rows, following = page(g.session, statement, query, sort="name", key=Template.name, id_=Template.id)
+        statement = library.find_templates(scope.paths, class_=query["class_"])
+        rows, following = fetch_page(g.session, statement, query, sort="name", key=Template.name, id_=Template.id)
         return scope.answer([_with_version(row.Template, row.TemplateVersion) for row in rows], following)
 
     @endpoint(Permission.manage_templates)
@@ -216,9 +216,9 @@ class Versions(MethodView):
     def get(self, query: dict[str, Any], template_id: int) -> dict[str, Any]:
         """List a template's versions, newest first; the scope is the unit that keeps it"""
         template = library.get_template(g.session, g.actor, template_id)
-        items, following = page(
+        items, following = fetch_page(
             g.session,
-            library.versions(template.id),
+            library.find_versions(template.id),
             query,
             sort="id",
             key=TemplateVersion.id,
@@ -245,7 +245,7 @@ class SavedPreview(MethodView):
     def post(self, body: dict[str, Any], template_id: int) -> Any:
         """Render a version for the recipients with the shortest and the longest values; changes nothing"""
         template, version = library.get_numbered_version(g.session, g.actor, template_id, body.pop("version"))
-        return preview(g.session, g.actor, version.body, template.class_, **body)
+        return preview_text(g.session, g.actor, version.body, template.class_, **body)
 
 
 @blueprint.route("/templates/preview")
@@ -257,7 +257,7 @@ class UnsavedPreview(MethodView):
     @blueprint.response(200, PreviewOut)
     def post(self, body: dict[str, Any]) -> Any:
         """Render a text that is not saved yet; changes nothing"""
-        return preview(g.session, g.actor, **body)
+        return preview_text(g.session, g.actor, **body)
 
 
 def _with_version(template: Template, version: TemplateVersion) -> dict[str, Any]:

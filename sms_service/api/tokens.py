@@ -15,8 +15,8 @@ from sms_service.accounts.models import Token
 from sms_service.api.authentication import Own, endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.web.context import current_context
-from sms_service.web.paging import PageQuery, page
-from sms_service.web.schemas import Id, In, Line, Out, list_of
+from sms_service.web.paging import PageQuery, fetch_page
+from sms_service.web.schemas import Id, In, OneLine, Out, list_of
 
 blueprint = Blueprint("tokens", description="Bearer tokens: issued once in clear, kept as a digest, revocable.")
 
@@ -38,7 +38,7 @@ class TokenQuery(PageQuery):
 class TokenIn(In):
     """A token to issue to the caller."""
 
-    name = Line(required=True, metadata={"description": "What it is for, such as `laptop` or `nightly import`"})
+    name = OneLine(required=True, metadata={"description": "What it is for, such as `laptop` or `nightly import`"})
     expires_at = fields.AwareDateTime(
         load_default=None, metadata={"description": f"When it ends, ISO 8601 with offset; {_LIFE}"}
     )
@@ -84,7 +84,9 @@ class Tokens(MethodView):
         if account.id != g.actor.account_id:
             require_power(g.session, g.actor, account)
         statement = select(Token).where(Token.account_id == account.id)
-        items, following = page(g.session, statement, query, sort="id", key=Token.id, id_=Token.id, descending=True)
+        items, following = fetch_page(
+            g.session, statement, query, sort="id", key=Token.id, id_=Token.id, descending=True
+        )
         return {"items": items, "next": following}
 
     @endpoint(Own.account, password=True, secret_fields=("token",))
@@ -96,7 +98,7 @@ class Tokens(MethodView):
         Send the login and the password (HTTP Basic), or a token that still works.
         """
         context = current_context()
-        token, secret = tokens.issue(
+        token, secret = tokens.issue_token(
             g.session,
             g.actor,
             g.actor.account_id,
@@ -119,4 +121,4 @@ class OneToken(MethodView):
 
         That is an account of a unit, and with roles on units, over which the caller manages accounts.
         """
-        return tokens.revoke(g.session, g.actor, token_id, now=current_context().clock())
+        return tokens.revoke_token(g.session, g.actor, token_id, now=current_context().clock())

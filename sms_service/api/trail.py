@@ -14,8 +14,8 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.audit import trail
 from sms_service.audit.models import TrailEntry
 from sms_service.masking import mask_values
-from sms_service.web.paging import ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Id, Line, Out, list_of
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id, OneLine, Out, list_of
 
 blueprint = Blueprint(
     "trail", description="Who did what to what, and when. Entries are added with every act and never change."
@@ -25,12 +25,12 @@ blueprint = Blueprint(
 class TrailQuery(ScopedPageQuery):
     """Filters; all that are given must hold."""
 
-    act = Line(load_default=None, metadata={"description": "Only this act, such as `token.issue`"})
+    act = OneLine(load_default=None, metadata={"description": "Only this act, such as `token.issue`"})
     account = Id(load_default=None, metadata={"description": "Only acts of this account"})
-    target_kind = Line(
+    target_kind = OneLine(
         load_default=None, metadata={"description": "Only acts on this kind of thing, such as `campaign`"}
     )
-    target_id = Line(load_default=None, metadata={"description": "Only acts on the thing with this id"})
+    target_id = OneLine(load_default=None, metadata={"description": "Only acts on the thing with this id"})
     since = fields.AwareDateTime(
         load_default=None, metadata={"description": "At or after this time (ISO 8601 with offset)"}
     )
@@ -62,7 +62,7 @@ class Trail(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List acts, newest first"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-        statement = trail.entries(
+        statement = trail.find_entries(
             scope.paths,
             act=query["act"],
             account_id=query["account"],
@@ -71,7 +71,7 @@ class Trail(MethodView):
             since=query["since"],
             until=query["until"],
         )
-        items, following = page(
+        items, following = fetch_page(
             g.session, statement, query, sort="id", key=TrailEntry.id, id_=TrailEntry.id, descending=True
         )
         return scope.answer(items, following)

@@ -14,8 +14,8 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.directory import units
 from sms_service.directory.models import LEVELS, Unit
 from sms_service.directory.unit_rows import LONGEST_CODE, LONGEST_UNIT_NAME
-from sms_service.web.paging import ScopedPageQuery, page, scope_filter
-from sms_service.web.schemas import Id, In, Line, Out, list_of
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id, In, OneLine, Out, list_of
 
 blueprint = Blueprint("units", description="City, districts, streets and branches. A role held on a unit reaches down.")
 
@@ -25,8 +25,8 @@ _CLOSES = "Local time until which texts may leave, that minute excluded, HH:MM; 
 class UnitQuery(ScopedPageQuery):
     """Filters; all that are given must hold."""
 
-    name = Line(load_default=None, metadata={"description": "Part of the name"})
-    code = Line(load_default=None, metadata={"description": "Exactly this code"})
+    name = OneLine(load_default=None, metadata={"description": "Part of the name"})
+    code = OneLine(load_default=None, metadata={"description": "Exactly this code"})
     level = fields.String(
         load_default=None, validate=validate.OneOf(LEVELS), metadata={"description": "Only units of this level"}
     )
@@ -36,8 +36,8 @@ class UnitQuery(ScopedPageQuery):
 class UnitIn(In):
     """A new unit. It starts with the time zone and the sending window of the unit above."""
 
-    code = Line(LONGEST_CODE, required=True, metadata={"description": "The office's own number for it, unique"})
-    name = Line(LONGEST_UNIT_NAME, required=True, metadata={"description": "Its name"})
+    code = OneLine(LONGEST_CODE, required=True, metadata={"description": "The office's own number for it, unique"})
+    name = OneLine(LONGEST_UNIT_NAME, required=True, metadata={"description": "Its name"})
     level = fields.String(
         required=True,
         validate=validate.OneOf(LEVELS),
@@ -49,8 +49,8 @@ class UnitIn(In):
 class UnitChange(In):
     """What to change; what is left out stays."""
 
-    name = Line(LONGEST_UNIT_NAME, metadata={"description": "The unit's name"})
-    timezone = Line(metadata={"description": "IANA time zone of the unit and everything below it"})
+    name = OneLine(LONGEST_UNIT_NAME, metadata={"description": "The unit's name"})
+    timezone = OneLine(metadata={"description": "IANA time zone of the unit and everything below it"})
     window_opens = fields.String(
         metadata={"description": "Local time from which texts may leave, HH:MM; set for everything below it too"}
     )
@@ -92,7 +92,7 @@ class Units(MethodView):
         statement = units.find_units(
             scope.paths, name=query["name"], code=query["code"], level=query["level"], parent_id=query["parent"]
         )
-        items, following = page(g.session, statement, query, sort="code", key=Unit.code, id_=Unit.id)
+        items, following = fetch_page(g.session, statement, query, sort="code", key=Unit.code, id_=Unit.id)
         return scope.answer(items, following)
 
     @endpoint(Permission.manage_directory)

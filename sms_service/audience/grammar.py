@@ -105,19 +105,19 @@ class Attribute:
 Rule = All | AnyOf | Not | Everyone | InUnit | HasRole | HasTag | OfKind | IsSuspect | Attribute
 
 
-def parse(rule: object, where: str = "rule") -> Rule:
+def parse_rule(rule: object, where: str = "rule") -> Rule:
     """The rule as checked objects. Raises Invalid, its field the place in the rule, like `rule.all[1].tag`."""
     nodes = [0]
     return _parse(rule, where, 1, nodes)
 
 
-def leaves(rule: Rule) -> Iterator[Rule]:
+def list_leaves(rule: Rule) -> Iterator[Rule]:
     """The parts of the rule that are not all, any or not."""
     if isinstance(rule, All | AnyOf):
         for inner in rule.rules:
-            yield from leaves(inner)
+            yield from list_leaves(inner)
     elif isinstance(rule, Not):
-        yield from leaves(rule.rule)
+        yield from list_leaves(rule.rule)
     else:
         yield rule
 

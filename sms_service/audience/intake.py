@@ -35,7 +35,9 @@ class Intake:
     suppressed: int
 
 
-def import_people(session: Session, actor: Actor, data: bytes, file_name: str, *, unit_id: int | None = None) -> Intake:
+def take_in_import(
+    session: Session, actor: Actor, data: bytes, file_name: str, *, unit_id: int | None = None
+) -> Intake:
     """`directory.people_import.import_people`; the phones that the file gives to people who carry the tag, by the file
     or from before, are suppressed. Raises what the directory's import raises.
     """
@@ -45,11 +47,13 @@ def import_people(session: Session, actor: Actor, data: bytes, file_name: str, *
     if suppressed:
         record = imported.record
         path = unit_path(session, record.unit_id) if record.unit_id is not None else "/"
-        trail.record(session, actor.account_id, "suppression.import", "import", record.id, path, suppressed=suppressed)
+        trail.record_act(
+            session, actor.account_id, "suppression.import", "import", record.id, path, suppressed=suppressed
+        )
     return Intake(imported.record, suppressed)
 
 
-def create_person(
+def take_in_person(
     session: Session, actor: Actor, unit_id: int, name: str, number: str | None = None, **changes: Any
 ) -> Person:
     """`directory.people.create_person`; who is created with the tag has the phone suppressed."""
@@ -58,7 +62,7 @@ def create_person(
     return person
 
 
-def change_person(session: Session, actor: Actor, person_id: int, **changes: Any) -> Person:
+def change_taken_in_person(session: Session, actor: Actor, person_id: int, **changes: Any) -> Person:
     """`directory.people.change_person`; a new tag, or the new phone of who carries it, suppresses the phone."""
     person = people.change_person(session, actor, person_id, **changes)
     if _TELLING & set(changes):
@@ -70,11 +74,11 @@ def _honour_tag(session: Session, actor: Actor, person: Person) -> None:
     if _suppress_tagged(session, Person.id == person.id, "api", actor):
         path = unit_path(session, person.unit_id)
         details = {"reason": MessageReason.opted_out, "source": "api"}
-        trail.record(session, actor.account_id, "suppression.add", "person", person.id, path, **details)
+        trail.record_act(session, actor.account_id, "suppression.add", "person", person.id, path, **details)
 
 
 def _suppress_tagged(session: Session, who: ColumnElement[bool], source: str, actor: Actor) -> int:
     """Suppress the phones of those of `who` that carry the tag; returns how many were not suppressed before."""
     tagged = select(Person.phone).where(who, Person.phone.is_not(None), Person.tags.contains([OPTED_OUT_TAG]))
     phones = {phone for phone in session.scalars(tagged) if phone}
-    return suppression.suppress(session, phones, MessageReason.opted_out, source, actor.account_id)
+    return suppression.suppress_phones(session, phones, MessageReason.opted_out, source, actor.account_id)

@@ -40,8 +40,8 @@ from sms_service.audience.grammar import (
     Not,
     OfKind,
     Rule,
-    leaves,
-    parse,
+    list_leaves,
+    parse_rule,
 )
 from sms_service.directory.models import Contact, Person, Unit
 from sms_service.errors import Invalid
@@ -69,7 +69,7 @@ def audience_select(session: Session, rule: object, unit_path: str) -> Select[in
     pair once. Raises Invalid (field: the place in the rule) if the rule is malformed or names a unit that does not
     exist or lies outside `unit_path`.
     """
-    parsed = parse(rule)
+    parsed = parse_rule(rule)
     return compile_segment(parsed, unit_path, resolve_units(session, parsed, unit_path))
 
 
@@ -78,19 +78,19 @@ def audience_select_below(rule: object, unit_path: str) -> Select[int, int] | No
 
     None for a rule that names units, since that has to be checked for each scope by itself.
     """
-    parsed = parse(rule)
-    if any(isinstance(leaf, InUnit) for leaf in leaves(parsed)):
+    parsed = parse_rule(rule)
+    if any(isinstance(leaf, InUnit) for leaf in list_leaves(parsed)):
         return None
     return compile_segment(parsed, literal_column(unit_path, Text), {})
 
 
-def count(session: Session, rule: object, path: str) -> int:
+def count_audience(session: Session, rule: object, path: str) -> int:
     """How many recipients the rule finds within the subtree at `path`. Raises Invalid as `audience_select` does."""
     found = audience_select(session, rule, path).subquery()
     return session.scalars(select(func.count()).select_from(found)).one()
 
 
-def sample(session: Session, rule: object, path: str, limit: int) -> list[Recipient]:
+def sample_audience(session: Session, rule: object, path: str, limit: int) -> list[Recipient]:
     """The first `limit` recipients by person and unit id. Raises Invalid as `audience_select` does."""
     found = audience_select(session, rule, path).subquery()
     rows = session.execute(
@@ -106,7 +106,7 @@ def sample(session: Session, rule: object, path: str, limit: int) -> list[Recipi
 def resolve_units(session: Session, rule: Rule, unit_path: str) -> dict[InUnit, str]:
     """The present paths of the units that the rule names. Raises Invalid for one that does not exist or is outside."""
     paths: dict[InUnit, str] = {}
-    for leaf in leaves(rule):
+    for leaf in list_leaves(rule):
         if isinstance(leaf, InUnit) and leaf not in paths:
             named = Unit.code == leaf.code if leaf.unit_id is None else Unit.id == leaf.unit_id
             path = session.scalar(select(Unit.path).where(named))
@@ -120,7 +120,7 @@ def compile_segment(
     rule: Rule, scope_path: str | ColumnElement[str], unit_paths: Mapping[InUnit, str]
 ) -> Select[int, int]:
     """The select for a parsed rule; `unit_paths` as `resolve_units` gives them."""
-    roles = sorted({leaf.role for leaf in leaves(rule) if isinstance(leaf, HasRole)})
+    roles = sorted({leaf.role for leaf in list_leaves(rule) if isinstance(leaf, HasRole)})
     candidates: FromClause
     unit_id: ColumnElement[int]
     held: ColumnElement[Sequence[str]] | None = None

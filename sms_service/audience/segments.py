@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment
-from sms_service.audience.rules import Recipient, audience_select, sample
+from sms_service.audience.rules import Recipient, audience_select, sample_audience
 from sms_service.audience.skipping import PEOPLE, find_reason
 from sms_service.audience.suppression import REASONS
 from sms_service.audit import trail
@@ -30,7 +30,7 @@ SAMPLE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class AudiencePreview:
     """What a rule finds now, as freeze would write it down: recipients in all, of these the `phones` that would get a
     text each, and the others by why they are `skipped`.
     """
@@ -101,7 +101,7 @@ def create_segment(session: Session, actor: Actor, unit_id: int, name: str, rule
     session.add(segment)
     session.flush()
     session.refresh(segment)
-    trail.record(session, actor.account_id, "segment.create", "segment", segment.id, path)
+    trail.record_act(session, actor.account_id, "segment.create", "segment", segment.id, path)
     return segment
 
 
@@ -132,11 +132,13 @@ def change_segment(
     session.refresh(segment)
     fields = [field for field, value in (("name", name), ("rule", rule)) if value is not None]
     if fields:
-        trail.record(session, actor.account_id, "segment.change", "segment", segment.id, path, fields=fields)
+        trail.record_act(session, actor.account_id, "segment.change", "segment", segment.id, path, fields=fields)
     return segment
 
 
-def preview(session: Session, actor: Actor, unit_id: int, rule: object, *, sample_size: int = SAMPLE) -> Preview:
+def preview_audience(
+    session: Session, actor: Actor, unit_id: int, rule: object, *, sample_size: int = SAMPLE
+) -> AudiencePreview:
     """What the rule finds now within the unit: counts and the first `sample_size` recipients by id.
 
     Raises Invalid (field: the place in the rule), NotFound (unit), Forbidden (the actor may not read the unit).
@@ -154,7 +156,7 @@ def preview(session: Session, actor: Actor, unit_id: int, rule: object, *, sampl
     if textable > phones:
         skipped[MessageReason.duplicate_phone] = textable - phones
     in_all = sum(number for _, number, _ in counted)
-    return Preview(in_all, phones, skipped, sample(session, rule, path, sample_size))
+    return AudiencePreview(in_all, phones, skipped, sample_audience(session, rule, path, sample_size))
 
 
 def _check_size(rule: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from sms_service.audit import trail
 from sms_service.directory.importing import any_of
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
-from sms_service.directory.units import tops
+from sms_service.directory.units import top_paths
 from sms_service.errors import Forbidden, Invalid, NotFound
 from sms_service.said import say
 from sms_service.vocabulary import MessageReason
@@ -46,7 +46,7 @@ class Suppressed(NamedTuple):
     created_at: datetime
 
 
-def suppress(session: Session, phones: Collection[str], reason: str, source: str, account_id: int | None) -> int:
+def suppress_phones(session: Session, phones: Collection[str], reason: str, source: str, account_id: int | None) -> int:
     """Suppress these phones (E.164); returns how many were not suppressed before. Those that were stay as they are.
 
     `reason` is one of REASONS or `blacklisted`, `source` says where it came from ("import", "reply", "api", "gateway"),
@@ -68,10 +68,10 @@ def suppress_by_itself(session: Session, phone: str, reason: str, source: str, *
     """Suppress one phone (E.164) on the word of whoever has it, or of a provider, with an entry in the trail for
     everybody who has it; False if it was suppressed before. `details` are ids for the trail.
     """
-    if not suppress(session, [phone], reason, source, None):
+    if not suppress_phones(session, [phone], reason, source, None):
         return False
-    for holder in _holders(session, phone) or [Holder(0, tops(session)[0])]:
-        trail.record(
+    for holder in _holders(session, phone) or [Holder(0, top_paths(session)[0])]:
+        trail.record_act(
             session,
             None,
             "suppression.add",
@@ -92,7 +92,7 @@ def suppress_phone(session: Session, actor: Actor, phone: str, reason: str) -> S
     nobody has), Invalid for an unknown reason.
     """
     holders = _holders(session, phone)
-    paths = [holder.path for holder in holders] or tops(session)
+    paths = [holder.path for holder in holders] or top_paths(session)
     allowed = [path for path in paths if actor.can(Permission.manage_segments, path)]
     if not allowed:
         raise Forbidden(
@@ -102,15 +102,15 @@ def suppress_phone(session: Session, actor: Actor, phone: str, reason: str) -> S
                 permission=Permission.manage_segments,
             )
         )
-    if suppress(session, [phone], reason, "api", actor.account_id):
+    if suppress_phones(session, [phone], reason, "api", actor.account_id):
         person = next((holder.person_id for holder in holders if holder.path in allowed), 0)
-        trail.record(
+        trail.record_act(
             session, actor.account_id, "suppression.add", "person", person, allowed[0], reason=reason, source="api"
         )
     return session.get_one(Suppression, phone)
 
 
-def lift(session: Session, actor: Actor, phone: str, why: str) -> None:
+def lift_suppression(session: Session, actor: Actor, phone: str, why: str) -> None:
     """Let a suppressed phone (E.164) be texted again; `why` goes into the trail.
 
     Raises NotFound if it is not suppressed, Forbidden unless the actor has manage_directory over everybody who has the
@@ -118,14 +118,14 @@ def lift(session: Session, actor: Actor, phone: str, why: str) -> None:
     """
     why = required_line("why", why, LONGEST_WHY)
     holders = _holders(session, phone)
-    paths = [holder.path for holder in holders] or tops(session)
+    paths = [holder.path for holder in holders] or top_paths(session)
     for path in paths:
         actor.require(Permission.manage_directory, path)
     gone = session.execute(delete(Suppression).where(Suppression.phone == phone).returning(Suppression.reason)).scalar()
     if gone is None:
         raise NotFound("suppression of this phone", "")
     for holder in holders or [Holder(0, paths[0])]:
-        trail.record(
+        trail.record_act(
             session, actor.account_id, "suppression.lift", "person", holder.person_id, holder.path, reason=gone, why=why
         )
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sms_service.audit.models import TrailEntry
 
 
-def record(
+def record_act(
     session: Session,
     actor_account_id: int | None,
     act: str,
@@ -38,7 +38,7 @@ def record(
     )
 
 
-def entries(
+def find_entries(
     scope: Sequence[str],
     *,
     act: str | None = None,

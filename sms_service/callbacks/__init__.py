@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from flask import Blueprint, Flask, Response, abort, current_app, request
 from flask.blueprints import BlueprintSetupState
 
-from sms_service.callbacks.lane import FAILED, LARGEST_CALLBACK, Lane
+from sms_service.callbacks.lane import FAILED, LARGEST_CALLBACK, CallbackLane
 from sms_service.callbacks.taking import NotStored, Refused, Taker
 from sms_service.delivery.refusals import Refusals
 
@@ -33,7 +33,7 @@ def _install(state: BlueprintSetupState) -> None:
     context: Any = app.extensions["sms_service"]
     app.extensions[_TAKER] = taker = Taker(context)
     app.extensions[_REFUSALS] = Refusals(context.database)
-    app.wsgi_app = Lane(app.wsgi_app, taker)  # type: ignore[method-assign]
+    app.wsgi_app = CallbackLane(app.wsgi_app, taker)  # type: ignore[method-assign]
 
 
 @blueprint.route("/<account>", methods=["GET", "POST"], defaults={"tail": ""})

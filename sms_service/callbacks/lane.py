@@ -18,7 +18,7 @@ StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
-class Lane:
+class CallbackLane:
     """Takes a POST to a callback's address before the framework sees it, and acknowledges it. Whatever is not plainly
     good goes on to `app`, which answers it like any other fault.
     """

@@ -16,7 +16,7 @@ from sms_service.audience.models import Segment
 from sms_service.audit import trail
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign, Decision
-from sms_service.campaigns.services import move, require
+from sms_service.campaigns.services import move_campaign, require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Unit
@@ -83,7 +83,7 @@ def bounded_rule(segment: Segment, segment_path: str, campaign_path: str) -> dic
     return {"all": [{"unit": segment.unit_id}, segment.rule]}
 
 
-def decide(
+def decide_approval(
     session: Session,
     actor: Actor,
     campaign_id: int,
@@ -98,7 +98,7 @@ def decide(
     not another person than who did, or lacks the permission over its unit, Conflict unless it is submitted and of that
     digest, Invalid for a rejection without a comment.
     """
-    campaign, path = require(session, actor, Permission.approve_campaigns, campaign_id)
+    campaign, path = require_on_campaign(session, actor, Permission.approve_campaigns, campaign_id)
     if actor.account_id is not None:
         _require_another_person(session, actor.account_id, actor.login, campaign)
     if comment is not None and len(comment) > LONGEST_COMMENT:
@@ -107,7 +107,7 @@ def decide(
         )
     if not approve and not comment:
         raise Invalid("comment", comment, "must say why it is rejected")
-    move(session, campaign, CampaignStatus.approved if approve else CampaignStatus.rejected)
+    move_campaign(session, campaign, CampaignStatus.approved if approve else CampaignStatus.rejected)
     content = content_of(session, campaign)
     if digest is not None and digest != content.digest():
         raise Conflict(
@@ -128,7 +128,7 @@ def decide(
         )
     )
     act = "campaign.approve" if approve else "campaign.reject"
-    trail.record(session, actor.account_id, act, "campaign", campaign_id, path)
+    trail.record_act(session, actor.account_id, act, "campaign", campaign_id, path)
     return campaign
 
 

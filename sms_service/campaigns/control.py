@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.campaigns.services import require
+from sms_service.campaigns.services import require_on_campaign
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Invalid, NotFound
@@ -53,7 +53,7 @@ def get_run(session: Session, actor: Actor, run_id: int, permission: Permission 
 
 def run_of(session: Session, actor: Actor, campaign_id: int) -> Run:
     """The run of a launched campaign. Raises NotFound, Forbidden, or Conflict if it was not launched."""
-    campaign, _ = require(session, actor, Permission.read, campaign_id)
+    campaign, _ = require_on_campaign(session, actor, Permission.read, campaign_id)
     run = session.scalar(select(Run).where(Run.campaign_id == campaign_id).order_by(Run.id.desc()).limit(1))
     if run is None:
         raise Conflict(
@@ -71,12 +71,12 @@ def find_runs(paths: Sequence[str], *, campaign_id: int | None = None, status: s
     return statement.where(Run.status == status) if status else statement
 
 
-def pause(session: Session, actor: Actor, run_id: int, why: str) -> Run:
+def pause_run(session: Session, actor: Actor, run_id: int, why: str) -> Run:
     """No further row passes the gate; those already handed over stay so."""
     return _move(session, actor, run_id, (RunStatus.running,), RunStatus.paused, why)
 
 
-def resume(session: Session, actor: Actor, run_id: int, why: str, verdict: str | None = None) -> Run:
+def resume_run(session: Session, actor: Actor, run_id: int, why: str, verdict: str | None = None) -> Run:
     """Go on with a paused run, or release a held one; a held run that was never frozen is due now.
 
     A run held for its canary goes on with all its texts. One held for the cluster needs a `verdict`, which goes into
@@ -97,7 +97,7 @@ def resume(session: Session, actor: Actor, run_id: int, why: str, verdict: str |
     return _move(session, actor, run_id, sources, RunStatus.running, why, as_read, changes, details)
 
 
-def cancel(session: Session, actor: Actor, run_id: int, why: str) -> tuple[Run, int]:
+def cancel_run(session: Session, actor: Actor, run_id: int, why: str) -> tuple[Run, int]:
     """End a run: the state is set first, then its waiting rows follow in slices.
 
     Returns the run and how many rows had already become `submitting` or gone further.
@@ -164,5 +164,5 @@ def _move(
             )
         )
     path = unit_path(session, run.unit_id)
-    trail.record(session, actor.account_id, f"run.{target}", "run", run_id, path, why=why, **(details or {}))
+    trail.record_act(session, actor.account_id, f"run.{target}", "run", run_id, path, why=why, **(details or {}))
     return run

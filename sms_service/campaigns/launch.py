@@ -13,9 +13,9 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.approval import content_of, latest_decision
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.services import move, require
+from sms_service.campaigns.services import move_campaign, require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
-from sms_service.content.language import compiled
+from sms_service.content.language import get_compiled
 from sms_service.content.models import TemplateVersion
 from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.directory.models import Unit
@@ -30,13 +30,13 @@ FURTHEST = timedelta(days=365)
 LATEST = timedelta(minutes=1)  # how far a time may lie in the past and still mean now
 
 
-def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None = None) -> tuple[Run, bool]:
+def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: datetime | None = None) -> tuple[Run, bool]:
     """Plan the campaign's run for now, or for `at` (aware); returns it and whether this call made it.
 
     The run there is already is returned where `at` is None or its own time. Raises Conflict if it has another one, and
     unless the campaign is approved and still what was approved; Invalid if `at` cannot be kept.
     """
-    campaign, path = require(session, actor, Permission.operate_campaigns, campaign_id)
+    campaign, path = require_on_campaign(session, actor, Permission.operate_campaigns, campaign_id)
     # Two launches at once queue here; the later one finds the run. The unique index would hold without it.
     session.execute(select(Campaign.id).where(Campaign.id == campaign_id).with_for_update())
     session.refresh(campaign)
@@ -86,14 +86,14 @@ def launch(session: Session, actor: Actor, campaign_id: int, at: datetime | None
             "month": day.replace(day=1),
         },
     )
-    move(session, campaign, CampaignStatus.active)
-    trail.record(session, actor.account_id, "campaign.launch", "campaign", campaign_id, path, run=run_id)
+    move_campaign(session, campaign, CampaignStatus.active)
+    trail.record_act(session, actor.account_id, "campaign.launch", "campaign", campaign_id, path, run=run_id)
     return session.get_one(Run, run_id), True
 
 
 def missing_values(campaign: Campaign, version: TemplateVersion) -> list[str]:
     """The variables that neither the campaign's values nor every recipient has: attributes must fill them."""
-    required = compiled(version.id, version.body).required
+    required = get_compiled(version.id, version.body).required
     return sorted(set(required) - set(campaign.values) - set(RECIPIENT_FIELDS))
 
 

@@ -15,7 +15,7 @@ from sms_service.audience.models import Segment
 from sms_service.campaigns.approval import Content, bounded_rule
 from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
-from sms_service.campaigns.services import require
+from sms_service.campaigns.services import require_on_campaign
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.controls.models import Route
 from sms_service.controls.stops import is_stopped
@@ -36,12 +36,12 @@ def find_campaigns(paths: Sequence[str], *, status: str | None = None) -> Select
 
 def get_campaign(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
     """One campaign, described. Raises NotFound or Forbidden."""
-    require(session, actor, Permission.read, campaign_id)
+    require_on_campaign(session, actor, Permission.read, campaign_id)
     row = session.execute(_rows().where(Campaign.id == campaign_id)).one()
-    return describe(row)
+    return describe_campaign(row)
 
 
-def describe(row: Row[Any]) -> dict[str, Any]:
+def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     """A campaign with the names of what it refers to, and:
 
     `digest` (hexadecimal) of its content as it stands; `missing_values`, variables that only recipients' attributes can

@@ -27,7 +27,7 @@ MOST_IDS = 10_000  # that one send-again names
 _ROWS_ARE_FINAL_OR_LACKING = (RunStatus.planned, RunStatus.freezing, RunStatus.cancelled)
 
 
-def retry(
+def retry_run(
     session: Session, actor: Actor, run_id: int, why: str, classes: Collection[str] | None = None
 ) -> tuple[Run, GoneAgain]:
     """Let the run's refused texts of these error classes (None: of all that may be retried) go again.
@@ -40,13 +40,13 @@ def retry(
             raise Invalid("classes", class_, say("cannot be retried; these can: {classes}", classes=RETRYABLE))
     chosen = RETRYABLE if classes is None else [ErrorClass(class_) for class_ in classes]
     why = required_line("why", why, LONGEST_WHY)
-    run, gone = _go_again(session, actor, run_id, lambda connection: decisions.retry(connection, run_id, chosen))
+    run, gone = _go_again(session, actor, run_id, lambda connection: decisions.retry_rows(connection, run_id, chosen))
     details = {"why": why, "again": dict(gone.again), "left": dict(gone.left)}
-    trail.record(session, actor.account_id, "run.retry", "run", run_id, unit_path(session, run.unit_id), **details)
+    trail.record_act(session, actor.account_id, "run.retry", "run", run_id, unit_path(session, run.unit_id), **details)
     return run, gone
 
 
-def send_again(
+def send_run_again(
     session: Session, actor: Actor, run_id: int, why: str, messages: Collection[int] | None
 ) -> tuple[Run, GoneAgain]:
     """Let unknown texts of the run go again, though they may have arrived: these messages, or all of them (None).
@@ -57,13 +57,17 @@ def send_again(
     if messages is not None and not 1 <= len(messages) <= MOST_IDS:
         raise Invalid("messages", f"{len(messages)} ids", say("must name 1 to {most:,} messages", most=MOST_IDS))
     why = required_line("why", why, LONGEST_WHY)
-    run, gone = _go_again(session, actor, run_id, lambda connection: decisions.send_again(connection, run_id, messages))
+    run, gone = _go_again(
+        session, actor, run_id, lambda connection: decisions.send_rows_again(connection, run_id, messages)
+    )
     details = {"why": why, "messages": list(gone.ids), "left": dict(gone.left)}
-    trail.record(session, actor.account_id, "run.send_again", "run", run_id, unit_path(session, run.unit_id), **details)
+    trail.record_act(
+        session, actor.account_id, "run.send_again", "run", run_id, unit_path(session, run.unit_id), **details
+    )
     return run, gone
 
 
-def settle(session: Session, actor: Actor, message_id: int, verdict: Verdict, why: str) -> None:
+def settle_attempt(session: Session, actor: Actor, message_id: int, verdict: Verdict, why: str) -> None:
     """Write down what the actor found out about an unknown text, at the provider say. A receipt may still follow.
 
     Raises NotFound, Invalid, Forbidden (also for the service itself: somebody must answer for it), or Conflict if the
@@ -80,7 +84,7 @@ def settle(session: Session, actor: Actor, message_id: int, verdict: Verdict, wh
     actor.require(Permission.operate_campaigns, path)
     if actor.account_id is None:
         raise Forbidden("a person must answer for what became of a text; act as an account")
-    settled = decisions.settle(session.connection(), message.month, message_id, verdict, actor.account_id)
+    settled = decisions.settle_row(session.connection(), message.month, message_id, verdict, actor.account_id)
     session.refresh(message)
     if not settled:
         raise Conflict(
@@ -91,7 +95,7 @@ def settle(session: Session, actor: Actor, message_id: int, verdict: Verdict, wh
                 settleable=MessageStatus.unknown,
             )
         )
-    trail.record(session, actor.account_id, "message.settle", "message", message_id, path, verdict=verdict, why=why)
+    trail.record_act(session, actor.account_id, "message.settle", "message", message_id, path, verdict=verdict, why=why)
 
 
 def _go_again(

@@ -78,7 +78,7 @@ def create_campaign(
     _set(session, actor, campaign, path, given)
     session.add(campaign)
     session.flush()
-    trail.record(session, actor.account_id, "campaign.create", "campaign", campaign.id, path)
+    trail.record_act(session, actor.account_id, "campaign.create", "campaign", campaign.id, path)
     return campaign
 
 
@@ -87,7 +87,7 @@ def change_campaign(session: Session, actor: Actor, campaign_id: int, changes: M
 
     Raises Conflict if it has gone further.
     """
-    campaign, path = require(session, actor, Permission.edit_campaigns, campaign_id)
+    campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
     # Held to the commit: what an approver looks at cannot change between submission and decision.
     session.refresh(campaign, with_for_update=True)
     if campaign.status not in EDITABLE:
@@ -106,30 +106,34 @@ def change_campaign(session: Session, actor: Actor, campaign_id: int, changes: M
     campaign.updated_at = func.now()
     session.flush()
     if campaign.status != CampaignStatus.draft:
-        move(session, campaign, CampaignStatus.draft)
-    trail.record(session, actor.account_id, "campaign.change", "campaign", campaign_id, path, fields=sorted(changes))
+        move_campaign(session, campaign, CampaignStatus.draft)
+    trail.record_act(
+        session, actor.account_id, "campaign.change", "campaign", campaign_id, path, fields=sorted(changes)
+    )
     return campaign
 
 
-def submit(session: Session, actor: Actor, campaign_id: int) -> Campaign:
+def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
     """Put a campaign before an approver. Raises Conflict unless it is a draft, rejected or approved."""
-    campaign, path = require(session, actor, Permission.edit_campaigns, campaign_id)
+    campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
     if campaign.status == CampaignStatus.rejected:
-        move(session, campaign, CampaignStatus.draft)
-    move(session, campaign, CampaignStatus.submitted)
-    trail.record(session, actor.account_id, "campaign.submit", "campaign", campaign_id, path)
+        move_campaign(session, campaign, CampaignStatus.draft)
+    move_campaign(session, campaign, CampaignStatus.submitted)
+    trail.record_act(session, actor.account_id, "campaign.submit", "campaign", campaign_id, path)
     return campaign
 
 
-def withdraw(session: Session, actor: Actor, campaign_id: int) -> Campaign:
+def withdraw_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
     """Give a campaign up that was never launched."""
-    campaign, path = require(session, actor, Permission.edit_campaigns, campaign_id)
-    move(session, campaign, CampaignStatus.withdrawn)
-    trail.record(session, actor.account_id, "campaign.withdraw", "campaign", campaign_id, path)
+    campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
+    move_campaign(session, campaign, CampaignStatus.withdrawn)
+    trail.record_act(session, actor.account_id, "campaign.withdraw", "campaign", campaign_id, path)
     return campaign
 
 
-def require(session: Session, actor: Actor, permission: Permission, campaign_id: int) -> tuple[Campaign, str]:
+def require_on_campaign(
+    session: Session, actor: Actor, permission: Permission, campaign_id: int
+) -> tuple[Campaign, str]:
     """The campaign, and its unit's path, if the actor may do this to it. Raises NotFound or Forbidden."""
     found = session.execute(
         select(Campaign, Unit.path).join(Unit, Unit.id == Campaign.unit_id).where(Campaign.id == campaign_id)
@@ -140,7 +144,7 @@ def require(session: Session, actor: Actor, permission: Permission, campaign_id:
     return found[0], found[1]
 
 
-def move(session: Session, campaign: Campaign, target: CampaignStatus) -> None:
+def move_campaign(session: Session, campaign: Campaign, target: CampaignStatus) -> None:
     """Change the status in one conditional statement. Raises Conflict if what it is now does not allow that."""
     sources = [source for source, targets in CAMPAIGN_TRANSITIONS.items() if target in targets]
     moved = session.scalar(

@@ -23,7 +23,7 @@ from sms_service.cli.replies import receipts, replies
 from sms_service.cli.stops import release, stop, stops_
 from sms_service.embedded import EngineError
 from sms_service.errors import ServiceError
-from sms_service.settings import BadSetting, load
+from sms_service.settings import BadSetting, load_settings
 
 
 class _Group(click.Group):
@@ -38,7 +38,7 @@ class _Group(click.Group):
         from sms_service.ops.errors import OperationError
 
         try:
-            logs.configure(load().log_level)
+            logs.configure_logs(load_settings().log_level)
             logging.getLogger("alembic").setLevel(logging.WARNING)  # it names every plugin at every start
             return super().invoke(ctx)
         except (BadSetting, EngineError, BootstrapError, BadGatewayConfig, OperationError, ServiceError) as error:

@@ -79,7 +79,7 @@ def token(login: str, name: str, days: int) -> None:
 
     now = datetime.now(UTC)
     with open_session() as session:
-        _, secret = tokens.issue(
+        _, secret = tokens.issue_token(
             session,
             SYSTEM,
             _find(session, login).id,

@@ -88,9 +88,9 @@ def change(campaign_id: int, login: str, **changes: Any) -> None:
 @as_somebody
 def submit(campaign_id: int, login: str) -> None:
     """Put a draft before an approver."""
-    from sms_service.campaigns.services import submit
+    from sms_service.campaigns.services import submit_campaign
 
-    act_on(campaign_id, login, lambda session, actor: submit(session, actor, campaign_id))
+    act_on(campaign_id, login, lambda session, actor: submit_campaign(session, actor, campaign_id))
 
 
 @campaign.command()
@@ -99,10 +99,12 @@ def submit(campaign_id: int, login: str) -> None:
 @click.option("--comment", help="A remark for the people who wrote it.")
 def approve(campaign_id: int, login: str, comment: str | None) -> None:
     """Approve a submitted campaign as it stands; not one that the same account wrote, changed or submitted."""
-    from sms_service.campaigns.approval import decide
+    from sms_service.campaigns.approval import decide_approval
 
     act_on(
-        campaign_id, login, lambda session, actor: decide(session, actor, campaign_id, approve=True, comment=comment)
+        campaign_id,
+        login,
+        lambda session, actor: decide_approval(session, actor, campaign_id, approve=True, comment=comment),
     )
 
 
@@ -112,10 +114,12 @@ def approve(campaign_id: int, login: str, comment: str | None) -> None:
 @click.option("--comment", required=True, help="Why, for the people who wrote it.")
 def reject(campaign_id: int, login: str, comment: str) -> None:
     """Reject a submitted campaign."""
-    from sms_service.campaigns.approval import decide
+    from sms_service.campaigns.approval import decide_approval
 
     act_on(
-        campaign_id, login, lambda session, actor: decide(session, actor, campaign_id, approve=False, comment=comment)
+        campaign_id,
+        login,
+        lambda session, actor: decide_approval(session, actor, campaign_id, approve=False, comment=comment),
     )
 
 
@@ -124,9 +128,9 @@ def reject(campaign_id: int, login: str, comment: str) -> None:
 @as_somebody
 def withdraw(campaign_id: int, login: str) -> None:
     """Give up a campaign that was never launched."""
-    from sms_service.campaigns.services import withdraw
+    from sms_service.campaigns.services import withdraw_campaign
 
-    act_on(campaign_id, login, lambda session, actor: withdraw(session, actor, campaign_id))
+    act_on(campaign_id, login, lambda session, actor: withdraw_campaign(session, actor, campaign_id))
 
 
 @campaign.command()
@@ -135,14 +139,14 @@ def withdraw(campaign_id: int, login: str) -> None:
 @click.option("--at", metavar="TIME", help="ISO 8601 with offset, such as 2026-12-01T09:00:00+08:00; by default now.")
 def launch(campaign_id: int, login: str | None, at: str | None) -> None:
     """Launch an approved campaign, once: launching it again shows its run."""
-    from sms_service.campaigns.launch import launch
+    from sms_service.campaigns.launch import launch_campaign
     from sms_service.errors import Invalid
 
     try:
         when = None if at is None else datetime.fromisoformat(at)
     except ValueError:
         raise Invalid("--at", at, "must be a time with its offset, such as 2026-12-01T09:00:00+08:00") from None
-    act_on(campaign_id, login, lambda session, actor: launch(session, actor, campaign_id, when))
+    act_on(campaign_id, login, lambda session, actor: launch_campaign(session, actor, campaign_id, when))
 
 
 @campaign.command()
@@ -192,7 +196,7 @@ def list_(code: str | None, status: str | None, login: str | None, as_json: bool
     with open_session() as session:
         statement = overview.find_campaigns(scope_of(session, acting(session, login), code), status=status)
         rows = session.execute(statement.order_by(Campaign.id.desc())).all()
-        described = [overview.describe(row) for row in rows]
+        described = [overview.describe_campaign(row) for row in rows]
     lines = [{name: found["class_" if name == "class" else name] for name in names} for found in described]
     if as_json:
         click.echo(json.dumps(lines, ensure_ascii=False))
@@ -226,7 +230,7 @@ def _say(session: Session, actor: Actor, campaign_id: int) -> None:
 
 def _numbers(session: Session, run: Run) -> dict[str, Any]:
     from sms_service.controls.stops import stops_of
-    from sms_service.reports.counts import identity
+    from sms_service.reports.counts import check_identity
 
     stops = [stop["id"] for stop in stops_of(session, run.unit_path, run.route_id)]
     about = {
@@ -240,7 +244,7 @@ def _numbers(session: Session, run: Run) -> dict[str, Any]:
     }
     if run.audience is None:
         return {**about, "due_at": run.due_at}
-    found = identity(session, run.id)
+    found = check_identity(session, run.id)
     return {**about, "audience": found.audience, "statuses": found.statuses, "identity": found.holds}
 
 

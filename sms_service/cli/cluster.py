@@ -20,8 +20,8 @@ def hold(why: str, login: str | None) -> None:
     """
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
-    from sms_service.ledger.failover import hold
+    from sms_service.ledger.failover import hold_after_restore
 
     with open_session() as session:
-        held = hold(session, acting(session, login), why)
+        held = hold_after_restore(session, acting(session, login), why)
     click.echo(f"held {len(held)} runs{': ' if held else ''}{', '.join(map(str, held))}")

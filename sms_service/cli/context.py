@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
 from sms_service.db.engine import Database
 from sms_service.embedded import with_running_engines
-from sms_service.settings import Settings, load
+from sms_service.settings import Settings, load_settings
 
 
 def running_settings() -> Settings:
     """The settings with every engine named. Raises EngineError if the embedded ones are needed and do not run."""
-    return with_running_engines(load())
+    return with_running_engines(load_settings())
 
 
 @contextmanager

@@ -27,7 +27,9 @@ def pause(campaign_id: int, why: str, login: str | None) -> None:
     from sms_service.campaigns import control
 
     act_on(
-        campaign_id, login, lambda session, actor: control.pause(session, actor, _run(session, actor, campaign_id), why)
+        campaign_id,
+        login,
+        lambda session, actor: control.pause_run(session, actor, _run(session, actor, campaign_id), why),
     )
 
 
@@ -45,7 +47,7 @@ def resume(campaign_id: int, why: str, verdict: str | None, login: str | None) -
     from sms_service.campaigns import control
 
     def act(session: Session, actor: Actor) -> None:
-        control.resume(session, actor, _run(session, actor, campaign_id), why, verdict)
+        control.resume_run(session, actor, _run(session, actor, campaign_id), why, verdict)
 
     act_on(campaign_id, login, act)
 
@@ -59,7 +61,7 @@ def cancel(campaign_id: int, why: str, login: str | None) -> None:
     from sms_service.campaigns import control
 
     def act(session: Session, actor: Actor) -> None:
-        _, left = control.cancel(session, actor, _run(session, actor, campaign_id), why)
+        _, left = control.cancel_run(session, actor, _run(session, actor, campaign_id), why)
         click.echo(f"{left} texts had left already")
 
     act_on(campaign_id, login, act)
@@ -82,7 +84,7 @@ def retry(campaign_id: int, why: str, classes: tuple[str, ...], login: str | Non
 
     def act(session: Session, actor: Actor) -> None:
         run_id = _run(session, actor, campaign_id)
-        _say(resending.retry(session, actor, run_id, why, classes or None)[1])
+        _say(resending.retry_run(session, actor, run_id, why, classes or None)[1])
 
     act_on(campaign_id, login, act)
 
@@ -102,7 +104,7 @@ def send_again(campaign_id: int, why: str, messages: tuple[int, ...], all_: bool
 
     def act(session: Session, actor: Actor) -> None:
         run_id = _run(session, actor, campaign_id)
-        _say(resending.send_again(session, actor, run_id, why, None if all_ else messages)[1])
+        _say(resending.send_run_again(session, actor, run_id, why, None if all_ else messages)[1])
 
     act_on(campaign_id, login, act)
 
@@ -119,7 +121,7 @@ def settle(message_id: int, verdict: Literal["accepted", "refused"], why: str, l
     from sms_service.cli.context import open_session
 
     with open_session() as session:
-        resending.settle(session, acting(session, login), message_id, verdict, why)
+        resending.settle_attempt(session, acting(session, login), message_id, verdict, why)
     click.echo(f"message {message_id} is {verdict}")
 
 

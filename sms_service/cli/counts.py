@@ -40,7 +40,7 @@ def counts(
     from sms_service.cli.context import open_session
     from sms_service.errors import Invalid
     from sms_service.ledger.states import MessageStatus
-    from sms_service.reports.counts import Filter, tabulate
+    from sms_service.reports.counts import Filter, tabulate_counts
     from sms_service.reports.messages import check_named
 
     if status is not None and status not in [*MessageStatus]:
@@ -57,7 +57,7 @@ def counts(
             status=status,
         )
         check_named(session, actor, rows)
-        found = tabulate(session, rows, names)
+        found = tabulate_counts(session, rows, names)
     if as_json:
         lines = [_flat(line) for line in found.lines]
         click.echo(json.dumps({"items": lines, "total": _flat(found.total)}, ensure_ascii=False, default=str))

@@ -45,7 +45,7 @@ def pause(name: str, why: str, login: str | None) -> None:
     from sms_service.controls import account_state
 
     with open_session() as session:
-        click.echo(_line(account_state.pause(session, acting(session, login), name, why)))
+        click.echo(_line(account_state.pause_gateway_account(session, acting(session, login), name, why)))
 
 
 @gateway.command("open")
@@ -59,7 +59,7 @@ def open_(name: str, why: str, login: str | None) -> None:
     from sms_service.controls import account_state
 
     with open_session() as session:
-        click.echo(_line(account_state.reopen(session, acting(session, login), name, why)))
+        click.echo(_line(account_state.reopen_gateway_account(session, acting(session, login), name, why)))
 
 
 @gateway.command()
@@ -88,7 +88,7 @@ def codes(name: str) -> None:
     from sms_service.gateways.config import BadGatewayConfig
     from sms_service.gateways.registry import Gateways
 
-    configuration = settings.load()
+    configuration = settings.load_settings()
     try:
         gateways = Gateways.from_file(configuration.gateways_file, configuration.public_url)
         known = gateways.known_codes(name)

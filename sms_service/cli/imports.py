@@ -52,7 +52,7 @@ def _import(kind: str, file: Path, code: str | None) -> None:
         if kind == "units":
             record = import_units(session, SYSTEM, data, name, unit_id=unit_id)
         else:
-            done = intake.import_people(session, SYSTEM, data, name, unit_id=unit_id)
+            done = intake.take_in_import(session, SYSTEM, data, name, unit_id=unit_id)
             record, suppressed = done.record, done.suppressed
         for problem in session.scalars(problems_of(record).order_by(ImportProblem.id)):
             verdict = "refused" if problem.refused else "noted"

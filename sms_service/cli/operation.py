@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from sms_service.settings import load
+from sms_service.settings import load_settings
 
 
 def say(line: str) -> None:
@@ -24,7 +24,7 @@ def run() -> None:
     from sms_service.ops import demonstration
     from sms_service.ops.supervisor import Supervisor
 
-    with Supervisor(load(), say) as supervisor:
+    with Supervisor(load_settings(), say) as supervisor:
         supervisor.watch(demonstration.first_start)
 
 
@@ -38,9 +38,9 @@ def demo() -> None:
     results: list[dict[str, Any]] = []
 
     def show(running: Running) -> None:
-        results.append(demonstration.demonstrate(running))
+        results.append(demonstration.show_demonstration(running))
 
-    with throwaway(load()) as settings:
+    with throwaway(load_settings()) as settings:
         supervisor = Supervisor(settings, say)
         try:
             with supervisor:
@@ -88,21 +88,21 @@ def migrate(down_to: str | None) -> None:
     from sms_service.embedded import with_running_engines
     from sms_service.ops import schema
 
-    settings = with_running_engines(load())
+    settings = with_running_engines(load_settings())
     if down_to is None:
-        schema.make_ready(settings, schema.embedded_admin_url(load()))
+        schema.make_ready(settings, schema.embedded_admin_url(load_settings()))
     else:
-        schema.downgrade(settings, down_to)
-    say(f"the schema is at {schema.revision(settings) or 'nothing'}")
+        schema.take_schema_down(settings, down_to)
+    say(f"the schema is at {schema.schema_revision(settings) or 'nothing'}")
 
 
 @click.command()
 def doctor() -> None:
     """Check the installation; say what is wrong and how to mend it. Exit code 1 if something is."""
-    from sms_service.ops.doctor import examine
+    from sms_service.ops.doctor import examine_installation
 
     wrong = 0
-    for finding in examine(load()):
+    for finding in examine_installation(load_settings()):
         mark = click.style("ok    ", fg="green") if finding.mend is None else click.style("WRONG ", fg="red")
         click.echo(f"{mark}{finding.subject}: {finding.found}")
         if finding.mend is not None:

@@ -36,7 +36,7 @@ def replies(
     from sms_service.cli.acting import acting, scope_of
     from sms_service.cli.context import open_session
     from sms_service.controls.accounts import id_of
-    from sms_service.directory.units import tops
+    from sms_service.directory.units import top_paths
     from sms_service.masking import mask_phone, mask_text
     from sms_service.replies.listing import find_replies
     from sms_service.replies.models import ReplyRow
@@ -47,7 +47,7 @@ def replies(
             id_of(session, account)
         statement = find_replies(
             scope_of(session, actor, code),
-            strangers=code is None and all(actor.can(Permission.read, path) for path in tops(session)),
+            strangers=code is None and all(actor.can(Permission.read, path) for path in top_paths(session)),
             meaning=meaning,
             account=account,
             has_phone=False if unreadable else None,

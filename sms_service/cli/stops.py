@@ -53,7 +53,7 @@ def stops_(released: bool, login: str | None) -> None:
 
     with open_session() as session:
         statement = stops.find_stops(scope_of(session, acting(session, login), None), released=released)
-        lines = [_line(stops.describe(row)) for row in session.execute(statement.order_by(Stop.id.desc()))]
+        lines = [_line(stops.describe_stop(row)) for row in session.execute(statement.order_by(Stop.id.desc()))]
     click.echo("\n".join(lines) if lines else "nothing is stopped")
 
 
@@ -69,7 +69,7 @@ def release(stop_id: int, why: str, login: str | None) -> None:
 
     with open_session() as session:
         actor = acting(session, login)
-        stops.release(session, actor, stop_id, why)
+        stops.release_stop(session, actor, stop_id, why)
         click.echo(_line(stops.get_stop(session, actor, stop_id)))
 
 

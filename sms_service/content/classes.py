@@ -29,7 +29,7 @@ _RULES: Mapping[TextClass, ClassRules] = {
 }
 
 
-def rules(class_: str) -> ClassRules:
+def class_rules(class_: str) -> ClassRules:
     """The rules of a class. Raises Invalid("class", …) if there is no such class."""
     if class_ not in list(TextClass):
         raise Invalid("class", class_, say("must be one of {classes}", classes=tuple(TextClass)))

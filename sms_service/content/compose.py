@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 from typing import NamedTuple
 
-from sms_service.content.classes import UNSUBSCRIBE_LINE, rules
+from sms_service.content.classes import UNSUBSCRIBE_LINE, class_rules
 from sms_service.content.language import CannotRender, CompiledTemplate, Values
 from sms_service.errors import Invalid
-from sms_service.parts import Encoding, measure
+from sms_service.parts import Encoding, measure_text
 from sms_service.said import say
 
 # Carriers register signatures of 2 to 12 or 2 to 16 characters, by account.
@@ -28,7 +28,7 @@ class Composed(NamedTuple):
     parts: int
 
 
-def compose(template: CompiledTemplate, values: Values, signature: str, class_: str) -> Composed:
+def compose_text(template: CompiledTemplate, values: Values, signature: str, class_: str) -> Composed:
     """Render a template for one recipient and finish the text.
 
     `signature` comes without brackets and has passed `check_signature`. It stands in front exactly once, also if the
@@ -39,10 +39,10 @@ def compose(template: CompiledTemplate, values: Values, signature: str, class_: 
     mark = f"【{signature}】"
     if text[0] == "【":
         text = _without_signature(text, mark)
-    if rules(class_).unsubscribe_line and not text.endswith(UNSUBSCRIBE_LINE):
+    if class_rules(class_).unsubscribe_line and not text.endswith(UNSUBSCRIBE_LINE):
         text += UNSUBSCRIBE_LINE if text[-1] in _CLOSING else f" {UNSUBSCRIBE_LINE}"
     text = mark + text
-    return Composed(text, *measure(text))
+    return Composed(text, *measure_text(text))
 
 
 def _without_signature(text: str, mark: str) -> str:

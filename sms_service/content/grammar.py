@@ -47,7 +47,7 @@ class Names:
     required: set[str] = field(default_factory=set)
 
 
-def walk(tree: nodes.Template, names: Names) -> None:
+def walk_template(tree: nodes.Template, names: Names) -> None:
     """Check a whole tree and collect its variables. Raises Invalid("body", construct, reason)."""
     _body(tree.body, names, 0)
 

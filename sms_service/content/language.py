@@ -15,7 +15,7 @@ from functools import lru_cache
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from sms_service.content.grammar import Names, walk
+from sms_service.content.grammar import Names, walk_template
 from sms_service.errors import Invalid, ServiceError
 from sms_service.said import say
 
@@ -112,12 +112,12 @@ class CompiledTemplate:
         return text
 
 
-def check(body: str) -> list[str]:
+def check_template(body: str) -> list[str]:
     """The names of a body's variables, sorted. Raises Invalid("body", …) naming line, construct and what is allowed."""
-    return list(compile(body).variables)
+    return list(compile_template(body).variables)
 
 
-def compile(body: str) -> CompiledTemplate:
+def compile_template(body: str) -> CompiledTemplate:
     """Check a body and compile it. Raises Invalid("body", …) as `check` does."""
     if not body.strip():
         raise Invalid("body", body, "is empty; write the text of the message")
@@ -136,7 +136,7 @@ def compile(body: str) -> CompiledTemplate:
     names = Names()
     try:
         tree = _ENVIRONMENT.parse(body)
-        walk(tree, names)
+        walk_template(tree, names)
         template = _ENVIRONMENT.from_string(tree)
     except TemplateSyntaxError as error:
         raise Invalid(
@@ -148,14 +148,14 @@ def compile(body: str) -> CompiledTemplate:
 
 
 @lru_cache(maxsize=512)
-def compiled(version_id: int, body: str) -> CompiledTemplate:
+def get_compiled(version_id: int, body: str) -> CompiledTemplate:
     """The compiled template of a saved version, kept for the 512 versions used last.
 
     The body is part of the key, so that an id can never bring another version's text. Raises CannotRender if the body
     is no longer acceptable (saved under an older, wider allow-list).
     """
     try:
-        return compile(body)
+        return compile_template(body)
     except Invalid as error:
         raise CannotRender(
             say("template version {version} cannot be used: {error}", version=version_id, error=error.said)

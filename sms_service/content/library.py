@@ -36,8 +36,8 @@ def create_template(
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_templates, path)
     name = _check_name(name)
-    classes.rules(class_)
-    variables = language.check(body)
+    classes.class_rules(class_)
+    variables = language.check_template(body)
     # Two people who save the same name at once: the second learns it here, and the transaction stays usable.
     template = session.scalar(
         insert(Template)
@@ -49,7 +49,7 @@ def create_template(
     if template is None:
         raise Conflict("the unit already has a template of this name; choose another name or add a version to that one")
     version = _add(session, actor, template, 1, body, variables)
-    trail.record(
+    trail.record_act(
         session, actor.account_id, "template.create", "template", template.id, path, version=1, **{"class": class_}
     )
     return template, version
@@ -66,12 +66,14 @@ def add_version(session: Session, actor: Actor, template_id: int, body: str) -> 
         raise NotFound("template", template_id)
     path = unit_path(session, template.unit_id)
     actor.require(Permission.manage_templates, path)
-    variables = language.check(body)
+    variables = language.check_template(body)
     newest = _newest(session, template.id)
     if newest.body == body:
         return newest
     version = _add(session, actor, template, newest.number + 1, body, variables)
-    trail.record(session, actor.account_id, "template.revise", "template", template.id, path, version=version.number)
+    trail.record_act(
+        session, actor.account_id, "template.revise", "template", template.id, path, version=version.number
+    )
     return version
 
 
@@ -110,7 +112,7 @@ def get_numbered_version(
     return template, version
 
 
-def templates(scope: tuple[str, ...], *, class_: str | None = None) -> Select[Template, TemplateVersion]:
+def find_templates(scope: tuple[str, ...], *, class_: str | None = None) -> Select[Template, TemplateVersion]:
     """The templates that may be used on the unit paths of `scope`, each with its newest version; not ordered.
 
     These are the templates of the units within the subtrees and of the units above them.
@@ -128,7 +130,7 @@ def templates(scope: tuple[str, ...], *, class_: str | None = None) -> Select[Te
     return statement if class_ is None else statement.where(Template.class_ == class_)
 
 
-def versions(template_id: int) -> Select[TemplateVersion]:
+def find_versions(template_id: int) -> Select[TemplateVersion]:
     """All versions of a template; not ordered. The caller has asked `get_template` for it."""
     return select(TemplateVersion).where(TemplateVersion.template_id == template_id)
 

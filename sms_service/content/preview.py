@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
-from sms_service.content.compose import Composed, check_beginning, check_signature, compose
-from sms_service.content.language import CannotRender, CompiledTemplate, compile
+from sms_service.content.compose import Composed, check_beginning, check_signature, compose_text
+from sms_service.content.language import CannotRender, CompiledTemplate, compile_template
 from sms_service.content.values import check_values
 from sms_service.directory.models import Person, Unit
 from sms_service.errors import Invalid
@@ -20,7 +20,7 @@ from sms_service.said import say
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class TextPreview:
     """The texts that take the fewest and the most parts (and among these, units) of those rendered.
 
     `people` is how many people the samples were chosen from; None if none were looked for. `lacking` counts those of
@@ -35,7 +35,7 @@ class Preview:
     lacking: Mapping[str, int]
 
 
-def preview(
+def preview_text(
     session: Session,
     actor: Actor,
     body: str,
@@ -45,7 +45,7 @@ def preview(
     *,
     unit_id: int | None = None,
     recipients: Sequence[Mapping[str, Any]] | None = None,
-) -> Preview:
+) -> TextPreview:
     """Render `body` for the recipients with the least and the most to say, and measure both.
 
     `values` are the campaign's, the same for all. What only recipients have comes from `recipients` (the own values of
@@ -54,7 +54,7 @@ def preview(
     Raises Invalid (body, class, signature, values, recipients), NotFound or Forbidden (unit).
     """
     scope = _scope(session, actor, unit_id)
-    template = compile(body)
+    template = compile_template(body)
     check_signature(signature)
     check_beginning(body, signature)
     check_values(values)
@@ -69,14 +69,14 @@ def preview(
             raise Invalid("values", None, _nobody(people, needed, lacking))
     texts = [_compose(template, values, own, signature, class_) for own in recipients or [{}]]
     texts.sort(key=lambda text: (text.parts, text.units))
-    return Preview(template.variables, template.required, texts[0], texts[-1], people, lacking)
+    return TextPreview(template.variables, template.required, texts[0], texts[-1], people, lacking)
 
 
 def _compose(
     template: CompiledTemplate, values: Mapping[str, Any], own: Mapping[str, Any], signature: str, class_: str
 ) -> Composed:
     try:
-        return compose(template, {**own, **values}, signature, class_)
+        return compose_text(template, {**own, **values}, signature, class_)
     except CannotRender as error:
         raise Invalid("values", None, error.said) from None
 

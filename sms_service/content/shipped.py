@@ -42,12 +42,12 @@ class ShippedTemplate:
     body: str
 
 
-def read(folder: Path = FOLDER) -> list[ShippedTemplate]:
+def read_shipped(folder: Path = FOLDER) -> list[ShippedTemplate]:
     """The templates in the files `*.txt.j2` of a folder, by file name. Raises BadTemplateFile."""
     return [_read(path) for path in sorted(folder.glob("*.txt.j2"))]
 
 
-def install(session: Session, unit: Unit, folder: Path = FOLDER) -> list[TemplateVersion]:
+def install_shipped(session: Session, unit: Unit, folder: Path = FOLDER) -> list[TemplateVersion]:
     """Make every shipped template one of `unit`'s, by name, and return the versions that this added.
 
     A file whose body one of the template's versions already has changes nothing, so a wording that people have since
@@ -55,7 +55,7 @@ def install(session: Session, unit: Unit, folder: Path = FOLDER) -> list[Templat
     Conflict as `library.create_template` does.
     """
     added = []
-    for file in read(folder):
+    for file in read_shipped(folder):
         template = session.scalar(select(Template).where(Template.unit_id == unit.id, Template.name == file.name))
         if template is None:
             added.append(library.create_template(session, SYSTEM, unit.id, file.name, file.class_, file.body)[1])
@@ -74,8 +74,8 @@ def _read(path: Path) -> ShippedTemplate:
         )
     file = ShippedTemplate(match["name"].strip(), match["class"].strip(), match["body"].strip())
     try:
-        classes.rules(file.class_)
-        language.check(file.body)
+        classes.class_rules(file.class_)
+        language.check_template(file.body)
     except Invalid as error:
         raise BadTemplateFile(say("{file}: {error}", file=path.name, error=error.said)) from None
     return file

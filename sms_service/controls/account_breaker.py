@@ -50,11 +50,11 @@ def pause_account(connection: Connection, account_id: int, reason: str) -> None:
         log.error("gateway account %s is paused until a person opens it: %s", paused.name, reason)
 
 
-def reopen(connection: Connection) -> list[str]:
+def reopen_rested_accounts(connection: Connection) -> list[str]:
     """Open what the breaker paused and whose time has come; returns the accounts' names."""
     return [row.name for row in REOPEN_ACCOUNTS(connection)]
 
 
-def forget_old(connection: Connection) -> int:
+def forget_old_tallies(connection: Connection) -> int:
     """Delete some of the tallies that are too old to be counted; returns how many."""
     return FORGET_TALLIES(connection, days=KEPT_DAYS, size=SLICE).rowcount

@@ -19,7 +19,7 @@ from sms_service.errors import Conflict
 from sms_service.said import say
 
 
-def pause(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount:
+def pause_gateway_account(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount:
     """Hand the account nothing more until a person opens it; texts take the route's other accounts, or wait.
 
     One that the breaker paused will not open by itself any more. Raises NotFound, Invalid, Forbidden, or Conflict if
@@ -30,7 +30,7 @@ def pause(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount
     return _move(session, actor, name, ("open", "paused"), changes, why)
 
 
-def reopen(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount:
+def reopen_gateway_account(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount:
     """Hand a paused account texts again; the breaker forgets what it counted.
 
     Raises NotFound, Invalid, Forbidden, or Conflict unless it is paused.
@@ -58,7 +58,7 @@ def _move(
     if moved is None:
         refused = "gateway account {name} is {state}; only {sources: or } ones can do this"
         raise Conflict(say(refused, name=name, state=account.state, sources=sources))
-    trail.record(
+    trail.record_act(
         session, actor.account_id, f"gateway.{account.state}", "gateway_account", account.id, path, name=name, why=why
     )
     return account

@@ -14,7 +14,7 @@ from sms_service.errors import NotFound
 from sms_service.gateways.registry import Gateways
 
 
-def synchronise(session: Session, gateways: Gateways) -> None:
+def synchronise_gateways(session: Session, gateways: Gateways) -> None:
     """Make the database's accounts and routes those of the file. An account keeps its state; one that left the file
     is `removed`.
     """

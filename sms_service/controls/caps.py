@@ -40,7 +40,7 @@ def set_cap(session: Session, actor: Actor, class_: str, per_day: int) -> Cap:
         .values(class_=class_, per_day=per_day)
         .on_conflict_do_update(index_elements=[Cap.class_], set_={"per_day": per_day})
     )
-    trail.record(session, actor.account_id, "cap.set", "cap", class_, path, per_day=per_day)
+    trail.record_act(session, actor.account_id, "cap.set", "cap", class_, path, per_day=per_day)
     return session.get_one(Cap, class_, populate_existing=True)
 
 
@@ -49,10 +49,10 @@ def remove_cap(session: Session, actor: Actor, class_: str) -> None:
     path = _require(session, actor, class_)
     if session.scalar(delete(Cap).where(Cap.class_ == class_).returning(Cap.per_day)) is None:
         raise NotFound("cap of the class", class_)
-    trail.record(session, actor.account_id, "cap.remove", "cap", class_, path)
+    trail.record_act(session, actor.account_id, "cap.remove", "cap", class_, path)
 
 
-def forget_old(connection: Connection) -> int:
+def forget_old_cap_uses(connection: Connection) -> int:
     """Delete what was counted for days that no text can fall on any more; returns how many rows."""
     oldest = text(f"sms_now()::date - {KEPT_DAYS}")
     return connection.execute(delete(CapUse).where(CapUse.day < oldest)).rowcount

@@ -12,24 +12,24 @@ from sms_service.said import Said, say
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ClusterIdentity:
     """A server's system identifier, which initdb chose, and the timeline of its log, which each promotion counts on."""
 
     system_identifier: int
     timeline: int
 
 
-def identities(connection: Connection) -> tuple[Identity | None, Identity]:
+def read_identities(connection: Connection) -> tuple[ClusterIdentity | None, ClusterIdentity]:
     """The identity that the ledger was last at work on (None: it was never written down), and the server's own now."""
     row = connection.exec_driver_sql(
         "SELECT c.system_identifier AS known_system, c.timeline AS known_timeline, s.system_identifier, s.timeline"
         " FROM server_identity() s LEFT JOIN cluster c ON true"
     ).one()
-    known = None if row.known_system is None else Identity(row.known_system, row.known_timeline)
-    return known, Identity(row.system_identifier, row.timeline)
+    known = None if row.known_system is None else ClusterIdentity(row.known_system, row.known_timeline)
+    return known, ClusterIdentity(row.system_identifier, row.timeline)
 
 
-def difference(known: Identity | None, own: Identity) -> Said | None:
+def describe_difference(known: ClusterIdentity | None, own: ClusterIdentity) -> Said | None:
     """In plain words what differs; None if it is the same server."""
     if known is None:
         return say("it is not written down which PostgreSQL server this ledger was at work on.")
@@ -50,7 +50,7 @@ def difference(known: Identity | None, own: Identity) -> Said | None:
     return None
 
 
-def write_down_identity(connection: Connection) -> Identity:
+def write_down_identity(connection: Connection) -> ClusterIdentity:
     """The ledger is at work on this server from now on; returns the server's identity."""
     connection.exec_driver_sql(
         "INSERT INTO cluster (system_identifier, timeline, since)"
@@ -58,5 +58,5 @@ def write_down_identity(connection: Connection) -> Identity:
         " ON CONFLICT (one) DO UPDATE"
         " SET system_identifier = excluded.system_identifier, timeline = excluded.timeline, since = excluded.since"
     )
-    _, own = identities(connection)
+    _, own = read_identities(connection)
     return own

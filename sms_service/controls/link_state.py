@@ -23,14 +23,14 @@ STEADY_S = 30.0
 log = logging.getLogger(__name__)
 
 
-def pause(connection: Connection, account_id: int, detail: str) -> None:
+def pause_link(connection: Connection, account_id: int, detail: str) -> None:
     """Pause the account because its link is down, or prolong that pause; any other pause stays as it is."""
     close_gate_of_gateway_account(connection, account_id)
     if row := PAUSE_LINK(connection, account_id=account_id, detail=detail, pause_s=PAUSE_S).one_or_none():
         log.warning("gateway account %s: %s", row.name, row.reason)
 
 
-def reopen(connection: Connection, account_id: int, quiet_s: float) -> None:
+def open_link(connection: Connection, account_id: int, quiet_s: float) -> None:
     """The link is up: end that pause; and the breaker's, if the session holds and earned none of it. `quiet_s`: for so
     long no hand-over can have ended that an earlier session had begun.
     """
@@ -39,17 +39,17 @@ def reopen(connection: Connection, account_id: int, quiet_s: float) -> None:
         log.warning("gateway account %s is open again: its link is up", row.name)
 
 
-def application(account: str) -> str:
+def link_application(account: str) -> str:
     """What the link processes of this account call themselves at PostgreSQL."""
     return f"sms_service link {account}"
 
 
-def leadership(account: str) -> str:
+def link_leadership(account: str) -> str:
     """What the process leads in that holds this account's link; unheld_links.sql asks by this name."""
     return f"link {account}"
 
 
-def pause_without_process(connection: Connection, accounts: Collection[str]) -> None:
+def pause_links_without_process(connection: Connection, accounts: Collection[str]) -> None:
     """Pause those of these accounts, all of them links, that no process holds: their texts would wait for nobody."""
     for row in UNHELD_LINKS(connection, accounts=sorted(accounts)):
-        pause(connection, row.id, "no process holds it (worker.py --link)")
+        pause_link(connection, row.id, "no process holds it (worker.py --link)")

@@ -54,7 +54,7 @@ def stop_gateway_account(session: Session, actor: Actor, name: str, why: str) ->
     return _stop(session, actor, why, path, gateway_account_id=account_id)
 
 
-def release(session: Session, actor: Actor, stop_id: int, why: str) -> None:
+def release_stop(session: Session, actor: Actor, stop_id: int, why: str) -> None:
     """Let texts leave again. Whoever may stop this may release it.
 
     Raises NotFound, Invalid, Forbidden, or Conflict if it was released before.
@@ -80,7 +80,7 @@ def release(session: Session, actor: Actor, stop_id: int, why: str) -> None:
         why = mask_text(stop.release_why or "")
         at = f"{stop.released_at:%Y-%m-%d %H:%M:%S %Z}"
         raise Conflict(say("stop {stop} was released at {at}: {why}", stop=stop_id, at=at, why=why))
-    trail.record(session, actor.account_id, "stop.release", "stop", stop_id, path, why=why)
+    trail.record_act(session, actor.account_id, "stop.release", "stop", stop_id, path, why=why)
 
 
 def find_stops(paths: Sequence[str], *, released: bool = False) -> Select[*tuple[Any, ...]]:
@@ -102,12 +102,12 @@ def get_stop(session: Session, actor: Actor, stop_id: int) -> Mapping[str, Any]:
     # What stops one's own unit may be read, wherever above it was decided.
     if row.path is not None and not any(held.startswith(row.path) for held in actor.scope(Permission.read)):
         actor.require(Permission.read, row.path)
-    return describe(row)
+    return describe_stop(row)
 
 
 def stops_of(session: Session, unit_path: str, route_id: int) -> list[Mapping[str, Any]]:
     """The standing stops that hold back texts of a run of the unit at `unit_path` over this route, or some of them."""
-    return [describe(row) for row in session.execute(_rows().where(_holds(literal(unit_path), literal(route_id))))]
+    return [describe_stop(row) for row in session.execute(_rows().where(_holds(literal(unit_path), literal(route_id))))]
 
 
 def is_stopped(unit_path: SQLColumnExpression[str], route_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
@@ -115,7 +115,7 @@ def is_stopped(unit_path: SQLColumnExpression[str], route_id: SQLColumnExpressio
     return select(Stop.id).outerjoin(Unit, Unit.id == Stop.unit_id).where(_holds(unit_path, route_id)).exists()
 
 
-def describe(row: Row[Any]) -> Mapping[str, Any]:
+def describe_stop(row: Row[Any]) -> Mapping[str, Any]:
     """A stop with the names of what is stopped and of who stopped and released it."""
     columns = {column.key: getattr(row.Stop, column.key) for column in Stop.__table__.columns}
     return columns | {name: getattr(row, name) for name in _NAMES}
@@ -132,7 +132,7 @@ def _stop(session: Session, actor: Actor, why: str, path: str, **target: int) ->
     stop = Stop(**target, why=why, stopped_by=actor.account_id, stopped_at=session.scalar(select(func.sms_now())))
     session.add(stop)
     session.flush()
-    trail.record(session, actor.account_id, "stop.begin", "stop", stop.id, path, why=why, **target)
+    trail.record_act(session, actor.account_id, "stop.begin", "stop", stop.id, path, why=why, **target)
     return stop.id, True
 
 

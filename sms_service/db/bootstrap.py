@@ -18,7 +18,7 @@ class BootstrapError(Exception):
     """The server cannot be prepared; the message is for a person and holds the SQL that an administrator must run."""
 
 
-def prepare(
+def prepare_database(
     admin_url: str, database: str | None = None, *, login_roles: bool = False, app_login: str | None = None
 ) -> None:
     """Create what is missing of: the roles, the database, their rights. Run again, it changes nothing.

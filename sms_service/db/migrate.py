@@ -29,7 +29,7 @@ _LOCK_TIMEOUT_S = 3.0
 _TURN_S = 0.2  # how often a migration asks whether it is its turn
 
 
-def upgrade(url: str, revision: str = "head", *, pause_s: float = 1.0, attempts: int = _ATTEMPTS) -> None:
+def upgrade_schema(url: str, revision: str = "head", *, pause_s: float = 1.0, attempts: int = _ATTEMPTS) -> None:
     """Bring the schema to `revision` as the role `sms_owner`.
 
     `url`: a login that is a member of `sms_owner`. Statements wait only a few seconds for a lock (_LOCK_TIMEOUT_S), so
@@ -40,12 +40,12 @@ def upgrade(url: str, revision: str = "head", *, pause_s: float = 1.0, attempts:
     _run(url, lambda config: command.upgrade(config, revision), pause_s, attempts)
 
 
-def downgrade(url: str, revision: str, *, pause_s: float = 1.0, attempts: int = _ATTEMPTS) -> None:
+def downgrade_schema(url: str, revision: str, *, pause_s: float = 1.0, attempts: int = _ATTEMPTS) -> None:
     """Take the schema back to `revision` ("base": nothing is left). Arguments and errors as for `upgrade`."""
     _run(url, lambda config: command.downgrade(config, revision), pause_s, attempts)
 
 
-def current(url: str) -> str | None:
+def current_revision(url: str) -> str | None:
     """The schema's revision; None if nothing was migrated. Any login that may read will do."""
     engine = create_engine(sqlalchemy_url(url), poolclass=pool.NullPool, connect_args=connection_parameters(url))
     try:
@@ -55,7 +55,7 @@ def current(url: str) -> str | None:
         engine.dispose()
 
 
-def head() -> str:
+def head_revision() -> str:
     """The revision that this code needs."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     if revision is None:

@@ -137,7 +137,7 @@ def _write(database: Database, receipts: Sequence[tuple[str, Receipt]]) -> None:
     # One statement is one transaction: a single round trip, and its answer comes after the COMMIT.
     def store() -> None:
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            ledger.store(connection, receipts)
+            ledger.insert_receipts(connection, receipts)
 
     with_month(database, store)
 
@@ -161,7 +161,9 @@ def _keep_record(database: Database, account: str, receipt: Receipt, error: DBAP
     return True
 
 
-def apply_waiting(database: Database, stopping: Callable[[], bool] = lambda: False, *, job_s: float = JOB_S) -> bool:
+def apply_waiting_receipts(
+    database: Database, stopping: Callable[[], bool] = lambda: False, *, job_s: float = JOB_S
+) -> bool:
     """Apply parked receipts, oldest first, for at most `job_s` seconds; returns whether some are left that are due."""
     end = time.monotonic() + job_s
     while True:
@@ -179,21 +181,21 @@ def _apply_batch(database: Database) -> int:
     taken: Taken = {}
     try:
         with database.transaction() as connection:
-            taken = ledger.take(connection, BATCH)
-            ledger.apply_taken(connection, taken)
+            taken = ledger.take_receipts(connection, BATCH)
+            ledger.apply_taken_receipts(connection, taken)
     except DBAPIError as error:
         if not lies_in_the_data(error):
             raise
 
         def apply_these(receipts: Sequence[tuple[int, date]]) -> None:
             with database.transaction() as connection:
-                ledger.apply_taken(connection, ledger.take_these(connection, dict(receipts)))
+                ledger.apply_taken_receipts(connection, ledger.take_receipts_by_id(connection, dict(receipts)))
 
         def set_aside(receipt: tuple[int, date], error: DBAPIError) -> None:
             receipt_id, in_month = receipt
             log.error("receipt %s cannot be applied and is set aside: %s", receipt_id, type(error.orig).__name__)
             with database.transaction() as connection:
-                ledger.set_aside(connection, in_month, receipt_id, type(error.orig).__name__)
+                ledger.set_aside_receipt(connection, in_month, receipt_id, type(error.orig).__name__)
 
         write_by_halves(apply_these, list(taken.items()), set_aside)
     return len(taken)

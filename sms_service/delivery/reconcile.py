@@ -58,7 +58,7 @@ def look_up_unknown(database: Database, gateways: Gateways) -> int:
     return settled
 
 
-def start(database: Database, gateways: Gateways) -> Callable[[], None]:
+def start_looking_up(database: Database, gateways: Gateways) -> Callable[[], None]:
     """Look up every EVERY_S seconds in a thread of its own, in the process that leads: more workers do not mean more
     questions. Returns what ends it.
     """

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sms_service.directory.problems import Findings
-from sms_service.directory.reading import Cells, Table
-from sms_service.directory.text import plain
+from sms_service.directory.reading import Cells, SheetTable
+from sms_service.directory.text import plain_text
 from sms_service.errors import Invalid
 from sms_service.said import say
 
@@ -49,7 +49,7 @@ PEOPLE_COLUMNS: Mapping[str, Column] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class ColumnHeader:
     """Where a table's values stand: `fields` by field, `extras` (columns that the import does not know) by header."""
 
     row: int
@@ -63,7 +63,7 @@ def is_header(cell: str, columns: Mapping[str, Column]) -> bool:
     return _field(cell, columns) is not None
 
 
-def find_header(table: Table, columns: Mapping[str, Column]) -> Header:
+def find_header(table: SheetTable, columns: Mapping[str, Column]) -> ColumnHeader:
     """The header among the table's first ten rows: the row that names most of `columns`.
 
     Raises Invalid("file", …) naming a required column that is missing, one given twice, or an empty file.
@@ -77,7 +77,7 @@ def find_header(table: Table, columns: Mapping[str, Column]) -> Header:
     for position, cell in enumerate(cells):
         if cell is None:
             continue
-        header = plain(cell)[:_LONGEST_HEADER]
+        header = plain_text(cell)[:_LONGEST_HEADER]
         field = _field(cell, columns)
         known, key = (fields, field) if field else (extras, header)
         if key in known:
@@ -93,7 +93,7 @@ def find_header(table: Table, columns: Mapping[str, Column]) -> Header:
         known[key] = position
     missing = [column.header for field, column in columns.items() if column.required and field not in fields]
     if missing:
-        found = ", ".join(plain(cell)[:_LONGEST_HEADER] for cell in cells if cell)
+        found = ", ".join(plain_text(cell)[:_LONGEST_HEADER] for cell in cells if cell)
         raise Invalid(
             "file",
             found,
@@ -104,10 +104,10 @@ def find_header(table: Table, columns: Mapping[str, Column]) -> Header:
                 columns=found[:500],
             ),
         )
-    return Header(row=row, fields=fields, extras=extras, width=len(cells))
+    return ColumnHeader(row=row, fields=fields, extras=extras, width=len(cells))
 
 
-def stray_value(header: Header, cells: Cells) -> tuple[str, str] | None:
+def stray_value(header: ColumnHeader, cells: Cells) -> tuple[str, str] | None:
     """The letter and the value of the first cell under no header: the row is shifted or has a column too many."""
     named = {*header.fields.values(), *header.extras.values()}
     for position, cell in enumerate(cells):
@@ -116,7 +116,7 @@ def stray_value(header: Header, cells: Cells) -> tuple[str, str] | None:
     return None
 
 
-def value(header: Header, cells: Sequence[str | None], field: str) -> str | None:
+def column_value(header: ColumnHeader, cells: Sequence[str | None], field: str) -> str | None:
     """The row's cell of this field, None where the file has no such column or the row ends before it."""
     position = header.fields.get(field)
     return cells[position] if position is not None and position < len(cells) else None
@@ -133,11 +133,11 @@ def column_letter(position: int) -> str:
 
 
 def _field(cell: str, columns: Mapping[str, Column]) -> str | None:
-    bare = _DECORATION.sub("", plain(cell)).casefold()
+    bare = _DECORATION.sub("", plain_text(cell)).casefold()
     return next((field for field, column in columns.items() if bare == column.header or bare in column.synonyms), None)
 
 
-def in_shape(row: int, cells: Cells, header: Header, findings: Findings) -> bool:
+def in_shape(row: int, cells: Cells, header: ColumnHeader, findings: Findings) -> bool:
     """Whether a row can be read by its header: refuses empty and shifted ones."""
     if not cells:
         findings.refuse(row, "", None, "is empty")

@@ -15,10 +15,10 @@ from sqlalchemy.sql.expression import CollectionAggregate
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.directory.columns import Column, Header, find_header, is_header
+from sms_service.directory.columns import Column, ColumnHeader, find_header, is_header
 from sms_service.directory.models import Import, ImportProblem, Unit
 from sms_service.directory.problems import Findings
-from sms_service.directory.reading import Table, read_table
+from sms_service.directory.reading import SheetTable, read_table
 from sms_service.errors import Forbidden, Invalid, NotFound
 from sms_service.said import say, to_json
 
@@ -66,7 +66,7 @@ def import_scope(session: Session, actor: Actor, unit_id: int | None) -> ImportS
     return ImportScope(paths[0], session.scalar(select(Unit.id).where(Unit.path == paths[0])))
 
 
-def open_file(data: bytes, columns: Mapping[str, Column]) -> tuple[Table, Header]:
+def open_file(data: bytes, columns: Mapping[str, Column]) -> tuple[SheetTable, ColumnHeader]:
     """The file's table and where its columns are. Raises Invalid("file", …) saying what is wrong with the file."""
     table = read_table(data, lambda cell: is_header(cell, columns))
     return table, find_header(table, columns)
@@ -122,7 +122,7 @@ def write_down(
     ]
     if problems:
         session.execute(insert(ImportProblem), problems)
-    trail.record(
+    trail.record_act(
         session,
         actor.account_id,
         f"{kind}.import",
@@ -138,7 +138,7 @@ def write_down(
     return done
 
 
-def imports(covers: ColumnElement[bool] | None = None, *, kind: str | None = None) -> Select[Import]:
+def find_imports(covers: ColumnElement[bool] | None = None, *, kind: str | None = None) -> Select[Import]:
     """The imports made for units that satisfy `covers` (a condition on Unit.path; None: all), to be paged."""
     statement = select(Import).outerjoin(Unit, Unit.id == Import.unit_id)
     if covers is not None:

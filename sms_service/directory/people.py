@@ -15,7 +15,7 @@ from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import Contact, Person, Unit
 from sms_service.directory.people_rows import LONGEST_ATTRIBUTE, LONGEST_NAME, LONGEST_WORD, MAX_WORDS
 from sms_service.directory.phones import parse_phone
-from sms_service.directory.text import person_name, plain, visible
+from sms_service.directory.text import person_name, plain_text, visible_text
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.said import say
 
@@ -123,7 +123,7 @@ def create_person(
     _apply(session, actor, person, changes)
     session.flush()
     session.refresh(person)
-    trail.record(session, actor.account_id, "person.create", "person", person.id, path, fields=sorted(changes))
+    trail.record_act(session, actor.account_id, "person.create", "person", person.id, path, fields=sorted(changes))
     return person
 
 
@@ -145,7 +145,7 @@ def change_person(session: Session, actor: Actor, person_id: int, **changes: Any
     session.flush()
     session.refresh(person)
     if changes:
-        trail.record(session, actor.account_id, "person.change", "person", person.id, path, fields=sorted(changes))
+        trail.record_act(session, actor.account_id, "person.change", "person", person.id, path, fields=sorted(changes))
     return person
 
 
@@ -202,7 +202,7 @@ def _name(value: str) -> str:
 
 
 def _word(field: str, value: str) -> str:
-    word = plain(value)
+    word = plain_text(value)
     if not 1 <= len(word) <= LONGEST_WORD:
         raise Invalid(field, value[:LONGEST_WORD], say("must have 1 to {most} characters", most=LONGEST_WORD))
     return word
@@ -218,7 +218,7 @@ def _words(field: str, values: Sequence[str]) -> list[str]:
 def _attributes(values: Mapping[str, str]) -> dict[str, str]:
     if len(values) > MAX_WORDS:
         raise Invalid("attributes", None, say("must be at most {most}", most=MAX_WORDS))
-    cleaned = {_word("attributes", name): visible(value) for name, value in values.items()}
+    cleaned = {_word("attributes", name): visible_text(value) for name, value in values.items()}
     for name, value in cleaned.items():
         if len(value) > LONGEST_ATTRIBUTE:
             raise Invalid(

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.db.locks import LockKey, take_lock
 from sms_service.db.statements import Statement
-from sms_service.directory.columns import PEOPLE_COLUMNS, Header
+from sms_service.directory.columns import PEOPLE_COLUMNS, ColumnHeader
 from sms_service.directory.importing import (
     Counts,
     ImportScope,
@@ -26,7 +26,7 @@ from sms_service.directory.importing import (
 from sms_service.directory.models import Import, Unit
 from sms_service.directory.people_rows import PersonRow, attribute_names, first_of_each, read_people
 from sms_service.directory.problems import Findings
-from sms_service.directory.text import plain
+from sms_service.directory.text import plain_text
 from sms_service.said import say
 
 _existing_people = Statement(__file__, "existing_people")
@@ -128,8 +128,8 @@ def _full_names(session: Session, paths: list[str]) -> dict[str, str]:
 
 def _same_unit(written: str, full_name: str) -> bool:
     """Whether what is written is the unit's full name or the end of it."""
-    bare = plain(written).strip("/")
-    return plain(full_name) == bare or plain(full_name).endswith("/" + bare)
+    bare = plain_text(written).strip("/")
+    return plain_text(full_name) == bare or plain_text(full_name).endswith("/" + bare)
 
 
 def _known(session: Session, scope: ImportScope, people: list[PersonRow], findings: Findings) -> dict[str, _Known]:
@@ -150,7 +150,7 @@ def _known(session: Session, scope: ImportScope, people: list[PersonRow], findin
 
 def _write(
     session: Session,
-    header: Header,
+    header: ColumnHeader,
     people: list[PersonRow],
     unit_ids: dict[str, int],
     known: dict[str, _Known],

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-from sms_service.directory.columns import PEOPLE_COLUMNS, Header, in_shape, value
+from sms_service.directory.columns import PEOPLE_COLUMNS, ColumnHeader, column_value, in_shape
 from sms_service.directory.phones import read_phone
 from sms_service.directory.problems import Findings
-from sms_service.directory.reading import Cells, Table
-from sms_service.directory.text import person_name, plain, visible
+from sms_service.directory.reading import Cells, SheetTable
+from sms_service.directory.text import person_name, plain_text, visible_text
 from sms_service.said import say
 
 LONGEST_NAME = 100  # characters; the longest real names have about 40
@@ -51,12 +51,12 @@ class PersonRow:
     attributes: tuple[tuple[str, str], ...]
 
 
-def attribute_names(header: Header) -> list[str]:
+def attribute_names(header: ColumnHeader) -> list[str]:
     """The attributes that this file decides about: an empty cell removes the attribute from the person."""
     return [name for name in ("gender", "joined_on") if name in header.fields] + list(header.extras)
 
 
-def read_people(table: Table, header: Header, findings: Findings) -> Iterator[PersonRow]:
+def read_people(table: SheetTable, header: ColumnHeader, findings: Findings) -> Iterator[PersonRow]:
     """The people in the rows below the header; rows that cannot make a person are refused in `findings`."""
     for row, cells in table.rows:
         if row > header.row:
@@ -86,14 +86,14 @@ def first_of_each(people: Iterable[PersonRow], findings: Findings) -> Iterator[P
         yield person
 
 
-def _person(row: int, cells: Cells, header: Header, findings: Findings) -> PersonRow | None:
+def _person(row: int, cells: Cells, header: ColumnHeader, findings: Findings) -> PersonRow | None:
     titles = {name: column.header for name, column in PEOPLE_COLUMNS.items()}
     if not in_shape(row, cells, header, findings):
         return None
-    raw = {name: value(header, cells, name) for name in PEOPLE_COLUMNS}
-    number = plain(raw["number"] or "")
+    raw = {name: column_value(header, cells, name) for name in PEOPLE_COLUMNS}
+    number = plain_text(raw["number"] or "")
     name = person_name(raw["name"] or "")
-    unit_code = plain(raw["unit"] or "")
+    unit_code = plain_text(raw["unit"] or "")
     if not 1 <= len(number) <= LONGEST_WORD:
         findings.refuse(
             row, titles["number"], raw["number"], say("must have 1 to {most} characters", most=LONGEST_WORD)
@@ -107,7 +107,7 @@ def _person(row: int, cells: Cells, header: Header, findings: Findings) -> Perso
     if row in findings.refused_rows:
         return None
 
-    if name != visible(raw["name"] or ""):
+    if name != visible_text(raw["name"] or ""):
         findings.note(row, titles["name"], raw["name"], say("was read as {name}", name=name))
     reading = read_phone(raw["phone"])
     if reading.problem or reading.note:
@@ -130,7 +130,7 @@ def _person(row: int, cells: Cells, header: Header, findings: Findings) -> Perso
 
 
 def _kind(row: int, raw: str | None, findings: Findings) -> str:
-    kind = _KINDS.get(plain(raw or "党员").casefold())
+    kind = _KINDS.get(plain_text(raw or "党员").casefold())
     if kind is None:
         findings.note(
             row,
@@ -147,7 +147,7 @@ def _roles(row: int, raw: str | None, findings: Findings) -> tuple[str, ...]:
 
 def _words(row: int, column: str, raw: str | None, findings: Findings) -> tuple[str, ...]:
     """The words of a list in one cell, each once, in their order."""
-    pieces = (plain(piece) for piece in _WORD_SEPARATORS.split((raw or "").translate(_FULL_WIDTH)))
+    pieces = (plain_text(piece) for piece in _WORD_SEPARATORS.split((raw or "").translate(_FULL_WIDTH)))
     words = list(dict.fromkeys(piece for piece in pieces if piece))
     kept = tuple(word for word in words if len(word) <= LONGEST_WORD)[:MAX_WORDS]
     if len(kept) < len(words):
@@ -164,14 +164,16 @@ _FULL_WIDTH = str.maketrans("，；｜／", ",;|/")
 
 
 def _attributes(
-    row: int, cells: Cells, raw: dict[str, str | None], header: Header, findings: Findings
+    row: int, cells: Cells, raw: dict[str, str | None], header: ColumnHeader, findings: Findings
 ) -> tuple[tuple[str, str], ...]:
     """The person's attributes, by name."""
-    found = {name: visible(cells[position] or "") for name, position in header.extras.items() if position < len(cells)}
+    found = {
+        name: visible_text(cells[position] or "") for name, position in header.extras.items() if position < len(cells)
+    }
     if "gender" in header.fields:
-        found["gender"] = plain(raw["gender"] or "")
+        found["gender"] = plain_text(raw["gender"] or "")
     if raw["joined_on"] is not None:
-        found["joined_on"] = iso_date(raw["joined_on"]) or visible(raw["joined_on"])
+        found["joined_on"] = iso_date(raw["joined_on"]) or visible_text(raw["joined_on"])
         if iso_date(raw["joined_on"]) is None:
             reason = "is not a date like 1985-03-01; kept as written, and no date rule finds it"
             findings.note(row, PEOPLE_COLUMNS["joined_on"].header, raw["joined_on"], reason)
@@ -183,7 +185,7 @@ def _attributes(
 
 def iso_date(raw: str) -> str | None:
     """A date written 1985-3-1, 1985/3/1, 1985.3.1, 1985年3月1日, 19850301 or 31.12.1999 as 1985-03-01; else None."""
-    text = plain(raw)
+    text = plain_text(raw)
     if match := _DATE.fullmatch(text) or _DATE_DIGITS.fullmatch(text):
         year, month, day = match[1], match[2], match[3]
     elif match := _DATE_DAY_FIRST.fullmatch(text):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
-from sms_service.directory.text import visible
+from sms_service.directory.text import visible_text
 from sms_service.errors import Invalid
 from sms_service.said import say
 
@@ -44,9 +44,9 @@ class PhoneReading:
 def read_phone(raw: str | None) -> PhoneReading:
     """Read one cell. Of several numbers in it (`a/b`, `a;b`, `a、b`) the first that can get a text is taken."""
     text = unicodedata.normalize("NFKC", raw or "").translate(_DASHES)
-    pieces = [visible(piece).strip(_APOSTROPHES + " ") for piece in _SEPARATORS.split(text.strip())]
+    pieces = [visible_text(piece).strip(_APOSTROPHES + " ") for piece in _SEPARATORS.split(text.strip())]
     pieces = [piece for piece in pieces if piece.casefold() not in _NO_NUMBER]
-    if not pieces or visible(text).casefold() in _NO_NUMBER:
+    if not pieces or visible_text(text).casefold() in _NO_NUMBER:
         return PhoneReading()
     readings = [_read_one(piece) for piece in pieces]
     usable = [reading.phone for reading in readings if reading.phone]

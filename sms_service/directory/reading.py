@@ -32,7 +32,7 @@ Cells = list[str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SheetTable:
     """A file's rows, each with the number that a spreadsheet shows (the first row is 1). Rows may differ in length.
 
     An empty row in the middle is a row without values; empty rows at the end are not rows.
@@ -41,7 +41,7 @@ class Table:
     rows: list[tuple[int, Cells]]
 
 
-def read_table(data: bytes, is_header: Callable[[str], bool]) -> Table:
+def read_table(data: bytes, is_header: Callable[[str], bool]) -> SheetTable:
     """The table in an xlsx or CSV file, told apart by its first bytes, not by its name.
 
     `is_header` decides between the delimiters `,` `;` and tab: the one under which most headers are found.
@@ -54,11 +54,11 @@ def read_table(data: bytes, is_header: Callable[[str], bool]) -> Table:
     elif data.startswith(b"\xd0\xcf\x11\xe0"):
         raise _invalid("is in the old Excel format (.xls) or encrypted; save it as .xlsx or CSV, without a password")
     else:
-        rows = _csv_rows(decode(data), is_header)
-    return Table(_bounded(rows))
+        rows = _csv_rows(decode_file(data), is_header)
+    return SheetTable(_bounded(rows))
 
 
-def decode(data: bytes) -> str:
+def decode_file(data: bytes) -> str:
     """The text of a CSV file. Raises Invalid if it is in no encoding that we read."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings = ["utf-16"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sms_service.directory.columns import UNIT_COLUMNS, Header, in_shape, value
+from sms_service.directory.columns import UNIT_COLUMNS, ColumnHeader, column_value, in_shape
 from sms_service.directory.models import LEVELS
 from sms_service.directory.problems import Findings
-from sms_service.directory.reading import Cells, Table
-from sms_service.directory.text import plain, visible
+from sms_service.directory.reading import Cells, SheetTable
+from sms_service.directory.text import plain_text, visible_text
 from sms_service.said import say
 
 LONGEST_UNIT_NAME = 100
@@ -45,7 +45,7 @@ class Place:
     parent: str | None
 
 
-def read_units(table: Table, header: Header, findings: Findings) -> Iterator[UnitRow]:
+def read_units(table: SheetTable, header: ColumnHeader, findings: Findings) -> Iterator[UnitRow]:
     """The units in the rows below the header; of rows with the same code the first good one counts."""
     by_code: dict[str, UnitRow] = {}
     for row, cells in table.rows:
@@ -116,12 +116,12 @@ def _is_below(level: str, above: str) -> bool:
     return LEVELS.index(level) > LEVELS.index(above)
 
 
-def _unit(row: int, cells: Cells, header: Header, findings: Findings) -> UnitRow | None:
+def _unit(row: int, cells: Cells, header: ColumnHeader, findings: Findings) -> UnitRow | None:
     if not in_shape(row, cells, header, findings):
         return None
-    raw = {name: value(header, cells, name) for name in UNIT_COLUMNS}
-    code, name = plain(raw["code"] or ""), visible(raw["name"] or "")
-    level = LEVEL_WORDS.get(plain(raw["level"] or "").casefold())
+    raw = {name: column_value(header, cells, name) for name in UNIT_COLUMNS}
+    code, name = plain_text(raw["code"] or ""), visible_text(raw["name"] or "")
+    level = LEVEL_WORDS.get(plain_text(raw["level"] or "").casefold())
     if not 1 <= len(code) <= LONGEST_CODE:
         findings.refuse(row, _TITLES["code"], raw["code"], say("must have 1 to {most} characters", most=LONGEST_CODE))
     if not 1 <= len(name) <= LONGEST_UNIT_NAME:
@@ -137,6 +137,6 @@ def _unit(row: int, cells: Cells, header: Header, findings: Findings) -> UnitRow
         code=code,
         name=name,
         level=level,
-        parent=plain(raw["parent"]) if raw["parent"] else None,
+        parent=plain_text(raw["parent"]) if raw["parent"] else None,
         full_name=raw["full_name"],
     )

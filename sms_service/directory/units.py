@@ -14,7 +14,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import LEVELS, Unit
-from sms_service.directory.text import plain, required_line
+from sms_service.directory.text import plain_text, required_line
 from sms_service.directory.unit_rows import LONGEST_CODE, LONGEST_UNIT_NAME
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.said import say
@@ -55,13 +55,13 @@ def require_everywhere(session: Session, actor: Actor, permission: Permission) -
 
     Returns the path to which the trail's entry of such an act belongs: the first tree's top.
     """
-    paths = tops(session)
+    paths = top_paths(session)
     for path in paths:
         actor.require(permission, path)
     return paths[0]
 
 
-def tops(session: Session) -> list[str]:
+def top_paths(session: Session) -> list[str]:
     """The paths of the units without a parent; there is one for each city. `/` if there is no unit yet."""
     return list(session.scalars(select(Unit.path).where(Unit.parent_id.is_(None)).order_by(Unit.path))) or ["/"]
 
@@ -72,7 +72,7 @@ def create_unit(session: Session, actor: Actor, *, code: str, name: str, level: 
     Raises Invalid (field named), NotFound (no such parent), Forbidden (no manage_directory over the parent; the top of
     a tree only by the service itself), Conflict (the code is taken).
     """
-    code, name = plain(required_line("code", code, LONGEST_CODE)), required_line("name", name, LONGEST_UNIT_NAME)
+    code, name = plain_text(required_line("code", code, LONGEST_CODE)), required_line("name", name, LONGEST_UNIT_NAME)
     _check_level("level", level)
     parent = session.get(Unit, parent_id, with_for_update={"read": True}) if parent_id is not None else None
     if parent_id is not None and parent is None:
@@ -103,7 +103,7 @@ def create_unit(session: Session, actor: Actor, *, code: str, name: str, level: 
     session.add(unit)
     session.flush()
     session.refresh(unit)
-    trail.record(session, actor.account_id, "unit.create", "unit", unit.id, unit.path, level=level)
+    trail.record_act(session, actor.account_id, "unit.create", "unit", unit.id, unit.path, level=level)
     return unit
 
 
@@ -148,7 +148,7 @@ def change_unit(
     session.refresh(unit)
     details = changes | ({"renamed": True} if name is not None else {})
     if details:
-        trail.record(session, actor.account_id, "unit.change", "unit", unit.id, unit.path, **details)
+        trail.record_act(session, actor.account_id, "unit.change", "unit", unit.id, unit.path, **details)
     return unit
 
 

@@ -15,7 +15,7 @@ from sms_service.directory.columns import UNIT_COLUMNS
 from sms_service.directory.importing import Counts, ImportScope, import_scope, open_file, write_down
 from sms_service.directory.models import Import, Unit
 from sms_service.directory.problems import Findings
-from sms_service.directory.text import plain
+from sms_service.directory.text import plain_text
 from sms_service.directory.unit_rows import Place, UnitRow, check_tree, read_units
 from sms_service.said import say
 
@@ -193,7 +193,7 @@ def _check_full_names(rows: Mapping[str, UnitRow], planned: Mapping[str, _Node],
             names.append(step.name)
             step = planned[step.parent] if step.parent is not None else None
         full_name = "/".join(reversed(names))
-        if plain(row.full_name).strip("/") != plain(full_name):
+        if plain_text(row.full_name).strip("/") != plain_text(full_name):
             reason = say(
                 "differs from the unit's place in the tree, {place}; the code of the unit above counts", place=full_name
             )

@@ -23,23 +23,23 @@ CANARY_MOMENT_S = 60.0
 log = logging.getLogger(__name__)
 
 
-def trip_run(connection: Connection, run_id: int) -> None:
+def check_run_breaker(connection: Connection, run_id: int) -> None:
     """Hold the run if too many of its last texts went wrong."""
     why = runs.trip_run(connection, run_id, texts=RUN_TEXTS, least=RUN_LEAST, bad_share=BAD_SHARE)
     if why is not None:
         log.warning("run %s is held: %s", run_id, why)
 
 
-def judge_canaries(connection: Connection) -> None:
+def check_canaries(connection: Connection) -> None:
     """Let a run go on if its first texts went well, else hold it. A text that cannot leave does not count as a first
     text.
     """
     on_trial = "SELECT id, month FROM runs WHERE status = 'running' AND canary IS NOT NULL ORDER BY id"
     for run in connection.exec_driver_sql(on_trial).all():
-        judge_canary(connection, run.id, run.month)
+        check_canary(connection, run.id, run.month)
 
 
-def judge_canary(connection: Connection, run_id: int, month: date) -> None:
+def check_canary(connection: Connection, run_id: int, month: date) -> None:
     """The same for one run, if it has a canary."""
     runs.refill_canary(connection, run_id, month, CANARY_MOMENT_S)
     judged = runs.judge_canary(

@@ -79,7 +79,7 @@ def foresee_lane(session: Session, rule: object, unit_path: str) -> Lane:
     return Lane.small if people <= SMALL_UP_TO else Lane.bulk
 
 
-def begin_due(database: Database) -> list[int]:
+def begin_due_runs(database: Database) -> list[int]:
     """Take due runs out of `planned`; returns the ids of those now waiting to be frozen."""
     with database.transaction() as connection:
         return runs.begin_runs(connection, GRACE_MIN)
@@ -116,7 +116,7 @@ def freeze_next(database: Database, lanes: Collection[Lane], most: int, apart: C
     return Frozen({run_id: audiences[run_id] for run_id in ids if run_id in audiences}, found=len(ids))
 
 
-def freeze(database: Database, run_id: int) -> int | None:
+def freeze_run(database: Database, run_id: int) -> int | None:
     """Write the run's rows and set it running, in one transaction.
 
     Returns the audience; None if another worker has done it, or if the run is `held` because its rule or template
@@ -143,7 +143,7 @@ def _freeze_one_by_one(database: Database, run_ids: Sequence[int]) -> Frozen:
     failed: list[int] = []
     for run_id in run_ids:
         try:
-            audience = freeze(database, run_id)
+            audience = freeze_run(database, run_id)
         except DBAPIError as error:
             log.error("run %s cannot be frozen now; trying again: %s", run_id, first_line(error))
             failed.append(run_id)

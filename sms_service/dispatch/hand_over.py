@@ -90,7 +90,7 @@ class HandOver:
         often these rows have gone before in a group that was refused whole.
         """
         with self._database.transaction() as connection:
-            rows = protocol.claim(connection, claim, size, CLAIM_LEASE_S)
+            rows = protocol.claim_rows(connection, claim, size, CLAIM_LEASE_S)
         if not rows:
             return Done()
         self._at(Point.claimed)
@@ -187,12 +187,12 @@ class HandOver:
         return passed, asked_at
 
     def _withdraw(self, claim: Claim, ids: Sequence[int]) -> None:
-        self._until_written(lambda connection: protocol.withdraw(connection, claim, ids))
+        self._until_written(lambda connection: protocol.withdraw_rows(connection, claim, ids))
 
     def _release(self, claim: Claim, rows: Iterable[Rendered], again_s: float = 0.0) -> None:
         try:
             with self._database.transaction() as connection:
-                protocol.release(connection, claim, [row.id for row in rows], again_s)
+                protocol.release_rows(connection, claim, [row.id for row in rows], again_s)
         except DBAPIError as error:
             # Rows that passed must go on. The others are still claimed, and their lease ends soon.
             log.warning(
@@ -244,9 +244,9 @@ class HandOver:
             with self._database.transaction() as connection:
                 account_breaker.trip_account(connection, claim.account_id)
             with self._database.transaction() as connection:
-                breaker.trip_run(connection, claim.run_id)
+                breaker.check_run_breaker(connection, claim.run_id)
             with self._database.transaction() as connection:
-                breaker.judge_canary(connection, claim.run_id, claim.month)
+                breaker.check_canary(connection, claim.run_id, claim.month)
         except DBAPIError as error:
             log.warning("PostgreSQL failed; the breaker checks after the next hand-over: %s", first_line(error))
 

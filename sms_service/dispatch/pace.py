@@ -26,7 +26,7 @@ _TIMEOUT_S = 2.0
 SMALLEST_CAPACITY = 20
 
 
-def connect(url: str) -> Redis:
+def connect_pace(url: str) -> Redis:
     """A Redis client for a `Pace`: it gives up at once and never repeats an act by itself, for a `settle` whose answer
     was lost, done twice, would give back what was used.
     """
@@ -40,7 +40,7 @@ def connect(url: str) -> Redis:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class PartsGrant:
     """What a worker may hand over now, in parts; if nothing, it asks again after `wait_s` seconds."""
 
     parts: int
@@ -62,7 +62,7 @@ class Pace:
         self._rates = dict(rates)
         self._now = now
 
-    def take(self, account: str, want: int, least: int = 1) -> Grant:
+    def take(self, account: str, want: int, least: int = 1) -> PartsGrant:
         """Up to `want` parts, or none if there are fewer than `least`, which says how few are worth a claim.
 
         `least` may be more than the bucket holds: a full bucket then grants it, and owes the rest.
@@ -70,7 +70,7 @@ class Pace:
         if want < 1 or least < 1:
             raise ValueError(f"take {want} parts, at least {least}: both must be 1 or more")
         parts, wait_s, _ = self._act("take", account, want, min(least, want))
-        return Grant(int(parts), wait_s)
+        return PartsGrant(int(parts), wait_s)
 
     def settle(self, account: str, unused: int) -> None:
         """Give back `unused` parts of a grant; below 0, charge what rendering showed to be more, which may leave the

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sms_service.content.compose import Composed, compose
-from sms_service.content.language import CannotRender, CompiledTemplate, compiled
+from sms_service.content.compose import Composed, compose_text
+from sms_service.content.language import CannotRender, CompiledTemplate, get_compiled
 from sms_service.content.models import TemplateVersion
 from sms_service.db.engine import Database
 from sms_service.ledger.models import Run
@@ -29,10 +29,10 @@ class RunText:
 
     def compose(self, own: Mapping[str, Any] | None) -> Composed:
         """The text for a recipient with these values of their own. Raises CannotRender."""
-        return compose(self.template, {**self.values, **own} if own else self.values, self.signature, self.class_)
+        return compose_text(self.template, {**self.values, **own} if own else self.values, self.signature, self.class_)
 
 
-def load(session: Session, run_id: int) -> RunText:
+def load_compiled(session: Session, run_id: int) -> RunText:
     """Raises CannotRender for a template of before an upgrade that the allow-list refuses now."""
     run, version = session.execute(
         select(Run, TemplateVersion)
@@ -44,7 +44,7 @@ def load(session: Session, run_id: int) -> RunText:
 
 def text_of(run: Run, version: TemplateVersion) -> RunText:
     """The run's text of this version, which is its own. Raises CannotRender as `load` does."""
-    return RunText(compiled(version.id, version.body), run.values, run.signature, run.class_)
+    return RunText(get_compiled(version.id, version.body), run.values, run.signature, run.class_)
 
 
 class Renderer:
@@ -74,4 +74,4 @@ class Renderer:
 
     def _load(self, run_id: int) -> RunText:
         with self._database.session() as session:
-            return load(session, run_id)
+            return load_compiled(session, run_id)

@@ -20,7 +20,15 @@ from pathlib import Path
 import psycopg
 
 from sms_service.embedded import placement
-from sms_service.embedded.process import EngineError, at_work_in, last_line, make_folder, spawn, stop, stop_leftover
+from sms_service.embedded.process import (
+    EngineError,
+    at_work_in,
+    last_line,
+    make_folder,
+    spawn_process,
+    stop_leftover,
+    stop_process,
+)
 from sms_service.keepalive import POSTGRES_SETTINGS
 
 LOGINS = ("postgres", "sms_owner", "sms_app")
@@ -122,7 +130,7 @@ class PostgresServer:
             self._create_cluster(bin_dir, data, user)
         self._write_access(data, user)
         options = [f"-c{name}={value}" for name, value in self._configuration.items()]
-        self._process = spawn(
+        self._process = spawn_process(
             [bin_dir / "postgres", "-D", data, f"-cunix_socket_directories={sockets}", *options],
             log=self.log,
             # Workers are told at the same moment; it waits for their sessions, so that they can write down what a
@@ -138,7 +146,7 @@ class PostgresServer:
     def stop(self) -> None:
         """A fast shutdown: sessions are ended, everything committed is kept. Nothing happens if it does not run."""
         if self._process is not None:
-            stop(self._process, signal.SIGINT, _STOP_S, then=signal.SIGQUIT)
+            stop_process(self._process, signal.SIGINT, _STOP_S, then=signal.SIGQUIT)
             self._process = None
             shutil.rmtree(placement.known_runtime_dir(self.data_dir), ignore_errors=True)
 

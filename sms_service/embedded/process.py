@@ -44,7 +44,7 @@ def die_with_parent(signal_number: int, parent: int | None = None) -> Callable[[
     return arrange
 
 
-def spawn(
+def spawn_process(
     arguments: Sequence[str | Path],
     *,
     log: Path,
@@ -75,7 +75,9 @@ def spawn(
         )
 
 
-def stop(process: subprocess.Popen[bytes], signal_number: int, patience_s: float, then: int = signal.SIGKILL) -> None:
+def stop_process(
+    process: subprocess.Popen[bytes], signal_number: int, patience_s: float, then: int = signal.SIGKILL
+) -> None:
     """Ask a child to end, wait, and after `patience_s` seconds make it."""
     if process.poll() is None:
         process.send_signal(signal_number)

@@ -15,7 +15,7 @@ from pathlib import Path
 import redis
 
 from sms_service.embedded import placement
-from sms_service.embedded.process import EngineError, last_line, make_folder, spawn, stop, stop_leftover
+from sms_service.embedded.process import EngineError, last_line, make_folder, spawn_process, stop_leftover, stop_process
 from sms_service.keepalive import REDIS_SETTINGS
 
 _START_S = 30.0
@@ -83,7 +83,7 @@ class RedisServer:
         }
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
         try:
-            self._process = spawn([binary, *arguments], log=self.log, cwd=self.data_dir)
+            self._process = spawn_process([binary, *arguments], log=self.log, cwd=self.data_dir)
         except OSError as error:
             raise EngineError(f"Redis did not start: {error.strerror or error}") from None
         pid_file.write_text(f"{self._process.pid}\n")
@@ -92,7 +92,7 @@ class RedisServer:
     def stop(self) -> None:
         """Stop it. Nothing happens if it does not run."""
         if self._process is not None:
-            stop(self._process, signal.SIGTERM, _STOP_S)
+            stop_process(self._process, signal.SIGTERM, _STOP_S)
             self._process = None
             shutil.rmtree(self._socket.parent, ignore_errors=True)
 

@@ -40,7 +40,7 @@ class CodeTable:
     receipts: Mapping[str, Code[ReceiptStatus]]
 
 
-def load(path: Path) -> CodeTable:
+def load_code_table(path: Path) -> CodeTable:
     """The table in `path`. Raises ValueError with file and line if a row cannot be used."""
     answers: dict[str, Code[OutcomeKind]] = {}
     receipts: dict[str, Code[ReceiptStatus]] = {}
@@ -59,7 +59,7 @@ def load(path: Path) -> CodeTable:
     return CodeTable(answers, receipts)
 
 
-def answer(code: str, written: str) -> Code[OutcomeKind]:
+def answer_code(code: str, written: str) -> Code[OutcomeKind]:
     """What a code in an answer means, written as result and class: "accepted", "refused bad_number".
 
     Raises ValueError.
@@ -67,7 +67,7 @@ def answer(code: str, written: str) -> Code[OutcomeKind]:
     return _written(code, written, OutcomeKind)
 
 
-def receipt(code: str, written: str) -> Code[ReceiptStatus]:
+def receipt_code(code: str, written: str) -> Code[ReceiptStatus]:
     """What a code in a delivery report means, written so: "delivered", "undelivered unreachable". Raises ValueError."""
     return _written(code, written, ReceiptStatus)
 

@@ -28,7 +28,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sms_service.gateways import discovery
-from sms_service.gateways.options import BadOption, UnknownOption, marked, read
+from sms_service.gateways.options import BadOption, UnknownOption, marked, read_options
 
 DEFAULT_ROUTE = "default"
 _OWN_KEYS = frozenset({"adapter", "max_group", "rate", "in_flight", "receipt_parts"})
@@ -59,7 +59,7 @@ class AccountConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class RouteMember:
+class ConfiguredMember:
     """The place of an account in a route: the lowest `priority` that is open is used; accounts of one priority share by
     `weight`.
     """
@@ -74,10 +74,10 @@ class GatewayConfig:
     """Accounts by name, and routes by name, the members of each by priority, then by name."""
 
     accounts: Mapping[str, AccountConfig]
-    routes: Mapping[str, tuple[RouteMember, ...]]
+    routes: Mapping[str, tuple[ConfiguredMember, ...]]
 
 
-def load(path: Path, environ: Mapping[str, str]) -> GatewayConfig:
+def load_gateway_config(path: Path, environ: Mapping[str, str]) -> GatewayConfig:
     """The accounts and routes in the file at `path`, with `${NAME}` taken from `environ`.
 
     Raises BadGatewayConfig if anything in it cannot be used.
@@ -112,11 +112,11 @@ def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fa
         raise fail(where, "must be a table")
     adapter = table.get("adapter")
     try:
-        module = discovery.find(adapter) if isinstance(adapter, str) else None
+        module = discovery.find_adapter(adapter) if isinstance(adapter, str) else None
     except discovery.BadAdapter as error:
         raise fail(f"{where} adapter", f"{adapter!r} {error}") from error
     if not isinstance(adapter, str) or module is None:
-        raise fail(f"{where} adapter", f"is {adapter!r}; it must be one of {', '.join(discovery.names())}")
+        raise fail(f"{where} adapter", f"is {adapter!r}; it must be one of {', '.join(discovery.adapter_names())}")
     max_group = _whole(table.get("max_group", 100), 1000, f"{where} max_group", fail)
     in_flight = _whole(table.get("in_flight", 2), 50, f"{where} in_flight", fail)
     rate = table.get("rate")
@@ -136,7 +136,7 @@ def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fa
             raise fail(f"{where} {'.'.join(keys)}", reason)
     expanded = {key: _expand(value, environ, f"{where} {key}", fail) for key, value in written.items()}
     try:
-        options = read(module.Options, expanded, folder)
+        options = read_options(module.Options, expanded, folder)
     except BadOption as error:
         # What the file says is shown, never what a variable held; a misspelt key might be that of a secret.
         shown = "" if isinstance(error, UnknownOption) else _shown(written, error.keys)
@@ -169,13 +169,15 @@ def _shown(written: Any, keys: tuple[str, ...]) -> str:
     return "" if isinstance(written, dict | list) or len(repr(written)) > 100 else f"is {written!r}; it "
 
 
-def _routes(table: Any, accounts: Mapping[str, AccountConfig], fail: _Fail) -> dict[str, tuple[RouteMember, ...]]:
+def _routes(table: Any, accounts: Mapping[str, AccountConfig], fail: _Fail) -> dict[str, tuple[ConfiguredMember, ...]]:
     if not isinstance(table, dict) or DEFAULT_ROUTE not in table:
         raise fail(f"[routes] {DEFAULT_ROUTE}", f'is missing; write {DEFAULT_ROUTE} = ["{next(iter(accounts))}"]')
     return {route: _members(items, accounts, f"[routes] {route}", fail) for route, items in table.items()}
 
 
-def _members(items: Any, accounts: Mapping[str, AccountConfig], where: str, fail: _Fail) -> tuple[RouteMember, ...]:
+def _members(
+    items: Any, accounts: Mapping[str, AccountConfig], where: str, fail: _Fail
+) -> tuple[ConfiguredMember, ...]:
     if not isinstance(items, list) or not items:
         raise fail(where, "must be a list of account names, in the order in which they are tried, or of tables")
     if len({isinstance(item, dict) for item in items}) > 1:
@@ -192,7 +194,7 @@ def _members(items: Any, accounts: Mapping[str, AccountConfig], where: str, fail
             raise fail(where, f"{name!r} is no account; accounts are {', '.join(sorted(accounts))}")
         priority = _whole(entry.get("priority"), 100, f"{where} {name} priority", fail)
         weight = _whole(entry.get("weight", 1), 100, f"{where} {name} weight", fail)
-        members.append(RouteMember(name, priority, weight))
+        members.append(ConfiguredMember(name, priority, weight))
     if len({member.account for member in members}) != len(members):
         raise fail(where, "names an account twice")
     return tuple(sorted(members, key=lambda member: (member.priority, member.account)))

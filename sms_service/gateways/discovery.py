@@ -36,12 +36,12 @@ class AdapterModule(Protocol):
         """The adapter of the account `name`; providers push to `callback_url`. Opens no connection yet."""
 
 
-def names() -> list[str]:
+def adapter_names() -> list[str]:
     """Every adapter that `adapter = "…"` can name here, sorted."""
     return sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
 
 
-def find(adapter: str) -> AdapterModule | None:
+def find_adapter(adapter: str) -> AdapterModule | None:
     """The adapter's module, or None if there is none of that name. Our own cannot be replaced by an entry point.
 
     Raises BadAdapter.

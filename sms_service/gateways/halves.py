@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from sms_service.parts import decode_gsm, encode
+from sms_service.parts import decode_gsm, encode_part
 
 _UP = 0x10_0000  # from a half to what stands for it
 _HALF = re.compile("[\ud800-\udfff]")
@@ -43,6 +43,6 @@ def hide_halves(text: str) -> str:
 def _escaped(character: str) -> str:
     """What the escape and the first character of the next part are, as if they had come together."""
     try:
-        return decode_gsm(_ESCAPE.encode() + encode(character, "GSM-7"))
+        return decode_gsm(_ESCAPE.encode() + encode_part(character, "GSM-7"))
     except UnicodeEncodeError:  # the next part is in another alphabet
         return _LOST + character

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What the server answered: status, headers (names in any case) and the whole body."""
 
     status: int
@@ -56,7 +56,7 @@ class NoAnswer:
     reason: str
 
 
-Result = Answer | NotWritten | NoAnswer
+Result = HttpAnswer | NotWritten | NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class HttpClient:
                     read += chunk
                     if len(read) > self._largest_answer:
                         return NoAnswer("the answer is too large to read")
-                return Answer(response.status, response.headers, read)
+                return HttpAnswer(response.status, response.headers, read)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return NotWritten(_reason(error))
         except _TooLate:

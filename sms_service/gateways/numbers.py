@@ -30,7 +30,7 @@ def e164(written: str, region: str = "CN") -> str | None:
     return _read(written, region) if len(written) <= _LONGEST else None
 
 
-def national(phone: str) -> str:
+def national_number(phone: str) -> str:
     """The number of a phone (E.164) without its country code, as providers of one country want it."""
     if phone.startswith("+86"):
         return phone[3:]

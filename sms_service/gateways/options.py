@@ -60,7 +60,7 @@ def marked(mark: Literal["secret", "template"], kind: type, values: Mapping[str,
             yield from (((declared.name, *keys), found) for keys, found in marked(mark, table, value))
 
 
-def read(kind: type[T], values: Mapping[str, Any], folder: Path = Path()) -> T:
+def read_options(kind: type[T], values: Mapping[str, Any], folder: Path = Path()) -> T:
     """`values` as an instance of the option dataclass `kind`; files are named relative to `folder`.
 
     Raises BadOption for a key that `kind` does not have, a missing one, one of another type or outside its bounds.
@@ -90,7 +90,7 @@ def _read(keys: Keys, wanted: Any, value: Any, folder: Path) -> Any:
             if not isinstance(value, dict):
                 raise BadOption(keys, "must be a table")
             try:
-                return read(wanted, value, folder)
+                return read_options(wanted, value, folder)
             except BadOption as error:
                 raise type(error)((*keys, *error.keys), error.reason) from None
         case origin, words if origin is Literal:

@@ -12,12 +12,12 @@ from sms_service import settings
 from sms_service.errors import NotFound
 from sms_service.gateways import config, discovery
 from sms_service.gateways.base import Adapter
-from sms_service.gateways.config import DEFAULT_ROUTE, AccountConfig, GatewayConfig, RouteMember
+from sms_service.gateways.config import DEFAULT_ROUTE, AccountConfig, ConfiguredMember, GatewayConfig
 
 
-def build(account: AccountConfig, callback_base_url: str) -> Adapter:
+def build_adapter(account: AccountConfig, callback_base_url: str) -> Adapter:
     """A new adapter of `account`. Providers reach us at `<callback_base_url>/callbacks/<account>`."""
-    module = discovery.find(account.adapter)
+    module = discovery.find_adapter(account.adapter)
     if module is None:
         raise NotFound("gateway adapter", account.adapter)
     return module.create(account.name, account.options, f"{callback_base_url}/callbacks/{account.name}")
@@ -44,7 +44,10 @@ class Gateways:
 
         Raises config.BadGatewayConfig.
         """
-        return cls(config.load(path, settings.environment() if environ is None else environ), callback_base_url)
+        return cls(
+            config.load_gateway_config(path, settings.read_environment() if environ is None else environ),
+            callback_base_url,
+        )
 
     def account(self, name: str) -> AccountConfig:
         """The account's configuration. Raises NotFound."""
@@ -53,7 +56,7 @@ class Gateways:
         except KeyError:
             raise NotFound("gateway account", name) from None
 
-    def route(self, name: str = DEFAULT_ROUTE) -> tuple[RouteMember, ...]:
+    def route(self, name: str = DEFAULT_ROUTE) -> tuple[ConfiguredMember, ...]:
         """The route's accounts, by priority. Raises NotFound."""
         try:
             return self.config.routes[name]
@@ -65,7 +68,7 @@ class Gateways:
         account = self.account(name)
         with self._lock:
             if name not in self._adapters:
-                self._adapters[name] = build(account, self._callback_base_url)
+                self._adapters[name] = build_adapter(account, self._callback_base_url)
             return self._adapters[name]
 
     def group_size(self, name: str) -> int:

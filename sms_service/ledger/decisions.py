@@ -61,7 +61,7 @@ class GoneAgain:
     left: Mapping[str, int]
 
 
-def retry(connection: Connection, run_id: int, classes: Collection[ErrorClass]) -> GoneAgain:
+def retry_rows(connection: Connection, run_id: int, classes: Collection[ErrorClass]) -> GoneAgain:
     """Let the run's refused rows of these classes, which are of RETRYABLE, wait again; a run that was finished runs.
 
     Nothing of a cancelled run is touched, nor of one that is not frozen yet.
@@ -69,7 +69,7 @@ def retry(connection: Connection, run_id: int, classes: Collection[ErrorClass]) 
     return _go_again(connection, run_id, MessageStatus.refused, None, classes)
 
 
-def send_again(connection: Connection, run_id: int, ids: Collection[int] | None) -> GoneAgain:
+def send_rows_again(connection: Connection, run_id: int, ids: Collection[int] | None) -> GoneAgain:
     """Let unknown rows of the run wait again, those with these ids or all (None); a run that was finished runs.
 
     Nothing of a cancelled run is touched.
@@ -77,7 +77,7 @@ def send_again(connection: Connection, run_id: int, ids: Collection[int] | None)
     return _go_again(connection, run_id, MessageStatus.unknown, ids, ())
 
 
-def settle(connection: Connection, month: date, message_id: int, verdict: Verdict, account_id: int) -> bool:
+def settle_row(connection: Connection, month: date, message_id: int, verdict: Verdict, account_id: int) -> bool:
     """Write down what the person with this account found out about an unknown row; False if it is not unknown."""
     row = SETTLE(connection, month=month, message_id=message_id, verdict=verdict, account_id=account_id).first()
     if row is not None and verdict == "refused":

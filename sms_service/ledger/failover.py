@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.controls.cluster import difference, identities, write_down_identity
+from sms_service.controls.cluster import describe_difference, read_identities, write_down_identity
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.directory.text import LONGEST_WHY, required_line
-from sms_service.directory.units import require_everywhere, tops
+from sms_service.directory.units import require_everywhere, top_paths
 from sms_service.said import Said, say, to_json
 
 HOLD = Statement(__file__, "hold_for_cluster")
@@ -43,7 +43,7 @@ def hold_if_changed(database: Database) -> list[int]:
     All of it is one transaction, so at no moment is the new server known while a run from before is not held.
     """
     with database.session() as session:
-        differs = difference(*identities(session.connection()))
+        differs = describe_difference(*read_identities(session.connection()))
         if differs is None:
             return []
         reason = say("{differs} {decide}", differs=differs, decide=_DECIDE)
@@ -52,7 +52,7 @@ def hold_if_changed(database: Database) -> list[int]:
     return held
 
 
-def hold(session: Session, actor: Actor, why: str) -> list[int]:
+def hold_after_restore(session: Session, actor: Actor, why: str) -> list[int]:
     """The same as a person's act, for a restore that PostgreSQL does not show: a data folder that was copied back.
 
     Returns the runs held. Raises Forbidden, or Invalid for an explanation that is missing or too long.
@@ -68,8 +68,8 @@ def _hold(session: Session, account_id: int | None, reason: Said, act: str, why:
     SKIP_NUMBERS(connection, attempts=SKIPPED_ATTEMPTS, runs=SKIPPED_RUNS)
     held = HOLD(connection, reason=reason, message=Jsonb(to_json(reason))).all()
     own = write_down_identity(connection)
-    for path in tops(session):
-        trail.record(
+    for path in top_paths(session):
+        trail.record_act(
             session,
             account_id,
             act,
@@ -81,5 +81,5 @@ def _hold(session: Session, account_id: int | None, reason: Said, act: str, why:
             runs=[run.id for run in held if run.unit_path.startswith(path)],
         )
     for run in held:
-        trail.record(session, account_id, "run.held", "run", run.id, run.unit_path, why=why)
+        trail.record_act(session, account_id, "run.held", "run", run.id, run.unit_path, why=why)
     return [run.id for run in held]

@@ -108,7 +108,7 @@ class Recorded:
     part_ids: tuple[str, ...] = ()
 
 
-def claim(connection: Connection, claim: Claim, size: int, lease_s: float) -> list[Claimed]:
+def claim_rows(connection: Connection, claim: Claim, size: int, lease_s: float) -> list[Claimed]:
     """Lease up to `size` due rows for `lease_s` seconds."""
     # A lease that a crash forgets costs nothing, and the gate's durable COMMIT comes after it in the same log.
     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
@@ -156,7 +156,7 @@ def waited_in_vain(error: DBAPIError) -> bool:
     return isinstance(error.orig, LockNotAvailable)
 
 
-def release(connection: Connection, claim: Claim, ids: Sequence[int], again_s: float = 0.0) -> dict[int, str]:
+def release_rows(connection: Connection, claim: Claim, ids: Sequence[int], again_s: float = 0.0) -> dict[int, str]:
     """Give back rows that did not pass; returns what each became. What waits is not looked at for `again_s` seconds."""
     rows = RELEASE(connection, month=claim.month, token=claim.token, ids=list(ids), again_s=again_s)
     return {row.id: row.status for row in rows}
@@ -202,7 +202,7 @@ def record_outcomes(
     return became
 
 
-def withdraw(connection: Connection, claim: Claim, ids: Sequence[int]) -> int:
+def withdraw_rows(connection: Connection, claim: Claim, ids: Sequence[int]) -> int:
     """Take back a claim's messages that were surely not handed over, also those whose lease is over by now; returns
     how many wait again.
     """

@@ -75,7 +75,7 @@ def record_parts(connection: Connection, month: date, part_ids: Mapping[int, Seq
     )
 
 
-def store(connection: Connection, receipts: Iterable[tuple[str, Receipt]]) -> None:
+def insert_receipts(connection: Connection, receipts: Iterable[tuple[str, Receipt]]) -> None:
     """Store receipts, each with the name of its gateway account, all or none. The caller acknowledges only after the
     commit. Raises sqlalchemy.exc.IntegrityError if the database does not know an account.
     """
@@ -99,7 +99,7 @@ def _row(account: str, said: Receipt) -> dict[str, Any]:
     }
 
 
-def take(connection: Connection, size: int) -> Taken:
+def take_receipts(connection: Connection, size: int) -> Taken:
     """Up to `size` parked receipts of each month that are due, oldest first, which this transaction holds from now on.
     Of each month, so that none waits for another's.
     """
@@ -109,7 +109,7 @@ def take(connection: Connection, size: int) -> Taken:
     }
 
 
-def take_these(connection: Connection, receipts: Taken) -> Taken:
+def take_receipts_by_id(connection: Connection, receipts: Taken) -> Taken:
     """The same for these receipts, as far as they are not applied yet."""
     return {
         id_: month
@@ -118,12 +118,12 @@ def take_these(connection: Connection, receipts: Taken) -> Taken:
     }
 
 
-def apply(connection: Connection, size: int) -> Applied:
+def apply_receipts(connection: Connection, size: int) -> Applied:
     """Apply up to `size` parked receipts, oldest first."""
-    return apply_taken(connection, take(connection, size))
+    return apply_taken_receipts(connection, take_receipts(connection, size))
 
 
-def apply_taken(connection: Connection, taken: Taken) -> Applied:
+def apply_taken_receipts(connection: Connection, taken: Taken) -> Applied:
     """Apply receipts that this transaction has locked; a receipt without a text so far waits for its next turn.
 
     A receipt that names its attempt is certain. A receipt that was matched because only one text was possible is
@@ -178,7 +178,7 @@ def _in_months(ids: Iterable[int], taken: Taken) -> dict[date, list[int]]:
     return months
 
 
-def set_aside(connection: Connection, in_month: date, receipt_id: int, why: str) -> None:
+def set_aside_receipt(connection: Connection, in_month: date, receipt_id: int, why: str) -> None:
     """Never try this receipt again; it is listed with the reason."""
     SET_ASIDE_RECEIPT(connection, in_month=in_month, id=receipt_id, note=bound_word(f"it cannot be applied: {why}"))
 

@@ -45,7 +45,7 @@ def give_up_submitting(connection: Connection) -> dict[tuple[int, int], int]:
     }
 
 
-def expire(connection: Connection) -> int:
+def expire_rows(connection: Connection) -> int:
     """Rows past their validity become `expired`; returns how many."""
     return _each_month(connection, SWEEP_EXPIRED)
 

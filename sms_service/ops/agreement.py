@@ -67,10 +67,10 @@ class _Theirs:
 
 def disagreements(session: Session, simulators: Iterable[Mapping[str, Any]], runs: Sequence[int]) -> list[str]:
     """One sentence per kind of disagreement about these runs, none if there is none; see `compare`."""
-    return compare(session, simulators, runs).sentences()
+    return compare_ledgers(session, simulators, runs).sentences()
 
 
-def compare(session: Session, simulators: Iterable[Mapping[str, Any]], runs: Sequence[int]) -> Agreement:
+def compare_ledgers(session: Session, simulators: Iterable[Mapping[str, Any]], runs: Sequence[int]) -> Agreement:
     """Compare our ledger of these runs with the lines of one simulator's ledger, or of several.
 
     The simulators must have served this ledger only, and nobody may have sent an unknown text again.

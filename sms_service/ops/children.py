@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sms_service.embedded.process import last_line, spawn, stop
+from sms_service.embedded.process import last_line, spawn_process, stop_process
 from sms_service.ops.errors import OperationError
 
 LOG_SIZE = 20 * 1024 * 1024  # bytes; what a longer log holds is put aside
@@ -62,7 +62,7 @@ class Child:
     def start(self) -> None:
         """Start it, its output appended to its log. Raises OperationError if that is impossible."""
         try:
-            self.process = spawn(self.command, log=self.log, cwd=self.cwd, env=self.environment)
+            self.process = spawn_process(self.command, log=self.log, cwd=self.cwd, env=self.environment)
         except OSError as error:
             raise OperationError(f"{self.name} cannot be started: {error.strerror or error}") from None
         self._started = self.clock()
@@ -82,7 +82,7 @@ class Child:
 
         Returns what happened, for the operator, or None.
         """
-        rotate(self.log)
+        rotate_log(self.log)
         if self.process is None or self.process.poll() is None:
             return None
         now = self.clock()
@@ -105,11 +105,11 @@ class Child:
         """Wait until it has ended after TERM; False if it had to be killed."""
         if self.process is None:
             return True
-        stop(self.process, signal.SIGTERM, self.patience_s)
+        stop_process(self.process, signal.SIGTERM, self.patience_s)
         return self.process.returncode != -signal.SIGKILL
 
 
-def rotate(log: Path) -> None:
+def rotate_log(log: Path) -> None:
     """Put what a log of more than LOG_SIZE holds aside as `<name>.1`, the older ones a number further; whoever writes
     it goes on.
 

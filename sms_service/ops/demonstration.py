@@ -34,9 +34,9 @@ from sms_service.directory.units import change_unit
 from sms_service.ledger.models import Run
 from sms_service.ops.agreement import disagreements
 from sms_service.ops.errors import OperationError
-from sms_service.ops.http import call, instruct_simulator, simulators_ledger
+from sms_service.ops.http import call_api, instruct_simulator, simulators_ledger
 from sms_service.ops.supervisor import Running
-from sms_service.reports.counts import Filter, counts, identity
+from sms_service.reports.counts import Filter, check_identity, count_messages
 
 DATA = Path(__file__).with_name("demonstration_data")
 LOGINS_FILE = "demonstration-logins.txt"
@@ -64,7 +64,7 @@ def first_start(running: Running) -> None:
     with _database(running) as database, database.session() as session:
         empty = session.scalar(select(func.count()).select_from(Unit)) == 0
     if empty:
-        demonstrate(running)
+        show_demonstration(running)
     logins = running.settings.data_dir / LOGINS_FILE
     running.say(f"serving at {running.base_url} (documentation: {running.base_url}/docs)")
     running.say(f"data and logs are in {running.settings.data_dir}")
@@ -75,7 +75,7 @@ def first_start(running: Running) -> None:
     running.say("Ctrl-C stops it and loses nothing")
 
 
-def demonstrate(running: Running) -> dict[str, Any]:
+def show_demonstration(running: Running) -> dict[str, Any]:
     """Load the city, send its two campaigns, watch them; returns the result that `make demo` prints."""
     started = time.monotonic()
     instruct_simulator(running.variables, _BEHAVIOUR)
@@ -111,7 +111,7 @@ def _load_city(session: Session, running: Running) -> int:
     running.say(f"{units_file.name}: {units.created} units")
     city = session.scalars(select(Unit).where(Unit.parent_id.is_(None))).one()
     change_unit(session, SYSTEM, city.id, window_opens="00:00", window_closes="24:00")
-    taken = intake.import_people(session, SYSTEM, people_file.read_bytes(), people_file.name)
+    taken = intake.take_in_import(session, SYSTEM, people_file.read_bytes(), people_file.name)
     record = taken.record
     running.say(
         f"{people_file.name}: {record.rows} rows, {record.created} people, {record.unchanged} repeated, "
@@ -126,7 +126,7 @@ def _load_city(session: Session, running: Running) -> int:
     )
     for column, reason, number, first in refused:
         running.say(f"  refused: {number} × {column}: {reason} (first in row {first})")
-    shipped.install(session, city)
+    shipped.install_shipped(session, city)
     return city.id
 
 
@@ -151,7 +151,7 @@ def _cast(session: Session, city_id: int) -> Cast:
         ids[login] = account.id
         lines.append(f"{login} {password} ({role}, unit {unit_id})")
     now = datetime.now(UTC)
-    _, raw = tokens.issue(
+    _, raw = tokens.issue_token(
         session,
         SYSTEM,
         ids["auditor"],
@@ -229,9 +229,9 @@ def _campaign(
         signature=signature,
         values=values,
     )
-    services.submit(session, author, campaign.id)
-    approval.decide(session, approver, campaign.id, approve=True)
-    run, _ = launch.launch(session, author, campaign.id, at)
+    services.submit_campaign(session, author, campaign.id)
+    approval.decide_approval(session, approver, campaign.id, approve=True)
+    run, _ = launch.launch_campaign(session, author, campaign.id, at)
     return run.id
 
 
@@ -272,12 +272,12 @@ def _watch(running: Running, database: Database, runs: Sequence[int], started: f
 def _statuses(session: Session, run: Run) -> dict[str, int]:
     if run.audience is None:
         return {}
-    return identity(session, run.id).statuses
+    return check_identity(session, run.id).statuses
 
 
 def _read_as_auditor(running: Running, token: str) -> None:
     """An auditor's token reads the counts by unit and outcome, over HTTP like anybody."""
-    answer = json.loads(call(f"{running.base_url}/api/v1/counts?by=unit,status", token))
+    answer = json.loads(call_api(f"{running.base_url}/api/v1/counts?by=unit,status", token))
     running.say("the auditor reads, by unit and outcome:")
     for row in answer["items"]:
         unit = row["by"]["unit"]
@@ -293,10 +293,12 @@ def _result(session: Session, running: Running, runs: Sequence[int], seconds: fl
         run = session.get_one(Run, run_id)
         if run.audience is None:
             raise OperationError(f"run {run_id} was not frozen within {LONGEST_S:g} s; see the logs")
-        found = identity(session, run_id)
-        parts = sum(count.parts for count in counts(session, Filter(("/",), run_id=run_id), ()))
+        found = check_identity(session, run_id)
+        parts = sum(count.parts for count in count_messages(session, Filter(("/",), run_id=run_id), ()))
         lines.append({"audience": found.audience, "statuses": found.statuses, "parts": parts, "identity": found.holds})
-    ended = [run_id for run_id in runs if not any(identity(session, run_id).statuses.get(open_) for open_ in _OPEN)]
+    ended = [
+        run_id for run_id in runs if not any(check_identity(session, run_id).statuses.get(open_) for open_ in _OPEN)
+    ]
     for run_id in set(runs) - set(ended):
         running.say(f"run {run_id} is still sending after {LONGEST_S:g} s; its texts are compared when it is over")
     wrong = disagreements(session, simulators_ledger(running.variables), ended)

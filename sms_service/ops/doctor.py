@@ -48,7 +48,7 @@ STATEMENT_USERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """One check's answer: `mend` is None if all is well, else what to do."""
 
     subject: str
@@ -56,13 +56,13 @@ class Finding:
     mend: str | None = None
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine_installation(settings: Settings) -> Iterator[DoctorFinding]:
     """Every check in turn; those that need an engine which does not answer are left out."""
     yield _space(settings)
     try:
         settings = with_running_engines(settings)
     except EngineError as error:
-        yield Finding("service", "the embedded engines do not run", str(error))
+        yield DoctorFinding("service", "the embedded engines do not run", str(error))
         return
     yield _gateways(settings)
     yield from _database(settings)
@@ -70,33 +70,33 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _web(settings)
 
 
-def _space(settings: Settings) -> Finding:
+def _space(settings: Settings) -> DoctorFinding:
     place = next(path for path in (settings.data_dir, *settings.data_dir.parents) if path.exists())
     free = shutil.disk_usage(place).free
     mend = None if free >= LEAST_SPACE else f"free at least {LEAST_SPACE >> 30} GB, or set DATA_DIR to a larger disk"
-    return Finding("disk", f"{free / (1 << 30):.1f} GB free at {place}", mend)
+    return DoctorFinding("disk", f"{free / (1 << 30):.1f} GB free at {place}", mend)
 
 
-def _gateways(settings: Settings) -> Finding:
+def _gateways(settings: Settings) -> DoctorFinding:
     try:
-        accounts = config.load(settings.gateways_file, service_variables(settings)).accounts
+        accounts = config.load_gateway_config(settings.gateways_file, service_variables(settings)).accounts
     except (config.BadGatewayConfig, OperationError) as error:
-        return Finding("gateways", "the configuration cannot be used", str(error))
-    return Finding("gateways", f"accounts: {', '.join(accounts)}")
+        return DoctorFinding("gateways", "the configuration cannot be used", str(error))
+    return DoctorFinding("gateways", f"accounts: {', '.join(accounts)}")
 
 
-def _web(settings: Settings) -> Finding:
+def _web(settings: Settings) -> DoctorFinding:
     address = Address(settings.host, settings.port)
     if address.healthy():
-        return Finding("web", f"answers on port {settings.port}")
-    return Finding(
+        return DoctorFinding("web", f"answers on port {settings.port}")
+    return DoctorFinding(
         "web",
         f"no healthy answer on {settings.host} port {settings.port}",
         "start it: `make run`, or gunicorn wsgi:app",
     )
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
+def _database(settings: Settings) -> Iterator[DoctorFinding]:
     url = settings.database_url or ""
     before = time.time()
     try:
@@ -104,7 +104,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             url, autocommit=True, **connection_parameters(url) | {"application_name": "sms_service doctor"}
         )
     except psycopg.Error as error:
-        yield Finding(
+        yield DoctorFinding(
             "database", f"cannot be reached: {last_line(str(error))}", "check DATABASE_URL, and that the server runs"
         )
         return
@@ -115,7 +115,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             if version >= bootstrap.MINIMUM_VERSION
             else f"PostgreSQL {bootstrap.MINIMUM_VERSION} or newer is needed"
         )
-        yield Finding("database", _version(connection.info), mend)
+        yield DoctorFinding("database", _version(connection.info), mend)
         yield _clock(connection, before)
         yield _durability(connection)
         yield _standbys(connection)
@@ -148,7 +148,7 @@ def _version(server: psycopg.ConnectionInfo) -> str:
     )
 
 
-def _clock(connection: psycopg.Connection, before: float) -> Finding:
+def _clock(connection: psycopg.Connection, before: float) -> DoctorFinding:
     row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
     assert row is not None, "a SELECT without FROM has one row"
     after = time.time()
@@ -157,10 +157,10 @@ def _clock(connection: psycopg.Connection, before: float) -> Finding:
     mend = (
         None if difference <= LARGEST_CLOCK_DIFFERENCE_S else "set both machines' clocks (chrony or systemd-timesyncd)"
     )
-    return Finding("clock", f"{difference:.1f} s from the database's", mend)
+    return DoctorFinding("clock", f"{difference:.1f} s from the database's", mend)
 
 
-def _roles(connection: psycopg.Connection) -> Finding:
+def _roles(connection: psycopg.Connection) -> DoctorFinding:
     user = connection.info.user
     known = {
         name
@@ -169,27 +169,29 @@ def _roles(connection: psycopg.Connection) -> Finding:
         )
     }
     if known != {APP_ROLE, OWNER_ROLE}:
-        return Finding("roles", "sms_owner and sms_app are not both there", "run `python -m sms_service migrate`")
+        return DoctorFinding("roles", "sms_owner and sms_app are not both there", "run `python -m sms_service migrate`")
     try:
         connection.execute(f"SET ROLE {APP_ROLE}")
         connection.execute("RESET ROLE")
     except psycopg.errors.InsufficientPrivilege:
-        return Finding("roles", f"{user} may not become sms_app", f'as an administrator: GRANT sms_app TO "{user}"')
+        return DoctorFinding(
+            "roles", f"{user} may not become sms_app", f'as an administrator: GRANT sms_app TO "{user}"'
+        )
     allowed = connection.execute(
         "SELECT has_schema_privilege(%s, 'public', 'CREATE') OR rolsuper FROM pg_roles WHERE rolname = %s",
         [APP_ROLE, APP_ROLE],
     ).fetchone()
     if allowed and allowed[0]:
-        return Finding(
+        return DoctorFinding(
             "roles",
             "sms_app may change the schema",
             "as an administrator: REVOKE CREATE ON SCHEMA public FROM sms_app, PUBLIC",
         )
-    return Finding("roles", f"{user} works as sms_app")
+    return DoctorFinding("roles", f"{user} works as sms_app")
 
 
-def _schema(connection: psycopg.Connection) -> Finding:
-    wanted = migrate.head()
+def _schema(connection: psycopg.Connection) -> DoctorFinding:
+    wanted = migrate.head_revision()
     found = None
     if (row := connection.execute("SELECT to_regclass('alembic_version')").fetchone()) and row[0]:
         connection.execute(f"SET ROLE {APP_ROLE}")
@@ -197,46 +199,46 @@ def _schema(connection: psycopg.Connection) -> Finding:
         found = row[0] if row else None
         connection.execute("RESET ROLE")
     if found != wanted:
-        return Finding(
+        return DoctorFinding(
             "schema", f"at {found or 'nothing'}, this code needs {wanted}", "run `python -m sms_service migrate`"
         )
-    return Finding("schema", f"at {found}")
+    return DoctorFinding("schema", f"at {found}")
 
 
-def _durability(connection: psycopg.Connection) -> Finding:
+def _durability(connection: psycopg.Connection) -> DoctorFinding:
     rows = connection.execute(
         "SELECT name, setting FROM pg_settings"
         " WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name"
     ).fetchall()
     off = [name for name, value in rows if value == "off"]
     mend = f"set {' and '.join(off)} to on: a power cut would lose texts that were sent" if off else None
-    return Finding("durability", ", ".join(f"{name} {value}" for name, value in rows), mend)
+    return DoctorFinding("durability", ", ".join(f"{name} {value}" for name, value in rows), mend)
 
 
-def _standbys(connection: psycopg.Connection) -> Finding:
+def _standbys(connection: psycopg.Connection) -> DoctorFinding:
     """Whether whatever may be promoted has every commit; a base backup under way is no standby."""
     rows = connection.execute(
         "SELECT coalesce(nullif(application_name, ''), 'unnamed'), sync_state, current_setting('synchronous_commit')"
         " FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup' ORDER BY 1"
     ).fetchall()
     if any(state is None for _, state, _ in rows):
-        return Finding(
+        return DoctorFinding(
             "standbys",
             "this login may not see their state",
             f'as an administrator: GRANT pg_monitor TO "{connection.info.user}"',
         )
     loose = [name for name, state, commit in rows if state not in ("sync", "quorum") or commit in ("local", "off")]
     if loose:
-        return Finding(
+        return DoctorFinding(
             "standbys",
             f"not synchronous: {', '.join(loose)}",
             "name them in synchronous_standby_names with synchronous_commit on, or never promote them: what was"
             " committed last is missing there, and texts would go twice",
         )
-    return Finding("standbys", f"{len(rows)}, all synchronous" if rows else "none")
+    return DoctorFinding("standbys", f"{len(rows)}, all synchronous" if rows else "none")
 
 
-def _months(connection: psycopg.Connection) -> Finding:
+def _months(connection: psycopg.Connection) -> DoctorFinding:
     """This month and the next two; the ledger's partitions are named by year and month."""
     rows = connection.execute(
         "SELECT to_char(m, 'YYYYMM') FROM generate_series(0, 2) AS n,"
@@ -246,34 +248,34 @@ def _months(connection: psycopg.Connection) -> Finding:
     ).fetchall()
     missing = [month for (month,) in rows]
     if missing:
-        return Finding(
+        return DoctorFinding(
             "months",
             f"the ledger has no partitions for {', '.join(missing)}",
             "start the clock: `python -m sms_service clock`",
         )
-    return Finding("months", "three are ready")
+    return DoctorFinding("months", "three are ready")
 
 
-def _cluster(database: Database) -> Finding:
+def _cluster(database: Database) -> DoctorFinding:
     with database.transaction() as connection:
-        known, own = cluster.identities(connection)
+        known, own = cluster.read_identities(connection)
         waiting = connection.exec_driver_sql("SELECT count(*) FROM runs WHERE held_for = 'cluster'").scalar_one()
-    if differs := cluster.difference(known, own):
-        return Finding(
+    if differs := cluster.describe_difference(known, own):
+        return DoctorFinding(
             "cluster",
             f"nothing is handed over: {differs}",
             "start the clock (`python -m sms_service clock`): it holds the runs, then decide for each",
         )
     if waiting:
-        return Finding(
+        return DoctorFinding(
             "cluster",
             f"{waiting} runs are held since PostgreSQL became another server than before",
             "decide for each: nothing was lost; go on, some may get it twice; or cancel the rest (docs/operating.md)",
         )
-    return Finding("cluster", f"the server that the ledger was last at work on, timeline {own.timeline}")
+    return DoctorFinding("cluster", f"the server that the ledger was last at work on, timeline {own.timeline}")
 
 
-def _leaders(database: Database) -> Iterator[Finding]:
+def _leaders(database: Database) -> Iterator[DoctorFinding]:
     """Who leads in what only one process does at a time. A link that nobody holds is a paused account."""
     with database.transaction() as connection:
         rows = connection.exec_driver_sql(
@@ -282,38 +284,38 @@ def _leaders(database: Database) -> Iterator[Finding]:
         ).all()
     now = [f"{row.name}: {row.holder}, since {row.since} UTC" for row in rows if row.leads]
     if any(row.name == LEADERSHIP and row.leads for row in rows):
-        yield Finding("leaders", "; ".join(now))
+        yield DoctorFinding("leaders", "; ".join(now))
     else:
-        yield Finding("leaders", "; ".join(["no clock", *now]), "start one: `python -m sms_service clock`")
+        yield DoctorFinding("leaders", "; ".join(["no clock", *now]), "start one: `python -m sms_service clock`")
 
 
-def _stops(database: Database) -> Finding:
+def _stops(database: Database) -> DoctorFinding:
     with database.session() as session:
-        standing = [stops.describe(row) for row in session.execute(stops.find_stops(["/"]))]
+        standing = [stops.describe_stop(row) for row in session.execute(stops.find_stops(["/"]))]
     if not standing:
-        return Finding("stops", "nothing is stopped")
+        return DoctorFinding("stops", "nothing is stopped")
     words = (f"{stop['unit_code'] or stop['gateway_account']} (stop {stop['id']}: {stop['why']})" for stop in standing)
-    return Finding(
+    return DoctorFinding(
         "stops", f"stopped: {', '.join(words)}", "once it may go on: `python -m sms_service release ID --why …`"
     )
 
 
-def _statements(database: Database) -> Finding:
+def _statements(database: Database) -> DoctorFinding:
     for module in STATEMENT_USERS:
         import_module(module)
     try:
         with database.transaction() as connection:
             checked = check_all(connection)
     except DBAPIError as error:
-        return Finding(
+        return DoctorFinding(
             "statements",
             last_line(str(error.orig)),
             "code and schema do not match: run `python -m sms_service migrate`",
         )
-    return Finding("statements", f"{len(checked)} prepared")
+    return DoctorFinding("statements", f"{len(checked)} prepared")
 
 
-def _redis(settings: Settings) -> Iterator[Finding]:
+def _redis(settings: Settings) -> Iterator[DoctorFinding]:
     client = Redis.from_url(
         settings.redis_url or "",
         **redis_keepalive(settings.redis_url or ""),
@@ -323,13 +325,13 @@ def _redis(settings: Settings) -> Iterator[Finding]:
     try:
         version = str(client.info("server")["redis_version"])
     except RedisError as error:
-        yield Finding("redis", f"cannot be reached: {error}", "check REDIS_URL, and that the server runs")
+        yield DoctorFinding("redis", f"cannot be reached: {error}", "check REDIS_URL, and that the server runs")
         return
     mend = None if int(version.split(".")[0]) >= LEAST_REDIS else f"Redis {LEAST_REDIS} or newer is needed"
-    yield Finding("redis", f"version {version}", mend)
+    yield DoctorFinding("redis", f"version {version}", mend)
     policy = str(client.info("memory").get("maxmemory_policy", "noeviction"))
     if policy != "noeviction":
-        yield Finding(
+        yield DoctorFinding(
             "redis memory",
             f"maxmemory-policy is {policy}",
             "set it to noeviction: wake-ups and pace must not be evicted",
@@ -338,11 +340,11 @@ def _redis(settings: Settings) -> Iterator[Finding]:
     client.close()
 
 
-def _workers(client: Redis, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Finding:
+def _workers(client: Redis, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> DoctorFinding:
     alive = 0
     for worker in Worker.all(connection=client):
         beat = worker.last_heartbeat
         if beat is not None and wake.QUEUE in worker.queue_names():
             beat = beat if beat.tzinfo else beat.replace(tzinfo=UTC)
             alive += (now() - beat).total_seconds() < worker.worker_ttl
-    return Finding("workers", f"{alive} alive", None if alive else "start one: `python worker.py`")
+    return DoctorFinding("workers", f"{alive} alive", None if alive else "start one: `python worker.py`")

@@ -13,7 +13,7 @@ from sms_service.ops.errors import OperationError
 TIMEOUT_S = 30
 
 
-def call(url: str, token: str, method: str = "GET", body: Any = None) -> bytes:
+def call_api(url: str, token: str, method: str = "GET", body: Any = None) -> bytes:
     """The answer's body. Raises OperationError with the address and what was answered."""
     data = json.dumps(body).encode() if body is not None else None
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -30,10 +30,10 @@ def call(url: str, token: str, method: str = "GET", body: Any = None) -> bytes:
 
 def instruct_simulator(variables: Mapping[str, str], behaviour: Mapping[str, Any]) -> None:
     """Change how the simulator behaves (see simulator.behaviour)."""
-    call(f"{variables['SIMULATOR_URL']}/behaviour", variables["SIMULATOR_SECRET"], "PUT", behaviour)
+    call_api(f"{variables['SIMULATOR_URL']}/behaviour", variables["SIMULATOR_SECRET"], "PUT", behaviour)
 
 
 def simulators_ledger(variables: Mapping[str, str]) -> list[dict[str, Any]]:
     """Every line of the simulator's own ledger."""
-    content = call(f"{variables['SIMULATOR_URL']}/ledger", variables["SIMULATOR_SECRET"])
+    content = call_api(f"{variables['SIMULATOR_URL']}/ledger", variables["SIMULATOR_SECRET"])
     return [json.loads(line) for line in content.splitlines()]

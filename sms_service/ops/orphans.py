@@ -10,7 +10,7 @@ import psutil
 PATIENCE_S = 60.0
 
 
-def remember(register: Path, pids: Iterable[int]) -> None:
+def remember_children(register: Path, pids: Iterable[int]) -> None:
     """Write down who our children are; the time of its start tells a child from a later process with the same pid."""
     lines = []
     for pid in pids:

@@ -22,21 +22,21 @@ def make_ready(settings: Settings, admin_url: str | None) -> None:
     """
     owner_url = _named(settings.migration_database_url)
     if admin_url:
-        bootstrap.prepare(admin_url, DATABASE_NAME, login_roles=True)
+        bootstrap.prepare_database(admin_url, DATABASE_NAME, login_roles=True)
     else:
         app_login = conninfo_to_dict(_named(settings.database_url)).get("user")
-        bootstrap.prepare(owner_url, app_login=str(app_login) if app_login else None)
-    _told(lambda: migrate.upgrade(owner_url))
+        bootstrap.prepare_database(owner_url, app_login=str(app_login) if app_login else None)
+    _told(lambda: migrate.upgrade_schema(owner_url))
 
 
-def downgrade(settings: Settings, revision: str) -> None:
+def take_schema_down(settings: Settings, revision: str) -> None:
     """Take the schema back to `revision`. Raises OperationError with the server's reason."""
-    _told(lambda: migrate.downgrade(_named(settings.migration_database_url), revision))
+    _told(lambda: migrate.downgrade_schema(_named(settings.migration_database_url), revision))
 
 
-def revision(settings: Settings) -> str | None:
+def schema_revision(settings: Settings) -> str | None:
     """The schema's revision; None if nothing was migrated."""
-    return migrate.current(_named(settings.migration_database_url))
+    return migrate.current_revision(_named(settings.migration_database_url))
 
 
 def embedded_admin_url(settings: Settings) -> str | None:

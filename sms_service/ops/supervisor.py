@@ -20,11 +20,11 @@ from sms_service.gateways.config import BadGatewayConfig
 from sms_service.gateways.registry import Gateways
 from sms_service.keepalive import redis_keepalive
 from sms_service.ops import orphans
-from sms_service.ops.children import Address, Child, rotate
+from sms_service.ops.children import Address, Child, rotate_log
 from sms_service.ops.errors import OperationError
 from sms_service.ops.schema import make_ready
 from sms_service.ops.variables import service_variables
-from sms_service.settings import Settings, environment
+from sms_service.settings import Settings, read_environment
 
 _WATCH_S = 0.2
 _READY_S = 90.0
@@ -123,7 +123,7 @@ class Supervisor:
         self._lock.acquire()
         orphans.wait_for(self._register)  # of a parent that was killed: they hold ports until they have ended
         _check_free("HOST/PORT", self.settings.host, self.settings.port)
-        own_simulator = not environment(root=self.settings.root).get("SIMULATOR_URL")
+        own_simulator = not read_environment(root=self.settings.root).get("SIMULATOR_URL")
         if own_simulator:
             _check_free("SIMULATOR_PORT", "127.0.0.1", self.settings.simulator_port)
         make_folder(self._logs)
@@ -206,7 +206,7 @@ class Supervisor:
         for engine in (self._engines.postgres, self._engines.redis):
             if engine is None:
                 continue
-            rotate(engine.log)
+            rotate_log(engine.log)
             if engine.process.poll() is not None:
                 self._mend_engine(engine)
         for child in self.children:
@@ -221,7 +221,7 @@ class Supervisor:
     def _remember(self) -> None:
         pids = {child.process.pid for child in self.children if child.process is not None}
         if pids != self._remembered:
-            orphans.remember(self._register, pids)
+            orphans.remember_children(self._register, pids)
             self._remembered = pids
 
     def _mend_engine(self, engine: PostgresServer | RedisServer) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sms_service.embedded.process import make_folder
 from sms_service.ops.errors import OperationError
-from sms_service.settings import Settings, environment
+from sms_service.settings import Settings, read_environment
 
 
 def service_variables(settings: Settings) -> dict[str, str]:
@@ -16,7 +16,7 @@ def service_variables(settings: Settings) -> dict[str, str]:
 
     Raises OperationError if a secret can be neither read nor made.
     """
-    given = environment(root=settings.root)
+    given = read_environment(root=settings.root)
     own = {
         "DATABASE_URL": settings.database_url or "",
         "REDIS_URL": settings.redis_url or "",

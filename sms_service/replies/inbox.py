@@ -41,7 +41,7 @@ LONGEST_TEXT = 40_000  # characters; 255 parts of GSM-7 have 39,015
 log = logging.getLogger(__name__)
 
 
-def store(database: Database, account: str, replies: Sequence[Reply]) -> int:
+def store_replies(database: Database, account: str, replies: Sequence[Reply]) -> int:
     """Store what came in at a gateway account, each durably; acknowledge only after this has returned.
 
     All are one transaction, unless PostgreSQL refuses one for what is in it: that one is kept as its provider's record
@@ -59,7 +59,7 @@ def store(database: Database, account: str, replies: Sequence[Reply]) -> int:
                 account_id = id_of(session, account)
                 ours = _find_ours(session, account_id, some)
                 if ours:
-                    ledger.store(session.connection(), [(account, receipt) for receipt in ours.values()])
+                    ledger.insert_receipts(session.connection(), [(account, receipt) for receipt in ours.values()])
                 left = [reply for place, reply in enumerate(some) if place not in ours]
                 stored = len(ours) + (_store(session, account_id, left) if left else 0)
             new += stored

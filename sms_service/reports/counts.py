@@ -85,7 +85,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CountsTable:
     """Counts by dimensions, and the total over the same rows. Messages and parts add up to it; one person may be in
     several lines.
     """
@@ -95,7 +95,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class LedgerIdentity:
     """Audience = the sum of all statuses, for one run. `audience` is what the segment's own query counted at freeze."""
 
     run_id: int
@@ -115,7 +115,7 @@ def parts_taken() -> ColumnElement[int]:
     return func.coalesce(taken, 0)
 
 
-def tabulate(session: Session, rows: Filter, by: Sequence[str]) -> Table:
+def tabulate_counts(session: Session, rows: Filter, by: Sequence[str]) -> CountsTable:
     """Count the rows grouped by dimensions, lines and total in one statement and so from one moment.
 
     `unit` groups by the units right below the filter's one path (what belongs to that unit itself stands under it), or,
@@ -162,12 +162,12 @@ def tabulate(session: Session, rows: Filter, by: Sequence[str]) -> Table:
         _count({name: units.get(row["by_unit"]) if name == "unit" else row[f"by_{name}"] for name in names}, row)
         for row in found
     ]
-    return Table(lines, _count({}, total))
+    return CountsTable(lines, _count({}, total))
 
 
-def counts(session: Session, rows: Filter, by: Sequence[str]) -> list[Count]:
+def count_messages(session: Session, rows: Filter, by: Sequence[str]) -> list[Count]:
     """The lines of `tabulate`; without dimensions the total alone."""
-    table = tabulate(session, rows, by)
+    table = tabulate_counts(session, rows, by)
     return table.lines if by else [table.total]
 
 
@@ -189,7 +189,7 @@ def drill_down(rows: Filter, line: Count) -> dict[str, str]:
     return found
 
 
-def identity(session: Session, run_id: int) -> Identity:
+def check_identity(session: Session, run_id: int) -> LedgerIdentity:
     """The identity of a frozen run, from its rows. Raises Invalid if it is not frozen yet."""
     run = session.get_one(Run, run_id)
     if run.audience is None:
@@ -202,7 +202,7 @@ def identity(session: Session, run_id: int) -> Identity:
             .order_by(Message.status)
         ).all()
     )
-    return Identity(run_id, run.audience, statuses, run.audience == sum(statuses.values()))
+    return LedgerIdentity(run_id, run.audience, statuses, run.audience == sum(statuses.values()))
 
 
 def _count(by: dict[str, Any], row: Any) -> Count:

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from sms_service.gateways.options import http_url
 from sms_service.simulator.behaviour import Behaviour
-from sms_service.simulator.changing import BadBehaviour, change
+from sms_service.simulator.changing import BadBehaviour, change_behaviour
 from sms_service.simulator.ledger import Ledger, LedgerInUse
 from sms_service.simulator.server import Simulator
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--callback-url {reason}")
     try:
         given = {name: getattr(options, name) for name in _behaviour_options()}
-        behaviour = change(Behaviour(), {name: value for name, value in given.items() if value is not None})
+        behaviour = change_behaviour(Behaviour(), {name: value for name, value in given.items() if value is not None})
     except BadBehaviour as error:
         parser.error(str(error))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

@@ -17,7 +17,7 @@ class BadBehaviour(ValueError):
     """A behaviour cannot be used; the message names the field and says what would be right."""
 
 
-def change(behaviour: Behaviour, values: Mapping[str, Any]) -> Behaviour:
+def change_behaviour(behaviour: Behaviour, values: Mapping[str, Any]) -> Behaviour:
     """`behaviour` with the fields in `values` (as JSON has them) replaced. Raises BadBehaviour."""
     hints = get_type_hints(Behaviour)
     unknown = values.keys() - hints.keys()

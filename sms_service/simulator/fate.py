@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from sms_service.simulator.behaviour import ANSWERS, Behaviour, PhoneRule
-from sms_service.simulator.changing import change
+from sms_service.simulator.changing import change_behaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Fate:
         return ANSWERS[self.answer]
 
 
-def decide(behaviour: Behaviour, reference: str, validity_s: float | None, rule: PhoneRule | None) -> Fate:
+def decide_fate(behaviour: Behaviour, reference: str, validity_s: float | None, rule: PhoneRule | None) -> Fate:
     """What becomes of the text `reference`, whose phone `rule` is for, if any; the same for the same arguments, always.
 
     A text that would be delivered after its validity, in seconds, expires instead.
@@ -77,7 +77,7 @@ class Fates:
 
     def change(self, values: Mapping[str, Any]) -> None:
         """Change the fields in `values`. Raises BadBehaviour and changes nothing."""
-        self.behaviour = change(self.behaviour, values)
+        self.behaviour = change_behaviour(self.behaviour, values)
         if "by_phone" in values:
             self._used.clear()
 
@@ -96,8 +96,8 @@ class Fates:
             use = place, phone, part
             if rule.part in (0, part) and rule.match.fullmatch(phone) and not 0 < rule.times <= self._used[use]:
                 self._used[use] += 1
-                return decide(self.behaviour, reference, validity_s, rule)
-        return decide(self.behaviour, reference, validity_s, None)
+                return decide_fate(self.behaviour, reference, validity_s, rule)
+        return decide_fate(self.behaviour, reference, validity_s, None)
 
 
 def _code(behaviour: Behaviour, rule: PhoneRule | None, answer: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 
-class Pace:
+class SimulatedPace:
     """A token bucket that holds one second's worth."""
 
     def __init__(self) -> None:

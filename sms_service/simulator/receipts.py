@@ -140,7 +140,7 @@ def _of_reply(line: Mapping[str, Any], repetition: int, part: int) -> Pending:
     if line["named"]:
         item["id"] = line["id"]
     if line["parts"] > 1:
-        item |= {"text": parts.split(line["text"])[part - 1], "part": part, "parts": line["parts"]}
+        item |= {"text": parts.split_text(line["text"])[part - 1], "part": part, "parts": line["parts"]}
         item |= {"series": str(line["series"])} | ({"id": f"{line['id']}-{part}"} if line["named"] else {})
     settled = {"event": "replied", "id": line["id"], "repetition": repetition, "part": part}
     return Pending(line["callback_url"].rstrip("/") + "/replies", "replies", item, settled)

@@ -27,7 +27,7 @@ class BadReply(ValueError):
     """A reply cannot be made; the message says why."""
 
 
-class Replies:
+class SimulatedReplies:
     """Makes replies. `deliveries` is None without SMPP; `callback_url` gets those of phones that never got a text."""
 
     def __init__(self, ledger: Ledger, fates: Fates, sender: ReceiptSender, callback_url: str | None) -> None:
@@ -105,7 +105,7 @@ class Replies:
         recipient = to or last.get("from") or NUMBER
         if via == "smpp" and not (_ADDRESS.fullmatch(phone) and _ADDRESS.fullmatch(recipient)):
             raise BadReply("from and to must be 1 to 20 digits over SMPP")
-        count = parts.measure(text).parts if via == "smpp" or self._fates.behaviour.reply_parts else 1
+        count = parts.measure_text(text).parts if via == "smpp" or self._fates.behaviour.reply_parts else 1
         if count > 255:
             raise BadReply("text takes more than 255 parts")
         identifier = self._ledger.next_id()

@@ -27,9 +27,9 @@ from sms_service.simulator.behaviour import Behaviour
 from sms_service.simulator.changing import BadBehaviour
 from sms_service.simulator.fate import Fate, Fates
 from sms_service.simulator.ledger import Ledger
-from sms_service.simulator.pace import Pace
+from sms_service.simulator.pace import SimulatedPace
 from sms_service.simulator.receipts import ReceiptSender
-from sms_service.simulator.replies import BadReply, Replies
+from sms_service.simulator.replies import BadReply, SimulatedReplies
 from sms_service.simulator.smpp import COMMANDS, Smsc
 from sms_service.simulator.taking import Taking, refusal
 
@@ -50,8 +50,8 @@ class Simulator:
         self._authorization = f"Bearer {secret}".encode()
         self._fates = Fates(behaviour)
         self._sender = ReceiptSender(secret, ledger, lambda: self._fates.behaviour.receipts_batch)
-        self._replies = Replies(ledger, self._fates, self._sender, callback_url)
-        pace = Pace()
+        self._replies = SimulatedReplies(ledger, self._fates, self._sender, callback_url)
+        pace = SimulatedPace()
         self._taking = Taking(
             ledger=ledger,
             fates=self._fates,

@@ -11,12 +11,12 @@ from typing import Any
 from sms_service.simulator import smpp_pdus as pdus
 from sms_service.simulator.fate import Fate, Fates
 from sms_service.simulator.ledger import Ledger
-from sms_service.simulator.pace import Pace
+from sms_service.simulator.pace import SimulatedPace
 from sms_service.simulator.smpp_answers import garbled, status_of, wire_ids
 from sms_service.simulator.smpp_deliveries import Deliveries
-from sms_service.simulator.smpp_parts import Joiner, Part, check
+from sms_service.simulator.smpp_parts import Joiner, SubmittedPart, check_submit
 from sms_service.simulator.smpp_pdus import BadPdu
-from sms_service.simulator.smpp_session import Session
+from sms_service.simulator.smpp_session import SmscSession
 
 PASSWORD_OCTETS = 8  # SMPP 3.4 section 5.2.2
 
@@ -32,7 +32,7 @@ class Smsc:
         *,
         ledger: Ledger,
         fates: Fates,
-        pace: Pace,
+        pace: SimulatedPace,
         system_id: str,
         secret: str,
         replied: Callable[[Mapping[str, Any], float, str], None],
@@ -41,7 +41,7 @@ class Smsc:
         self._system_id, self._password = system_id, secret[:PASSWORD_OCTETS]
         self.deliveries = Deliveries(ledger, fates)
         self._joiner = Joiner()
-        self._sessions: list[Session] = []
+        self._sessions: list[SmscSession] = []
         self._server: asyncio.Server | None = None
         self._address: tuple[str, int] | None = None
 
@@ -88,8 +88,8 @@ class Smsc:
             self._server.close()
             self._server = None
 
-    def _session(self) -> Session:
-        return Session(
+    def _session(self) -> SmscSession:
+        return SmscSession(
             system_id=self._system_id,
             password=self._password,
             behaviour=lambda: self._fates.behaviour,
@@ -98,13 +98,15 @@ class Smsc:
             sessions=self._sessions,
         )
 
-    def _take(self, session: Session, sequence: int, body: bytes) -> None:
+    def _take(self, session: SmscSession, sequence: int, body: bytes) -> None:
         """One submit_sm, from its octets to its answer. Raises BadPdu if it is against the protocol."""
         now, behaviour = time.time(), self._fates.behaviour
         try:
-            part = check(pdus.parse_submit(body), require_receipt=behaviour.smpp_require_receipts, now=now)
+            part = check_submit(pdus.parse_submit(body), require_receipt=behaviour.smpp_require_receipts, now=now)
         except BadPdu as error:
-            self._write_down(None, Part("", "", ""), Fate("refuse", "violation"), error.status, now, reason=str(error))
+            self._write_down(
+                None, SubmittedPart("", "", ""), Fate("refuse", "violation"), error.status, now, reason=str(error)
+            )
             raise
         fate = self._fate(part)
         status = self._status(fate)
@@ -131,7 +133,7 @@ class Smsc:
         else:
             self._answer(session, sequence, fate, status, line["wire_id"])
 
-    def _fate(self, part: Part) -> Fate:
+    def _fate(self, part: SubmittedPart) -> Fate:
         if not self._pace.allows(self._fates.behaviour.rate):
             return Fate("throttle", "too_fast")
         fate = self._fates.of_part(part.phone, part.number, part.text, part.validity_s)
@@ -155,7 +157,13 @@ class Smsc:
         return None
 
     def _write_down(
-        self, identifier: str | None, part: Part, fate: Fate, status: int | None, now: float, reason: str | None = None
+        self,
+        identifier: str | None,
+        part: SubmittedPart,
+        fate: Fate,
+        status: int | None,
+        now: float,
+        reason: str | None = None,
     ) -> dict[str, Any]:
         mode = self._fates.behaviour.receipt_parts
         own_receipts = mode in ("usual", "each") or (mode == "one" and part.number == 1)
@@ -184,7 +192,7 @@ class Smsc:
         self._ledger.append(line)
         return line
 
-    def _join(self, part: Part, line: Mapping[str, Any], fate: Fate) -> dict[str, Any] | None:
+    def _join(self, part: SubmittedPart, line: Mapping[str, Any], fate: Fate) -> dict[str, Any] | None:
         """The line of the whole text, if this part completes it."""
         joined = self._joiner.add(part, line["id"])
         if joined is None:
@@ -212,7 +220,7 @@ class Smsc:
         self._ledger.append(whole)
         return whole
 
-    def _answer(self, session: Session, sequence: int, fate: Fate, status: int | None, wire_id: str | None) -> None:
+    def _answer(self, session: SmscSession, sequence: int, fate: Fate, status: int | None, wire_id: str | None) -> None:
         if session.closed:
             return
         match fate.answer:
@@ -243,7 +251,7 @@ _OF_SESSIONS = ("cut", "close", "unbind", "enquire", "nack", "garbage", "stop_re
 COMMANDS = (*_OF_SESSIONS, "refuse_binds", "accept_binds", "stop_listening", "listen")
 
 
-def _do(session: Session, what: str) -> None:
+def _do(session: SmscSession, what: str) -> None:
     match what:
         case "cut":
             session.cut()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sms_service.simulator import smpp_pdus as pdus
-from sms_service.simulator.smpp_session import Session
+from sms_service.simulator.smpp_session import SmscSession
 
 # The command_status of a refusal's code. A code may also be a number, decimal or 0x…; any other is UNKNOWN_STATUS.
 STATUSES: Mapping[str, int] = {
@@ -47,7 +47,7 @@ def wire_ids(identifier: str, way: str) -> tuple[str, str]:
     return in_answer.format(number), in_receipt.format(number)
 
 
-def garbled(session: Session, way: str, sequence: int) -> None:
+def garbled(session: SmscSession, way: str, sequence: int) -> None:
     """Answer a submit_sm with what no client can read."""
     match way:
         case "cut":  # the id has no end

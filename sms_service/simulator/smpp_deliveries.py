@@ -132,15 +132,15 @@ class Deliveries:
 
     def reply(self, line: Mapping[str, Any], repetition: int, part: int) -> None:
         """Send one part of a reply now."""
-        texts = parts.split(line["text"])
-        encoding = parts.measure(line["text"]).encoding
+        texts = parts.split_text(line["text"])
+        encoding = parts.measure_text(line["text"]).encoding
         header = bytes((5, 0, 3, line["series"] % 256, len(texts), part)) if len(texts) > 1 else b""
         body = pdus.deliver(
             source=line["from"],
             dest=line["recipient"],
             esm_class=UDHI if header else 0,
             data_coding=8 if encoding == "UCS-2" else 0,
-            message=header + parts.encode(texts[part - 1], encoding),
+            message=header + parts.encode_part(texts[part - 1], encoding),
             tlvs=self._unknown(),
         )
         settled = {"event": "replied", "id": line["id"], "repetition": repetition, "part": part}

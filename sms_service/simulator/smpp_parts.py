@@ -24,7 +24,7 @@ _AIR_BITS = 140 * 8  # what one SMS carries
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SubmittedPart:
     """One part of a text to `phone` (E.164): `number` of `total`, which have the `reference` in common."""
 
     source: str
@@ -41,7 +41,7 @@ class Part:
         return self.source, self.phone, self.reference, self.total
 
 
-def check(submit: Submit, *, require_receipt: bool, now: float) -> Part:
+def check_submit(submit: Submit, *, require_receipt: bool, now: float) -> SubmittedPart:
     """The part that a submit_sm hands over. Raises BadPdu, as a phone that cannot show the text would be silent."""
     phone = _phone(submit)
     if submit.esm_class & ~(UDHI | 0x83) or submit.esm_class & 0x3C:
@@ -56,7 +56,7 @@ def check(submit: Submit, *, require_receipt: bool, now: float) -> Part:
     if not submit.has_payload:
         _check_length(submit.data_coding, len(header), len(content))
     reference, total, number = _concatenation(header, submit.tlvs)
-    return Part(
+    return SubmittedPart(
         source=submit.source,
         phone=phone,
         text=_decode(submit.data_coding, content),
@@ -77,7 +77,7 @@ class Joiner:
     def __init__(self) -> None:
         self._open: dict[tuple[str, str, int, int], dict[int, tuple[str, str]]] = {}
 
-    def add(self, part: Part, identifier: str) -> list[tuple[str, str]] | None:
+    def add(self, part: SubmittedPart, identifier: str) -> list[tuple[str, str]] | None:
         """The ids and texts of all parts, in order, if this one makes the text whole; else None."""
         if part.total == 1:
             return [(identifier, part.text)]
@@ -92,7 +92,7 @@ class Joiner:
 
     def add_line(self, line: Mapping[str, Any]) -> list[tuple[str, str]] | None:
         """`add` of a part as the ledger has it."""
-        part = Part(line["from"], line["to"], line["text"], line["ref"], line["total"], line["seq"])
+        part = SubmittedPart(line["from"], line["to"], line["text"], line["ref"], line["total"], line["seq"])
         return self.add(part, line["id"])
 
 

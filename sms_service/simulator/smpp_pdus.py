@@ -44,7 +44,7 @@ class BadPdu(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class PduHeader:
     """The four words in front of every PDU; `length` counts them too."""
 
     length: int
@@ -98,9 +98,9 @@ def tlv(tag: int, value: bytes) -> bytes:
     return struct.pack("!HH", tag, len(value)) + value
 
 
-def header(data: bytes | bytearray | memoryview, offset: int = 0) -> Header:
+def header(data: bytes | bytearray | memoryview, offset: int = 0) -> PduHeader:
     """The header at `offset`."""
-    return Header(*HEADER.unpack_from(data, offset))
+    return PduHeader(*HEADER.unpack_from(data, offset))
 
 
 def parse_bind(body: bytes) -> Bind:

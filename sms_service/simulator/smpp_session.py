@@ -29,10 +29,10 @@ _log = logging.getLogger(__name__)
 class Takes(Protocol):
     """Takes a submit_sm of a session, and answers it there."""
 
-    def __call__(self, session: Session, sequence: int, body: bytes) -> None: ...
+    def __call__(self, session: SmscSession, sequence: int, body: bytes) -> None: ...
 
 
-class Session(asyncio.Protocol):
+class SmscSession(asyncio.Protocol):
     """A connection from its beginning to its end. `sessions` is the SMSC's list of those that are open."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Session(asyncio.Protocol):
         behaviour: Callable[[], Behaviour],
         deliveries: Deliveries,
         take: Takes,
-        sessions: list[Session],
+        sessions: list[SmscSession],
     ) -> None:
         self._system_id, self._password = system_id, password
         self._behaviour, self._deliveries, self._take, self._sessions = behaviour, deliveries, take, sessions
@@ -165,7 +165,7 @@ class Session(asyncio.Protocol):
         else:
             self._transport.pause_reading()
 
-    def _answer(self, head: pdus.Header, body: bytes) -> None:
+    def _answer(self, head: pdus.PduHeader, body: bytes) -> None:
         match head.command:
             case pdus.SUBMIT_SM:
                 if self.mode not in ("transmitter", "transceiver"):
@@ -191,7 +191,7 @@ class Session(asyncio.Protocol):
             case command if not command & pdus.RESPONSE:
                 self.write(pdus.pack(pdus.GENERIC_NACK, pdus.RINVCMDID, head.sequence))
 
-    def _bind(self, head: pdus.Header, bind: pdus.Bind) -> None:
+    def _bind(self, head: pdus.PduHeader, bind: pdus.Bind) -> None:
         if self.mode is not None:
             raise BadPdu(pdus.RALYBND, "the session is bound already")
         behaviour = self._behaviour()

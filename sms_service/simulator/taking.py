@@ -16,9 +16,9 @@ from sms_service import parts
 from sms_service.simulator.behaviour import REFUSALS
 from sms_service.simulator.fate import Fate, Fates
 from sms_service.simulator.ledger import Ledger
-from sms_service.simulator.pace import Pace
+from sms_service.simulator.pace import SimulatedPace
 from sms_service.simulator.receipts import ReceiptSender
-from sms_service.simulator.replies import Replies
+from sms_service.simulator.replies import SimulatedReplies
 from sms_service.simulator.smpp_session import ABORT
 
 LARGEST_BATCH = 1000
@@ -42,9 +42,9 @@ class Taking:
         *,
         ledger: Ledger,
         fates: Fates,
-        pace: Pace,
+        pace: SimulatedPace,
         sender: ReceiptSender,
-        replies: Replies,
+        replies: SimulatedReplies,
         callback_url: str | None,
     ) -> None:
         self._ledger, self._fates, self._pace, self._callback_url = ledger, fates, pace, callback_url
@@ -144,7 +144,7 @@ class Taking:
         if not self._pace.allows(self._fates.behaviour.rate):
             return Fate("throttle", "too_fast")
         fate = self._fates.of_text(message["reference"], message["to"], message.get("validity_s"))
-        if fate.answer == "partial" and parts.measure(message["text"]).parts == 1:
+        if fate.answer == "partial" and parts.measure_text(message["text"]).parts == 1:
             return Fate("accept", None, fate.answer_delay_s, fate.receipts, fate.pushed, fate.reply)
         return fate
 
@@ -153,7 +153,7 @@ class Taking:
         planned: list[list[Any]] = [[now + delay, code] for delay, code in fate.receipts]
         if mode in ("usual", "whole"):
             return [] if fate.answer == "partial" else planned
-        last = 1 if mode == "one" or fate.answer == "partial" else parts.measure(text).parts
+        last = 1 if mode == "one" or fate.answer == "partial" else parts.measure_text(text).parts
         return [[*receipt, part] for receipt in planned for part in range(1, last + 1)]
 
     async def _wait(self, fate: Fate, lines: list[dict[str, Any]]) -> None:

@@ -15,7 +15,7 @@ from redis import Redis
 from sms_service.db.engine import Database
 from sms_service.gateways.registry import Gateways
 from sms_service.keepalive import redis_keepalive
-from sms_service.settings import Settings, environment
+from sms_service.settings import Settings, read_environment
 
 EXTENSION = "sms_service"
 
@@ -53,7 +53,7 @@ class Context:
     def gateways(self) -> Gateways:
         """The accounts of gateways.toml and their adapters. Raises gateways.config.BadGatewayConfig."""
         return Gateways.from_file(
-            self.settings.gateways_file, self.settings.public_url, environment(root=self.settings.root)
+            self.settings.gateways_file, self.settings.public_url, read_environment(root=self.settings.root)
         )
 
 

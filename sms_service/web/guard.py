@@ -16,7 +16,7 @@ DEEPEST = 32  # levels of JSON; a segment's rule has at most 18
 LONGEST_NUMBER = 40  # characters of a number in JSON: more than any column holds
 
 
-def register(app: Flask) -> None:
+def register_guard(app: Flask) -> None:
     """Look at the address of every request to `app`, callbacks included."""
     app.before_request(_check_address)
 

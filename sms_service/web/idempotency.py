@@ -47,7 +47,7 @@ def answer_once(
         return answer()
     if not _KEY.fullmatch(key):
         raise Invalid(HEADER, key, "must be 1 to 255 visible ASCII characters, such as a UUID")
-    stored = answers.reserve(session, account_id, key, request_digest(request))
+    stored = answers.reserve_answer(session, account_id, key, request_digest(request))
     if stored is not None:
         headers = {**stored.headers, REPLAYED: "true"}
         require_again(session, actor, json.loads(headers.pop(_ASKED, "[]")))
@@ -57,7 +57,7 @@ def answer_once(
     headers["Content-Type"] = response.content_type or "application/json"
     headers[_ASKED] = json.dumps(sorted(actor.asked))
     body = _without(response, secret_fields)
-    answers.keep(session, account_id, key, response.status_code, headers, body)
+    answers.keep_answer(session, account_id, key, response.status_code, headers, body)
     return response
 
 

@@ -46,7 +46,7 @@ class TooManyGuesses(ServiceError):
         self.seconds = seconds
 
 
-def register(app: Flask, context: Context) -> None:
+def register_limits(app: Flask, context: Context) -> None:
     """Limit the requests to /api/ of `app`."""
     limiter = Limiter(
         _address,

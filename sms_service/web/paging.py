@@ -25,7 +25,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.directory.models import Unit
 from sms_service.errors import Forbidden, Invalid
 from sms_service.said import say
-from sms_service.web.schemas import MAX_ID, Id, In, Whole, unstorable
+from sms_service.web.schemas import MAX_ID, Id, In, Whole, find_unstorable
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -94,7 +94,7 @@ def scope_filter(session: Session, actor: Actor, permission: Permission, unit_id
     return Scope(paths=paths, units=tuple(session.scalars(select(Unit).where(named).order_by(Unit.path))))
 
 
-def page(
+def fetch_page(
     session: Session,
     statement: Select[*tuple[Any, ...]],
     query: Mapping[str, Any],
@@ -155,7 +155,7 @@ def decode_cursor(cursor: str, sort: str, kind: type) -> tuple[Any, int]:
             raise wrong from None
         if isinstance(key, datetime) and key.tzinfo is None:
             raise wrong
-    elif type(key) is not kind or unstorable(key) or (isinstance(key, int) and abs(key) > MAX_ID):
+    elif type(key) is not kind or find_unstorable(key) or (isinstance(key, int) and abs(key) > MAX_ID):
         raise wrong
     return key, row_id
 

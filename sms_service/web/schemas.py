@@ -27,7 +27,7 @@ class In(Schema):
 
     @pre_load
     def _refuse_unstorable(self, data: Any, **_: Any) -> Any:
-        problems = unstorable(data)
+        problems = find_unstorable(data)
         if problems:
             raise ValidationError(problems)
         return data
@@ -59,7 +59,7 @@ class Whole(fields.Integer):
         return super()._validated(whole_number(self, value))
 
 
-class Line(fields.String):
+class OneLine(fields.String):
     """One line of text for people: outer blanks and a byte order mark are cut off; 1 to `longest` characters remain."""
 
     def __init__(self, longest: int = 100, **kwargs: Any) -> None:
@@ -133,16 +133,16 @@ def whole_number(field: fields.Field[Any], value: Any) -> Any:
     return value
 
 
-def unstorable(data: Any) -> Any:
+def find_unstorable(data: Any) -> Any:
     """The messages, nested as `data` is, on texts that hold NUL or half a surrogate pair; empty if there are none."""
     if isinstance(data, str):
         if "\x00" in data:
             return ["must not contain the character NUL"]
         return ["contains half of a surrogate pair"] if any("\ud800" <= c <= "\udfff" for c in data) else []
     if isinstance(data, Mapping):
-        found = {str(key): unstorable(value) or unstorable(key) for key, value in data.items()}
+        found = {str(key): find_unstorable(value) or find_unstorable(key) for key, value in data.items()}
     elif isinstance(data, list):
-        found = {index: unstorable(value) for index, value in enumerate(data)}  # type: ignore[misc]
+        found = {index: find_unstorable(value) for index, value in enumerate(data)}  # type: ignore[misc]
     else:
         return []
     return {key: messages for key, messages in found.items() if messages}

@@ -32,7 +32,7 @@ def test_the_first_administrator_comes_from_the_shell(run, database, tmp_path, s
     assert (made.exit_code, made.output) == (0, "account 1 li.na of unit 01: administrator, officer\n")
     token = run("token", "li.na", "--name", "first", "--days", "1")
     secret = token.output.strip()
-    client = create_app(settings.load({}, tmp_path), database).test_client()
+    client = create_app(settings.load_settings({}, tmp_path), database).test_client()
     me = client.get("/api/v1/me", headers={"Authorization": f"Bearer {secret}"})
     assert (me.status_code, me.json["name"]) == (200, "李娜")
     kept = session.scalars(select(Token)).one()
@@ -47,7 +47,7 @@ def test_a_password_is_asked_for_and_opens_the_api(run, database, tmp_path):
     made = run("create", "li.na", "--unit", "01", "--password", answer=f"{word}\n{word}\n")
     assert made.exit_code == 0
     assert word not in made.output
-    client = create_app(settings.load({}, tmp_path), database).test_client()
+    client = create_app(settings.load_settings({}, tmp_path), database).test_client()
     assert client.post("/api/v1/tokens", json={"name": "x"}, auth=("li.na", word)).status_code == 201
 
 

@@ -28,7 +28,7 @@ def account_id(session):
 
 
 def keep(session, account_id, key="k", body=b'{"id": 1}'):
-    answers.keep(session, account_id, key, 201, {"Content-Type": "application/json"}, body)
+    answers.keep_answer(session, account_id, key, 201, {"Content-Type": "application/json"}, body)
 
 
 def age(session, hours):
@@ -53,42 +53,42 @@ def in_thread(work):
 
 
 def test_a_key_is_ours_once_and_then_answers(session, account_id):
-    assert answers.reserve(session, account_id, "k", ONE) is None
+    assert answers.reserve_answer(session, account_id, "k", ONE) is None
     keep(session, account_id)
     session.commit()
-    stored = answers.reserve(session, account_id, "k", ONE)
+    stored = answers.reserve_answer(session, account_id, "k", ONE)
     assert (stored.status, stored.body) == (201, b'{"id": 1}')
     with pytest.raises(Invalid, match="another request"):
-        answers.reserve(session, account_id, "k", TWO)
+        answers.reserve_answer(session, account_id, "k", TWO)
 
 
 def test_keys_belong_to_accounts(session, account_id):
     other = make_account(session, make_unit(session)).id
-    assert answers.reserve(session, account_id, "k", ONE) is None
-    assert answers.reserve(session, other, "k", TWO) is None
+    assert answers.reserve_answer(session, account_id, "k", ONE) is None
+    assert answers.reserve_answer(session, other, "k", TWO) is None
 
 
 def test_a_failed_request_leaves_its_key_free(session, account_id):
-    assert answers.reserve(session, account_id, "k", ONE) is None
+    assert answers.reserve_answer(session, account_id, "k", ONE) is None
     session.rollback()
-    assert answers.reserve(session, account_id, "k", TWO) is None
+    assert answers.reserve_answer(session, account_id, "k", TWO) is None
 
 
 def test_an_answer_is_honoured_for_24_hours_and_then_forgotten(session, account_id):
-    answers.reserve(session, account_id, "k", ONE)
+    answers.reserve_answer(session, account_id, "k", ONE)
     keep(session, account_id)
     session.commit()
     age(session, 23.9)
-    assert answers.reserve(session, account_id, "k", ONE) is not None
-    assert answers.forget_old(session) == 0
+    assert answers.reserve_answer(session, account_id, "k", ONE) is not None
+    assert answers.forget_old_answers(session) == 0
     age(session, 24.1)
-    assert answers.reserve(session, account_id, "k", TWO) is None
+    assert answers.reserve_answer(session, account_id, "k", TWO) is None
     session.rollback()
-    assert answers.forget_old(session) == 1
+    assert answers.forget_old_answers(session) == 1
 
 
 def test_the_clock_forgets_them(database, session, account_id):
-    answers.reserve(session, account_id, "k", ONE)
+    answers.reserve_answer(session, account_id, "k", ONE)
     keep(session, account_id)
     session.commit()
     age(session, 24.1)
@@ -97,11 +97,11 @@ def test_the_clock_forgets_them(database, session, account_id):
 
 
 def test_the_second_waits_for_the_first_and_answers_the_same(database, session, account_id):
-    assert answers.reserve(session, account_id, "k", ONE) is None
+    assert answers.reserve_answer(session, account_id, "k", ONE) is None
 
     def second():
         with Session(database.engine) as own:
-            return answers.reserve(own, account_id, "k", ONE).body
+            return answers.reserve_answer(own, account_id, "k", ONE).body
 
     thread, result = in_thread(second)
     wait_until_blocked(database)
@@ -113,11 +113,11 @@ def test_the_second_waits_for_the_first_and_answers_the_same(database, session, 
 
 
 def test_the_second_does_the_work_when_the_first_fails(database, session, account_id):
-    assert answers.reserve(session, account_id, "k", ONE) is None
+    assert answers.reserve_answer(session, account_id, "k", ONE) is None
 
     def second():
         with Session(database.engine) as own:
-            return answers.reserve(own, account_id, "k", ONE)
+            return answers.reserve_answer(own, account_id, "k", ONE)
 
     thread, result = in_thread(second)
     wait_until_blocked(database)
@@ -128,11 +128,11 @@ def test_the_second_does_the_work_when_the_first_fails(database, session, accoun
 
 def test_the_second_does_not_wait_for_ever(database, session, account_id, monkeypatch):
     monkeypatch.setattr(answers, "LONGEST_WAIT_S", 1)
-    assert answers.reserve(session, account_id, "k", ONE) is None
+    assert answers.reserve_answer(session, account_id, "k", ONE) is None
     with Session(database.engine) as own, pytest.raises(Conflict, match="still being worked on"):
-        answers.reserve(own, account_id, "k", ONE)
+        answers.reserve_answer(own, account_id, "k", ONE)
 
 
 def test_the_wait_for_other_locks_is_as_before(session, account_id):
-    answers.reserve(session, account_id, "k", ONE)
+    answers.reserve_answer(session, account_id, "k", ONE)
     assert session.scalar(text("SHOW lock_timeout")) == "0"

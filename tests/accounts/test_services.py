@@ -43,7 +43,7 @@ def test_an_administrator_makes_accounts_in_scope_and_the_trail_says_so(session,
     )
     services.grant_role(session, district, made.id, role="officer", unit_id=tree["one"].id)
     assert load_actor(session, made.id).grants[0].role == "officer"
-    assert passwords.authenticate(session, "li.na", PASSWORD).actor.account_id == made.id
+    assert passwords.authenticate_login(session, "li.na", PASSWORD).actor.account_id == made.id
     assert acts(session, district) == [("account.create", tree["one"].path), ("role.grant", tree["one"].path)]
     for entry in session.scalars(select(TrailEntry)):
         assert PASSWORD not in str(entry.details)
@@ -93,9 +93,9 @@ def test_an_account_with_power_beyond_ones_own_cannot_be_taken_over(session, tre
             services.change_account(session, district, powerful.id, now=NOW, **change)
     with pytest.raises(Forbidden):
         services.grant_role(session, district, powerful.id, role="auditor", unit_id=tree["one"].id)
-    token, _ = tokens.issue(session, SYSTEM, powerful.id, "x", now=NOW, random_bytes=secrets.token_bytes)
+    token, _ = tokens.issue_token(session, SYSTEM, powerful.id, "x", now=NOW, random_bytes=secrets.token_bytes)
     with pytest.raises(Forbidden):
-        tokens.revoke(session, district, token.id, now=NOW)
+        tokens.revoke_token(session, district, token.id, now=NOW)
     assert token.revoked_at is None
     below = services.grant_role(session, SYSTEM, powerful.id, role="approver", unit_id=tree["one"].id)
     with pytest.raises(Forbidden, match="a role above"):
@@ -173,7 +173,7 @@ def test_ones_own_password_is_changed_with_the_present_one_only(session, tree):
         services.change_own_password(session, actor, current="wrong", new="another good password")
     assert (caught.value.field, caught.value.value) == ("current_password", None)
     services.change_own_password(session, actor, current=PASSWORD, new="another good password")
-    assert passwords.authenticate(session, "li.na", "another good password")
+    assert passwords.authenticate_login(session, "li.na", "another good password")
 
 
 def test_the_last_administrator_of_the_whole_tree_stays(session, tree):

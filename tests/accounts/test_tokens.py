@@ -23,7 +23,7 @@ SECOND = timedelta(seconds=1)
 
 
 def issue(session, account, actor=SYSTEM, random_bytes=secrets.token_bytes, **kw):
-    return tokens.issue(session, actor, account.id, "test", now=NOW, random_bytes=random_bytes, **kw)
+    return tokens.issue_token(session, actor, account.id, "test", now=NOW, random_bytes=random_bytes, **kw)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def account(session):
 def test_a_token_names_its_account_and_is_kept_as_a_digest_only(session, account):
     token, secret = issue(session, account, random_bytes=lambda n: bytes(range(n)))
     assert secret == "sms_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-    caller = tokens.authenticate(session, secret, NOW)
+    caller = tokens.authenticate_token(session, secret, NOW)
     assert (caller.actor.login, caller.actor.account_id, caller.token_id) == ("li.na", account.id, token.id)
     session.expire_all()
     row = session.connection().exec_driver_sql("SELECT row_to_json(tokens)::text FROM tokens").scalar_one()
@@ -44,9 +44,9 @@ def test_a_token_names_its_account_and_is_kept_as_a_digest_only(session, account
 def test_a_token_ends_when_it_says(session, account):
     token, secret = issue(session, account)
     assert token.expires_at == NOW + timedelta(days=90)
-    tokens.authenticate(session, secret, token.expires_at - SECOND)
+    tokens.authenticate_token(session, secret, token.expires_at - SECOND)
     with pytest.raises(NotAuthenticated, match="expired"):
-        tokens.authenticate(session, secret, token.expires_at)
+        tokens.authenticate_token(session, secret, token.expires_at)
 
 
 @pytest.mark.parametrize("life", [timedelta(0), -SECOND, timedelta(days=365) + SECOND])
@@ -59,14 +59,14 @@ def test_a_token_may_not_live_for_ever_nor_end_before_it_begins(session, account
 
 def test_a_revoked_token_and_a_disabled_account_are_refused_at_once(session, account):
     token, secret = issue(session, account)
-    tokens.revoke(session, SYSTEM, token.id, now=NOW)
+    tokens.revoke_token(session, SYSTEM, token.id, now=NOW)
     with pytest.raises(NotAuthenticated, match="revoked"):
-        tokens.authenticate(session, secret, NOW)
+        tokens.authenticate_token(session, secret, NOW)
     _, other = issue(session, account)
     account.disabled_at = NOW
     session.flush()
     with pytest.raises(NotAuthenticated, match="disabled"):
-        tokens.authenticate(session, other, NOW)
+        tokens.authenticate_token(session, other, NOW)
     with pytest.raises(Conflict):
         issue(session, account)
 
@@ -76,14 +76,14 @@ def test_a_revoked_token_and_a_disabled_account_are_refused_at_once(session, acc
 )
 def test_what_has_not_the_form_of_a_token_is_no_token(session, raw):
     with pytest.raises(NotAuthenticated, match="malformed"):
-        tokens.authenticate(session, raw, NOW)
+        tokens.authenticate_token(session, raw, NOW)
 
 
 def test_the_last_use_is_noted_once_a_minute(session, account):
     token, secret = issue(session, account)
     noted = []
     for moment in (NOW, NOW + 59 * SECOND, NOW + 60 * SECOND):
-        tokens.authenticate(session, secret, moment)
+        tokens.authenticate_token(session, secret, moment)
         session.refresh(token)
         noted.append(token.last_used_at)
     assert noted == [NOW, NOW, NOW + 60 * SECOND]
@@ -97,14 +97,14 @@ def test_one_issues_tokens_for_oneself_only_and_administrators_revoke_those_in_s
     with pytest.raises(Forbidden):
         issue(session, account, actor=stranger)
     with pytest.raises(Forbidden):
-        tokens.revoke(session, stranger, token.id, now=NOW)
+        tokens.revoke_token(session, stranger, token.id, now=NOW)
     with pytest.raises(Forbidden):
-        tokens.revoke(session, make_actor(session, one, ("officer",)), token.id, now=NOW)
+        tokens.revoke_token(session, make_actor(session, one, ("officer",)), token.id, now=NOW)
     assert token.revoked_at is None
 
     administrator = make_actor(session, city, ("administrator",))
-    tokens.revoke(session, administrator, token.id, now=NOW)
-    tokens.revoke(session, administrator, token.id, now=NOW + SECOND)
+    tokens.revoke_token(session, administrator, token.id, now=NOW)
+    tokens.revoke_token(session, administrator, token.id, now=NOW + SECOND)
     assert token.revoked_at == NOW
     acts = session.execute(select(TrailEntry.act, TrailEntry.account_id, TrailEntry.target_id)).all()
     assert acts == [
@@ -117,7 +117,7 @@ def test_a_password_is_kept_as_scrypt_and_opens_its_account_only(session):
     unit = make_unit(session)
     make_account(session, unit, "li.na", password_hash=passwords.hash_password("十二个字以上的好密码没错"))
     make_account(session, unit, "robot")
-    assert passwords.authenticate(session, "li.na", "十二个字以上的好密码没错").actor.login == "li.na"
+    assert passwords.authenticate_login(session, "li.na", "十二个字以上的好密码没错").actor.login == "li.na"
     refused = []
     for login, password in [
         ("li.na", "十二个字以上的好密码没有"),
@@ -127,7 +127,7 @@ def test_a_password_is_kept_as_scrypt_and_opens_its_account_only(session):
         ("li.na\x00", "十二个字以上的好密码没错"),
     ]:
         with pytest.raises(NotAuthenticated) as caught:
-            passwords.authenticate(session, login, password)
+            passwords.authenticate_login(session, login, password)
         refused.append(str(caught.value))
     assert len(set(refused)) == 1, "nobody learns which logins exist"
 
@@ -186,8 +186,8 @@ def test_a_new_password_ends_every_token(session, account):
         change()
         for secret in (one, two):
             with pytest.raises(NotAuthenticated):
-                tokens.authenticate(session, secret, NOW + SECOND)
-        tokens.authenticate(session, kept, NOW + SECOND)
+                tokens.authenticate_token(session, secret, NOW + SECOND)
+        tokens.authenticate_token(session, kept, NOW + SECOND)
 
 
 def test_a_missing_password_costs_the_same_work(session, monkeypatch):
@@ -200,7 +200,7 @@ def test_a_missing_password_costs_the_same_work(session, monkeypatch):
     make_account(session, make_unit(session), "li.na", password_hash=passwords.hash_password("correct horse battery"))
     for login in ("li.na", "nobody"):
         with pytest.raises(NotAuthenticated):
-            passwords.authenticate(session, login, "wrong horse battery")
+            passwords.authenticate_login(session, login, "wrong horse battery")
     assert len({(kept.split("$")[0], len(kept.split("$")[1]), len(kept.split("$")[2])) for kept in checked}) == 1
     assert len(checked) == 2
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from sms_service import settings
 from sms_service.api import create_app
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
@@ -70,8 +70,8 @@ class Place:
 
     def begin(self) -> None:
         """What the clock and a worker do with due runs."""
-        for run_id in freeze.begin_due(self.database):
-            freeze.freeze(self.database, run_id)
+        for run_id in freeze.begin_due_runs(self.database):
+            freeze.freeze_run(self.database, run_id)
 
     def hand_over(self) -> None:
         """What a worker does with waiting rows."""
@@ -80,11 +80,11 @@ class Place:
 
 def make_place(database: Database, folder: Path, redis_url: str = "") -> Place:
     """The city, written down and committed; without `redis_url` nobody is woken."""
-    client = create_app(settings.load({"REDIS_URL": redis_url}, folder), database).test_client()
+    client = create_app(settings.load_settings({"REDIS_URL": redis_url}, folder), database).test_client()
     adapter = ScriptedAdapter()
     gateways = ScriptedGateways({"main": adapter})
     with database.session() as session:
-        synchronise(session, gateways)
+        synchronise_gateways(session, gateways)
         city = make_unit(session, **ALL_DAY)
         one, other = (make_unit(session, parent=city, **ALL_DAY) for _ in range(2))
         branches = make_unit(session, parent=one, **ALL_DAY), make_unit(session, parent=one, **ALL_DAY)

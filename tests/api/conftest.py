@@ -13,6 +13,6 @@ def make_app(database, tmp_path):
     """Makes the application with the settings given as environment variables and `create_app`'s own arguments."""
 
     def make(environ=None, **kw):
-        return create_app(settings.load(environ or {}, tmp_path), database, doors=(callbacks.blueprint,), **kw)
+        return create_app(settings.load_settings(environ or {}, tmp_path), database, doors=(callbacks.blueprint,), **kw)
 
     return make

@@ -21,7 +21,7 @@ class Caller:
     def __init__(self, client: FlaskClient, session: Session, unit: Unit, *roles: str) -> None:
         account = make_account(session, unit, roles=roles)
         now = datetime.now(UTC)
-        _, secret = tokens.issue(session, SYSTEM, account.id, "test", now=now, random_bytes=secrets.token_bytes)
+        _, secret = tokens.issue_token(session, SYSTEM, account.id, "test", now=now, random_bytes=secrets.token_bytes)
         session.commit()
         self.account_id = account.id
         self._client, self._headers = client, {"Authorization": f"Bearer {secret}"}

@@ -19,7 +19,7 @@ from sms_service.accounts.models import RoleGrant
 from sms_service.campaigns import approval
 from sms_service.campaigns.models import Campaign
 from sms_service.controls import stops
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.directory.models import Import, Unit
@@ -33,10 +33,10 @@ EVERYONE = {"everyone": True}
 
 def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, Any]:
     """The ids and names, by parameter, of new things that belong to `unit`, committed: a draft, a run that runs, …"""
-    synchronise(session, ScriptedGateways({"main": ScriptedAdapter()}))
+    synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
     account = make_account(session, unit, "sample")
     now = datetime.now(UTC)
-    token, _ = tokens.issue(session, SYSTEM, account.id, "sample", now=now, random_bytes=secrets.token_bytes)
+    token, _ = tokens.issue_token(session, SYSTEM, account.id, "sample", now=now, random_bytes=secrets.token_bytes)
     read_in = Import(
         unit_id=unit.id,
         kind="people",
@@ -64,8 +64,8 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     )
     session.add(campaign)
     session.commit()
-    freeze.begin_due(database)
-    freeze.freeze(database, run.id)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, run.id)
     message_id = session.scalars(select(Message.id).filter_by(run_id=run.id)).one()
     stop_id, _ = stops.stop_unit(session, SYSTEM, unit.id, "查错")
     session.commit()
@@ -105,7 +105,7 @@ def _run_is(status: str) -> Callable[[Session, dict[str, Any]], None]:
 def _campaign_is_approved(session: Session, ids: dict[str, Any]) -> None:
     _campaign_is("submitted")(session, ids)
     session.expire_all()
-    approval.decide(session, SYSTEM, ids["campaign_id"], approve=True)
+    approval.decide_approval(session, SYSTEM, ids["campaign_id"], approve=True)
 
 
 def _message_is_unknown(session: Session, ids: dict[str, Any]) -> None:

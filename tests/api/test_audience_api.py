@@ -14,7 +14,7 @@ from sms_service.audience.models import Suppression
 
 @pytest.fixture
 def client(database, tmp_path):
-    return create_app(settings.load({}, tmp_path), database).test_client()
+    return create_app(settings.load_settings({}, tmp_path), database).test_client()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sms_service import wake
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.models import Segment
 from sms_service.campaigns import approval, services
-from sms_service.campaigns.launch import launch
+from sms_service.campaigns.launch import launch_campaign
 from sms_service.db.engine import Database
 from sms_service.gateways.base import Outcome, OutcomeKind
 from sms_service.ledger.models import Run
@@ -324,9 +324,9 @@ def test_a_district_sees_its_own_rows_of_a_city_wide_run_and_no_others(place: Pl
         campaign = services.create_campaign(
             session, SYSTEM, unit_id=place.city.id, name="全市", signature=SIGNATURE, **fields
         )
-        services.submit(session, SYSTEM, campaign.id)
-        approval.decide(session, SYSTEM, campaign.id, approve=True)
-        run_id = launch(session, SYSTEM, campaign.id)[0].id
+        services.submit_campaign(session, SYSTEM, campaign.id)
+        approval.decide_approval(session, SYSTEM, campaign.id, approve=True)
+        run_id = launch_campaign(session, SYSTEM, campaign.id)[0].id
     place.begin()
     for caller, unit, rows in ((place.auditor, place.one, 5), (place.stranger, place.other, 1)):
         answer = caller.get("/counts", run=run_id).json

@@ -53,7 +53,7 @@ def probe():
 
     class ProbeIn(schemas.In):
         rule = fields.Dict(metadata={"description": "Anything"})
-        items = fields.List(fields.Nested(schemas.In.from_dict({"tag": schemas.Line(5)})))
+        items = fields.List(fields.Nested(schemas.In.from_dict({"tag": schemas.OneLine(5)})))
         id = schemas.Id()
 
     @blueprint.route("/probe/<what>")
@@ -67,7 +67,7 @@ def probe():
             if what == "slow":
                 g.session.execute(text("SET LOCAL statement_timeout = '20ms'"))
                 g.session.execute(text("SELECT pg_sleep(60)"))
-            trail.record(g.session, g.actor.account_id, "probe", "probe", what, "/1/")
+            trail.record_act(g.session, g.actor.account_id, "probe", "probe", what, "/1/")
             if what == "unexpected":
                 raise RuntimeError(f"the number {PHONE} is in this message")
             if what == "statement":
@@ -83,7 +83,7 @@ def probe():
         @blueprint.response(201, schemas.Out)
         def post(self, body, what):
             """Take anything."""
-            trail.record(g.session, g.actor.account_id, "probe", "probe", what, "/1/")
+            trail.record_act(g.session, g.actor.account_id, "probe", "probe", what, "/1/")
             return {}
 
     return blueprint
@@ -250,7 +250,7 @@ def test_addresses_methods_and_sizes_are_problems_too(make_app, administrator):
 
 def test_a_database_that_is_away_is_unavailable_and_health_says_so(tmp_path):
     environ = {"DATABASE_URL": "postgresql://nobody:hidden@127.0.0.1:1/none"}
-    client = create_app(settings.load(environ, tmp_path)).test_client()
+    client = create_app(settings.load_settings(environ, tmp_path)).test_client()
     response = client.get("/api/v1/me", headers={"Authorization": f"Bearer sms_{'A' * 43}"})
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     health = client.get("/health")
@@ -439,7 +439,7 @@ def test_a_question_that_takes_too_long_is_ended_and_said_so(prober, caplog, dat
     assert (slow.status_code, slow.json["type"]) == (503, "/docs#problem-too-slow")
     assert caplog.messages[-1].endswith("GET /api/v1/probe/slow took too long")
     assert "Traceback" not in caplog.text
-    app = create_app(settings.load({"DATABASE_URL": database_url}, tmp_path))
+    app = create_app(settings.load_settings({"DATABASE_URL": database_url}, tmp_path))
     with app.extensions["sms_service"].database.transaction() as connection:
         assert connection.execute(text("SHOW statement_timeout")).scalar() == f"{LONGEST_STATEMENT_S}s"
     app.extensions["sms_service"].database.close()

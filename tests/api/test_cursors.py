@@ -16,7 +16,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit.models import TrailEntry
 from sms_service.directory.models import Unit
 from sms_service.errors import Forbidden, Invalid, NotFound
-from sms_service.web.paging import Scope, decode_cursor, encode_cursor, page, scope_filter
+from sms_service.web.paging import Scope, decode_cursor, encode_cursor, fetch_page, scope_filter
 from sms_service.web.schemas import MAX_ID
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
@@ -79,7 +79,7 @@ def test_pages_cover_the_list_once_in_order(session, acts, limit, descending):
         )
     found, cursor = [], None
     while True:
-        items, cursor = page(
+        items, cursor = fetch_page(
             session,
             select(TrailEntry),
             {"limit": limit, "cursor": cursor},

@@ -21,7 +21,7 @@ HEADER = "编号,姓名,手机号,组织编码,职务,标签"
 
 @pytest.fixture
 def client(database, tmp_path):
-    return create_app(settings.load({}, tmp_path), database).test_client()
+    return create_app(settings.load_settings({}, tmp_path), database).test_client()
 
 
 @pytest.fixture

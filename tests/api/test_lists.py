@@ -11,7 +11,7 @@ from test_every_route import api_routes, arguments
 
 from sms_service.api import API_PREFIX
 from sms_service.campaigns.models import Campaign
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.directory.models import Person
 from sms_service.dispatch import freeze
 from tests.api.directory_client import Caller
@@ -51,8 +51,8 @@ def city(database, session):
         given = {"unit_id": branch.id, "template_version_id": version.id, "segment_id": segment.id}
         session.add(Campaign(name="学习", signature="云州先锋", route_id=run.route_id, **given))
     session.commit()
-    for run_id in freeze.begin_due(database):
-        freeze.freeze(database, run_id)
+    for run_id in freeze.begin_due_runs(database):
+        freeze.freeze_run(database, run_id)
     return city, ids
 
 
@@ -82,13 +82,13 @@ def test_a_list_asks_few_statements_and_as_many_for_a_full_page(make_app, databa
 def test_a_page_reads_no_more_rows_than_it_shows(make_app, database, session):
     city = make_unit(session, code="01")
     branch = make_unit(session, parent=city)
-    synchronise(session, ScriptedGateways({"main": ScriptedAdapter()}))
+    synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
     people = [{"unit_id": branch.id, "name": f"党员{n}", "phone": fictional_phone(n)} for n in range(PEOPLE)]
     session.execute(insert(Person), people)
     run = make_run(session, city)
     caller = Caller(make_app().test_client(), session, city, "administrator")
-    freeze.begin_due(database)
-    freeze.freeze(database, run.id)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, run.id)
     with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         connection.exec_driver_sql("SET ROLE NONE")
         connection.exec_driver_sql("ANALYZE")

@@ -175,7 +175,7 @@ def write_everywhere(database: Database, place: Place, written: str) -> dict[str
         run = session.get_one(Run, message.run_id)
         said = Decision(campaign_id=run.campaign_id, verdict="approved", digest=b"", comment=written)
         said.at = message.changed_at
-        trail.record(session, None, "x", "x", 1, place.one.path, why=written, more={written: [written]})
+        trail.record_act(session, None, "x", "x", 1, place.one.path, why=written, more={written: [written]})
         done = Import(unit_id=place.one.id, kind="people", file_name=written, digest=b"", rows=0)
         done.created = done.changed = done.unchanged = done.refused = 0
         stop = Stop(unit_id=place.one.id, why=written, release_why=written)

@@ -14,7 +14,7 @@ from sms_service.directory.units_import import import_units
 from sms_service.gateways.base import Reply
 from sms_service.ledger.models import Message
 from sms_service.replies import matching
-from sms_service.replies.inbox import store
+from sms_service.replies.inbox import store_replies
 from tests.api.campaign_client import Place, make_place
 from tests.api.directory_client import Caller
 
@@ -58,7 +58,7 @@ def test_after_a_move(place: Place, secretary: Caller, database: Database) -> No
         assert message is not None
         assert message.phone is not None
         message_id, phone = message.id, message.phone
-    store(database, "main", [Reply(phone, "参加", "{}")])
+    store_replies(database, "main", [Reply(phone, "参加", "{}")])
     matching.match_waiting(database)
     before = [counted(caller) for caller in (place.auditor, secretary, new)]
     assert [found[None][0] for found in before] == [5 + 3, 3 + 3, 0]

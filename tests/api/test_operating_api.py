@@ -25,7 +25,7 @@ def place(database: Database, tmp_path: Path) -> Place:
 
 @pytest.fixture
 def administrator(place: Place, database: Database, tmp_path: Path) -> Caller:
-    client = create_app(settings.load({}, tmp_path), database).test_client()
+    client = create_app(settings.load_settings({}, tmp_path), database).test_client()
     with Session(database.engine) as session:
         return Caller(client, session, place.city, "administrator")
 
@@ -139,7 +139,7 @@ def test_the_rate_is_that_of_the_file(place: Place, database: Database, tmp_path
     (tmp_path / "gateways.toml").write_text(
         '[accounts.main]\nadapter = "null"\nrate = 12.5\n[routes]\ndefault = ["main"]\n'
     )
-    client = create_app(settings.load({}, tmp_path), database).test_client()
+    client = create_app(settings.load_settings({}, tmp_path), database).test_client()
     with Session(database.engine) as session:
         reader = Caller(client, session, place.city, "auditor")
     (account,) = reader.get("/gateway-accounts").json["items"]

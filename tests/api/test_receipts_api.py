@@ -21,7 +21,7 @@ from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt,
 from sms_service.ledger import receipts
 from sms_service.ledger.models import Message
 from sms_service.replies import matching
-from sms_service.replies.inbox import store
+from sms_service.replies.inbox import store_replies
 from tests.api.campaign_client import Place, make_place
 from tests.api.directory_client import Caller
 from tests.factories import fictional_phone
@@ -37,7 +37,7 @@ def place(database: Database, tmp_path: Path) -> Place:
 @pytest.fixture
 def auditor(place: Place, database: Database, tmp_path: Path) -> Caller:
     """Of the whole city."""
-    client = create_app(settings.load({}, tmp_path), database).test_client()
+    client = create_app(settings.load_settings({}, tmp_path), database).test_client()
     with Session(database.engine) as session:
         return Caller(client, session, place.city, "auditor")
 
@@ -52,7 +52,7 @@ def phones(place: Place, database: Database) -> list[str]:
 
 
 def answered(database: Database, *said: tuple[str, str], **kw: Any) -> None:
-    store(database, "main", [Reply(phone, words, "{}", **kw) for phone, words in said])
+    store_replies(database, "main", [Reply(phone, words, "{}", **kw) for phone, words in said])
     matching.match_waiting(database)
 
 
@@ -157,7 +157,7 @@ def test_codes_that_no_table_knows_are_counted(place: Place, auditor: Caller, da
     strange = Receipt(ReceiptStatus.unclassified, "p1", "{}", raw_code="E99")
     known = Receipt(ReceiptStatus.delivered, "p1", "{}", raw_code="DELIVRD")
     with database.transaction() as connection:
-        receipts.store(connection, [("main", strange), ("main", strange), ("main", known)])
+        receipts.insert_receipts(connection, [("main", strange), ("main", strange), ("main", known)])
     items = listed(auditor, "/gateway-accounts/main/unknown-codes")
     assert [(item["code"], item["use"], item["number"]) for item in items] == [
         ("E99", "answer", len(place.adapter.handed)),
@@ -173,8 +173,8 @@ def test_receipts_of_nobody_are_listed_to_whoever_reads_everything(
 ) -> None:
     with database.transaction() as connection:
         strange = Receipt(ReceiptStatus.delivered, "x1", "{}", phone=STRANGER)
-        receipts.store(connection, [("main", strange)])
-        receipts.apply(connection, 10)
+        receipts.insert_receipts(connection, [("main", strange)])
+        receipts.apply_receipts(connection, 10)
     [item] = listed(auditor, "/receipts", account="main")
     assert (item["provider_id"], item["status"], item["tries"]) == ("x1", "delivered", 1)
     assert item["phone"].endswith("****" + STRANGER[-4:])
@@ -215,8 +215,8 @@ def test_the_shell_says_the_same(
     answered(database, (phones[0], "R"), (STRANGER, "谁"))
     with database.transaction() as connection:
         strange = Receipt(ReceiptStatus.unclassified, "x1", "{}", phone=STRANGER, raw_code="Q")
-        receipts.store(connection, [("main", strange)])
-        receipts.apply(connection, 10)
+        receipts.insert_receipts(connection, [("main", strange)])
+        receipts.apply_receipts(connection, 10)
     stranger, stop = run("replies")
     assert stranger.endswith(", answers nothing: 谁")
     assert stop.endswith(", stop: R")

@@ -26,7 +26,7 @@ BODY = "{{ name }}同志：{{ 时间 }}学习。"
 
 @pytest.fixture
 def client(database: Database, tmp_path: Path) -> FlaskClient:
-    return create_app(settings.load({}, tmp_path), database).test_client()
+    return create_app(settings.load_settings({}, tmp_path), database).test_client()
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def login(session: Session, unit: Unit, role: str = "officer") -> dict[str, str]
     """The header of a new account that holds the role on the unit."""
     account = make_account(session, unit, roles=(role,))
     now = datetime.now(UTC)
-    _, secret = tokens.issue(session, SYSTEM, account.id, "test", now=now, random_bytes=secrets.token_bytes)
+    _, secret = tokens.issue_token(session, SYSTEM, account.id, "test", now=now, random_bytes=secrets.token_bytes)
     session.commit()
     return {"Authorization": f"Bearer {secret}"}
 

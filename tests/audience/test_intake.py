@@ -28,13 +28,13 @@ def write(session: Session, unit: Unit, door: str, phone: str, tags: list[str] |
     if door == "import":
         header = "编号,姓名,手机号,组织编码" + ("" if tags is None else ",标签")
         row = f"M1,王伟,{phone},01" + ("" if tags is None else f",{'、'.join(tags)}")
-        intake.import_people(session, SYSTEM, f"{header}\n{row}".encode(), "people.csv")
+        intake.take_in_import(session, SYSTEM, f"{header}\n{row}".encode(), "people.csv")
     else:
         changes = {"phone": phone} | ({} if tags is None else {"tags": tags})
         if person_id is None:
-            intake.create_person(session, SYSTEM, unit.id, "王伟", "M1", **changes)
+            intake.take_in_person(session, SYSTEM, unit.id, "王伟", "M1", **changes)
         else:
-            intake.change_person(session, SYSTEM, person_id, **changes)
+            intake.change_taken_in_person(session, SYSTEM, person_id, **changes)
 
 
 def suppressed(session: Session) -> set[str]:
@@ -68,7 +68,7 @@ def test_another_change_undoes_no_lifting(session: Session) -> None:
     write(session, unit, "api", OLD, [TAG])
     session.execute(delete(Suppression))
     person_id = session.scalar(select(Person.id)) or 0
-    intake.change_person(session, SYSTEM, person_id, name="王维")
+    intake.change_taken_in_person(session, SYSTEM, person_id, name="王维")
     assert suppressed(session) == set()
 
 

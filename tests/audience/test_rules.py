@@ -8,7 +8,7 @@ from sqlalchemy import func, literal, select, true
 from sqlalchemy.orm import Session
 
 from sms_service.audience import rules
-from sms_service.audience.grammar import MAX_DEPTH, MAX_NODES, parse
+from sms_service.audience.grammar import MAX_DEPTH, MAX_NODES, parse_rule
 from sms_service.audience.rules import audience_select
 from sms_service.directory.models import Contact
 from sms_service.errors import Invalid
@@ -148,10 +148,12 @@ def test_the_query_finds_what_the_words_say(database, people, found):
         expected = oracle(rule, scope, units, people, made)
         statement = audience_select(session, rule, units[scope].path)
         assert sorted(map(tuple, session.execute(statement))) == expected
-        assert rules.count(session, rule, units[scope].path) == len(expected)
+        assert rules.count_audience(session, rule, units[scope].path) == len(expected)
         cte = statement.cte("audience")  # as a freeze embeds it
         assert session.scalar(select(func.count()).select_from(cte)) == len(expected)
-        assert [(r.person.id, r.unit.id) for r in rules.sample(session, rule, units[scope].path, 3)] == expected[:3]
+        assert [
+            (r.person.id, r.unit.id) for r in rules.sample_audience(session, rule, units[scope].path, 3)
+        ] == expected[:3]
         if (below := rules.audience_select_below(rule, "scope.path")) is None:  # as a freeze embeds it for many runs
             assert "unit" in str(rule)
             return
@@ -203,7 +205,7 @@ def test_the_query_finds_what_the_words_say(database, people, found):
 )
 def test_what_is_no_rule_is_refused_with_its_place(rule, where):
     with pytest.raises(Invalid) as caught:
-        parse(rule)
+        parse_rule(rule)
     assert caught.value.field == where
 
 
@@ -212,12 +214,12 @@ def nested(depth):
 
 
 def test_depth_and_size_are_bounded():
-    parse(nested(MAX_DEPTH))
+    parse_rule(nested(MAX_DEPTH))
     with pytest.raises(Invalid, match="deeper"):
-        parse(nested(MAX_DEPTH + 1))
-    parse({"any": [{"tag": "a"}] * (MAX_NODES - 1)})
+        parse_rule(nested(MAX_DEPTH + 1))
+    parse_rule({"any": [{"tag": "a"}] * (MAX_NODES - 1)})
     with pytest.raises(Invalid, match="more than"):
-        parse({"any": [{"tag": "a"}] * MAX_NODES})
+        parse_rule({"any": [{"tag": "a"}] * MAX_NODES})
 
 
 @given(
@@ -234,7 +236,7 @@ def test_depth_and_size_are_bounded():
 )
 def test_any_json_is_a_rule_or_refused_with_a_place(value):
     try:
-        parse(value)
+        parse_rule(value)
     except Invalid as error:
         place = error.field
     else:

@@ -70,7 +70,7 @@ def test_an_officer_of_one_district_reaches_no_other(session, district, elsewher
         lambda: segments.get_segment(session, officer, theirs.id),
         lambda: segments.change_segment(session, officer, theirs.id, name="我的"),
         lambda: segments.create_segment(session, officer, elsewhere.id, "x", EVERYONE),
-        lambda: segments.preview(session, officer, elsewhere.id, EVERYONE),
+        lambda: segments.preview_audience(session, officer, elsewhere.id, EVERYONE),
         lambda: segments.create_segment(session, auditor, district.id, "x", EVERYONE),
         lambda: segments.change_segment(session, auditor, own.id, name="x"),
     ):
@@ -91,9 +91,9 @@ def test_a_preview_adds_up(session, district, elsewhere, officer):
     lost = make_person(session, district, lost_contact=True)
     out = make_person(session, district, lost_contact=True)
     stopped = make_person(session, district)
-    suppression.suppress(session, [out.phone, stopped.phone], "opted_out", "api", None)
+    suppression.suppress_phones(session, [out.phone, stopped.phone], "opted_out", "api", None)
     make_person(session, elsewhere)
-    found = segments.preview(session, officer, district.id, EVERYONE, sample_size=2)
+    found = segments.preview_audience(session, officer, district.id, EVERYONE, sample_size=2)
     assert (found.count, found.textable, found.phones) == (8, 3, 2)
     assert (found.no_phone, found.bad_number, found.opted_out, found.lost_contact) == (1, 1, 1, 2)
     skipped = {"duplicate_phone": 1, "no_phone": 1, "bad_number": 1, "opted_out": 1, "lost_contact": 2}
@@ -105,13 +105,13 @@ def test_a_preview_adds_up(session, district, elsewhere, officer):
 
 def test_suppressing_twice_keeps_the_first_word(session):
     phones = [fictional_phone(), fictional_phone()]
-    assert suppression.suppress(session, [phones[0], phones[0]], "opted_out", "reply", None) == 1
-    assert suppression.suppress(session, phones, "complaint", "import", None) == 1
-    assert suppression.suppress(session, [], "complaint", "import", None) == 0
+    assert suppression.suppress_phones(session, [phones[0], phones[0]], "opted_out", "reply", None) == 1
+    assert suppression.suppress_phones(session, phones, "complaint", "import", None) == 1
+    assert suppression.suppress_phones(session, [], "complaint", "import", None) == 0
     found = {row.phone: (row.reason, row.source) for row in session.scalars(select(Suppression))}
     assert found == {phones[0]: ("opted_out", "reply"), phones[1]: ("complaint", "import")}
     with pytest.raises(Invalid):
-        suppression.suppress(session, phones, "because", "api", None)
+        suppression.suppress_phones(session, phones, "because", "api", None)
 
 
 def test_an_officer_suppresses_for_the_own_people_and_an_administrator_lifts(session, district, elsewhere, officer):
@@ -125,10 +125,10 @@ def test_an_officer_suppresses_for_the_own_people_and_an_administrator_lifts(ses
     with pytest.raises(Forbidden):
         suppression.suppress_phone(session, officer, fictional_phone(), "complaint")
     with pytest.raises(Forbidden):
-        suppression.lift(session, officer, own.phone, "本人要求")
+        suppression.lift_suppression(session, officer, own.phone, "本人要求")
     with pytest.raises(Invalid):
-        suppression.lift(session, administrator, own.phone, " ")
-    suppression.lift(session, administrator, own.phone, "本人要求")
+        suppression.lift_suppression(session, administrator, own.phone, " ")
+    suppression.lift_suppression(session, administrator, own.phone, "本人要求")
     assert session.scalars(select(Suppression)).all() == []
     entry = session.scalars(select(TrailEntry).where(TrailEntry.act == "suppression.lift")).one()
     assert (entry.account_id, entry.target_id, entry.details) == (
@@ -137,22 +137,22 @@ def test_an_officer_suppresses_for_the_own_people_and_an_administrator_lifts(ses
         {"reason": "complaint", "why": "本人要求"},
     )
     with pytest.raises(NotFound):
-        suppression.lift(session, administrator, own.phone, "本人要求")
+        suppression.lift_suppression(session, administrator, own.phone, "本人要求")
 
 
 def test_a_phone_shared_with_another_district_is_lifted_only_by_who_manages_both(session, city, district, elsewhere):
     phone = fictional_phone()
     make_person(session, district, phone=phone)
     make_person(session, elsewhere, phone=phone)
-    suppression.suppress(session, [phone], "opted_out", "reply", None)
+    suppression.suppress_phones(session, [phone], "opted_out", "reply", None)
     with pytest.raises(Forbidden):
-        suppression.lift(session, make_actor(session, district, roles=("administrator",)), phone, "x")
-    suppression.lift(session, make_actor(session, city, roles=("administrator",)), phone, "x")
+        suppression.lift_suppression(session, make_actor(session, district, roles=("administrator",)), phone, "x")
+    suppression.lift_suppression(session, make_actor(session, city, roles=("administrator",)), phone, "x")
 
 
 def test_a_phone_that_nobody_has_is_the_whole_citys_business(session, city, district):
     phone = fictional_phone()
     suppression.suppress_phone(session, make_actor(session, city), phone, "opted_out")
     with pytest.raises(Forbidden):
-        suppression.lift(session, make_actor(session, district, roles=("administrator",)), phone, "x")
-    suppression.lift(session, make_actor(session, city, roles=("administrator",)), phone, "x")
+        suppression.lift_suppression(session, make_actor(session, district, roles=("administrator",)), phone, "x")
+    suppression.lift_suppression(session, make_actor(session, city, roles=("administrator",)), phone, "x")

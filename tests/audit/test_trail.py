@@ -21,13 +21,14 @@ def units(session):
 
 def read(session, *scope, **kw):
     return [
-        (entry.act, entry.target_id) for entry in session.scalars(trail.entries(scope, **kw).order_by(TrailEntry.id))
+        (entry.act, entry.target_id)
+        for entry in session.scalars(trail.find_entries(scope, **kw).order_by(TrailEntry.id))
     ]
 
 
 def test_entries_are_read_within_the_scope_only(session, units):
     for name, unit in units.items():
-        trail.record(session, None, "test.act", "thing", name, unit.path, count=1)
+        trail.record_act(session, None, "test.act", "thing", name, unit.path, count=1)
     assert read(session, units["city"].path) == [("test.act", name) for name in ("city", "one", "two")]
     assert read(session, units["one"].path) == [("test.act", "one")]
     assert read(session, units["one"].path, units["two"].path) == [("test.act", "one"), ("test.act", "two")]
@@ -37,8 +38,8 @@ def test_entries_are_read_within_the_scope_only(session, units):
 def test_every_filter_narrows(session, units):
     account = make_account(session, units["one"])
     path = units["one"].path
-    trail.record(session, account.id, "a.do", "a", 1, path)
-    trail.record(session, None, "b.do", "b", 2, path)
+    trail.record_act(session, account.id, "a.do", "a", 1, path)
+    trail.record_act(session, None, "b.do", "b", 2, path)
     first, second = session.scalars(select(TrailEntry).order_by(TrailEntry.id))
     assert first.at <= second.at
     for wanted in (
@@ -55,13 +56,13 @@ def test_every_filter_narrows(session, units):
 
 def test_an_entry_goes_with_its_act(session, units):
     session.commit()
-    trail.record(session, None, "test.act", "thing", 1, units["one"].path)
+    trail.record_act(session, None, "test.act", "thing", 1, units["one"].path)
     session.rollback()
     assert session.scalars(select(TrailEntry)).all() == []
 
 
 @pytest.mark.parametrize("statement", [update(TrailEntry).values(act="other"), delete(TrailEntry)])
 def test_the_service_cannot_rewrite_history(session, units, statement):
-    trail.record(session, None, "test.act", "thing", 1, units["one"].path)
+    trail.record_act(session, None, "test.act", "thing", 1, units["one"].path)
     with pytest.raises(ProgrammingError, match="permission denied"):
         session.execute(statement)

@@ -58,7 +58,7 @@ def application(folder: Path, monkeypatch: pytest.MonkeyPatch, database: Databas
     (folder / "gateways.toml").write_text(GATEWAYS)
     monkeypatch.setenv("SIMULATOR_SECRET", SECRET)
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
-    found = settings.load({"PUBLIC_URL": PUBLIC, "ENV_FILE": "/dev/null", **environ}, folder)
+    found = settings.load_settings({"PUBLIC_URL": PUBLIC, "ENV_FILE": "/dev/null", **environ}, folder)
     return create_app(found, database, doors=[callbacks.blueprint])
 
 
@@ -184,7 +184,7 @@ def test_whatever_a_provider_says_is_bounded_and_holds_up_nobody(client: FlaskCl
     assert len(rows) == len(said)
     for row in rows:
         assert all(len(value or "") <= LONGEST_WORD for value in (row.reference, row.provider_id, row.phone))
-    assert inbox.apply_waiting(database) is False
+    assert inbox.apply_waiting_receipts(database) is False
     with database.transaction() as connection:
         looked_at = connection.execute(text("SELECT count(*) FROM receipts WHERE tries = 1")).scalar_one()
     assert looked_at == len(said)

@@ -113,7 +113,7 @@ def test_applying_gives_way_after_its_time(database: Database, monkeypatch: pyte
     Inbox(database).store("main", [receipt(str(number)) for number in range(5)])
     seen = text("SELECT count(*) FROM receipts WHERE tries > 0")
     for left, expected in ((True, 2), (True, 4), (False, 5)):
-        assert inbox.apply_waiting(database, job_s=0) is left
+        assert inbox.apply_waiting_receipts(database, job_s=0) is left
         with database.transaction() as connection:
             assert connection.execute(seen).scalar_one() == expected
 
@@ -193,12 +193,12 @@ def test_a_process_killed_before_it_answers_has_stored_and_twice_is_as_good_as_o
         server.terminate()
         server.wait(timeout=PATIENCE_S)
     assert len(stored(database)) >= before + 2
-    inbox.apply_waiting(database)
+    inbox.apply_waiting_receipts(database)
     assert statuses(database, city.run_id) == {"delivered": 1}
     with database.transaction() as connection:
         assert connection.execute(text("SELECT count(*) FROM receipts WHERE applied_at IS NULL")).scalar_one() == 0
         changed = connection.execute(text("SELECT changed_at FROM messages")).scalar_one()
         connection.execute(text("UPDATE receipts SET applied_at = NULL, next_try_at = sms_now()"))
-    inbox.apply_waiting(database)
+    inbox.apply_waiting_receipts(database)
     with database.transaction() as connection:
         assert connection.execute(text("SELECT changed_at FROM messages")).scalar_one() == changed

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from sms_service.audit.models import TrailEntry
 from sms_service.cli import main
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Run
@@ -32,7 +32,7 @@ def run(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> S
 def writing(database: Database) -> list[str]:
     """The words that write a campaign of unit 0101, with two people, as wang; zhao may approve it."""
     with database.session() as session:
-        synchronise(session, ScriptedGateways({"main": ScriptedAdapter()}))
+        synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
         city = make_unit(session, code="01")
         district = make_unit(session, code="0101", parent=city, name="城东区", **ALL_DAY)
         make_unit(session, code="0102", parent=city)
@@ -56,8 +56,8 @@ def test_from_draft_to_counts(run: Shell, writing: list[str], database: Database
     for _ in range(2):
         launched = run("campaign", "launch", "1", "--as", "wang")
         assert launched.output == "campaign 1 学习 is active, run 1 is planned\n"
-    freeze.begin_due(database)
-    freeze.freeze(database, 1)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, 1)
 
     assert run("campaign", "pause", "1", "--why", "错字").output == "campaign 1 学习 is active, run 1 is paused\n"
     assert run("campaign", "resume", "1", "--why", "没错").output.endswith("run 1 is running\n")

@@ -17,10 +17,10 @@ from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.accounts.models import Account
 from sms_service.audience import segments
 from sms_service.campaigns import approval, control, overview, services
-from sms_service.campaigns.launch import launch
+from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
@@ -34,7 +34,7 @@ S = CampaignStatus
 
 @pytest.fixture
 def district(session: Session) -> Unit:
-    synchronise(session, ScriptedGateways({"main": ScriptedAdapter()}))
+    synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
     unit = make_unit(session, parent=make_unit(session), **ALL_DAY)
     make_person(session, unit)
     return unit
@@ -64,8 +64,8 @@ def write(session: Session, actor: Actor, unit: Unit, **kw: object) -> Campaign:
 
 def approved(session: Session, officer: Actor, approver: Actor, unit: Unit, **kw: object) -> Campaign:
     campaign = write(session, officer, unit, **kw)
-    services.submit(session, officer, campaign.id)
-    return approval.decide(session, approver, campaign.id, approve=True)
+    services.submit_campaign(session, officer, campaign.id)
+    return approval.decide_approval(session, approver, campaign.id, approve=True)
 
 
 @pytest.mark.parametrize("status", [*S])
@@ -76,26 +76,26 @@ def test_a_campaign_moves_only_as_the_table_says(
     campaign = write(session, officer, district)
     session.execute(update(Campaign).values(status=status.value))
     if target in CAMPAIGN_TRANSITIONS[status]:
-        services.move(session, campaign, target)
+        services.move_campaign(session, campaign, target)
         assert campaign.status == target
     else:
         with pytest.raises(Conflict, match=f"campaign {campaign.id} is {status}; it can become: "):
-            services.move(session, campaign, target)
+            services.move_campaign(session, campaign, target)
         assert campaign.status == status
 
 
 # The acts of people, and from which statuses each can be done.
 ACTS: dict[str, tuple[Callable[[Session, Actor, int], object], set[S], S]] = {
-    "submit": (services.submit, {S.draft, S.rejected, S.approved}, S.submitted),
-    "withdraw": (services.withdraw, {S.draft, S.submitted, S.approved, S.rejected}, S.withdrawn),
+    "submit": (services.submit_campaign, {S.draft, S.rejected, S.approved}, S.submitted),
+    "withdraw": (services.withdraw_campaign, {S.draft, S.submitted, S.approved, S.rejected}, S.withdrawn),
     "change": (
         lambda session, actor, id_: services.change_campaign(session, actor, id_, {"name": "别的"}),
         {S.draft, S.rejected, S.approved},
         S.draft,
     ),
-    "approve": (lambda s, a, id_: approval.decide(s, SYSTEM, id_, approve=True), {S.submitted}, S.approved),
+    "approve": (lambda s, a, id_: approval.decide_approval(s, SYSTEM, id_, approve=True), {S.submitted}, S.approved),
     "reject": (
-        lambda s, a, id_: approval.decide(s, SYSTEM, id_, approve=False, comment="不妥"),
+        lambda s, a, id_: approval.decide_approval(s, SYSTEM, id_, approve=False, comment="不妥"),
         {S.submitted},
         S.rejected,
     ),
@@ -123,13 +123,13 @@ def test_nobody_decides_on_what_they_had_a_hand_in(session: Session, district: U
     campaign = write(session, both if hand == "created" else officer, district)
     if hand == "changed":
         services.change_campaign(session, both, campaign.id, {"name": "别的"})
-    services.submit(session, both if hand == "submitted" else officer, campaign.id)
+    services.submit_campaign(session, both if hand == "submitted" else officer, campaign.id)
     for approve in (True, False):
         with pytest.raises(Forbidden, match="had a hand in campaign"):
-            approval.decide(session, both, campaign.id, approve=approve, comment="好")
+            approval.decide_approval(session, both, campaign.id, approve=approve, comment="好")
     assert (campaign.status, session.scalars(select(Decision)).all()) == ("submitted", [])
     other = make_actor(session, district, ("officer", "approver"))
-    assert approval.decide(session, other, campaign.id, approve=True).status == "approved"
+    assert approval.decide_approval(session, other, campaign.id, approve=True).status == "approved"
 
 
 @pytest.mark.parametrize("between", [0, 1, 2])
@@ -145,12 +145,12 @@ def test_who_made_an_account_or_set_its_password_is_no_other_person(
     for maker, made in itertools.pairwise(chain):
         session.execute(update(Account).where(Account.id == made.account_id).values({how: maker.account_id}))
     campaign = write(session, officer, district)
-    services.submit(session, officer, campaign.id)
+    services.submit_campaign(session, officer, campaign.id)
     for approve in (True, False):
         with pytest.raises(Forbidden, match="no other person than who wrote campaign"):
-            approval.decide(session, approver, campaign.id, approve=approve, comment="好")
+            approval.decide_approval(session, approver, campaign.id, approve=approve, comment="好")
     session.execute(update(Account).where(Account.id == chain[-1].account_id).values({how: None}))
-    assert approval.decide(session, approver, campaign.id, approve=True).status == S.approved
+    assert approval.decide_approval(session, approver, campaign.id, approve=True).status == S.approved
 
 
 def test_two_people_whose_accounts_one_administrator_made_are_two(
@@ -161,9 +161,9 @@ def test_two_people_whose_accounts_one_administrator_made_are_two(
     session.execute(update(Account).where(Account.id.in_(both)).values(created_by=administrator.account_id))
     assert approved(session, officer, approver, district).status == S.approved
     own = write(session, administrator, district)
-    services.submit(session, administrator, own.id)
+    services.submit_campaign(session, administrator, own.id)
     with pytest.raises(Forbidden, match="no other person"):
-        approval.decide(session, approver, own.id, approve=True)
+        approval.decide_approval(session, approver, own.id, approve=True)
 
 
 @pytest.mark.parametrize(
@@ -189,11 +189,11 @@ def test_an_approval_is_for_one_content(
     session.refresh(campaign)
     assert approval.content_of(session, campaign).digest() != first
     with pytest.raises(Conflict, match="not what was approved any more"):
-        launch(session, officer, campaign.id)
+        launch_campaign(session, officer, campaign.id)
     assert session.scalars(select(Run)).all() == []
-    services.submit(session, officer, campaign.id)
-    approval.decide(session, approver, campaign.id, approve=True)
-    assert launch(session, officer, campaign.id)[1] is True
+    services.submit_campaign(session, officer, campaign.id)
+    approval.decide_approval(session, approver, campaign.id, approve=True)
+    assert launch_campaign(session, officer, campaign.id)[1] is True
 
 
 def test_a_change_takes_the_approval_away(session: Session, district: Unit, officer: Actor, approver: Actor) -> None:
@@ -201,7 +201,7 @@ def test_a_change_takes_the_approval_away(session: Session, district: Unit, offi
     services.change_campaign(session, officer, campaign.id, {"name": "别的"})
     assert campaign.status == "draft"
     with pytest.raises(Conflict, match="only an approved one"):
-        launch(session, officer, campaign.id)
+        launch_campaign(session, officer, campaign.id)
 
 
 def test_two_launches_at_once_make_one_run(
@@ -215,7 +215,7 @@ def test_two_launches_at_once_make_one_run(
         with database.session() as own:
             own.get_one(Campaign, campaign_id)
             together.wait(30)
-            run, made = launch(own, officer, campaign_id)
+            run, made = launch_campaign(own, officer, campaign_id)
             return run.id, made
 
     for _ in range(3):  # the first round races; the later ones find the run
@@ -231,13 +231,13 @@ def test_the_second_launch_waits_for_the_first_to_commit(
 ) -> None:
     campaign_id = approved(session, officer, approver, district).id
     session.commit()
-    run, made = launch(session, officer, campaign_id)
+    run, made = launch_campaign(session, officer, campaign_id)
     process = Queue[int]()
 
     def second() -> tuple[int, bool]:
         with database.session() as own:
             process.put(own.scalars(select(func.pg_backend_pid())).one())
-            found, again = launch(own, officer, campaign_id)
+            found, again = launch_campaign(own, officer, campaign_id)
             return found.id, again
 
     blockers = select(func.cardinality(func.pg_blocking_pids(bindparam("pid"))))
@@ -255,8 +255,8 @@ def test_the_time_of_a_launch(session: Session, district: Unit, officer: Actor, 
     now = session.scalars(select(func.sms_now())).one()
     for at in (now.replace(tzinfo=None), now - timedelta(hours=1), now + timedelta(days=366)):
         with pytest.raises(Invalid, match="at: "):
-            launch(session, officer, campaign.id, at)
-    run, made = launch(session, officer, campaign.id, now + timedelta(days=40))
+            launch_campaign(session, officer, campaign.id, at)
+    run, made = launch_campaign(session, officer, campaign.id, now + timedelta(days=40))
     assert (made, run.status, run.due_at) == (True, "planned", now + timedelta(days=40))
     assert (run.month, run.campaign_id) == (run.day.replace(day=1), campaign.id)
 
@@ -268,10 +268,10 @@ def test_a_segment_of_a_branch_never_reaches_the_whole_district(
     mine = make_person(session, branch)
     segment = make_segment(session, branch, {"everyone": True})
     campaign = approved(session, officer, approver, district, segment_id=segment.id)
-    run_id = launch(session, officer, campaign.id)[0].id
+    run_id = launch_campaign(session, officer, campaign.id)[0].id
     session.commit()
-    freeze.begin_due(database)
-    assert freeze.freeze(database, run_id) == 1
+    freeze.begin_due_runs(database)
+    assert freeze.freeze_run(database, run_id) == 1
     assert session.scalars(select(Message.person_id)).all() == [mine.id]
 
 
@@ -293,7 +293,7 @@ def test_what_an_overview_says(session: Session, district: Unit, officer: Actor,
     found = overview.get_campaign(session, officer, campaign.id)
     assert (found["missing_values"], found["decision"]["holds"], found["run_id"]) == (["地点"], True, None)
     assert bytes.fromhex(found["digest"]) == approval.content_of(session, campaign).digest()
-    launch(session, officer, campaign.id)
+    launch_campaign(session, officer, campaign.id)
     found = overview.get_campaign(session, officer, campaign.id)
     assert (found["status"], found["run_status"]) == ("active", "planned")
 
@@ -302,28 +302,28 @@ def test_a_pause_holds_back_what_has_not_left_and_cancel_counts_what_has(databas
     city = make_city(database, 3)
     hand = make_dispatcher(database, city.gateways)
     with database.session() as session:
-        control.pause(session, SYSTEM, city.run_id, "查一下")
+        control.pause_run(session, SYSTEM, city.run_id, "查一下")
     hand.drain(job_s=60)
     assert city.adapter.handed == []
     with database.session() as session:
-        run = control.resume(session, SYSTEM, city.run_id, "没问题")
+        run = control.resume_run(session, SYSTEM, city.run_id, "没问题")
         assert (run.status, run.reason) == ("running", None)
     hand.drain(job_s=60)
     with database.session() as session:
         with pytest.raises(Invalid):
-            control.cancel(session, SYSTEM, city.run_id, " ")
-        run, left = control.cancel(session, SYSTEM, city.run_id, "停")
+            control.cancel_run(session, SYSTEM, city.run_id, " ")
+        run, left = control.cancel_run(session, SYSTEM, city.run_id, "停")
         assert (run.status, run.reason, run.reason_message, left) == ("cancelled", "停", None, 3)
         with pytest.raises(Conflict, match="is cancelled; only paused or held ones"):
-            control.resume(session, SYSTEM, city.run_id, "再来")
+            control.resume_run(session, SYSTEM, city.run_id, "再来")
 
 
 def test_a_held_run_that_was_never_frozen_is_due_when_it_is_released(database: Database) -> None:
     city = make_city(database, 1, freeze_now=False)
     with database.session() as session:
         session.execute(update(Run).values(due_at=func.sms_now() - timedelta(hours=2)))
-    assert freeze.begin_due(database) == []
+    assert freeze.begin_due_runs(database) == []
     with database.session() as session:
         assert session.scalars(select(Run.status)).all() == ["held"]
-        assert control.resume(session, SYSTEM, city.run_id, "照发").status == "planned"
-    assert freeze.begin_due(database) == [city.run_id]
+        assert control.resume_run(session, SYSTEM, city.run_id, "照发").status == "planned"
+    assert freeze.begin_due_runs(database) == [city.run_id]

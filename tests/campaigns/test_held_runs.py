@@ -14,10 +14,10 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns import approval, control, overview, services
 from sms_service.campaigns.control import Verdict
-from sms_service.campaigns.launch import launch
+from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign
 from sms_service.controls import stops
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.errors import Conflict, Invalid
 from sms_service.ledger.models import Run
@@ -41,8 +41,8 @@ def test_a_run_held_for_the_cluster_needs_a_verdict_which_the_trail_keeps(databa
     with database.session() as session:
         for wrong in (None, "perhaps"):
             with pytest.raises(Invalid, match="verdict: must be `nothing_lost` or `go_on`"):
-                control.resume(session, SYSTEM, run_id, "已核对", wrong)
-        run = control.resume(session, SYSTEM, run_id, "已核对", verdict)
+                control.resume_run(session, SYSTEM, run_id, "已核对", wrong)
+        run = control.resume_run(session, SYSTEM, run_id, "已核对", verdict)
         assert (run.status, run.held_for, run.reason) == ("running", None, None)
         entry = session.scalars(select(TrailEntry).order_by(TrailEntry.id.desc()).limit(1)).one()
         assert (entry.act, entry.details) == ("run.running", {"why": "已核对", "verdict": verdict})
@@ -53,16 +53,16 @@ def test_no_other_run_takes_a_verdict(database: Database, held_for: str) -> None
     run_id = held(database, held_for)
     with database.session() as session:
         with pytest.raises(Invalid, match="verdict: belongs to a run that is held for `cluster`"):
-            control.resume(session, SYSTEM, run_id, "照发", "go_on")
-        assert control.resume(session, SYSTEM, run_id, "照发").status == "running"
+            control.resume_run(session, SYSTEM, run_id, "照发", "go_on")
+        assert control.resume_run(session, SYSTEM, run_id, "照发").status == "running"
 
 
 def test_a_paused_run_takes_no_verdict(database: Database) -> None:
     run_id = make_city(database, 1).run_id
     with database.session() as session:
-        control.pause(session, SYSTEM, run_id, "查")
+        control.pause_run(session, SYSTEM, run_id, "查")
         with pytest.raises(Invalid, match="verdict"):
-            control.resume(session, SYSTEM, run_id, "照发", "nothing_lost")
+            control.resume_run(session, SYSTEM, run_id, "照发", "nothing_lost")
 
 
 @pytest.mark.parametrize(("held_for", "left"), [("canary", None), ("breaker", [1]), ("cluster", [1])])
@@ -73,7 +73,7 @@ def test_only_a_person_who_releases_the_canary_lets_the_others_go(
     with database.session() as session:
         verdict = "nothing_lost" if held_for == "cluster" else None
         before = session.get_one(Run, run_id).watched_from
-        run = control.resume(session, SYSTEM, run_id, "照发", verdict)
+        run = control.resume_run(session, SYSTEM, run_id, "照发", verdict)
         assert (run.canary, run.in_canary) == (left, left is not None)
         assert run.watched_from > before
 
@@ -83,7 +83,7 @@ def test_a_run_that_is_held_for_something_else_by_now_is_not_released(database: 
     run_id = held(database, "breaker")
 
     def resume(connection: Connection) -> Run:
-        return control.resume(Session(connection), SYSTEM, run_id, "照发")
+        return control.resume_run(Session(connection), SYSTEM, run_id, "照发")
 
     with ThreadPoolExecutor(1) as pool:
         with while_open(database, lambda connection: connection.execute(update(Run).values(held_for="cluster"))):
@@ -95,13 +95,13 @@ def test_a_run_that_is_held_for_something_else_by_now_is_not_released(database: 
 def test_cancel_is_the_third_answer(database: Database) -> None:
     run_id = held(database, "cluster")
     with database.session() as session:
-        run, left = control.cancel(session, SYSTEM, run_id, "不再发")
+        run, left = control.cancel_run(session, SYSTEM, run_id, "不再发")
         assert (run.status, run.held_for, left) == ("cancelled", None, 0)
 
 
 @pytest.fixture
 def campaign(session: Session) -> Campaign:
-    synchronise(session, ScriptedGateways({"main": ScriptedAdapter()}))
+    synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
     unit = make_unit(session, parent=make_unit(session))
     return services.create_campaign(
         session,
@@ -138,15 +138,15 @@ def test_a_flag_is_part_of_what_is_approved_and_goes_with_the_run(
     session: Session, campaign: Campaign, flag: str, lane: str, receipts: bool
 ) -> None:
     plain = approval.content_of(session, campaign).digest()
-    services.submit(session, SYSTEM, campaign.id)
-    approval.decide(session, SYSTEM, campaign.id, approve=True)
+    services.submit_campaign(session, SYSTEM, campaign.id)
+    approval.decide_approval(session, SYSTEM, campaign.id, approve=True)
     changed = services.change_campaign(session, SYSTEM, campaign.id, {flag: True})
     assert changed.status == "draft"
     assert approval.content_of(session, campaign).digest() != plain
     assert overview.get_campaign(session, SYSTEM, campaign.id)[flag] is True
-    services.submit(session, SYSTEM, campaign.id)
-    approval.decide(session, SYSTEM, campaign.id, approve=True)
-    run, _ = launch(session, SYSTEM, campaign.id)
+    services.submit_campaign(session, SYSTEM, campaign.id)
+    approval.decide_approval(session, SYSTEM, campaign.id, approve=True)
+    run, _ = launch_campaign(session, SYSTEM, campaign.id)
     assert (run.lane, run.canary_receipts) == (lane, receipts)
 
 
@@ -154,6 +154,6 @@ def test_an_overview_says_when_something_is_stopped(session: Session, campaign: 
     assert overview.get_campaign(session, SYSTEM, campaign.id)["stopped"] is False
     stop_id, _ = stops.stop_gateway_account(session, SYSTEM, "main", "查错")
     assert overview.get_campaign(session, SYSTEM, campaign.id)["stopped"] is True
-    stops.release(session, SYSTEM, stop_id, "好了")
+    stops.release_stop(session, SYSTEM, stop_id, "好了")
     assert overview.get_campaign(session, SYSTEM, campaign.id)["stopped"] is False
     assert session.scalar(select(func.count()).select_from(TrailEntry).where(TrailEntry.target_kind == "stop")) == 2

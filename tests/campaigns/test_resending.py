@@ -43,7 +43,7 @@ def test_a_finished_campaign_goes_on_with_what_is_retried(database: Database) ->
     officer = officer_of(database, city)
     with database.session() as session:
         assert session.scalars(select(Campaign.status)).one() == "ended"
-        run, gone = resending.retry(session, officer, city.run_id, "已充值", ["balance"])
+        run, gone = resending.retry_run(session, officer, city.run_id, "已充值", ["balance"])
         assert (run.status, gone.ids) == ("running", ids)
         assert session.scalars(select(Campaign.status)).one() == "active"
     entry = last_entry(database)
@@ -67,7 +67,7 @@ def test_the_end_of_a_campaign_against_a_retry(database: Database, first: str) -
     officer = officer_of(database, city)
 
     def retry(session: Session) -> object:
-        return resending.retry(session, officer, city.run_id, "已充值", ["balance"])[1].ids
+        return resending.retry_run(session, officer, city.run_id, "已充值", ["balance"])[1].ids
 
     def held(connection: Connection) -> object:
         return connection.execute(update(Campaign).values(status="ended"))  # as end_finished does, not committed yet
@@ -93,7 +93,7 @@ def test_the_trail_names_the_messages_that_are_sent_again(database: Database) ->
     ids = hand_over(database, city, "unknown")
     officer = officer_of(database, city)
     with database.session() as session:
-        resending.send_again(session, officer, city.run_id, "都没有收到", ids[:2])
+        resending.send_run_again(session, officer, city.run_id, "都没有收到", ids[:2])
     entry = last_entry(database)
     assert (entry.act, entry.account_id) == ("run.send_again", officer.account_id)
     assert entry.details == {"why": "都没有收到", "messages": ids[:2], "left": {}}
@@ -107,12 +107,12 @@ def test_a_person_settles_and_the_service_itself_does_not(database: Database) ->
     officer = officer_of(database, city)
     with database.session() as session:
         with pytest.raises(Forbidden, match="a person must answer"):
-            resending.settle(session, SYSTEM, message_id, "accepted", "有记录")
-        resending.settle(session, officer, message_id, "accepted", "服务商有记录")
+            resending.settle_attempt(session, SYSTEM, message_id, "accepted", "有记录")
+        resending.settle_attempt(session, officer, message_id, "accepted", "服务商有记录")
         with pytest.raises(Conflict, match=f"message {message_id} is accepted; only an unknown one can be settled"):
-            resending.settle(session, officer, message_id, "refused", "没有")
+            resending.settle_attempt(session, officer, message_id, "refused", "没有")
         with pytest.raises(NotFound):
-            resending.settle(session, officer, message_id + 1, "refused", "没有")
+            resending.settle_attempt(session, officer, message_id + 1, "refused", "没有")
     entry = last_entry(database)
     assert (entry.act, entry.target_id, entry.account_id) == ("message.settle", str(message_id), officer.account_id)
     assert entry.details == {"verdict": "accepted", "why": "服务商有记录"}
@@ -125,9 +125,9 @@ def test_another_districts_officer_decides_nothing(database: Database) -> None:
     stranger = officer_of(database)
     with database.session() as session:
         for act in (
-            lambda: resending.retry(session, stranger, city.run_id, "再试"),
-            lambda: resending.send_again(session, stranger, city.run_id, "再发", None),
-            lambda: resending.settle(session, stranger, message_id, "refused", "没有"),
+            lambda: resending.retry_run(session, stranger, city.run_id, "再试"),
+            lambda: resending.send_run_again(session, stranger, city.run_id, "再发", None),
+            lambda: resending.settle_attempt(session, stranger, message_id, "refused", "没有"),
         ):
             with pytest.raises(Forbidden):
                 act()
@@ -140,8 +140,8 @@ def test_nothing_goes_again_of_a_run_that_is_over_or_was_never_frozen(database: 
     with database.session() as session:
         session.execute(update(Run).values(status=status))
         for act in (
-            lambda: resending.retry(session, SYSTEM, city.run_id, "再试"),
-            lambda: resending.send_again(session, SYSTEM, city.run_id, "再发", None),
+            lambda: resending.retry_run(session, SYSTEM, city.run_id, "再试"),
+            lambda: resending.send_run_again(session, SYSTEM, city.run_id, "再发", None),
         ):
             with pytest.raises(Conflict, match=f"run {city.run_id} is {status}; nothing of it can go again"):
                 act()
@@ -152,9 +152,9 @@ def test_what_cannot_be_asked_for_is_named(database: Database) -> None:
     city = make_city(database, 1)
     with database.session() as session:
         with pytest.raises(Invalid, match="classes: cannot be retried; these can: "):
-            resending.retry(session, SYSTEM, city.run_id, "再试", ["content"])
+            resending.retry_run(session, SYSTEM, city.run_id, "再试", ["content"])
         with pytest.raises(Invalid, match="why: "):
-            resending.retry(session, SYSTEM, city.run_id, " ")
+            resending.retry_run(session, SYSTEM, city.run_id, " ")
         for ids in ([], [1] * (resending.MOST_IDS + 1)):
             with pytest.raises(Invalid, match="messages: must name 1 to 10,000"):
-                resending.send_again(session, SYSTEM, city.run_id, "再发", ids)
+                resending.send_run_again(session, SYSTEM, city.run_id, "再发", ids)

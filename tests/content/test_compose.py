@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sms_service.content import classes
-from sms_service.content.compose import check_beginning, check_signature, compose
-from sms_service.content.language import CannotRender, compile
+from sms_service.content.compose import check_beginning, check_signature, compose_text
+from sms_service.content.language import CannotRender, compile_template
 from sms_service.errors import Invalid
-from sms_service.parts import measure
+from sms_service.parts import measure_text
 from sms_service.vocabulary import TextClass
 
 SIGNATURE = "城东街道"
@@ -32,15 +32,15 @@ SIGNATURE = "城东街道"
     ],
 )
 def test_signature_and_unsubscribe_line_stand_exactly_once(body: str, class_: str, expected: str) -> None:
-    composed = compose(compile(body), {}, SIGNATURE, class_)
+    composed = compose_text(compile_template(body), {}, SIGNATURE, class_)
     assert composed.text == expected
-    assert composed[1:] == measure(expected)
+    assert composed[1:] == measure_text(expected)
 
 
 @pytest.mark.parametrize("body", ["【城西街道】学习。", "{{ a }}学习。", "【城东街道】【通知】学习。", "【城东街道】"])
 def test_a_second_signature_and_an_empty_text_are_refused(body: str) -> None:
     with pytest.raises(CannotRender):
-        compose(compile(body), {"a": "【别的】"}, SIGNATURE, "notice")
+        compose_text(compile_template(body), {"a": "【别的】"}, SIGNATURE, "notice")
 
 
 def test_a_wrong_beginning_is_found_before_anything_is_rendered() -> None:
@@ -53,11 +53,11 @@ def test_a_wrong_beginning_is_found_before_anything_is_rendered() -> None:
 
 @given(st.text(st.sampled_from("学习A1。[😀 \n"), max_size=300), st.sampled_from(TextClass))
 def test_the_measure_is_that_of_the_whole_text(value: str, class_: str) -> None:
-    composed = compose(compile("学{{ value }}习"), {"value": value}, SIGNATURE, class_)
+    composed = compose_text(compile_template("学{{ value }}习"), {"value": value}, SIGNATURE, class_)
     assert composed.text.startswith(f"【{SIGNATURE}】学")
     assert composed.text.count("【") == 1
-    assert composed.text.endswith("拒收请回复R") == classes.rules(class_).unsubscribe_line
-    assert (composed.encoding, composed.units, composed.parts) == measure(composed.text)
+    assert composed.text.endswith("拒收请回复R") == classes.class_rules(class_).unsubscribe_line
+    assert (composed.encoding, composed.units, composed.parts) == measure_text(composed.text)
 
 
 @pytest.mark.parametrize("signature", ["城东", "城东街道党工委", "A" * 16, "学习-2024"])
@@ -76,7 +76,7 @@ def test_signatures_that_cannot_be_used(signature: str) -> None:
 
 def test_every_class_has_rules_and_no_other_word_does() -> None:
     for class_ in TextClass:
-        classes.rules(class_)
+        classes.class_rules(class_)
     with pytest.raises(Invalid, match="study, notice") as caught:
-        classes.rules("spam")
+        classes.class_rules("spam")
     assert caught.value.field == "class"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sms_service.content.language import MAX_TEXT, CannotRender, check, compile, compiled
+from sms_service.content.language import MAX_TEXT, CannotRender, check_template, compile_template, get_compiled
 from sms_service.errors import Invalid
 
 
@@ -41,7 +41,7 @@ from sms_service.errors import Invalid
     ],
 )
 def test_rendering(body: str, values: dict[str, object], expected: str) -> None:
-    assert compile(body).render(values) == expected
+    assert compile_template(body).render(values) == expected
 
 
 def test_variables_are_named_once_and_sorted_and_a_default_makes_one_optional() -> None:
@@ -49,8 +49,8 @@ def test_variables_are_named_once_and_sorted_and_a_default_makes_one_optional() 
         "{{ name }}{{ 称呼 | default('同志') }}{% if 班次 %}{{ name }}{% endif %}"
         "{{ 备注 | default('') | trim }}{{ 备注 }}"
     )
-    assert check(body) == ["name", "备注", "班次", "称呼"]
-    assert compile(body).required == ("name", "备注", "班次")
+    assert check_template(body) == ["name", "备注", "班次", "称呼"]
+    assert compile_template(body).required == ("name", "备注", "班次")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_variables_are_named_once_and_sorted_and_a_default_makes_one_optional() 
 )
 def test_what_is_not_allowed_is_named_with_its_line(body: str, line: int, construct: str) -> None:
     with pytest.raises(Invalid) as caught:
-        check(body)
+        check_template(body)
     assert caught.value.field == "body"
     assert caught.value.reason.startswith(f"line {line}: ")
     assert construct in caught.value.reason
@@ -137,7 +137,7 @@ def test_what_is_not_allowed_is_named_with_its_line(body: str, line: int, constr
 )
 def test_empty_long_and_deep_bodies_are_refused(body: str) -> None:
     with pytest.raises(Invalid) as caught:
-        check(body)
+        check_template(body)
     assert caught.value.field == "body"
 
 
@@ -159,19 +159,19 @@ def test_empty_long_and_deep_bodies_are_refused(body: str) -> None:
 )
 def test_what_cannot_be_rendered_says_why(body: str, values: dict[str, object], reason: str) -> None:
     with pytest.raises(CannotRender, match=reason):
-        compile(body).render(values)
+        compile_template(body).render(values)
 
 
 def test_a_branch_not_taken_needs_no_value() -> None:
-    assert compile("{% if a %}{{ b }}{% endif %}好").render({"a": ""}) == "好"
+    assert compile_template("{% if a %}{{ b }}{% endif %}好").render({"a": ""}) == "好"
 
 
 def test_a_version_is_compiled_once_and_its_id_never_brings_another_text() -> None:
-    first = compiled(1, "甲")
-    assert compiled(1, "甲") is first
-    assert compiled(1, "乙").render({}) == "乙"
+    first = get_compiled(1, "甲")
+    assert get_compiled(1, "甲") is first
+    assert get_compiled(1, "乙").render({}) == "乙"
     with pytest.raises(CannotRender, match="version 9 "):
-        compiled(9, "{% for a in b %}{% endfor %}")
+        get_compiled(9, "{% for a in b %}{% endfor %}")
 
 
 fragments = st.sampled_from(
@@ -189,7 +189,7 @@ fragments = st.sampled_from(
 def test_any_body_is_refused_clearly_or_renders_bounded(body: str) -> None:
     """Whatever a person types, they get Invalid, CannotRender or a text within the limit, and nothing else."""
     try:
-        template = compile(body)
+        template = compile_template(body)
     except Invalid:
         return
     try:
@@ -203,7 +203,7 @@ def test_any_body_is_refused_clearly_or_renders_bounded(body: str) -> None:
 @given(st.text(max_size=1_500), st.text(max_size=20))
 def test_a_value_comes_out_as_it_went_in_but_for_controls(value: str, other: str) -> None:
     try:
-        text = compile("甲{{ value }}乙{{ other }}丙").render({"value": value, "other": other})
+        text = compile_template("甲{{ value }}乙{{ other }}丙").render({"value": value, "other": other})
     except CannotRender:
         assert len((value + other).encode("utf-16-le", "surrogatepass")) // 2 + 3 > MAX_TEXT
         return
@@ -217,10 +217,10 @@ def test_a_value_comes_out_as_it_went_in_but_for_controls(value: str, other: str
 def test_what_was_saved_also_compiles_deep_inside_a_server() -> None:
     """The deepest body that is accepted leaves room on the stack for the frames of a worker or a request."""
     body = "{{" + "(" * 30 + "a" + ")" * 30 + "}}"
-    check(body)
+    check_template(body)
 
     def deeper(levels: int) -> str:
-        return deeper(levels - 1) if levels else compile(body).render({"a": "x"})
+        return deeper(levels - 1) if levels else compile_template(body).render({"a": "x"})
 
     assert sys.getrecursionlimit() == 1_000
     assert deeper(200) == "x"

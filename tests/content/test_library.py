@@ -88,7 +88,7 @@ def test_a_version_never_changes_and_the_next_one_is_numbered(session: Session, 
     assert [(v.number, v.body) for v in (first, second, third)] == [(1, "甲"), (2, "乙"), (3, "甲")]
     assert library.get_numbered_version(session, officer, template.id, None)[1] is third
     assert library.get_numbered_version(session, officer, template.id, 2)[1] is second
-    assert set(session.scalars(library.versions(template.id))) == {first, second, third}
+    assert set(session.scalars(library.find_versions(template.id))) == {first, second, third}
     assert [e.act for e in session.scalars(select(TrailEntry).order_by(TrailEntry.id))] == [
         "template.create",
         "template.revise",
@@ -145,7 +145,7 @@ def test_changing_needs_scope_over_the_owner_and_using_reaches_up_and_down(
         library.get_version(session, officer, owned[other_district.id][1].id)
 
     def listed(scope: tuple[str, ...]) -> set[int]:
-        return {row.Template.unit_id for row in session.execute(library.templates(scope))}
+        return {row.Template.unit_id for row in session.execute(library.find_templates(scope))}
 
     assert listed((district.path,)) == {city.id, district.id, branch.id}
     assert listed((branch.path,)) == {city.id, district.id, branch.id}
@@ -168,7 +168,7 @@ def test_the_list_shows_the_newest_version_and_filters_by_class(session: Session
     template, _ = library.create_template(session, SYSTEM, city.id, "学习", "study", "甲")
     newest = library.add_version(session, SYSTEM, template.id, "乙")
     library.create_template(session, SYSTEM, city.id, "邀请", "invitation", "丙")
-    rows = session.execute(library.templates((city.path,), class_="study")).all()
+    rows = session.execute(library.find_templates((city.path,), class_="study")).all()
     assert [(row.Template, row.TemplateVersion) for row in rows] == [(template, newest)]
 
 
@@ -186,20 +186,20 @@ def test_what_does_not_exist_is_not_found(session: Session, officer: Actor) -> N
 def test_shipped_templates_are_installed_once_and_follow_their_files(
     session: Session, city: Unit, tmp_path: Path
 ) -> None:
-    assert {version.number for version in shipped.install(session, city)} == {1}
+    assert {version.number for version in shipped.install_shipped(session, city)} == {1}
     assert set(session.scalars(select(Template.name))) == {"学习内容", "主题党日邀请", "活动提醒"}
-    assert shipped.install(session, city) == []
+    assert shipped.install_shipped(session, city) == []
 
     for file in shipped.FOLDER.glob("*.txt.j2"):
         (tmp_path / file.name).write_text(
             file.read_text("utf-8") + ("请回复。\n" if "study" in file.name else ""), "utf-8"
         )
-    (added,) = shipped.install(session, city, tmp_path)
+    (added,) = shipped.install_shipped(session, city, tmp_path)
     assert (added.number, added.body.endswith("请回复。")) == (2, True)
-    assert shipped.install(session, city, tmp_path) == []
+    assert shipped.install_shipped(session, city, tmp_path) == []
 
     library.add_version(session, SYSTEM, added.template_id, "本市自己的写法。")
-    assert shipped.install(session, city, tmp_path) == []  # what people wrote since stays the newest
+    assert shipped.install_shipped(session, city, tmp_path) == []  # what people wrote since stays the newest
 
 
 @pytest.mark.parametrize(
@@ -215,4 +215,4 @@ def test_shipped_templates_are_installed_once_and_follow_their_files(
 def test_a_bad_template_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.txt.j2").write_text(text, "utf-8")
     with pytest.raises(shipped.BadTemplateFile, match=r"x\.txt\.j2"):
-        shipped.read(tmp_path)
+        shipped.read_shipped(tmp_path)

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.content import shipped
-from sms_service.content.compose import compose
-from sms_service.content.language import compile
-from sms_service.content.preview import Preview, preview
+from sms_service.content.compose import compose_text
+from sms_service.content.language import compile_template
+from sms_service.content.preview import TextPreview, preview_text
 from sms_service.content.values import check_values
 from sms_service.directory.models import Unit
 from sms_service.errors import Forbidden, Invalid, NotFound
@@ -41,7 +41,7 @@ def officer(session: Session, district: Unit) -> Actor:
     return make_actor(session, district)
 
 
-def bodies(result: Preview) -> tuple[str, str]:
+def bodies(result: TextPreview) -> tuple[str, str]:
     start = len(f"【{SIGNATURE}】")
     return result.shortest.text[start:], result.longest.text[start:]
 
@@ -60,7 +60,7 @@ def bodies(result: Preview) -> tuple[str, str]:
 def test_samples_are_real_people_of_the_scope(
     session: Session, officer: Actor, body: str, shortest: str, longest: str
 ) -> None:
-    result = preview(session, officer, body, "notice", SIGNATURE, {"时间": "九点"} if "时间" in body else {})
+    result = preview_text(session, officer, body, "notice", SIGNATURE, {"时间": "九点"} if "时间" in body else {})
     assert bodies(result) == (shortest, longest)
 
 
@@ -68,32 +68,32 @@ def test_a_unit_narrows_the_people_and_those_who_lack_a_value_are_counted(
     session: Session, district: Unit, officer: Actor
 ) -> None:
     body = "{{ name }}{{ 职务 }}{{ number }}"
-    result = preview(session, officer, body, "notice", SIGNATURE, {}, unit_id=district.id)
+    result = preview_text(session, officer, body, "notice", SIGNATURE, {}, unit_id=district.id)
     assert (result.people, result.lacking) == (3, {"职务": 2})
     assert result.variables == result.required == ("name", "number", "职务")
-    result = preview(session, officer, "学习。", "study", SIGNATURE, {})
+    result = preview_text(session, officer, "学习。", "study", SIGNATURE, {})
     assert (result.people, result.lacking) == (None, {})
 
 
 def test_given_recipients_are_measured_without_asking_the_directory(session: Session, officer: Actor) -> None:
     recipients = [{"name": "名" * 60}, {"name": "王"}, {"name": "😀" * 20}]
-    result = preview(session, officer, "{{ name }}。", "notice", SIGNATURE, {}, recipients=recipients)
+    result = preview_text(session, officer, "{{ name }}。", "notice", SIGNATURE, {}, recipients=recipients)
     assert bodies(result) == ("王。", "名" * 60 + "。")
     assert (result.shortest.parts, result.longest.parts, result.longest.units) == (1, 1, 67)
     assert result.people is None
 
 
 def test_campaign_values_win_over_attributes(session: Session, officer: Actor) -> None:
-    result = preview(session, officer, "{{ 班次 }}班。", "notice", SIGNATURE, {"班次": "全"})
+    result = preview_text(session, officer, "{{ 班次 }}班。", "notice", SIGNATURE, {"班次": "全"})
     assert bodies(result) == ("全班。", "全班。")
 
 
 def test_what_is_outside_the_scope_is_refused(session: Session, district: Unit, officer: Actor) -> None:
     outside = make_unit(session)
     with pytest.raises(Forbidden):
-        preview(session, officer, "学习。", "study", SIGNATURE, {}, unit_id=outside.id)
+        preview_text(session, officer, "学习。", "study", SIGNATURE, {}, unit_id=outside.id)
     with pytest.raises(NotFound):
-        preview(session, officer, "学习。", "study", SIGNATURE, {}, unit_id=10_000)
+        preview_text(session, officer, "学习。", "study", SIGNATURE, {}, unit_id=10_000)
 
 
 @pytest.mark.parametrize(
@@ -119,15 +119,15 @@ def test_what_is_wrong_is_named(
     reason: str,
 ) -> None:
     with pytest.raises(Invalid, match=reason) as caught:
-        preview(session, officer, body, class_, signature, values)
+        preview_text(session, officer, body, class_, signature, values)
     assert caught.value.field == field
 
 
 def test_an_empty_scope_says_so(session: Session) -> None:
     lonely = make_actor(session, make_unit(session))
     with pytest.raises(Invalid, match="there is nobody in the scope to take name from"):
-        preview(session, lonely, "{{ name }}。", "study", SIGNATURE, {})
-    result = preview(session, lonely, "{{ name | default('同志') }}。", "notice", SIGNATURE, {})
+        preview_text(session, lonely, "{{ name }}。", "study", SIGNATURE, {})
+    result = preview_text(session, lonely, "{{ name | default('同志') }}。", "notice", SIGNATURE, {})
     assert (bodies(result), result.people) == (("同志。", "同志。"), 0)
 
 
@@ -156,16 +156,16 @@ OPTIONAL = {
 }
 
 
-@pytest.mark.parametrize("file", shipped.read(), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", shipped.read_shipped(), ids=lambda file: file.name)
 def test_shipped_templates_read_as_one_sentence_with_and_without_what_is_optional(
     file: shipped.ShippedTemplate,
 ) -> None:
-    template = compile(file.body)
+    template = compile_template(file.body)
     own = {"name": "张三", "unit": "第一支部"}
     assert set(template.required) <= {*own, *VALUES}
     assert set(template.variables) <= {*own, *VALUES, *OPTIONAL}
     for values in (VALUES, VALUES | OPTIONAL):
-        text = compose(template, own | values, SIGNATURE, file.class_).text
+        text = compose_text(template, own | values, SIGNATURE, file.class_).text
         assert text.startswith("【城东街道】张三同志：")
         assert text.endswith("。拒收请回复R")
         assert "\n" not in text

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.audit.models import TrailEntry
 from sms_service.controls import account_state, caps
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import CapUse, GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
@@ -21,7 +21,7 @@ from tests.factories import make_actor, make_unit
 
 @pytest.fixture
 def administrator(session: Session) -> Actor:
-    synchronise(session, ScriptedGateways({"main": ScriptedAdapter()}))
+    synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
     return make_actor(session, make_unit(session), ("administrator",))
 
 
@@ -32,13 +32,13 @@ def trail(session: Session) -> list[tuple[str, dict[str, object]]]:
 def test_a_paused_account_is_handed_nothing_until_a_person_opens_it(database: Database) -> None:
     city = make_city(database, 2)
     with database.session() as session:
-        account_state.pause(session, SYSTEM, "main", "换密钥")
+        account_state.pause_gateway_account(session, SYSTEM, "main", "换密钥")
     with database.session() as session:  # as at every start: the state is kept
-        synchronise(session, city.gateways)
+        synchronise_gateways(session, city.gateways)
     drain(database, city.gateways)
     assert city.adapter.handed == []
     with database.session() as session:
-        account_state.reopen(session, SYSTEM, "main", "已换")
+        account_state.reopen_gateway_account(session, SYSTEM, "main", "已换")
     drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"accepted": 2}
 
@@ -54,9 +54,9 @@ def test_a_person_takes_over_what_the_breaker_paused(session: Session, administr
             watched_from=now - timedelta(days=1),
         )
     )
-    paused = account_state.pause(session, administrator, "main", "等服务商回电")
+    paused = account_state.pause_gateway_account(session, administrator, "main", "等服务商回电")
     assert (paused.state, paused.reason, paused.reopens_at, paused.trips) == ("paused", "等服务商回电", None, 3)
-    opened = account_state.reopen(session, administrator, "main", "已恢复")
+    opened = account_state.reopen_gateway_account(session, administrator, "main", "已恢复")
     assert (opened.state, opened.reason, opened.reopens_at, opened.trips) == ("open", None, None, 0)
     assert opened.watched_from >= now
     assert trail(session) == [
@@ -67,17 +67,17 @@ def test_a_person_takes_over_what_the_breaker_paused(session: Session, administr
 
 def test_which_acts_on_an_account_are_refused(session: Session, administrator: Actor) -> None:
     with pytest.raises(Conflict, match="gateway account main is open; only paused ones"):
-        account_state.reopen(session, administrator, "main", "开")
+        account_state.reopen_gateway_account(session, administrator, "main", "开")
     with pytest.raises(NotFound):
-        account_state.pause(session, administrator, "nobody", "停")
+        account_state.pause_gateway_account(session, administrator, "nobody", "停")
     with pytest.raises(Invalid, match="why"):
-        account_state.pause(session, administrator, "main", "")
+        account_state.pause_gateway_account(session, administrator, "main", "")
     officer = make_actor(session, make_unit(session), ("officer",))
-    for act in (account_state.pause, account_state.reopen):
+    for act in (account_state.pause_gateway_account, account_state.reopen_gateway_account):
         with pytest.raises(Forbidden, match="operate_service"):
             act(session, officer, "main", "停")
     session.execute(update(GatewayAccount).values(state="removed"))
-    for act in (account_state.pause, account_state.reopen):
+    for act in (account_state.pause_gateway_account, account_state.reopen_gateway_account):
         with pytest.raises(Conflict, match="is removed"):
             act(session, SYSTEM, "main", "停")
     assert trail(session) == []
@@ -86,7 +86,7 @@ def test_which_acts_on_an_account_are_refused(session: Session, administrator: A
 def test_another_citys_administrator_operates_nothing_that_all_share(session: Session, administrator: Actor) -> None:
     make_unit(session)  # a second city
     with pytest.raises(Forbidden, match="operate_service"):
-        account_state.pause(session, administrator, "main", "停")
+        account_state.pause_gateway_account(session, administrator, "main", "停")
     with pytest.raises(Forbidden, match="operate_service"):
         caps.set_cap(session, administrator, "study", 1)
 
@@ -117,8 +117,8 @@ def test_places_of_past_days_are_forgotten_and_those_of_the_last_days_kept(datab
                 " SELECT '+8613900000000', 'study', sms_now()::date - n, 1 FROM generate_series(-1, 10) n"
             )
         )
-        assert caps.forget_old(connection) == 2
-        assert caps.forget_old(connection) == 0
+        assert caps.forget_old_cap_uses(connection) == 2
+        assert caps.forget_old_cap_uses(connection) == 0
     with database.session() as session:
         today = session.scalars(select(func.sms_now())).one().date()
         days = {(today - use.day).days for use in session.scalars(select(CapUse))}

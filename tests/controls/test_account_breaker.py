@@ -36,9 +36,9 @@ def test_an_account_whose_texts_end_unknown_is_paused_and_tried_again_later(data
     assert (paused.state, paused.paused_by, paused.trips) == ("paused", PausedBy.breaker, 1)
     assert paused.reopens_at is not None
     with database.transaction() as connection:
-        assert account_breaker.reopen(connection) == []
+        assert account_breaker.reopen_rested_accounts(connection) == []
         connection.execute(text("UPDATE gateway_accounts SET reopens_at = sms_now()"))
-        assert account_breaker.reopen(connection) == ["main"]
+        assert account_breaker.reopen_rested_accounts(connection) == ["main"]
     city.adapter.answer = ScriptedAdapter().answer
     drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"accepted": 20, "unknown": 40}
@@ -71,10 +71,10 @@ def test_tallies_are_forgotten_when_nothing_counts_them_any_more(database: Datab
     with database.transaction() as connection:
         kept = connection.execute(text("SELECT count(*) FROM tallies")).scalar_one()
         assert kept > 0
-        assert account_breaker.forget_old(connection) == 0
+        assert account_breaker.forget_old_tallies(connection) == 0
         connection.execute(text("SELECT set_config('sms.clock_offset', '9 days', true)"))
-        assert account_breaker.forget_old(connection) == kept
-        assert account_breaker.forget_old(connection) == 0
+        assert account_breaker.forget_old_tallies(connection) == kept
+        assert account_breaker.forget_old_tallies(connection) == 0
 
 
 def test_an_account_on_trial_gets_a_few_texts_until_one_goes_well(
@@ -90,7 +90,7 @@ def test_an_account_on_trial_gets_a_few_texts_until_one_goes_well(
     assert (account(database).state, account(database).trips) == ("paused", 2)
     with database.transaction() as connection:
         connection.execute(text("UPDATE gateway_accounts SET reopens_at = sms_now()"))
-        account_breaker.reopen(connection)
+        account_breaker.reopen_rested_accounts(connection)
     sizes: list[int] = []
     answer = ScriptedAdapter().answer
 
@@ -160,7 +160,7 @@ def test_a_pause_earned_by_a_flapping_link_ends_when_its_session_holds(
     with database.transaction() as connection:
         connection.execute(text("SELECT set_config('sms.clock_offset', '60 seconds', true)"))
         connection.execute(text("UPDATE gateway_accounts SET trips = 6, reopens_at = sms_now() + interval '8 minutes'"))
-        link_state.reopen(connection, account(database).id, quiet_s)
+        link_state.open_link(connection, account(database).id, quiet_s)
     assert (account(database).state, account(database).trips) == (state, 6)
 
 
@@ -168,7 +168,7 @@ def test_a_link_that_is_up_ends_no_pause_by_a_person(database: Database) -> None
     make_city(database, 1)
     with database.transaction() as connection:
         connection.execute(text("UPDATE gateway_accounts SET state = 'paused', reason = '余额不足', reopens_at = NULL"))
-        link_state.reopen(connection, account(database).id, 1000.0)
+        link_state.open_link(connection, account(database).id, 1000.0)
     assert account(database).state == "paused"
 
 
@@ -176,21 +176,21 @@ def test_who_paused_an_account_is_known_whatever_the_reason_says(database: Datab
     """A person may write what a link would: that pause is not the link's."""
     make_city(database, 1)
     with database.session() as session:
-        account_state.pause(session, SYSTEM, "main", "the link is down: 线路检修")
+        account_state.pause_gateway_account(session, SYSTEM, "main", "the link is down: 线路检修")
     paused = account(database)
     assert paused.paused_by == PausedBy.person
     with database.transaction() as connection:
-        link_state.pause(connection, paused.id, "no answer")
-        link_state.reopen(connection, paused.id, 1000.0)
+        link_state.pause_link(connection, paused.id, "no answer")
+        link_state.open_link(connection, paused.id, 1000.0)
     assert (account(database).state, account(database).reason) == ("paused", "the link is down: 线路检修")
     with database.session() as session:
-        account_state.reopen(session, SYSTEM, "main", "好了")
+        account_state.reopen_gateway_account(session, SYSTEM, "main", "好了")
     assert account(database).paused_by is None
     with database.transaction() as connection:
-        link_state.pause(connection, paused.id, "no answer")
+        link_state.pause_link(connection, paused.id, "no answer")
     assert (account(database).paused_by, account(database).reason) == (PausedBy.link, "the link is down: no answer")
     with database.transaction() as connection:
-        link_state.reopen(connection, paused.id, 0.0)
+        link_state.open_link(connection, paused.id, 0.0)
     assert (account(database).state, account(database).paused_by, account(database).reason) == ("open", None, None)
     with database.transaction() as connection:
         account_breaker.pause_account(connection, paused.id, "credentials")

@@ -33,9 +33,9 @@ def capped_city(database: Database, people: int = 2, per_day: int = 1, runs: int
     with database.session() as session:
         ids = [city.run_id, *(make_run(session, city.unit).id for _ in range(runs - 1))]
         session.execute(text("INSERT INTO caps VALUES ('notice', :n)"), {"n": per_day})
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     for run_id in ids:
-        freeze.freeze(database, run_id)
+        freeze.freeze_run(database, run_id)
     return city, ids
 
 
@@ -95,10 +95,10 @@ def test_a_place_is_kept_if_any_attempt_may_have_arrived(database: Database, fir
     with database.session() as session:
         officer = make_account(session, city.unit)
         if first == "settled":
-            assert decisions.settle(session.connection(), city.month, row.id, "refused", officer.id)
-            again = decisions.retry(session.connection(), run_id, [ErrorClass.unclassified])
+            assert decisions.settle_row(session.connection(), city.month, row.id, "refused", officer.id)
+            again = decisions.retry_rows(session.connection(), run_id, [ErrorClass.unclassified])
         else:
-            again = decisions.send_again(session.connection(), run_id, None)
+            again = decisions.send_rows_again(session.connection(), run_id, None)
         assert again.ids == [row.id]
     city.adapter.answer = refused(ErrorClass.bad_number)
     drain(database, city.gateways)

@@ -8,7 +8,7 @@ from sms_service.db import migrate
 
 
 def test_accounts_of_before_are_told_apart(empty_database_url: str) -> None:
-    migrate.upgrade(empty_database_url, "0015")
+    migrate.upgrade_schema(empty_database_url, "0015")
     with psycopg.connect(empty_database_url) as connection:
         for name, state, reason, reopens in (
             ("open", "open", None, None),
@@ -21,10 +21,10 @@ def test_accounts_of_before_are_told_apart(empty_database_url: str) -> None:
                 " VALUES (%s, 'smpp', false, %s, %s, %s::timestamptz)",
                 (name, state, reason, reopens),
             )
-    migrate.upgrade(empty_database_url, "0016")
+    migrate.upgrade_schema(empty_database_url, "0016")
     with psycopg.connect(empty_database_url) as connection:
         found = dict(connection.execute("SELECT name, paused_by FROM gateway_accounts").fetchall())
     assert found == {"open": None, "person": "person", "breaker": "breaker", "link": "link"}
-    migrate.downgrade(empty_database_url, "0015")
+    migrate.downgrade_schema(empty_database_url, "0015")
     with psycopg.connect(empty_database_url) as connection:
         assert connection.execute("SELECT count(*) FROM gateway_accounts WHERE state = 'paused'").fetchone() == (3,)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.audit.models import TrailEntry
 from sms_service.controls import stops
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import Route, Stop
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
@@ -25,7 +25,7 @@ from tests.factories import make_actor, make_unit
 @pytest.fixture
 def tree(session: Session) -> tuple[Unit, Unit, Unit, Unit]:
     """A city, its districts one and two, and a branch of one."""
-    synchronise(session, ScriptedGateways({"main": ScriptedAdapter(), "spare": ScriptedAdapter()}))
+    synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter(), "spare": ScriptedAdapter()}))
     city = make_unit(session)
     one, two = make_unit(session, parent=city), make_unit(session, parent=city)
     return city, one, two, make_unit(session, parent=one)
@@ -44,7 +44,7 @@ def test_a_stop_holds_back_every_text_until_it_is_released(database: Database) -
     assert city.adapter.handed == []
     assert statuses(database, city.run_id) == {"pending": 3}
     with database.session() as session:
-        stops.release(session, SYSTEM, stop_id, "已改")
+        stops.release_stop(session, SYSTEM, stop_id, "已改")
         session.execute(text("UPDATE messages SET not_before = sms_now()"))
     drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"accepted": 3}
@@ -57,7 +57,7 @@ def test_a_stopped_gateway_account_is_handed_nothing(database: Database) -> None
     drain(database, city.gateways)
     assert city.adapter.handed == []
     with database.session() as session:
-        stops.release(session, SYSTEM, stop_id, "已换")
+        stops.release_stop(session, SYSTEM, stop_id, "已换")
     drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"accepted": 2}
 
@@ -80,8 +80,8 @@ def test_whoever_launches_in_a_district_may_stop_it_and_only_an_administrator_th
     of_account, _ = stops.stop_gateway_account(session, administrator, "main", "查错")
     for stop_id in (of_city, of_account):
         with pytest.raises(Forbidden):
-            stops.release(session, everywhere, stop_id, "好了")
-        stops.release(session, administrator, stop_id, "好了")
+            stops.release_stop(session, everywhere, stop_id, "好了")
+        stops.release_stop(session, administrator, stop_id, "好了")
 
 
 def test_what_is_stopped_stays_so_by_the_stop_that_stands(
@@ -93,9 +93,9 @@ def test_what_is_stopped_stays_so_by_the_stop_that_stands(
     assert stops.stop_unit(session, officer, one.id, "再查") == (first[0], False)
     below = stops.stop_unit(session, officer, branch.id, "只这里")  # one of its own, which outlives the other
     assert below == (below[0], True)
-    stops.release(session, officer, first[0], "好了")
+    stops.release_stop(session, officer, first[0], "好了")
     with pytest.raises(Conflict, match=rf"stop {first[0]} was released at .*: 好了"):
-        stops.release(session, officer, first[0], "再放")
+        stops.release_stop(session, officer, first[0], "再放")
     assert stops.stop_unit(session, officer, one.id, "又错")[1]
     assert standing(session, one.path) == [below[0], below[0] + 1]
     acts = session.execute(select(TrailEntry.act, TrailEntry.target_id).order_by(TrailEntry.id)).all()
@@ -134,7 +134,7 @@ def test_a_list_shows_what_reaches_the_scope_from_above_and_from_within(
     assert standing(session, one.path) == [in_city, in_one, in_branch, through]
     assert standing(session, branch.path) == [in_city, in_one, in_branch, through]
     assert standing(session) == []
-    stops.release(session, SYSTEM, in_one, "好了")
+    stops.release_stop(session, SYSTEM, in_one, "好了")
     assert standing(session, branch.path) == [in_city, in_branch, through]
     assert len(session.execute(stops.find_stops([one.path], released=True)).all()) == 4
 
@@ -152,7 +152,7 @@ def test_what_cannot_be_stopped_is_named(session: Session, tree: tuple[Unit, Uni
     for act in (
         lambda: stops.stop_unit(session, SYSTEM, 10**9, "查错"),
         lambda: stops.stop_gateway_account(session, SYSTEM, "nobody", "查错"),
-        lambda: stops.release(session, SYSTEM, 10**9, "好了"),
+        lambda: stops.release_stop(session, SYSTEM, 10**9, "好了"),
     ):
         with pytest.raises(NotFound):
             act()

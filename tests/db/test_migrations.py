@@ -54,16 +54,16 @@ def without_version_table(lines: list[str]) -> list[str]:
 
 def test_up_down_up(empty_database_url: str) -> None:
     before = catalog(empty_database_url)
-    assert migrate.current(empty_database_url) is None
-    migrate.upgrade(empty_database_url)
+    assert migrate.current_revision(empty_database_url) is None
+    migrate.upgrade_schema(empty_database_url)
     first = catalog(empty_database_url)
-    assert migrate.current(empty_database_url) == migrate.head()
+    assert migrate.current_revision(empty_database_url) == migrate.head_revision()
     assert len(first) > len(before) + 100
-    migrate.downgrade(empty_database_url, "base")
+    migrate.downgrade_schema(empty_database_url, "base")
     assert without_version_table(catalog(empty_database_url)) == before
-    migrate.upgrade(empty_database_url)
+    migrate.upgrade_schema(empty_database_url)
     assert catalog(empty_database_url) == first
-    migrate.upgrade(empty_database_url)
+    migrate.upgrade_schema(empty_database_url)
     assert catalog(empty_database_url) == first
 
 
@@ -123,20 +123,22 @@ def test_a_session_works_as_the_processes_role(database: Database) -> None:
 
 
 def test_a_migration_gives_up_rather_than_queue_people_behind_it(empty_database_url: str) -> None:
-    migrate.upgrade(empty_database_url)
-    migrate.downgrade(empty_database_url, "0001")  # each revision is a transaction of its own; one is enough here
+    migrate.upgrade_schema(empty_database_url)
+    migrate.downgrade_schema(
+        empty_database_url, "0001"
+    )  # each revision is a transaction of its own; one is enough here
     before = catalog(empty_database_url)
     with psycopg.connect(empty_database_url) as reader:
         reader.execute("SELECT FROM units")  # a transaction that somebody left open
         with pytest.raises(OperationalError, match="lock timeout"):
-            migrate.downgrade(empty_database_url, "base", attempts=1)
+            migrate.downgrade_schema(empty_database_url, "base", attempts=1)
         with psycopg.connect(empty_database_url) as other:
             assert other.execute("SELECT count(*) FROM units").fetchone() == (0,)
     assert catalog(empty_database_url) == before
 
 
 def test_it_tries_again_until_the_table_is_free(empty_database_url: str) -> None:
-    migrate.upgrade(empty_database_url)
+    migrate.upgrade_schema(empty_database_url)
     with psycopg.connect(empty_database_url) as reader:
         reader.execute("SELECT FROM units")
 
@@ -147,22 +149,22 @@ def test_it_tries_again_until_the_table_is_free(empty_database_url: str) -> None
         handler = LetGo()
         migrate.log.addHandler(handler)
         try:
-            migrate.downgrade(empty_database_url, "base", attempts=3, pause_s=0.0)
+            migrate.downgrade_schema(empty_database_url, "base", attempts=3, pause_s=0.0)
         finally:
             migrate.log.removeHandler(handler)
-    assert migrate.current(empty_database_url) is None
+    assert migrate.current_revision(empty_database_url) is None
 
 
 def test_two_at_once_take_turns(empty_database_url: str) -> None:
     with ThreadPoolExecutor(3) as threads:
-        for done in [threads.submit(migrate.upgrade, empty_database_url) for _ in range(3)]:
+        for done in [threads.submit(migrate.upgrade_schema, empty_database_url) for _ in range(3)]:
             done.result()
-    assert migrate.current(empty_database_url) == migrate.head()
+    assert migrate.current_revision(empty_database_url) == migrate.head_revision()
 
 
 def test_who_made_an_account_before_is_taken_from_the_trail(empty_database_url: str) -> None:
-    migrate.upgrade(empty_database_url)
-    migrate.downgrade(empty_database_url, "0008")
+    migrate.upgrade_schema(empty_database_url)
+    migrate.downgrade_schema(empty_database_url, "0008")
     with psycopg.connect(empty_database_url) as connection:
         connection.execute(
             """
@@ -175,7 +177,7 @@ def test_who_made_an_account_before_is_taken_from_the_trail(empty_database_url: 
                 (1, 'account.create', 'account', '4', '/1/'), (NULL, 'account.set_password', 'account', '4', '/1/');
             """
         )
-    migrate.upgrade(empty_database_url)
+    migrate.upgrade_schema(empty_database_url)
     with psycopg.connect(empty_database_url) as connection:
         makers = connection.execute("SELECT created_by, password_set_by FROM accounts ORDER BY id").fetchall()
     assert makers == [(None, None), (1, 1), (1, 2), (1, None)]
@@ -201,7 +203,7 @@ _CAME_IN = (
 
 def test_what_came_in_stays_when_its_tables_get_months(empty_database_url: str) -> None:
     """No row is written, ids go on, later months are there, and all come back."""
-    migrate.upgrade(empty_database_url, "0013")
+    migrate.upgrade_schema(empty_database_url, "0013")
     plain = catalog(empty_database_url)
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute(_COME_IN)
@@ -210,7 +212,7 @@ def test_what_came_in_stays_when_its_tables_get_months(empty_database_url: str) 
             "SELECT pg_relation_filepath('receipts'), pg_relation_filepath('replies')"
         ).fetchone()
     assert [len(rows) for rows in before] == [3, 3, 3]
-    migrate.upgrade(empty_database_url, "0014")
+    migrate.upgrade_schema(empty_database_url, "0014")
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         assert [connection.execute(query).fetchall() for query in _CAME_IN] == before  # type: ignore[call-overload]
         suffix = connection.execute("SELECT to_char(now(), 'YYYYMM')").fetchone()
@@ -232,7 +234,7 @@ def test_what_came_in_stays_when_its_tables_get_months(empty_database_url: str) 
             connection.execute("INSERT INTO attempt_parts SELECT * FROM attempt_parts LIMIT 1")
         more = [connection.execute(query).fetchall() for query in _CAME_IN]  # type: ignore[call-overload]
     assert [[row[0] for row in rows] for rows in more[:2]] == [[1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 4]]
-    migrate.downgrade(empty_database_url, "0013")
+    migrate.downgrade_schema(empty_database_url, "0013")
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         assert [connection.execute(query).fetchall() for query in _CAME_IN] == more  # type: ignore[call-overload]
         connection.execute("INSERT INTO replies (account_id, received_at, part, parts) VALUES (1, now(), 1, 1)")
@@ -240,6 +242,6 @@ def test_what_came_in_stays_when_its_tables_get_months(empty_database_url: str) 
     after = catalog(empty_database_url)
     months = re.compile(r"_20\d{4}(?!\d)")  # made meanwhile
     assert {line for line in after if not months.search(line)} == {line for line in plain if not months.search(line)}
-    migrate.upgrade(empty_database_url)
+    migrate.upgrade_schema(empty_database_url)
     with psycopg.connect(empty_database_url) as connection:
         assert len(connection.execute(_CAME_IN[0]).fetchall()) == 7  # type: ignore[call-overload]

@@ -117,11 +117,11 @@ def revisions() -> list[str]:
 
 def test_no_migration_stops_people(empty_database_url: str) -> None:
     all_ = revisions()
-    migrate.upgrade(empty_database_url, LAST_WITHOUT_RULE)
+    migrate.upgrade_schema(empty_database_url, LAST_WITHOUT_RULE)
     with psycopg.connect(empty_database_url) as connection:  # with a month there, so that its indexes are built too
         connection.execute("SELECT ensure_month(date_trunc('month', now())::date)")
-    steps = [(migrate.upgrade, revision) for revision in all_[all_.index(LAST_WITHOUT_RULE) + 1 :]]
-    steps += [(migrate.downgrade, revision) for revision in all_[all_.index(LAST_WITHOUT_RULE) : -1][::-1]]
+    steps = [(migrate.upgrade_schema, revision) for revision in all_[all_.index(LAST_WITHOUT_RULE) + 1 :]]
+    steps += [(migrate.downgrade_schema, revision) for revision in all_[all_.index(LAST_WITHOUT_RULE) : -1][::-1]]
     for step, revision in steps:
         with recorded() as ran:
             step(empty_database_url, revision)
@@ -162,7 +162,7 @@ def test_the_rule_itself(statement: str, is_forbidden: bool) -> None:
 
 def test_an_index_on_months_that_are_there_is_valid(empty_database_url: str) -> None:
     """`create_index` is used by migrations; here by one that was cut off and is begun again."""
-    migrate.upgrade(empty_database_url)
+    migrate.upgrade_schema(empty_database_url)
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("SELECT ensure_month(date_trunc('month', now())::date)")
         month = connection.execute("SELECT to_char(now(), 'YYYYMM')").fetchone()
@@ -211,7 +211,7 @@ def test_migrations_go_down_and_up_while_texts_leave(database: Database, databas
             kind = OutcomeKind.accepted if last else OutcomeKind.throttled
             claim = Claim(city.run_id, city.month, account_id, str(uuid.uuid4()))
             with database.transaction() as connection:
-                rows = protocol.claim(connection, claim, 5, 60)
+                rows = protocol.claim_rows(connection, claim, 5, 60)
             if last and not rows:
                 return
             with database.transaction() as connection:
@@ -226,11 +226,11 @@ def test_migrations_go_down_and_up_while_texts_leave(database: Database, databas
         sending = pool.submit(send)
         try:
             assert begun.wait(30)
-            migrate.downgrade(database_url, oldest, pause_s=0.1)
+            migrate.downgrade_schema(database_url, oldest, pause_s=0.1)
             begun.clear()
             assert begun.wait(30) or sending.done()
         finally:
-            migrate.upgrade(database_url, pause_s=0.1)
+            migrate.upgrade_schema(database_url, pause_s=0.1)
             done.set()
         sending.result(60)
     assert statuses(database, city.run_id) == {"accepted": 20}
@@ -238,10 +238,10 @@ def test_migrations_go_down_and_up_while_texts_leave(database: Database, databas
 
 def _oldest_for_the_hand_over(database: Database, url: str) -> str:
     """The oldest revision on which claim, gate and outcomes can still be planned; the schema is at the newest after."""
-    oldest = migrate.head()
+    oldest = migrate.head_revision()
     try:
         for revision in revisions()[:-1][::-1]:
-            migrate.downgrade(url, revision)
+            migrate.downgrade_schema(url, revision)
             with database.transaction() as connection:
                 for statement in (protocol.CLAIM, protocol.GATE, protocol.RECORD_OUTCOMES, protocol.FREE_CAPS):
                     statement.prepare(connection)
@@ -249,5 +249,5 @@ def _oldest_for_the_hand_over(database: Database, url: str) -> str:
     except DBAPIError:
         pass
     finally:
-        migrate.upgrade(url)
+        migrate.upgrade_schema(url)
     return oldest

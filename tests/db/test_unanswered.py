@@ -8,11 +8,11 @@ from sms_service.db import migrate
 
 
 def test_months_that_are_there_get_the_index_and_so_do_those_that_follow(empty_database_url: str) -> None:
-    migrate.upgrade(empty_database_url, "0007")
+    migrate.upgrade_schema(empty_database_url, "0007")
     month = "date_trunc('month', now())::date"
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute(f"SELECT ensure_month({month})")  # type: ignore[arg-type]
-        migrate.upgrade(empty_database_url)
+        migrate.upgrade_schema(empty_database_url)
         connection.execute(f"SELECT ensure_month(({month} + interval '1 month')::date)")  # type: ignore[arg-type]
         for name in ("ix_attempts_unanswered", "ix_attempts_phoneless"):
             found = connection.execute(

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from sms_service import clock
 from sms_service.accounts.actors import SYSTEM
-from sms_service.audience.rules import count
+from sms_service.audience.rules import count_audience
 from sms_service.db.engine import Database
 from sms_service.delivery import hygiene
 from sms_service.directory import people
@@ -34,16 +34,16 @@ def run_to(database: Database, city: City, *says: tuple[ReceiptStatus, ErrorClas
     """Another campaign to everybody, handed over; receipts say so of PHONE's text."""
     with database.session() as session:
         run_id = make_run(session, city.unit).id
-    freeze.begin_due(database)
-    freeze.freeze(database, run_id)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, run_id)
     drain(database, city.gateways)
     [message] = [row for row in messages(database, run_id) if row.phone == PHONE and row.status != "skipped"]
     for status, error in says:
         with database.transaction() as connection:
             attempt = f"SELECT id FROM attempts WHERE message_id = {message.id} ORDER BY number DESC LIMIT 1"
             name = receipts.attempt_reference(message.month, connection.execute(text(attempt)).scalar_one())
-            receipts.store(connection, [("main", Receipt(status, None, "{}", reference=name, error=error))])
-            receipts.apply(connection, 10)
+            receipts.insert_receipts(connection, [("main", Receipt(status, None, "{}", reference=name, error=error))])
+            receipts.apply_receipts(connection, 10)
 
 
 def suspects(database: Database) -> list[int]:
@@ -63,9 +63,9 @@ def test_dead_on_two_campaigns_makes_everybody_with_the_phone_suspect(database: 
     clock.tick(database, None, city.gateways)
     assert suspects(database) == [2, 3]
     with database.session() as session:
-        assert count(session, {"suspect": True}, city.unit.path) == 2
-        assert count(session, {"not": {"suspect": True}}, city.unit.path) == 1
-        assert count(session, {"suspect": False}, city.unit.path) == 1
+        assert count_audience(session, {"suspect": True}, city.unit.path) == 2
+        assert count_audience(session, {"not": {"suspect": True}}, city.unit.path) == 1
+        assert count_audience(session, {"suspect": False}, city.unit.path) == 1
 
 
 def test_two_runs_of_one_campaign_are_one(database: Database, city: City) -> None:
@@ -134,8 +134,8 @@ def test_a_refusal_by_a_stop_list_does_it_too_and_the_next_run_skips_the_phone(d
     assert hygiene.suppress_blacklisted(database) == 1
     with database.session() as session:
         run_id = make_run(session, city.unit).id
-    freeze.begin_due(database)
-    freeze.freeze(database, run_id)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, run_id)
     reasons = {row.reason for row in messages(database, run_id) if row.phone == PHONE}
     assert "blacklisted" in reasons
 

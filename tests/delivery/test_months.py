@@ -12,7 +12,7 @@ from sms_service.delivery import inbox
 from sms_service.gateways.base import Receipt, ReceiptStatus, Reply
 from sms_service.ledger import receipts
 from sms_service.replies import matching
-from sms_service.replies.inbox import store
+from sms_service.replies.inbox import store_replies
 from tests.clocks import ahead_by
 from tests.delivery.poison import refusing
 from tests.dispatch.city import City, drain, make_city, statuses
@@ -54,7 +54,7 @@ def half_in_the_month_before(database: Database, before: str = "1, 2") -> City:
     said = [Receipt(ReceiptStatus.delivered, None, "{}", reference=t.reference) for t in city.adapter.handed]
     said.append(Receipt(ReceiptStatus.delivered, "stranger", "{}", phone=PHONE))
     with database.transaction() as connection:
-        receipts.store(connection, [("main", receipt) for receipt in said])
+        receipts.insert_receipts(connection, [("main", receipt) for receipt in said])
         month = "(date_trunc('month', now()) - interval '1 month')::date"
         connection.exec_driver_sql(f"SELECT ensure_month({month})")
         connection.exec_driver_sql(f"UPDATE receipts SET in_month = {month} WHERE id IN ({before}, 5)")
@@ -64,7 +64,7 @@ def half_in_the_month_before(database: Database, before: str = "1, 2") -> City:
 def test_receipts_of_two_months_are_applied_in_one_batch(database: Database) -> None:
     city = half_in_the_month_before(database)
     with database.transaction() as connection:
-        assert receipts.apply(connection, 100) == receipts.Applied(5, 4, 4)
+        assert receipts.apply_receipts(connection, 100) == receipts.Applied(5, 4, 4)
     assert statuses(database, city.run_id) == {"delivered": 4}
     with database.transaction() as connection:
         waits = connection.execute(text("SELECT id, tries, next_try_at > now() FROM receipts WHERE applied_at IS NULL"))
@@ -79,7 +79,7 @@ def test_attempts_are_locked_in_order_whenever_their_receipts_came(database: Dat
         with database.transaction() as other:
             ids = other.exec_driver_sql("SELECT id FROM attempts ORDER BY id").scalars().all()
             other.exec_driver_sql(lock, {"id": ids[0]})
-            applying = pool.submit(inbox.apply_waiting, database)
+            applying = pool.submit(inbox.apply_waiting_receipts, database)
             assert wait_until_blocked(database, unless=applying.done)
             assert other.exec_driver_sql(lock, {"id": ids[-1]}).scalar_one() == ids[-1]
         assert applying.result() is False
@@ -88,7 +88,7 @@ def test_attempts_are_locked_in_order_whenever_their_receipts_came(database: Dat
 def test_one_that_cannot_be_applied_is_set_aside_in_its_month(database: Database) -> None:
     city = half_in_the_month_before(database)
     with refusing(database.url, "messages", f"status = 'delivered' AND id = {city.adapter.handed[0].reference[7:]}"):
-        assert inbox.apply_waiting(database) is False
+        assert inbox.apply_waiting_receipts(database) is False
     assert statuses(database, city.run_id) == {"delivered": 3, "accepted": 1}
     with database.transaction() as connection:
         aside = connection.execute(text("SELECT id FROM receipts WHERE next_try_at = 'infinity'")).scalars().all()
@@ -103,9 +103,9 @@ def test_a_month_that_nobody_made_is_made_by_what_comes_first(database: Database
         inbox.Inbox(later).store("main", [receipt])
     with ahead_by(database.url, "250 days") as later:
         inbox.store_receipts(later, [("main", receipt)])
-        assert inbox.apply_waiting(later) is False
+        assert inbox.apply_waiting_receipts(later) is False
     with ahead_by(database.url, "300 days") as later:
-        assert store(later, "main", [Reply(PHONE, "好", "{}")]) == 1
+        assert store_replies(later, "main", [Reply(PHONE, "好", "{}")]) == 1
         assert matching.match_waiting(later) is False
     assert months(database, "receipts") == [True, True]
     assert months(database, "replies") == [True]
@@ -120,7 +120,7 @@ def test_a_long_reply_is_joined_over_the_end_of_a_month(database: Database, orde
     for part, offset in zip(order, (BEFORE, AFTER), strict=True):
         with ahead_by(database.url, turn(database, offset)) as then:
             said = Reply(PHONE, "退订"[part - 1], "{}", part=part, parts=2, series="7")
-            assert store(then, "main", [said]) == 1
+            assert store_replies(then, "main", [said]) == 1
             assert matching.match_waiting(then) is False
     with database.transaction() as connection:
         rows = connection.execute(text("SELECT part, text, meaning, joined_to IS NULL FROM replies ORDER BY part"))
@@ -133,6 +133,6 @@ def test_what_is_said_again_is_known_over_the_end_of_a_month(database: Database)
     make_city(database, 0)
     said = Reply(PHONE, "好", "{}", provider_id="A")
     with ahead_by(database.url, turn(database, BEFORE)) as then:
-        assert store(then, "main", [said]) == 1
+        assert store_replies(then, "main", [said]) == 1
     with ahead_by(database.url, turn(database, AFTER)) as then:
-        assert store(then, "main", [said]) == 0
+        assert store_replies(then, "main", [said]) == 0

@@ -28,10 +28,10 @@ def test_an_id_that_no_index_holds_stops_nobody_elses_receipts(
     drain(database, city.gateways)
     said = [Receipt(ReceiptStatus.delivered, f"p{row.id}", "{}", phone=row.phone) for row in messages(database, 1)]
     with database.transaction() as connection:
-        receipts.store(connection, [("main", receipt) for receipt in said])
+        receipts.insert_receipts(connection, [("main", receipt) for receipt in said])
         # As it was stored before ids were bounded.
         connection.execute(text("UPDATE receipts SET provider_id = :id WHERE id = 3"), {"id": noise(65_536)})
-    assert inbox.apply_waiting(database) is False
+    assert inbox.apply_waiting_receipts(database) is False
     assert statuses(database, city.run_id) == {"delivered": 4, "unknown": 1}
     with database.transaction() as connection:
         [bad] = connection.execute(
@@ -39,7 +39,7 @@ def test_an_id_that_no_index_holds_stops_nobody_elses_receipts(
         )
     assert tuple(bad) == (3, 1, "infinity", "it cannot be applied: ProgramLimitExceeded")
     assert "receipt 3 cannot be applied" in caplog.text
-    assert inbox.apply_waiting(database) is False
+    assert inbox.apply_waiting_receipts(database) is False
 
 
 def test_a_row_that_refuses_what_is_said_stops_nobody_elses_receipts(database: Database) -> None:
@@ -47,9 +47,9 @@ def test_a_row_that_refuses_what_is_said_stops_nobody_elses_receipts(database: D
     drain(database, city.gateways)
     with database.transaction() as connection:
         said = [Receipt(ReceiptStatus.delivered, None, "{}", reference=t.reference) for t in city.adapter.handed]
-        receipts.store(connection, [("main", receipt) for receipt in said])
+        receipts.insert_receipts(connection, [("main", receipt) for receipt in said])
     with refusing(database.url, "messages", f"status = 'delivered' AND id = {messages(database, 1)[0].id}"):
-        assert inbox.apply_waiting(database) is False
+        assert inbox.apply_waiting_receipts(database) is False
     assert statuses(database, city.run_id) == {"delivered": 3, "accepted": 1}
     with database.transaction() as connection:
         notes = connection.execute(text("SELECT note FROM receipts WHERE applied_at IS NULL")).scalars().all()

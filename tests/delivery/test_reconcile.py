@@ -20,7 +20,7 @@ from sms_service.db.leadership import Leadership, NotLeading
 from sms_service.delivery import inbox, reconcile
 from sms_service.delivery.inbox import Inbox
 from sms_service.gateways.base import ErrorClass, Finding, OutcomeKind, Question, Receipt, ReceiptStatus
-from sms_service.gateways.config import AccountConfig, GatewayConfig, RouteMember
+from sms_service.gateways.config import AccountConfig, ConfiguredMember, GatewayConfig
 from sms_service.gateways.registry import Gateways
 from sms_service.gateways.simulator.adapter import Options
 from sms_service.ledger import decisions, protocol, receipts
@@ -81,7 +81,7 @@ def test_all_unknown_texts_are_settled_and_both_ledgers_agree(database: Database
     options = Options(url=simulator.url, secret=SECRET, total_timeout_s=1.0)
     account = AccountConfig("main", "simulator", max_group=100, rate=None, in_flight=2, options=options)
     gateways = Gateways(
-        GatewayConfig({"main": account}, {"default": (RouteMember("main", 1, 1),)}), "http://127.0.0.1:9"
+        GatewayConfig({"main": account}, {"default": (ConfiguredMember("main", 1, 1),)}), "http://127.0.0.1:9"
     )
     rules = [{"match": f".*{end}", "answer": answer, "receipt": "none"} for end, answer in FATES.items()]
     simulator.behave(by_phone=rules)
@@ -111,7 +111,7 @@ def test_a_provider_that_is_away_is_asked_again(database: Database, simulator: S
     options = Options(url=simulator.url, secret=SECRET, total_timeout_s=1.0)
     account = AccountConfig("main", "simulator", max_group=100, rate=None, in_flight=2, options=options)
     gateways = Gateways(
-        GatewayConfig({"main": account}, {"default": (RouteMember("main", 1, 1),)}), "http://127.0.0.1:9"
+        GatewayConfig({"main": account}, {"default": (ConfiguredMember("main", 1, 1),)}), "http://127.0.0.1:9"
     )
     simulator.behave(error_share=1)
     city = make_city(database, 3, gateways=gateways)
@@ -211,7 +211,7 @@ def test_a_redacted_text_cannot_be_asked_about(database: Database) -> None:
 def test_an_older_attempt_is_settled_and_its_message_left_alone(database: Database) -> None:
     city, adapter = unknown_city(database)
     with database.transaction() as connection:
-        decisions.send_again(connection, city.run_id, None)
+        decisions.send_rows_again(connection, city.run_id, None)
     hand_over(database, city, "accepted")
     adapter.tell = lambda question: Finding(None)
     assert look_up(database, city.gateways, "11 minutes") == 1
@@ -234,7 +234,7 @@ def test_what_never_left_gives_its_place_of_the_cap_back_and_may_be_retried(data
     assert statuses(database, city.run_id) == {"refused": 1}
     assert used() == 0
     with database.transaction() as connection:
-        decisions.retry(connection, city.run_id, [ErrorClass.not_taken])
+        decisions.retry_rows(connection, city.run_id, [ErrorClass.not_taken])
     assert statuses(database, city.run_id) == {"pending": 1}
 
 
@@ -242,12 +242,12 @@ def test_a_parked_receipt_applies_once_its_text_is_found(database: Database) -> 
     city, adapter = unknown_city(database)
     adapter.tell = lambda question: Finding("p1")
     Inbox(database).store("main", [Receipt(ReceiptStatus.delivered, "p1", "{}")])
-    inbox.apply_waiting(database)
+    inbox.apply_waiting_receipts(database)
     assert statuses(database, city.run_id) == {"unknown": 1}
     with ahead_by(database.url, "11 minutes") as ahead:
         reconcile.look_up_unknown(ahead, city.gateways)
         assert statuses(database, city.run_id) == {"accepted": 1}
-        inbox.apply_waiting(ahead)
+        inbox.apply_waiting_receipts(ahead)
     assert statuses(database, city.run_id) == {"delivered": 1}
 
 
@@ -263,7 +263,7 @@ def receipt_applied(database: Database, connection: Connection, row: Any) -> Non
     """A receipt that echoes our name."""
     name = receipts.attempt_reference(row.month, row.id)
     Inbox(database).store("main", [Receipt(ReceiptStatus.delivered, "late", "{}", reference=name)])
-    assert receipts.apply(connection, 10).moved == 1
+    assert receipts.apply_receipts(connection, 10).moved == 1
 
 
 @pytest.mark.parametrize("finding", [Finding(None), Finding("found")])
@@ -348,7 +348,7 @@ def test_a_worker_looks_up_in_a_thread_of_its_own_and_only_one_of_them(database:
                     settled.set()
 
         watched = Watched(ahead.url)
-        ends = [reconcile.start(watched, city.gateways) for _ in range(2)]
+        ends = [reconcile.start_looking_up(watched, city.gateways) for _ in range(2)]
         assert settled.wait(30)
         assert not Leadership(database, reconcile.LEADERSHIP).prove(), "it leads through the pause"
         for end in ends:

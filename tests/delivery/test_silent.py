@@ -54,7 +54,7 @@ def silent_city(database: Database, people: int = 1) -> tuple[City, Knowing]:
 def look_up(database: Database, city: City, at: str) -> int:
     with ahead_by(database.url, at) as ahead:
         settled = reconcile.look_up_unknown(ahead, city.gateways)
-        inbox.apply_waiting(ahead)
+        inbox.apply_waiting_receipts(ahead)
     return settled
 
 
@@ -146,8 +146,8 @@ def test_a_receipt_that_comes_while_the_provider_is_asked_is_as_good(database: D
     def tell(question: Question) -> Finding:
         with database.transaction() as connection:
             pushed = Receipt(ReceiptStatus.delivered, question.provider_id, "{}", phone=question.phone)
-            receipts.store(connection, [("main", pushed)])
-            assert receipts.apply(connection, 10).moved == 1
+            receipts.insert_receipts(connection, [("main", pushed)])
+            assert receipts.apply_receipts(connection, 10).moved == 1
         return arrived(question, ReceiptStatus.undelivered, error=ErrorClass.carrier)
 
     adapter.tell = tell

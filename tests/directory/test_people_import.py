@@ -294,17 +294,17 @@ def test_the_tag_for_no_texts_suppresses_the_phone_in_the_same_transaction(sessi
             "M4,赵六,男,13975840248,9999,党员,,不接收短信",
         ]
     ).encode()
-    done = intake.import_people(session, SYSTEM, data, "people.csv")
+    done = intake.take_in_import(session, SYSTEM, data, "people.csv")
     assert done.suppressed == 1
     found = session.execute(select(Suppression.phone, Suppression.reason, Suppression.source)).all()
     assert found == [("+8613975840246", "opted_out", "import")]
-    assert intake.import_people(session, SYSTEM, data, "people.csv").suppressed == 0
+    assert intake.take_in_import(session, SYSTEM, data, "people.csv").suppressed == 0
 
 
 def test_a_crash_in_the_middle_leaves_nothing(database, monkeypatch):
     with database.session() as session:
         make_unit(session, code="01")
-    monkeypatch.setattr("sms_service.directory.importing.trail.record", _crash)
+    monkeypatch.setattr("sms_service.directory.importing.trail.record_act", _crash)
     with pytest.raises(RuntimeError), database.session() as session:
         load(session, "M1,王伟,男,13975840246,01,党员,,")
     with database.session() as session:
@@ -320,7 +320,7 @@ def test_the_offices_small_pair_in_gb18030(session):
     units = import_units(session, SYSTEM, (DATA / "units_small.csv").read_bytes(), "units_small.csv")
     assert outcome(units) == (80, 0, 0, 0)
     data = (DATA / "members_small_gb18030.csv").read_bytes()
-    record = intake.import_people(session, SYSTEM, data, "members_small_gb18030.csv").record
+    record = intake.take_in_import(session, SYSTEM, data, "members_small_gb18030.csv").record
     assert outcome(record) == (594, 0, 0, 6)
     refused = session.execute(select(ImportProblem.row, ImportProblem.column).where(ImportProblem.refused)).all()
     assert sorted(map(tuple, refused)) == [
@@ -331,14 +331,14 @@ def test_the_offices_small_pair_in_gb18030(session):
         (355, "姓名"),
         (396, ""),
     ]
-    assert outcome(intake.import_people(session, SYSTEM, data, "again.csv").record) == (0, 0, 594, 6)
+    assert outcome(intake.take_in_import(session, SYSTEM, data, "again.csv").record) == (0, 0, 594, 6)
 
 
 def test_the_district_of_eleven_thousand(session):
     units = import_units(session, SYSTEM, (CITY / "units.csv").read_bytes(), "units.csv")
     assert outcome(units) == (570, 0, 0, 0)
     data = (CITY / "members_district.xlsx").read_bytes()
-    done = intake.import_people(session, SYSTEM, data, "members_district.xlsx")
+    done = intake.take_in_import(session, SYSTEM, data, "members_district.xlsx")
     record = done.record
     assert record.rows == 11_000
     assert session.scalar(select(func.count()).select_from(Person)) == record.created
@@ -354,6 +354,6 @@ def test_the_district_of_eleven_thousand(session):
     names = set(session.scalars(select(Person.name).where(Person.name.op("~")("^[=+<-]"))))
     assert names == {"=1+1", "+cmd", "-张三", "<b>李四</b>"}
 
-    again = intake.import_people(session, SYSTEM, data, "again.xlsx")
+    again = intake.take_in_import(session, SYSTEM, data, "again.xlsx")
     assert outcome(again.record) == (0, 0, record.created + 6, record.refused)
     assert again.suppressed == 0

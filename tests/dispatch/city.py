@@ -11,15 +11,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.campaigns.models import Campaign
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import GatewayAccount, Route
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.dispatch.dispatcher import Dispatcher
-from sms_service.dispatch.pace import Grant, Pace
+from sms_service.dispatch.pace import Pace, PartsGrant
 from sms_service.gateways.base import Capabilities, ErrorClass, Group, Outcome, OutcomeKind, Text
-from sms_service.gateways.config import AccountConfig, GatewayConfig, RouteMember
+from sms_service.gateways.config import AccountConfig, ConfiguredMember, GatewayConfig
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger.models import Message, Run
 from tests.factories import make_person, make_segment, make_template, make_unit
@@ -60,13 +60,13 @@ class ScriptedGateways(Gateways):
     """The registry with scripted adapters under the given names, in the default route's order or as `route` has it."""
 
     def __init__(
-        self, adapters: Mapping[str, ScriptedAdapter], *, route: Sequence[RouteMember] = (), in_flight: int = 2
+        self, adapters: Mapping[str, ScriptedAdapter], *, route: Sequence[ConfiguredMember] = (), in_flight: int = 2
     ) -> None:
         accounts = {
             name: AccountConfig(name, "scripted", max_group=100, rate=None, in_flight=in_flight, options=None)
             for name in adapters
         }
-        members = tuple(route) or tuple(RouteMember(name, place, 1) for place, name in enumerate(adapters, 1))
+        members = tuple(route) or tuple(ConfiguredMember(name, place, 1) for place, name in enumerate(adapters, 1))
         super().__init__(GatewayConfig(accounts, {"default": members}), "http://localhost")
         self._adapters = dict(adapters)  # type: ignore[arg-type]
 
@@ -77,10 +77,10 @@ class FreePace(Pace):
     def __init__(self) -> None:
         self.acts: list[tuple[str, str, int]] = []
 
-    def take(self, account: str, want: int, least: int = 1) -> Grant:
+    def take(self, account: str, want: int, least: int = 1) -> PartsGrant:
         """All of it."""
         self.acts.append(("take", account, want))
-        return Grant(want, 0.0)
+        return PartsGrant(want, 0.0)
 
     def settle(self, account: str, unused: int) -> None:
         """Nothing to keep."""
@@ -133,7 +133,7 @@ def make_city(
     adapter = adapter or ScriptedAdapter()
     gateways = gateways or ScriptedGateways({"main": adapter})
     with database.session() as session:
-        synchronise(session, gateways)
+        synchronise_gateways(session, gateways)
         place = make_unit(session, **{**ALL_DAY, **unit})
         for _ in range(people):
             make_person(session, place)
@@ -142,8 +142,8 @@ def make_city(
         run = make_run(session, place, body=body, class_=class_, values=values)
         run_id = run.id
     if freeze_now:
-        freeze.begin_due(database)
-        freeze.freeze(database, run_id)
+        freeze.begin_due_runs(database)
+        freeze.freeze_run(database, run_id)
     with database.session() as session:
         return City(place, run_id, session.get_one(Run, run_id).month, adapter, gateways)
 

@@ -32,7 +32,7 @@ from tests.factories import make_person, make_unit
 
 def judge(database: Database) -> None:
     with database.transaction() as connection:
-        breaker.judge_canaries(connection)
+        breaker.check_canaries(connection)
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def spread_city(database: Database, adapter: ScriptedAdapter, units: int = 4, ea
             place = make_unit(session, parent=city.unit, window_opens=0, window_closes=1440)
             for _ in range(each):
                 make_person(session, place)
-    freeze.begin_due(database)
-    freeze.freeze(database, city.run_id)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, city.run_id)
     return city.run_id
 
 
@@ -83,12 +83,12 @@ def test_a_run_of_a_thousand_has_no_canary_and_one_more_has(database: Database) 
     city = make_city(database, 1000, freeze_now=False)
     with database.session() as session:
         second = make_run(session, city.unit).id
-    freeze.begin_due(database)
-    freeze.freeze(database, city.run_id)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, city.run_id)
     assert run_of(database, city.run_id).canary is None
     with database.session() as session:
         make_person(session, city.unit)
-    freeze.freeze(database, second)
+    freeze.freeze_run(database, second)
     assert len(run_of(database, second).canary or ()) == 50
 
 
@@ -118,8 +118,8 @@ def test_a_canary_waits_for_its_receipts_if_the_campaign_asks_and_not_for_ever(
     city = make_city(database, 12, adapter=adapter, freeze_now=False)
     with database.session() as session:
         session.get_one(Run, city.run_id).canary_receipts = True
-    freeze.begin_due(database)
-    freeze.freeze(database, city.run_id)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, city.run_id)
     drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"accepted": 5, "pending": 7}
     judge(database)
@@ -140,7 +140,7 @@ def test_a_canary_keeps_to_the_routes_order(database: Database, small_canary: No
         offers = make_dispatcher(database, city.gateways).offers()
         assert [offer.account for offer in offers] == ["first"]  # nothing went before, so the second is not asked
         second = Claim(city.run_id, city.month, 2, str(uuid4()), fresh=False, accounts=(1,), ids=tuple(canary))
-        assert protocol.claim(connection, second, 5, 60) == []
+        assert protocol.claim_rows(connection, second, 5, 60) == []
     drain(database, city.gateways)
     assert (len(adapters["first"].handed), len(adapters["second"].handed)) == (20, 0)
 
@@ -157,8 +157,8 @@ def test_a_branch_that_may_not_be_texted_now_does_not_hold_the_citys_canary(
             make_person(session, branch)
         if obstacle == "a stop":
             session.add(Stop(unit_id=branch.id, why="报修", stopped_at=session.scalars(select(func.sms_now())).one()))
-    freeze.begin_due(database)
-    freeze.freeze(database, city.run_id)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, city.run_id)
     with database.session() as session:  # the canary is of the branch, as far as it goes
         units = select(Message.id).where(Message.run_id == city.run_id)
         ids = [*session.scalars(units.where(Message.unit_id == branch.id)), *session.scalars(units.limit(2))]

@@ -18,7 +18,7 @@ from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, OutcomeKind
 from sms_service.ledger import protocol, receipts, sweeps
 from sms_service.ledger.models import Run
 from sms_service.ledger.protocol import Rendered
-from sms_service.reports.counts import identity
+from sms_service.reports.counts import check_identity
 from tests.dispatch.city import ScriptedAdapter, drain, make_city, make_dispatcher, messages, statuses
 from tests.waiting import wait_until_blocked
 
@@ -54,7 +54,7 @@ def test_skipped_people_have_their_reason_and_the_identity_holds(database: Datab
     sent = next(row for row in rows if row.phone == phone and row.status == "pending")
     assert next(row for row in rows if row.reason == "duplicate_phone").duplicate_of == sent.id
     with database.session() as session:
-        found = identity(session, city.run_id)
+        found = check_identity(session, city.run_id)
     assert (found.audience, found.holds) == (6, True)
 
 
@@ -216,8 +216,8 @@ def test_a_run_that_cannot_be_frozen_is_held_and_stops_nobody(database: Database
     city = make_city(database, 2, freeze_now=False)
     with database.session() as session:
         session.get_one(Run, city.run_id).segment_rule = {"tga": "错"}
-    freeze.begin_due(database)
-    assert freeze.freeze(database, city.run_id) is None
+    freeze.begin_due_runs(database)
+    assert freeze.freeze_run(database, city.run_id) is None
     with database.session() as session:
         run = session.get_one(Run, city.run_id)
         assert run.status == "held"
@@ -228,8 +228,8 @@ def test_a_unit_that_moved_before_the_freeze_is_found_where_it_is(database: Data
     city = make_city(database, 2, freeze_now=False)
     with database.transaction() as connection:
         connection.execute(update(Unit).where(Unit.id == city.unit.id).values(path=f"/9{city.unit.path}"))
-    freeze.begin_due(database)
-    assert freeze.freeze(database, city.run_id) == 2
+    freeze.begin_due_runs(database)
+    assert freeze.freeze_run(database, city.run_id) == 2
 
 
 @pytest.mark.parametrize(
@@ -303,13 +303,13 @@ def test_a_withdrawal_that_overtakes_the_gates_commit_takes_all_of_it_back(datab
     city = make_city(database, 2)
     claim = make_dispatcher(database, city.gateways).offers()[0].claim(str(uuid.uuid4()))
     with database.transaction() as connection:
-        rows = protocol.claim(connection, claim, 2, 60)
+        rows = protocol.claim_rows(connection, claim, 2, 60)
     with database.engine.connect() as gate:
         protocol.pass_gate(gate, claim, [Rendered(row.id, "【云州先锋】学习", 1) for row in rows], 60)
 
         def withdraw() -> None:
             with database.transaction() as connection:
-                protocol.withdraw(connection, claim, [row.id for row in rows])
+                protocol.withdraw_rows(connection, claim, [row.id for row in rows])
 
         thread = threading.Thread(target=withdraw)
         thread.start()
@@ -332,6 +332,6 @@ def test_a_part_is_found_by_the_name_that_the_provider_gave_it(database: Databas
         assert statuses(database, city.run_id) == {"accepted": 1}
         with database.transaction() as connection:
             report = Receipt(ReceiptStatus.delivered, name, "{}", phone=phone, part=2 if name == "second" else 1)
-            receipts.store(connection, [("main", report)])
-        inbox.apply_waiting(database)
+            receipts.insert_receipts(connection, [("main", report)])
+        inbox.apply_waiting_receipts(database)
     assert statuses(database, city.run_id) == {"delivered": 1}

@@ -36,7 +36,7 @@ def begun(database: Database, people: int = 2) -> City:
 
 
 def freeze_next(database: Database, most: int = TOGETHER, lanes: Collection[Lane] = FIRST) -> list[int]:
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     return list(freeze.freeze_next(database, lanes, most).audiences)
 
 
@@ -57,7 +57,7 @@ def test_lanes_go_before_age_and_the_oldest_first(database: Database) -> None:
     city = begun(database)
     expected = [city.run_id]
     for _ in range(3):
-        freeze.begin_due(database)
+        freeze.begin_due_runs(database)
         expected += plan(database, city, 1)
     urgent = plan(database, city, 1, lane="urgent")
     plan(database, city, 1, lane="bulk")
@@ -84,7 +84,7 @@ def test_runs_that_are_frozen_together_have_the_rows_that_each_has_alone(databas
         nobody = make_run(session, make_unit(session, parent=parent), body=body, lane="small").id
     assert freeze_next(database) == [city.run_id, *together, nobody]
     for run_id in alone:
-        assert freeze.freeze(database, run_id) == 5
+        assert freeze.freeze_run(database, run_id) == 5
     for one, other in zip(together, alone, strict=True):
         assert rows(database, one) == rows(database, other)
         assert statuses(database, one) == {"pending": 1, "skipped": 4}
@@ -127,7 +127,7 @@ def test_a_run_that_cannot_be_frozen_takes_no_others_with_it(
     break_run(database, city.run_id)
     now = [0.0]
     freezer = Freezer(database, FIRST, TOGETHER, lambda: now[0])
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     assert freezer.work() == others
     assert [statuses(database, run_id) for run_id in others] == [{"pending": 2}] * 3
     held = run_of(database, bad_rule)
@@ -140,7 +140,7 @@ def test_a_run_that_cannot_be_frozen_takes_no_others_with_it(
     assert f"run {city.run_id} cannot be frozen" in caplog.text
     assert freezer.work() is None, "it is passed over for a while"
     later = plan(database, city, 1)
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     assert freezer.work() == later, "and keeps none waiting that comes after it"
     now[0] += APART_S
     assert freezer.work() == [], "then it is tried again"
@@ -149,11 +149,11 @@ def test_a_run_that_cannot_be_frozen_takes_no_others_with_it(
 def test_two_workers_share_what_waits_and_neither_waits_for_the_other(database: Database) -> None:
     city = begun(database)
     runs = [city.run_id, *plan(database, city, 5)]
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     with database.transaction() as other:  # another worker is just freezing the first three
         other.exec_driver_sql("SELECT FROM runs WHERE id = ANY (%(ids)s) FOR UPDATE", {"ids": runs[:3]})
         assert freeze_next(database) == runs[3:]  # would wait for ever
-        assert freeze.freeze(database, runs[0]) is None
+        assert freeze.freeze_run(database, runs[0]) is None
     found: list[int] = []
     threads = [threading.Thread(target=lambda: found.extend(freeze_next(database, most=1))) for _ in range(4)]
     for thread in threads:

@@ -171,7 +171,7 @@ def freeze_more(database: Database, city: City, runs: int) -> list[int]:
     """More runs of the city's unit, running."""
     with database.session() as session:
         planned = [make_run(session, session.merge(city.unit)).id for _ in range(runs)]
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     for run_id in planned:
-        freeze.freeze(database, run_id)
+        freeze.freeze_run(database, run_id)
     return planned

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from redis import Redis
 from redis.exceptions import RedisError
 
-from sms_service.dispatch.pace import Grant, Pace, connect
+from sms_service.dispatch.pace import Pace, PartsGrant, connect_pace
 from sms_service.embedded import RedisServer
 from sms_service.errors import NotFound
 
@@ -34,19 +34,19 @@ def clock() -> Clock:
 @pytest.fixture(scope="module")
 def module_redis(redis_url: str) -> Iterator[Redis]:
     """A client for hypothesis, which runs one test many times: each example flushes by itself."""
-    client = connect(redis_url)
+    client = connect_pace(redis_url)
     yield client
     client.close()
 
 
 def test_a_bucket_starts_empty_and_fills_with_its_rate(redis_client: Redis, clock: Clock) -> None:
     pace = Pace(redis_client, {"a": 50}, clock)
-    assert pace.take("a", 10) == Grant(0, 0.02)
+    assert pace.take("a", 10) == PartsGrant(0, 0.02)
     clock.now += 0.1
-    assert pace.take("a", 10) == Grant(5, 0)
+    assert pace.take("a", 10) == PartsGrant(5, 0)
     clock.now += 0.1
-    assert pace.take("a", 3) == Grant(3, 0)
-    assert pace.take("a", 10) == Grant(2, 0)
+    assert pace.take("a", 3) == PartsGrant(3, 0)
+    assert pace.take("a", 10) == PartsGrant(2, 0)
     assert pace.take("a", 10).parts == 0
 
 
@@ -61,7 +61,7 @@ def test_it_holds_one_seconds_worth_and_no_more(redis_client: Redis, clock: Cloc
 
 def test_a_slow_account_holds_enough_for_a_long_text(redis_client: Redis, clock: Clock) -> None:
     pace = Pace(redis_client, {"a": 0.5}, clock)
-    assert pace.take("a", 12, 12) == Grant(0, 1.0), "it says when to ask again, at the latest in a second"
+    assert pace.take("a", 12, 12) == PartsGrant(0, 1.0), "it says when to ask again, at the latest in a second"
     clock.now += 23.9
     assert pace.take("a", 12, 12).parts == 0
     clock.now += 0.1
@@ -72,7 +72,7 @@ def test_what_is_less_than_worth_a_claim_is_left(redis_client: Redis, clock: Clo
     pace = Pace(redis_client, {"a": 100}, clock)
     pace.take("a", 1)
     clock.now += 0.3
-    assert pace.take("a", 100, 40) == Grant(0, 0.1)
+    assert pace.take("a", 100, 40) == PartsGrant(0, 0.1)
     assert pace.take("a", 25, 40).parts == 25, "who wants less than `least` gets it"
 
 
@@ -223,7 +223,7 @@ def test_a_lost_script_is_loaded_again(redis_client: Redis, clock: Clock) -> Non
 
 
 def test_without_redis_it_raises_and_after_a_restart_it_starts_empty(own_redis: RedisServer, clock: Clock) -> None:
-    client = connect(own_redis.url)
+    client = connect_pace(own_redis.url)
     pace = Pace(client, {"a": 100}, clock)
     pace.take("a", 1)
     clock.now += 1
@@ -245,7 +245,7 @@ def test_workers_that_race_never_spend_a_part_twice(redis_url: str, redis_client
     start = threading.Barrier(4)
 
     def work() -> None:
-        with connect(redis_url) as client:
+        with connect_pace(redis_url) as client:
             pace = Pace(client, {"a": 1000}, clock)
             start.wait()
             while grant := pace.take("a", 7).parts:

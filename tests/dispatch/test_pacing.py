@@ -15,7 +15,7 @@ from sms_service.db.engine import Database
 from sms_service.dispatch import dispatcher as dispatcher_module
 from sms_service.dispatch import freeze
 from sms_service.dispatch.dispatcher import Dispatcher
-from sms_service.dispatch.pace import Grant, Pace
+from sms_service.dispatch.pace import Pace, PartsGrant
 from sms_service.embedded import RedisServer
 from sms_service.gateways.base import Outcome, OutcomeKind, Text
 from tests.dispatch.city import (
@@ -38,10 +38,10 @@ class Purse(FreePace):
         super().__init__()
         self.parts = parts
 
-    def take(self, account: str, want: int, least: int = 1) -> Grant:
+    def take(self, account: str, want: int, least: int = 1) -> PartsGrant:
         granted = min(want, self.parts)
         self.parts -= granted
-        return Grant(granted, 0.0 if granted else 0.01)
+        return PartsGrant(granted, 0.0 if granted else 0.01)
 
     def settle(self, account: str, unused: int) -> None:
         self.parts += unused
@@ -112,9 +112,9 @@ def test_an_account_that_crawls_holds_up_no_other(database: Database) -> None:
             )
         )
         second = make_run(session, city.unit, route_id=other.id).id
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     for run_id in (city.run_id, second):
-        freeze.freeze(database, run_id)
+        freeze.freeze_run(database, run_id)
     answered = threading.Event()
 
     def crawl(handed: Text) -> Outcome:
@@ -142,8 +142,8 @@ def test_a_small_run_goes_before_the_rest_of_a_large_one(database: Database, mon
     monkeypatch.setattr(dispatcher_module, "OFFERS_S", 0.0)  # the large one would be over before it looks again
     city = make_city(database, 300, freeze_now=False)
     city.adapter.capabilities = ScriptedAdapter.small(10)
-    freeze.begin_due(database)
-    freeze.freeze(database, city.run_id)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, city.run_id)
     with database.session() as session:
         small = make_run(session, city.unit, body="小", segment_rule={"phone": "none"}, lane="urgent").id
         session.execute(text("UPDATE runs SET segment_rule = '{\"everyone\": true}' WHERE id = :id"), {"id": small})
@@ -152,8 +152,8 @@ def test_a_small_run_goes_before_the_rest_of_a_large_one(database: Database, mon
     def answer(handed: Text) -> Outcome:
         if len(city.adapter.handed) >= 30 and not launched.is_set():
             launched.set()
-            freeze.begin_due(database)
-            freeze.freeze(database, small)
+            freeze.begin_due_runs(database)
+            freeze.freeze_run(database, small)
         return Outcome(handed.reference, OutcomeKind.accepted, provider_id=handed.reference)
 
     city.adapter.answer = answer

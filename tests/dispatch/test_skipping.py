@@ -12,7 +12,7 @@ from sqlalchemy import func, literal, select
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.models import Suppression
-from sms_service.audience.segments import Preview, preview
+from sms_service.audience.segments import AudiencePreview, preview_audience
 from sms_service.audience.skipping import PEOPLE, find_reason
 from sms_service.db.engine import Database
 from sms_service.directory.models import Contact, Person, Unit
@@ -29,7 +29,7 @@ _numbers = count(7_000_000)
 
 def seen_and_frozen(
     database: Database, city: City, people: Sequence[Mapping[str, Any]], suppressed: Mapping[str, str]
-) -> tuple[Preview, dict[str, int], int]:
+) -> tuple[AudiencePreview, dict[str, int], int]:
     """What the preview says of these people, whom freeze skips, by reason, and how many rows it lets wait.
 
     `roles`: in how many of the two units the person is secretary. `suppressed`: phones and why.
@@ -48,9 +48,9 @@ def seen_and_frozen(
         run_id = make_run(session, unit, segment_rule=RULE).id
         unit_id = unit.id
     with database.session() as session:
-        seen = preview(session, SYSTEM, unit_id, RULE)
-    freeze.begin_due(database)
-    assert freeze.freeze(database, run_id) == seen.count
+        seen = preview_audience(session, SYSTEM, unit_id, RULE)
+    freeze.begin_due_runs(database)
+    assert freeze.freeze_run(database, run_id) == seen.count
     with database.session() as session:
         rows = session.execute(
             select(Message.status, Message.reason, func.count())

@@ -30,7 +30,7 @@ def gate_at(database: Database, database_url: str, city: City, local: str) -> in
         connection.execute(text("UPDATE units SET window_opens = 0, window_closes = 1440"))
     claim = hand.offers()[0].claim(str(uuid.uuid4()))
     with database.transaction() as connection:
-        rows = protocol.claim(connection, claim, 10, 3 * 86_400)
+        rows = protocol.claim_rows(connection, claim, 10, 3 * 86_400)
         connection.execute(text("UPDATE units SET window_opens = 480, window_closes = 1200"))
         connection.execute(text("UPDATE messages SET expires_at = sms_now() + interval '3 days'"))
     rendered = [Rendered(row.id, "【云州先锋】学习", 1) for row in rows]

@@ -53,7 +53,7 @@ def _scenarios() -> str:
 
 
 def _options(adapter: str) -> str:
-    module: Any = discovery.find(adapter)
+    module: Any = discovery.find_adapter(adapter)
     lines = ["| Option | Default |", "|---|---|"]
     for declared in fields(module.Options):
         default = declared.default
@@ -96,7 +96,7 @@ def test_every_outcome_is_explained() -> None:
 def test_the_accounts_that_are_shown_can_be_used() -> None:
     for block in re.findall(r"^```toml\n(\[accounts.*?)```", DOCUMENT, re.DOTALL | re.MULTILINE):
         for account in tomllib.loads(block)["accounts"].values():
-            module: Any = discovery.find(account["adapter"])
+            module: Any = discovery.find_adapter(account["adapter"])
             if module is None:  # Pigeon's package need not be installed here
                 continue
             own = account.keys() - {"adapter", "max_group", "rate", "in_flight", "receipt_parts"}

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from sms_service.embedded import EngineError, FolderLock, RedisServer, with_running_engines
-from sms_service.settings import load
+from sms_service.settings import load_settings
 
 
 def test_it_evicts_nothing_and_listens_on_its_socket_only(own_redis: RedisServer) -> None:
@@ -69,9 +69,9 @@ sys.stdin.read()
 
 def test_a_command_without_a_running_service_is_told_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="start it with `make run`, or set DATABASE_URL"):
-        with_running_engines(load({}, tmp_path))
+        with_running_engines(load_settings({}, tmp_path))
 
 
 def test_engines_that_are_named_are_used_as_they_are(tmp_path: Path) -> None:
-    named = load({"DATABASE_URL": "postgresql://a@b/c", "REDIS_URL": "redis://d"}, tmp_path)
+    named = load_settings({"DATABASE_URL": "postgresql://a@b/c", "REDIS_URL": "redis://d"}, tmp_path)
     assert with_running_engines(named) == named

@@ -38,7 +38,7 @@ def options_of(accounts: str, folder: Path) -> Any:
     path = folder / "gateways.toml"
     name = accounts.partition("[accounts.")[2].partition("]")[0]
     path.write_text(f'{accounts}\n[routes]\ndefault = ["{name}"]\n', encoding="utf-8")
-    return config.load(path, ENVIRON).accounts[name].options
+    return config.load_gateway_config(path, ENVIRON).accounts[name].options
 
 
 def heron_callback(kind: str, records: Any, **changes: Any) -> CallbackRequest:

@@ -44,11 +44,11 @@ def test_a_row_that_cannot_be_used_is_named_with_its_line(tmp_path: Path, row: s
     path = tmp_path / "codes.csv"
     path.write_text(f"{HEAD}answer,0,refused,carrier,m,s\n{row}\n")
     with pytest.raises(ValueError, match=f"^codes.csv, line 3: .*{reason}"):
-        codes.load(path)
+        codes.load_code_table(path)
 
 
 def test_the_same_code_may_mean_one_thing_in_an_answer_and_another_in_a_receipt(tmp_path: Path) -> None:
     path = tmp_path / "codes.csv"
     path.write_text(f"{HEAD}answer,7,throttled,rate,m,s\nreceipt,7,undelivered,carrier,m,s\n")
-    table = codes.load(path)
+    table = codes.load_code_table(path)
     assert (table.answers["7"].error, table.receipts["7"].error) == (ErrorClass.rate, ErrorClass.carrier)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sms_service.gateways.config import BadGatewayConfig, load
+from sms_service.gateways.config import BadGatewayConfig, load_gateway_config
 
 GATEWAYS = '[accounts.city]\nadapter = "stork"\n[routes]\ndefault = ["city"]\n'
 GOOD = """
@@ -39,7 +39,7 @@ def install(folder: Path, source: str | None, monkeypatch: pytest.MonkeyPatch, v
 
 
 def test_an_installed_packages_adapter_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = load(install(tmp_path, GOOD, monkeypatch), {})
+    found = load_gateway_config(install(tmp_path, GOOD, monkeypatch), {})
     assert found.accounts["city"].adapter == "stork"
 
 
@@ -60,7 +60,7 @@ def test_a_packages_mistake_is_named_with_file_account_and_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str | None, value: str, reason: str
 ) -> None:
     with pytest.raises(BadGatewayConfig) as raised:
-        load(install(tmp_path, source, monkeypatch, value), {})
+        load_gateway_config(install(tmp_path, source, monkeypatch, value), {})
     said = str(raised.value)
     for named in (str(tmp_path / "gateways.toml"), "[accounts.city] adapter: 'stork'", "stork_sms 2.1", value, reason):
         assert named in said

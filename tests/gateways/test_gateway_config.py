@@ -11,7 +11,7 @@ import pytest
 
 from sms_service.errors import NotFound
 from sms_service.gateways import discovery, null
-from sms_service.gateways.config import BadGatewayConfig, RouteMember, load
+from sms_service.gateways.config import BadGatewayConfig, ConfiguredMember, load_gateway_config
 from sms_service.gateways.registry import Gateways
 
 ROOT = Path(__file__).parents[2]
@@ -42,11 +42,11 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_accounts_and_routes_are_read_and_variables_expanded(tmp_path: Path) -> None:
-    found = load(write(tmp_path, GOOD), ENVIRON)
+    found = load_gateway_config(write(tmp_path, GOOD), ENVIRON)
     assert list(found.accounts) == ["simulator", "benchmark"]
     assert found.routes == {
-        "default": (RouteMember("simulator", 1, 1), RouteMember("benchmark", 2, 1)),
-        "bulk": (RouteMember("benchmark", 1, 1),),
+        "default": (ConfiguredMember("simulator", 1, 1), ConfiguredMember("benchmark", 2, 1)),
+        "bulk": (ConfiguredMember("benchmark", 1, 1),),
     }
     account = found.accounts["simulator"]
     assert (account.adapter, account.max_group, account.rate, account.in_flight) == ("simulator", 7, 12.5, 3)
@@ -61,7 +61,7 @@ def test_accounts_and_routes_are_read_and_variables_expanded(tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["twilio", "mas", "other"])
 def test_the_shipped_file_and_its_commented_blocks_can_be_used(tmp_path: Path, name: str) -> None:
     shipped = (ROOT / "gateways.toml").read_text(encoding="utf-8")
-    assert list(load(ROOT / "gateways.toml", ENVIRON).accounts) == ["simulator"]
+    assert list(load_gateway_config(ROOT / "gateways.toml", ENVIRON).accounts) == ["simulator"]
     start = shipped.index(f"# [accounts.{name}]")
     commented = shipped[start : shipped.index("\n\n", start)]
     block = "\n".join(line.removeprefix("# ") for line in commented.splitlines())
@@ -135,7 +135,7 @@ ROUTE = '[routes]\ndefault = ["t"]\n'
 def test_a_mistake_is_named_with_its_place_and_no_secret(tmp_path: Path, text: str, named: list[str]) -> None:
     path = write(tmp_path, text)
     with pytest.raises(BadGatewayConfig) as caught:
-        load(path, ENVIRON)
+        load_gateway_config(path, ENVIRON)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     for part in named:
@@ -147,19 +147,19 @@ def test_a_mistake_is_named_with_its_place_and_no_secret(tmp_path: Path, text: s
 def test_a_misspelt_key_does_not_show_what_may_be_a_secret(tmp_path: Path) -> None:
     text = TWILIO.replace('auth_token = "${TOKEN}"', 'auth_tokn = "hush-hush"')
     with pytest.raises(BadGatewayConfig, match=r"auth_tokn: is not known here") as caught:
-        load(write(tmp_path, text), ENVIRON)
+        load_gateway_config(write(tmp_path, text), ENVIRON)
     assert "hush" not in str(caught.value)
 
 
 def test_what_a_variable_held_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(BadGatewayConfig, match=r"\$\{SIMULATOR_URL\}") as caught:
-        load(write(tmp_path, GOOD), ENVIRON | {"SIMULATOR_URL": "user:hush@host"})
+        load_gateway_config(write(tmp_path, GOOD), ENVIRON | {"SIMULATOR_URL": "user:hush@host"})
     assert "hush" not in str(caught.value)
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(BadGatewayConfig, match="there is no such file"):
-        load(tmp_path / "gateways.toml", ENVIRON)
+        load_gateway_config(tmp_path / "gateways.toml", ENVIRON)
 
 
 def test_the_registry_builds_each_adapter_once_even_for_many_threads(tmp_path: Path) -> None:
@@ -182,8 +182,8 @@ def test_a_route_of_tables_says_priority_and_weight(tmp_path: Path) -> None:
     {account = "simulator", priority = 2, weight = 3},
     {account = "benchmark", priority = 1},
 ]"""
-    found = load(write(tmp_path, GOOD + tables), ENVIRON)
-    assert found.routes["shared"] == (RouteMember("benchmark", 1, 1), RouteMember("simulator", 2, 3))
+    found = load_gateway_config(write(tmp_path, GOOD + tables), ENVIRON)
+    assert found.routes["shared"] == (ConfiguredMember("benchmark", 1, 1), ConfiguredMember("simulator", 2, 3))
 
 
 def test_the_files_rate_goes_before_the_adapters(tmp_path: Path) -> None:
@@ -230,4 +230,4 @@ def test_a_third_partys_adapter_is_found_by_its_entry_point(tmp_path: Path, monk
     gateways = Gateways.from_file(write(tmp_path, text), "https://sms.example", ENVIRON)
     assert isinstance(gateways.adapter("benchmark"), null.NullAdapter)
     assert not isinstance(gateways.adapter("simulator"), null.NullAdapter), "our own cannot be replaced"
-    assert "carrier" in discovery.names()
+    assert "carrier" in discovery.adapter_names()

@@ -13,7 +13,7 @@ import pytest
 
 from sms_service.gateways.http_client import (
     LARGEST_ANSWER,
-    Answer,
+    HttpAnswer,
     HttpClient,
     HttpRequest,
     NoAnswer,
@@ -81,8 +81,8 @@ def test_answers_come_in_the_order_of_the_bodies_over_connections_that_stay_open
         http = client(url)
         for _ in range(3):
             results = http.post_all([b"body %d" % n for n in range(50)])
-            assert all(isinstance(result, Answer) for result in results)
-            assert [result.body for result in results if isinstance(result, Answer)] == [
+            assert all(isinstance(result, HttpAnswer) for result in results)
+            assert [result.body for result in results if isinstance(result, HttpAnswer)] == [
                 b"body %d" % n for n in range(50)
             ]
         assert len(connections) <= 4
@@ -98,7 +98,7 @@ def test_a_get_carries_its_query_and_is_answered_in_its_place() -> None:
     with server(tell_target) as (url, _):
         http = client(url)
         results = http.get_all([{"reference": f"202601-{n}", "to": "+86"} for n in range(20)])
-        assert [result.body for result in results if isinstance(result, Answer)] == [
+        assert [result.body for result in results if isinstance(result, HttpAnswer)] == [
             b"/?reference=202601-%d&to=%%2B86" % n for n in range(20)
         ]
         http.close()
@@ -120,7 +120,7 @@ def test_every_request_has_its_own_method_url_headers_query_and_body() -> None:
             ]
         )
         http.close()
-    assert [result.body for result in results if isinstance(result, Answer)] == [
+    assert [result.body for result in results if isinstance(result, HttpAnswer)] == [
         b"GET /a?x=1&text=%E4%BD%A0%E5%A5%BD+%26 HTTP/1.1|X-Name: first",
         b"DELETE /b HTTP/1.1|X-Name: second",
     ]
@@ -156,7 +156,7 @@ def test_a_job_that_fails_harms_no_other_and_its_text_is_not_logged(caplog: pyte
         first, second = http.run_all([fail, send])
         http.close()
     assert first == NoAnswer("LookupError")
-    assert isinstance(second, Answer)
+    assert isinstance(second, HttpAnswer)
     assert "unexpected LookupError" in caplog.text
     assert phone not in caplog.text
 
@@ -169,7 +169,9 @@ def test_many_threads_share_one_client() -> None:
         def work(name: int) -> None:
             bodies = [b"%d-%d" % (name, n) for n in range(40)]
             results = http.post_all(bodies)
-            failed.extend(r for r, b in zip(results, bodies, strict=True) if not isinstance(r, Answer) or r.body != b)
+            failed.extend(
+                r for r, b in zip(results, bodies, strict=True) if not isinstance(r, HttpAnswer) or r.body != b
+            )
 
         threads = [threading.Thread(target=work, args=(name,)) for name in range(6)]
         for thread in threads:
@@ -251,7 +253,7 @@ def test_an_answer_that_drips_does_not_hold_up_the_group() -> None:
         results = client(url, total_timeout_s=0.8).post_all([b"slow", b"fast"])
         stop.set()
     assert isinstance(results[0], NoAnswer)
-    assert isinstance(results[1], Answer)
+    assert isinstance(results[1], HttpAnswer)
 
 
 def test_a_process_that_was_stopped_in_between_sends_nothing_more() -> None:
@@ -267,7 +269,7 @@ def test_a_process_that_was_stopped_in_between_sends_nothing_more() -> None:
         http = HttpClient(url, headers={}, in_flight=1, total_timeout_s=10, clock=lambda: now[0])
         results = http.post_all([b"1", b"2", b"3"])
         http.close()
-    assert isinstance(results[0], Answer)
+    assert isinstance(results[0], HttpAnswer)
     assert [type(result) for result in results[1:]] == [NotWritten, NotWritten]
 
 
@@ -293,7 +295,7 @@ def test_redirects_are_answers_and_not_followed() -> None:
 
     with server(speak) as (url, connections):
         [result] = client(url).post_all([b"x"])
-        assert isinstance(result, Answer)
+        assert isinstance(result, HttpAnswer)
         assert result.status == 307
         assert len(connections) == 1
 
@@ -301,15 +303,15 @@ def test_redirects_are_answers_and_not_followed() -> None:
 def test_a_forked_child_opens_connections_of_its_own() -> None:
     with server(echo) as (url, connections):
         http = client(url, in_flight=1)
-        assert isinstance(http.post_all([b"parent"])[0], Answer)
+        assert isinstance(http.post_all([b"parent"])[0], HttpAnswer)
         child = os.fork()
         if child == 0:
             [result] = http.post_all([b"child"])
             del http
             gc.collect()
-            os._exit(0 if isinstance(result, Answer) and result.body == b"child" else 1)
+            os._exit(0 if isinstance(result, HttpAnswer) and result.body == b"child" else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         [result] = http.post_all([b"parent again"])
-        assert isinstance(result, Answer)
+        assert isinstance(result, HttpAnswer)
         assert len(connections) == 2
         http.close()

@@ -8,7 +8,7 @@ import pytest
 from http_callbacks import ENVIRON
 from http_providers import example
 
-from sms_service.gateways.config import BadGatewayConfig, load
+from sms_service.gateways.config import BadGatewayConfig, load_gateway_config
 from sms_service.gateways.registry import Gateways
 
 ROUTES = '\n[routes]\ndefault = ["{}"]\n'
@@ -30,7 +30,7 @@ def refused(folder: Path, text: str) -> str:
     name = text.partition("[accounts.")[2].partition("]")[0]
     path.write_text(text + ROUTES.format(name), encoding="utf-8")
     with pytest.raises(BadGatewayConfig) as caught:
-        load(path, ENVIRON)
+        load_gateway_config(path, ENVIRON)
     message = str(caught.value)
     for secret in ENVIRON.values():
         assert secret not in message
@@ -44,7 +44,7 @@ def test_the_examples_as_they_stand_are_good(tmp_path: Path) -> None:
     for name, text in (("heron", HERON), ("mas", MAS)):
         path = tmp_path / "gateways.toml"
         path.write_text(text + ROUTES.format(name), encoding="utf-8")
-        assert list(load(path, ENVIRON).accounts) == [name]
+        assert list(load_gateway_config(path, ENVIRON).accounts) == [name]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_short_path_is_no_secret(tmp_path: Path) -> None:
     path = tmp_path / "gateways.toml"
     path.write_text(HERON + ROUTES.format("heron"), encoding="utf-8")
     with pytest.raises(BadGatewayConfig, match="16 to 200") as caught:
-        load(path, environ)
+        load_gateway_config(path, environ)
     assert "is 'short'" not in str(caught.value)
 
 
@@ -175,7 +175,7 @@ def test_codes_come_from_a_file_beside_gateways_toml_and_the_table_over_it(tmp_p
     )
     path = tmp_path / "gateways.toml"
     path.write_text(text + ROUTES.format("heron"), encoding="utf-8")
-    assert load(path, ENVIRON).accounts["heron"].options.codes.file == tmp_path / "codes.csv"
+    assert load_gateway_config(path, ENVIRON).accounts["heron"].options.codes.file == tmp_path / "codes.csv"
     (tmp_path / "codes.csv").write_text("use,code,result,error,meaning,source\nanswer,1,accepted,blocked,x,y\n")
     assert "codes.csv, line 2: code 1 is accepted" in refused(tmp_path, text)
 

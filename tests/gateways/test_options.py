@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-from sms_service.gateways.options import BadOption, UnknownOption, between, marked, option, read
+from sms_service.gateways.options import BadOption, UnknownOption, between, marked, option, read_options
 
 NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -47,12 +47,12 @@ def test_everything_is_read_as_what_it_is_declared_to_be(tmp_path: Path) -> None
         "file": "codes.csv",
         "on": True,
     }
-    found = read(Outer, written, tmp_path)
+    found = read_options(Outer, written, tmp_path)
     assert found.inner == Inner("b", 5, "k")
     assert found.other == Inner("a")
     assert (found.names, dict(found.words), found.on) == (("x", "y"), {"hello": "{{ text }}"}, True)
     assert found.file == tmp_path / "codes.csv"
-    assert read(Outer, {"inner": {"kind": "a"}}) == Outer(Inner("a"))
+    assert read_options(Outer, {"inner": {"kind": "a"}}) == Outer(Inner("a"))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_everything_is_read_as_what_it_is_declared_to_be(tmp_path: Path) -> None
 )
 def test_a_mistake_is_named_by_the_way_to_it(written: dict[str, Any], keys: tuple[str, ...], reason: str) -> None:
     with pytest.raises(BadOption, match=reason) as caught:
-        read(Outer, written)
+        read_options(Outer, written)
     assert caught.value.keys == keys
     assert caught.value.key == ".".join(keys)
 
@@ -85,7 +85,7 @@ def test_a_mistake_is_named_by_the_way_to_it(written: dict[str, Any], keys: tupl
 @pytest.mark.parametrize("written", [{"kind": "a", "kye": "hush"}, {"kind": "a", "": "hush"}])
 def test_a_key_that_is_not_known_is_named_without_its_value(written: dict[str, Any]) -> None:
     with pytest.raises(UnknownOption, match="known are body, key, kind, seconds") as caught:
-        read(Outer, {"inner": written})
+        read_options(Outer, {"inner": written})
     assert caught.value.keys == ("inner", list(written)[1])
     assert "hush" not in str(caught.value)
 
@@ -109,5 +109,5 @@ def test_marks_are_found_in_tables_lists_and_names_of_their_own() -> None:
 
 
 def test_no_secret_is_in_a_repr() -> None:
-    found = read(Outer, {"inner": {"kind": "b", "key": "hush"}, "secrets": {"y": "hush"}})
+    found = read_options(Outer, {"inner": {"kind": "b", "key": "hush"}, "secrets": {"y": "hush"}})
     assert "hush" not in repr(found)

@@ -15,7 +15,7 @@ from test_smpp_pdus import body, deliver
 
 from sms_service.gateways.base import ErrorClass, Receipt, ReceiptStatus, Reply
 from sms_service.gateways.smpp.adapter import CODES
-from sms_service.gateways.smpp.deliveries import Canonical, as_number, as_text, read
+from sms_service.gateways.smpp.deliveries import Canonical, as_number, as_text, read_delivery
 from sms_service.gateways.smpp.pdus import DELIVER_SM, Pdu
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -24,14 +24,14 @@ WORDS = b"id:%b sub:001 dlvrd:001 submit date:2611260910 done date:2611260911 st
 
 def receipt(canonical: Canonical = as_text, **parameters: Any) -> Receipt:
     parameters = {"source_addr": "8613800000000", "destination_addr": "1069", "esm_class": 4, **parameters}
-    found = read(body(deliver(**parameters)), CODES.receipts, canonical, SHANGHAI)
+    found = read_delivery(body(deliver(**parameters)), CODES.receipts, canonical, SHANGHAI)
     assert isinstance(found, Receipt)
     return found
 
 
 def reply(**parameters: Any) -> Reply:
     parameters = {"source_addr": "8613800000000", "destination_addr": "10690001", **parameters}
-    found = read(body(deliver(**parameters)), CODES.receipts, as_text, SHANGHAI)
+    found = read_delivery(body(deliver(**parameters)), CODES.receipts, as_text, SHANGHAI)
     assert isinstance(found, Reply)
     return found
 
@@ -111,7 +111,7 @@ def test_a_receipt_without_an_id_is_kept() -> None:
 
 @given(st.binary(max_size=60))
 def test_nothing_that_comes_is_lost(garbage: bytes) -> None:
-    found = read(Pdu(DELIVER_SM, 0, 1, garbage), CODES.receipts, as_text, SHANGHAI)
+    found = read_delivery(Pdu(DELIVER_SM, 0, 1, garbage), CODES.receipts, as_text, SHANGHAI)
     assert isinstance(found, Reply) or found.status != ReceiptStatus.delivered
     assert json.loads(found.raw)
 
@@ -217,6 +217,6 @@ def test_a_number_of_parts_that_no_text_has_is_left_off() -> None:
     sar = {"sar_msg_ref_num": 300, "sar_total_segments": 2, "sar_segment_seqnum": 1}
     written = deliver(source_addr="8613800000000", short_message=b"hi", **sar)
     huge = written.replace(b"\x02\x0e\x00\x01\x02", b"\x02\x0e\x00\x02\xff\xff")
-    found = read(body(len(huge).to_bytes(4, "big") + huge[4:]), CODES.receipts, as_text, SHANGHAI)
+    found = read_delivery(body(len(huge).to_bytes(4, "big") + huge[4:]), CODES.receipts, as_text, SHANGHAI)
     assert isinstance(found, Reply)
     assert (found.part, found.parts, found.series) == (1, 1, None)

@@ -13,8 +13,8 @@ from test_smpp_pdus import _Numbers
 from sms_service.gateways.base import ErrorClass, OutcomeKind, Text
 from sms_service.gateways.smpp.adapter import CODES
 from sms_service.gateways.smpp.pdus import SubmitForm
-from sms_service.gateways.smpp.texts import Part, PartState, SendingText, encode
-from sms_service.parts import GSM_BASIC, GSM_EXTENSION, decode_gsm, measure
+from sms_service.gateways.smpp.texts import Part, PartState, SendingText, encode_text
+from sms_service.parts import GSM_BASIC, GSM_EXTENSION, decode_gsm, measure_text
 
 FORM = SubmitForm("1069")
 CHINESE = "【云州先锋】张三同志：请参加学习。" + "学" * 60
@@ -29,7 +29,7 @@ def read(part: Part) -> command.SubmitSM:
 
 
 def sending(body: str) -> SendingText:
-    return encode(Text("202611-1", "+8613800000000", body, measure(body).parts), 0.0, FORM, "8613800000000")
+    return encode_text(Text("202611-1", "+8613800000000", body, measure_text(body).parts), 0.0, FORM, "8613800000000")
 
 
 ALPHABET = st.sampled_from("学习云𠮷😀a€[")
@@ -38,7 +38,7 @@ ALPHABET = st.sampled_from("学习云𠮷😀a€[")
 @given(st.one_of(st.text(ALPHABET, min_size=1, max_size=300), st.text(GSM_BASIC + GSM_EXTENSION, min_size=1)))
 def test_the_parts_joined_are_the_text(body: str) -> None:
     parts = [read(part) for part in sending(body).parts]
-    assert len(parts) == measure(body).parts
+    assert len(parts) == measure_text(body).parts
     found = ""
     for place, part in enumerate(parts, 1):
         data = part.short_message

@@ -22,7 +22,7 @@ def test_a_pause_waits_for_gates_under_way_and_no_later_one_overtakes_it(databas
 
     def pause() -> None:
         with database.session() as session:
-            control.pause(session, SYSTEM, city.run_id, "有误")
+            control.pause_run(session, SYSTEM, city.run_id, "有误")
         paused.set()
 
     def gate() -> None:

@@ -19,7 +19,7 @@ from sms_service.embedded import PostgresServer
 from sms_service.errors import Forbidden, Invalid
 from sms_service.ledger import failover
 from sms_service.ledger.models import Attempt, Run
-from sms_service.reports.counts import identity
+from sms_service.reports.counts import check_identity
 from sms_service.said import from_json
 from tests.dispatch.city import City, drain, make_city, make_dispatcher, make_run, statuses
 from tests.factories import make_actor, make_unit
@@ -36,7 +36,7 @@ def run_of(database: Database, run_id: int) -> Run:
 def release(database: Database, city: City) -> str:
     """What a person does who knows that nothing was lost; returns the run's new status."""
     with database.session() as session:
-        return control.resume(session, SYSTEM, city.run_id, "the provider's list is ours", "nothing_lost").status
+        return control.resume_run(session, SYSTEM, city.run_id, "the provider's list is ours", "nothing_lost").status
 
 
 def hand_over_once(database: Database, city: City) -> None:
@@ -114,13 +114,13 @@ def test_nothing_passes_the_gate_of_another_server_before_the_clock_has_held_it(
 
 def test_a_run_that_was_being_frozen_is_frozen_when_it_is_released(database: Database) -> None:
     city = make_city(database, PEOPLE, freeze_now=False)
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     make_strange(database)
     clock.tick(database, None, city.gateways)
-    assert freeze.freeze(database, city.run_id) is None
+    assert freeze.freeze_run(database, city.run_id) is None
     assert release(database, city) == "planned"
     clock.tick(database, None, city.gateways)
-    assert freeze.freeze(database, city.run_id) == PEOPLE
+    assert freeze.freeze_run(database, city.run_id) == PEOPLE
 
 
 def test_numbers_of_a_lost_life_are_not_given_again(database: Database) -> None:
@@ -154,9 +154,9 @@ def test_it_needs_a_reason_and_power_over_the_whole_tree(database: Database) -> 
     with database.session() as session:
         officer = make_actor(session, make_unit(session, parent=city.unit))
         with pytest.raises(Invalid, match="why"):
-            failover.hold(session, SYSTEM, "  ")
+            failover.hold_after_restore(session, SYSTEM, "  ")
         with pytest.raises(Forbidden):
-            failover.hold(session, officer, "restored")
+            failover.hold_after_restore(session, officer, "restored")
     assert run_of(database, city.run_id).status == "running"
 
 
@@ -197,7 +197,7 @@ def test_a_restored_dump_is_another_server(own_postgres: PostgresServer) -> None
             drain(after, city.gateways)
             assert len(city.adapter.handed) == PEOPLE
             with after.session() as session:
-                assert identity(session, city.run_id).holds
+                assert check_identity(session, city.run_id).holds
         finally:
             after.close()
 

@@ -17,9 +17,9 @@ def test_two_texts_to_one_phone_that_did_not_leave_give_back_two_places(database
     with database.session() as session:
         second = make_run(session, city.unit).id
         session.execute(text("INSERT INTO caps VALUES ('notice', 5)"))
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     for run_id in (city.run_id, second):
-        freeze.freeze(database, run_id)
+        freeze.freeze_run(database, run_id)
     city.adapter.answer = lambda handed: Outcome(handed.reference, OutcomeKind.unknown)
     drain(database, city.gateways)
     with database.transaction() as connection:

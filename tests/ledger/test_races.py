@@ -21,7 +21,7 @@ TEXT = "【云州先锋】请参加学习。"
 def claimed(database: Database, city: City) -> tuple[Claim, list[Rendered]]:
     claim = make_dispatcher(database, city.gateways).offers()[0].claim(str(uuid.uuid4()))
     with database.transaction() as connection:
-        rows = protocol.claim(connection, claim, 10, 60)
+        rows = protocol.claim_rows(connection, claim, 10, 60)
     return claim, [Rendered(row.id, TEXT, 1) for row in rows]
 
 
@@ -64,7 +64,7 @@ def test_a_worker_whose_lease_ended_hands_nothing_over(database: Database) -> No
     quick, _ = claimed(database, city)
     with database.transaction() as connection:
         assert protocol.pass_gate(connection, slow, rows, 60) == []
-        assert protocol.release(connection, slow, [row.id for row in rows]) == {}
+        assert protocol.release_rows(connection, slow, [row.id for row in rows]) == {}
     with database.transaction() as connection:
         assert len(protocol.pass_gate(connection, quick, rows, 60)) == 3
 
@@ -130,7 +130,7 @@ def test_a_stop_that_has_committed_is_seen_by_the_next_gate(database: Database) 
         connection.execute(text(statement), {"unit": city.unit.id})
     with database.transaction() as connection:
         assert protocol.pass_gate(connection, claim, rows, 60) == []
-        assert set(protocol.release(connection, claim, [row.id for row in rows]).values()) == {"pending"}
+        assert set(protocol.release_rows(connection, claim, [row.id for row in rows]).values()) == {"pending"}
     assert make_dispatcher(database, city.gateways).offers() == []
     with database.transaction() as connection:
         connection.execute(text("UPDATE stops SET released_at = sms_now(), release_why = '改好了'"))

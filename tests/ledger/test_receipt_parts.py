@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.gateways.base import Capabilities, ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus
@@ -28,9 +28,9 @@ def report(status: ReceiptStatus, part: int = 0, **fields: Any) -> Receipt:
 
 def arrive(database: Database, *receipts: Receipt) -> None:
     with database.transaction() as connection:
-        ledger.store(connection, [("main", receipt) for receipt in receipts])
+        ledger.insert_receipts(connection, [("main", receipt) for receipt in receipts])
         connection.execute(text("UPDATE receipts SET next_try_at = sms_now() WHERE applied_at IS NULL"))
-    inbox.apply_waiting(database)
+    inbox.apply_waiting_receipts(database)
 
 
 def write(database: Database, statement: str, **values: Any) -> None:
@@ -172,7 +172,7 @@ def test_what_the_file_and_the_adapter_say_reaches_the_database(database: Databa
     with database.session() as session:
         assert session.execute(asked).one() == ("all", True)
         city.adapter.capabilities = ScriptedAdapter.capabilities
-        synchronise(session, city.gateways)
+        synchronise_gateways(session, city.gateways)
         assert session.execute(asked).one() == ("all", False)
 
 

@@ -19,11 +19,11 @@ from tests.ledger.races import waiting, while_open
 def store(database: Database, **fields: object) -> None:
     receipt = Receipt(ReceiptStatus.delivered, raw="{}", **{"provider_id": None, **fields})  # type: ignore[arg-type]
     with database.transaction() as connection:
-        receipts.store(connection, [("main", receipt)])
+        receipts.insert_receipts(connection, [("main", receipt)])
 
 
 def apply(connection: Connection) -> receipts.Applied:
-    return receipts.apply(connection, 10)
+    return receipts.apply_receipts(connection, 10)
 
 
 def submitting(database: Database, parts: int = 1) -> tuple[City, str]:
@@ -59,7 +59,7 @@ def test_a_receipt_by_the_providers_id_while_the_outcome_that_tells_it_is_writte
     assert ended(database) == ("accepted", "accepted", "p1")
     with database.transaction() as connection:
         connection.execute(text("UPDATE receipts SET next_try_at = sms_now()"))
-    inbox.apply_waiting(database)
+    inbox.apply_waiting_receipts(database)
     assert ended(database) == ("delivered", "delivered", "p1")
 
 

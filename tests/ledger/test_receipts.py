@@ -13,8 +13,8 @@ from tests.dispatch.city import City, drain, make_city, make_dispatcher, message
 
 def arrive(database: Database, *receipts: Receipt, account: str = "main") -> None:
     with database.transaction() as connection:
-        ledger.store(connection, [(account, receipt) for receipt in receipts])
-    inbox.apply_waiting(database)
+        ledger.insert_receipts(connection, [(account, receipt) for receipt in receipts])
+    inbox.apply_waiting_receipts(database)
 
 
 def delivered(reference: str | None, **kw: object) -> Receipt:
@@ -85,7 +85,7 @@ def test_an_unmatched_receipt_is_parked_and_joined_again(database: Database) -> 
         )
         connection.execute(text("UPDATE attempts SET provider_id = 'pX'"))
         connection.execute(text("UPDATE receipts SET next_try_at = sms_now()"))
-    inbox.apply_waiting(database)
+    inbox.apply_waiting_receipts(database)
     assert statuses(database, city.run_id) == {"delivered": 1}
 
 

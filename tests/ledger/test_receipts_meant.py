@@ -17,7 +17,7 @@ from sms_service.ledger import decisions, protocol, receipts, sweeps
 from sms_service.ledger.decisions import RETRYABLE
 from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.receipt_matching import NO_TEXT, ON_ITS_WAY, SEVERAL, TOO_MANY, match_receipts
-from sms_service.reports.counts import identity
+from sms_service.reports.counts import check_identity
 from tests.clocks import ahead_by
 from tests.dispatch.city import City, drain, make_city, messages, statuses
 from tests.factories import make_account
@@ -55,12 +55,12 @@ def phone_of(database: Database, city: City) -> str:
 def store(database: Database, phone: str, name: str | None, status: ReceiptStatus = DELIVERED, **kw: Any) -> None:
     error = ErrorClass.unreachable if status is UNDELIVERED else None
     with database.transaction() as connection:
-        receipts.store(connection, [("main", Receipt(status, name, "{}", phone=phone, error=error, **kw))])
+        receipts.insert_receipts(connection, [("main", Receipt(status, name, "{}", phone=phone, error=error, **kw))])
 
 
 def apply(database: Database) -> None:
     write(database, "UPDATE receipts SET next_try_at = sms_now() WHERE applied_at IS NULL")
-    inbox.apply_waiting(database)
+    inbox.apply_waiting_receipts(database)
 
 
 def notes(database: Database) -> list[str]:
@@ -76,7 +76,7 @@ def settle(database: Database, city: City, verdict: decisions.Verdict) -> None:
         person = make_account(session, city.unit).id
     row = messages(database, city.run_id)[0]
     with database.transaction() as connection:
-        assert decisions.settle(connection, city.month, row.id, verdict, person)
+        assert decisions.settle_row(connection, city.month, row.id, verdict, person)
 
 
 def test_a_receipt_that_came_before_a_text_left_is_not_of_it(database: Database) -> None:
@@ -138,7 +138,7 @@ def test_of_two_texts_neither_is_meant_whatever_became_of_the_first(database: Da
     store(database, phone, "x")
     if ended == "again and refused":
         with database.transaction() as connection:
-            decisions.send_again(connection, first.run_id, None)
+            decisions.send_rows_again(connection, first.run_id, None)
         hand_over(database, first, "refused", "later")
     elif ended != "72 h old":
         settle(database, first, ended)  # type: ignore[arg-type]
@@ -169,7 +169,7 @@ def test_the_networks_word_stands_above_a_persons(
         attempt = connection.execute(text("SELECT status, provider_id, settled_by IS NULL FROM attempts")).one()
     assert tuple(attempt) == (status.value, "x", False)
     with database.session() as session:
-        assert identity(session, city.run_id).holds
+        assert check_identity(session, city.run_id).holds
 
 
 @pytest.mark.parametrize("again", ["pending", "claimed"])
@@ -178,10 +178,10 @@ def test_what_was_settled_refused_and_waits_again_is_delivered_and_not_sent(data
     settle(database, city, "refused")
     claim = Claim(city.run_id, city.month, 1, TOKEN)
     with database.transaction() as connection:
-        assert decisions.retry(connection, city.run_id, RETRYABLE).again == {"unclassified": 1}
+        assert decisions.retry_rows(connection, city.run_id, RETRYABLE).again == {"unclassified": 1}
     if again == "claimed":
         with database.transaction() as connection:
-            [row] = protocol.claim(connection, claim, 10, 60.0)
+            [row] = protocol.claim_rows(connection, claim, 10, 60.0)
     store(database, phone_of(database, city), "x")
     apply(database)
     assert statuses(database, city.run_id) == {"delivered": 1}
@@ -197,7 +197,7 @@ def test_a_text_of_a_worker_that_died_is_found_too(database: Database) -> None:
     city = make_city(database, 1)
     claim = Claim(city.run_id, city.month, 1, TOKEN)
     with database.transaction() as connection:
-        [row] = protocol.claim(connection, claim, 10, 60.0)
+        [row] = protocol.claim_rows(connection, claim, 10, 60.0)
         protocol.pass_gate(connection, claim, [Rendered(row.id, "文", 1)], 60.0)
     store(database, phone := phone_of(database, city), "x")
     apply(database)
@@ -215,7 +215,7 @@ def test_while_another_text_to_the_phone_is_on_its_way_the_receipt_waits(databas
     second = make_city(database, 0, more=[{"phone": (phone := phone_of(database, city))}])
     claim = Claim(second.run_id, second.month, 1, TOKEN)
     with database.transaction() as connection:
-        [row] = protocol.claim(connection, claim, 10, 60.0)
+        [row] = protocol.claim_rows(connection, claim, 10, 60.0)
         [passed] = protocol.pass_gate(connection, claim, [Rendered(row.id, "文", 1)], 60.0)
     store(database, phone, "x")
     apply(database)
@@ -252,7 +252,7 @@ def test_an_outcome_that_is_being_written_names_the_text_otherwise(
         protocol.record_outcomes(connection, city.month, named)
 
     with while_open(database, accept):
-        applied = waiting(database, lambda connection: receipts.apply(connection, 10), pool)
+        applied = waiting(database, lambda connection: receipts.apply_receipts(connection, 10), pool)
     assert applied.result(30) == receipts.Applied(seen=1, applied=0, moved=0)
     assert statuses(database, city.run_id) == {"accepted": 1}
     assert notes(database) == [NO_TEXT]
@@ -270,10 +270,10 @@ def test_a_person_who_settles_while_the_receipt_is_applied(
         person = make_account(session, city.unit).id
 
     def refuse(connection: Connection) -> object:
-        return decisions.settle(connection, city.month, row.id, "refused", person)
+        return decisions.settle_row(connection, city.month, row.id, "refused", person)
 
     def deliver(connection: Connection) -> object:
-        return receipts.apply(connection, 10)
+        return receipts.apply_receipts(connection, 10)
 
     one, other = (refuse, deliver) if first == "settle" else (deliver, refuse)
     with while_open(database, one):
@@ -286,9 +286,9 @@ def test_two_appliers_with_a_strange_id_each_name_one_text_once(database: Databa
     city = unknown(database)
     phone = phone_of(database, city)
     store(database, phone, "x")
-    with while_open(database, lambda connection: receipts.apply(connection, 10)):
+    with while_open(database, lambda connection: receipts.apply_receipts(connection, 10)):
         store(database, phone, "y")
-        other = waiting(database, lambda connection: receipts.apply(connection, 10), pool)
+        other = waiting(database, lambda connection: receipts.apply_receipts(connection, 10), pool)
     assert other.result(30).applied == 0
     assert write(database, "SELECT provider_id, status FROM attempts").one() == ("x", "delivered")
 
@@ -301,9 +301,9 @@ def test_two_appliers_with_a_part_of_an_unknown_text_each_name_both(
     write(database, "UPDATE gateway_accounts SET names_parts = true")
     phone = phone_of(database, city)
     store(database, phone, "x")
-    with while_open(database, lambda connection: receipts.apply(connection, 10)):
+    with while_open(database, lambda connection: receipts.apply_receipts(connection, 10)):
         store(database, phone, "y")
-        other = waiting(database, lambda connection: receipts.apply(connection, 10), pool)
+        other = waiting(database, lambda connection: receipts.apply_receipts(connection, 10), pool)
     assert other.result(30).moved == 1
     assert statuses(database, city.run_id) == {"delivered": 1}
     named = write(database, "SELECT part, provider_id FROM attempt_parts ORDER BY part").all()
@@ -317,7 +317,7 @@ def test_strangers_hide_nobody(database: Database) -> None:
     write(database, "UPDATE gateway_accounts SET names_parts = true")
     strangers = [("main", Receipt(DELIVERED, f"s{n}", "{}", phone=f"+86199{n:08}")) for n in range(inbox.BATCH + 100)]
     with database.transaction() as connection:
-        receipts.store(connection, strangers)
+        receipts.insert_receipts(connection, strangers)
     apply(database)
     for name in ("a", "b", "c"):
         store(database, phone_of(database, city), name)

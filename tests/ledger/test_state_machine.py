@@ -17,7 +17,7 @@ from sms_service.ledger import decisions, protocol, receipts, sweeps
 from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.receipts import attempt_reference
 from sms_service.ledger.states import ATTEMPT_RANK, MESSAGE_TRANSITIONS, RUN_TRANSITIONS
-from sms_service.reports.counts import identity
+from sms_service.reports.counts import check_identity
 from tests.dispatch.city import City, make_city
 from tests.factories import make_account
 
@@ -66,7 +66,7 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
             with database.transaction() as connection:
                 account = connection.execute(text("SELECT id FROM gateway_accounts WHERE name = 'main'")).scalar_one()
                 claim = Claim(self.city.run_id, self.city.month, account, str(uuid.uuid4()))
-                rows = protocol.claim(connection, claim, size, 60)
+                rows = protocol.claim_rows(connection, claim, size, 60)
             if rows:
                 self.claims.append((claim, [row.id for row in rows]))
 
@@ -85,9 +85,9 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
             claim, ids = data.draw(st.sampled_from(self.claims))
             with database.transaction() as connection:
                 if act == "release":
-                    protocol.release(connection, claim, ids)
+                    protocol.release_rows(connection, claim, ids)
                 elif act == "withdraw":
-                    protocol.withdraw(connection, claim, ids)
+                    protocol.withdraw_rows(connection, claim, ids)
                 else:
                     protocol.refuse_unrendered(connection, claim, {ids[0]: "缺少变量"})
 
@@ -109,8 +109,8 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
             attempt = data.draw(st.sampled_from(sorted(self.attempts)))
             name = attempt_reference(self.city.month, attempt)
             with database.transaction() as connection:
-                receipts.store(connection, [("main", Receipt(status, None, "{}", reference=name))])
-            inbox.apply_waiting(database)
+                receipts.insert_receipts(connection, [("main", Receipt(status, None, "{}", reference=name))])
+            inbox.apply_waiting_receipts(database)
 
         @rule(status=st.sampled_from(["claimed", "submitting"]))
         def leases_end(self, status: str) -> None:
@@ -156,15 +156,15 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
         def a_person_sends_again(self, what: str) -> None:
             with database.transaction() as connection:
                 if what == "retry":
-                    decisions.retry(connection, self.city.run_id, decisions.RETRYABLE)
+                    decisions.retry_rows(connection, self.city.run_id, decisions.RETRYABLE)
                 else:
-                    decisions.send_again(connection, self.city.run_id, None)
+                    decisions.send_rows_again(connection, self.city.run_id, None)
 
         @rule(data=st.data(), verdict=st.sampled_from(["accepted", "refused"]))
         def a_person_settles(self, data: st.DataObject, verdict: decisions.Verdict) -> None:
             message = data.draw(st.sampled_from(sorted(self.messages)))
             with database.transaction() as connection:
-                decisions.settle(connection, self.city.month, message, verdict, self.somebody)
+                decisions.settle_row(connection, self.city.month, message, verdict, self.somebody)
 
         @rule(wish=st.sampled_from(["paused", "running", "cancelled"]), luck=st.integers(0, 3))
         def people_decide(self, wish: str, luck: int) -> None:
@@ -207,7 +207,7 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
         @invariant()
         def every_recipient_is_accounted_for(self) -> None:
             with database.session() as session:
-                found = identity(session, self.city.run_id)
+                found = check_identity(session, self.city.run_id)
             assert found.holds
             assert found.audience == PEOPLE
 

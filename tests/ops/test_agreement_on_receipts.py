@@ -12,7 +12,7 @@ from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.ledger.models import Attempt, Message, ReceiptRow
 from sms_service.ledger.receipts import attempt_reference
-from sms_service.ops.agreement import Agreement, compare
+from sms_service.ops.agreement import Agreement, compare_ledgers
 from tests.dispatch.city import City, make_city
 
 
@@ -49,7 +49,7 @@ def accept(database: Database, city: City) -> tuple[Attempt, dict[str, Any]]:
 
 def compared(database: Database, city: City, *lines: dict[str, Any]) -> Agreement:
     with database.session() as session:
-        return compare(session, lines, [city.run_id])
+        return compare_ledgers(session, lines, [city.run_id])
 
 
 def test_an_acknowledged_receipt_must_be_applied_or_wait_to_be(database: Database, city: City) -> None:
@@ -71,7 +71,7 @@ def test_an_acknowledged_receipt_must_be_applied_or_wait_to_be(database: Databas
             )
         )
     assert compared(database, city, taken, pushed).sentences() == []
-    inbox.apply_waiting(database, lambda: False)
+    inbox.apply_waiting_receipts(database, lambda: False)
     assert compared(database, city, taken, pushed).sentences() == []
     never = {**taken, "receipts": [[0, "UNDELIV"]]}
     assert compared(database, city, never).sentences() == ["1 texts whose final word no receipt says"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sms_service.ops.children import LOG_SIZE, Child, rotate
+from sms_service.ops.children import LOG_SIZE, Child, rotate_log
 from sms_service.ops.errors import OperationError
 
 FOR_EVER = "exec sleep 1000"
@@ -124,16 +124,16 @@ def test_who_does_not_end_is_killed(make_child: Callable[..., Child]) -> None:
 
 def test_logs_are_put_aside_when_they_are_large_and_three_are_kept(tmp_path: Path) -> None:
     log = tmp_path / "web.log"
-    rotate(log)
+    rotate_log(log)
     for number in range(5):
         with log.open("w") as file:
             file.write(f"{number}")
             file.truncate(LOG_SIZE)
-        rotate(log)
+        rotate_log(log)
     kept = {path.name: path.read_text()[:1] for path in tmp_path.iterdir()}
     assert kept == {"web.log": "", "web.log.1": "4", "web.log.2": "3", "web.log.3": "2"}
     log.write_text("small")
-    rotate(log)
+    rotate_log(log)
     assert log.read_text() == "small"
 
 

@@ -48,7 +48,7 @@ def test_one_line_and_exit_code_1(tmp_path: Path, arguments: list[str], variable
 def test_migrate_goes_up_and_down(empty_database_url: str, redis_url: str) -> None:
     named = {"DATABASE_URL": empty_database_url, "REDIS_URL": redis_url}
     ended = command("migrate", **named)
-    assert (ended.returncode, ended.stderr) == (0, f"the schema is at {migrate.head()}\n")
+    assert (ended.returncode, ended.stderr) == (0, f"the schema is at {migrate.head_revision()}\n")
     ended = command("migrate", "--down-to", "base", **named)
     assert (ended.returncode, ended.stderr) == (0, "the schema is at nothing\n")
     ended = command("migrate", "--down-to", "none", **named)

@@ -14,7 +14,7 @@ from sqlalchemy import select, text, update
 
 from sms_service import clock
 from sms_service.accounts.actors import SYSTEM
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.directory.units import change_unit
 from sms_service.dispatch import freeze
@@ -43,7 +43,7 @@ def send(database: Database, gateways: ScriptedGateways, runs: list[int]) -> dic
     """What the processes do for a while; the messages of the runs by status."""
     clock.tick(database, None, gateways)
     for run_id in runs:
-        freeze.freeze(database, run_id)
+        freeze.freeze_run(database, run_id)
     drain(database, gateways)
     with database.transaction() as connection:
         rows = connection.execute(text("SELECT status, count(*) FROM messages GROUP BY 1"))
@@ -60,7 +60,7 @@ def test_the_demonstration_at_eleven_in_the_evening(
     running: Any = SimpleNamespace(say=lambda *_: None)
     with local_time(database_url, "23:00") as evening:
         with evening.session() as session:
-            synchronise(session, gateways)
+            synchronise_gateways(session, gateways)
             city = demonstration._load_city(session, running)
             if default_window:
                 change_unit(session, SYSTEM, city, window_opens="08:00", window_closes="20:00")

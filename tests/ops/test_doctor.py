@@ -16,18 +16,19 @@ from sms_service.db.engine import Database
 from sms_service.db.leadership import Leadership
 from sms_service.embedded import PostgresServer
 from sms_service.ledger import failover
-from sms_service.ops.doctor import Finding, examine
-from sms_service.settings import Settings, load
+from sms_service.ops.doctor import DoctorFinding, examine_installation
+from sms_service.settings import Settings, load_settings
 from tests.dispatch.city import make_city
 from tests.second_servers import make_synchronous, migrated, standby
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def examined(database_url: str, redis_url: str, tmp_path: Path, **settings: str) -> dict[str, Finding]:
+def examined(database_url: str, redis_url: str, tmp_path: Path, **settings: str) -> dict[str, DoctorFinding]:
     """Findings by subject, of an installation without web and workers."""
     return {
-        finding.subject: finding for finding in examine(installation(database_url, redis_url, tmp_path, **settings))
+        finding.subject: finding
+        for finding in examine_installation(installation(database_url, redis_url, tmp_path, **settings))
     }
 
 
@@ -38,7 +39,7 @@ def installation(database_url: str, redis_url: str, tmp_path: Path, **settings: 
         "GATEWAYS_FILE": str(ROOT / "gateways.toml"),
         "PORT": "1",
     }
-    return load({**given, **settings}, tmp_path)
+    return load_settings({**given, **settings}, tmp_path)
 
 
 def test_a_new_installation_lacks_months_clock_workers_and_web_and_nothing_else(
@@ -85,18 +86,18 @@ def test_months_are_well_once_the_clock_made_them(database: Database, redis_url:
 
 def test_a_schema_that_was_not_migrated_is_found(empty_database_url: str, redis_url: str, tmp_path: Path) -> None:
     found = examined(empty_database_url, redis_url, tmp_path)
-    assert found["schema"].found == f"at nothing, this code needs {migrate.head()}"
+    assert found["schema"].found == f"at nothing, this code needs {migrate.head_revision()}"
     assert "migrate" in str(found["schema"].mend)
     assert "statements" not in found
-    migrate.upgrade(empty_database_url)
+    migrate.upgrade_schema(empty_database_url)
     assert examined(empty_database_url, redis_url, tmp_path)["schema"].mend is None
 
 
 def test_a_server_that_can_forget_is_found(own_postgres: PostgresServer, redis_url: str, tmp_path: Path) -> None:
     url = make_url(own_postgres.url).set(database="mine").render_as_string()
     assert examined(own_postgres.url, redis_url, tmp_path)["roles"].mend == "run `python -m sms_service migrate`"
-    bootstrap.prepare(url)
-    migrate.upgrade(url)
+    bootstrap.prepare_database(url)
+    migrate.upgrade_schema(url)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ALTER DATABASE mine SET synchronous_commit = off")
         connection.execute("GRANT CREATE ON SCHEMA public TO sms_app")
@@ -107,13 +108,13 @@ def test_a_server_that_can_forget_is_found(own_postgres: PostgresServer, redis_u
 
 def test_a_standby_is_well_once_it_is_synchronous(own_postgres: PostgresServer, redis_url: str, tmp_path: Path) -> None:
     url = migrated(own_postgres)
-    assert examined(url, redis_url, tmp_path)["standbys"] == Finding("standbys", "none")
+    assert examined(url, redis_url, tmp_path)["standbys"] == DoctorFinding("standbys", "none")
     with standby(own_postgres, synchronous=False):
         found = examined(url, redis_url, tmp_path)["standbys"]
         assert found.found == "not synchronous: walreceiver"
         assert "synchronous_standby_names" in str(found.mend)
         make_synchronous(own_postgres)
-        assert examined(url, redis_url, tmp_path)["standbys"] == Finding("standbys", "1, all synchronous")
+        assert examined(url, redis_url, tmp_path)["standbys"] == DoctorFinding("standbys", "1, all synchronous")
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("ALTER DATABASE sms SET synchronous_commit = local")
         assert examined(url, redis_url, tmp_path)["standbys"].mend
@@ -132,7 +133,7 @@ def test_a_restored_server_is_found_until_its_runs_are_decided(
     assert found.found.startswith("1 runs are held")
     assert found.mend
     with database.session() as session:
-        control.cancel(session, SYSTEM, city.run_id, "the provider's list shows them all")
+        control.cancel_run(session, SYSTEM, city.run_id, "the provider's list shows them all")
     assert examined(database.url, redis_url, tmp_path)["cluster"].mend is None
 
 
@@ -153,7 +154,7 @@ def test_what_cannot_be_reached_is_found_without_its_password(
 
 
 def test_an_embedded_service_that_does_not_run_is_one_finding(tmp_path: Path) -> None:
-    found = {finding.subject: finding for finding in examine(load({}, tmp_path))}
+    found = {finding.subject: finding for finding in examine_installation(load_settings({}, tmp_path))}
     assert set(found) == {"disk", "service"}
     assert "make run" in str(found["service"].mend)
 
@@ -169,5 +170,5 @@ def test_a_stop_is_named_with_how_to_release_it(
     assert found.mend is not None
     assert "release" in found.mend
     with database.session() as session:
-        stops.release(session, SYSTEM, stop_id, "已改")
+        stops.release_stop(session, SYSTEM, stop_id, "已改")
     assert examined(database_url, redis_url, tmp_path)["stops"].mend is None

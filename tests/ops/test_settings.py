@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sms_service.ops.variables import kept_secret, service_variables
-from sms_service.settings import BadSetting, load
+from sms_service.settings import BadSetting, load_settings
 
 
 @pytest.mark.parametrize(
@@ -21,27 +21,27 @@ from sms_service.settings import BadSetting, load
 )  # fmt: skip
 def test_a_bad_value_names_its_setting(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(BadSetting, match=f"^{name} ") as raised:
-        load({name: value}, tmp_path)
+        load_settings({name: value}, tmp_path)
     assert "\n" not in str(raised.value)
 
 
 def test_a_bad_url_is_not_repeated_with_its_password(tmp_path: Path) -> None:
     with pytest.raises(BadSetting) as raised:
-        load({"DATABASE_URL": "mysql://u:geheim@h/d"}, tmp_path)
+        load_settings({"DATABASE_URL": "mysql://u:geheim@h/d"}, tmp_path)
     assert "geheim" not in str(raised.value)
 
 
 def test_the_environment_goes_before_the_file_and_what_is_empty_counts_as_unset(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=9001\nWORKERS=3\nHOST=\n")
-    settings = load({"PORT": "9002", "WORKERS": ""}, tmp_path)
+    settings = load_settings({"PORT": "9002", "WORKERS": ""}, tmp_path)
     assert (settings.port, settings.workers, settings.host) == (9002, 3, "127.0.0.1")
 
 
 def test_another_file_can_be_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=9001\n")
     (tmp_path / "other.env").write_text("PORT=9003\n")
-    assert load({"ENV_FILE": "other.env"}, tmp_path).port == 9003
-    assert load({"ENV_FILE": "/dev/null"}, tmp_path).port == 8000
+    assert load_settings({"ENV_FILE": "other.env"}, tmp_path).port == 9003
+    assert load_settings({"ENV_FILE": "/dev/null"}, tmp_path).port == 8000
 
 
 def test_a_secret_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
@@ -63,11 +63,11 @@ def test_processes_do_not_learn_the_owners_login(tmp_path: Path, monkeypatch: py
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    settings = load(root=tmp_path)
+    settings = load_settings(root=tmp_path)
     assert settings.migration_database_url == given["MIGRATION_DATABASE_URL"]
     variables = service_variables(settings)
     assert "MIGRATION_DATABASE_URL" not in variables
     assert given["MIGRATION_DATABASE_URL"] not in variables.values()
-    assert load(variables, tmp_path).database_url == given["DATABASE_URL"]
+    assert load_settings(variables, tmp_path).database_url == given["DATABASE_URL"]
     assert variables["TWILIO_AUTH_TOKEN"] == "t"
     assert variables["SIMULATOR_URL"] == "http://127.0.0.1:8001"

@@ -13,7 +13,7 @@ import redis
 
 from sms_service.embedded import with_running_engines
 from sms_service.ops.children import Address
-from sms_service.ops.doctor import examine
+from sms_service.ops.doctor import examine_installation
 from sms_service.ops.supervisor import free_port
 from tests.ops.whole_service import PATIENCE_S, WholeService, wait_for, whole_service
 
@@ -27,9 +27,15 @@ def service() -> Iterator[WholeService]:
 
 def test_the_doctor_finds_it_well(service: WholeService) -> None:
     wait_for(
-        lambda: not [finding for finding in examine(service.settings) if finding.subject == "months" and finding.mend]
+        lambda: (
+            not [
+                finding
+                for finding in examine_installation(service.settings)
+                if finding.subject == "months" and finding.mend
+            ]
+        )
     )
-    findings = list(examine(service.settings))
+    findings = list(examine_installation(service.settings))
     assert [finding for finding in findings if finding.mend] == []
     assert len(findings) > 10
 

@@ -16,16 +16,16 @@ import psutil
 
 from sms_service.embedded import Engines
 from sms_service.ops.supervisor import free_port
-from sms_service.settings import Settings, load
+from sms_service.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 90
 RUN = """
 import sys
 from sms_service.ops.supervisor import Supervisor
-from sms_service.settings import load
+from sms_service.settings import load_settings
 say = lambda line: print(line, flush=True)
-with Supervisor(load(), say) as supervisor:
+with Supervisor(load_settings(), say) as supervisor:
     supervisor.watch(lambda running: say("up at " + running.base_url))
 say("ended")
 """
@@ -43,7 +43,7 @@ class WholeService:
             "ENV_FILE": os.devnull,
             **settings,
         }
-        self.settings: Settings = load(self.given, ROOT)
+        self.settings: Settings = load_settings(self.given, ROOT)
         self.process: subprocess.Popen[str] | None = None
 
     def start(self, **settings: str) -> subprocess.Popen[str]:

@@ -12,7 +12,7 @@ from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.gateways.base import Reply
 from sms_service.replies import matching
-from sms_service.replies.inbox import store
+from sms_service.replies.inbox import store_replies
 from tests.clocks import ahead_by
 from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, make_run, messages
 from tests.factories import fictional_phone, make_person, make_unit
@@ -24,8 +24,8 @@ def another_run(database: Database, city: City) -> int:
     """Another campaign to the same people, handed over."""
     with database.session() as session:
         run_id = make_run(session, city.unit).id
-    freeze.begin_due(database)
-    freeze.freeze(database, run_id)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, run_id)
     drain(database, city.gateways)
     return run_id
 
@@ -33,7 +33,7 @@ def another_run(database: Database, city: City) -> int:
 def answered(database: Database, account: str = "main", at: str = "1 second", phone: str = PHONE) -> Any:
     """The row of a reply that comes in so long after now, matched."""
     with ahead_by(database.url, at) as ahead:
-        assert store(ahead, account, [Reply(phone, at + account, "{}")]) == 1
+        assert store_replies(ahead, account, [Reply(phone, at + account, "{}")]) == 1
         assert matching.match_waiting(ahead) is False
     with database.transaction() as connection:
         return connection.execute(text("SELECT * FROM replies ORDER BY id DESC LIMIT 1")).one()
@@ -123,7 +123,7 @@ def test_two_workers_share_what_waits_and_stop_in_time(database: Database, monke
     drain(database, city.gateways)
     monkeypatch.setattr(matching, "BATCH", 4)
     phones = [row.phone for row in messages(database, city.run_id) if row.phone]
-    store(database, "main", [Reply(phone, "好", "{}") for phone in phones])
+    store_replies(database, "main", [Reply(phone, "好", "{}") for phone in phones])
     assert matching.match_waiting(database, job_s=0) is True
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: matching.match_waiting(database), range(3)))
@@ -146,7 +146,7 @@ def test_n_is_a_stop_only_where_the_text_that_it_answers_offered_it(
     with database.transaction() as connection:
         connection.execute(text("UPDATE messages SET text = text || :offer"), {"offer": offer})
     with ahead_by(database.url, "1 second") as ahead:
-        store(ahead, "main", [Reply(PHONE, "N", "{}"), Reply(fictional_phone(6), "N", "{}")])
+        store_replies(ahead, "main", [Reply(PHONE, "N", "{}"), Reply(fictional_phone(6), "N", "{}")])
         with database.transaction() as connection:
             suppressions = text("SELECT phone, reason, source FROM suppressions")
             assert connection.execute(suppressions).all() == [], "nothing before it is known what it answers"

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus
-from sms_service.reports.counts import DIMENSIONS, TAKEN, Count, Filter, drill_down, identity, tabulate
+from sms_service.reports.counts import DIMENSIONS, TAKEN, Count, Filter, check_identity, drill_down, tabulate_counts
 from sms_service.reports.messages import find_messages
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_person, make_unit
@@ -43,7 +43,7 @@ rows = st.lists(
 @pytest.fixture
 def tree(database: Database, session: Session) -> list[Unit]:
     """A city with two districts, of which the first has two branches: city, district, district, branch, branch."""
-    synchronise(session, ScriptedGateways({"main": ScriptedAdapter()}))
+    synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
     city = make_unit(session)
     one, other = make_unit(session, parent=city), make_unit(session, parent=city)
     units = [city, one, other, make_unit(session, parent=one), make_unit(session, parent=one)]
@@ -151,7 +151,7 @@ def test_every_line_leads_to_its_rows_and_all_add_up(
                 taken = sum(parts for outcome, parts in attempts if outcome in TAKEN)
                 expected.append((message.id, message.person_id, taken))
         filter_ = Filter(scope)
-        table = tabulate(session, filter_, by)
+        table = tabulate_counts(session, filter_, by)
         followed = [row for line in table.lines for row in behind(session, filter_, line)]
         for line in [*table.lines, table.total]:
             rows_ = behind(session, filter_, line)
@@ -170,7 +170,9 @@ def test_units_are_those_below_and_the_one_itself(session: Session, tree: list[U
         add_message(session, runs[0], unit, "pending")
 
     def by_unit(*paths: str) -> dict[int, int]:
-        return {line.by["unit"]["id"]: line.messages for line in tabulate(session, Filter(paths), ["unit"]).lines}
+        return {
+            line.by["unit"]["id"]: line.messages for line in tabulate_counts(session, Filter(paths), ["unit"]).lines
+        }
 
     assert by_unit(city.path) == {city.id: 1, one.id: 3, other.id: 1}
     assert by_unit(one.path) == {one.id: 1, branch.id: 2}
@@ -178,7 +180,7 @@ def test_units_are_those_below_and_the_one_itself(session: Session, tree: list[U
     # Of different depth: each under its own name, never under that of a unit outside the scope.
     assert by_unit(other.path, branch.path) == {other.id: 1, branch.id: 2}
     own = Filter((one.path,), subtree=False)
-    assert [line.messages for line in tabulate(session, own, ["unit"]).lines] == [1]
+    assert [line.messages for line in tabulate_counts(session, own, ["unit"]).lines] == [1]
 
 
 def test_days_months_and_outcomes_filter(session: Session, tree: list[Unit], runs: list[Run]) -> None:
@@ -187,7 +189,7 @@ def test_days_months_and_outcomes_filter(session: Session, tree: list[Unit], run
         add_message(session, run, tree[1], "skipped")
 
     def total(**kw: object) -> tuple[int, int]:
-        found = tabulate(session, Filter((tree[0].path,), **kw), ()).total  # type: ignore[arg-type]
+        found = tabulate_counts(session, Filter((tree[0].path,), **kw), ()).total  # type: ignore[arg-type]
         return found.messages, found.parts
 
     assert total() == (6, 6)
@@ -203,7 +205,7 @@ def test_days_months_and_outcomes_filter(session: Session, tree: list[Unit], run
         with pytest.raises(Invalid, match="until: must not be before"):
             total(**kw)
     with pytest.raises(Invalid, match="by: must be some of"):
-        tabulate(session, Filter((tree[0].path,)), ["colour"])
+        tabulate_counts(session, Filter((tree[0].path,)), ["colour"])
 
 
 def test_the_identity_shows_a_row_that_is_missing(session: Session, tree: list[Unit], runs: list[Run]) -> None:
@@ -211,11 +213,11 @@ def test_the_identity_shows_a_row_that_is_missing(session: Session, tree: list[U
     add_message(session, run, tree[1], "pending")
     run.audience = 1
     session.flush()
-    assert (identity(session, run.id).statuses, identity(session, run.id).holds) == ({"pending": 1}, True)
+    assert (check_identity(session, run.id).statuses, check_identity(session, run.id).holds) == ({"pending": 1}, True)
     run.audience = 2
     session.flush()
-    assert identity(session, run.id).holds is False
+    assert check_identity(session, run.id).holds is False
     run.status, run.audience = "planned", None
     session.flush()
     with pytest.raises(Invalid, match="not frozen yet"):
-        identity(session, run.id)
+        check_identity(session, run.id)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sms_service.simulator.behaviour import ANSWERS, Behaviour
-from sms_service.simulator.changing import BadBehaviour, change
+from sms_service.simulator.changing import BadBehaviour, change_behaviour
 from sms_service.simulator.fate import Fate, Fates
 
 PHONE = "+8613800138000"
@@ -41,7 +41,7 @@ def behaviours(draw: st.DrawFn) -> Behaviour:
         "reversed": draw(st.booleans()),
         "receipt_delay_s": [low, high],
     }
-    return change(Behaviour(), values)
+    return change_behaviour(Behaviour(), values)
 
 
 @given(behaviours(), references, st.none() | st.floats(0.1, 100))
@@ -64,7 +64,7 @@ def test_a_fate_is_drawn_from_seed_and_reference_and_nothing_else(
 
 
 def test_fates_are_the_same_in_every_process_and_version() -> None:
-    behaviour = change(Behaviour(), {"seed": 2, "refuse_share": 0.3, "hang_share": 0.3, "early_share": 0.3})
+    behaviour = change_behaviour(Behaviour(), {"seed": 2, "refuse_share": 0.3, "hang_share": 0.3, "early_share": 0.3})
     answers = [decide(behaviour, f"202601-{number}", PHONE, None).answer for number in range(1, 9)]
     assert answers == ["refuse", "hang", "early", "early", "refuse", "early", "hang", "hang"]
 
@@ -87,7 +87,9 @@ def test_receipts_keep_their_times_and_end_in_one_final_word(
 
 
 def test_shares_are_kept_over_many_texts() -> None:
-    behaviour = change(Behaviour(), {"refuse_share": 0.1, "hang_share": 0.05, "fail_share": 0.2, "silent_share": 0.1})
+    behaviour = change_behaviour(
+        Behaviour(), {"refuse_share": 0.1, "hang_share": 0.05, "fail_share": 0.2, "silent_share": 0.1}
+    )
     fates = [decide(behaviour, f"202601-{number}", PHONE, None) for number in range(20_000)]
     answers = Counter(fate.answer for fate in fates)
     assert answers["refuse"] == pytest.approx(2000, rel=0.1)
@@ -99,7 +101,7 @@ def test_shares_are_kept_over_many_texts() -> None:
 
 
 def test_another_seed_is_another_run() -> None:
-    one, other = (change(Behaviour(), {"seed": seed, "refuse_share": 0.5}) for seed in (1, 2))
+    one, other = (change_behaviour(Behaviour(), {"seed": seed, "refuse_share": 0.5}) for seed in (1, 2))
     assert [decide(one, str(n), PHONE, None) for n in range(50)] != [
         decide(other, str(n), PHONE, None) for n in range(50)
     ]
@@ -107,7 +109,7 @@ def test_another_seed_is_another_run() -> None:
 
 def test_a_crawling_answer_takes_its_own_time() -> None:
     rule = {"match": r"\+86138.*", "answer": "crawl"}
-    behaviour = change(Behaviour(), {"crawl_s": [3, 4], "answer_delay_s": [0.1, 0.2], "by_phone": [rule]})
+    behaviour = change_behaviour(Behaviour(), {"crawl_s": [3, 4], "answer_delay_s": [0.1, 0.2], "by_phone": [rule]})
     assert 3 <= decide(behaviour, "a", PHONE, None).answer_delay_s <= 4
     assert 0.1 <= decide(behaviour, "a", "+8613900139000", None).answer_delay_s <= 0.2
 
@@ -117,14 +119,14 @@ def test_a_number_that_matches_a_rule_gets_what_the_rule_says() -> None:
         {"match": r"\+86139.*", "answer": "refuse", "code": "content"},
         {"match": r"\+86138.*", "receipt": "EMPTYNUM"},
     ]
-    behaviour = change(Behaviour(), {"lose_share": 1, "by_phone": rules})
+    behaviour = change_behaviour(Behaviour(), {"lose_share": 1, "by_phone": rules})
     assert decide(behaviour, "a", "+8613900139000", None).code == "content"
     assert [code for _, code in decide(behaviour, "a", "+8613800138000", None).receipts] == ["EMPTYNUM"]
     assert decide(behaviour, "a", "+8613700137000", None).answer == "lose"
 
 
 def test_a_text_that_would_come_too_late_expires() -> None:
-    behaviour = change(Behaviour(), {"receipt_delay_s": [50, 60]})
+    behaviour = change_behaviour(Behaviour(), {"receipt_delay_s": [50, 60]})
     assert decide(behaviour, "a", PHONE, 10).receipts == ((10, "EXPIRED"),)
     assert decide(behaviour, "a", PHONE, 100).receipts[0][1] == "DELIVRD"
 
@@ -156,4 +158,4 @@ def test_a_text_that_would_come_too_late_expires() -> None:
 )
 def test_a_behaviour_that_cannot_be_used_changes_nothing(values: dict[str, Any], reason: str) -> None:
     with pytest.raises(BadBehaviour, match=reason):
-        change(Behaviour(), values)
+        change_behaviour(Behaviour(), values)

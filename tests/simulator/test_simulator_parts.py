@@ -12,26 +12,26 @@ from sms_service import parts
 from sms_service.simulator import smpp_pdus as pdus
 from sms_service.simulator.behaviour import CHOICES
 from sms_service.simulator.smpp_answers import wire_ids
-from sms_service.simulator.smpp_parts import Joiner, Part, check
+from sms_service.simulator.smpp_parts import Joiner, SubmittedPart, check_submit
 
 texts = st.text(st.sampled_from("学习【】a1€𠮷😀é"), min_size=1, max_size=300)
 
 
 def submitted(text: str, phone: str, reference: int) -> list[bytes]:
     """The submit_sm bodies of a text, as a proper client makes them."""
-    encoding = parts.measure(text).encoding
-    pieces = parts.split(text)
+    encoding = parts.measure_text(text).encoding
+    pieces = parts.split_text(text)
     bodies = []
     for number, piece in enumerate(pieces, 1):
         header = bytes((5, 0, 3, reference, len(pieces), number)) if len(pieces) > 1 else b""
-        message = header + parts.encode(piece, encoding)
+        message = header + parts.encode_part(piece, encoding)
         flags = bytes((0x40 if header else 0, 0, 0)) + b"\0\0" + bytes((1, 0, 8 if encoding == "UCS-2" else 0, 0))
         bodies.append(b"\0\0\x0110690001\0\x01\x01" + phone.encode() + b"\0" + flags + bytes((len(message),)) + message)
     return bodies
 
 
-def taken(body: bytes) -> Part:
-    return check(pdus.parse_submit(body), require_receipt=True, now=0.0)
+def taken(body: bytes) -> SubmittedPart:
+    return check_submit(pdus.parse_submit(body), require_receipt=True, now=0.0)
 
 
 @given(st.lists(texts, min_size=1, max_size=5), st.randoms(use_true_random=False))
@@ -64,7 +64,9 @@ def test_without_one_of_its_parts_no_text_is_whole(text: str, data: st.DataObjec
 
 def test_a_reference_in_use_again_begins_a_new_text() -> None:
     joiner = Joiner()
-    first, again, rest = (Part("1", "2", text, 7, 2, number) for text, number in (("a", 1), ("b", 1), ("c", 2)))
+    first, again, rest = (
+        SubmittedPart("1", "2", text, 7, 2, number) for text, number in (("a", 1), ("b", 1), ("c", 2))
+    )
     assert joiner.add(first, "1") is None
     assert joiner.add(again, "2") is None
     assert joiner.add(rest, "3") == [("2", "b"), ("3", "c")]

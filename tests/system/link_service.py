@@ -15,7 +15,7 @@ from types import TracebackType
 from sqlalchemy.exc import DBAPIError
 
 from sms_service import clock
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.embedded.process import die_with_parent
 from sms_service.gateways.registry import Gateways
@@ -59,7 +59,7 @@ class LinkService:
         }
         self.gateways = Gateways.from_file(file, "http://127.0.0.1:9", self.variables)
         with database.session() as session:
-            synchronise(session, self.gateways)
+            synchronise_gateways(session, self.gateways)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.stops_at: tuple[str, ...] = ()  # see tests.system.pointed_worker: what the first link does to itself
 

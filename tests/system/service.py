@@ -15,13 +15,13 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from sms_service import clock
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.embedded.process import die_with_parent
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import sweeps
 from sms_service.ops.agreement import disagreements
-from sms_service.reports.counts import identity
+from sms_service.reports.counts import check_identity
 from tests.clocks import ahead_by
 from tests.dispatch.city import statuses
 from tests.gateways.simulator_process import SECRET, SimulatorProcess
@@ -47,7 +47,7 @@ class Service:
         self.gateways = Gateways.from_file(ROOT / "gateways.toml", "http://127.0.0.1:9", self.variables)
         self.workers: list[subprocess.Popen[bytes]] = []
         with database.session() as session:
-            synchronise(session, self.gateways)
+            synchronise_gateways(session, self.gateways)
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         """One more worker process."""
@@ -92,7 +92,7 @@ class Service:
     def check(self, run_id: int, people: int, *, most_unknown: int) -> None:
         """The identity holds, both ledgers agree, and nobody was lost or texted twice."""
         with self.database.session() as session:
-            found = identity(session, run_id)
+            found = check_identity(session, run_id)
             assert found.holds
             assert disagreements(session, self.simulator.ledger(), [run_id]) == []
         assert found.statuses.get("unknown", 0) <= most_unknown

@@ -16,7 +16,7 @@ _numbers = count(1)
 
 def took(attempt: Sent, at: float, place: int = 1, code: str = "DELIVRD") -> list[dict[str, Any]]:
     """The SMSC's lines of a part of this attempt: taken, and its receipt acknowledged."""
-    pieces, identifier = parts.split(attempt.text), f"SIM{next(_numbers)}"
+    pieces, identifier = parts.split_text(attempt.text), f"SIM{next(_numbers)}"
     part = {"to": attempt.phone, "text": pieces[place - 1], "total": len(pieces), "seq": place, "time": at}
     part["ref"] = concatenation_reference(attempt.name) if len(pieces) > 1 else 0
     receipt = {"event": "receipt", "id": identifier, "acknowledged": True, "code": code}

@@ -17,7 +17,7 @@ from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.embedded import RedisServer
 from sms_service.ledger import sweeps
-from sms_service.reports.counts import identity
+from sms_service.reports.counts import check_identity
 from tests.dispatch.city import make_city, make_run, statuses
 from tests.gateways.simulator_process import SimulatorProcess
 from tests.system.service import service
@@ -65,10 +65,10 @@ def test_a_worker_that_is_asked_to_end_writes_its_outcomes_first(
 
 def test_two_workers_that_freeze_one_run_write_its_rows_once(database: Database) -> None:
     city = make_city(database, 500, freeze_now=False)
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     audiences: list[int | None] = []
     threads = [
-        threading.Thread(target=lambda: audiences.append(freeze.freeze(database, city.run_id))) for _ in range(4)
+        threading.Thread(target=lambda: audiences.append(freeze.freeze_run(database, city.run_id))) for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -98,7 +98,7 @@ def test_a_worker_killed_while_it_freezes_many_runs_loses_and_doubles_none(
             running.wait(lambda: all(statuses(database, run_id) == {"accepted": 5} for run_id in runs))
             for run_id in runs:
                 with database.session() as session:
-                    assert identity(session, run_id).holds
+                    assert check_identity(session, run_id).holds
             assert len(simulator.ledger()) == 5 * len(runs)
 
 

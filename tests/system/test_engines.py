@@ -123,7 +123,7 @@ def test_a_standby_is_promoted(
             found = statuses(after, city.run_id)
             assert found["accepted"] == len(simulator.events()) < PEOPLE
             with after.session() as session:
-                control.resume(session, SYSTEM, city.run_id, "it was synchronous", "nothing_lost")
+                control.resume_run(session, SYSTEM, city.run_id, "it was synchronous", "nothing_lost")
             all_accepted(running, city)
         after.close()
 

@@ -23,11 +23,11 @@ from smpp_provider import SmppProvider
 from sms_service import keepalive
 from sms_service.db import bootstrap
 from sms_service.db.engine import Database, connection_parameters
-from sms_service.dispatch.pace import connect
+from sms_service.dispatch.pace import connect_pace
 from sms_service.embedded import PostgresServer, RedisServer
 from sms_service.embedded.process import die_with_parent
 from sms_service.embedded.redis import embedded_binary
-from sms_service.gateways.http_client import Answer, HttpClient
+from sms_service.gateways.http_client import HttpAnswer, HttpClient
 from sms_service.ops.supervisor import free_port
 from tests.conftest import SMALL, binaries
 from tests.system.test_leading import wait
@@ -124,7 +124,7 @@ def test_a_session_of_postgresql_at_both_ends(postgres: tuple[str, PostgresServe
     with psycopg.connect(url) as anyone:  # by the embedded server's settings alone
         assert shown(anyone) == asked
         anyone.execute("ALTER ROLE postgres SET tcp_keepalives_idle = 7000")  # a server that knows better
-    bootstrap.prepare(url)
+    bootstrap.prepare_database(url)
     with psycopg.connect(url, **connection_parameters(url)) as ours:
         assert shown(ours) == asked
         assert ends(5432) == [OURS]
@@ -146,7 +146,7 @@ def test_redis_at_both_ends(tmp_path: Path, own_redis: RedisServer) -> None:
     port = free_port()
     arguments = ("--port", str(port), "--save", "", "--dir", str(tmp_path), *("--tcp-keepalive", "10"))
     server = subprocess.Popen([embedded_binary(), *arguments], preexec_fn=die_with_parent(signal.SIGKILL))
-    client = connect(f"redis://127.0.0.1:{port}/0")
+    client = connect_pace(f"redis://127.0.0.1:{port}/0")
     try:
         wait(lambda: answers(client))
         assert ends(port) == [OURS]
@@ -169,7 +169,7 @@ def test_what_is_sent_over_http(tmp_path: Path) -> None:
     with SimulatorProcess(tmp_path / "ledger.jsonl") as simulator:
         client = HttpClient(f"{simulator.url}/behaviour", in_flight=1, total_timeout_s=20)
         [answer] = client.get_all([{}])
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, HttpAnswer)
         assert ends(simulator.port) == [OURS]
         client.close()
 

@@ -24,7 +24,7 @@ from sms_service.delivery import reconcile
 from sms_service.dispatch.points import Point
 from sms_service.embedded.process import die_with_parent
 from sms_service.ledger.models import Run
-from sms_service.reports.counts import identity
+from sms_service.reports.counts import check_identity
 from tests.clocks import end_lease
 from tests.dispatch.city import account, make_city, run_of, statuses
 from tests.gateways.simulator_process import SimulatorProcess
@@ -160,7 +160,7 @@ def ends_well(database: Database, links: LinkService, smsc: SimulatorProcess, ru
     assert set(parts.values()) == {1}
     assert len({to for to, _ in parts}) == people
     with database.session() as session:
-        assert identity(session, run_id).holds
+        assert check_identity(session, run_id).holds
 
 
 def test_a_stopped_link_hands_over_nothing_when_it_is_continued_and_leaves_the_line(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sms_service.db.engine import Database
-from sms_service.reports.counts import identity
+from sms_service.reports.counts import check_identity
 from tests.clocks import end_lease
 from tests.dispatch.city import account, make_city, statuses
 from tests.gateways.simulator_process import SimulatorProcess
@@ -51,7 +51,7 @@ def compare(database: Database, run_id: int, smsc: SimulatorProcess) -> None:
     assert set(parts.values()) <= {1}
     texts = {line["to"]: line["text"] for line in smsc.ledger() if line["id"]}
     with database.session() as session:
-        assert identity(session, run_id).holds
+        assert check_identity(session, run_id).holds
         rows = session.connection().exec_driver_sql("SELECT phone, status, text FROM messages").all()
     for phone, status, text in rows:
         assert (phone, status) == (phone, "delivered" if phone in texts else "unknown")

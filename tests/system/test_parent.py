@@ -11,7 +11,7 @@ from sms_service.db.engine import Database
 from sms_service.embedded import with_running_engines
 from sms_service.gateways.registry import Gateways
 from sms_service.ops.agreement import disagreements
-from sms_service.reports.counts import identity
+from sms_service.reports.counts import check_identity
 from tests.dispatch.city import make_city, statuses
 from tests.gateways.simulator_process import SECRET, SimulatorProcess
 from tests.ops.whole_service import PATIENCE_S, ROOT, wait_for, whole_service
@@ -40,7 +40,7 @@ def test_a_killed_parent_loses_and_doubles_nothing(tmp_path: Path) -> None:
             # The children were asked to end: each worker has written down what the gateway said of its groups.
             wait_for(lambda: statuses(database, city.run_id) == {"accepted": PEOPLE})
             with database.session() as session:
-                assert identity(session, city.run_id).holds
+                assert check_identity(session, city.run_id).holds
                 assert disagreements(session, simulator.ledger(), [city.run_id]) == []
             assert set(Counter(line["to"] for line in simulator.ledger()).values()) == {1}
             database.close()

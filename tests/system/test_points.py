@@ -24,7 +24,7 @@ from sms_service.dispatch.points import Point
 from sms_service.embedded.process import die_with_parent
 from sms_service.gateways.registry import Gateways
 from sms_service.ops.agreement import disagreements
-from sms_service.reports.counts import identity
+from sms_service.reports.counts import check_identity
 from tests.dispatch.city import City, drain, make_city, statuses
 from tests.gateways.simulator_process import SECRET, SimulatorProcess
 from tests.system.service import ROOT, sweep_ahead
@@ -79,7 +79,7 @@ class Place:
     def check(self, city: City) -> None:
         """Both ledgers agree, and nobody was texted twice."""
         with self.database.session() as session:
-            assert identity(session, city.run_id).holds
+            assert check_identity(session, city.run_id).holds
             assert disagreements(session, self.simulator.ledger(), [city.run_id]) == []
         assert set(Counter(line["to"] for line in self.simulator.ledger()).values()) == {1}
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from sms_service.controls.accounts import synchronise
+from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.gateways.registry import Gateways
-from sms_service.reports.counts import identity
+from sms_service.reports.counts import check_identity
 from tests.dispatch.city import ALL_DAY, make_run, statuses
 from tests.factories import make_unit
 from tests.system.link_service import LinkService
@@ -72,11 +72,11 @@ def test_an_smsc_that_we_did_not_write(
 
 def _launch(database: Database, gateways: Gateways) -> int:
     with database.session() as session:
-        synchronise(session, gateways)
+        synchronise_gateways(session, gateways)
         unit = make_unit(session, **ALL_DAY)
         session.connection().exec_driver_sql(_PEOPLE, {"unit": unit.id, "people": PEOPLE})
         run_id = make_run(session, unit, body=BODY).id
-    freeze.begin_due(database)
+    freeze.begin_due_runs(database)
     return run_id
 
 
@@ -106,7 +106,7 @@ def _compare(database: Database, run_id: int, events: list[dict[str, object]]) -
         taken[f"+{part['to']}"][int(str(part["seq"]))] = str(part["text"])
     failed = {f"+{part['to']}" for part in parts if (str(part["to"])[-2:], part["seq"]) == ("77", 2)}
     with database.session() as session:
-        found = identity(session, run_id)
+        found = check_identity(session, run_id)
         assert found.holds
         rows = session.connection().exec_driver_sql("SELECT phone, status, text FROM messages").all()
     assert len(rows) == PEOPLE

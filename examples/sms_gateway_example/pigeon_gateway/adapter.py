@@ -30,11 +30,11 @@ from sms_service.gateways.base import (
     Receipt,
     Reply,
 )
-from sms_service.gateways.http_client import Answer, HttpClient, NotWritten, Result
-from sms_service.gateways.numbers import national
+from sms_service.gateways.http_client import HttpAnswer, HttpClient, NotWritten, Result
+from sms_service.gateways.numbers import national_number
 from sms_service.gateways.options import between, http_url, not_empty, option
 
-CODES = codes.load(Path(__file__).with_name("codes.csv"))
+CODES = codes.load_code_table(Path(__file__).with_name("codes.csv"))
 
 # Another group of this account would be refused just the same, so halving this one is of no use.
 _OF_THE_ACCOUNT = (ErrorClass.credentials, ErrorClass.balance, ErrorClass.rate, ErrorClass.later)
@@ -74,7 +74,7 @@ class PigeonAdapter:
 
     def submit(self, group: Group) -> list[Outcome]:
         """One POST for the whole group."""
-        texts = [{"ref": text.reference, "to": national(text.phone), "text": text.body} for text in group.texts]
+        texts = [{"ref": text.reference, "to": national_number(text.phone), "text": text.body} for text in group.texts]
         body = json.dumps({"notify": self._callback_url, "texts": texts}).encode()
         [result] = self._client.post_all([body])
         if isinstance(result, NotWritten):
@@ -109,7 +109,7 @@ def create(name: str, options: Options, callback_url: str) -> PigeonAdapter:
 
 def _entries(result: Result) -> dict[str, dict[str, Any]] | None:
     """What the answer says of each text, by our reference; None if it is no list of texts."""
-    document = _document(result) if isinstance(result, Answer) and result.status == 200 else {}
+    document = _document(result) if isinstance(result, HttpAnswer) and result.status == 200 else {}
     results = document.get("results")
     if not isinstance(results, list):
         return None
@@ -127,7 +127,7 @@ def _outcome(reference: str, entry: dict[str, Any]) -> Outcome:
 
 def _refusal(result: Result) -> Outcome:
     """How the hand-over of every text ended, if the answer is one to the whole POST."""
-    if not isinstance(result, Answer):
+    if not isinstance(result, HttpAnswer):
         return Outcome("", OutcomeKind.unknown, detail=result.reason)
     code = _document(result).get("code")
     # Without a code of Pigeon's own, an error status may come from a proxy that had passed the request on.
@@ -147,7 +147,7 @@ def _of_code(reference: str, code: str) -> Outcome:
     return Outcome(reference, known.result, error=known.error, raw_code=code, detail=known.meaning)
 
 
-def _document(answer: Answer) -> dict[str, Any]:
+def _document(answer: HttpAnswer) -> dict[str, Any]:
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):

@@ -17,7 +17,7 @@ from pigeon_stand_in import KEY
 
 from sms_service.gateways.base import Adapter, CallbackRequest, ErrorClass, Receipt, ReceiptStatus, Reply
 from sms_service.gateways.conformance import Answer, Provider, Report, Taken, pushed
-from sms_service.gateways.numbers import national
+from sms_service.gateways.numbers import national_number
 
 SECRET = "pigeon-secret-of-the-tests"
 CALLBACK = "https://sms.example.gov.cn/callbacks/pigeon"
@@ -57,7 +57,7 @@ class PigeonProvider(Provider):
         return Options(url=f"http://127.0.0.1:{self._port}", key=KEY, secret=SECRET, **given)
 
     def answer(self, phone: str, answer: Answer, error: ErrorClass | None = None) -> None:
-        self._answers[national(phone)] = {"answer": answer, "error": error}
+        self._answers[national_number(phone)] = {"answer": answer, "error": error}
         self._write_answers()
 
     def taken(self) -> Sequence[Taken]:
@@ -86,7 +86,7 @@ class PigeonProvider(Provider):
         ]
 
     def spellings(self, phone: str) -> Sequence[str]:
-        bare = national(phone)
+        bare = national_number(phone)
         return [bare, phone, phone[1:], f"0086{bare}", f"{bare[:3]}-{bare[3:7]}-{bare[7:]}", f"tel:+86 {bare}"]
 
     def reply(self, adapter: Adapter, sender: str, text: str, *, stop: bool = False) -> Sequence[Reply]:

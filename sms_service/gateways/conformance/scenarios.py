@@ -24,7 +24,7 @@ _phones = (f"+8613{number:09}" for number in itertools.count(secrets.randbelow(8
 
 def texts(count: int, body: str = BODY) -> list[Text]:
     """Texts to phones that no other scenario uses."""
-    measured = parts.measure(body).parts
+    measured = parts.measure_text(body).parts
     return [Text(f"202601-{phone[-9:]}", phone, body, measured) for phone in itertools.islice(_phones, count)]
 
 
@@ -34,7 +34,7 @@ def long_text() -> Text:
     first = f"【学习】{'学' * room}"[: room - 1]
     second = f"𠮷{'习' * room}"[: room - 2]  # 𠮷 takes two units, so one is left at the end
     [text] = texts(1, f"{first}{second}🎉完，请回复收到。")
-    assert [part[0] for part in parts.split(text.body)] == ["【", "𠮷", "🎉"]
+    assert [part[0] for part in parts.split_text(text.body)] == ["【", "𠮷", "🎉"]
     return text
 
 

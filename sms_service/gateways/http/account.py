@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from sms_service.gateways.http.options import Answer, Callbacks, Codes, Receipts, Replies, Submission
+from sms_service.gateways.http.options import AnswerForm, Callbacks, Codes, Receipts, Replies, Submission
 from sms_service.gateways.http.phones import Form
 from sms_service.gateways.options import BadOption, between, option
 
@@ -16,7 +16,7 @@ _EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class HttpAccount:
     """An account at a provider with an HTTP interface; docs/gateways-http.md explains each option.
 
     `request`, `answer`, `codes`: how texts are handed over. `receipts`, `replies`, `callbacks`, `pull_every_s`: how
@@ -26,7 +26,7 @@ class Account:
     """
 
     request: Submission
-    answer: Answer
+    answer: AnswerForm
     codes: Codes
     receipts: Receipts | None = None
     replies: Replies | None = None

@@ -28,10 +28,10 @@ from sms_service.gateways.base import (
     Text,
 )
 from sms_service.gateways.http import documents, plan, pulling, records
-from sms_service.gateways.http.account import Account
+from sms_service.gateways.http.account import HttpAccount
 from sms_service.gateways.http.documents import Unreadable
 from sms_service.gateways.http.options import MOST
-from sms_service.gateways.http.templates import CannotRender
+from sms_service.gateways.http.templates import CannotRenderRequest
 from sms_service.gateways.http_client import HttpClient, HttpRequest, NotWritten, Result
 
 RATE = 10  # parts a second, where gateways.toml has no `rate`: what the smallest contracts allow
@@ -39,18 +39,18 @@ LARGEST_PULL = 8 * 1024 * 1024  # bytes of an answer with receipts, which a prov
 
 
 @dataclass(frozen=True, slots=True)
-class Options(Account):
+class Options(HttpAccount):
     """An account whose tables fit together, which is known once they are made into a plan. Raises BadOption."""
 
     def __post_init__(self) -> None:
-        plan.make(self)
+        plan.make_plan(self)
 
 
 class HttpAdapter:
     """One account; see `base.Adapter` and `base.Pulls` for what its methods promise. `clock` is `time.time`."""
 
     def __init__(self, options: Options, callback_url: str, clock: Callable[[], float] = time.time) -> None:
-        self._plan = plan.make(options)
+        self._plan = plan.make_plan(options)
         self._submission, self._clock = options.request, clock
         proof = self._plan.proof
         self._constants: dict[str, Any] = {
@@ -90,7 +90,7 @@ class HttpAdapter:
             try:
                 requests.append(self._plan.composer.request(self._values(batch, group.validity_s)))
                 batches.append(batch)
-            except CannotRender as error:
+            except CannotRenderRequest as error:
                 for text in batch:
                     outcomes[text.reference] = Outcome(
                         text.reference,
@@ -130,7 +130,7 @@ class HttpAdapter:
     def pull(self) -> Pulled:
         """Ask for receipts and replies that are new."""
         now = datetime.fromtimestamp(self._clock(), self._plan.zone)
-        return pulling.pull(self._plan, self._pulls, {**self._constants, "now": now})
+        return pulling.pull_records(self._plan, self._pulls, {**self._constants, "now": now})
 
     def close(self) -> None:
         """Close the connections."""
@@ -177,12 +177,12 @@ def create(name: str, options: Options, callback_url: str) -> HttpAdapter:
     return HttpAdapter(options, callback_url)
 
 
-def _pushed(request: CallbackRequest, reader: records.Reader) -> tuple[Any, str]:
+def _pushed(request: CallbackRequest, reader: records.RecordReader) -> tuple[Any, str]:
     """The document that a callback brings, and what is stored of it. Raises BadCallback."""
     if reader.format == "query":
         return dict(request.query), documents.raw(dict(request.query))
     try:
-        document = documents.read(request.body, reader.format, reader.charset)
+        document = documents.read_document(request.body, reader.format, reader.charset)
         return document, request.body.decode(reader.charset)
     except (Unreadable, UnicodeError) as error:
         raise BadCallback(str(error) if isinstance(error, Unreadable) else "it is no text") from None

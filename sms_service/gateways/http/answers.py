@@ -12,7 +12,7 @@ from sms_service.gateways.codes import CodeTable
 from sms_service.gateways.http import documents, options, paths
 from sms_service.gateways.http.documents import Unreadable
 from sms_service.gateways.http.phones import Phones
-from sms_service.gateways.http_client import Answer, NotWritten, Result
+from sms_service.gateways.http_client import HttpAnswer, NotWritten, Result
 
 LONGEST_PAUSE_S = 3600.0
 
@@ -25,14 +25,14 @@ class _Said:
     id: str | None
 
 
-class Reader:
+class AnswerReader:
     """Reads the answers of one account."""
 
-    def __init__(self, answer: options.Answer, codes: CodeTable, phones: Phones, charset: str) -> None:
+    def __init__(self, answer: options.AnswerForm, codes: CodeTable, phones: Phones, charset: str) -> None:
         self._format, self._charset = answer.format, charset
         self._pattern = re.compile(answer.pattern) if answer.pattern else None
-        self._code = None if answer.code is None else paths.parse(answer.code)
-        self._id = None if answer.id is None else paths.parse(answer.id)
+        self._code = None if answer.code is None else paths.parse_path(answer.code)
+        self._id = None if answer.id is None else paths.parse_path(answer.id)
         self._each = answer.each
         self._codes, self._phones = codes, phones
 
@@ -41,10 +41,10 @@ class Reader:
         if isinstance(result, NotWritten):
             # Others of the group were written; these surely were not.
             return [unwritten(text.reference, result.reason) for text in texts]
-        if not isinstance(result, Answer):
+        if not isinstance(result, HttpAnswer):
             return [Outcome(text.reference, OutcomeKind.unknown, detail=result.reason) for text in texts]
         try:
-            document = documents.read(result.body, self._format, self._charset, self._pattern)
+            document = documents.read_document(result.body, self._format, self._charset, self._pattern)
             code = documents.field(document, self._code)
         except Unreadable:
             document, code = None, None
@@ -53,17 +53,17 @@ class Reader:
             return [self._outcome(text, said, result, together=len(texts) > 1) for text in texts]
         return self._of_each(texts, document, result)
 
-    def _of_each(self, texts: Sequence[Text], document: Any, result: Answer) -> list[Outcome]:
+    def _of_each(self, texts: Sequence[Text], document: Any, result: HttpAnswer) -> list[Outcome]:
         """What the answer's list says of each text; of one that it leaves out, or contradicts itself on, nothing."""
         assert self._each is not None
-        items = paths.find(document, paths.parse(self._each.list))
+        items = paths.find_path(document, paths.parse_path(self._each.list))
         listed: dict[str, _Said | None] = {}
         by_phone = {text.phone: text.reference for text in texts}
         for item in items if isinstance(items, list) else [items]:
             if (reference := self._text_of(item, by_phone)) is None:
                 continue
-            code = self._field(item, paths.parse(self._each.code))
-            entry = _Said(code, self._field(item, None if self._each.id is None else paths.parse(self._each.id)))
+            code = self._field(item, paths.parse_path(self._each.code))
+            entry = _Said(code, self._field(item, None if self._each.id is None else paths.parse_path(self._each.id)))
             listed[reference] = entry if listed.get(reference, entry) == entry else None
         if not listed and result.status not in range(200, 300):
             return [self._outcome(text, _Said(None, None), result, together=len(texts) > 1) for text in texts]
@@ -77,12 +77,12 @@ class Reader:
     def _text_of(self, item: Any, by_phone: Mapping[str, str]) -> str | None:
         assert self._each is not None
         if self._each.reference is not None:
-            return self._field(item, paths.parse(self._each.reference))
-        written = self._field(item, paths.parse(self._each.phone or ""))
+            return self._field(item, paths.parse_path(self._each.reference))
+        written = self._field(item, paths.parse_path(self._each.phone or ""))
         phone = self._phones.read(written) if written else None
         return by_phone.get(phone) if phone else None
 
-    def _outcome(self, text: Text, said: _Said, result: Answer, *, together: bool) -> Outcome:
+    def _outcome(self, text: Text, said: _Said, result: HttpAnswer, *, together: bool) -> Outcome:
         """The outcome of one text; `together`: what is said is said of several texts at once."""
         code = said.code
         known = self._codes.answers.get(code) if code is not None else None

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from sms_service.gateways.http import signing
 from sms_service.gateways.http.options import Authentication, Call
-from sms_service.gateways.http.templates import BadTemplate, CannotRender, Template, Templates
+from sms_service.gateways.http.templates import BadTemplate, CannotRenderRequest, RequestTemplate, RequestTemplates
 from sms_service.gateways.http_client import HttpRequest
 from sms_service.gateways.options import BadOption
 
@@ -20,20 +20,20 @@ class Composer:
     Raises BadOption if a template cannot be used.
     """
 
-    def __init__(self, call: Call, templates: Templates, names: Iterable[str], charset: str) -> None:
+    def __init__(self, call: Call, templates: RequestTemplates, names: Iterable[str], charset: str) -> None:
         self._call, self._charset = call, charset
         authentication = call.authentication
-        self._over: Template | None = None
+        self._over: RequestTemplate | None = None
         if authentication.signs:
             keys = ("authentication", "over")
-            self._over = compiled(templates, keys, authentication.over, {*names, "body"})
+            self._over = compile_source(templates, keys, authentication.over, {*names, "body"})
         self._signs_body = self._over is not None and "body" in self._over.names
         anywhere = {*names, "signature"} if self._over else set(names)
         in_body = set(names) if self._signs_body else anywhere
         self._query = _all(templates, "query", call.query, anywhere)
         self._headers = _all(templates, "headers", call.headers, anywhere)
         self._form = None if call.form is None else _all(templates, "form", call.form, in_body)
-        self._body = None if call.body is None else compiled(templates, ("body",), call.body, in_body)
+        self._body = None if call.body is None else compile_source(templates, ("body",), call.body, in_body)
         everything = [*self._query.values(), *self._headers.values(), *(self._form or {}).values(), self._body]
         self.names = frozenset().union(*(template.names for template in everything if template))
         if self._over is not None:
@@ -53,7 +53,7 @@ class Composer:
             body = self._body_of(values)
         headers = self._fixed | {name: template.render(values) for name, template in self._headers.items()}
         if any("\n" in value or "\r" in value for value in headers.values()):
-            raise CannotRender("a header would have a line break")
+            raise CannotRenderRequest("a header would have a line break")
         query = {name: template.render(values) for name, template in self._query.items()}
         url = self._call.url + (f"?{urlencode(query, encoding=self._charset)}" if query else "")
         return HttpRequest(method=self._call.method, url=url, headers=headers, body=body)
@@ -68,11 +68,13 @@ class Composer:
         assert self._over is not None
         authentication = self._call.authentication
         message = _encoded(self._over.render(values), self._charset)
-        digest = signing.digest(authentication.kind, authentication.key.encode(), message)  # type: ignore[arg-type]
-        return signing.written(digest, authentication.encoding)
+        digest = signing.compute_digest(authentication.kind, authentication.key.encode(), message)  # type: ignore[arg-type]
+        return signing.write_digest(digest, authentication.encoding)
 
 
-def compiled(templates: Templates, keys: tuple[str, ...], source: str, names: Iterable[str]) -> Template:
+def compile_source(
+    templates: RequestTemplates, keys: tuple[str, ...], source: str, names: Iterable[str]
+) -> RequestTemplate:
     """The template of the option at `keys`. Raises BadOption."""
     try:
         return templates.compile(source, names)
@@ -80,8 +82,10 @@ def compiled(templates: Templates, keys: tuple[str, ...], source: str, names: It
         raise BadOption(keys, f"is no usable template: {error}") from None
 
 
-def _all(templates: Templates, key: str, sources: Mapping[str, str], names: Iterable[str]) -> dict[str, Template]:
-    return {name: compiled(templates, (key, name), source, names) for name, source in sources.items()}
+def _all(
+    templates: RequestTemplates, key: str, sources: Mapping[str, str], names: Iterable[str]
+) -> dict[str, RequestTemplate]:
+    return {name: compile_source(templates, (key, name), source, names) for name, source in sources.items()}
 
 
 def _fixed_headers(call: Call, charset: str) -> dict[str, str]:
@@ -108,4 +112,4 @@ def _encoded(text: str, charset: str) -> bytes:
     try:
         return text.encode(charset)
     except UnicodeEncodeError:
-        raise CannotRender(f"a character does not exist in {charset}") from None
+        raise CannotRenderRequest(f"a character does not exist in {charset}") from None

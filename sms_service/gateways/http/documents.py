@@ -21,7 +21,7 @@ class Unreadable(Exception):
     """This is no such document; the message has nothing of its content."""
 
 
-def read(body: bytes, form: Format, charset: str, pattern: re.Pattern[str] | None = None) -> Any:
+def read_document(body: bytes, form: Format, charset: str, pattern: re.Pattern[str] | None = None) -> Any:
     """The document in `body`: of JSON its value; of XML what is in its root element; of a form its fields; of text the
     named groups of `pattern`. Raises Unreadable.
     """
@@ -47,7 +47,7 @@ def field(document: Any, path: paths.Path | None, longest: int = LONGEST) -> str
 
     Raises Unreadable if it is something else, too long, or holds a character that is no text.
     """
-    value = paths.MISSING if path is None else paths.find(document, path)
+    value = paths.MISSING if path is None else paths.find_path(document, path)
     if value is None or value is paths.MISSING:
         return None
     return scalar(value, longest)

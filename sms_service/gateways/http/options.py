@@ -21,7 +21,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 def place(default: Any = None) -> Any:
     """An option that says where in a document a field is; None: it is not there."""
-    return option(default=default, check=paths.check)
+    return option(default=default, check=paths.check_path)
 
 
 def networks(value: tuple[str, ...]) -> str | None:
@@ -131,7 +131,7 @@ class Each:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerForm:
     """How an answer to a hand-over is read: its `code`, and the `id` of what it took, or `each` text's own.
 
     `pattern` finds both in a plain text, by groups of these names.

@@ -22,7 +22,7 @@ class _Missing:
 MISSING: Final = _Missing()  # what is at a path that leads nowhere; null is a value
 
 
-def parse(written: str) -> Path:
+def parse_path(written: str) -> Path:
     """The steps of a path as it is written. Raises ValueError that says what would be right."""
     if not written:
         return ()
@@ -36,7 +36,7 @@ def parse(written: str) -> Path:
     return steps
 
 
-def find(document: Any, path: Path) -> Any:
+def find_path(document: Any, path: Path) -> Any:
     """What is at `path`, or MISSING."""
     for step in path:
         if isinstance(document, dict):
@@ -48,10 +48,10 @@ def find(document: Any, path: Path) -> Any:
     return document
 
 
-def check(written: str | None) -> str | None:
+def check_path(written: str | None) -> str | None:
     """A check of an option: a path, or None for a field that is not there."""
     try:
-        parse(written or "")
+        parse_path(written or "")
     except ValueError as error:
         return str(error)
     return None

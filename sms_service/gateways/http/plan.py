@@ -11,11 +11,11 @@ from types import MappingProxyType
 from sms_service.gateways import codes
 from sms_service.gateways.codes import CodeTable
 from sms_service.gateways.http import answers, options, records
-from sms_service.gateways.http.account import Account
+from sms_service.gateways.http.account import HttpAccount
 from sms_service.gateways.http.calls import Composer
 from sms_service.gateways.http.phones import Phones
 from sms_service.gateways.http.proof import NAMES, Proof
-from sms_service.gateways.http.templates import CannotRender, Templates
+from sms_service.gateways.http.templates import CannotRenderRequest, RequestTemplates
 from sms_service.gateways.options import BadOption
 
 # What the templates of every request may use, and those that hand texts over as well.
@@ -31,7 +31,7 @@ class Pulling:
 
     composer: Composer
     pull: options.Pull
-    reader: records.Receipts | records.Replies
+    reader: records.ReceiptRecords | records.ReplyRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +43,18 @@ class Plan:
     phones: Phones
     codes: CodeTable
     composer: Composer
-    answers: answers.Reader
+    answers: answers.AnswerReader
     names_groups: bool
-    receipts: records.Receipts | None
-    replies: records.Replies | None
+    receipts: records.ReceiptRecords | None
+    replies: records.ReplyRecords | None
     pulls: tuple[Pulling, ...]
     proof: Proof | None
 
 
-def make(account: Account) -> Plan:
+def make_plan(account: HttpAccount) -> Plan:
     """The plan of `account`. Raises BadOption for what does not fit together."""
     request, answer, charset, zone = account.request, account.answer, account.charset, account.time_zone()
-    templates, phones = Templates(charset), Phones(account.phone, account.country)
+    templates, phones = RequestTemplates(charset), Phones(account.phone, account.country)
     constants = _constants(account)
     names_groups = request.recipients > 1 and answer.each is None and answer.id is not None
     _check_push(account)
@@ -74,10 +74,10 @@ def make(account: Account) -> Plan:
     receipts = replies = None
     pulls = []
     if account.receipts is not None:
-        reader = records.Reader(account.receipts, phones, zone, charset)
-        receipts = records.Receipts(account.receipts, table, reader, needs_phone=names_groups)
+        reader = records.RecordReader(account.receipts, phones, zone, charset)
+        receipts = records.ReceiptRecords(account.receipts, table, reader, needs_phone=names_groups)
     if account.replies is not None:
-        replies = records.Replies(records.Reader(account.replies, phones, zone, charset))
+        replies = records.ReplyRecords(records.RecordReader(account.replies, phones, zone, charset))
     for key, table_of, found in (("receipts", account.receipts, receipts), ("replies", account.replies, replies)):
         if table_of is not None and found is not None and table_of.pull is not None:
             names = {*constants, "now"}
@@ -90,7 +90,7 @@ def make(account: Account) -> Plan:
         phones=phones,
         codes=table,
         composer=composer,
-        answers=answers.Reader(answer, table, phones, charset),
+        answers=answers.AnswerReader(answer, table, phones, charset),
         names_groups=names_groups,
         receipts=receipts,
         replies=replies,
@@ -99,7 +99,7 @@ def make(account: Account) -> Plan:
     )
 
 
-def _constants(account: Account) -> Mapping[str, str]:
+def _constants(account: HttpAccount) -> Mapping[str, str]:
     """The account's own names, variables and secrets alike."""
     taken = OF_EVERY_CALL | OF_TEXTS | OF_ONE_TEXT | NAMES | {"signature"}
     for kind in ("variables", "secrets"):
@@ -117,7 +117,7 @@ def _of_the_words(request: options.Submission) -> frozenset[str]:
 
 
 def _composer(
-    keys: tuple[str, ...], call: options.Call, templates: Templates, names: set[str], charset: str
+    keys: tuple[str, ...], call: options.Call, templates: RequestTemplates, names: set[str], charset: str
 ) -> Composer:
     try:
         return Composer(call, templates, names, charset)
@@ -139,7 +139,7 @@ def _try(
     for validity_s in (3600, None):
         try:
             body = composer.request({**values, "validity_s": validity_s}).body or b""
-        except CannotRender as error:
+        except CannotRenderRequest as error:
             raise BadOption(keys, f"cannot be made: {error}") from None
         try:
             if body.lstrip().startswith((b"{", b"[")):
@@ -149,7 +149,7 @@ def _try(
             raise BadOption((*keys, "body"), reason) from None
 
 
-def _check_push(account: Account) -> None:
+def _check_push(account: HttpAccount) -> None:
     """Pushed records need a proof, and pulled ones a schedule; neither is there for nothing."""
     tables = [table for table in (account.receipts, account.replies) if table is not None]
     if any(table.pushed for table in tables) != (account.callbacks is not None):
@@ -162,18 +162,18 @@ def _codes(written: options.Codes) -> CodeTable:
     table = CodeTable({}, {})
     if written.file is not None:
         try:
-            table = codes.load(written.file)
+            table = codes.load_code_table(written.file)
         except (OSError, ValueError, KeyError) as error:
             raise BadOption(("codes", "file"), f"cannot be used: {error}") from None
     answered, reported = dict(table.answers), dict(table.receipts)
     for code, meaning in written.answers.items():
         try:
-            answered[code] = codes.answer(code, meaning)
+            answered[code] = codes.answer_code(code, meaning)
         except ValueError as error:
             raise BadOption(("codes", "answers", code), f"cannot be used: {error}") from None
     for code, meaning in written.receipts.items():
         try:
-            reported[code] = codes.receipt(code, meaning)
+            reported[code] = codes.receipt_code(code, meaning)
         except ValueError as error:
             raise BadOption(("codes", "receipts", code), f"cannot be used: {error}") from None
     if not any(code.error is None for code in answered.values()):
@@ -181,7 +181,7 @@ def _codes(written: options.Codes) -> CodeTable:
     return CodeTable(answered, reported)
 
 
-def _proof(account: Account, templates: Templates, constants: Mapping[str, str]) -> Proof | None:
+def _proof(account: HttpAccount, templates: RequestTemplates, constants: Mapping[str, str]) -> Proof | None:
     if account.callbacks is None:
         return None
     try:

@@ -10,10 +10,10 @@ from typing import Any
 
 from sms_service.gateways.base import CallbackRequest, Replayed
 from sms_service.gateways.http import signing
-from sms_service.gateways.http.calls import compiled
+from sms_service.gateways.http.calls import compile_source
 from sms_service.gateways.http.documents import headers_of
 from sms_service.gateways.http.options import Callbacks, Signature
-from sms_service.gateways.http.templates import CannotRender, Template, Templates
+from sms_service.gateways.http.templates import CannotRenderRequest, RequestTemplate, RequestTemplates
 
 # What a signature can be over; `headers` has its names in small letters.
 NAMES = frozenset({"body", "url", "method", "query", "headers", "timestamp"})
@@ -24,14 +24,16 @@ _MILLISECONDS_FROM = 10**11  # seconds reach it in the year 5138
 class Proof:
     """Tells genuine callbacks from others. `constants` are the account's own names. Raises BadOption."""
 
-    def __init__(self, callbacks: Callbacks, templates: Templates, constants: Mapping[str, str], charset: str) -> None:
+    def __init__(
+        self, callbacks: Callbacks, templates: RequestTemplates, constants: Mapping[str, str], charset: str
+    ) -> None:
         self._secret, self._charset, self._constants = callbacks.secret, charset, constants
         self._networks = [ip_network(written) for written in callbacks.addresses]
         self._signature = callbacks.signature
-        self._over: Template | None = None
+        self._over: RequestTemplate | None = None
         if self._signature is not None:
             names = {*NAMES, *constants}
-            self._over = compiled(templates, ("signature", "over"), self._signature.over, names)
+            self._over = compile_source(templates, ("signature", "over"), self._signature.over, names)
 
     def holds(self, request: CallbackRequest, now: float) -> bool:
         """Whether the provider sent it. Raises Replayed if it did, but not now (seconds since 1970)."""
@@ -81,9 +83,11 @@ class Proof:
                 "timestamp": timestamp,
             }
             message = self._over.render(values).encode(self._charset)
-        except (UnicodeError, CannotRender):
+        except (UnicodeError, CannotRenderRequest):
             return False
-        wanted = signing.written(signing.digest(signature.kind, signature.key.encode(), message), signature.encoding)
+        wanted = signing.write_digest(
+            signing.compute_digest(signature.kind, signature.key.encode(), message), signature.encoding
+        )
         signed = given(signature.header, signature.query)
         if not hmac.compare_digest(wanted.encode(), signed.encode("utf-8", "replace")):
             return False

@@ -10,7 +10,7 @@ from sms_service.gateways.base import BadCallback, OutcomeKind, Pulled, Receipt,
 from sms_service.gateways.http import documents, paths, records
 from sms_service.gateways.http.documents import Unreadable
 from sms_service.gateways.http.plan import Plan, Pulling
-from sms_service.gateways.http_client import Answer, HttpClient, Result
+from sms_service.gateways.http_client import HttpAnswer, HttpClient, Result
 
 _log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class PullFailed(Exception):
     """The provider gave nothing; the message says why, without anything personal."""
 
 
-def pull(plan: Plan, client: HttpClient, values: Mapping[str, Any]) -> Pulled:
+def pull_records(plan: Plan, client: HttpClient, values: Mapping[str, Any]) -> Pulled:
     """What is new, of each kind that the account pulls.
 
     Raises PullFailed if nothing could be had. What one kind gave is kept though the other failed, since a provider may
@@ -47,19 +47,19 @@ def pull(plan: Plan, client: HttpClient, values: Mapping[str, Any]) -> Pulled:
 
 def _items(plan: Plan, pulling: Pulling, result: Result) -> list[Any]:
     """The records in an answer. Raises PullFailed, BadCallback or Unreadable."""
-    if not isinstance(result, Answer):
+    if not isinstance(result, HttpAnswer):
         raise PullFailed(result.reason)
     if not 200 <= result.status < 300:
         raise PullFailed(f"HTTP {result.status}")
     reader = pulling.reader.reader
-    document = documents.read(result.body, reader.format, reader.charset)  # type: ignore[arg-type]
+    document = documents.read_document(result.body, reader.format, reader.charset)  # type: ignore[arg-type]
     if pulling.pull.code is None:
         items = reader.items(document)
         if len(items) == 1 and not _is_readable(pulling.reader, items[0]):
             # What is no list and no record is an error that the account has no code for.
             raise PullFailed("the answer has no records")
         return items
-    code = documents.field(document, paths.parse(pulling.pull.code))
+    code = documents.field(document, paths.parse_path(pulling.pull.code))
     known = plan.codes.answers.get(code or "")
     if known is None or known.result is not OutcomeKind.accepted:
         raise PullFailed(f"the provider answers {code or 'without a code'}")
@@ -69,7 +69,7 @@ def _items(plan: Plan, pulling: Pulling, result: Result) -> list[Any]:
         return []  # a provider that says that all is well and has nothing may leave the list out
 
 
-def _is_readable(reading: records.Receipts | records.Replies, item: Any) -> bool:
+def _is_readable(reading: records.ReceiptRecords | records.ReplyRecords, item: Any) -> bool:
     try:
         return bool(list(reading.of(item, "")))
     except BadCallback:
@@ -77,17 +77,17 @@ def _is_readable(reading: records.Receipts | records.Replies, item: Any) -> bool
 
 
 def _keep(
-    reading: records.Receipts | records.Replies, item: Any, receipts: list[Receipt], replies: list[Reply]
+    reading: records.ReceiptRecords | records.ReplyRecords, item: Any, receipts: list[Receipt], replies: list[Reply]
 ) -> None:
     """Add what is in one record to its list."""
     raw = documents.raw(item)
     try:
-        if isinstance(reading, records.Receipts):
+        if isinstance(reading, records.ReceiptRecords):
             receipts += reading.of(item, raw)
         else:
             replies += reading.of(item, raw)
     except BadCallback as error:
         _log.warning("a pulled record cannot be read: %s", error)
         # It is stored and listed there; a reply without a phone has no list that it could stand in.
-        if isinstance(reading, records.Receipts):
+        if isinstance(reading, records.ReceiptRecords):
             receipts.append(reading.unusable(raw))

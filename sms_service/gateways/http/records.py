@@ -19,15 +19,15 @@ MOST_PARTS = 255
 T = TypeVar("T", Receipt, Reply)
 
 
-class Reader:
+class RecordReader:
     """Reads the records of one kind (receipts, replies) of one account."""
 
     def __init__(self, records: options.Records, phones: Phones, zone: tzinfo, charset: str) -> None:
         self.format, self.charset = records.format, charset
         self._phones, self._zone, self._time_format = phones, zone, records.time_format
-        self._list = None if records.list is None else paths.parse(records.list)
+        self._list = None if records.list is None else paths.parse_path(records.list)
         self._places = {
-            name: paths.parse(written)
+            name: paths.parse_path(written)
             for name in records.__dataclass_fields__
             if name not in ("format", "list", "push", "pull", "time_format")
             and (written := getattr(records, name)) is not None
@@ -35,7 +35,7 @@ class Reader:
 
     def items(self, document: Any) -> list[Any]:
         """The records in a document. Raises BadCallback if there is no place for them."""
-        found = document if self._list is None else paths.find(document, self._list)
+        found = document if self._list is None else paths.find_path(document, self._list)
         if found is paths.MISSING:
             raise BadCallback("the list of records is missing")
         if found is None or found == "":  # an empty element of XML is an empty text
@@ -60,7 +60,7 @@ class Reader:
 
     def phones(self, item: Any, name: str) -> list[str]:
         """The phones in a field that may be a list, E.164 where they can be read so, else as they were written."""
-        value = paths.find(item, self._places[name]) if name in self._places else paths.MISSING
+        value = paths.find_path(item, self._places[name]) if name in self._places else paths.MISSING
         if value is paths.MISSING:
             return []
         try:
@@ -78,10 +78,12 @@ class Reader:
             return None
 
 
-class Receipts:
+class ReceiptRecords:
     """Reads receipts."""
 
-    def __init__(self, receipts: options.Receipts, codes: CodeTable, reader: Reader, *, needs_phone: bool) -> None:
+    def __init__(
+        self, receipts: options.Receipts, codes: CodeTable, reader: RecordReader, *, needs_phone: bool
+    ) -> None:
         self.reader, self._codes, self._needs_phone = reader, codes, needs_phone
         self._has_phone = receipts.phone is not None
 
@@ -119,10 +121,10 @@ class Receipts:
         return Receipt(ReceiptStatus.unclassified, None, raw)
 
 
-class Replies:
+class ReplyRecords:
     """Reads replies."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: RecordReader) -> None:
         self.reader = reader
 
     def of(self, item: Any, raw: str) -> Iterator[Reply]:
@@ -148,7 +150,9 @@ class Replies:
         )
 
 
-def all_of(document: Any, reader: Reader, of: Callable[[Any, str], Iterator[T]], whole: str | None = None) -> list[T]:
+def all_of(
+    document: Any, reader: RecordReader, of: Callable[[Any, str], Iterator[T]], whole: str | None = None
+) -> list[T]:
     """What `of` makes of each record of a document. `whole`: what is stored of it if it is one record.
 
     Raises BadCallback if one cannot be read.

@@ -11,7 +11,7 @@ Kind = Literal["md5", "sha1", "sha256", "hmac-sha1", "hmac-sha256"]
 Encoding = Literal["hex", "HEX", "base64"]
 
 
-def digest(kind: Kind, key: bytes, message: bytes) -> bytes:
+def compute_digest(kind: Kind, key: bytes, message: bytes) -> bytes:
     """The digest; `key` plays a part only where it is an HMAC."""
     if kind.startswith("hmac-"):
         return hmac.digest(key, message, kind.removeprefix("hmac-"))
@@ -19,7 +19,7 @@ def digest(kind: Kind, key: bytes, message: bytes) -> bytes:
     return hashlib.new(kind, message, usedforsecurity=False).digest()
 
 
-def written(value: bytes, encoding: Encoding) -> str:
+def write_digest(value: bytes, encoding: Encoding) -> str:
     """A digest as text: hexadecimal in small or capital letters, or base64."""
     if encoding == "base64":
         return base64.b64encode(value).decode()

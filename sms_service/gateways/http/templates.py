@@ -23,11 +23,11 @@ class BadTemplate(Exception):
     """A template cannot be used; the message says why, and what is known."""
 
 
-class CannotRender(Exception):
+class CannotRenderRequest(Exception):
     """A template cannot be filled in with these values; the message has none of them."""
 
 
-class Template:
+class RequestTemplate:
     """A compiled template. `names` are those that it uses."""
 
     def __init__(self, environment: ImmutableSandboxedEnvironment, source: str, known: Iterable[str]) -> None:
@@ -47,13 +47,13 @@ class Template:
         try:
             text = self._template.render(values)
         except Exception as error:  # noqa: BLE001  # filters raise anything, and their messages quote values
-            raise CannotRender(f"a template cannot be filled in ({type(error).__name__})") from None
+            raise CannotRenderRequest(f"a template cannot be filled in ({type(error).__name__})") from None
         if len(text) > LARGEST:
-            raise CannotRender("a template makes too large a text")
+            raise CannotRenderRequest("a template makes too large a text")
         return text
 
 
-class Templates:
+class RequestTemplates:
     """Compiles the templates of one account; its `charset` is what digests, base64 and percent signs are made of."""
 
     def __init__(self, charset: str) -> None:
@@ -65,11 +65,11 @@ class Templates:
             return str(value).encode(charset)
 
         def digest(kind: signing.Kind) -> Any:
-            return lambda value: signing.digest(kind, b"", octets(value)).hex()
+            return lambda value: signing.compute_digest(kind, b"", octets(value)).hex()
 
         def keyed(value: object, key: str, kind: str = "sha256", encoding: signing.Encoding = "hex") -> str:
             known: dict[str, signing.Kind] = {"sha1": "hmac-sha1", "sha256": "hmac-sha256"}
-            return signing.written(signing.digest(known[kind], octets(key), octets(value)), encoding)
+            return signing.write_digest(signing.compute_digest(known[kind], octets(key), octets(value)), encoding)
 
         self._environment.filters |= {
             "json": lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
@@ -84,9 +84,9 @@ class Templates:
             "unsigned": lambda value: _SIGNATURE.sub("", value, count=1),
         }
 
-    def compile(self, source: str, known: Iterable[str]) -> Template:
+    def compile(self, source: str, known: Iterable[str]) -> RequestTemplate:
         """The compiled template, which may use the names `known`. Raises BadTemplate."""
-        return Template(self._environment, source, known)
+        return RequestTemplate(self._environment, source, known)
 
 
 def _time(value: datetime, pattern: str) -> str:

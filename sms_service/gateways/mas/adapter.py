@@ -82,7 +82,7 @@ class Options:
         if pushed:
             proof = {"secret": self.callback_secret, "addresses": list(self.callback_addresses)}
             tables["callbacks"] = {**proof, "acknowledge": _PRESET["acknowledge"]}
-        return options.read(http.Options, tables, _FOLDER)
+        return options.read_options(http.Options, tables, _FOLDER)
 
 
 def create(name: str, options: Options, callback_url: str) -> http.HttpAdapter:

@@ -102,11 +102,11 @@ class SimulatorAdapter:
 
     def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:
         """The reports of a callback; see `pushed`."""
-        return [] if request.is_of_replies else pushed.receipts(request.body)
+        return [] if request.is_of_replies else pushed.read_pushed_receipts(request.body)
 
     def parse_replies(self, request: CallbackRequest) -> list[Reply]:
         """The replies of a callback; see `pushed`."""
-        return pushed.replies(request.body) if request.is_of_replies else []
+        return pushed.read_pushed_replies(request.body) if request.is_of_replies else []
 
     def look_up(self, questions: Sequence[Question]) -> list[Finding | None]:
         """Ask for each text by our reference."""

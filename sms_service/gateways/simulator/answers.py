@@ -20,9 +20,9 @@ from sms_service.gateways.base import (
     Text,
     unwritten,
 )
-from sms_service.gateways.http_client import Answer, NotWritten, Result
+from sms_service.gateways.http_client import HttpAnswer, NotWritten, Result
 
-CODES = codes.load(Path(__file__).with_name("codes.csv"))
+CODES = codes.load_code_table(Path(__file__).with_name("codes.csv"))
 
 # What the account, and not one of its texts, is to blame for: no smaller group would fare better.
 _OF_THE_ACCOUNT = (ErrorClass.credentials, ErrorClass.balance, ErrorClass.rate, ErrorClass.later)
@@ -30,7 +30,7 @@ _OF_THE_ACCOUNT = (ErrorClass.credentials, ErrorClass.balance, ErrorClass.rate, 
 
 def outcome(reference: str, result: Result) -> Outcome:
     """How the hand-over of one text ended that had a POST to itself."""
-    if not isinstance(result, Answer):
+    if not isinstance(result, HttpAnswer):
         return _unanswered(reference, result)
     answer = _answer(result)
     if result.status in (201, 207):
@@ -40,7 +40,7 @@ def outcome(reference: str, result: Result) -> Outcome:
 
 def outcomes(texts: Sequence[Text], result: Result) -> list[Outcome]:
     """How the hand-over of the texts of one POST ended, in their order."""
-    if not isinstance(result, Answer):
+    if not isinstance(result, HttpAnswer):
         return [_unanswered(text.reference, result) for text in texts]
     answer = _answer(result)
     if result.status != 200:
@@ -56,7 +56,7 @@ def outcomes(texts: Sequence[Text], result: Result) -> list[Outcome]:
 
 def finding(question: Question, result: Result, now: float) -> Finding | None:
     """What the simulator's records say to a question, at `now` in seconds since 1970; None if they cannot be read."""
-    document = json_or_none(result.body) if isinstance(result, Answer) and result.status == 200 else None
+    document = json_or_none(result.body) if isinstance(result, HttpAnswer) and result.status == 200 else None
     lines = document.get("messages") if isinstance(document, dict) else None
     if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
         return None
@@ -79,12 +79,12 @@ def json_or_none(body: bytes) -> Any:
         return None
 
 
-def _answer(result: Answer) -> dict[str, Any]:
+def _answer(result: HttpAnswer) -> dict[str, Any]:
     document = json_or_none(result.body)
     return document if isinstance(document, dict) else {}
 
 
-def _of_one(reference: str, answer: dict[str, Any], result: Answer) -> Outcome:
+def _of_one(reference: str, answer: dict[str, Any], result: HttpAnswer) -> Outcome:
     """What an answer says of one text, whether it was its own or an entry of a group's."""
     identifier, code = answer.get("id"), answer.get("code")
     if isinstance(identifier, str) and identifier:
@@ -98,7 +98,7 @@ def _of_one(reference: str, answer: dict[str, Any], result: Answer) -> Outcome:
     return _unreadable(reference, result)
 
 
-def _of_a_refused_group(reference: str, size: int, result: Answer, answer: dict[str, Any]) -> Outcome:
+def _of_a_refused_group(reference: str, size: int, result: HttpAnswer, answer: dict[str, Any]) -> Outcome:
     refused = _refused(reference, result, answer.get("code"))
     if refused is None:
         return _unreadable(reference, result)
@@ -109,7 +109,7 @@ def _of_a_refused_group(reference: str, size: int, result: Answer, answer: dict[
     )
 
 
-def _refused(reference: str, result: Answer, code: Any) -> Outcome | None:
+def _refused(reference: str, result: HttpAnswer, code: Any) -> Outcome | None:
     """The refusal that an error status and its code make; None if they do not tell."""
     if not isinstance(code, str) or 200 <= result.status < 300:
         return None
@@ -127,14 +127,14 @@ def _of_code(reference: str, code: str, retry_after_s: Any) -> Outcome:
 
 
 def _unanswered(reference: str, result: Result) -> Outcome:
-    assert not isinstance(result, Answer)
+    assert not isinstance(result, HttpAnswer)
     if isinstance(result, NotWritten):
         # Others of its group were written, so the group as a whole may be taken; this one surely is not.
         return unwritten(reference, result.reason)
     return Outcome(reference, OutcomeKind.unknown, detail=result.reason)
 
 
-def _unreadable(reference: str, result: Answer) -> Outcome:
+def _unreadable(reference: str, result: HttpAnswer) -> Outcome:
     return Outcome(reference, OutcomeKind.unknown, detail=f"HTTP {result.status} without a readable answer")
 
 

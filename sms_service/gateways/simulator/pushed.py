@@ -17,12 +17,12 @@ from sms_service.gateways.simulator.answers import CODES, json_or_none
 from sms_service.parts import MOST_PARTS
 
 
-def receipts(body: bytes) -> list[Receipt]:
+def read_pushed_receipts(body: bytes) -> list[Receipt]:
     """The receipts in the body of a callback. Raises BadCallback."""
     return [_receipt(item, f"receipts[{place}]") for place, item in enumerate(_items(body, "receipts"))]
 
 
-def replies(body: bytes) -> list[Reply]:
+def read_pushed_replies(body: bytes) -> list[Reply]:
     """The replies in the body of a callback. Raises BadCallback."""
     return [_reply(item, f"replies[{place}]") for place, item in enumerate(_items(body, "replies"))]
 

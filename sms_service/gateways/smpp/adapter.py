@@ -31,15 +31,15 @@ from sms_service.gateways.base import (
     always,
 )
 from sms_service.gateways.http_client import boot_clock
-from sms_service.gateways.numbers import national
+from sms_service.gateways.numbers import national_number
 from sms_service.gateways.options import BadOption, between, not_empty, option
 from sms_service.gateways.smpp import deliveries, pdus
 from sms_service.gateways.smpp.deliveries import as_number, as_text
 from sms_service.gateways.smpp.line import Line
 from sms_service.gateways.smpp.session import Session
-from sms_service.gateways.smpp.texts import Batch, encode
+from sms_service.gateways.smpp.texts import Batch, encode_text
 
-CODES = codes.load(Path(__file__).with_name("codes.csv"))
+CODES = codes.load_code_table(Path(__file__).with_name("codes.csv"))
 _IDS: dict[str, Callable[[str], str]] = {"text": as_text, "decimal": as_number(10), "hex": as_number(16)}
 _LONGEST_VALIDITY = timedelta(days=63)  # what handsets' networks keep a text for at most; 3GPP TS 23.040, 9.2.3.12.1
 _UNBIND_S = 5.0
@@ -157,7 +157,7 @@ class SmppAdapter:
         total_s, answer_s = self._options.total_timeout_s, self._options.answer_timeout_s
         write_by = boot_clock() + total_s - answer_s
         validity = _relative(group.validity_s)
-        texts = [encode(text, write_by, self._form, self._recipient(text.phone), validity) for text in group.texts]
+        texts = [encode_text(text, write_by, self._form, self._recipient(text.phone), validity) for text in group.texts]
         batch = Batch(texts)
         loop.call_soon_threadsafe(self._line.add, batch, total_s - answer_s, total_s)
         batch.done.result(total_s + _UNBIND_S)
@@ -237,7 +237,7 @@ class SmppAdapter:
         loop = asyncio.get_running_loop()
         receipts: list[tuple[int, Receipt]] = []
         for pdu in received:
-            item = deliveries.read(pdu, CODES.receipts, self._receipt_id, self._zone)
+            item = deliveries.read_delivery(pdu, CODES.receipts, self._receipt_id, self._zone)
             if isinstance(item, Receipt):
                 receipts.append((pdu.sequence, item))
             else:
@@ -268,7 +268,7 @@ class SmppAdapter:
             self._changed.notify_all()
 
     def _recipient(self, phone: str) -> str:
-        return phone.removeprefix("+") if self._options.number_format == "international" else national(phone)
+        return phone.removeprefix("+") if self._options.number_format == "international" else national_number(phone)
 
 
 def _answer(session: Session, loop: asyncio.AbstractEventLoop, sequences: Sequence[int], kept: Future[None]) -> None:

@@ -47,7 +47,7 @@ _CHARSETS = {0: "gsm", 1: "ascii", 3: "latin-1", 8: "utf-16", 15: "gb18030"}
 Canonical = Callable[[str], str]
 
 
-def read(
+def read_delivery(
     pdu: Pdu, codes: Mapping[str, Code[ReceiptStatus]], canonical_id: Canonical, zone: ZoneInfo
 ) -> Receipt | Reply:
     """What a deliver_sm brought. Nothing that comes is lost: what cannot be read is an unclassified receipt, kept raw.

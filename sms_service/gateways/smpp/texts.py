@@ -116,17 +116,19 @@ def concatenation_reference(reference: str) -> int:
     return zlib.crc32(reference.encode()) & 0xFF
 
 
-def encode(text: Text, write_by: float, form: SubmitForm, destination: str, validity_period: str = "") -> SendingText:
+def encode_text(
+    text: Text, write_by: float, form: SubmitForm, destination: str, validity_period: str = ""
+) -> SendingText:
     """`text` as parts in the form of its line; `destination` is the recipient as the line writes it."""
     sending = SendingText(text.reference, write_by)
-    encoding, _, number = parts.measure(text.body)
+    encoding, _, number = parts.measure_text(text.body)
     series = concatenation_reference(text.reference)
-    for place, piece in enumerate(parts.split(text.body), 1):
+    for place, piece in enumerate(parts.split_text(text.body), 1):
         # 3GPP TS 23.040, 9.2.3.24.1: five octets follow; element 0 of three octets: reference, number of parts, part.
         header = bytes((5, 0, 3, series, number, place)) if number > 1 else b""
         pdu = form.write(
             destination,
-            header + parts.encode(piece, encoding),
+            header + parts.encode_part(piece, encoding),
             esm_class=UDHI if header else 0,
             data_coding=DATA_CODING[encoding],
             validity_period=validity_period,

@@ -125,11 +125,11 @@ class TwilioAdapter:
 
     def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:
         """The one report of a status callback; see `pushed`."""
-        return [] if request.is_of_replies else pushed.receipts(request)
+        return [] if request.is_of_replies else pushed.read_pushed_receipts(request)
 
     def parse_replies(self, request: CallbackRequest) -> list[Reply]:
         """The one text of an inbound webhook; see `pushed`."""
-        return pushed.replies(request) if request.is_of_replies else []
+        return pushed.read_pushed_replies(request) if request.is_of_replies else []
 
     def close(self) -> None:
         """Close the connections."""

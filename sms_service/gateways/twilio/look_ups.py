@@ -18,7 +18,7 @@ from twilio.rest.api.v2010.account.message import MessageInstance, MessageList
 
 from sms_service.gateways.base import Finding, Question, Receipt, ReceiptStatus
 from sms_service.gateways.http_client import HttpClient, NoAnswer, NotWritten
-from sms_service.gateways.twilio.pushed import receipt
+from sms_service.gateways.twilio.pushed import make_receipt
 from sms_service.gateways.twilio.transport import LONGEST_VALIDITY_S
 
 IN_FLIGHT = 4
@@ -103,7 +103,7 @@ def _arrival(message: MessageInstance) -> Receipt | None:
         return None
     code = None if message.error_code is None else str(message.error_code)
     raw: dict[str, Any] = {"sid": message.sid, "status": message.status, "error_code": code, "to": message.to}
-    found = receipt(
+    found = make_receipt(
         message.sid,
         message.status,
         code,

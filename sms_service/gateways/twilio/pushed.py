@@ -25,17 +25,17 @@ from sms_service.gateways.base import (
 from sms_service.gateways.numbers import e164
 
 _FORM = "application/x-www-form-urlencoded"
-CODES = codes.load(Path(__file__).with_name("codes.csv"))
+CODES = codes.load_code_table(Path(__file__).with_name("codes.csv"))
 
 
-def receipts(request: CallbackRequest) -> list[Receipt]:
+def read_pushed_receipts(request: CallbackRequest) -> list[Receipt]:
     """The one report of a status callback. Raises BadCallback."""
     form = _form_of(request, "a status callback")
     if "MessageStatus" not in form and "Body" in form:
         raise BadCallback("it is an inbound text, whose webhook must be the address for replies")
     _need(form, "a status callback", "MessageSid", "MessageStatus")
     return [
-        receipt(
+        make_receipt(
             form["MessageSid"],
             form["MessageStatus"],
             form.get("ErrorCode") or None,
@@ -46,7 +46,7 @@ def receipts(request: CallbackRequest) -> list[Receipt]:
     ]
 
 
-def replies(request: CallbackRequest) -> list[Reply]:
+def read_pushed_replies(request: CallbackRequest) -> list[Reply]:
     """The one inbound text of a webhook; Twilio has joined its parts. Raises BadCallback."""
     form = _form_of(request, "an inbound text")
     if "MessageStatus" in form:
@@ -67,7 +67,7 @@ def replies(request: CallbackRequest) -> list[Reply]:
     ]
 
 
-def receipt(
+def make_receipt(
     sid: str,
     status: str,
     error_code: str | None,

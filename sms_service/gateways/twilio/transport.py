@@ -15,7 +15,7 @@ from aiohttp import encode_basic_auth
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 
-from sms_service.gateways.http_client import Answer, HttpClient, HttpRequest, NoAnswer, NotWritten
+from sms_service.gateways.http_client import HttpAnswer, HttpClient, HttpRequest, NoAnswer, NotWritten
 
 DEFAULT_BASE = "https://api.twilio.com"
 LONGEST_VALIDITY_S = 36_000  # https://www.twilio.com/docs/api/errors/90007
@@ -69,7 +69,7 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]  # the client comes with
             body=urlencode(data, doseq=True).encode() if data else None,
         )
         answer = await self._http.send(sent)
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, HttpAnswer):
             raise Failed(answer)
         text = answer.body.decode(errors="replace")
         if 200 <= answer.status < 300:
