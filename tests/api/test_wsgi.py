@@ -58,7 +58,7 @@ def test_variables_of_the_gateways_come_from_env_too(database_url, redis_url, tm
     only_there = {"SIMULATOR_URL": "", "SIMULATOR_SECRET": "", "ENV_FILE": str(file)}
     started = start(DATABASE_URL=database_url, REDIS_URL=redis_url, **only_there)
     assert started.returncode == 0, started.stderr
-    code = "import worker; s = worker.load(); worker.Gateways.from_file(s.gateways_file, s.public_url)"
+    code = "import worker; s = worker.load_settings(); worker.Gateways.from_file(s.gateways_file, s.public_url)"
     environ = {**os.environ, **only_there}
     worker = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, timeout=60)
     assert worker.returncode == 0, worker.stderr

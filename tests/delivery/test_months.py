@@ -136,3 +136,23 @@ def test_what_is_said_again_is_known_over_the_end_of_a_month(database: Database)
         assert store_replies(then, "main", [said]) == 1
     with ahead_by(database.url, turn(database, AFTER)) as then:
         assert store_replies(then, "main", [said]) == 0
+
+
+def test_a_new_month_waits_holding_nothing_that_a_run_needs(database: Database) -> None:
+    """Somebody has changed a gateway account, and goes on with a run: as the other way round, one of them would be
+    ended by PostgreSQL.
+    """
+    make_month = "SELECT ensure_month((date_trunc('month', now()) + interval '11 months')::date)"
+
+    def make() -> object:
+        with database.transaction() as connection:
+            return connection.exec_driver_sql(make_month).scalar_one()
+
+    make_city(database, 1)
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as other:
+            other.exec_driver_sql("UPDATE gateway_accounts SET trips = 0")
+            made = pool.submit(make)
+            assert wait_until_blocked(database, unless=made.done)
+            other.exec_driver_sql("UPDATE runs SET reason = NULL")
+        assert made.result(timeout=30) is True

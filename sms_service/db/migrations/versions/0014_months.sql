@@ -1,6 +1,7 @@
 -- As in 0002, for all tables that have the months of the ledger. The first partition of one that was no partitioned table before has
 -- several months, so that the bounds are asked and not the names. A lock is waited for longer than deadlock_timeout, so that an
--- autovacuum that holds it is sent away.
+-- autovacuum that holds it is sent away. A foreign key locks the table that it names: gateway_accounts before runs, as whoever changes
+-- both does.
 CREATE OR REPLACE FUNCTION ensure_month(wanted date) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '3s' SET datestyle = 'ISO' AS $$
 DECLARE
@@ -18,7 +19,7 @@ BEGIN
         WHERE relnamespace = 'public'::regnamespace AND relname IN ('attempts_' || suffix, 'replies_' || suffix)) = 2 THEN
         RETURN false;
     END IF;
-    FOREACH parent IN ARRAY ARRAY['messages', 'attempts', 'attempt_parts', 'receipts', 'replies'] LOOP
+    FOREACH parent IN ARRAY ARRAY['receipts', 'replies', 'attempt_parts', 'attempts', 'messages'] LOOP
         CONTINUE WHEN EXISTS (
             SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
             WHERE i.inhparent = ('public.' || parent)::regclass

@@ -51,7 +51,8 @@ def test_the_glossary_is_sorted_and_names_what_there_is() -> None:
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]*) ?\|$", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
     words = [row[0] for row in rows if row[0] not in {"Word", "---"}]
     assert words == sorted(words)
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "sms_service").rglob("*.[ps][yq]*"))
+    sources = (path for path in (ROOT / "sms_service").rglob("*") if path.suffix in (".py", ".sql"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     for word, _, names in rows:
         for name in re.findall(r"`([^`]+)`", names):
             found = list((ROOT / "sms_service").rglob(name)) if re.search(r"/|\.(py|sql)$", name) else None
