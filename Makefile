@@ -43,7 +43,7 @@ test: $(VENV)/dev.stamp  ## all tests, or those of TESTS=tests/folder
 	@$(PYTEST) $(TESTS)
 
 test-ledger: $(VENV)/dev.stamp  ## migrations and the ledger's SQL; SMS_TEST_POSTGRES_BIN names another PostgreSQL
-	@$(PYTEST) $(wildcard tests/db tests/ledger tests/dispatch tests/delivery tests/audience)
+	@$(PYTEST) $(wildcard tests/db tests/ledger tests/controls tests/dispatch tests/delivery tests/audience)
 
 lint: $(VENV)/dev.stamp  ## ruff, mypy and the layers of the design
 	@$(BIN)/ruff check .
