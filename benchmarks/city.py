@@ -62,7 +62,7 @@ def build(database: Database, people: int = PEOPLE, branches: int = BRANCHES) ->
     with database.transaction() as connection:
         connection.exec_driver_sql(_UNITS, counts)
         connection.exec_driver_sql(_PEOPLE, {"first": first, "branches": branches, "people": people})
-    with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+    with database.at_once() as connection:
         # As autovacuum leaves a directory that is not new. Only its owner may, and RESET ROLE leads to sms_app.
         connection.exec_driver_sql("SET ROLE NONE")
         connection.exec_driver_sql("VACUUM ANALYZE")

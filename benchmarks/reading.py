@@ -82,7 +82,7 @@ def fill(database: Database, gateways: Gateways) -> None:
     with database.transaction() as connection:
         for statement in _FILL.split(";\n"):
             connection.exec_driver_sql(statement, {"rows": ROWS})
-    with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+    with database.at_once() as connection:
         connection.exec_driver_sql("SET ROLE NONE")  # the tables' owner, as autovacuum is
         connection.exec_driver_sql("VACUUM ANALYZE")
 

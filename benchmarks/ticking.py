@@ -89,7 +89,7 @@ def _add(database: Database, there: int, days: int) -> None:
 
 def _analyse(database: Database) -> None:
     """Statistics and visibility as autovacuum leaves them."""
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with database.at_once() as connection:
         connection.exec_driver_sql("SET ROLE NONE")  # only an owner may
         connection.exec_driver_sql("SELECT analyse_new_months()")
         for table in ("runs", "campaigns"):

@@ -136,7 +136,7 @@ def store_receipts(database: Database, receipts: Sequence[tuple[str, Receipt]]) 
 def _write(database: Database, receipts: Sequence[tuple[str, Receipt]]) -> None:
     # One statement is one transaction: a single round trip, and its answer comes after the COMMIT.
     def store() -> None:
-        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with database.at_once() as connection:
             ledger.insert_receipts(connection, receipts)
 
     with_month(database, store)

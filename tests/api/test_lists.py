@@ -89,7 +89,7 @@ def test_a_page_reads_no_more_rows_than_it_shows(make_app, database, session):
     caller = Caller(make_app().test_client(), session, city, "administrator")
     freeze.begin_due_runs(database)
     freeze.freeze_run(database, run.id)
-    with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+    with database.at_once() as connection:
         connection.exec_driver_sql("SET ROLE NONE")
         connection.exec_driver_sql("ANALYZE")
         connection.exec_driver_sql("SET ROLE sms_app")

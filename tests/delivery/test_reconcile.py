@@ -29,6 +29,7 @@ from sms_service.ops.agreement import disagreements
 from tests.clocks import ahead_by, end_lease
 from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, messages, statuses
 from tests.ledger.outcomes import hand_over
+from tests.waiting import wait_until_blocked
 
 # What the simulator does to numbers that end so; each to the caller the same, unknown.
 FATES = {"1": "hang", "2": "error", "3": "reset", "4": "garble", "5": "lose"}
@@ -289,7 +290,7 @@ def test_what_comes_while_the_provider_is_asked_is_never_taken_back(
             late(database, connection, row)
             if late_commits != "before":
                 go_on.set()
-                until_somebody_waits(database)
+                wait_until_blocked(database)
         go_on.set()
         looking.result(30)
     assert statuses(database, city.run_id) == {status: 1}
@@ -380,14 +381,3 @@ def test_what_who_leads_no_longer_has_found_is_refused(database: Database) -> No
     with ahead_by(database.url, "14 minutes") as ahead:
         assert reconcile.look_up_unknown(ahead.guarded(second.require), city.gateways) == 1
     assert statuses(database, city.run_id) == {"accepted": 1}
-
-
-def until_somebody_waits(database: Database) -> None:
-    """Returns once PostgreSQL says that a session waits for another's row."""
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
-        waiting = text(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
-        )
-        while not watcher.execute(waiting).scalar_one():
-            pass

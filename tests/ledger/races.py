@@ -34,7 +34,7 @@ def waiting(database: Database, act: Callable[[Connection], T], pool: ThreadPool
 
     future = pool.submit(run)
     pid = process.get(timeout=30)
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
+    with database.at_once() as watcher:
         blockers = text("SELECT cardinality(pg_blocking_pids(:pid))")
         while not watcher.execute(blockers, {"pid": pid}).scalar_one():
             assert not future.done(), "it did not wait"
