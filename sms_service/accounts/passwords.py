@@ -14,9 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from sms_service.accounts.actors import load_actor
 from sms_service.accounts.models import Account
-from sms_service.accounts.tokens import Caller, NotAuthenticated
+from sms_service.accounts.tokens import NotAuthenticated
 from sms_service.errors import Invalid, ServiceError
 from sms_service.said import say
 
@@ -75,12 +74,6 @@ def check_login(found: Login, password: str) -> int:
     if found.account_id is None or not right:
         raise NotAuthenticated("the login or the password is wrong, or the account is disabled or has no password")
     return found.account_id
-
-
-def authenticate_login(session: Session, login: str, password: str) -> Caller:
-    """Who logs in with this login and password. Raises as `check_login` does."""
-    account_id = check_login(find_login(session, login), password)
-    return Caller(load_actor(session, account_id), None)
 
 
 @contextmanager

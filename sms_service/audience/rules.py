@@ -84,12 +84,6 @@ def audience_select_below(rule: object, unit_path: str) -> Select[int, int] | No
     return compile_segment(parsed, literal_column(unit_path, Text), {})
 
 
-def count_audience(session: Session, rule: object, path: str) -> int:
-    """How many recipients the rule finds within the subtree at `path`. Raises Invalid as `audience_select` does."""
-    found = audience_select(session, rule, path).subquery()
-    return session.scalars(select(func.count()).select_from(found)).one()
-
-
 def sample_audience(session: Session, rule: object, path: str, limit: int) -> list[Recipient]:
     """The first `limit` recipients by person and unit id. Raises Invalid as `audience_select` does."""
     found = audience_select(session, rule, path).subquery()

@@ -68,11 +68,6 @@ class Deliveries:
         """How many are due and not yet sent."""
         return len(self._ready)
 
-    @property
-    def has_receiver(self) -> bool:
-        """Whether a session is bound to receive."""
-        return bool(self._receivers)
-
     def bound(self, receiver: Receiver) -> None:
         """From now on `receiver` gets some."""
         self._receivers.append(receiver)

@@ -16,6 +16,7 @@ from sms_service.accounts.actors import SYSTEM, load_actor
 from sms_service.accounts.models import Account, RoleGrant
 from sms_service.audit.models import TrailEntry
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+from tests.accounts.logging_in import log_in
 
 NOW = datetime(2026, 5, 1, 9, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -43,7 +44,7 @@ def test_an_administrator_makes_accounts_in_scope_and_the_trail_says_so(session,
     )
     services.grant_role(session, district, made.id, role="officer", unit_id=tree["one"].id)
     assert load_actor(session, made.id).grants[0].role == "officer"
-    assert passwords.authenticate_login(session, "li.na", PASSWORD).actor.account_id == made.id
+    assert log_in(session, "li.na", PASSWORD).actor.account_id == made.id
     assert acts(session, district) == [("account.create", tree["one"].path), ("role.grant", tree["one"].path)]
     for entry in session.scalars(select(TrailEntry)):
         assert PASSWORD not in str(entry.details)
@@ -173,7 +174,7 @@ def test_ones_own_password_is_changed_with_the_present_one_only(session, tree):
         services.change_own_password(session, actor, current="wrong", new="another good password")
     assert (caught.value.field, caught.value.value) == ("current_password", None)
     services.change_own_password(session, actor, current=PASSWORD, new="another good password")
-    assert passwords.authenticate_login(session, "li.na", "another good password")
+    assert log_in(session, "li.na", "another good password")
 
 
 def test_the_last_administrator_of_the_whole_tree_stays(session, tree):

@@ -16,6 +16,7 @@ from sms_service.accounts.models import Token
 from sms_service.accounts.tokens import NotAuthenticated
 from sms_service.audit.models import TrailEntry
 from sms_service.errors import Conflict, Forbidden, Invalid
+from tests.accounts.logging_in import log_in
 
 NOW = datetime(2026, 5, 1, 9, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -117,7 +118,7 @@ def test_a_password_is_kept_as_scrypt_and_opens_its_account_only(session):
     unit = make_unit(session)
     make_account(session, unit, "li.na", password_hash=passwords.hash_password("十二个字以上的好密码没错"))
     make_account(session, unit, "robot")
-    assert passwords.authenticate_login(session, "li.na", "十二个字以上的好密码没错").actor.login == "li.na"
+    assert log_in(session, "li.na", "十二个字以上的好密码没错").actor.login == "li.na"
     refused = []
     for login, password in [
         ("li.na", "十二个字以上的好密码没有"),
@@ -127,7 +128,7 @@ def test_a_password_is_kept_as_scrypt_and_opens_its_account_only(session):
         ("li.na\x00", "十二个字以上的好密码没错"),
     ]:
         with pytest.raises(NotAuthenticated) as caught:
-            passwords.authenticate_login(session, login, password)
+            log_in(session, login, password)
         refused.append(str(caught.value))
     assert len(set(refused)) == 1, "nobody learns which logins exist"
 
@@ -200,7 +201,7 @@ def test_a_missing_password_costs_the_same_work(session, monkeypatch):
     make_account(session, make_unit(session), "li.na", password_hash=passwords.hash_password("correct horse battery"))
     for login in ("li.na", "nobody"):
         with pytest.raises(NotAuthenticated):
-            passwords.authenticate_login(session, login, "wrong horse battery")
+            log_in(session, login, "wrong horse battery")
     assert len({(kept.split("$")[0], len(kept.split("$")[1]), len(kept.split("$")[2])) for kept in checked}) == 1
     assert len(checked) == 2
 

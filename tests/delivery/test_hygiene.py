@@ -10,13 +10,13 @@ from sqlalchemy import text
 
 from sms_service import clock
 from sms_service.accounts.actors import SYSTEM
-from sms_service.audience.rules import count_audience
 from sms_service.db.engine import Database
 from sms_service.delivery import hygiene
 from sms_service.directory import people
 from sms_service.dispatch import freeze
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus
 from sms_service.ledger import receipts
+from tests.audience.counting import count_audience
 from tests.dispatch.city import City, drain, make_city, make_run, messages, refused
 from tests.factories import fictional_phone
 
