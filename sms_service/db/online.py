@@ -1,14 +1,24 @@
-"""What migrations use to change tables that grow, while people work on them (tests/db/test_online_migrations.py)."""
+"""What migrations share, above all to change tables that grow while people work on them
+(tests/db/test_online_migrations.py).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from alembic import op
 
 Run = Callable[..., Any]
+
+
+def run_file(migration: str) -> None:
+    """Run the statements of the .sql file beside a migration, which gives its own `__file__`."""
+    statements = Path(migration).with_suffix(".sql").read_text(encoding="utf-8")
+    # The driver looks for parameters in what it is given, so each % is doubled.
+    op.get_bind().exec_driver_sql(statements.replace("%", "%%"), {})
 
 
 def create_index(name: str, table: str, definition: str) -> None:

@@ -1,8 +1,8 @@
 """The schema of the spine: directory, accounts, content, campaigns, ledger, trail."""
 
-from pathlib import Path
-
 from alembic import op
+
+from sms_service.db.online import run_file
 
 revision = "0001"
 down_revision = None
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace("%", "%%"), {})
+    run_file(__file__)
 
 
 def downgrade() -> None:

@@ -1,8 +1,8 @@
 """The dispatch engine: pace, lanes, canary, breaker, caps, stops, the cluster's identity."""
 
-from pathlib import Path
-
 from alembic import op
+
+from sms_service.db.online import run_file
 
 revision = "0002"
 down_revision = "0001"
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace("%", "%%"), {})
+    run_file(__file__)
 
 
 def downgrade() -> None:

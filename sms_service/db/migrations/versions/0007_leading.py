@@ -1,8 +1,8 @@
 """Who leads, proved by a lease; when a run's canary began."""
 
-from pathlib import Path
-
 from alembic import op
+
+from sms_service.db.online import run_file
 
 revision = "0007"
 down_revision = "0006"
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace("%", "%%"), {})
+    run_file(__file__)
 
 
 def downgrade() -> None:

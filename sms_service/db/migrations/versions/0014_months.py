@@ -81,8 +81,7 @@ def upgrade() -> None:
             bounds[table.name] = _prepare(table)
     for table in _TABLES:
         _partition(table, bounds[table.name])
-    functions = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
-    op.get_bind().exec_driver_sql(functions.replace("%", "%%"), {})
+    online.run_file(__file__)
     this_month = _this_month()
     for month in _months():
         if month >= this_month:
