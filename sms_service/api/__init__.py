@@ -39,13 +39,13 @@ from sms_service.api import (
 from sms_service.db.engine import Database
 from sms_service.settings import BadSetting, Settings
 from sms_service.web import guard, limits
+from sms_service.web.bodies import LARGEST_FILE
 from sms_service.web.context import EXTENSION, Context
 from sms_service.web.schemas import MAX_ID
 
 API_PREFIX = "/api/v1"
 CONNECTIONS = 14  # and as many again for a moment: no thread of ops/web_worker.py waits for one that another holds
 LONGEST_STATEMENT_S = 30  # no question of a request may hold a connection and a thread for longer
-LARGEST_REQUEST = 64 * 1024 * 1024  # a city's member file is under 10 MB
 
 RESOURCES = (
     tokens.blueprint,
@@ -112,7 +112,7 @@ def create_app(
     app.url_map.merge_slashes = False  # an address is right or not found; nothing is answered by another address
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.config.update(
-        MAX_CONTENT_LENGTH=LARGEST_REQUEST,
+        MAX_CONTENT_LENGTH=LARGEST_FILE,
         API_TITLE="sms_service",
         API_VERSION="v1",
         OPENAPI_VERSION="3.0.3",

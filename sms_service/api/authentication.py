@@ -30,10 +30,9 @@ from sms_service.api.blueprint import MUST_HAVE_A_BODY
 from sms_service.errors import Forbidden
 from sms_service.said import say
 from sms_service.web import limits
+from sms_service.web.bodies import LARGEST_JSON
 from sms_service.web.context import Context, current_context
 from sms_service.web.idempotency import HEADER, answer_once
-
-LARGEST_JSON = 1024 * 1024  # bytes; whole files come as multipart/form-data
 
 
 class Own(Enum):

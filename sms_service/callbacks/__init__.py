@@ -13,9 +13,10 @@ from typing import Any, NoReturn
 from flask import Blueprint, Flask, Response, abort, current_app, request
 from flask.blueprints import BlueprintSetupState
 
-from sms_service.callbacks.lane import FAILED, LARGEST_CALLBACK, CallbackLane
+from sms_service.callbacks.lane import FAILED, CallbackLane
 from sms_service.callbacks.taking import NotStored, Refused, Taker
 from sms_service.delivery.refusals import Refusals
+from sms_service.web.bodies import LARGEST_CALLBACK
 
 __all__ = ["LARGEST_CALLBACK", "blueprint"]
 

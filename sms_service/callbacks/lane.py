@@ -8,8 +8,8 @@ from io import BytesIO
 from typing import Any
 
 from sms_service.callbacks.taking import Taker
+from sms_service.web.bodies import LARGEST_CALLBACK
 
-LARGEST_CALLBACK = 1024 * 1024  # bytes
 PREFIX = "/callbacks/"
 # Where the framework finds what went wrong on the short way, so that nothing is tried twice.
 FAILED = "sms_service.failed"

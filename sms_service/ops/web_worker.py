@@ -26,6 +26,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 from sms_service.keepalive import set_keepalive
+from sms_service.web.bodies import LARGEST_CALLBACK, LARGEST_FILE, LARGEST_JSON
 
 # Threads of one process. What a request asks for decides which of them it waits for; `pages` are all the rest.
 POOLS: Mapping[str, int] = {"callbacks": 12, "log-ins": 2, "health": 1, "pages": 12}
@@ -33,8 +34,8 @@ POOLS: Mapping[str, int] = {"callbacks": 12, "log-ins": 2, "health": 1, "pages":
 SILENCE_S = 30  # a connection on which nothing happens for so long is closed, kept alive or not
 READING_S = 120  # a request has to be whole within this time, however busily it drips
 LARGEST_HEAD = 32 * 1024  # bytes of request line and headers
-LARGEST_BODY = 1024 * 1024 + 64 * 1024  # bytes; the doors themselves take up to 1 MiB and say so in their own words
-LARGEST_FILE = 64 * 1024 * 1024  # bytes of an import
+# Bytes; a little more than the doors take, so that they say in their own words what is too large.
+LARGEST_BODY = max(LARGEST_JSON, LARGEST_CALLBACK) + 64 * 1024
 _CONNECTIONS = 1000  # open at once in one process; more wait in the kernel's queue
 _IN_MEMORY = 256 * 1024  # bytes of a body; the rest is in a temporary file
 _LOOK_S = 1.0
