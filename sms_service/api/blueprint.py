@@ -12,9 +12,9 @@ from webargs.core import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnsupportedMediaType
 
-from sms_service.api.problems import InvalidRequest, field_error, field_errors
 from sms_service.said import say
 from sms_service.web import guard
+from sms_service.web.problems import InvalidRequest, field_error, field_errors
 
 MUST_HAVE_A_BODY = ("PATCH", "PUT")  # of other methods the schema says whether all fields may be left out
 

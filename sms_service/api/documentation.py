@@ -10,7 +10,8 @@ from markupsafe import Markup, escape
 from marshmallow import Schema, fields
 
 from sms_service.api import describe
-from sms_service.api.problems import KINDS, MEDIA_TYPE
+from sms_service.api.problems import MEDIA_TYPE
+from sms_service.web.problems import KINDS
 from sms_service.web.schemas import MESSAGE, VALUES
 
 _API = "sms_service_api"

@@ -3,248 +3,47 @@
 from __future__ import annotations
 
 import json
-import logging
-import re
-import uuid
-from collections.abc import Iterator, Mapping
-from typing import Any
 
-from flask import Flask, Response, g, has_request_context, request
-from flask_limiter import RateLimitExceeded
-from marshmallow import ValidationError
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
 
-from sms_service.accounts.passwords import TooManyHashes
-from sms_service.accounts.tokens import NotAuthenticated
-from sms_service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
-from sms_service.masking import mask_quoted, mask_said, mask_text
-from sms_service.said import Said, say, to_json
-from sms_service.web.limits import TooManyGuesses, used_up
-
-log = logging.getLogger(__name__)
+from sms_service.said import to_json
+from sms_service.web.problems import REQUEST_ID, RequestProblem, find_problem, request_id
 
 MEDIA_TYPE = "application/problem+json"
-REQUEST_ID = "X-Request-Id"
-LONGEST_VALUE, LONGEST_FIELD = 100, 300
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# What no column takes: a character, a number or a time outside its range, a text that is too long.
-_UNSTORABLE = ("22001", "22003", "22008", "22021", "22P02", "22P05", "54000")
-_IN_THE_WAY = ("40001", "40P01", "55P03")  # serialization, deadlock, lock time-out
-_TOO_SLOW = "57014"  # statement time-out
-_NEVER_ECHOED = re.compile(r"password|secret|token|phone|authorization", re.IGNORECASE)
-
-# slug: (status, title, what the caller can do); the documentation page lists them.
-KINDS: Mapping[str, tuple[int, str, str]] = {
-    "malformed": (
-        400,
-        "The request cannot be read",
-        "Send strict JSON in UTF-8 (no NaN, at most 32 levels deep), or the form that the route asks for.",
-    ),
-    "not-authenticated": (
-        401,
-        "Not authenticated",
-        "Send `Authorization: Bearer sms_…`; POST /api/v1/tokens gives a token.",
-    ),
-    "forbidden": (403, "Not allowed", "Ask an administrator for a role with the permission that the detail names."),
-    "not-found": (404, "Not found", "Check the address and the id."),
-    "method-not-allowed": (405, "Method not allowed", "Use a method that the header Allow names."),
-    "conflict": (409, "Conflict with the present state", "Read the detail: it names the state and what is possible."),
-    "too-large": (413, "Too large", "Send less at once."),
-    "media-type": (
-        415,
-        "Wrong content type",
-        "Send Content-Type: application/json, or the type that the route asks for.",
-    ),
-    "invalid": (422, "Invalid values", "Mend the fields that `errors` names; nothing was done."),
-    "too-many-requests": (429, "Too many requests", "Wait the seconds that the header Retry-After names."),
-    "internal": (500, "The service failed", "Try again; tell the operator the request_id: the log has it."),
-    "too-slow": (503, "Takes too long", "Ask for less at once: a smaller unit, fewer rules, fewer days."),
-    "unavailable": (503, "Not available for the moment", "Try again in a few seconds."),
-}
-_SLUGS = {status: slug for slug, (status, _, _) in KINDS.items()}
-
-
-class InvalidRequest(ServiceError):
-    """Fields of a request that cannot be used: a list of {field, value, reason}."""
-
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__("; ".join(f"{error['field']}: {error['reason']}" for error in errors[:3]))
-        self.errors = errors
-
-
-def problem(slug: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
-    """The answer for the kind of problem `slug` (see KINDS); `members` are added to the body.
-
-    The detail is there as an English sentence and as its message and values, so that a client can translate it.
-    """
-    status, title, _ = KINDS[slug]
-    body = {"type": f"/docs#problem-{slug}", "title": title, "status": status, "detail": detail}
-    body |= {**to_json(detail), "request_id": request_id(), **members}
-    response = Response(json.dumps(body, ensure_ascii=False), status, content_type=MEDIA_TYPE)
-    response.headers.update(headers or {})
-    return response
 
 
 def register_problems(app: Flask) -> None:
     """Let `app` answer every error as a problem and name every request in its answer and in the log."""
-    app.register_error_handler(ServiceError, _service_error)
-    app.register_error_handler(TooManyGuesses, _too_many)
-    app.register_error_handler(RateLimitExceeded, lambda error: _too_many(used_up(error)))
-    app.register_error_handler(ValidationError, _validation_error)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(IntegrityError, _integrity_error)
-    app.register_error_handler(DataError, _data_error)
-    app.register_error_handler(OperationalError, _operational_error)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, lambda error: answer_problem(find_problem(error)))
     app.after_request(_finish)
 
 
-def request_id() -> str:
-    """The present request's name: the caller's X-Request-Id if it is usable, else a new one."""
-    if not has_request_context():
-        return "-"
-    if "request_id" not in g:
-        given = request.headers.get(REQUEST_ID, "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    return str(g.request_id)
+def answer_problem(problem: RequestProblem) -> Response:
+    """The problem as the API answers it.
+
+    The detail is there as an English sentence and as its message and values, so that a client can translate it.
+    """
+    body = {"type": f"/docs#problem-{problem.slug}", "title": problem.title, "status": problem.status}
+    body |= {"detail": problem.detail, **to_json(problem.detail), "request_id": request_id()}
+    if problem.errors is not None:
+        body["errors"] = problem.errors
+    response = Response(json.dumps(body, ensure_ascii=False), problem.status, content_type=MEDIA_TYPE)
+    response.headers.update(problem.headers)
+    if problem.slug == "not-authenticated":
+        scheme = 'Basic realm="sms_service", charset="UTF-8"' if g.get("accepts_password") else _BEARER
+        response.headers["WWW-Authenticate"] = scheme
+    return response
 
 
-def field_errors(messages: Any, data: Any, path: str = "") -> Iterator[dict[str, Any]]:
-    """marshmallow's nested `messages` on `data` as flat {field, value?, reason}, with fields like `rule.all[0].tag`."""
-    if isinstance(messages, Mapping):
-        for key, inner in messages.items():
-            if key == "_schema":
-                yield from field_errors(inner, data, path)
-            else:
-                step = f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
-                yield from field_errors(inner, _step(data, key), path + step)
-    else:
-        for reason in messages if isinstance(messages, list) else [messages]:
-            yield field_error(path or "body", data, reason if isinstance(reason, str) else str(reason))
-
-
-def field_error(field: str, value: Any, reason: str) -> dict[str, Any]:
-    """One entry of a problem's `errors`. The value is left out where it may be a secret or is no plain value."""
-    field = field.encode("utf-8", "replace").decode()
-    shown = mask_text(field)  # the caller's own keys may be in it
-    error: dict[str, Any] = {"field": shown if len(shown) <= LONGEST_FIELD else shown[:LONGEST_FIELD] + "…"}
-    if not _NEVER_ECHOED.search(field):
-        if isinstance(value, str):
-            shown = mask_text(value.encode("utf-8", "replace").decode())
-            error["value"] = shown if len(shown) <= LONGEST_VALUE else shown[:LONGEST_VALUE] + "…"
-        elif isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 10**6):
-            error["value"] = value
-        elif isinstance(value, int):
-            error["value"] = mask_text(str(value)[:LONGEST_VALUE])
-    said = mask_said(reason, lambda sentence: mask_quoted(sentence, value, field))
-    return error | {"reason": said, **to_json(said)}
-
-
-def _too_many(error: TooManyGuesses) -> Response:
-    return problem("too-many-requests", error.said, headers={"Retry-After": str(error.seconds)})
-
-
-def _step(data: Any, key: Any) -> Any:
-    if isinstance(data, Mapping):
-        return data.get(key)
-    if isinstance(data, list) and isinstance(key, int) and key < len(data):
-        return data[key]
-    return None
-
-
-def _service_error(error: ServiceError) -> Response:
-    match error:
-        case InvalidRequest():
-            return problem("invalid", "Nothing was done: see `errors`.", errors=error.errors)
-        case Invalid():
-            errors = [field_error(error.field, error.value, error.reason)]
-            return problem("invalid", "Nothing was done: see `errors`.", errors=errors)
-        case NotFound():
-            return problem("not-found", error.said)
-        case Forbidden():
-            return problem("forbidden", error.said)
-        case Conflict():
-            return problem("conflict", error.said)
-        case TooManyHashes():
-            return problem("unavailable", error.said, headers={"Retry-After": "5"})
-        case NotAuthenticated():
-            return problem("not-authenticated", error.said, headers={"WWW-Authenticate": _challenge()})
-    return problem("conflict", error.said)
-
-
-def _challenge() -> str:
-    return 'Basic realm="sms_service", charset="UTF-8"' if g.get("accepts_password") else 'Bearer realm="sms_service"'
-
-
-def _validation_error(error: ValidationError) -> Response:
-    return _service_error(InvalidRequest(list(field_errors(error.messages, error.data))))
+_BEARER = 'Bearer realm="sms_service"'
 
 
 def _http_error(error: HTTPException) -> Response:
-    if isinstance(error, InternalServerError):
-        return _unexpected(error.original_exception or error)
-    status = error.code or 500
-    if status < 400:  # a redirect to the canonical address
-        return Response(error.get_body(), status, error.get_headers())
-    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-    slug = _SLUGS.get(status) or ("malformed" if status < 500 else "internal")
-    detail = error.description or error.name
-    return problem(slug, detail if isinstance(detail, Said) else detail.strip(), headers=headers)
-
-
-def _integrity_error(error: IntegrityError) -> Response:
-    diagnosis = getattr(error.orig, "diag", None)
-    if getattr(error.orig, "sqlstate", "") == "23505":  # unique_violation: another request was faster
-        log.info("request %s met a duplicate: %s", request_id(), diagnosis and diagnosis.constraint_name)
-        return problem(
-            "conflict",
-            say(
-                "It exists already ({constraint}); read it and try again.",
-                constraint=diagnosis and diagnosis.constraint_name,
-            ),
-        )
-    return _unexpected(error)
-
-
-def _data_error(error: DataError) -> Response:
-    """The last resort for a value that passed every check and that PostgreSQL cannot hold."""
-    state = getattr(error.orig, "sqlstate", "")
-    if state not in _UNSTORABLE:
-        return _unexpected(error)
-    log.error("request %s %s %s: a value cannot be stored: %s", request_id(), request.method, request.path, state)
-    return problem("invalid", "Nothing was done: a value is longer, larger or earlier than can be stored.", errors=[])
-
-
-def _operational_error(error: OperationalError) -> Response:
-    state = getattr(error.orig, "sqlstate", None)
-    if state == _TOO_SLOW:
-        log.warning("request %s %s %s took too long", request_id(), request.method, request.path)
-        return problem("too-slow", "PostgreSQL had to look for too long; nothing was done. Ask for less at once.")
-    log.error("request %s: PostgreSQL: %s %s", request_id(), type(error.orig).__name__, state or "")
-    if state in _IN_THE_WAY:
-        detail = "Another request was in the way; nothing was done. Try again."
-    else:
-        detail = "The database cannot be reached; nothing was done."
-    return problem("unavailable", detail, headers={"Retry-After": "5"})
-
-
-def _unexpected(error: BaseException) -> Response:
-    # Frames only: an exception's message can hold a statement's parameters, and with them phone numbers.
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        frames.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno} {trace.tb_frame.f_code.co_name}")
-        trace = trace.tb_next
-    log.error(
-        "request %s %s %s: %s\n  %s", request_id(), request.method, request.path, _kind(error), "\n  ".join(frames)
-    )
-    return problem("internal", "Nothing was done. The log of the service has the cause under this request_id.")
-
-
-def _kind(error: BaseException) -> str:
-    original = getattr(error, "orig", None)
-    return f"{type(error).__qualname__}" + (f" ({type(original).__qualname__})" if original else "")
+    if error.code is not None and error.code < 400:  # a redirect to the canonical address
+        return Response(error.get_body(), error.code, error.get_headers())
+    return answer_problem(find_problem(error))
 
 
 def _finish(response: Response) -> Response:

@@ -25,12 +25,12 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api import LONGEST_STATEMENT_S, create_app
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.problems import KINDS, field_errors
 from sms_service.audit import trail
 from sms_service.audit.models import TrailEntry
 from sms_service.masking import mask_phone, mask_text
 from sms_service.said import from_json
 from sms_service.web import schemas
+from sms_service.web.problems import KINDS, field_errors
 
 PHONE = "+8613800001234"
 
