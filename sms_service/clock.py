@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
-from sms_service.accounts import answers
+from sms_service.accounts import answers, sessions
 from sms_service.campaigns.closing import end_finished
 from sms_service.controls import account_breaker, caps, link_state
 from sms_service.db.engine import Database, first_line
@@ -188,6 +188,8 @@ def _forget(database: Database) -> None:
     with database.session() as session:
         if forgotten := answers.forget_old_answers(session):
             log.info("deleted %s stored answers of API requests", forgotten)
+        if forgotten := sessions.forget_old_sessions(session):
+            log.info("deleted %s sessions of browsers that began 30 days ago", forgotten)
     with database.transaction() as connection:
         caps.forget_old_cap_uses(connection)
         account_breaker.forget_old_tallies(connection)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sms_service.db.base import Base, CreatedAt, Id
 
 ROLES = ("administrator", "officer", "approver", "auditor")
+LANGUAGES = ("zh", "en")
 
 
 class Account(Base):
@@ -17,7 +18,8 @@ class Account(Base):
     only.
 
     `created_by` and `password_set_by` (of several the last; never the account itself) could log in as it: an approval
-    counts them as the same person. None: the service itself, from the shell.
+    counts them as the same person. None: the service itself, from the shell. `password_due`: somebody else set the
+    password, so the first thing its person does in the console is to choose one of their own.
     """
 
     __tablename__ = "accounts"
@@ -31,8 +33,11 @@ class Account(Base):
     created_at: Mapped[CreatedAt]
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     password_set_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    password_due: Mapped[bool] = mapped_column(server_default="false")
+    language: Mapped[str | None]  # of the pages; None: as the browser asks
+    large_text: Mapped[bool] = mapped_column(server_default="false")
 
-    __table_args__ = (Index(None, "unit_id"),)
+    __table_args__ = (CheckConstraint(f"language IN {LANGUAGES}", name="language"), Index(None, "unit_id"))
 
 
 class RoleGrant(Base):
@@ -68,6 +73,23 @@ class Token(Base):
     last_used_at: Mapped[datetime | None]  # to the minute
 
     __table_args__ = (Index(None, "account_id", "id"),)
+
+
+class BrowserSession(Base):
+    """A person's log-in with a browser. Only the SHA-256 of its secret is kept; swept 30 days after it began."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[Id]
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    user_agent: Mapped[str]  # as the browser names itself
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]  # to the minute
+    password_at: Mapped[datetime]  # when the person last gave their password
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "account_id", "id"), Index(None, "created_at"))
 
 
 class StoredAnswer(Base):

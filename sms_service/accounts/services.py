@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Select, false, or_, select
 from sqlalchemy.orm import Session
 
-from sms_service.accounts import tokens
+from sms_service.accounts import sessions, tokens
 from sms_service.accounts.actors import Actor, Grant, load_grants, require_power, unit_path, units
 from sms_service.accounts.guessable import check_unguessable
 from sms_service.accounts.models import ROLES, Account, RoleGrant
@@ -52,6 +52,7 @@ def create_account(
         password_hash=password_hash,
         created_by=actor.account_id,
         password_set_by=actor.account_id if password is not None else None,
+        password_due=password is not None and actor.account_id is not None,
     )
     session.add(account)
     session.flush()
@@ -103,7 +104,9 @@ def change_account(
         account.password_hash = hash_password(password)
         if account.id != actor.account_id:  # whoever knows a password could otherwise wipe out that they set it
             account.password_set_by = actor.account_id
+            account.password_due = actor.account_id is not None
         tokens.revoke_all(session, actor, account.id)
+        sessions.end_all_sessions(session, actor, account.id)
         trail.record_act(session, actor.account_id, "account.set_password", "account", account.id, path)
     if disabled is not None and disabled != (account.disabled_at is not None):
         if disabled:
@@ -111,20 +114,30 @@ def change_account(
                 if grant.role == "administrator":
                     _require_another_administrator(session, account.id, grant.path)
         account.disabled_at = now if disabled else None
+        if disabled:
+            sessions.end_all_sessions(session, actor, account.id)
         act = "account.disable" if disabled else "account.enable"
         trail.record_act(session, actor.account_id, act, "account", account.id, path)
     session.flush()
     return account
 
 
-def change_own_password(session: Session, actor: Actor, *, current: str, new: str) -> None:
-    """Replace the actor's own password; all its tokens end. Raises Invalid (`current_password`, `password`)."""
+def change_own_password(
+    session: Session, actor: Actor, *, current: str, new: str, keep_session: int | None = None
+) -> None:
+    """Replace the actor's own password; all its tokens end, and all its sessions but `keep_session`.
+
+    Raises Invalid (`current_password`, `password`: also where the new one is the old one).
+    """
     account = session.get_one(Account, actor.account_id, with_for_update=True)
     if not check_password(account.password_hash, current):
         raise Invalid("current_password", None, "is not the password of this account")
+    if new == current:
+        raise Invalid("password", None, "is the one you have; choose another")
     check_unguessable(new, account.login, account.name)
-    account.password_hash = hash_password(new)
+    account.password_hash, account.password_due = hash_password(new), False
     tokens.revoke_all(session, actor, account.id)
+    sessions.end_all_sessions(session, actor, account.id, keep=keep_session)
     session.flush()
     path = unit_path(session, account.unit_id)
     trail.record_act(session, actor.account_id, "account.set_password", "account", account.id, path)
