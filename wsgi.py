@@ -5,7 +5,7 @@ import sys
 from flask import Flask
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from sms_service import callbacks, logs, settings
+from sms_service import callbacks, console, logs, settings
 from sms_service.api import create_app
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.statements import check_all
@@ -15,11 +15,11 @@ from sms_service.web.context import EXTENSION
 
 
 def start() -> Flask:
-    """The application with its callbacks. What an operator can mend ends the process with one line."""
+    """The application with its callbacks and its pages. What an operator can mend ends the process with one line."""
     try:
         configuration = with_running_engines(settings.load_settings())
         logs.configure_logs(configuration.log_level)
-        application = create_app(configuration, doors=(callbacks.blueprint,))
+        application = create_app(configuration, doors=(callbacks.blueprint, console.blueprint))
         context = application.extensions[EXTENSION]
         database = context.database
         with database.transaction() as connection:

@@ -23,7 +23,8 @@ class Settings:
     login, by default `database_url`. `public_url`: where providers reach our callbacks, without a trailing slash.
     `rate_limit`: how many API requests one token may make. `trusted_proxies`: how many reverse proxies of ours stand
     before the web process, each of which adds the caller's address to X-Forwarded-For. `no_receipt_hours`: after so
-    long a silence an accepted text ends as `no_receipt`.
+    long a silence an accepted text ends as `no_receipt`. `trusted_hosts`: the only host names by which the web process
+    may be called (empty: any). `allow_plain_http`: people may log in to the console without https from elsewhere too.
     """
 
     root: Path
@@ -41,6 +42,8 @@ class Settings:
     rate_limit: str = "600 per minute"
     trusted_proxies: int = 0
     no_receipt_hours: int = 72
+    trusted_hosts: tuple[str, ...] = ()
+    allow_plain_http: bool = False
 
 
 def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
@@ -69,6 +72,8 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         rate_limit=_rate(env, "RATE_LIMIT", "600 per minute"),
         trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 10),
         no_receipt_hours=_number(env, "NO_RECEIPT_HOURS", 72, 1, 720),
+        trusted_hosts=_hosts(env, "TRUSTED_HOSTS"),
+        allow_plain_http=_switch(env, "ALLOW_PLAIN_HTTP"),
     )
 
 
@@ -91,6 +96,21 @@ def _rate(env: Mapping[str, str], name: str, default: str) -> str:
     if not re.fullmatch(r"[1-9][0-9]{0,8} per (second|minute|hour|day)", value):
         raise BadSetting(f"{name} is {value!r}; it must be like '600 per minute' (second, minute, hour or day)")
     return value
+
+
+def _hosts(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip() for host in env.get(name, "").split(",") if host.strip())
+    for host in hosts:
+        if not re.fullmatch(r"\.?[A-Za-z0-9:\[\]][A-Za-z0-9.:\[\]-]*", host):
+            raise BadSetting(f"{name} has {host!r}; it must be names like 'sms.example.cn', commas between")
+    return hosts
+
+
+def _switch(env: Mapping[str, str], name: str) -> bool:
+    value = env.get(name, "0")
+    if value not in ("0", "1"):
+        raise BadSetting(f"{name} is {value!r}; it must be 0 or 1")
+    return value == "1"
 
 
 def _url(env: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import Select, false, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts import sessions, tokens
@@ -205,6 +205,23 @@ def accounts_in(scope: tuple[str, ...]) -> Select[Account]:
     """The accounts of units within the paths of `scope`, to be ordered and paged by the caller."""
     within = or_(false(), *(units.c.path.op("^@")(path) for path in scope))
     return select(Account).join(units, units.c.id == Account.unit_id).where(within)
+
+
+def find_administrators(session: Session, unit_id: int, most: int = 3) -> list[str]:
+    """The names of enabled administrators of the unit, the nearest first: whom somebody there asks for a right."""
+    path = unit_path(session, unit_id)
+    return list(
+        session.scalars(
+            select(Account.name)
+            .join(RoleGrant, RoleGrant.account_id == Account.id)
+            .join(units, units.c.id == RoleGrant.unit_id)
+            .where(
+                RoleGrant.role == "administrator", Account.disabled_at.is_(None), literal(path).op("^@")(units.c.path)
+            )
+            .order_by(func.length(units.c.path).desc(), Account.id)
+            .limit(most)
+        )
+    )
 
 
 def _account_in_power(session: Session, actor: Actor, account_id: int) -> Account:

@@ -90,8 +90,8 @@ def create_app(
     """The web application. It connects to nothing before the first request.
 
     `database`: by default that of `settings.database_url`. `doors`: blueprints beside the API, that is the callbacks
-    (`sms_service.callbacks`), which this package does not know. `clock` (aware times) and `random_bytes` stand in for
-    the machine's own in tests. Raises BadSetting if no database is named.
+    and the console (`sms_service.callbacks`, `sms_service.console`), which this package does not know. `clock` (aware
+    times) and `random_bytes` stand in for the machine's own in tests. Raises BadSetting if no database is named.
     """
     if database is None:
         if settings.database_url is None:
@@ -113,6 +113,7 @@ def create_app(
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_FILE,
+        TRUSTED_HOSTS=[*settings.trusted_hosts] or None,
         API_TITLE="sms_service",
         API_VERSION="v1",
         OPENAPI_VERSION="3.0.3",

@@ -35,6 +35,7 @@ SILENCE_S = 30  # a connection on which nothing happens for so long is closed, k
 READING_S = 120  # a request has to be whole within this time, however busily it drips
 LARGEST_HEAD = 32 * 1024  # bytes of request line and headers
 # Bytes; a little more than the doors take, so that they say in their own words what is too large.
+IMPORTS = ("/api/v1/imports", "/imports")
 LARGEST_BODY = max(LARGEST_JSON, LARGEST_CALLBACK) + 64 * 1024
 _CONNECTIONS = 1000  # open at once in one process; more wait in the kernel's queue
 _IN_MEMORY = 256 * 1024  # bytes of a body; the rest is in a temporary file
@@ -62,7 +63,7 @@ def choose_pool(method: str, path: str) -> str:
         return "callbacks"
     if path == "/health":
         return "health"
-    return "log-ins" if method == "POST" and path == "/api/v1/tokens" else "pages"
+    return "log-ins" if method == "POST" and path in ("/api/v1/tokens", "/log-in") else "pages"
 
 
 class BufferingWorker(Worker):  # type: ignore[misc]
@@ -120,7 +121,7 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
-        if self.path == "/api/v1/imports":
+        if self.path in IMPORTS:
             self.adj = _LARGE
 
 

@@ -1,0 +1,39 @@
+"""Reading a form with the schemas that the API uses too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from marshmallow import Schema, ValidationError, fields
+
+from sms_service.console.once import OWN_FIELDS
+from sms_service.web.problems import InvalidRequest, field_errors
+
+
+def read_form(schema: type[Schema]) -> dict[str, Any]:
+    """The form's values by `schema`; a field left empty counts as not sent. Raises InvalidRequest."""
+    return _load(schema, request.form)
+
+
+def read_query(schema: type[Schema]) -> dict[str, Any]:
+    """The same of the address's query. Raises InvalidRequest."""
+    return _load(schema, request.args)
+
+
+def _load(schema: type[Schema], values: Any) -> dict[str, Any]:
+    made = schema()
+    lists = {field.data_key or name for name, field in made.fields.items() if isinstance(field, fields.List)}
+    given: dict[str, Any] = {}
+    for name in values:
+        if name in OWN_FIELDS:
+            continue
+        if name in lists:
+            given[name] = [value for value in values.getlist(name) if value.strip()]
+        elif values[name].strip():
+            given[name] = values[name]
+    try:
+        loaded: dict[str, Any] = made.load(given)
+    except ValidationError as error:
+        raise InvalidRequest(list(field_errors(error.messages, error.data))) from None
+    return loaded

@@ -1,0 +1,85 @@
+"""In which language a page speaks, and how it writes times and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import format_decimal, format_percent
+from flask import g, request
+
+from sms_service.accounts.models import LANGUAGES
+from sms_service.catalogues import get_catalogue
+from sms_service.console.cookies import LANGUAGE, read_cookie
+from sms_service.said import say, translate
+
+CITY_ZONE = "Asia/Shanghai"
+_LOCALES = {"zh": "zh_Hans_CN", "en": "en_GB"}
+_TAGS = {"zh": "zh-Hans", "en": "en"}
+_DAY = {"zh": "M月d日", "en": "d MMM"}
+_LONG_DAY = {"zh": "y年M月d日", "en": "d MMM y"}
+
+
+def choose_language(chosen: str | None = None) -> str:
+    """`zh` or `en`: what the account or this browser chose, else what the browser asks for, else Chinese."""
+    for wanted in (chosen, read_cookie(LANGUAGE)):
+        if wanted in LANGUAGES:
+            return wanted
+    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def page_language() -> str:
+    """The language of the page that is being made."""
+    return str(g.get("language") or choose_language())
+
+
+def language_tag() -> str:
+    """The same as the page's `lang` says it (BCP 47)."""
+    return _TAGS[page_language()]
+
+
+def page_catalogue() -> Mapping[str, str]:
+    """The translations into the page's language."""
+    return get_catalogue(page_language())
+
+
+def say_here(message: str, /, **values: object) -> str:
+    """`_("Sent to {count} people", count=3)`: the message in the page's language."""
+    return translate(say(message, **values), page_catalogue())
+
+
+def translate_here(said: str | None) -> str:
+    """What a room said, in the page's language; nothing where it said nothing."""
+    return "" if said is None else translate(said, page_catalogue())
+
+
+def write_number(number: float) -> str:
+    """`11,000`."""
+    return format_decimal(number, locale=_LOCALES[page_language()])
+
+
+def write_percent(share: float) -> str:
+    """`98.5%` of 0.985."""
+    return format_percent(share, format="#,##0.#%", locale=_LOCALES[page_language()])
+
+
+def write_time(moment: datetime | None, zone: str = CITY_ZONE) -> str:
+    """`12月1日 09:00`, with the year where it is another one; an empty text for None."""
+    if moment is None:
+        return ""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{write_day(local.date())} {format_time(local, 'HH:mm', locale=_LOCALES[page_language()])}"
+
+
+def write_second(moment: datetime, zone: str = CITY_ZONE) -> str:
+    """`10:03:05`."""
+    return format_datetime(moment.astimezone(ZoneInfo(zone)), "HH:mm:ss", locale=_LOCALES[page_language()])
+
+
+def write_day(day: date, today: date | None = None) -> str:
+    """`12月1日`, with the year where it is another one than now."""
+    language = page_language()
+    this_year = (today or datetime.now(UTC).astimezone(ZoneInfo(CITY_ZONE)).date()).year
+    return format_date(day, (_DAY if day.year == this_year else _LONG_DAY)[language], locale=_LOCALES[language])

@@ -1,0 +1,91 @@
+"""One's own page: sessions, password, language, large text."""
+
+from __future__ import annotations
+
+from flask import Response, g
+from marshmallow import fields, validate
+
+from sms_service.accounts import services, sessions
+from sms_service.accounts.models import LANGUAGES, Account
+from sms_service.console import cookies
+from sms_service.console.forms import read_form
+from sms_service.console.pages import NO_ROLE, act_view, go_to, page_view
+from sms_service.console.rendering import render_page
+from sms_service.directory.models import Unit
+from sms_service.errors import Invalid
+from sms_service.said import as_said
+from sms_service.web import limits
+from sms_service.web.context import current_context
+from sms_service.web.schemas import In
+
+
+class PreferencesForm(In):
+    """How the pages look."""
+
+    language = fields.String(required=True, validate=validate.OneOf(LANGUAGES))
+    large_text = fields.Boolean(load_default=False)
+
+
+class PasswordForm(In):
+    """A new password, twice."""
+
+    current_password = fields.String(required=True)
+    password = fields.String(required=True)
+    repeated = fields.String(required=True)
+
+
+@page_view("/me", NO_ROLE)
+def show_me() -> str:
+    """Who one is, where one is logged in, how the pages look."""
+    own = sessions.list_sessions(g.session, g.actor.account_id, current_context().clock())
+    account = g.session.get_one(Account, g.actor.account_id)
+    units = {grant.unit_id: g.session.get_one(Unit, grant.unit_id).name for grant in g.actor.grants}
+    return render_page("me.html", account=account, sessions=own, units=units)
+
+
+@act_view("/me/preferences", NO_ROLE, again=show_me)
+def set_own_preferences() -> Response:
+    """Language and size of text."""
+    chosen = read_form(PreferencesForm)
+    sessions.set_preferences(g.session, g.actor.account_id, **chosen)
+    response = go_to("console.show_me", said=as_said("Your settings are kept."))
+    cookies.set_language_cookie(response, chosen["language"])
+    return response
+
+
+@page_view("/me/password", NO_ROLE)
+def show_password() -> str:
+    """The form for a new password."""
+    return render_page("password.html")
+
+
+@act_view("/me/password", NO_ROLE, again=show_password)
+def change_password() -> Response:
+    """A new password; every other session and every token ends."""
+    form = read_form(PasswordForm)
+    if form["password"] != form["repeated"]:
+        raise Invalid("repeated", None, "is not the same as the new password")
+    with limits.guesses_counted(limits.REFUSED_CHANGES_A_CALLER, f"password:{g.actor.account_id}"):
+        services.change_own_password(
+            g.session,
+            g.actor,
+            current=form["current_password"],
+            new=form["password"],
+            keep_session=g.visitor.session_id,
+        )
+    said = as_said("The new password is kept. All your other sessions and your tokens have ended.")
+    return go_to("console.show_home", said=said)
+
+
+@act_view("/me/sessions/<int:session_id>/end", NO_ROLE)
+def end_own_session(session_id: int) -> Response:
+    """Log out another browser."""
+    sessions.end_session(g.session, g.actor, session_id, current_context().clock())
+    return go_to("console.show_me", said=as_said("The session has ended."))
+
+
+@act_view("/me/sessions/end-others", NO_ROLE)
+def end_other_sessions() -> Response:
+    """Log out all other browsers."""
+    sessions.end_all_sessions(g.session, g.actor, g.actor.account_id, keep=g.visitor.session_id)
+    return go_to("console.show_me", said=as_said("All your other sessions have ended."))

@@ -1,0 +1,112 @@
+"""What every template can use: words in the page's language, times, numbers, and the hidden fields of a form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import g, render_template, request, url_for
+from jinja2 import StrictUndefined
+from markupsafe import Markup
+
+from sms_service.console import cookies, forgery, languages, once
+from sms_service.console.assets import asset_url
+from sms_service.console.blueprint import blueprint
+from sms_service.console.navigation import list_entries
+from sms_service.masking import mask_phone, mask_text
+from sms_service.said import translate
+from sms_service.web.words import name_of
+
+
+def render_page(template: str, **values: Any) -> str:
+    """The page of `templates/console/<template>`, in the visitor's language."""
+    return render_template(f"console/{template}", **values)
+
+
+def name_here(member: str | None) -> str:
+    """The word for an enum's member in the page's language."""
+    return "" if member is None else translate(name_of(member), languages.page_catalogue())
+
+
+def hidden_fields() -> Markup:
+    """The fields by which a form is known as ours and acts once."""
+    return Markup('<input type="hidden" name="{}" value="{}"><input type="hidden" name="{}" value="{}">').format(
+        forgery.FIELD, forgery.make_form_token(g.session_secret), once.FIELD, once.make_key()
+    )
+
+
+def form_value(name: str, default: Any = "") -> Any:
+    """What stands in a field: what was sent, where the form is shown again, else `default`."""
+    submitted = g.get("submitted")
+    if submitted is None:
+        return "" if default is None else default
+    return submitted.get(name, "")
+
+
+def form_values(name: str, default: Any = ()) -> list[str]:
+    """The same for a field that may be there several times, such as ticks: a list of texts."""
+    submitted = g.get("submitted")
+    return [str(value) for value in (default if submitted is None else submitted.getlist(name))]
+
+
+def field_messages(name: str) -> list[str]:
+    """What is wrong with a field of the form that is shown again."""
+    return [languages.translate_here(e["reason"]) for e in g.get("form_errors", ()) if e["field"] == name]
+
+
+def form_errors() -> list[dict[str, Any]]:
+    """All that is wrong, for the summary on top of the page."""
+    return [{**e, "reason": languages.translate_here(e["reason"])} for e in g.get("form_errors", ())]
+
+
+def address_with(**changes: Any) -> str:
+    """The present address with these parts of its query changed; None takes one out."""
+    query: dict[str, Any] = {name: value for name, value in request.args.items() if name not in changes}
+    query |= {name: value for name, value in changes.items() if value is not None}
+    return url_for(request.endpoint or "console.show_home", **(request.view_args or {}), **query)
+
+
+@blueprint.context_processor
+def _shared() -> dict[str, Any]:
+    return {
+        "language": languages.page_language(),
+        "language_tag": languages.language_tag(),
+        "visitor": g.get("visitor"),
+    }
+
+
+# Globals and not of the context, so that macros have them too.
+_GLOBALS: dict[str, Callable[..., Any]] = {
+    "_": languages.say_here,
+    "entries": list_entries,
+    "is_readable_by_others": cookies.is_readable_by_others,
+    "notice": cookies.read_notice,
+    "form_value": form_value,
+    "form_values": form_values,
+    "field_messages": field_messages,
+    "form_errors": form_errors,
+    "hidden_fields": hidden_fields,
+    "address_with": address_with,
+    "asset": asset_url,
+}
+_FILTERS: dict[str, Callable[..., Any]] = {
+    "said": languages.translate_here,
+    "word": name_here,
+    "time": languages.write_time,
+    "second": languages.write_second,
+    "day": languages.write_day,
+    "number": languages.write_number,
+    "percent": languages.write_percent,
+    "masked": mask_phone,
+    "mask_text": mask_text,
+}
+for _name, _function in _GLOBALS.items():
+    blueprint.add_app_template_global(_function, _name)
+for _name, _filter in _FILTERS.items():
+    blueprint.add_app_template_filter(_filter, _name)
+
+
+@blueprint.record
+def _be_strict(state: Any) -> None:
+    state.app.jinja_env.undefined = StrictUndefined
+    state.app.jinja_env.trim_blocks = state.app.jinja_env.lstrip_blocks = True
