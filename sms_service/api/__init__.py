@@ -35,6 +35,7 @@ from sms_service.api import (
     tokens,
     trail,
     units,
+    watching,
 )
 from sms_service.db.engine import Database
 from sms_service.settings import BadSetting, Settings
@@ -58,6 +59,7 @@ RESOURCES = (
     templates.blueprint,
     campaigns.blueprint,
     runs.blueprint,
+    watching.blueprint,
     messages.blueprint,
     resending.blueprint,
     counts.blueprint,

@@ -1,0 +1,95 @@
+"""`/runs/<id>/live`: a run as it goes, for a page that asks every few seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import g
+from flask.views import MethodView
+from marshmallow import fields
+
+from sms_service.accounts.permissions import Permission
+from sms_service.api.authentication import endpoint
+from sms_service.api.blueprint import Blueprint
+from sms_service.api.runs import RunOut
+from sms_service.ledger.states import MessageStatus
+from sms_service.reports.watching import watch_run
+from sms_service.web.schemas import MaskedText, Out, ScopeUnit
+
+blueprint = Blueprint("watching", description="A run as it goes: how far it is, how fast, and until when.")
+
+
+class StatusCountOut(Out):
+    """How many of a run's messages have one status."""
+
+    status = fields.String(metadata={"description": "One of " + ", ".join(MessageStatus)})
+    messages = fields.Integer(metadata={"description": "How many messages have it"})
+    rows = fields.String(metadata={"description": "The request that lists them"})
+
+
+class LiveOut(Out):
+    """A run at one moment."""
+
+    run = fields.Nested(RunOut, metadata={"description": "The run"})
+    at = fields.AwareDateTime(metadata={"description": "The moment, by PostgreSQL's clock"})
+    campaign = MaskedText(metadata={"description": "The campaign's name"})
+    unit = fields.Nested(ScopeUnit, metadata={"description": "The unit that the run belongs to"})
+    route = fields.String(metadata={"description": "The route's name"})
+    statuses = fields.List(
+        fields.Nested(StatusCountOut), metadata={"description": "Its messages by status; those that there are"}
+    )
+    identity = fields.Boolean(
+        attribute="holds",
+        allow_none=True,
+        metadata={"description": "Audience = the sum of all statuses; null before the freeze"},
+    )
+    waiting = fields.Integer(metadata={"description": "Messages that are not through: pending, claimed, submitting"})
+    handed_over = fields.Integer(
+        metadata={"description": "Texts that a gateway answered in the last minute, throttled ones not counted"}
+    )
+    per_minute = fields.Float(
+        allow_none=True,
+        metadata={"description": "The rate that follows, in texts a minute; null unless the run is running"},
+    )
+    through_at = fields.AwareDateTime(
+        allow_none=True,
+        metadata={
+            "description": "When those that wait will have left at that rate, inside the unit's window; null where "
+            "nothing has left in the last minute"
+        },
+    )
+    changed_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When a message of it changed last"})
+    moved_by = fields.String(
+        allow_none=True,
+        metadata={"description": "Who paused, resumed or cancelled it, by login; null: the service did it by itself"},
+    )
+    moved_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When that was"})
+
+
+@blueprint.route("/runs/<int:run_id>/live")
+class LiveRun(MethodView):
+    """One run as it goes."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, LiveOut)
+    def get(self, run_id: int) -> dict[str, Any]:
+        """Show how far a run is and how fast it goes
+
+        All of one moment. It reads each message of the run once: ask again no sooner than after 2 seconds.
+        """
+        watch = watch_run(g.session, g.actor, run_id)
+        names = [name for name in LiveOut().fields if name not in ("statuses", "identity")]
+        return {
+            **{name: getattr(watch, name) for name in names},
+            "holds": watch.holds,
+            "statuses": [
+                {"status": status, "messages": number, "rows": rows_of_run(run_id, status=status)}
+                for status, number in watch.statuses.items()
+            ],
+        }
+
+
+def rows_of_run(run_id: int, **filters: str) -> str:
+    """The request that lists these messages of a run."""
+    return f"/api/v1/messages?{urlencode({'run': run_id, **filters})}"

@@ -1,0 +1,29 @@
+"""What the live page of a run asks: its numbers, why it waits, what failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sms_service.db.engine import Database
+from tests.api.campaign_client import Place, make_place
+
+
+@pytest.fixture
+def place(database: Database, tmp_path: Path) -> Place:
+    return make_place(database, tmp_path)
+
+
+def test_a_run_as_it_goes_with_the_way_to_its_rows(place: Place) -> None:
+    run_id = place.launched()
+    place.hand_over()
+    live = place.auditor.get(f"/runs/{run_id}/live").json
+    assert {line["status"]: line["messages"] for line in live["statuses"]} == {"accepted": 4, "skipped": 1}
+    for line in live["statuses"]:
+        rows = place.auditor.get(line["rows"].removeprefix("/api/v1")).json["items"]
+        assert len(rows) == line["messages"]
+        assert {row["status"] for row in rows} == {line["status"]}
+    assert (live["run"]["id"], live["campaign"], live["unit"]["id"]) == (run_id, "每日一学", place.one.id)
+    assert (live["waiting"], live["handed_over"], live["identity"], live["through_at"]) == (0, 4, True, None)
+    assert place.stranger.get(f"/runs/{run_id}/live").status_code == 403
