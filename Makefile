@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal --durations 10
 MINUTES ?= 30
 SEED   ?= 1
 
-.PHONY: help run demo test test-ledger lint bench chaos clean
+.PHONY: help run demo test test-ledger lint bench chaos vendor clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -56,6 +56,9 @@ bench: $(VENV)/run.stamp  ## every figure as a line of JSON; ONLY=name for one
 
 chaos: $(VENV)/run.stamp  ## break everything for MINUTES=30 while it sends, by the plan of SEED=1; one line of JSON
 	@$(BIN)/python -m chaos --minutes $(MINUTES) --seed $(SEED)
+
+vendor: $(VENV)/run.stamp  ## fetch the pages' npm files anew, as versions.toml says
+	@$(BIN)/python -m vendoring
 
 clean:  ## remove the virtual environment and caches; data under var/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

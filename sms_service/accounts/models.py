@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id
 
-ROLES = ("administrator", "officer", "approver", "auditor")
+ROLES = ("administrator", "officer", "approver", "auditor", "operator")
 LANGUAGES = ("zh", "en")
 
 

@@ -38,5 +38,7 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     ),
     "approver": frozenset({Permission.read, Permission.approve_campaigns, Permission.see_phones}),
     "auditor": frozenset({Permission.read}),
+    # Watches the installation: what leaves, and what cannot be told of it. Writes and approves nothing.
+    "operator": frozenset({Permission.read, Permission.operate_campaigns, Permission.operate_service}),
     SYSTEM_ROLE: frozenset(Permission),  # never granted to an account
 }

@@ -25,6 +25,7 @@ from sms_service.accounts import tokens
 from sms_service.accounts.actors import SYSTEM, Actor, load_actor
 from sms_service.audience import intake, segments
 from sms_service.campaigns import approval, launch, services
+from sms_service.console.demonstration import LOGINS_FILE
 from sms_service.content import shipped
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.db.engine import Database
@@ -39,7 +40,6 @@ from sms_service.ops.supervisor import Running
 from sms_service.reports.counts import Filter, check_identity, count_messages
 
 DATA = Path(__file__).with_name("demonstration_data")
-LOGINS_FILE = "demonstration-logins.txt"
 AHEAD_S = 4  # how far ahead the city centre schedules its text
 LONGEST_S = 60.0  # how long the demonstration watches
 _LOOK_S = 0.5
@@ -66,12 +66,10 @@ def first_start(running: Running) -> None:
     if empty:
         show_demonstration(running)
     logins = running.settings.data_dir / LOGINS_FILE
-    running.say(f"serving at {running.base_url} (documentation: {running.base_url}/docs)")
+    running.say(f"serving at {running.base_url}: open it in a browser (documentation: {running.base_url}/docs)")
     running.say(f"data and logs are in {running.settings.data_dir}")
     if logins.exists():
-        running.say(
-            f"log in as an account of {logins}: curl -u LOGIN:PASSWORD -X POST {running.base_url}/api/v1/tokens"
-        )
+        running.say(f"the log-in page shows the demonstration's people; their passwords are in {logins}")
     running.say("Ctrl-C stops it and loses nothing")
 
 
@@ -142,14 +140,15 @@ def _cast(session: Session, city_id: int) -> Cast:
         "district-officer": ("区干事", "officer", district_id),
         "secretary": ("支部书记", "officer", branch_id),
         "auditor": ("审计员", "auditor", city_id),
+        "operator": ("值班员", "operator", city_id),
     }
-    ids, lines = {}, ["# login password (role, unit)"]
+    ids, lines = {}, ["# login, password, (role, unit), name; with tabs between"]
     for login, (name, role, unit_id) in people.items():
         password = secrets.token_urlsafe(12)
         account = accounts.create_account(session, SYSTEM, unit_id=unit_id, login=login, name=name, password=password)
         accounts.grant_role(session, SYSTEM, account.id, role=role, unit_id=unit_id)
         ids[login] = account.id
-        lines.append(f"{login} {password} ({role}, unit {unit_id})")
+        lines.append(f"{login}\t{password}\t({role}, unit {unit_id})\t{name}")
     now = datetime.now(UTC)
     _, raw = tokens.issue_token(
         session,
