@@ -24,7 +24,7 @@ blueprint = Blueprint(
 _RULE = (
     'One of `{"all": [rules]}`, `{"any": [rules]}`, `{"not": rule}`, `{"everyone": true}`, `{"unit": id}`, '
     '`{"unit": {"code": "0101"}}`, `{"role": "书记"}`, `{"tag": "退休"}`, `{"kind": "member"}` (or contact), '
-    '`{"suspect": true}` (the phone seems dead), '
+    '`{"suspect": true}` (the phone seems dead), `{"people": [17, 23]}` (at most 500 ids of people), '
     '`{"attribute": {"name": "gender", "is": "女"}}` (or in: [texts], exists: true, before or after: "1985-03-01")'
 )
 _LARGEST_SAMPLE = 100

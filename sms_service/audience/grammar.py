@@ -6,6 +6,7 @@
 {"role": "书记"}       holds this role in the unit: finds contacts, each for every unit where the role is held
 {"tag": "退休"}        has this tag              {"kind": "member"}    a member, or "contact": an outside contact
 {"suspect": true}     the phone seems dead, or with false: does not
+{"people": [17, 23]}  is one of these, by id
 {"attribute": {"name": "gender", "is": "女"}}    also "in": [texts], "exists": true or false,
                                                 "before" or "after": "1985-03-01" (that day itself is neither)
 """
@@ -25,8 +26,9 @@ MAX_DEPTH = 8
 MAX_NODES = 100
 MAX_TEXT = 200  # characters of a tag, role, code, attribute's name or value
 MAX_VALUES = 100  # of "in"
+MAX_PEOPLE = 500  # of "people"
 
-_KEYS = ("all", "any", "not", "everyone", "unit", "role", "tag", "kind", "suspect", "attribute")
+_KEYS = ("all", "any", "not", "everyone", "unit", "role", "tag", "kind", "suspect", "people", "attribute")
 _COMPARISONS = ("is", "in", "exists", "before", "after")
 
 
@@ -94,6 +96,13 @@ class IsSuspect:
 
 
 @dataclass(frozen=True, slots=True)
+class IsAmong:
+    """Is one of the people with these ids. It reaches outside no unit: whoever is elsewhere is not found."""
+
+    people: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Attribute:
     """The attribute compares so; `comparison` is one of is, in, exists, before, after, `value` of the fitting type."""
 
@@ -102,7 +111,7 @@ class Attribute:
     value: str | tuple[str, ...] | bool
 
 
-Rule = All | AnyOf | Not | Everyone | InUnit | HasRole | HasTag | OfKind | IsSuspect | Attribute
+Rule = All | AnyOf | Not | Everyone | InUnit | HasRole | HasTag | OfKind | IsSuspect | IsAmong | Attribute
 
 
 def parse_rule(rule: object, where: str = "rule") -> Rule:
@@ -158,13 +167,28 @@ def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
             if not isinstance(value, bool):
                 raise Invalid(here, None, "must be true or false")
             return IsSuspect(value)
+        case "people":
+            return IsAmong(_people(value, here))
         case "attribute":
             return _attribute(value, here)
     raise Invalid(here[:MAX_TEXT], None, say("is not known; a rule has one key, one of {keys}", keys=_KEYS))
 
 
+def _people(value: object, where: str) -> tuple[int, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_PEOPLE:
+        raise Invalid(where, None, say("must be a list of the ids of 1 to {most} people", most=MAX_PEOPLE))
+    for i, person_id in enumerate(value):
+        if not _is_id(person_id):
+            raise Invalid(f"{where}[{i}]", None, "must be a person's id")
+    return tuple(sorted(set(value)))
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
+
+
 def _unit(value: object, where: str) -> InUnit:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:
+    if isinstance(value, int) and _is_id(value):
         return InUnit(value, None, where)
     if isinstance(value, Mapping) and set(value) == {"code"}:
         return InUnit(None, _text(value["code"], f"{where}.code"), f"{where}.code")

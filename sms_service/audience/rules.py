@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     FromClause,
     Select,
     Text,
     and_,
+    any_,
     cast,
     func,
+    literal,
     literal_column,
     not_,
     null,
@@ -36,6 +39,7 @@ from sms_service.audience.grammar import (
     HasRole,
     HasTag,
     InUnit,
+    IsAmong,
     IsSuspect,
     Not,
     OfKind,
@@ -163,6 +167,8 @@ def _condition(
             return Person.kind == kind
         case IsSuspect(suspect):
             return Person.suspect_since.is_not(None) if suspect else Person.suspect_since.is_(None)
+        case IsAmong(people):
+            return Person.id == any_(literal(list(people), ARRAY(BigInteger)))
         case Attribute(name, comparison, value):
             return _attribute(Person.attributes[name].astext, comparison, value)
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, literal, select, true
 from sqlalchemy.orm import Session
 
 from sms_service.audience import rules
-from sms_service.audience.grammar import MAX_DEPTH, MAX_NODES, parse_rule
+from sms_service.audience.grammar import MAX_DEPTH, MAX_NODES, MAX_PEOPLE, parse_rule
 from sms_service.audience.rules import audience_select
 from sms_service.directory.models import Contact
 from sms_service.errors import Invalid
@@ -185,6 +185,12 @@ def test_the_query_finds_what_the_words_say(database, people, found):
         ({"everyone": 1}, "rule.everyone"),
         ({"kind": "robot"}, "rule.kind"),
         ({"kind": ["member"]}, "rule.kind"),
+        ({"people": []}, "rule.people"),
+        ({"people": 17}, "rule.people"),
+        ({"people": [1] * (MAX_PEOPLE + 1)}, "rule.people"),
+        ({"people": [1, "2"]}, "rule.people[1]"),
+        ({"people": [True]}, "rule.people[0]"),
+        ({"people": [2**63]}, "rule.people[0]"),
         ({"unit": "0101"}, "rule.unit"),
         ({"unit": True}, "rule.unit"),
         ({"unit": 2**63}, "rule.unit"),
@@ -268,3 +274,18 @@ def test_a_rule_may_name_a_unit_by_id(session):
     assert [tuple(row) for row in session.execute(audience_select(session, rule, units[0].path))] == [
         (made[0].id, units[3].id)
     ]
+
+
+def test_a_rule_may_name_people_who_are_found_within_the_unit_only(session):
+    units, made = build(
+        session, [(unit, [], "member", {}, left, []) for unit, left in ((3, 0), (4, 0), (4, 1), (5, 0))]
+    )
+    inside, other, gone, outside = (person.id for person in made)
+    rule = {"people": [outside, inside, gone, inside, 10**9]}
+
+    def found(rule, unit):
+        return {row.person_id for row in session.execute(audience_select(session, rule, unit.path))}
+
+    assert found(rule, units[1]) == {inside}
+    assert found({"not": rule}, units[1]) == {other}
+    assert found({"people": [*range(10**12, 10**12 + MAX_PEOPLE - 1), 2**63 - 1]}, units[0]) == set()
