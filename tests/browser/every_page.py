@@ -1,0 +1,29 @@
+"""Every page of the console by its address, filled with one of everything or with nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+# Parts that refresh themselves, answers that are no page, and the catch-all.
+NO_PAGES = {"console.serve_asset", "console.show_nothing"}
+# Every permission that there is, by two roles: whoever approves does not hand out roles.
+ROLES = ("administrator", "approver")
+
+
+def list_pages(app: Flask) -> list[tuple[str, str]]:
+    """(endpoint, rule) of every page that a GET shows, parts that refresh themselves included."""
+    return sorted(
+        (rule.endpoint, rule.rule)
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("console.") and "GET" in (rule.methods or ()) and rule.endpoint not in NO_PAGES
+    )
+
+
+def fill(rule: str, ids: dict[str, Any]) -> str | None:
+    """The rule's address with the samples' ids, or None where there is none for a part of it."""
+    for name, value in ids.items():
+        for kind in (f"<int:{name}>", f"<{name}>"):
+            rule = rule.replace(kind, str(value))
+    return None if "<" in rule else rule

@@ -1,0 +1,56 @@
+"""Every page, empty and full, in both languages, narrow and wide: nothing overflows and axe finds nothing."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.api.samples import make_samples
+from tests.browser.conftest import DESK, NARROW
+from tests.browser.every_page import ROLES, fill, list_pages
+from tests.factories import make_unit
+
+# WCAG 2.0 to 2.2, levels A and AA: https://github.com/dequelabs/axe-core/blob/develop/doc/API.md#axe-core-tags
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+axe = Axe()
+
+
+def look(tab, path, problems):
+    """Open a page and note whatever is wrong with it."""
+    answer = tab.go(path)
+    where = f"{path} at {tab.page.viewport_size['width']}"
+    if answer is None or answer.status >= 400:
+        problems.append(f"{where}: {answer and answer.status}")
+        return
+    if tab.is_too_wide():
+        problems.append(f"{where}: has to be scrolled sideways")
+    found = axe.run(tab.page, options={"runOnly": {"type": "tag", "values": TAGS}})
+    for violation in found.response["violations"]:
+        places = "; ".join(node["html"][:160] for node in violation["nodes"][:3])
+        problems.append(f"{where}: {violation['id']}: {places}")
+
+
+@pytest.mark.parametrize(("language", "size"), [("zh", NARROW), ("en", NARROW), ("zh", DESK)])
+@pytest.mark.parametrize("full", [False, True], ids=["empty", "full"])
+def test_every_page_is_in_order(app, database, session, open_tab, begin, language, size, full):
+    unit = make_unit(session, name="滨海区新城街道阳光花园社区第一网格综合党支部委员会" if full else "城区")
+    ids = make_samples(database, session, unit) if full else {"unit_id": unit.id}
+    session.commit()
+    tab = open_tab(size, language, secret=begin(unit, *ROLES, language=language))
+    problems, seen = [], set()
+    for _, rule in list_pages(app):
+        path = fill(rule, ids)
+        if path is not None and path not in seen:
+            seen.add(path)
+            look(tab, path, problems)
+    assert problems == []
+    if full:
+        left_out = [rule for _, rule in list_pages(app) if fill(rule, ids) is None]
+        assert left_out == [], "add an id to make_samples in tests/api/samples.py"
+
+
+def test_the_pages_before_a_log_in_are_in_order(open_tab, session):
+    problems = []
+    for language, size in (("zh", NARROW), ("en", DESK)):
+        look(open_tab(size, language), "/log-in", problems)
+    assert problems == []

@@ -1,0 +1,155 @@
+"""Walks every page of the console: none without a log-in, none without a permission, no form that acts unasked."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import event, text
+
+from sms_service.accounts.permissions import Permission
+from sms_service.console import errors
+from tests.api.samples import make_samples
+from tests.browser.every_page import ROLES, fill, list_pages
+from tests.console.conftest import SAME_ORIGIN
+from tests.factories import make_unit
+
+PUBLIC = {"show_log_in", "take_log_in", "choose_log_in_language", "serve_asset", "show_nothing"}
+# They concern nothing but the visitor's own account.
+OWN = {"show_home", "show_me", "show_password", "change_password", "set_own_preferences", "log_out"}
+OWN |= {"end_own_session", "end_other_sessions"}
+MOST_STATEMENTS = 12
+EVIL = "\"><svg onload=alert(1)><b>'{{ 7*7 }}"
+_IDS = "unit person account role grant import segment template template_version campaign run message stop session"
+_IDS += " suppression reply token cap"
+# Of what no row has.
+IDS = {f"{name}_id": 999_999 for name in _IDS.split()} | {"name": "main", "class_": "study"}
+
+
+def routes(app):
+    """(endpoint without the blueprint's name, methods, rule, view) of every route of the console."""
+    for rule in app.url_map.iter_rules():
+        blueprint, _, endpoint = rule.endpoint.partition(".")
+        if blueprint == "console":
+            yield endpoint, rule.methods - {"HEAD", "OPTIONS"}, rule.rule, app.view_functions[rule.endpoint]
+
+
+@pytest.fixture
+def unit(session):
+    unit = make_unit(session)
+    session.commit()
+    return unit
+
+
+def test_every_route_says_what_it_demands(app):
+    for endpoint, _, _, view in routes(app):
+        if endpoint in PUBLIC:
+            continue
+        assert hasattr(view, "permission"), f"{endpoint} is neither page_view nor act_view"
+        assert isinstance(view.permission, Permission) or endpoint in OWN, endpoint
+
+
+def test_no_page_without_a_log_in(app):
+    client = app.test_client()
+    for endpoint, methods, rule, _ in routes(app):
+        if endpoint in PUBLIC:
+            continue
+        path = fill(rule, IDS)
+        assert path is not None, f"add the parameters of {rule} to IDS"
+        for method in methods:
+            answer = client.open(path, method=method, headers=SAME_ORIGIN)
+            if method == "GET" or answer.status_code == 303:
+                assert answer.status_code in (303, 401), path
+                assert answer.status_code == 401 or answer.location.startswith("/log-in")
+            else:
+                assert answer.status_code == 401, path
+                assert 'name="_password"' in answer.text
+
+
+def test_no_form_acts_without_its_token_or_from_elsewhere(app, log_in, unit):
+    visitor = log_in(unit, *ROLES)
+    for endpoint, methods, rule, _ in routes(app):
+        if endpoint in PUBLIC or "POST" not in methods:
+            continue
+        path = fill(rule, IDS)
+        once = visitor.fields("/me")["_once"]
+        token = visitor.fields("/me")["_csrf"]
+        without = visitor.client.post(path, data={"_once": once}, headers=SAME_ORIGIN)
+        elsewhere = visitor.client.post(path, data={"_once": once, "_csrf": token}, headers={"Origin": "https://a.b"})
+        assert (without.status_code, elsewhere.status_code) == (403, 403), path
+        if "GET" not in methods:  # a search is asked by POST and does nothing
+            keyless = visitor.client.post(path, data={"_csrf": token}, headers=SAME_ORIGIN)
+            assert keyless.status_code in (403, 404, 422), f"{path} acts without a key"
+
+
+def test_what_a_role_may_not_do_is_refused_and_not_shown(app, log_in, unit):
+    for role in ("administrator", "officer", "approver", "auditor", "operator"):
+        visitor = log_in(unit, role)
+        home = visitor.get("/").text
+        for endpoint, methods, rule, view in routes(app):
+            if endpoint in PUBLIC | OWN or not isinstance(view.permission, Permission):
+                continue
+            path = fill(rule, IDS)
+            allowed = view.permission in _permissions(role)
+            if "GET" in methods:
+                status = visitor.get(path).status_code
+                assert (status != 403) is allowed, f"{role} {path}: {status}"
+                assert allowed or f'href="{path}"' not in home, f"{role} sees {path}"
+            elif not allowed:
+                assert visitor.post(path).status_code == 403, f"{role} {path}"
+
+
+def _permissions(role):
+    from sms_service.accounts.permissions import PERMISSIONS
+
+    return PERMISSIONS[role]
+
+
+def test_names_are_text_on_every_page(app, database, session, log_in):
+    unit = make_unit(session)
+    ids = make_samples(database, session, unit)
+    for table in ("units", "people", "accounts", "segments", "templates", "campaigns"):
+        session.execute(text(f"UPDATE {table} SET name = :evil || id"), {"evil": EVIL})
+    session.execute(text("UPDATE stops SET why = :evil"), {"evil": EVIL})
+    session.commit()
+    visitor = log_in(unit, *ROLES)
+    for _, rule in list_pages(app):
+        page = visitor.get(fill(rule, ids) or "/").text
+        assert "<svg onload" not in page, rule
+        assert "<b>'" not in page, rule
+
+
+def test_a_page_asks_the_database_little_whatever_it_shows(app, database, session, log_in):
+    unit = make_unit(session)
+    ids = make_samples(database, session, unit)
+    visitor = log_in(unit, *ROLES)
+    too_many = {}
+    for endpoint, rule in list_pages(app):
+        asked = []
+
+        def note(connection, cursor, statement, *_, asked=asked):
+            if not statement.startswith(("BEGIN", "SET ", "SHOW ")):
+                asked.append(" ".join(statement.split())[:90])
+
+        event.listen(database.engine, "before_cursor_execute", note)
+        try:
+            visitor.get(fill(rule, ids) or "/")
+        finally:
+            event.remove(database.engine, "before_cursor_execute", note)
+        if len(asked) > MOST_STATEMENTS:
+            too_many[endpoint] = asked
+    assert too_many == {}
+
+
+@pytest.mark.parametrize("status", sorted(errors._TITLES))
+def test_every_error_has_a_title(status):
+    assert errors._TITLES[status]
+
+
+def test_a_fault_of_ours_is_a_page_with_a_number_and_nothing_else(app, log_in, unit, monkeypatch):
+    visitor = log_in(unit)
+    app.view_functions["console.show_me"] = lambda: 1 / 0
+    answer = visitor.get("/me", headers={"X-Request-Id": "abc"})
+    assert answer.status_code == 500
+    assert "abc" in answer.text
+    assert re.search("Traceback|ZeroDivision|\\.py", answer.text) is None
