@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue
+from rq import Queue, Worker
 
 QUEUE = "sms"
 FREEZE = "sms_service.jobs.freeze"
@@ -38,6 +40,17 @@ def hear_wake_up(redis: Redis, job: str) -> None:
     """The job begins: what comes from now on is worth a wake-up of its own."""
     with suppress(RedisError):
         redis.delete(_woken(job))
+
+
+def count_workers(redis: Redis, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> int:
+    """How many workers are alive, by their heartbeats. Raises RedisError."""
+    alive = 0
+    for worker in Worker.all(connection=redis):
+        beat = worker.last_heartbeat
+        if beat is not None and QUEUE in worker.queue_names():
+            beat = beat if beat.tzinfo else beat.replace(tzinfo=UTC)
+            alive += (now() - beat).total_seconds() < worker.worker_ttl
+    return alive
 
 
 def _woken(job: str) -> str:

@@ -1,4 +1,4 @@
-"""`/runs/<id>/live`: a run as it goes, for a page that asks every few seconds."""
+"""`/runs/<id>/live`, `/runs/<id>/waits`: a run as it goes, for a page that asks every few seconds."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.runs import RunOut
+from sms_service.dispatch.pace import Pace
+from sms_service.dispatch.waiting import explain_wait
+from sms_service.dispatch.waits import WaitReason
+from sms_service.gateways.config import BadGatewayConfig, GatewayConfig
+from sms_service.gateways.registry import Gateways
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.watching import watch_run
-from sms_service.web.schemas import MaskedText, Out, ScopeUnit
+from sms_service.said import to_json
+from sms_service.web.context import current_context
+from sms_service.web.schemas import MESSAGE, VALUES, MaskedText, Out, ScopeUnit
 
 blueprint = Blueprint("watching", description="A run as it goes: how far it is, how fast, and until when.")
 
@@ -88,6 +95,56 @@ class LiveRun(MethodView):
                 for status, number in watch.statuses.items()
             ],
         }
+
+
+class WaitOut(Out):
+    """One thing that a run waits for."""
+
+    reason = fields.String(metadata={"description": "One of " + ", ".join(WaitReason)})
+    text = fields.String(attribute="said", metadata={"description": "The same in a sentence"})
+    message = fields.String(metadata={"description": MESSAGE})
+    values = fields.Dict(keys=fields.String(), metadata={"description": VALUES})
+    until = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "When that ends by itself; null: it does not, or nobody knows"}
+    )
+
+
+class WaitsOut(Out):
+    """All that a run waits for."""
+
+    items = fields.List(
+        fields.Nested(WaitOut),
+        metadata={"description": "None where no text waits; `slowed` and `pace` say that texts are leaving"},
+    )
+
+
+@blueprint.route("/runs/<int:run_id>/waits")
+class WaitsOfRun(MethodView):
+    """Why a run waits."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, WaitsOut)
+    def get(self, run_id: int) -> dict[str, Any]:
+        """Show why a run's texts do not leave, or how fast they do
+
+        By the conditions that the workers ask before they hand over.
+        """
+        context = current_context()
+        gateways = _gateways()
+        pace = None if context.pace is None else Pace(context.pace, gateways.rates())
+        waits = explain_wait(g.session, g.actor, run_id, gateways, pace, context.pace)
+        return {
+            "items": [
+                {"reason": wait.reason, "said": wait.said, "until": wait.until, **to_json(wait.said)} for wait in waits
+            ]
+        }
+
+
+def _gateways() -> Gateways:
+    try:
+        return current_context().gateways
+    except BadGatewayConfig:  # no worker can read the file either: it is as if it had no account
+        return Gateways(GatewayConfig({}, {}), "")
 
 
 def rows_of_run(run_id: int, **filters: str) -> str:

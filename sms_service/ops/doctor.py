@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import import_module
 
 import psycopg
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Worker
 from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
@@ -340,11 +338,6 @@ def _redis(settings: Settings) -> Iterator[DoctorFinding]:
     client.close()
 
 
-def _workers(client: Redis, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> DoctorFinding:
-    alive = 0
-    for worker in Worker.all(connection=client):
-        beat = worker.last_heartbeat
-        if beat is not None and wake.QUEUE in worker.queue_names():
-            beat = beat if beat.tzinfo else beat.replace(tzinfo=UTC)
-            alive += (now() - beat).total_seconds() < worker.worker_ttl
+def _workers(client: Redis) -> DoctorFinding:
+    alive = wake.count_workers(client)
     return DoctorFinding("workers", f"{alive} alive", None if alive else "start one: `python worker.py`")

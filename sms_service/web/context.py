@@ -13,6 +13,7 @@ from flask import current_app
 from redis import Redis
 
 from sms_service.db.engine import Database
+from sms_service.dispatch.pace import connect_pace
 from sms_service.gateways.registry import Gateways
 from sms_service.keepalive import redis_keepalive
 from sms_service.settings import Settings, read_environment
@@ -48,6 +49,11 @@ class Context:
             socket_timeout=2,
             socket_connect_timeout=2,
         )
+
+    @cached_property
+    def pace(self) -> Redis | None:
+        """A client of the same Redis for a `Pace`: it gives up at once."""
+        return None if self.settings.redis_url is None else connect_pace(self.settings.redis_url)
 
     @cached_property
     def gateways(self) -> Gateways:

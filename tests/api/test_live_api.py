@@ -27,3 +27,24 @@ def test_a_run_as_it_goes_with_the_way_to_its_rows(place: Place) -> None:
     assert (live["run"]["id"], live["campaign"], live["unit"]["id"]) == (run_id, "每日一学", place.one.id)
     assert (live["waiting"], live["handed_over"], live["identity"], live["through_at"]) == (0, 4, True, None)
     assert place.stranger.get(f"/runs/{run_id}/live").status_code == 403
+
+
+def test_why_a_run_waits(place: Place) -> None:
+    run_id = place.launched()
+    assert place.officer.post(f"/runs/{run_id}/pause", json={"why": "先核对"}).status_code == 200
+    waits = place.auditor.get(f"/runs/{run_id}/waits").json["items"]
+    assert waits == [
+        {
+            "reason": "paused",
+            "text": "a person paused it: 先核对",
+            "message": "a person paused it: {why}",
+            "values": {"why": "先核对"},
+            "until": None,
+        }
+    ]
+    assert place.officer.post(f"/runs/{run_id}/resume", json={"why": "核对完"}).status_code == 200
+    # This application has no gateways.toml with the account.
+    assert [wait["reason"] for wait in place.auditor.get(f"/runs/{run_id}/waits").json["items"]] == ["account_missing"]
+    place.hand_over()
+    assert place.auditor.get(f"/runs/{run_id}/waits").json == {"items": []}
+    assert place.stranger.get(f"/runs/{run_id}/waits").status_code == 403
