@@ -6,6 +6,7 @@
     rate = 100                   # parts per second, over all workers; without it, what the adapter declares
     in_flight = 2                # groups that one worker has under way at once
     receipt_parts = "all"        # "one": the provider reports one part of a long text, which counts for the whole
+    price_per_part = 3.5         # fen, by contract; without it nobody is told what a campaign costs
     …                            # the adapter's own options
     [routes]
     default = ["<name>", …]      # accounts in the order in which they are tried, or as tables:
@@ -31,7 +32,7 @@ from sms_service.gateways import discovery
 from sms_service.gateways.options import BadOption, UnknownOption, marked, read_options
 
 DEFAULT_ROUTE = "default"
-_OWN_KEYS = frozenset({"adapter", "max_group", "rate", "in_flight", "receipt_parts"})
+_OWN_KEYS = frozenset({"adapter", "max_group", "rate", "in_flight", "receipt_parts", "price_per_part"})
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -46,7 +47,7 @@ class AccountConfig:
 
     `max_group` counts texts; `rate` parts per second (None: what the adapter declares); `in_flight` the groups that one
     worker has under way at once; `receipt_parts` is "all" if every part of a long text must be reported delivered,
-    "one" if the provider reports one part for the whole.
+    "one" if the provider reports one part for the whole. `price_per_part` is in fen (None: not known).
     """
 
     name: str
@@ -56,6 +57,7 @@ class AccountConfig:
     in_flight: int
     options: Any = field(repr=False)
     receipt_parts: str = "all"
+    price_per_part: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,9 @@ def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fa
     rate = table.get("rate")
     if rate is not None and (type(rate) not in (int, float) or not 0 < rate <= 100_000):
         raise fail(f"{where} rate", f"is {rate!r}; it must be a number of parts per second, above 0, at most 100000")
+    price = table.get("price_per_part")
+    if price is not None and (type(price) not in (int, float) or not 0 <= price <= 10_000):
+        raise fail(f"{where} price_per_part", f"is {price!r}; it must be a number of fen, from 0 to 10000")
     receipt_parts = table.get("receipt_parts", "all")
     if receipt_parts not in ("all", "one"):
         raise fail(f"{where} receipt_parts", f'is {receipt_parts!r}; it must be "all" or "one"')
@@ -141,7 +146,7 @@ def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fa
         # What the file says is shown, never what a variable held; a misspelt key might be that of a secret.
         shown = "" if isinstance(error, UnknownOption) else _shown(written, error.keys)
         raise fail(f"{where} {error.key}", f"{shown}{error.reason}") from None
-    return AccountConfig(name, adapter, max_group, rate, in_flight, options, receipt_parts)
+    return AccountConfig(name, adapter, max_group, rate, in_flight, options, receipt_parts, price)
 
 
 def _expand(value: Any, environ: Mapping[str, str], where: str, fail: _Fail) -> Any:

@@ -82,6 +82,11 @@ class Gateways:
             for name, account in self.config.accounts.items()
         }
 
+    def prices(self) -> dict[str, float]:
+        """Fen for each part, of the accounts whose price the file says."""
+        accounts = self.config.accounts.items()
+        return {name: account.price_per_part for name, account in accounts if account.price_per_part is not None}
+
     def in_flight(self, name: str) -> int:
         """How many groups one worker has under way on the account at once. Raises NotFound."""
         return self.account(name).in_flight

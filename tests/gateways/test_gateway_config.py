@@ -24,6 +24,7 @@ secret = "${SIMULATOR_SECRET}"
 max_group = 7
 rate = 12.5
 in_flight = 3
+price_per_part = 3.5
 receipt_parts = "one"
 
 [accounts.benchmark]
@@ -97,6 +98,9 @@ ROUTE = '[routes]\ndefault = ["t"]\n'
         ('[accounts.t]\nadapter = "null"\nrate = nan\n', ["[accounts.t] rate", "is nan;"]),
         ('[accounts.t]\nadapter = "null"\nrate = true\n', ["[accounts.t] rate", "is True;"]),
         ('[accounts.t]\nadapter = "null"\nrate = "fast"\n', ["[accounts.t] rate", "is 'fast';"]),
+        ('[accounts.t]\nadapter = "null"\nprice_per_part = -1\n', ["[accounts.t] price_per_part", "is -1;", "fen"]),
+        ('[accounts.t]\nadapter = "null"\nprice_per_part = nan\n', ["[accounts.t] price_per_part", "is nan;"]),
+        ('[accounts.t]\nadapter = "null"\nprice_per_part = "3"\n', ["[accounts.t] price_per_part", "is '3';"]),
         ('[accounts.t]\nadapter = "null"\nin_flight = 0\n', ["[accounts.t] in_flight", "from 1 to 50"]),
         ('[accounts.t]\nadapter = "null"\nreceipt_parts = 1\n', ["[accounts.t] receipt_parts", "is 1;", '"one"']),
         ('[accounts.t]\nadapter = "null"\nin_flight = 51\n', ["[accounts.t] in_flight", "is 51;"]),
@@ -191,6 +195,7 @@ def test_the_files_rate_goes_before_the_adapters(tmp_path: Path) -> None:
     gateways = Gateways.from_file(write(tmp_path, accounts), "https://sms.example", ENVIRON)
     assert gateways.rates() == {"simulator": 12.5, "benchmark": 100_000, "t": 100}
     assert (gateways.in_flight("simulator"), gateways.in_flight("t")) == (3, 2)
+    assert gateways.prices() == {"simulator": 3.5}
     gateways.close()
 
 
