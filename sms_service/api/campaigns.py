@@ -46,7 +46,7 @@ _CANARY_RECEIPTS = (
     "Above 1,000 people the first texts go alone; with this the others wait, some minutes at most, for the first ones' "
     "receipts too. Part of what is approved"
 )
-_OFFSET = "must be a time with its offset, such as 2026-12-01T09:00:00+08:00"
+OFFSET = "must be a time with its offset, such as 2026-12-01T09:00:00+08:00"
 
 
 class CampaignQuery(ScopedPageQuery):
@@ -126,7 +126,7 @@ class LaunchIn(In):
 
     at = fields.AwareDateTime(
         load_default=None,
-        error_messages={"invalid": _OFFSET, "invalid_awareness": _OFFSET},
+        error_messages={"invalid": OFFSET, "invalid_awareness": OFFSET},
         metadata={"description": "ISO 8601 with offset, at most 365 days ahead; left out: now"},
     )
 

@@ -1,11 +1,14 @@
 """Who of an audience gets no text, and why: the preview counts by it, and freeze writes it into the rows.
 
-A new reason is a member of MessageReason and one line of `find_reason`; what else has to be asked for it joins PEOPLE.
+A new reason is a member of MessageReason and one line of `find_reason`; what else has to be asked for it is joined in
+PEOPLE and in `join_reasons`.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, FromClause, Text, and_, case, literal, not_
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, case, literal, not_
 
 from sms_service.audience.models import Suppression
 from sms_service.directory.models import Person, Unit
@@ -13,6 +16,13 @@ from sms_service.vocabulary import MessageReason
 
 # People with what `find_reason` asks of them. A phone is suppressed once or not at all, so nobody is here twice.
 PEOPLE: FromClause = Person.__table__.outerjoin(Suppression.__table__, Suppression.phone == Person.phone)
+
+
+def join_reasons(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """A statement over people and units, such as an audience's, with what `find_reason` asks: nobody is joined to
+    themselves, as by PEOPLE.
+    """
+    return statement.outerjoin(Suppression.__table__, Suppression.phone == Person.phone)
 
 
 def find_reason(unit_path: str | ColumnElement[str]) -> ColumnElement[str | None]:

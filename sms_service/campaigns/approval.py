@@ -57,19 +57,23 @@ class Content:
         return hashlib.sha256(text.encode()).digest()
 
 
-def content_of(session: Session, campaign: Campaign) -> Content:
-    """The campaign's content as it stands now. The segment's row is locked: it cannot change before the commit."""
+def content_of(session: Session, campaign: Campaign, *, held: bool = True) -> Content:
+    """The campaign's content as it stands now. `held`: the segment's row is locked and cannot change before the commit,
+    for whoever decides on it.
+    """
     segment_unit, campaign_unit = aliased(Unit), aliased(Unit)
-    version, class_, segment, segment_path, campaign_path = session.execute(
+    statement = (
         select(TemplateVersion, Template.class_, Segment, segment_unit.path, campaign_unit.path)
         .join(Template, Template.id == TemplateVersion.template_id)
         .join(Segment, Segment.id == campaign.segment_id)
         .join(segment_unit, segment_unit.id == Segment.unit_id)
         .join(campaign_unit, campaign_unit.id == campaign.unit_id)
         .where(TemplateVersion.id == campaign.template_version_id)
-        .with_for_update(read=True, of=Segment)
         .execution_options(populate_existing=True)
-    ).one()
+    )
+    if held:
+        statement = statement.with_for_update(read=True, of=Segment)
+    version, class_, segment, segment_path, campaign_path = session.execute(statement).one()
     return Content(campaign, version, class_, bounded_rule(segment, segment_path, campaign_path))
 
 

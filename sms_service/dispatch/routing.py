@@ -88,6 +88,16 @@ def find_offers(connection: Connection, lookout: Lookout, known: Collection[str]
     return offers
 
 
+def find_first_accounts(
+    connection: Connection, route_id: int, demonstration: bool, known: Collection[str]
+) -> dict[str, int]:
+    """The gateway accounts that would be handed new texts of this route now, by name with their weights: of those that
+    are open and `known` in gateways.toml the ones with the lowest priority.
+    """
+    members = [member for member in OPEN_ACCOUNTS(connection) if member.route_id == route_id and member.name in known]
+    return {member.name: member.weight for member in _best([m for m in members if m.simulated or not demonstration])}
+
+
 class _Place(NamedTuple):
     """What an account of a route takes of each run: all new rows if `fresh`, and what which others did not take."""
 

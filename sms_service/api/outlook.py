@@ -1,0 +1,164 @@
+"""`/campaigns/<id>/outlook`: what will happen if a campaign is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import g
+from flask.views import MethodView
+from marshmallow import fields
+
+from sms_service.accounts.permissions import Permission
+from sms_service.api.authentication import endpoint
+from sms_service.api.blueprint import Blueprint
+from sms_service.api.campaigns import OFFSET
+from sms_service.api.runs import SaidOut
+from sms_service.campaigns.outlook import Caution, Outlook, foresee_run
+from sms_service.gateways.config import BadGatewayConfig
+from sms_service.said import to_json
+from sms_service.vocabulary import MessageReason
+from sms_service.web.context import current_context
+from sms_service.web.schemas import In, MaskedText, Out
+
+blueprint = Blueprint(
+    "outlook", description="What will happen if a campaign is sent, said before it is sent; asking changes nothing."
+)
+
+
+class OutlookQuery(In):
+    """When it would be sent."""
+
+    at = fields.AwareDateTime(
+        load_default=None,
+        error_messages={"invalid": OFFSET, "invalid_awareness": OFFSET},
+        metadata={"description": "ISO 8601 with offset; left out, or past: now"},
+    )
+
+
+class SkippedOut(Out):
+    """Somebody who would get no text."""
+
+    person_id = fields.Integer(metadata={"description": "The person"})
+    name = MaskedText(metadata={"description": "The person's name"})
+    unit_id = fields.Integer(metadata={"description": "The unit they are found for"})
+    unit = fields.String(metadata={"description": "The unit's name"})
+
+
+class SkippedByReasonOut(Out):
+    """The people who would get no text for one reason."""
+
+    reason = fields.String(metadata={"description": "Why: one of the reasons of a skipped message"})
+    count = fields.Integer(metadata={"description": "How many"})
+    people = fields.List(
+        fields.Nested(SkippedOut),
+        metadata={"description": "The first 30 of them; empty if the audience has more than 1,000 recipients"},
+    )
+
+
+class ShownTextOut(Out):
+    """What a real person would get."""
+
+    person_id = fields.Integer(metadata={"description": "The person"})
+    person = MaskedText(metadata={"description": "The person's name"})
+    unit_id = fields.Integer(metadata={"description": "The unit they are found for"})
+    unit = fields.String(metadata={"description": "The unit's name"})
+    text = MaskedText(metadata={"description": "The whole text"})
+    parts = fields.Integer(metadata={"description": "SMS that it takes"})
+
+
+class SimilarOut(Out):
+    """A run of the last seven days that sent people of this audience the like."""
+
+    run_id = fields.Integer(metadata={"description": "The run"})
+    campaign_id = fields.Integer(
+        allow_none=True, metadata={"description": "Its campaign; null: the caller may not read it"}
+    )
+    campaign = fields.String(allow_none=True, metadata={"description": "The campaign's name; null likewise"})
+    unit = fields.String(metadata={"description": "The name of the unit that sent it"})
+    launched_at = fields.AwareDateTime(metadata={"description": "When it was launched"})
+    same_template = fields.Boolean(
+        metadata={"description": "It has the same template; otherwise only the text is the same"}
+    )
+
+
+class WarningOut(Out):
+    """What to know before sending."""
+
+    caution = fields.String(metadata={"description": "One of " + ", ".join(Caution)})
+    text = fields.String(metadata={"description": "The sentence"})
+    said = fields.Nested(SaidOut, metadata={"description": "The sentence for saying it in another language"})
+
+
+class OutlookOut(Out):
+    """What will happen. `phones` and the counts of `skipped` add up to `people`."""
+
+    at = fields.AwareDateTime(metadata={"description": "When it would be sent"})
+    people = fields.Integer(metadata={"description": "Recipients in all"})
+    phones = fields.Integer(metadata={"description": "Texts, one for each phone, before caps"})
+    skipped = fields.List(
+        fields.Nested(SkippedByReasonOut), metadata={"description": "Who would get no text, by reason"}
+    )
+    texts = fields.List(
+        fields.Nested(ShownTextOut),
+        metadata={"description": "The shortest, the median and the longest text; one alone if all are the same"},
+    )
+    parts = fields.Integer(allow_none=True, metadata={"description": "SMS in all; null: no text can be made"})
+    exact = fields.Boolean(
+        metadata={"description": "Whether `parts` is counted; otherwise it is estimated from the texts tried"}
+    )
+    tried = fields.Integer(metadata={"description": "Texts that were made to know this"})
+    cost_fen = fields.Integer(
+        allow_none=True,
+        metadata={"description": "What the parts cost, in fen; null unless gateways.toml says the price"},
+    )
+    begins = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "When the first text leaves; null: none would"}
+    )
+    through = fields.AwareDateTime(
+        allow_none=True,
+        metadata={
+            "description": "When the last text leaves, at the accounts' full rate and if no other run is under way"
+        },
+    )
+    similar = fields.List(
+        fields.Nested(SimilarOut),
+        metadata={"description": "Runs of the last seven days that sent people of this audience the like"},
+    )
+    warnings = fields.List(fields.Nested(WarningOut), metadata={"description": "What to know before sending"})
+
+
+@blueprint.route("/campaigns/<int:campaign_id>/outlook")
+class CampaignOutlook(MethodView):
+    """What will happen."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(OutlookQuery, location="query")
+    @blueprint.response(200, OutlookOut)
+    def get(self, query: dict[str, Any], campaign_id: int) -> dict[str, Any]:
+        """Foresee what happens if the campaign is sent now or at a time
+
+        Similar texts and, of a large audience with values of its own, the parts are found by samples of some hundred
+        people.
+        """
+        rates, prices = _rates_and_prices()
+        return _shown(foresee_run(g.session, g.actor, campaign_id, rates, prices, query["at"]))
+
+
+def _shown(outlook: Outlook) -> dict[str, Any]:
+    skipped = [
+        {"reason": reason, "count": outlook.skipped[reason], "people": outlook.named.get(reason, ())}
+        for reason in MessageReason
+        if reason in outlook.skipped
+    ]
+    warnings = [{"caution": one.caution, "text": one.text, "said": to_json(one.text)} for one in outlook.warnings]
+    kept = ("at", "people", "phones", "texts", "parts", "exact", "tried", "cost_fen", "begins", "through", "similar")
+    return {**{name: getattr(outlook, name) for name in kept}, "skipped": skipped, "warnings": warnings}
+
+
+def _rates_and_prices() -> tuple[Mapping[str, float], Mapping[str, float]]:
+    try:
+        gateways = current_context().gateways
+        return gateways.rates(), gateways.prices()
+    except BadGatewayConfig:  # as where accounts are listed: `doctor` says what is wrong, the rest can be foreseen
+        return {}, {}

@@ -1,0 +1,239 @@
+"""What will happen if a campaign is sent: to whom, what it says, what it costs, and when it is through."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.reach import NAMED_UP_TO, Reach, Skipped, Tried, Window, measure_reach, name_skipped
+from sms_service.campaigns.approval import Content, content_of
+from sms_service.campaigns.services import require_on_campaign
+from sms_service.campaigns.similar import SimilarRun, find_similar_runs
+from sms_service.content.compose import Composed
+from sms_service.content.language import CannotRender, get_compiled
+from sms_service.controls.stops import stops_of
+from sms_service.directory.models import Unit
+from sms_service.dispatch.forecast import Leaving, foresee_leaving
+from sms_service.dispatch.rendering import RunText
+from sms_service.dispatch.routing import find_first_accounts
+from sms_service.said import Said, say
+from sms_service.vocabulary import MessageReason, Words
+
+_NO_VALUES: Mapping[str, Any] = {}
+
+
+class Caution(Words):
+    """What somebody should know before they send."""
+
+    nobody = "nobody"  # no text would leave
+    stopped = "stopped"  # a stop holds back texts, or some of them
+    no_account = "no_account"  # no gateway account of the route takes texts now
+    waits = "waits"  # it begins later than at its time, since the window is closed then
+    interrupted = "interrupted"  # the window closes before all have left
+    expires = "expires"  # its validity ends before all have left
+    unrendered = "unrendered"  # texts cannot be made for some people
+    similar = "similar"  # people of this audience were sent the like in the last seven days
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A caution, and the sentence that says what it is about."""
+
+    caution: Caution
+    text: Said
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The text that a real person would get."""
+
+    person_id: int
+    person: str
+    unit_id: int
+    unit: str
+    text: str
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What will happen if the campaign is sent `at`.
+
+    `people`: recipients in all; `phones` get a text each, the others are `skipped` by reason. Of an audience of at most
+    1,000 recipients, `named` has those who are skipped, at most 30 by reason. `texts`: the shortest, the median and the
+    longest, of one person each; one alone where all people get the same. `parts`, of all texts: an estimate from
+    `tried` texts unless `exact`; None where no text can be made. `cost_fen`: None unless the price is known.
+    `begins` and `through`: when the first and the last text leave if no other run takes their turn; None where none
+    would.
+    """
+
+    at: datetime
+    people: int
+    phones: int
+    skipped: Mapping[MessageReason, int]
+    named: Mapping[MessageReason, Sequence[Skipped]]
+    texts: Sequence[Shown]
+    parts: int | None
+    exact: bool
+    tried: int
+    cost_fen: int | None
+    begins: datetime | None
+    through: datetime | None
+    similar: Sequence[SimilarRun]
+    warnings: Sequence[Warned]
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Texts tried on people, ordered by their parts and length; `same`: all people get the same."""
+
+    made: Sequence[tuple[Tried, Composed]]
+    fault: Said | None
+    same: bool
+
+    @property
+    def mean_parts(self) -> float | None:
+        return statistics.fmean(text.parts for _, text in self.made) if self.made else None
+
+
+def foresee_run(
+    session: Session,
+    actor: Actor,
+    campaign_id: int,
+    rates: Mapping[str, float],
+    prices: Mapping[str, float],
+    at: datetime | None = None,
+) -> Outlook:
+    """What will happen if the campaign is sent now, or `at` that time (aware); nothing is changed.
+
+    `rates` (parts per second) and `prices` (fen for a part) by gateway account, as gateways.toml has them. Raises
+    NotFound, Forbidden, or Invalid for a segment whose rule cannot be used any more.
+    """
+    campaign, path = require_on_campaign(session, actor, Permission.read, campaign_id)
+    content = content_of(session, campaign, held=False)
+    unit = session.get_one(Unit, campaign.unit_id)
+    now: datetime = session.scalars(select(func.sms_now())).one()
+    at = now if at is None else max(at, now)
+    own = [name for name in content.version.variables if name not in campaign.values]
+    reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own))
+    texts = _try_texts(content, reach, own)
+    accounts = find_first_accounts(session.connection(), campaign.route_id, unit.demonstration, rates.keys())
+    mean = texts.mean_parts
+    window = Window(unit.timezone, unit.window_opens, unit.window_closes)
+    until = at + timedelta(seconds=campaign.validity_s)
+    leaving = Leaving(None, None, False, 0.0)
+    if mean is not None and accounts:
+        parts = {share: mean * phones for share, phones in reach.windows.items()}
+        leaving = foresee_leaving(at, until, window, parts, sum(rates[name] for name in accounts))
+    people = {tried.person_id for tried in reach.tried}
+    similar = find_similar_runs(session, actor, content, path, people, {text.text for _, text in texts.made})
+    shared = MessageReason.duplicate_phone in reach.skipped  # whose text is sent was not asked
+    total = None if mean is None else round(mean * reach.phones)
+    stopped = bool(stops_of(session, path, campaign.route_id))
+    return Outlook(
+        at=at,
+        people=reach.people,
+        phones=reach.phones,
+        skipped=reach.skipped,
+        named=name_skipped(session, content.segment_rule, path) if reach.people <= NAMED_UP_TO else {},
+        texts=_show(texts),
+        parts=total,
+        exact=texts.same or (texts.fault is None and len(texts.made) == reach.phones and not shared),
+        tried=len(texts.made),
+        cost_fen=_cost(total, accounts, prices),
+        begins=leaving.begins,
+        through=leaving.through,
+        similar=similar,
+        warnings=[*_warn(reach, texts, leaving, at, accounts, stopped, mean), *map(_warn_of_similar, similar)],
+    )
+
+
+def _needed(content: Content, own: Sequence[str]) -> list[str]:
+    try:
+        required = get_compiled(content.version.id, content.version.body).required
+    except CannotRender:
+        return []
+    return [name for name in required if name in own]
+
+
+def _try_texts(content: Content, reach: Reach, own: Sequence[str]) -> _Texts:
+    campaign, version = content.campaign, content.version
+    made, fault = [], None
+    try:
+        text = RunText(get_compiled(version.id, version.body), campaign.values, campaign.signature, content.class_)
+    except CannotRender as error:
+        return _Texts([], error.said, not own)
+    for tried in reach.tried if own else reach.tried[:1]:
+        try:
+            values = {name: value for name, value in tried.values.items() if value is not None}
+            made.append((tried, text.compose(values)))
+        except CannotRender as error:
+            fault = error.said
+    made.sort(key=lambda one: (one[1].parts, one[1].units, one[0].person_id))
+    return _Texts(made, fault, not own)
+
+
+def _show(texts: _Texts) -> list[Shown]:
+    last = len(texts.made) - 1
+    places = dict.fromkeys((0, last // 2, last)) if texts.made else ()
+    chosen = [texts.made[place] for place in places]
+    return [
+        Shown(tried.person_id, tried.name, tried.unit_id, tried.unit, text.text, text.parts) for tried, text in chosen
+    ]
+
+
+def _cost(parts: int | None, accounts: Mapping[str, int], prices: Mapping[str, float]) -> int | None:
+    """Fen, by the accounts' shares; None if one has no price."""
+    if parts is None or not accounts or not accounts.keys() <= prices.keys():
+        return None
+    shared = sum(prices[name] * weight for name, weight in accounts.items()) / sum(accounts.values())
+    return round(parts * shared)
+
+
+def _warn(
+    reach: Reach,
+    texts: _Texts,
+    leaving: Leaving,
+    at: datetime,
+    accounts: Mapping[str, int],
+    stopped: bool,
+    mean: float | None,
+) -> list[Warned]:
+    found = []
+    if reach.phones == 0:
+        found.append(Warned(Caution.nobody, say("nobody would get a text")))
+    if stopped:
+        found.append(Warned(Caution.stopped, say("a stop holds back texts of this campaign until it is released")))
+    if not accounts:
+        found.append(Warned(Caution.no_account, say("no gateway account of its route takes texts now")))
+    if leaving.begins is not None and leaving.begins > at:
+        found.append(Warned(Caution.waits, say("the window is closed then; the texts wait until it opens")))
+    if leaving.interrupted:
+        message = "the window closes before all texts have left; the others leave when it opens again"
+        found.append(Warned(Caution.interrupted, say(message)))
+    if leaving.expired > 0 and mean:
+        message = "about {number} texts would not have left when their validity ends, and expire"
+        found.append(Warned(Caution.expires, say(message, number=max(1, round(leaving.expired / mean)))))
+    for name, number in reach.lacking.items():
+        message = "{number} people have no {name}; they are refused, not texted"
+        found.append(Warned(Caution.unrendered, say(message, number=number, name=name)))
+    if texts.fault is not None and not reach.lacking:
+        found.append(Warned(Caution.unrendered, say("some texts cannot be made: {fault}", fault=texts.fault)))
+    return found
+
+
+def _warn_of_similar(run: SimilarRun) -> Warned:
+    at = run.launched_at.isoformat(timespec="minutes")
+    if run.campaign is None:
+        message = "people of this audience were sent the like by {unit} at {at}"
+        return Warned(Caution.similar, say(message, unit=run.unit, at=at))
+    message = "people of this audience were sent the like by campaign {campaign} at {at}"
+    return Warned(Caution.similar, say(message, campaign=run.campaign, at=at))

@@ -1,0 +1,60 @@
+"""What is foreseen and what waits for people, over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sms_service.db.engine import Database
+from tests.api.campaign_client import Place, make_place
+
+GATEWAYS = """
+[accounts.main]
+adapter = "null"
+rate = 2
+price_per_part = 4.5
+
+[routes]
+default = ["main"]
+"""
+
+
+@pytest.fixture
+def place(database: Database, tmp_path: Path) -> Place:
+    return make_place(database, tmp_path)
+
+
+def test_an_outlook_says_who_what_when_and_how_much(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "gateways.toml").write_text(GATEWAYS, encoding="utf-8")
+    campaign = place.create()
+    answer = place.officer.get(f"/campaigns/{campaign['id']}/outlook", at="2026-01-01T09:00:00+08:00")
+    assert answer.status_code == 200
+    found = answer.json
+    assert (found["people"], found["phones"], found["parts"], found["cost_fen"]) == (5, 4, 4, 18)
+    (skipped,) = found["skipped"]
+    assert (skipped["reason"], skipped["count"], len(skipped["people"])) == ("no_phone", 1, 1)
+    assert [text["parts"] for text in found["texts"]] == [1, 1, 1]
+    assert all(text["text"].endswith("同志：九点学习。拒收请回复R") for text in found["texts"])
+    assert found["begins"] == found["at"] < found["through"]
+    assert (found["exact"], found["tried"], found["similar"], found["warnings"]) == (True, 4, [], [])
+
+
+def test_without_a_readable_gateways_file_the_people_are_known_all_the_same(place: Place) -> None:
+    found = place.auditor.get(f"/campaigns/{place.create()['id']}/outlook").json
+    assert (found["phones"], found["parts"], found["cost_fen"], found["through"]) == (4, 4, None, None)
+    (warning,) = found["warnings"]
+    assert warning["caution"] == "no_account"
+    assert warning["said"] == {"message": warning["text"], "values": {}}
+
+
+def test_a_similar_run_is_named(place: Place) -> None:
+    place.launched(name="昨天")
+    found = place.officer.get(f"/campaigns/{place.create()['id']}/outlook").json
+    assert [(run["campaign"], run["same_template"]) for run in found["similar"]] == [("昨天", True)]
+    assert found["warnings"][-1]["said"]["values"]["campaign"] == "昨天"
+
+
+def test_a_time_needs_its_offset(place: Place) -> None:
+    answer = place.officer.get(f"/campaigns/{place.create()['id']}/outlook", at="2026-01-01T09:00:00")
+    assert answer.status_code == 422
