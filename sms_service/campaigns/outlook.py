@@ -217,14 +217,15 @@ def _warn(
     if leaving.begins is not None and leaving.begins > at:
         found.append(Warned(Caution.waits, say("the window is closed then; the texts wait until it opens")))
     if leaving.interrupted:
-        message = "the window closes before all texts have left; the others leave when it opens again"
-        found.append(Warned(Caution.interrupted, say(message)))
+        closes = say("the window closes before all texts have left; the others leave when it opens again")
+        found.append(Warned(Caution.interrupted, closes))
     if leaving.expired > 0 and mean:
-        message = "about {number} texts would not have left when their validity ends, and expire"
-        found.append(Warned(Caution.expires, say(message, number=max(1, round(leaving.expired / mean)))))
+        late = max(1, round(leaving.expired / mean))
+        expire = say("about {number} texts would not have left when their validity ends, and expire", number=late)
+        found.append(Warned(Caution.expires, expire))
     for name, number in reach.lacking.items():
-        message = "{number} people have no {name}; they are refused, not texted"
-        found.append(Warned(Caution.unrendered, say(message, number=number, name=name)))
+        lack = say("{number} people have no {name}; they are refused, not texted", number=number, name=name)
+        found.append(Warned(Caution.unrendered, lack))
     if texts.fault is not None and not reach.lacking:
         found.append(Warned(Caution.unrendered, say("some texts cannot be made: {fault}", fault=texts.fault)))
     return found
@@ -233,7 +234,7 @@ def _warn(
 def _warn_of_similar(run: SimilarRun) -> Warned:
     at = run.launched_at.isoformat(timespec="minutes")
     if run.campaign is None:
-        message = "people of this audience were sent the like by {unit} at {at}"
-        return Warned(Caution.similar, say(message, unit=run.unit, at=at))
-    message = "people of this audience were sent the like by campaign {campaign} at {at}"
-    return Warned(Caution.similar, say(message, campaign=run.campaign, at=at))
+        by_unit = say("people of this audience were sent the like by {unit} at {at}", unit=run.unit, at=at)
+        return Warned(Caution.similar, by_unit)
+    by_campaign = "people of this audience were sent the like by campaign {campaign} at {at}"
+    return Warned(Caution.similar, say(by_campaign, campaign=run.campaign, at=at))
