@@ -1,1 +1,1 @@
-"""To whom: segment rules compiled to SQL, and suppression."""
+"""Who gets a text: segment rules compiled to SQL, and suppressed phones."""

@@ -97,14 +97,14 @@ class IsSuspect:
 
 @dataclass(frozen=True, slots=True)
 class IsAmong:
-    """Is one of the people with these ids. It reaches outside no unit: whoever is elsewhere is not found."""
+    """Is one of the people with these ids. People outside the segment's subtree are not found."""
 
     people: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """The attribute compares so; `comparison` is one of is, in, exists, before, after, `value` of the fitting type."""
+    """The attribute compares so. `comparison` is is, in, exists, before or after; it decides the type of `value`."""
 
     name: str
     comparison: str
@@ -115,7 +115,7 @@ Rule = All | AnyOf | Not | Everyone | InUnit | HasRole | HasTag | OfKind | IsSus
 
 
 def parse_rule(rule: object, where: str = "rule") -> Rule:
-    """The rule as checked objects. Raises Invalid, its field the place in the rule, like `rule.all[1].tag`."""
+    """The rule as checked objects. Raises Invalid, whose field is the place in the rule, such as `rule.all[1].tag`."""
     nodes = [0]
     return _parse(rule, where, 1, nodes)
 

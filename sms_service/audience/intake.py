@@ -1,8 +1,8 @@
-"""People as the doors write them: the directory's acts, with the tag for no texts honoured in the same transaction.
+"""How the doors write people: the directory's acts, and in the same transaction the tag that means "no texts".
 
-Whatever door gives somebody the tag 不接收短信, or gives who carries it a phone, suppresses the phone: one function,
-`_suppress_tagged`. Doors write people through this module only (tests/audience/test_intake.py). Taking the tag away
-lifts nothing: that is a person's decision (`suppression.lift`).
+When a door gives a person the tag 不接收短信, or gives a phone to a person who has the tag, `_suppress_tagged` suppresses
+the phone. So doors write people through this module only (tests/audience/test_intake.py). Removing the tag does not
+lift the suppression: only a person does that (`suppression.lift`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from sms_service.directory.models import Import, Person
 from sms_service.vocabulary import MessageReason
 
 OPTED_OUT_TAG = "不接收短信"
-# What makes a phone one of somebody who carries the tag. Another change of that person is no new wish, and undoes no
-# lifting.
+# Only these changes can suppress the phone of a person who has the tag. After another change nothing is suppressed: the
+# person has not asked again, and somebody may have lifted the suppression.
 _TELLING = frozenset({"tags", "phone"})
 
 
@@ -38,8 +38,8 @@ class Intake:
 def take_in_import(
     session: Session, actor: Actor, data: bytes, file_name: str, *, unit_id: int | None = None
 ) -> Intake:
-    """`directory.people_import.import_people`; the phones that the file gives to people who carry the tag, by the file
-    or from before, are suppressed. Raises what the directory's import raises.
+    """Import people as `directory.people_import.import_people` does, and suppress the phones that the file gives to
+    people who have the tag, whether from this file or from before. Raises what the directory's import raises.
     """
     imported = people_import.import_people(session, actor, data, file_name, unit_id=unit_id)
     numbers = [person.number for person in imported.people if person.phone is not None]
@@ -56,14 +56,16 @@ def take_in_import(
 def take_in_person(
     session: Session, actor: Actor, unit_id: int, name: str, number: str | None = None, **changes: Any
 ) -> Person:
-    """`directory.people.create_person`; who is created with the tag has the phone suppressed."""
+    """Create a person as `directory.people.create_person` does; with the tag, their phone is suppressed."""
     person = people.create_person(session, actor, unit_id, name, number, **changes)
     _honour_tag(session, actor, person)
     return person
 
 
 def change_taken_in_person(session: Session, actor: Actor, person_id: int, **changes: Any) -> Person:
-    """`directory.people.change_person`; a new tag, or the new phone of who carries it, suppresses the phone."""
+    """Change a person as `directory.people.change_person` does. If they have the tag, and the tag or the phone is new,
+    the phone is suppressed.
+    """
     person = people.change_person(session, actor, person_id, **changes)
     if _TELLING & set(changes):
         _honour_tag(session, actor, person)
@@ -78,7 +80,7 @@ def _honour_tag(session: Session, actor: Actor, person: Person) -> None:
 
 
 def _suppress_tagged(session: Session, who: ColumnElement[bool], source: str, actor: Actor) -> int:
-    """Suppress the phones of those of `who` that carry the tag; returns how many were not suppressed before."""
+    """Suppress the phones of the people in `who` who have the tag; returns how many were not suppressed before."""
     tagged = select(Person.phone).where(who, Person.phone.is_not(None), Person.tags.contains([OPTED_OUT_TAG]))
     phones = {phone for phone in session.scalars(tagged) if phone}
     return suppression.suppress_phones(session, phones, MessageReason.opted_out, source, actor.account_id)

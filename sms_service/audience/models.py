@@ -29,7 +29,7 @@ class Segment(Base):
 
 
 class Suppression(Base):
-    """A phone that must not be texted, and why. The gate reads it last, so that an opt-out counts at once."""
+    """A phone that must not be texted, and why. The gate asks it when a text leaves, so an opt-out counts at once."""
 
     __tablename__ = "suppressions"
 

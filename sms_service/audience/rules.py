@@ -1,8 +1,9 @@
 """Rules to SQL: one select of recipients, (person_id, unit_id).
 
-A recipient is a person for one unit: their own or, where the rule asks for a role, each unit in which they hold a role
-it asks for. All parts of a rule speak about that pair: `unit` about the pair's unit, `role` about roles held in it, the
-others about the person. So `{"not": {"role": "书记"}}` leaves out a secretary in the unit that they are secretary of.
+A recipient is a pair of a person and a unit. The unit is the person's own; if the rule asks for roles, also each unit
+in which the person holds one of them. Every part of a rule tests this pair: `unit` tests the pair's unit, `role` the
+roles held in that unit, the others the person. So `{"not": {"role": "书记"}}` excludes a secretary only in the unit
+where they are secretary.
 """
 
 from __future__ import annotations
@@ -69,9 +70,9 @@ class Recipient:
 def audience_select(session: Session, rule: object, unit_path: str) -> Select[int, int]:
     """The recipients that a rule finds, as a select of `person_id, unit_id`; it can be embedded as a subquery or CTE.
 
-    Only people who have not left, and only for units within the subtree at `unit_path`, whatever the rule says; each
-    pair once. Raises Invalid (field: the place in the rule) if the rule is malformed or names a unit that does not
-    exist or lies outside `unit_path`.
+    Whatever the rule says, it finds only people who have not left, and only units within the subtree at `unit_path`.
+    Each pair comes once. Raises Invalid (field: the place in the rule) if the rule is malformed or names a unit that
+    does not exist or lies outside `unit_path`.
     """
     parsed = parse_rule(rule)
     return compile_segment(parsed, unit_path, resolve_units(session, parsed, unit_path))
@@ -80,7 +81,7 @@ def audience_select(session: Session, rule: object, unit_path: str) -> Select[in
 def audience_select_below(rule: object, unit_path: str) -> Select[int, int] | None:
     """The same for many units at once, as a LATERAL part of a query that has their paths in its column `unit_path`.
 
-    None for a rule that names units, since that has to be checked for each scope by itself.
+    Returns None for a rule that names units, since such a rule has to be checked for each path separately.
     """
     parsed = parse_rule(rule)
     if any(isinstance(leaf, InUnit) for leaf in list_leaves(parsed)):
@@ -144,14 +145,14 @@ def compile_segment(
 
 def _below(scope_path: str | ColumnElement[str]) -> Iterable[ColumnElement[bool]]:
     yield Unit.path.op("^@", is_comparison=True)(scope_path)
-    if not isinstance(scope_path, str):  # the planner knows a prefix's range of the index only of a constant
+    if not isinstance(scope_path, str):  # only for a constant does the planner turn the prefix into an index range
         yield Unit.path.between(scope_path, scope_path + ":")  # ":" comes after every digit
 
 
 def _condition(
     rule: Rule, held: ColumnElement[Sequence[str]] | None, unit_paths: Mapping[InUnit, str]
 ) -> ColumnElement[bool]:
-    """The SQL condition; never NULL, so that `not` means what it says. `held`: the roles of the pair that are asked."""
+    """The SQL condition; never NULL, since NOT NULL would not be true. `held`: those of the asked roles in the pair."""
     match rule:
         case All(rules) | AnyOf(rules):
             return _joined(rules, isinstance(rule, All), held, unit_paths)
@@ -179,7 +180,7 @@ def _joined(
     held: ColumnElement[Sequence[str]] | None,
     unit_paths: Mapping[InUnit, str],
 ) -> ColumnElement[bool]:
-    """All of the rules, or any of them: all roles they name are one test, all tags another."""
+    """All of the rules, or any of them. All roles that they name become one test, all tags another."""
     roles = sorted({rule.role for rule in rules if isinstance(rule, HasRole)})
     tags = sorted({rule.tag for rule in rules if isinstance(rule, HasTag)})
     found = [_condition(rule, held, unit_paths) for rule in rules if not isinstance(rule, HasRole | HasTag)]
@@ -200,7 +201,7 @@ def _attribute(stored: ColumnElement[str], comparison: str, value: str | tuple[s
             return func.coalesce(stored.in_(value), False)
         case "exists":
             return stored.is_not(None) if value else stored.is_(None)
-    # ISO dates compare as text. A value that is no date (kept as it was written) is neither before nor after.
+    # ISO dates compare as text. A value that is not a date (it was kept as written) is neither before nor after.
     text = stored.collate("C")
     compared = text < value if comparison == "before" else text > value
     return func.coalesce(and_(stored.regexp_match(_ISO_DATE), compared), False)

@@ -1,4 +1,4 @@
-"""Segments: saved rules. Creating, changing, finding them, and what they find now."""
+"""Segments are saved rules: create, change and find them, and preview what they find now."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ SAMPLE = 10
 
 @dataclass(frozen=True, slots=True)
 class AudiencePreview:
-    """What a rule finds now, as freeze would write it down: recipients in all, of these the `phones` that would get a
-    text each, and the others by why they are `skipped`.
+    """What a rule finds now, counted as freeze would write it: all recipients, the `phones` that would each get a text,
+    and the `skipped` recipients by reason.
     """
 
     count: int
@@ -42,7 +42,7 @@ class AudiencePreview:
 
     @property
     def textable(self) -> int:
-        """Those whom nothing keeps from being texted; a phone that several share gets one text."""
+        """Recipients who have no reason to be skipped, or only that another recipient has the same phone."""
         return self.phones + self._skipped(MessageReason.duplicate_phone)
 
     @property
@@ -117,7 +117,7 @@ def change_segment(
         raise NotFound("segment", segment_id)
     path = unit_path(session, segment.unit_id)
     actor.require(Permission.manage_segments, path)
-    with session.no_autoflush:  # what is changed is asked for below
+    with session.no_autoflush:  # a flush would hide from the code below what has changed
         if name is not None:
             name = required_line("name", name, LONGEST_NAME)
             _check_name_free(session, segment.unit_id, name, segment.id)

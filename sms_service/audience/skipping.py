@@ -1,7 +1,7 @@
-"""Who of an audience gets no text, and why: the preview counts by it, and freeze writes it into the rows.
+"""Which recipients of an audience get no text, and why: the preview counts them, and freeze writes the reason.
 
-A new reason is a member of MessageReason and one line of `find_reason`; what else has to be asked for it is joined in
-PEOPLE and in `join_reasons`.
+A new reason needs a member of MessageReason and one line in `find_reason`; a table that it asks is joined in PEOPLE
+and in `join_reasons`.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from sms_service.audience.models import Suppression
 from sms_service.directory.models import Person, Unit
 from sms_service.vocabulary import MessageReason
 
-# People with what `find_reason` asks of them. A phone is suppressed once or not at all, so nobody is here twice.
+# People, joined with what `find_reason` asks. A phone has at most one suppression, so nobody appears twice.
 PEOPLE: FromClause = Person.__table__.outerjoin(Suppression.__table__, Suppression.phone == Person.phone)
 
 
 def join_reasons(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """A statement over people and units, such as an audience's, with what `find_reason` asks: nobody is joined to
-    themselves, as by PEOPLE.
+    """Join what `find_reason` asks to a statement that already has people and units, such as an audience's. (Joining
+    PEOPLE would join people to themselves.)
     """
     return statement.outerjoin(Suppression.__table__, Suppression.phone == Person.phone)
 
 
 def find_reason(unit_path: str | ColumnElement[str]) -> ColumnElement[str | None]:
-    """SQL for why a recipient is skipped, the first that applies, over PEOPLE and the recipient's unit; NULL: they are
-    not. `unit_path`: the subtree that the run is for.
+    """SQL for the first reason that applies to a recipient, over PEOPLE and the recipient's unit. NULL means that the
+    recipient is not skipped. `unit_path`: the subtree that the run is for.
 
-    Of several recipients with one phone who are not skipped, one is sent; the others are `duplicate_phone`.
+    If several recipients who are not skipped share a phone, one is sent and the others become `duplicate_phone`.
     """
     return case(
         (not_(Unit.path.op("^@", is_comparison=True)(unit_path)), _said(MessageReason.out_of_scope)),

@@ -1,7 +1,7 @@
-"""Suppression: phones that must not be texted. The gate reads this table last, so that an opt-out counts at once.
+"""Suppression: phones that must not be texted. The gate asks this table when a text leaves: an opt-out counts at once.
 
-An opt-out belongs to the phone and holds for the whole city. Adding one is the safe direction and open to whoever picks
-recipients; lifting one needs manage_directory over everybody who has the phone.
+An opt-out belongs to the phone and holds for the whole city. Adding one cannot do harm, so everybody who may choose
+recipients may add one. Lifting one needs manage_directory over everybody who has the phone.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Suppressed(NamedTuple):
 
 
 def suppress_phones(session: Session, phones: Collection[str], reason: str, source: str, account_id: int | None) -> int:
-    """Suppress these phones (E.164); returns how many were not suppressed before. Those that were stay as they are.
+    """Suppress these phones (E.164); returns how many were not suppressed before. The others stay as they are.
 
     `reason` is one of REASONS or `blacklisted`, `source` says where it came from ("import", "reply", "api", "gateway"),
     `account_id` who did it.
@@ -65,8 +65,8 @@ def suppress_phones(session: Session, phones: Collection[str], reason: str, sour
 
 
 def suppress_by_itself(session: Session, phone: str, reason: str, source: str, **details: int) -> bool:
-    """Suppress one phone (E.164) on the word of whoever has it, or of a provider, with an entry in the trail for
-    everybody who has it; False if it was suppressed before. `details` are ids for the trail.
+    """Suppress one phone (E.164) because a person who has it, or a provider, said so. Writes an entry in the trail for
+    everybody who has the phone. Returns False if it was suppressed before. `details` are ids for the trail.
     """
     if not suppress_phones(session, [phone], reason, source, None):
         return False
@@ -86,10 +86,10 @@ def suppress_by_itself(session: Session, phone: str, reason: str, source: str, *
 
 
 def suppress_phone(session: Session, actor: Actor, phone: str, reason: str) -> Suppression:
-    """Suppress one phone (E.164) on somebody's word; the one there is, if it was suppressed before.
+    """Suppress one phone (E.164) because the actor says so; returns the old suppression if there was one.
 
-    Raises Forbidden unless the actor has manage_segments over somebody who has the phone (over the whole tree, if
-    nobody has), Invalid for an unknown reason.
+    Raises Forbidden unless the actor has manage_segments over at least one person who has the phone (over the whole
+    tree, if nobody has), Invalid for an unknown reason.
     """
     holders = _holders(session, phone)
     paths = [holder.path for holder in holders] or top_paths(session)
@@ -132,7 +132,7 @@ def lift_suppression(session: Session, actor: Actor, phone: str, why: str) -> No
 
 def find_suppressed(paths: Sequence[str]) -> Select[Person, str, str, str, datetime]:
     """The suppressed phones of people within the subtrees at `paths`, one row (as `Suppressed`) a person."""
-    # A sum has no index: people are found by the phones, never all people of the units whose phones are then compared.
+    # Begin with the suppressed phones: beginning with the people of the units would read all of them to compare phones.
     unit_of_person = Person.unit_id + 0
     return (
         select(Person, Suppression.phone, Suppression.reason, Suppression.source, Suppression.created_at)

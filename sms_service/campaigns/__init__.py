@@ -1,1 +1,1 @@
-"""What is sent when, and who said so: campaigns, their approval, and the launch of their runs."""
+"""What is sent, when, and who decided it: campaigns, their approval, and the launch of their runs."""

@@ -1,4 +1,4 @@
-"""Approval: one person says yes or no to exactly one content, and nothing else can be launched on that yes."""
+"""Approval: one person says yes or no to exactly one content; a yes allows the launch of nothing else."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Content:
             "route": self.campaign.route_id,
             "validity_s": self.campaign.validity_s,
         }
-        # Only where they are set: what was approved before they could be keeps its digest.
+        # Only where they are set, so that campaigns approved before these fields existed keep their digest.
         for flag in ("urgent", "canary_receipts"):
             if getattr(self.campaign, flag):
                 covered[flag] = True
@@ -80,7 +80,8 @@ def content_of(session: Session, campaign: Campaign, *, held: bool = True) -> Co
 def bounded_rule(segment: Segment, segment_path: str, campaign_path: str) -> dict[str, Any]:
     """The segment's rule for a run of the campaign's unit.
 
-    A run reaches the campaign's subtree; a segment of a unit below it must still not reach outside its own unit.
+    A run reaches the campaign's subtree. If the segment belongs to a unit below, it still must not reach outside that
+    unit.
     """
     if campaign_path.startswith(segment_path):
         return segment.rule
@@ -98,9 +99,9 @@ def decide_approval(
 ) -> Campaign:
     """Approve or reject a submitted campaign, as it stands now.
 
-    `digest`: that of the content the actor has read. Raises Forbidden if the actor wrote, changed or submitted it, is
-    not another person than who did, or lacks the permission over its unit, Conflict unless it is submitted and of that
-    digest, Invalid for a rejection without a comment.
+    `digest`: the digest of the content that the actor has read. Raises Forbidden if the actor wrote, changed or
+    submitted the campaign, may be the same person as somebody who did, or lacks the permission over its unit; Conflict
+    unless it is submitted and has that digest; Invalid for a rejection without a comment.
     """
     campaign, path = require_on_campaign(session, actor, Permission.approve_campaigns, campaign_id)
     if actor.account_id is not None:
@@ -137,15 +138,16 @@ def decide_approval(
 
 
 def latest_decision(session: Session, campaign_id: int) -> Decision | None:
-    """The last word on a campaign."""
+    """The latest decision on a campaign."""
     return session.scalar(
         select(Decision).where(Decision.campaign_id == campaign_id).order_by(Decision.id.desc()).limit(1)
     )
 
 
 def _require_another_person(session: Session, account_id: int, login: str, campaign: Campaign) -> None:
-    """Raises Forbidden if the account had a hand in the campaign, or an account that had could have acted as this one,
-    or this one as it: an administrator could otherwise create an approver and say yes to their own text.
+    """Raises Forbidden if the account wrote, changed or submitted the campaign, or if its owner could have logged in as
+    an author, or an author as this account. Otherwise an administrator could create an approver and approve their own
+    text.
     """
     authors = _authors(session, campaign)
     if account_id in authors:

@@ -14,14 +14,14 @@ _OVER = (RunStatus.finished, RunStatus.closed, RunStatus.cancelled)
 
 
 def end_finished(database: Database) -> list[int]:
-    """End the active campaigns of which no run is left to leave; returns their ids."""
+    """End the active campaigns whose run has nothing left to send; returns their ids."""
     of_campaign = select(Run.id).where(Run.campaign_id == Campaign.id)
     goes_on = exists(of_campaign.where(Run.status.not_in(_OVER)))
     with database.session() as session:
         ended = session.scalars(
             update(Campaign)
             .where(
-                # As a constant, by which the planner finds the partial index of the active ones.
+                # A constant, not a parameter: so the planner can use the partial index of the active ones.
                 Campaign.status == literal_column(f"'{CampaignStatus.active}'"),
                 exists(of_campaign),
                 ~goes_on,
@@ -32,8 +32,8 @@ def end_finished(database: Database) -> list[int]:
         )
         ids = set(ended)
         if ids:
-            # A person's retry that committed while the campaign's row was waited for was not seen. A second statement
-            # sees it, and the lock on the row keeps further ones out, as with runs (reopen_runs).
+            # The first statement does not see a retry that committed while it waited for the campaign's row. This
+            # second one does, and the lock on the row lets no further retry in, as with runs (reopen_runs).
             again = session.scalars(
                 update(Campaign)
                 .where(Campaign.id.in_(ids), goes_on)

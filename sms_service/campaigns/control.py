@@ -1,6 +1,6 @@
 """What people do to a run under way: pause, resume, cancel, release. Each is one statement on the run's row.
 
-What they do about texts that a run is done with is in `resending`.
+What people decide about texts that have ended is in `resending`.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _NOT_LEFT = (
 
 
 class Verdict(Words):
-    """What a person says of a run that is held because PostgreSQL is another server than before; the third answer,
-    *cancel the rest*, is to cancel it.
+    """How a person releases a run that is held because PostgreSQL is another server than before. The third choice,
+    *cancel the rest*, is to cancel the run.
     """
 
-    nothing_lost = "nothing_lost"  # all that was committed before is there
-    go_on = "go_on"  # something may be missing: some people may get their text twice
+    nothing_lost = "nothing_lost"  # everything that was committed before is there
+    go_on = "go_on"  # something may be missing, so some people may get their text twice
 
 
 def get_run(session: Session, actor: Actor, run_id: int, permission: Permission = Permission.read) -> Run:
-    """The run, if the actor may do this over its unit where that is now. Raises NotFound or Forbidden."""
+    """The run, if the actor has the permission over its unit at the unit's present place. Raises NotFound or Forbidden."""
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound("run", run_id)
@@ -63,7 +63,7 @@ def run_of(session: Session, actor: Actor, campaign_id: int) -> Run:
 
 
 def find_runs(paths: Sequence[str], *, campaign_id: int | None = None, status: str | None = None) -> Select[Run]:
-    """The runs of all units that are now under `paths`."""
+    """The runs of all units that are now within the subtrees at `paths`."""
     within = or_(false(), *(Unit.path.op("^@")(path) for path in paths))
     statement = select(Run).join(Unit, Unit.id == Run.unit_id).where(within)
     if campaign_id is not None:
@@ -72,20 +72,20 @@ def find_runs(paths: Sequence[str], *, campaign_id: int | None = None, status: s
 
 
 def pause_run(session: Session, actor: Actor, run_id: int, why: str) -> Run:
-    """No further row passes the gate; those already handed over stay so."""
+    """Pause the run: no further row passes the gate. Rows already handed over are not changed."""
     return _move(session, actor, run_id, (RunStatus.running,), RunStatus.paused, why)
 
 
 def resume_run(session: Session, actor: Actor, run_id: int, why: str, verdict: str | None = None) -> Run:
     """Go on with a paused run, or release a held one; a held run that was never frozen is due now.
 
-    A run held for its canary goes on with all its texts. One held for the cluster needs a `verdict`, which goes into
-    the trail; no other takes one. Raises NotFound, Forbidden, Invalid, or Conflict if it is neither paused nor held.
+    A run held for its canary goes on with all its texts. A run held for the cluster needs a `verdict`, which goes into
+    the trail; other runs take none. Raises NotFound, Forbidden, Invalid, or Conflict if it is neither paused nor held.
     """
     run = get_run(session, actor, run_id, Permission.operate_campaigns)
     session.refresh(run)
     _check_verdict(run, verdict)
-    # What was read is asked again by the statement: held for another reason meanwhile is another question.
+    # The statement checks `held_for` again: if the reason has changed since it was read, this was another question.
     held_for = None if run.status != RunStatus.held else run.held_for
     as_read = Run.held_for.is_not_distinct_from(held_for)
     changes: dict[str, Any] = {"canary": None} if held_for == HeldFor.canary else {}
@@ -98,9 +98,9 @@ def resume_run(session: Session, actor: Actor, run_id: int, why: str, verdict: s
 
 
 def cancel_run(session: Session, actor: Actor, run_id: int, why: str) -> tuple[Run, int]:
-    """End a run: the state is set first, then its waiting rows follow in slices.
+    """End a run. This sets its state; its waiting rows follow in slices.
 
-    Returns the run and how many rows had already become `submitting` or gone further.
+    Returns the run and how many of its rows were already `submitting` or further.
     """
     sources = tuple(source for source, targets in RUN_TRANSITIONS.items() if RunStatus.cancelled in targets)
     run = _move(session, actor, run_id, sources, RunStatus.cancelled, why)

@@ -31,13 +31,14 @@ LATEST = timedelta(minutes=1)  # how far a time may lie in the past and still me
 
 
 def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: datetime | None = None) -> tuple[Run, bool]:
-    """Plan the campaign's run for now, or for `at` (aware); returns it and whether this call made it.
+    """Plan the campaign's run for now, or for `at` (aware); returns the run and whether this call made it.
 
-    The run there is already is returned where `at` is None or its own time. Raises Conflict if it has another one, and
-    unless the campaign is approved and still what was approved; Invalid if `at` cannot be kept.
+    If the campaign was launched before, and `at` is None or the run's time, this returns that run; with another time it
+    raises Conflict. Raises Conflict too unless the campaign is approved and its content is still what was approved, and
+    Invalid if no run can be planned for `at`.
     """
     campaign, path = require_on_campaign(session, actor, Permission.operate_campaigns, campaign_id)
-    # Two launches at once queue here; the later one finds the run. The unique index would hold without it.
+    # Two launches at once queue here; the later one finds the run. Without this lock the unique index would stop it.
     session.execute(select(Campaign.id).where(Campaign.id == campaign_id).with_for_update())
     session.refresh(campaign)
     existing = session.scalar(select(Run).where(Run.campaign_id == campaign_id))
@@ -60,7 +61,7 @@ def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: dateti
             say("campaign {campaign} is not what was approved any more; submit it again", campaign=campaign_id)
         )
     unit = session.get_one(Unit, campaign.unit_id)
-    # A rule that cannot be used is refused now, not at night.
+    # Refuse a rule that cannot be used now, while somebody is watching, rather than at night when the run is due.
     lane = Lane.urgent if campaign.urgent else foresee_lane(session, content.segment_rule, unit.path)
     now: datetime = session.scalars(select(func.sms_now())).one()
     due_at = _due(at, now)
@@ -92,7 +93,7 @@ def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: dateti
 
 
 def missing_values(campaign: Campaign, version: TemplateVersion) -> list[str]:
-    """The variables that neither the campaign's values nor every recipient has: attributes must fill them."""
+    """The variables that the campaign's values do not fill and that not every recipient has: attributes must fill them."""
     required = get_compiled(version.id, version.body).required
     return sorted(set(required) - set(campaign.values) - set(RECIPIENT_FIELDS))
 

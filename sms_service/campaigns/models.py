@@ -13,10 +13,11 @@ from sms_service.db.base import Base, CreatedAt, Id
 
 
 class Campaign(Base):
-    """Template + segment + when + how, decided by people. `values` fill the template's variables that are the same
-    for all.
+    """Template, segment, time and manner of a sending, decided by people. `values` fill those of the template's
+    variables that are the same for all.
 
-    `urgent`: it goes before all that is not. `canary_receipts`: after its first texts it waits for their receipts.
+    `urgent`: its texts go before all that are not urgent. `canary_receipts`: after its first texts, the run waits for
+    their receipts.
     """
 
     __tablename__ = "campaigns"

@@ -1,4 +1,4 @@
-"""Campaigns as people read them: what is sent, to whom, who decided, and what became of it, in one query."""
+"""Campaigns as people read them: what is sent, to whom, who decided, and how the run is doing, in one query."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def get_campaign(session: Session, actor: Actor, campaign_id: int) -> dict[str, 
 
 
 def describe_campaign(row: Row[Any]) -> dict[str, Any]:
-    """A campaign with the names of what it refers to, and:
+    """A campaign with the names of what it refers to, and these:
 
-    `digest` (hexadecimal) of its content as it stands; `missing_values`, variables that only recipients' attributes can
+    `digest` (hexadecimal) of its present content; `missing_values`, the variables that only recipients' attributes can
     fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on; `run_id` and
     `run_status`, None before launch; `stopped`, whether a stop holds back its texts or some of them.
     """

@@ -1,4 +1,4 @@
-"""What people decide about texts that a run is done with: retry the refused, send the unknown again, or settle them."""
+"""What people decide about texts that have ended: retry refused ones; send unknown ones again, or settle them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.said import say
 
-MOST_IDS = 10_000  # that one send-again names
+MOST_IDS = 10_000  # messages that one send-again may name
 
 _ROWS_ARE_FINAL_OR_LACKING = (RunStatus.planned, RunStatus.freezing, RunStatus.cancelled)
 
@@ -68,13 +68,13 @@ def send_run_again(
 
 
 def settle_attempt(session: Session, actor: Actor, message_id: int, verdict: Verdict, why: str) -> None:
-    """Write down what the actor found out about an unknown text, at the provider say. A receipt may still follow.
+    """Record what the actor found out about an unknown text, for example at the provider. A receipt may still follow.
 
-    Raises NotFound, Invalid, Forbidden (also for the service itself: somebody must answer for it), or Conflict if the
-    message is not unknown (any more).
+    Raises NotFound, Invalid, Forbidden (also for the service itself: a person must be responsible for this), or
+    Conflict if the message is not unknown, or not any more.
     """
     why = required_line("why", why, LONGEST_WHY)
-    # Ids are unique over all months, but a month is how a partition and its index are found.
+    # Ids are unique over all months, but only with the month can PostgreSQL find the partition and its index.
     message = session.scalar(
         select(Message).where(Message.id == message_id, Message.month.in_(select(Run.month).distinct()))
     )
@@ -107,7 +107,7 @@ def _go_again(
     if run.status in _ROWS_ARE_FINAL_OR_LACKING or (run.status == RunStatus.held and run.frozen_at is None):
         raise Conflict(say("run {run} is {status}; nothing of it can go again", run=run_id, status=run.status))
     if gone.ids:
-        # Its campaign had ended with it, or is being ended at this moment, which the lock on its row shows.
+        # The campaign may have ended with its run, or be ending now: this locks its row and makes it active.
         session.execute(
             update(Campaign)
             .where(Campaign.id == run.campaign_id, Campaign.status.in_((CampaignStatus.ended, CampaignStatus.active)))

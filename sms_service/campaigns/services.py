@@ -1,4 +1,4 @@
-"""Writing campaigns: draft, change, submit, withdraw. What is sent is fixed by the approval, not here."""
+"""Writing campaigns: draft, change, submit, withdraw. The approval, not this module, fixes what is sent."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def create_campaign(
     urgent: bool = False,
     canary_receipts: bool = False,
 ) -> Campaign:
-    """A new draft of the unit. `validity_s`: seconds from launch until texts that have not left expire. `urgent`: it
-    goes before all that is not. `canary_receipts`: after its first texts it waits for their receipts.
+    """A new draft of the unit. `validity_s`: seconds from launch until texts that have not left expire. `urgent`: its
+    texts go before all that are not urgent. `canary_receipts`: after its first texts, the run waits for their receipts.
 
     Raises NotFound, Forbidden, or Invalid naming the field that cannot be used.
     """
@@ -85,10 +85,10 @@ def create_campaign(
 def change_campaign(session: Session, actor: Actor, campaign_id: int, changes: Mapping[str, Any]) -> Campaign:
     """Change a draft; a rejected or approved campaign becomes a draft again, since the decision was on other content.
 
-    Raises Conflict if it has gone further.
+    Raises Conflict in any other status.
     """
     campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
-    # Held to the commit: what an approver looks at cannot change between submission and decision.
+    # Locked until the commit: nobody can change a campaign between its submission and the decision.
     session.refresh(campaign, with_for_update=True)
     if campaign.status not in EDITABLE:
         raise Conflict(
@@ -99,7 +99,7 @@ def change_campaign(session: Session, actor: Actor, campaign_id: int, changes: M
                 statuses=EDITABLE,
             )
         )
-    with session.no_autoflush:  # what is changed is asked for below
+    with session.no_autoflush:  # a flush would hide from the code below what has changed
         _set(session, actor, campaign, path, changes)
     if not session.is_modified(campaign):
         return campaign
@@ -124,7 +124,7 @@ def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaig
 
 
 def withdraw_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
-    """Give a campaign up that was never launched."""
+    """Give up a campaign that was never launched."""
     campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
     move_campaign(session, campaign, CampaignStatus.withdrawn)
     trail.record_act(session, actor.account_id, "campaign.withdraw", "campaign", campaign_id, path)
@@ -134,7 +134,7 @@ def withdraw_campaign(session: Session, actor: Actor, campaign_id: int) -> Campa
 def require_on_campaign(
     session: Session, actor: Actor, permission: Permission, campaign_id: int
 ) -> tuple[Campaign, str]:
-    """The campaign, and its unit's path, if the actor may do this to it. Raises NotFound or Forbidden."""
+    """The campaign, and its unit's path, if the actor has the permission on it. Raises NotFound or Forbidden."""
     found = session.execute(
         select(Campaign, Unit.path).join(Unit, Unit.id == Campaign.unit_id).where(Campaign.id == campaign_id)
     ).first()
@@ -145,7 +145,7 @@ def require_on_campaign(
 
 
 def move_campaign(session: Session, campaign: Campaign, target: CampaignStatus) -> None:
-    """Change the status in one conditional statement. Raises Conflict if what it is now does not allow that."""
+    """Change the status in one conditional statement. Raises Conflict if the present status does not allow that."""
     sources = [source for source, targets in CAMPAIGN_TRANSITIONS.items() if target in targets]
     moved = session.scalar(
         update(Campaign)
