@@ -1,8 +1,8 @@
 """How the doors write people: the directory's acts, and in the same transaction the tag that means "no texts".
 
-When a door gives a person the tag 不接收短信, or gives a phone to a person who has the tag, `_suppress_tagged` suppresses
+When a door gives a person the tag 不接收短信, or a phone to a person who has the tag, `_suppress_tagged` suppresses
 the phone. So doors write people through this module only (tests/audience/test_intake.py). Removing the tag does not
-lift the suppression: only a person does that (`suppression.lift`).
+lift the suppression: only a person does that (`lift_suppression`).
 """
 
 from __future__ import annotations

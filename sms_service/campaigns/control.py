@@ -43,7 +43,7 @@ class Verdict(Words):
 
 
 def get_run(session: Session, actor: Actor, run_id: int, permission: Permission = Permission.read) -> Run:
-    """The run, if the actor has the permission over its unit at the unit's present place. Raises NotFound or Forbidden."""
+    """The run, if the actor has the permission over its unit at its present place. Raises NotFound or Forbidden."""
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound("run", run_id)

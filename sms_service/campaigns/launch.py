@@ -93,7 +93,7 @@ def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: dateti
 
 
 def missing_values(campaign: Campaign, version: TemplateVersion) -> list[str]:
-    """The variables that the campaign's values do not fill and that not every recipient has: attributes must fill them."""
+    """The variables that only recipients' attributes can fill: the campaign's values and people's own fields do not."""
     required = get_compiled(version.id, version.body).required
     return sorted(set(required) - set(campaign.values) - set(RECIPIENT_FIELDS))
 
