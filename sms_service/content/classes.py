@@ -14,12 +14,12 @@ UNSUBSCRIBE_LINE = "拒收请回复R"
 
 @dataclass(frozen=True, slots=True)
 class ClassRules:
-    """The rules of one class. `unsubscribe_line`: texts end with how to stop them."""
+    """The rules of one class. `unsubscribe_line`: each text ends with a line that says how to stop them."""
 
     unsubscribe_line: bool
 
 
-# A notice is what a person must learn, an answer what they asked for: neither offers to stop.
+# Notices and answers have no unsubscribe line: a person must learn a notice, and has asked for an answer.
 _RULES: Mapping[TextClass, ClassRules] = {
     TextClass.study: ClassRules(unsubscribe_line=True),
     TextClass.notice: ClassRules(unsubscribe_line=False),

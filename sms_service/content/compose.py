@@ -13,9 +13,10 @@ from sms_service.said import say
 
 # Carriers register signatures of 2 to 12 or 2 to 16 characters, by account.
 _SHORTEST, _LONGEST = 2, 16
-# Unicode categories that a signature may not hold: brackets, spaces, controls, what cannot be seen or is no character.
+# Unicode categories that a signature may not hold: brackets, spaces, controls, invisible characters and non-characters.
 _NOT_IN_SIGNATURE = {"Ps", "Pe", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn"}
-# After these the unsubscribe line follows at once; after anything else, a link for one, a space keeps them apart.
+# After these characters the unsubscribe line follows directly. After any other, such as the end of a link, a space is
+# put between.
 _CLOSING = frozenset("。！？…；，、：.!?;,:）)】]》」』”’\n")
 
 
@@ -31,8 +32,8 @@ class Composed(NamedTuple):
 def compose_text(template: CompiledTemplate, values: Values, signature: str, class_: str) -> Composed:
     """Render a template for one recipient and finish the text.
 
-    `signature` comes without brackets and has passed `check_signature`. It stands in front exactly once, also if the
-    template already begins with it; the unsubscribe line, for classes that carry it, ends the text exactly once.
+    `signature` has no brackets and has passed `check_signature`. The text begins with it exactly once, also if the
+    template already begins with it. If the class has an unsubscribe line, the text ends with that line exactly once.
     Raises CannotRender as `CompiledTemplate.render` does, and if the rendered text begins with another 【signature】.
     """
     text = template.render(values)
@@ -87,9 +88,9 @@ def check_signature(signature: str) -> str:
 
 
 def check_beginning(body: str, signature: str) -> None:
-    """Refuse a template's body that begins with a 【…】 other than this signature: carriers would take it for one.
+    """Refuse a body that begins with another 【…】 than this signature: carriers would take it for a signature.
 
-    A beginning that only values decide is found when the text is composed. Raises Invalid("body", …).
+    If a value decides how the text begins, `compose_text` finds this out. Raises Invalid("body", …).
     """
     start = body.lstrip()
     mark = f"【{signature}】"

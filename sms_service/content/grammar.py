@@ -18,7 +18,7 @@ from jinja2 import nodes
 from sms_service.errors import Invalid
 from sms_service.said import say
 
-MAX_DEPTH = 20  # nested constructs; Python's own compiler and Jinja2's parser end not far above
+MAX_DEPTH = 20  # nested constructs; not far above this, Python's own compiler and Jinja2's parser fail
 ALLOWED = (
     "allowed are text, {{ name }}, {% if %} {% elif %} {% else %}, comparisons, and, or, not, in, 'a' if b else 'c', "
     "~, and the filters default, lower, replace, trim, truncate, upper"
@@ -26,7 +26,7 @@ ALLOWED = (
 
 # Jinja2 gives these names a meaning of its own.
 _RESERVED = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
-# Braces that a Chinese keyboard types, and ends whose beginning was forgotten: they would be sent as they stand.
+# Braces that a Chinese keyboard types, and closing braces without an opening: they would be sent as plain text.
 _STRAY = ("}}", "%}", "｛｛", "｝｝", "｛%", "%｝")
 _CONSTRUCTS = {
     "For": "{% for %}", "Assign": "{% set %}", "AssignBlock": "{% set %}", "Macro": "{% macro %}",
@@ -41,7 +41,7 @@ _CONSTRUCTS = {
 
 @dataclass(slots=True)
 class Names:
-    """The variables met: `all` of them, and those that are `required` because some use of theirs has no default."""
+    """The variables found: `all` of them, and those that are `required` because at least one use has no default."""
 
     all: set[str] = field(default_factory=set)
     required: set[str] = field(default_factory=set)

@@ -1,8 +1,8 @@
-"""The language of templates: the part of Jinja2 that cannot loop, call or grow, rendered as plain text.
+"""The language of templates: a part of Jinja2 without loops and calls, rendered as plain text.
 
-A body is checked against an allow-list over its syntax tree when a version is saved and again when it is compiled. What
-the list lets through always ends, and what it makes is bounded by the size of the body times that of its values: there
-are no loops, calls, assignments or arithmetic, and `replace` never makes a text longer.
+A body is checked against an allow-list over its syntax tree when a version is saved and again when it is compiled.
+Rendering an allowed body always ends, and the text is never larger than the size of the body times that of its values:
+there are no loops, calls, assignments or arithmetic, and `replace` never makes a text longer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ MAX_TEXT = 1_000  # UTF-16 code units of a rendered text: 15 parts
 
 Values = Mapping[str, object]  # texts and numbers by the variable's name; None counts as missing
 
-# What has no place in a text message: controls other than the line break, halves of surrogate pairs, U+2028 and U+2029.
+# Characters that a text message must not have: controls other than the line break, halves of surrogate pairs, U+2028
+# and U+2029.
 _UNWANTED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -40,7 +41,7 @@ def _truncate(value: object, length: int) -> str:
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    # No autoescape: an SMS is not HTML. Blocks on lines of their own leave no empty lines behind.
+    # No autoescape: an SMS is not HTML. A block on a line of its own leaves no empty line in the text.
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, cache_size=0
     )
@@ -99,12 +100,12 @@ class CompiledTemplate:
             raise CannotRender(say("a value is missing: {fault}", fault=error.message)) from None
         except TypeError:
             raise CannotRender("a comparison in the template mixes texts and numbers") from None
-        if not text.isprintable():  # a quick look that most texts of one line pass
+        if not text.isprintable():  # a quick check; most texts of one line are printable and need no more
             text = _UNWANTED.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
         text = text.strip()
         if not text:
             raise CannotRender("the text is empty")
-        # Only from half the limit on can characters outside the BMP matter.
+        # A character outside the BMP takes two units, so a text below half the limit cannot exceed it.
         if len(text) > MAX_TEXT // 2 and (units := len(text.encode("utf-16-le")) // 2) > MAX_TEXT:
             raise CannotRender(
                 say("the text has {units} characters (UTF-16); at most {most} are allowed", units=units, most=MAX_TEXT)
@@ -151,8 +152,8 @@ def compile_template(body: str) -> CompiledTemplate:
 def get_compiled(version_id: int, body: str) -> CompiledTemplate:
     """The compiled template of a saved version, kept for the 512 versions used last.
 
-    The body is part of the key, so that an id can never bring another version's text. Raises CannotRender if the body
-    is no longer acceptable (saved under an older, wider allow-list).
+    The body is part of the key, so that an id can never return another version's text. Raises CannotRender if the body
+    is not allowed any more (it was saved under an older, wider allow-list).
     """
     try:
         return compile_template(body)

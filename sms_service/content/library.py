@@ -1,7 +1,7 @@
-"""The library of templates: who keeps them, who may use them, and their versions.
+"""The library of templates: who may change them, who may use them, and their versions.
 
-A template belongs to a unit. It is changed with scope over that unit, and read and used by whoever holds a role on the
-unit, below it or above it. Its versions never change: a new wording is a new version.
+A template belongs to a unit. Changing it needs scope over that unit; everybody who holds a role on the unit, below it
+or above it, may read and use it. A version never changes: a new wording is a new version.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def create_template(
     name = _check_name(name)
     classes.class_rules(class_)
     variables = language.check_template(body)
-    # Two people who save the same name at once: the second learns it here, and the transaction stays usable.
+    # If two people save the same name at once, the second gets the Conflict here, and the transaction stays usable.
     template = session.scalar(
         insert(Template)
         .values({Template.unit_id: unit_id, Template.name: name, Template.class_: class_})
@@ -56,11 +56,11 @@ def create_template(
 
 
 def add_version(session: Session, actor: Actor, template_id: int, body: str) -> TemplateVersion:
-    """The next version of a template. A body equal to that of its newest version adds nothing and gives that one.
+    """Add the next version of a template. If the newest version has the same body, return that version instead.
 
     Raises NotFound (template), Forbidden (no scope over its unit), Invalid (body).
     """
-    # Locked, so that two people who save at once get two numbers.
+    # Locked, so that two people who save at once get different numbers.
     template = session.scalar(select(Template).where(Template.id == template_id).with_for_update())
     if template is None:
         raise NotFound("template", template_id)

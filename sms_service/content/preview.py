@@ -1,4 +1,4 @@
-"""What a template will look like: its shortest and its longest text, for real people, before anything is sent."""
+"""The shortest and the longest text of a template, for real people, before anything is sent."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from sms_service.said import say
 
 @dataclass(frozen=True, slots=True)
 class TextPreview:
-    """The texts that take the fewest and the most parts (and among these, units) of those rendered.
+    """Of the rendered texts, the one with the fewest and the one with the most parts; among equals, units decide.
 
-    `people` is how many people the samples were chosen from; None if none were looked for. `lacking` counts those of
-    them who have no value for a variable that the template needs: this text cannot be sent to them.
+    `people` is the number of people that the samples were chosen from, or None if no samples were taken. `lacking`
+    counts, for each variable that the template needs, the people who have no value: this text cannot be sent to them.
     """
 
     variables: tuple[str, ...]
@@ -46,11 +46,11 @@ def preview_text(
     unit_id: int | None = None,
     recipients: Sequence[Mapping[str, Any]] | None = None,
 ) -> TextPreview:
-    """Render `body` for the recipients with the least and the most to say, and measure both.
+    """Render `body` for the recipients with the shortest and the longest values, and measure both texts.
 
-    `values` are the campaign's, the same for all. What only recipients have comes from `recipients` (the own values of
-    each), or else from the people in the subtree of `unit_id`, by default in all that the actor may read: from the two
-    whose values for this template are shortest and longest in total. People who left are not looked at.
+    `values` are the campaign's, the same for all. The other values come from `recipients` (the own values of each). If
+    there are none, they come from the two people in the subtree of `unit_id` (by default in all that the actor may
+    read) whose values for this template are shortest and longest in total. People who left are not counted.
     Raises Invalid (body, class, signature, values, recipients), NotFound or Forbidden (unit).
     """
     scope = _scope(session, actor, unit_id)
@@ -110,14 +110,14 @@ def _people(statement: Select[*tuple[Any, ...]], scope: tuple[str, ...]) -> Sele
 
 
 def _lacking(session: Session, scope: tuple[str, ...], needed: list[str]) -> tuple[int, dict[str, int]]:
-    """How many people the scope has, and for each needed variable how many of them have no value, where any."""
+    """How many people the scope has, and for each needed variable that some of them lack, how many lack it."""
     counts = [func.count().filter(_value(name).is_(None)) for name in needed]
     total, *without = session.execute(_people(select(func.count(), *counts), scope)).one()
     return total, {name: count for name, count in zip(needed, without, strict=True) if count}
 
 
 def _samples(session: Session, scope: tuple[str, ...], wanted: list[str], needed: list[str]) -> list[dict[str, str]]:
-    """The wanted values of the two people whose values are shortest and longest in total; of nobody, an empty list."""
+    """The wanted values of the two people whose values are shortest and longest in total; empty if there is nobody."""
     length = sum((_length(name) for name in wanted), start=literal(0))
     statement = _people(select(*(_value(name) for name in wanted)), scope).limit(1)
     statement = statement.where(*(_value(name).is_not(None) for name in needed))

@@ -30,7 +30,7 @@ _FILE = re.compile(r"---\nname: (?P<name>[^\n]+)\nclass: (?P<class>[^\n]+)\n---\
 
 
 class BadTemplateFile(ServiceError):
-    """A file of shipped templates cannot be used; the message names the file and what would be right."""
+    """A file of shipped templates cannot be used; the message names the file and says what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ def read_shipped(folder: Path = FOLDER) -> list[ShippedTemplate]:
 
 
 def install_shipped(session: Session, unit: Unit, folder: Path = FOLDER) -> list[TemplateVersion]:
-    """Make every shipped template one of `unit`'s, by name, and return the versions that this added.
+    """Give `unit` every shipped template, by name, and return the versions that were added.
 
-    A file whose body one of the template's versions already has changes nothing, so a wording that people have since
-    replaced stays replaced; a changed file becomes a new version. Raises BadTemplateFile, before anything is done, and
-    Conflict as `library.create_template` does.
+    If any version of the template has the file's body, nothing changes, so a wording that people have since replaced
+    stays replaced. A changed file becomes a new version. Raises BadTemplateFile before anything is done, and Conflict
+    as `library.create_template` does.
     """
     added = []
     for file in read_shipped(folder):

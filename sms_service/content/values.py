@@ -1,6 +1,7 @@
 """Where the values of a template's variables come from.
 
-The recipient's own fields come first, then the campaign's values, then the recipient's attributes (any key of them).
+The first of these that has the name counts: the recipient's own fields, the campaign's values, the recipient's
+attributes (any key of them).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _LONGEST_HEADER = 50
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that the import knows: its own header, others that mean the same, and whether a file must have it."""
+    """A column that the import knows: its header, other headers that mean the same, and whether a file must have it."""
 
     header: str
     synonyms: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ PEOPLE_COLUMNS: Mapping[str, Column] = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnHeader:
-    """Where a table's values stand: `fields` by field, `extras` (columns that the import does not know) by header."""
+    """The position of each column: `fields` by field name, `extras` (columns the import does not know) by header."""
 
     row: int
     fields: Mapping[str, int]
@@ -108,7 +108,7 @@ def find_header(table: SheetTable, columns: Mapping[str, Column]) -> ColumnHeade
 
 
 def stray_value(header: ColumnHeader, cells: Cells) -> tuple[str, str] | None:
-    """The letter and the value of the first cell under no header: the row is shifted or has a column too many."""
+    """The letter and value of the first cell that has no header: the row is shifted or has too many columns."""
     named = {*header.fields.values(), *header.extras.values()}
     for position, cell in enumerate(cells):
         if cell is not None and position not in named:
@@ -117,7 +117,7 @@ def stray_value(header: ColumnHeader, cells: Cells) -> tuple[str, str] | None:
 
 
 def column_value(header: ColumnHeader, cells: Sequence[str | None], field: str) -> str | None:
-    """The row's cell of this field, None where the file has no such column or the row ends before it."""
+    """The row's cell of this field; None if the file has no such column or the row ends before it."""
     position = header.fields.get(field)
     return cells[position] if position is not None and position < len(cells) else None
 
@@ -138,7 +138,7 @@ def _field(cell: str, columns: Mapping[str, Column]) -> str | None:
 
 
 def in_shape(row: int, cells: Cells, header: ColumnHeader, findings: Findings) -> bool:
-    """Whether a row can be read by its header: refuses empty and shifted ones."""
+    """Whether a row can be read by its header. Empty and shifted rows are refused in `findings`."""
     if not cells:
         findings.refuse(row, "", None, "is empty")
         return False

@@ -1,4 +1,4 @@
-"""Imports: what is common to units and people. A file is read whole, checked whole and written in one transaction."""
+"""What imports of units and of people share. A whole file is read, then checked, then written in one transaction."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Counts:
 
 
 def import_scope(session: Session, actor: Actor, unit_id: int | None) -> ImportScope:
-    """The subtree of `unit_id`, or where that is None the only one over which the actor manages the directory.
+    """The subtree of `unit_id`; if that is None, the only subtree over which the actor manages the directory.
 
     Raises Forbidden if the actor does not manage it, Invalid if there are several and none is named, NotFound for an
     unknown unit.
@@ -90,7 +90,7 @@ def write_down(
 ) -> Import:
     """Record the import, its findings and its trail entry. `rows` counts the rows below the header."""
     unit_id, path = scope.unit_id, scope.path
-    if unit_id is None:  # the service itself: the import belongs to the top of the tree, if there is only one
+    if unit_id is None:  # the service itself imports: the import belongs to the top of the tree, if there is only one
         tops = session.execute(select(Unit.id, Unit.path).where(Unit.parent_id.is_(None)).limit(2)).all()
         if len(tops) == 1:
             unit_id, path = tops[0]
@@ -147,7 +147,7 @@ def find_imports(covers: ColumnElement[bool] | None = None, *, kind: str | None 
 
 
 def get_import(session: Session, actor: Actor, import_id: int) -> Import:
-    """The import. Raises NotFound, or Forbidden where the actor may not read the unit it was made for."""
+    """The import. Raises NotFound, or Forbidden if the actor may not read the unit it was made for."""
     done = session.get(Import, import_id)
     if done is None:
         raise NotFound("import", import_id)

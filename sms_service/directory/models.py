@@ -18,9 +18,9 @@ LEVELS = ("city", "district", "street", "branch")
 class Unit(Base):
     """A node of the tree. `path` names its place by ids ("/1/5/49/"); `code` is the office's own number for it.
 
-    The time zone and the sending window (minutes after local midnight, half-open) are each unit's own, set downwards
-    for a whole subtree and copied from the parent at creation. `demonstration`: its numbers are invented; only
-    simulated gateways take them.
+    Each unit has its own time zone and sending window (minutes after local midnight; the opening is in it, the closing
+    is not). Setting them sets the whole subtree; a new unit copies its parent's. `demonstration`: the unit's phone
+    numbers are invented, and only simulated gateways take them.
     """
 
     __tablename__ = "units"
@@ -99,7 +99,7 @@ class Contact(Base):
 
 
 class Import(Base):
-    """One file read in: how many of its rows were created, changed, left unchanged, refused."""
+    """One imported file, and how many of its rows were created, changed, left unchanged and refused."""
 
     __tablename__ = "imports"
 
@@ -124,10 +124,11 @@ class Import(Base):
 
 
 class ImportProblem(Base):
-    """What was wrong with a row. A refused row has at least one with `refused`; others were mended or noted.
+    """What was wrong with a row. A refused row has at least one finding with `refused`; the other findings are of rows
+    that were taken.
 
-    `row` is the number a spreadsheet shows (the header is 1); `value` is personal data and goes with retention.
-    `reason` is the English sentence of `message` and `values`; findings from before there were these have it alone.
+    `row` is the number a spreadsheet shows (the header is 1); `value` is personal data and is deleted by retention.
+    `reason` is the English sentence made of `message` and `values`; older findings have only the sentence.
     """
 
     __tablename__ = "import_problems"

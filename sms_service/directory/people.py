@@ -30,9 +30,10 @@ class Role(TypedDict):
 
 
 class Changes(TypedDict, total=False):
-    """What can be changed about a person; what is not given stays. `roles`, `tags`, `attributes` replace all there are.
+    """What can be changed about a person; what is not given stays. `roles`, `tags`, `attributes` replace the old ones.
 
-    `left` True: no longer here, in no segment any more; False: is back. `lost_contact`: known to be out of reach.
+    `left` True: the person has left, and no segment finds them; False: they are back. `lost_contact`: known to be out
+    of reach.
     """
 
     unit_id: int
@@ -61,8 +62,8 @@ def find_people(
 ) -> Select[Person]:
     """The people of the units within the subtrees at `paths`, to be ordered and paged by the caller.
 
-    `name`: the beginning of the name. `role`: held in any unit. `left` None: those who left too. `suspect`: the phone
-    seems dead, or not. Others must be equal.
+    `name`: the beginning of the name. `role`: held in any unit. `left` None: also people who left. `suspect`: whether
+    the phone seems dead. The others must be equal.
     """
     statement = select(Person).join(Unit, Unit.id == Person.unit_id)
     statement = statement.where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
@@ -138,7 +139,7 @@ def change_person(session: Session, actor: Actor, person_id: int, **changes: Any
         raise NotFound("person", person_id)
     path = unit_path(session, person.unit_id)
     actor.require(Permission.manage_directory, path)
-    with session.no_autoflush:  # what is changed is asked for below
+    with session.no_autoflush:  # a flush would hide from the code below what has changed
         other_roles = _apply(session, actor, person, changes)
     if other_roles or session.is_modified(person):
         person.updated_at = session.scalar(select(func.now())) or person.updated_at
@@ -150,7 +151,7 @@ def change_person(session: Session, actor: Actor, person_id: int, **changes: Any
 
 
 def _apply(session: Session, actor: Actor, person: Person, changes: Mapping[str, Any]) -> bool:
-    """Set what is given; whether roles begin or end by it."""
+    """Set what is given; returns whether roles began or ended."""
     unknown = set(changes) - set(Changes.__annotations__)
     if unknown:
         raise TypeError(f"people have no {', '.join(sorted(unknown))}")

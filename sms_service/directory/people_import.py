@@ -44,7 +44,7 @@ class PeopleImport:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A person of the file who exists already: id and present unit."""
+    """A person in the file who already exists: id and present unit."""
 
     person_id: int
     unit_id: int
@@ -56,8 +56,8 @@ def import_people(
     """Read people from a CSV or xlsx file into the subtree of `unit_id` (by default the one that the actor manages).
 
     `data` are the file's bytes. Each row below the header creates, changes or confirms one person, or is refused with
-    the row, column, value and reason. It is all one transaction, the caller's. Doors call
-    `audience.intake.import_people`, which also honours the opt-outs in the file.
+    the row, column, value and reason. All of it happens in the caller's transaction. Doors call
+    `audience.intake.take_in_import`, which also suppresses the phones of people with the opt-out tag.
     Raises Invalid("file", …) if the file cannot be read at all, Forbidden without manage_directory over the subtree.
     """
     scope = import_scope(session, actor, unit_id)
@@ -84,7 +84,7 @@ def _locate(
 ) -> list[tuple[PersonRow, int]]:
     """The people whose unit exists within the scope, with the unit's id."""
     codes = {person.unit_code for person in people}
-    # Shared locks: no unit moves out of the scope before this import is done.
+    # Shared locks, so that no unit moves out of the scope before this import is done.
     found = session.execute(
         select(Unit.id, Unit.code, Unit.path)
         .where(Unit.code == any_of(codes))
@@ -127,13 +127,15 @@ def _full_names(session: Session, paths: list[str]) -> dict[str, str]:
 
 
 def _same_unit(written: str, full_name: str) -> bool:
-    """Whether what is written is the unit's full name or the end of it."""
+    """Whether the written name is the unit's full name or the end of it."""
     bare = plain_text(written).strip("/")
     return plain_text(full_name) == bare or plain_text(full_name).endswith("/" + bare)
 
 
 def _known(session: Session, scope: ImportScope, people: list[PersonRow], findings: Findings) -> dict[str, _Known]:
-    """Those of the people who exist, by number, locked; who lives outside the scope cannot be pulled into it."""
+    """The people of the file who already exist, by number, locked. People outside the scope are refused: an import
+    cannot move them into it.
+    """
     by_number = {person.number: person for person in people}
     known: dict[str, _Known] = {}
     column = PEOPLE_COLUMNS["number"].header
@@ -185,5 +187,5 @@ def _write(
             left_units=[k.unit_id for k in moved],
         )
         changed |= {row.person_id for row in touched} - created
-    session.expire_all()  # hand-written SQL went past the session
+    session.expire_all()  # the session does not know what hand-written SQL has changed
     return len(created), len(changed)

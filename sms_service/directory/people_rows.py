@@ -1,7 +1,7 @@
-"""Rows of a people file into people: every row is taken or refused, and whatever is odd about it is a finding.
+"""Turns rows of a people file into people: every row is taken or refused, and everything odd about it is a finding.
 
-A row is refused only where it cannot make a person: no number, no usable name, no unit code, a shifted row. An unusable
-phone is a finding and not a refusal: the person exists, and a campaign counts them as skipped.
+A row is refused only if it cannot make a person: no number, no usable name, no unit code, or a shifted row. A row with
+an unusable phone is taken, with a finding: the person exists, and a campaign counts them as skipped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_WORDS = 50  # tags or roles of one person
 _WORD_SEPARATORS = re.compile(r"[、,;|/\n\r]")  # after NFKC, so also ，；｜
 _NO_ROLE = frozenset(
     {"党员", "正式党员", "预备党员", "成员", "无"}
-)  # what stands under 职务 of somebody without a role
+)  # what the column 职务 says of people without a role
 _KINDS = {"党员": "member", "成员": "member", "member": "member", "联系人": "contact", "contact": "contact"}
 _SHEET_ERROR = re.compile(r"#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)")
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?( 0{1,2}:00(:00)?)?")
@@ -52,7 +52,7 @@ class PersonRow:
 
 
 def attribute_names(header: ColumnHeader) -> list[str]:
-    """The attributes that this file decides about: an empty cell removes the attribute from the person."""
+    """The attributes that this file sets: an empty cell removes the attribute from the person."""
     return [name for name in ("gender", "joined_on") if name in header.fields] + list(header.extras)
 
 
@@ -66,7 +66,9 @@ def read_people(table: SheetTable, header: ColumnHeader, findings: Findings) -> 
 
 
 def first_of_each(people: Iterable[PersonRow], findings: Findings) -> Iterator[PersonRow]:
-    """Of rows with the same number the first: equal ones are noted, others refused. Shared phones are noted."""
+    """The first of the rows with the same number. Later rows are noted if they are equal, and refused if they are not.
+    Shared phones are noted.
+    """
     by_number: dict[str, PersonRow] = {}
     rows_by_phone: dict[str, int] = {}
     for person in people:

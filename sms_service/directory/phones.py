@@ -1,6 +1,6 @@
-"""Phone numbers as people write them, read into E.164. Only numbers that can get a text are taken; nothing is guessed.
+"""Reads phone numbers as people write them into E.164. Only numbers that can get a text are taken; nothing is guessed.
 
-What is valid and what is mobile is the numbering data of `phonenumbers` (Google's libphonenumber).
+`phonenumbers` (Google's libphonenumber) has the data that says which numbers are valid and which are mobile.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sms_service.said import say
 
 REGION = "CN"  # of numbers written without a country code
 
-# What offices put into a cell to say that there is no number.
+# What offices write into a cell to say that there is no number.
 _NO_NUMBER = frozenset({"", "/", "\\", "-", "--", "无", "没有", "暂无", "未填", "空", "none", "null", "n/a", "#n/a"})
 _SEPARATORS = re.compile(r"[/;,、|\n\r]|(?<=\d{11}) +(?=1\d{10}$)")
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?e[+-]?\d+", re.IGNORECASE)
@@ -31,9 +31,9 @@ _CAN_GET_TEXTS = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 @dataclass(frozen=True, slots=True)
 class PhoneReading:
-    """What a cell says: `phone` in E.164; or why it is unusable (`problem`); or neither: no number was given.
+    """What a cell says: `phone` in E.164, or `problem`, why it is unusable. With neither, no number was given.
 
-    `note` says what was decided about a usable one.
+    `note` says what was decided in reading a usable number.
     """
 
     phone: str | None = None

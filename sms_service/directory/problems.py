@@ -1,4 +1,4 @@
-"""What was wrong with a row of an import file, as collected before it is written down."""
+"""What was wrong with rows of an import file, collected before it is written to the database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Findings:
 
     problems: list[Problem] = field(default_factory=list)
     refused_rows: set[int] = field(default_factory=set)
-    repeats: dict[int, int] = field(default_factory=dict)  # row → the row that it says again
+    repeats: dict[int, int] = field(default_factory=dict)  # row → the earlier row that it repeats
 
     def refuse(self, row: int, column: str, value: str | None, reason: str) -> None:
         """The row cannot be taken."""
@@ -34,16 +34,16 @@ class Findings:
         self._add(row, column, value, reason, refused=True)
 
     def note(self, row: int, column: str, value: str | None, reason: str) -> None:
-        """The row is taken; something in it was mended, is unusable or deserves a look."""
+        """The row is taken; something in it was corrected, is unusable, or should be checked by a person."""
         self._add(row, column, value, reason, refused=False)
 
     def repeat(self, row: int, first: int, column: str, value: str) -> None:
-        """The row says again what row `first` says: it changes nothing and shares that row's fate (see `settle`)."""
+        """The row repeats row `first`: it changes nothing, and is refused if that row is (see `settle`)."""
         self.repeats[row] = first
         self.note(row, column, value, say("repeats row {row}", row=first))
 
     def settle(self) -> None:
-        """Refuse the repetitions of rows that were refused. To be called when everything has been checked."""
+        """Refuse the repetitions of refused rows. Call this when everything has been checked."""
         for row, first in self.repeats.items():
             if first in self.refused_rows:
                 self.refuse(row, "", None, say("repeats row {row}, which was refused", row=first))

@@ -1,8 +1,8 @@
-"""Files into tables of text: CSV in the encodings that Chinese offices use, and xlsx. Sizes are bounded before reading.
+"""Reads files into tables of text: CSV in the encodings that Chinese offices use, and xlsx. Sizes are limited.
 
-Cells become text as a person sees them: whole numbers without exponent or ".0", dates as 2026-11-23. Encodings are
-decided surely, not guessed: a byte order mark, else UTF-8 if the bytes are that (text in GB18030 practically never is),
-else GB18030.
+Cells become text as a person sees them: whole numbers without exponent or ".0", dates as 2026-11-23. The encoding is
+not guessed: the byte order mark decides; without one it is UTF-8 if the bytes are valid UTF-8 (GB18030 text practically
+never is), else GB18030.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ Cells = list[str | None]
 class SheetTable:
     """A file's rows, each with the number that a spreadsheet shows (the first row is 1). Rows may differ in length.
 
-    An empty row in the middle is a row without values; empty rows at the end are not rows.
+    An empty row in the middle is a row without values; empty rows at the end are left out.
     """
 
     rows: list[tuple[int, Cells]]
 
 
 def read_table(data: bytes, is_header: Callable[[str], bool]) -> SheetTable:
-    """The table in an xlsx or CSV file, told apart by its first bytes, not by its name.
+    """The table in an xlsx or CSV file; the first bytes decide which it is, not the name.
 
-    `is_header` decides between the delimiters `,` `;` and tab: the one under which most headers are found.
+    `is_header` helps to choose the delimiter among `,` `;` and tab: the one with which most headers are found.
     Raises Invalid("file", …) saying why it cannot be read.
     """
     if len(data) > MAX_BYTES:
@@ -96,7 +96,7 @@ def _bounded(rows: Iterator[Cells]) -> list[tuple[int, Cells]]:
 
 
 def _csv_rows(text: str, is_header: Callable[[str], bool]) -> Iterator[Cells]:
-    delimiter = max(",;\t", key=lambda d: _headers_found(text, d, is_header))  # the first of equals
+    delimiter = max(",;\t", key=lambda d: _headers_found(text, d, is_header))  # among equals the first
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for fields in reader:
@@ -120,7 +120,7 @@ def _xlsx_rows(data: bytes) -> Iterator[Cells]:
         computed: Iterator[tuple[int, tuple[Any, ...]]] | None = None
         for number, values in enumerate(_values(_only_sheet_with_data(data, computed=False)), start=1):
             if any(isinstance(value, str) and value.startswith("=") for value in values):
-                # A formula, or a text that looks like one: take what the spreadsheet last computed, if it stored that.
+                # A formula, or a text that looks like one: take the value that the spreadsheet last stored, if any.
                 if computed is None:
                     computed = enumerate(_values(_only_sheet_with_data(data, computed=True)), start=1)
                 stored = next(row for row_number, row in computed if row_number == number)
@@ -129,7 +129,7 @@ def _xlsx_rows(data: bytes) -> Iterator[Cells]:
     except Invalid:
         raise
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, SyntaxError, OSError, EOFError):
-        # openpyxl lets whatever its parsers meet in a damaged file escape; ElementTree's ParseError is a SyntaxError.
+        # For a damaged file openpyxl raises whatever its parsers raise; ElementTree's ParseError is a SyntaxError.
         raise _invalid("is a damaged xlsx file; open it and save it again, or save it as CSV") from None
 
 
@@ -149,7 +149,7 @@ def _only_sheet_with_data(data: bytes, *, computed: bool) -> Any:
 
 
 def _values(sheet: Any) -> Iterator[tuple[Any, ...]]:
-    sheet.reset_dimensions()  # what the file declares need not be true
+    sheet.reset_dimensions()  # the size that the file declares may be wrong
     cells = 0
     for values in sheet.iter_rows(values_only=True):
         cells += len(values)

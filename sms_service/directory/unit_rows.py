@@ -1,4 +1,4 @@
-"""Rows of a units file into the tree they describe, checked as a whole: parents may stand below their children."""
+"""Turns rows of a units file into a tree, checked as a whole: a parent's row may come after its children's."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class UnitRow:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the database knows of a unit, as far as checking a file needs it."""
+    """What the database knows about a unit and the check of a file needs."""
 
     level: str
     parent: str | None
@@ -67,14 +67,14 @@ def read_units(table: SheetTable, header: ColumnHeader, findings: Findings) -> I
 def check_tree(rows: Mapping[str, UnitRow], existing: Mapping[str, Place], findings: Findings) -> dict[str, UnitRow]:
     """The rows (by code) that make a tree together with the units that exist; the others are refused in `findings`.
 
-    Every unit must hang, through units of higher levels, from a unit without a parent. Refusing one row may leave
-    others without a place, so it is repeated until nothing more is refused.
+    Going up from any unit, through units of ever higher levels, must lead to a unit without a parent. Refusing one row
+    may leave others without a place, so the check repeats until it refuses nothing more.
     """
     kept = dict(rows)
     while True:
         places = {**existing, **{code: Place(row.level, row.parent) for code, row in kept.items()}}
         wrong = {code: reason for code in kept if (reason := _misplaced(code, kept, places, rows))}
-        # A unit that stays where it is may be wrong only because of what the file says about the unit above it.
+        # A unit without a row of its own is wrong if the file gives the unit above it too low a level.
         for code, place in places.items():
             above = place.parent
             if code not in kept and above in kept and not _is_below(place.level, places[above].level):

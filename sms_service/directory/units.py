@@ -51,9 +51,9 @@ def get_unit(session: Session, actor: Actor, unit_id: int) -> Unit:
 
 
 def require_everywhere(session: Session, actor: Actor, permission: Permission) -> str:
-    """Raises Forbidden unless the actor may do this to every tree: what concerns gateways or the whole service.
+    """Raises Forbidden unless the actor may do this to every tree. Acts on gateways or the whole service need it.
 
-    Returns the path to which the trail's entry of such an act belongs: the first tree's top.
+    Returns the path for the act's entry in the trail: the top of the first tree.
     """
     paths = top_paths(session)
     for path in paths:
@@ -119,8 +119,8 @@ def change_unit(
 ) -> Unit:
     """Change what is given (None: leave as it is). Time zone and window are set for the whole subtree.
 
-    `timezone` is an IANA name. `window_opens` and `window_closes` are local times "HH:MM", closing up to "24:00"; texts
-    leave from the one (inclusive) to the other (exclusive). Moves come by import.
+    `timezone` is an IANA name. `window_opens` and `window_closes` are local times "HH:MM", the latter up to "24:00".
+    Texts leave from the opening (inclusive) to the closing (exclusive). Units are moved by import only.
     Raises Invalid, NotFound, or Forbidden without manage_directory over the unit.
     """
     unit = session.get(Unit, unit_id, with_for_update=True, populate_existing=True)
@@ -179,7 +179,7 @@ def _check_level(field: str, level: str) -> None:
 
 
 def _check_timezone(session: Session, name: str) -> None:
-    """PostgreSQL and Python must both know it: the gate asks the one, a launch the other."""
+    """PostgreSQL and Python must both know the time zone: the gate asks PostgreSQL, a launch asks Python."""
     try:
         ZoneInfo(name)
         known = session.scalar(text("SELECT true FROM pg_timezone_names WHERE name = :name"), {"name": name})

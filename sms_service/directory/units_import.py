@@ -99,8 +99,8 @@ def _present(session: Session) -> dict[str, _Node]:
 def _within_scope(
     rows: dict[str, UnitRow], present: Mapping[str, _Node], scope: ImportScope, findings: Findings
 ) -> dict[str, UnitRow]:
-    """The rows that make a tree and touch nothing outside the scope: neither where a unit is nor where it goes."""
-    # First what is plainly outside, so that no reason tells which levels and codes there are out there.
+    """The rows that make a tree and touch nothing outside the scope: each unit is inside, before and after."""
+    # Refuse what is plainly outside first, so that no reason reveals which levels and codes exist outside.
     outside = {code: reason for code, row in rows.items() if (reason := _outside(row, present, scope))}
     for code, reason in outside.items():
         findings.refuse(rows[code].row, UNIT_COLUMNS["code"].header, code, reason)
@@ -116,7 +116,7 @@ def _within_scope(
 
 
 def _outside(row: UnitRow, present: Mapping[str, _Node], scope: ImportScope) -> str | None:
-    """Why the unit itself, or a unit that is to be right above it, is not this import's."""
+    """Why this import may not touch the unit itself, or the unit that the row puts directly above it."""
     here = present.get(row.code)
     if here is not None and not here.path.startswith(scope.path):
         return "lies outside the scope of this import"
@@ -135,7 +135,7 @@ def _obstacle(
     if here is not None and here.parent == row.parent:
         return None
     above = row.parent
-    while above is not None and above not in present:  # new units are where the known one above them is
+    while above is not None and above not in present:  # a new unit lies where the first known unit above it lies
         above = rows[above].parent
     if not (present[above].path.startswith(scope.path) if above is not None else scope.path == "/"):
         return _PLACED_OUTSIDE
@@ -215,4 +215,4 @@ def _write(session: Session, nodes: list[_Node], planned: Mapping[str, _Node]) -
             closes=[node.window_closes for node in nodes],
             demonstrations=[node.demonstration for node in nodes],
         )
-        session.expire_all()  # hand-written SQL went past the session
+        session.expire_all()  # the session does not know what hand-written SQL has changed
