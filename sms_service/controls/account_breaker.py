@@ -1,4 +1,4 @@
-"""The circuit breaker of gateway accounts: one that most texts fail on is paused, and tried again later."""
+"""The circuit breaker of gateway accounts: an account on which most texts fail is paused, and tried again later."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PAUSE_ACCOUNT = Statement(__file__, "pause_account")
 REOPEN_ACCOUNTS = Statement(__file__, "reopen_accounts")
 FORGET_TALLIES = Statement(__file__, "forget_tallies")
 
-# An account is judged by its last texts, far fewer than a run (dispatch/breaker.py): a fault of the gateway pauses the
-# account, which opens by itself, before it holds a run, which a person has to release.
+# An account is judged by far fewer texts than a run is (dispatch/breaker.py). So if the gateway fails, its account is
+# paused first, and opens again by itself; a run that is held has to be released by a person.
 ACCOUNT_TEXTS, ACCOUNT_LEAST = 100, 20
 BAD_SHARE = 0.5
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 15.0, 600.0
 
-# A text lives three days at most, and a person may give it three more.
+# A text is valid for three days at most, and a person may let it go again for three more.
 KEPT_DAYS = 8
 SLICE = 5000  # tallies that are deleted at once
 
@@ -51,7 +51,7 @@ def pause_account(connection: Connection, account_id: int, reason: str) -> None:
 
 
 def reopen_rested_accounts(connection: Connection) -> list[str]:
-    """Open what the breaker paused and whose time has come; returns the accounts' names."""
+    """Open the accounts that the breaker paused and whose pause is over; returns their names."""
     return [row.name for row in REOPEN_ACCOUNTS(connection)]
 
 

@@ -1,4 +1,4 @@
-"""What people do to a gateway account: pause it, and open it again, also one that the breaker paused."""
+"""What people do to a gateway account: pause it, and open it again, also if the breaker paused it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from sms_service.said import say
 def pause_gateway_account(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount:
     """Hand the account nothing more until a person opens it; texts take the route's other accounts, or wait.
 
-    One that the breaker paused will not open by itself any more. Raises NotFound, Invalid, Forbidden, or Conflict if
-    the account left gateways.toml.
+    If the breaker paused the account before, it will not open by itself any more. Raises NotFound, Invalid, Forbidden,
+    or Conflict if the account is not in gateways.toml any more.
     """
     why = required_line("why", why, LONGEST_WHY)
     changes = {"state": "paused", "reason": why, "paused_by": PausedBy.person.value, "reopens_at": None}

@@ -1,4 +1,4 @@
-"""Gateway accounts and routes: gateways.toml says what they are, the database what state they are in."""
+"""Gateway accounts and routes: gateways.toml says what they are, and the database says which state they are in."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sms_service.gateways.registry import Gateways
 
 
 def synchronise_gateways(session: Session, gateways: Gateways) -> None:
-    """Make the database's accounts and routes those of the file. An account keeps its state; one that left the file
-    is `removed`.
+    """Copy the accounts and routes of the file to the database. An account keeps its state; an account that is not in
+    the file any more becomes `removed`.
     """
     take_lock(session, LockKey.synchronise_gateways)
     configured = gateways.config.accounts
-    # Read first and change only what differs: every worker does this at its start, and gates hold these rows.
+    # Read first and change only what differs: every worker does this when it starts, and gates lock these rows.
     columns = {name: _columns(gateways, name) for name in sorted(configured)}
     for name, values in columns.items():
         session.execute(insert(GatewayAccount).values(name=name, **values).on_conflict_do_nothing())

@@ -16,7 +16,7 @@ from sms_service.said import say
 from sms_service.vocabulary import TextClass
 
 LARGEST = 100
-# A text lives three days at most, and a local day may begin up to a day before or after the server's.
+# A text is valid for three days at most, and a local day may begin up to a day before or after the server's.
 KEPT_DAYS = 8
 
 
@@ -26,7 +26,8 @@ def find_caps() -> Select[Cap]:
 
 
 def set_cap(session: Session, actor: Actor, class_: str, per_day: int) -> Cap:
-    """Let a phone get at most `per_day` texts of the class on a local day; counts at once, for what has not left.
+    """Let a phone get at most `per_day` texts of the class on a local day. This holds at once for texts that have not
+    left.
 
     Raises NotFound for an unknown class, Invalid, or Forbidden.
     """
@@ -53,7 +54,7 @@ def remove_cap(session: Session, actor: Actor, class_: str) -> None:
 
 
 def forget_old_cap_uses(connection: Connection) -> int:
-    """Delete what was counted for days that no text can fall on any more; returns how many rows."""
+    """Delete the counts of days on which no text can leave any more; returns how many rows."""
     oldest = text(f"sms_now()::date - {KEPT_DAYS}")
     return connection.execute(delete(CapUse).where(CapUse.day < oldest)).rowcount
 

@@ -1,5 +1,5 @@
-"""Which PostgreSQL the ledger was last at work on, by system identifier and timeline. On another one nothing passes the
-gate (`cluster_is_known()`); what becomes of the runs then is in `ledger/failover.py`.
+"""Which PostgreSQL server the ledger last worked on, by system identifier and timeline. On another server nothing
+passes the gate (`cluster_is_known()`); `ledger/failover.py` says what then happens to the runs.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from sms_service.said import Said, say
 
 @dataclass(frozen=True, slots=True)
 class ClusterIdentity:
-    """A server's system identifier, which initdb chose, and the timeline of its log, which each promotion counts on."""
+    """A server's system identifier, chosen by initdb, and the timeline of its log, which each promotion increases."""
 
     system_identifier: int
     timeline: int
 
 
 def read_identities(connection: Connection) -> tuple[ClusterIdentity | None, ClusterIdentity]:
-    """The identity that the ledger was last at work on (None: it was never written down), and the server's own now."""
+    """The identity of the server that the ledger last worked on (None: never recorded), and of the present server."""
     row = connection.exec_driver_sql(
         "SELECT c.system_identifier AS known_system, c.timeline AS known_timeline, s.system_identifier, s.timeline"
         " FROM server_identity() s LEFT JOIN cluster c ON true"
@@ -30,7 +30,7 @@ def read_identities(connection: Connection) -> tuple[ClusterIdentity | None, Clu
 
 
 def describe_difference(known: ClusterIdentity | None, own: ClusterIdentity) -> Said | None:
-    """In plain words what differs; None if it is the same server."""
+    """Says in words what differs; None if it is the same server."""
     if known is None:
         return say("it is not written down which PostgreSQL server this ledger was at work on.")
     if known.system_identifier != own.system_identifier:
@@ -51,7 +51,7 @@ def describe_difference(known: ClusterIdentity | None, own: ClusterIdentity) -> 
 
 
 def write_down_identity(connection: Connection) -> ClusterIdentity:
-    """The ledger is at work on this server from now on; returns the server's identity."""
+    """Record that the ledger works on this server from now on; returns the server's identity."""
     connection.exec_driver_sql(
         "INSERT INTO cluster (system_identifier, timeline, since)"
         " SELECT system_identifier, timeline, sms_now() FROM server_identity()"

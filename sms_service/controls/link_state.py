@@ -14,10 +14,9 @@ PAUSE_LINK = Statement(__file__, "pause_link")
 OPEN_LINK = Statement(__file__, "open_link")
 UNHELD_LINKS = Statement(__file__, "unheld_links")
 
-# The pause ends by itself after this many seconds, unless it is prolonged: by the link process or, without one, by the
-# clock.
+# The pause ends by itself after this many seconds, unless the link process prolongs it or, if there is none, the clock.
 PAUSE_S = 60.0
-# A session that has held for so long beyond its predecessor's last hand-over is believed, in seconds.
+# Seconds that a session must last after the last hand-over of the session before it, to count as steady.
 STEADY_S = 30.0
 
 log = logging.getLogger(__name__)
@@ -31,8 +30,9 @@ def pause_link(connection: Connection, account_id: int, detail: str) -> None:
 
 
 def open_link(connection: Connection, account_id: int, quiet_s: float) -> None:
-    """The link is up: end that pause; and the breaker's, if the session holds and earned none of it. `quiet_s`: for so
-    long no hand-over can have ended that an earlier session had begun.
+    """The link is up: end the pause that `pause_link` made. End a pause by the breaker too, if the session is steady
+    and all that the breaker counted came from earlier sessions. `quiet_s`: seconds since the last moment at which a
+    hand-over of an earlier session can have ended.
     """
     quiet = quiet_s if quiet_s >= STEADY_S else None
     if row := OPEN_LINK(connection, account_id=account_id, quiet_s=quiet).one_or_none():
@@ -40,16 +40,16 @@ def open_link(connection: Connection, account_id: int, quiet_s: float) -> None:
 
 
 def link_application(account: str) -> str:
-    """What the link processes of this account call themselves at PostgreSQL."""
+    """The application name under which the link processes of this account connect to PostgreSQL."""
     return f"sms_service link {account}"
 
 
 def link_leadership(account: str) -> str:
-    """What the process leads in that holds this account's link; unheld_links.sql asks by this name."""
+    """The name of the leadership that the process with this account's link holds; unheld_links.sql asks for it."""
     return f"link {account}"
 
 
 def pause_links_without_process(connection: Connection, accounts: Collection[str]) -> None:
-    """Pause those of these accounts, all of them links, that no process holds: their texts would wait for nobody."""
+    """Pause those of these link accounts that no process holds: nobody would send the texts that wait for them."""
     for row in UNHELD_LINKS(connection, accounts=sorted(accounts)):
         pause_link(connection, row.id, "no process holds it (worker.py --link)")

@@ -1,5 +1,5 @@
-"""Gateway accounts and routes as the ledger knows them, and what stops or bounds a hand-over. What accounts are is in
-gateways.toml; here are their names and their state.
+"""Gateway accounts and routes as the ledger knows them, and what stops or limits a hand-over. gateways.toml describes
+the accounts; these tables have their names and their state.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from sms_service.vocabulary import TextClass, Words
 class PausedBy(Words):
     """Who paused a gateway account, and so what opens it again."""
 
-    person = "person"  # somebody; a person opens it
-    breaker = "breaker"  # its texts went wrong; time opens it, or a person where its password or money is at fault
+    person = "person"  # a person paused it, and a person opens it
+    breaker = "breaker"  # its texts went wrong; it opens after a time, or by a person if its password or money is wrong
     link = "link"  # its link is down, or no process holds it; it opens when the link is up
 
 
 class GatewayAccount(Base):
     """One set of credentials at one provider. `simulated`: it reaches no real phone. Only an `open` account is handed
-    anything.
+    texts.
 
-    `paused_by` (a `PausedBy`) and `reason` are of a paused one.
+    A paused account has `paused_by` (a `PausedBy`) and `reason`.
 
-    The breaker counts hand-overs since `watched_from`; an account that it paused opens by itself at `reopens_at`, later
-    after each of its `trips`.
+    The breaker counts hand-overs since `watched_from`. An account that it paused opens by itself at `reopens_at`; the
+    pause is longer after each of its `trips`.
 
-    `receipt_parts`: a long text is delivered when "all" its parts are, or when "one" is reported, since no other will
-    be. `names_groups`: a provider's id names a whole group, and the phone tells which of its texts is meant; with
-    `one_text` those of its texts that have the same words. `names_parts`: each receipt is of one part. `pulled_at`:
-    when the provider was last asked for what is new.
+    `receipt_parts`: a long text is delivered when "all" its parts are, or when "one" is reported, for providers that
+    report only one part. `names_groups`: a provider's id names a whole group, and the phone says which of its texts is
+    meant; with `one_text` the id names those texts of the group that have the same words. `names_parts`: each receipt
+    is about one part. `pulled_at`: when the provider was last asked for new receipts and replies.
     """
 
     __tablename__ = "gateway_accounts"
@@ -72,7 +72,7 @@ class Route(Base):
 
 
 class RouteMember(Base):
-    """The place of an account in a route: the lowest `priority` that is open is used; accounts of one priority share by
+    """The place of an account in a route. The open accounts with the lowest `priority` are used, and share the texts by
     `weight`.
     """
 
@@ -101,8 +101,8 @@ class Cap(Base):
 
 
 class CapUse(Base):
-    """How many places of a cap a phone has used on a local day: reserved by the gate, given back if the text surely did
-    not leave.
+    """How many places of a cap a phone has used on a local day. The gate reserves a place; it is given back if the text
+    did not leave, for certain.
     """
 
     __tablename__ = "cap_uses"
@@ -138,8 +138,8 @@ class Stop(Base):
 
 
 class Tally(Base):
-    """What came of one call to a gateway; the breaker counts these. `blamed`: refusals that lie with the account, not
-    with text or recipient.
+    """The result of one call to a gateway; the breaker counts these. `blamed`: the refusals that were the account's
+    fault, not the text's or the recipient's.
     """
 
     __tablename__ = "tallies"
@@ -157,7 +157,7 @@ class Tally(Base):
 
 
 class Cluster(Base):
-    """The PostgreSQL, by system identifier and timeline, that this ledger was last at work on."""
+    """The PostgreSQL server, by system identifier and timeline, that this ledger last worked on."""
 
     __tablename__ = "cluster"
 

@@ -1,7 +1,7 @@
--- The link is up again. Also ended is a pause by the breaker, if all that it counted came before this session: of a
--- session that flapped it says nothing about the one that holds. `quiet_s`: so long ago the last hand-over of an
--- earlier session had ended; NULL keeps the breaker's pause. Opened so, the account is on trial, as after the
--- breaker's own time.
+-- The link is up again: this ends a pause by the link. It ends a pause by the breaker too, if all that the breaker
+-- counted came before this session: failures of a session that broke say nothing about one that lasts. `quiet_s`:
+-- seconds since the last hand-over of an earlier session ended; NULL keeps the breaker's pause. An account whose
+-- breaker pause ends this way is on trial, as after the breaker's own time.
 UPDATE gateway_accounts g
 SET state = 'open', reason = NULL, paused_by = NULL, reopens_at = NULL,
     watched_from = CASE WHEN g.paused_by = 'link' THEN g.watched_from ELSE sms_now() END

@@ -1,4 +1,4 @@
--- What a link that is down does to its account. A pause by a person, or by the breaker, is not touched.
+-- Pauses the account of a link that is down. A pause by a person or by the breaker is not changed.
 UPDATE gateway_accounts
 SET state = 'paused', paused_by = 'link', reason = 'the link is down: ' || %(detail)s,
     reopens_at = sms_now() + make_interval(secs => %(pause_s)s::float)

@@ -1,4 +1,4 @@
--- Accounts that the breaker paused are tried again; the breaker starts counting anew.
+-- Opens accounts whose pause by the breaker is over; the breaker starts to count anew.
 UPDATE gateway_accounts
 SET state = 'open', reason = NULL, paused_by = NULL, reopens_at = NULL, watched_from = sms_now()
 WHERE state = 'paused' AND reopens_at <= sms_now()

@@ -1,7 +1,7 @@
 """*Stop everything*: for a unit's whole subtree or for one gateway account, until a person releases it.
 
-The gate asks the table in the statement that lets a row leave, so a stop counts from the next group on, in every
-worker, whatever restarts meanwhile. Rows that are stopped wait; their validity goes on running.
+The gate reads the table in the statement that lets a row leave. So a stop holds from the next group on, in every
+worker, whatever restarts in the meantime. Stopped rows wait, and may expire while they wait.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ _NAMES = ("unit_code", "unit", "gateway_account", "stopped_by_login", "released_
 
 
 def stop_unit(session: Session, actor: Actor, unit_id: int, why: str) -> tuple[int, bool]:
-    """Let no further text of the unit's subtree leave. Returns the stop's id and whether this call made it: a unit that
-    is stopped stays so by the stop that stands.
+    """Let no further text of the unit's subtree leave. Returns the stop's id and whether this call made it: if the unit
+    is stopped already, the old stop stays.
 
-    Raises NotFound, Invalid, or Forbidden: whoever launches there may stop there; a whole city only its administrator.
+    Raises NotFound, Invalid, or Forbidden: a stop needs the permission to launch for the unit; a stop of a whole city
+    needs `operate_service`.
     """
     why = required_line("why", why, LONGEST_WHY)
-    # Held to the commit: two at once make one stop.
+    # Locked until the commit, so that two calls at once make one stop.
     unit = session.get(Unit, unit_id, with_for_update={"key_share": True}, populate_existing=True)
     if unit is None:
         raise NotFound("unit", unit_id)
@@ -55,7 +56,7 @@ def stop_gateway_account(session: Session, actor: Actor, name: str, why: str) ->
 
 
 def release_stop(session: Session, actor: Actor, stop_id: int, why: str) -> None:
-    """Let texts leave again. Whoever may stop this may release it.
+    """Let texts leave again. Everybody who may make this stop may release it.
 
     Raises NotFound, Invalid, Forbidden, or Conflict if it was released before.
     """
@@ -99,7 +100,7 @@ def get_stop(session: Session, actor: Actor, stop_id: int) -> Mapping[str, Any]:
     row = session.execute(_rows().where(Stop.id == stop_id)).first()
     if row is None:
         raise NotFound("stop", stop_id)
-    # What stops one's own unit may be read, wherever above it was decided.
+    # Everybody may read a stop that holds back their own unit, also one that was made for a unit above.
     if row.path is not None and not any(held.startswith(row.path) for held in actor.scope(Permission.read)):
         actor.require(Permission.read, row.path)
     return describe_stop(row)
@@ -137,7 +138,7 @@ def _stop(session: Session, actor: Actor, why: str, path: str, **target: int) ->
 
 
 def _overlaps(path: SQLColumnExpression[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """The stop's unit lies above `path` (or is there), or below."""
+    """Two conditions: the stop's unit is at `path` or above it; the stop's unit lies below it."""
     return path.op("^@")(Unit.path), Unit.path.op("^@")(path)
 
 

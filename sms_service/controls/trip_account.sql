@@ -1,6 +1,6 @@
--- The breaker of a gateway account: too many of its last texts are unknown, or were refused for a reason that lies
--- with the account. Counted over whole hand-overs, newest first, until `texts` texts are seen. It opens by itself,
--- later after each trip in a row.
+-- The breaker of a gateway account: pauses it if too many of its last texts are unknown, or were refused and the
+-- account is to blame. It counts whole hand-overs, newest first, until it has seen `texts` texts. The account opens by
+-- itself; the pause is longer after each trip in a row.
 WITH last AS (
     SELECT sum(texts) AS texts, sum(bad) AS bad
     FROM (
@@ -23,7 +23,7 @@ SET state = 'paused',
         ELSE least(%(longest_s)s::float, %(first_s)s::float * 2 ^ g.trips) END)
 FROM last
 WHERE g.id = %(account_id)s::bigint AND g.state = 'open'
-  -- On trial after a trip, one hand-over of which nothing went well is enough.
+  -- While the account is on trial after a trip, one hand-over without any success is enough.
   AND (last.texts >= %(least)s::int OR (g.trips > 0 AND last.bad = last.texts))
   AND last.bad >= %(bad_share)s::float * last.texts
 RETURNING g.name, g.reason
