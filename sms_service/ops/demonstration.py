@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,7 @@ from sms_service.directory.models import ImportProblem, Person, Unit
 from sms_service.directory.units import change_unit
 from sms_service.ledger.models import Run
 from sms_service.ops.agreement import disagreements
+from sms_service.ops.demonstration_life import Life
 from sms_service.ops.errors import OperationError
 from sms_service.ops.http import call_api, instruct_simulator, simulators_ledger
 from sms_service.ops.supervisor import Running
@@ -57,6 +58,7 @@ class Cast:
     secretary: Actor
     auditor_token: str
     logins: str
+    everybody: Mapping[str, Actor]
 
 
 def first_start(running: Running) -> None:
@@ -64,7 +66,7 @@ def first_start(running: Running) -> None:
     with _database(running) as database, database.session() as session:
         empty = session.scalar(select(func.count()).select_from(Unit)) == 0
     if empty:
-        show_demonstration(running)
+        show_demonstration(running, lively=True)
     logins = running.settings.data_dir / LOGINS_FILE
     running.say(f"serving at {running.base_url}: open it in a browser (documentation: {running.base_url}/docs)")
     running.say(f"data and logs are in {running.settings.data_dir}")
@@ -73,8 +75,11 @@ def first_start(running: Running) -> None:
     running.say("Ctrl-C stops it and loses nothing")
 
 
-def show_demonstration(running: Running) -> dict[str, Any]:
-    """Load the city, send its two campaigns, watch them; returns the result that `make demo` prints."""
+def show_demonstration(running: Running, *, lively: bool = False) -> dict[str, Any]:
+    """Load the city, send its two campaigns, watch them; returns the result that `make demo` prints.
+
+    `lively`: then fill the city with what a working day leaves behind, for those who look at the pages.
+    """
     started = time.monotonic()
     instruct_simulator(running.variables, _BEHAVIOUR)
     with _database(running) as database:
@@ -87,7 +92,10 @@ def show_demonstration(running: Running) -> dict[str, Any]:
         _watch(running, database, runs, started)
         _read_as_auditor(running, cast.auditor_token)
         with database.session() as session:
-            return _result(session, running, runs, time.monotonic() - started)
+            result = _result(session, running, runs, time.monotonic() - started)
+        if lively:
+            Life(running, database, city, cast.everybody, _BEHAVIOUR).fill_city()
+    return result
 
 
 class _database:
@@ -165,6 +173,7 @@ def _cast(session: Session, city_id: int) -> Cast:
         load_actor(session, ids["secretary"]),
         raw,
         "\n".join(lines) + "\n",
+        {login: load_actor(session, account_id) for login, account_id in ids.items()},
     )
 
 

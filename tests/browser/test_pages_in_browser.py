@@ -10,7 +10,7 @@ from tests.browser.conftest import DESK, NARROW
 from tests.browser.every_page import ROLES, fill, list_pages
 from tests.factories import make_unit
 
-# WCAG 2.0 to 2.2, levels A and AA: https://github.com/dequelabs/axe-core/blob/develop/doc/API.md#axe-core-tags
+# WCAG 2.0 to 2.2, levels A and AA, by the names of axe-core
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 axe = Axe()
 
