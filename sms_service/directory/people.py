@@ -15,7 +15,7 @@ from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import Contact, Person, Unit
 from sms_service.directory.people_rows import LONGEST_ATTRIBUTE, LONGEST_NAME, LONGEST_WORD, MAX_WORDS
 from sms_service.directory.phones import parse_phone
-from sms_service.directory.text import person_name, plain_text, visible_text
+from sms_service.directory.text import LONGEST_WHY, person_name, plain_text, required_line, visible_text
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.said import say
 
@@ -52,6 +52,7 @@ def find_people(
     *,
     name: str | None = None,
     number: str | None = None,
+    phone: str | None = None,
     kind: str | None = None,
     tag: str | None = None,
     role: str | None = None,
@@ -62,8 +63,8 @@ def find_people(
 ) -> Select[Person]:
     """The people of the units within the subtrees at `paths`, to be ordered and paged by the caller.
 
-    `name`: the beginning of the name. `role`: held in any unit. `left` None: also people who left. `suspect`: whether
-    the phone seems dead. The others must be equal.
+    `name`: the beginning of the name. `phone` is E.164. `role`: held in any unit. `left` None: also people who left.
+    `suspect`: whether the phone seems dead. The others must be equal.
     """
     statement = select(Person).join(Unit, Unit.id == Person.unit_id)
     statement = statement.where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
@@ -79,7 +80,12 @@ def find_people(
         statement = statement.where(Person.phone.is_not(None) if has_phone else Person.phone.is_(None))
     if suspect is not None:
         statement = statement.where(Person.suspect_since.is_not(None) if suspect else Person.suspect_since.is_(None))
-    for column, wanted in ((Person.number, number), (Person.kind, kind), (Person.lost_contact, lost_contact)):
+    for column, wanted in (
+        (Person.number, number),
+        (Person.phone, phone),
+        (Person.kind, kind),
+        (Person.lost_contact, lost_contact),
+    ):
         if wanted is not None:
             statement = statement.where(column == wanted)
     return statement
@@ -92,6 +98,21 @@ def get_person(session: Session, actor: Actor, person_id: int) -> Person:
         raise NotFound("person", person_id)
     actor.require(Permission.read, unit_path(session, person.unit_id))
     return person
+
+
+def reveal_phone(session: Session, actor: Actor, person_id: int, why: str) -> str | None:
+    """The person's whole phone, in E.164, for whoever says what for; the look and its reason go into the trail.
+
+    Raises NotFound, Forbidden without see_phones over the person's unit, or Invalid (`why`).
+    """
+    person = get_person(session, actor, person_id)
+    path = unit_path(session, person.unit_id)
+    actor.require(Permission.see_phones, path)
+    why = required_line("why", why, LONGEST_WHY)
+    trail.record_act(
+        session, actor.account_id, "people.see_phones", "person", person.id, path, people=[person.id], why=why
+    )
+    return person.phone
 
 
 def roles_of(session: Session, person_ids: Sequence[int]) -> dict[int, list[Contact]]:

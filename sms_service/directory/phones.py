@@ -14,7 +14,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberTyp
 
 from sms_service.directory.text import visible_text
 from sms_service.errors import Invalid
-from sms_service.said import say
+from sms_service.said import Said, as_said, say
 
 REGION = "CN"  # of numbers written without a country code
 
@@ -27,6 +27,9 @@ _WRITTEN = re.compile(r"\(?\+?[0-9][0-9() .-]*")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
 _APOSTROPHES = "'‘’`\""
 _CAN_GET_TEXTS = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+_ODD = "contains {odd}: only digits, blanks, hyphens, brackets and a leading + belong in a number"
+_NO_PHONE = "has {number} digits and is no phone number; right is 13800000000 or +8613800000000"
+_WRONG_LENGTH = "has {number} digits; a mobile number has 11"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +69,29 @@ def parse_phone(field: str, raw: str) -> str:
     return reading.phone
 
 
+def recall_problem(problem: str) -> Said:
+    """What `PhoneReading.problem` said, of the sentence that was kept in `people.phone_problem`."""
+    for message in (_ODD, _NO_PHONE, _WRONG_LENGTH):
+        before, name, after = re.split(r"\{(\w+)\}", message)
+        if problem.startswith(before) and problem.endswith(after):
+            return say(message, **{name: problem[len(before) : len(problem) - len(after)]})
+    return as_said(problem)
+
+
 def _read_one(text: str) -> PhoneReading:
     if _SCIENTIFIC.fullmatch(text):
         return _unusable("is in scientific notation: its last digits are lost; write the number out as text")
     if mended := _SPREADSHEET_FLOAT.fullmatch(text):
         text = mended[1]
     if odd := next((c for c in text if not (c.isascii() and (c.isdigit() or c in "+() .-"))), None):
-        return _unusable(
-            say(
-                "contains {odd}: only digits, blanks, hyphens, brackets and a leading + belong in a number",
-                odd=repr(odd),
-            )
-        )
+        return _unusable(say(_ODD, odd=repr(odd)))
     digits = re.sub(r"\D", "", text)
     if not _WRITTEN.fullmatch(text):
         return _unusable("is not written like a phone number; right is 13800000000 or +8613800000000")
     try:
         number = phonenumbers.parse(("+" if text.lstrip("(").startswith("+") else "") + digits, REGION)
     except NumberParseException:
-        return _unusable(
-            say(
-                "has {number} digits and is no phone number; right is 13800000000 or +8613800000000", number=len(digits)
-            )
-        )
+        return _unusable(say(_NO_PHONE, number=len(digits)))
     kind = phonenumbers.number_type(number)
     if kind in _CAN_GET_TEXTS:
         return PhoneReading(phone=phonenumbers.format_number(number, PhoneNumberFormat.E164))
@@ -97,7 +100,7 @@ def _read_one(text: str) -> PhoneReading:
     if kind != PhoneNumberType.UNKNOWN:
         return _unusable("is a service number, which cannot get texts")
     if number.country_code == 86 and len(digits.removeprefix("0086").removeprefix("86")) != 11:
-        return _unusable(say("has {number} digits; a mobile number has 11", number=len(digits)))
+        return _unusable(say(_WRONG_LENGTH, number=len(digits)))
     return _unusable("is not in the ranges given to mobile numbers")
 
 

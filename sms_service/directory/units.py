@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Select, false, func, or_, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, exists, false, func, or_, select, text, update
+from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.db.locks import LockedName, lock_name
-from sms_service.directory.models import LEVELS, Unit
+from sms_service.directory.models import LEVELS, Contact, Person, Unit
 from sms_service.directory.text import plain_text, required_line
 from sms_service.directory.unit_rows import LONGEST_CODE, LONGEST_UNIT_NAME
 from sms_service.errors import Conflict, Invalid, NotFound
@@ -29,10 +30,12 @@ def find_units(
     code: str | None = None,
     level: str | None = None,
     parent_id: int | None = None,
+    has_contact: bool | None = None,
 ) -> Select[Unit]:
     """The units within the subtrees at `paths`, to be ordered and paged by the caller.
 
-    `name`: part of the name. The others, where given, must be equal.
+    `name`: part of the name. `has_contact`: somebody holds a role in it, or nobody. The others, where given, must be
+    equal.
     """
     statement = select(Unit).where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
     if name is not None:
@@ -40,7 +43,63 @@ def find_units(
     for column, wanted in ((Unit.code, code), (Unit.level, level), (Unit.parent_id, parent_id)):
         if wanted is not None:
             statement = statement.where(column == wanted)
+    if has_contact is not None:
+        held = exists().where(Contact.unit_id == Unit.id)
+        statement = statement.where(held if has_contact else ~held)
     return statement
+
+
+class UnitSize(NamedTuple):
+    """What lies within a unit's subtree: the units below it, the people who have not left, and the branches, it and
+    those below, in which nobody holds a role.
+    """
+
+    units: int
+    people: int
+    lacking: int
+
+
+def measure_units(session: Session, unit_ids: Sequence[int]) -> dict[int, UnitSize]:
+    """How large each of these units is, by id, in one statement."""
+    below = aliased(Unit)
+    # People are counted by unit before anything is joined: a city's districts otherwise read each person several times.
+    living = select(Person.unit_id, func.count().label("people")).where(Person.left_at.is_(None))
+    counted = living.group_by(Person.unit_id).subquery()
+    lacks = and_(below.level == LEVELS[-1], ~exists().where(Contact.unit_id == below.id))
+    statement = (
+        select(
+            Unit.id,
+            func.count() - 1,
+            func.coalesce(func.sum(counted.c.people), 0),
+            func.count().filter(lacks),
+        )
+        .join(below, below.path.op("^@")(Unit.path))
+        .outerjoin(counted, counted.c.unit_id == below.id)
+        .where(Unit.id.in_(unit_ids))
+        .group_by(Unit.id)
+    )
+    return {row[0]: UnitSize(row[1], int(row[2]), row[3]) for row in session.execute(statement)}
+
+
+def count_windows(session: Session, unit: Unit) -> tuple[int, int]:
+    """How many units a change of this unit's time zone or window reaches, itself included, and how many of them have
+    other ones than it has now.
+    """
+    differs = or_(
+        Unit.timezone != unit.timezone,
+        Unit.window_opens != unit.window_opens,
+        Unit.window_closes != unit.window_closes,
+    )
+    statement = select(func.count(), func.count().filter(differs)).where(Unit.path.op("^@")(unit.path))
+    reached, other = session.execute(statement).one()
+    return reached, other
+
+
+def list_contacts(session: Session, unit_id: int, most: int = 100) -> list[tuple[Contact, Person]]:
+    """Who holds a role in the unit, by role; at most `most`. Their phones are whole: whoever shows them masks them."""
+    statement = select(Contact, Person).join(Person, Person.id == Contact.person_id).where(Contact.unit_id == unit_id)
+    rows = session.execute(statement.order_by(Contact.role, Person.name, Contact.id).limit(most))
+    return [(row[0], row[1]) for row in rows]
 
 
 def get_unit(session: Session, actor: Actor, unit_id: int) -> Unit:

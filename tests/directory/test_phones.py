@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sms_service.directory.phones import parse_phone, read_phone
+from sms_service.directory.phones import parse_phone, read_phone, recall_problem
 from sms_service.errors import Invalid
+from sms_service.said import as_said
 
 
 @pytest.mark.parametrize(
@@ -126,3 +127,15 @@ def test_noise_around_and_between_the_digits_changes_nothing(digits, noise, pref
     for position, character in noise:
         noisy.insert(position, character)
     assert read_phone(prefix + "".join(noisy).lstrip("-")).phone == read_phone(digits).phone
+
+
+@pytest.mark.parametrize("raw", ["0571-88880000", "1390000111", "139a0000111", "1.39E+10", "95588"])
+def test_what_is_wrong_with_a_kept_number_can_be_said_in_every_language(raw):
+    problem = read_phone(raw).problem
+    assert problem is not None
+    recalled = recall_problem(str(problem))
+    assert (recalled, recalled.message, recalled.values.keys()) == (
+        problem,
+        as_said(problem).message,
+        as_said(problem).values.keys(),
+    )

@@ -217,6 +217,38 @@ def test_finding_people(session, district, elsewhere, wanted, found):
     assert [person.number for person in session.scalars(statement)] == found
 
 
+def test_a_whole_phone_is_shown_for_a_reason_to_whoever_may(session, district, elsewhere):
+    person = make_person(session, district)
+    officer = make_actor(session, district)
+    assert people.reveal_phone(session, officer, person.id, "问路") == person.phone
+    entry = session.scalars(select(TrailEntry)).one()
+    assert (entry.act, entry.account_id, entry.details["why"]) == ("people.see_phones", officer.account_id, "问路")
+    with pytest.raises(Invalid, match="why"):
+        people.reveal_phone(session, officer, person.id, " ")
+    for actor in (make_actor(session, elsewhere), make_actor(session, district, ("auditor",))):
+        with pytest.raises(Forbidden):
+            people.reveal_phone(session, actor, person.id, "问路")
+
+
+def test_how_large_units_are(session, city, district, elsewhere):
+    branch = make_unit(session, parent=district, level="branch")
+    lacking = make_unit(session, parent=district, level="branch")
+    secretary = make_person(session, branch)
+    make_person(session, district)
+    people.change_person(session, SYSTEM, make_person(session, branch).id, left=True)
+    people.change_person(session, SYSTEM, secretary.id, roles=[{"unit_id": branch.id, "role": "书记"}])
+    sizes = units.measure_units(session, [city.id, district.id, elsewhere.id, lacking.id])
+    assert sizes == {city.id: (4, 2, 1), district.id: (2, 2, 1), elsewhere.id: (0, 0, 0), lacking.id: (0, 0, 1)}
+    found = session.scalars(units.find_units([city.path], level="branch", has_contact=False))
+    assert [unit.id for unit in found] == [lacking.id]
+    assert [(c.role, p.id) for c, p in units.list_contacts(session, branch.id)] == [("书记", secretary.id)]
+
+
+def test_how_many_units_a_window_reaches(session, city, district, elsewhere):
+    assert units.count_windows(session, city) == (3, 2)
+    assert units.count_windows(session, district) == (1, 0)
+
+
 def test_finding_units(session, city, district, elsewhere):
     def found(*paths, **wanted):
         return {unit.code for unit in session.scalars(units.find_units(paths, **wanted))}
