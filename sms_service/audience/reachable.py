@@ -1,0 +1,40 @@
+"""People with whether a text can reach them, as lists of people show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, Text, type_coerce
+
+from sms_service.audience.skipping import find_reason, join_reasons
+from sms_service.directory.models import Unit
+from sms_service.directory.people import find_people
+from sms_service.vocabulary import MessageReason
+
+REACHABLE, SUSPECT = "reachable", "suspect"
+# What a list can be narrowed to: those whom texts reach, those whose phone seems dead, and each reason against it.
+REACHES = (
+    REACHABLE,
+    MessageReason.no_phone,
+    MessageReason.bad_number,
+    MessageReason.lost_contact,
+    MessageReason.opted_out,
+    MessageReason.wrong_person,
+    MessageReason.complaint,
+    MessageReason.blacklisted,
+    SUSPECT,
+)
+
+
+def find_reached(paths: Sequence[str], *, reach: str | None = None, **filters: Any) -> Select[*tuple[Any, ...]]:
+    """`directory.people.find_people` as rows (Person, unit, reason): the unit's name, and why the person would be
+    skipped (None: a text would go). `reach` is one of REACHES.
+    """
+    reason = find_reason(type_coerce(Unit.path, Text))  # within itself: nobody is out of scope in a list
+    statement: Select[*tuple[Any, ...]] = join_reasons(
+        find_people(paths, suspect=True if reach == SUSPECT else None, **filters)
+    ).add_columns(Unit.name.label("unit"), reason.label("reason"))
+    if reach is None or reach == SUSPECT:
+        return statement
+    return statement.where(reason.is_(None) if reach == REACHABLE else reason == reach)
