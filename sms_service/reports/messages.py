@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, false, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
@@ -51,6 +51,28 @@ def get_message(session: Session, actor: Actor, message_id: int) -> tuple[Row[An
         .order_by(Attempt.number)
     )
     return found, session.execute(of_message).all()
+
+
+def latest_texts(session: Session, actor: Actor, person: Person, most: int = 10) -> Sequence[Row[Any]]:
+    """What runs of the person's unit and of those above it did about them lately, the newest first, within what the
+    actor may read: (Message, campaign, campaign_id, launched_at).
+
+    Of the last hundred runs of those units: no index finds a person's rows in all of them.
+    """
+    path = unit_path(session, person.unit_id)
+    above = [path[: end + 1] for end, sign in enumerate(path) if sign == "/" and end > 0]
+    runs = select(Run).where(Run.unit_path.in_(above)).order_by(Run.id.desc()).limit(100).subquery()
+    run = aliased(Run, runs)
+    statement: Select[*tuple[Any, ...]] = (
+        select(Message, Campaign.name.label("campaign"), run.campaign_id, run.launched_at)
+        .join(Message, (Message.run_id == run.id) & (Message.month == run.month) & (Message.person_id == person.id))
+        .join(Campaign, Campaign.id == run.campaign_id)
+        .join(Unit, Unit.id == Message.unit_id)
+        .where(or_(false(), *(Unit.path.op("^@")(held) for held in actor.scope(Permission.read))))
+        .order_by(run.id.desc(), Message.id.desc())
+        .limit(most)
+    )
+    return session.execute(statement).all()
 
 
 def month_of_run(session: Session, run_id: int) -> date:
