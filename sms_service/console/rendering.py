@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import g, render_template, request, url_for
+from flask import current_app, g, render_template, request, url_for
 from jinja2 import StrictUndefined
 from markupsafe import Markup
 
@@ -66,6 +66,11 @@ def address_with(**changes: Any) -> str:
     return url_for(request.endpoint or "console.show_home", **(request.view_args or {}), **query)
 
 
+def link_to(endpoint: str, **values: Any) -> str | None:
+    """The address of a page, or None where this installation has no such page."""
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
+
+
 @blueprint.context_processor
 def _shared() -> dict[str, Any]:
     return {
@@ -87,6 +92,7 @@ _GLOBALS: dict[str, Callable[..., Any]] = {
     "form_errors": form_errors,
     "hidden_fields": hidden_fields,
     "address_with": address_with,
+    "link_to": link_to,
     "asset": asset_url,
 }
 _FILTERS: dict[str, Callable[..., Any]] = {
