@@ -52,6 +52,9 @@ class ByOut(Out):
     unit = fields.Nested(UnitName, metadata={"description": "The unit with its subtree"})
     status = fields.String(metadata={"description": "The status"})
     reason = fields.String(allow_none=True, metadata={"description": "The reason; null: none"})
+    code = fields.String(allow_none=True, metadata={"description": "The provider's own code; null: none"})
+    class_ = fields.String(attribute="class", data_key="class", metadata={"description": "What kind of text it is"})
+    kind = fields.String(metadata={"description": "`campaign`, `test`, `answer` or `notice`"})
     campaign = fields.Integer(metadata={"description": "The campaign's id"})
     run = fields.Integer(metadata={"description": "The run's id"})
     day = fields.Date(metadata={"description": "The local day of launch"})
@@ -99,7 +102,11 @@ class Counts(MethodView):
         """Count people, messages and parts"""
         scope, rows = scoped_filter(query)
         table = tabulate_counts(g.session, rows, query["by"])
-        given = {name: _word(query[name]) for name in MessageFilter().fields if query[name] is not None}
+        given = {
+            field.data_key or name: _word(query[name])
+            for name, field in MessageFilter().fields.items()
+            if query[name] is not None
+        }
         if rows.subtree:
             del given["subtree"]
 

@@ -14,10 +14,11 @@ from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.ledger.models import Message
+from sms_service.ledger.models import KINDS, Message
 from sms_service.ledger.states import AttemptStatus, MessageStatus
 from sms_service.reports.counts import Filter
 from sms_service.reports.messages import check_named, find_messages, get_message, month_of_run
+from sms_service.vocabulary import TextClass
 from sms_service.web.paging import PageQuery, Scope, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, Out, list_of
 
@@ -57,6 +58,21 @@ class MessageFilter(In):
     )
     reason = fields.String(
         load_default=None, metadata={"description": "Only messages with this reason; empty: with none"}
+    )
+    code = fields.String(
+        load_default=None,
+        metadata={"description": "Only messages with this code of the provider's own; empty: with none"},
+    )
+    class_ = fields.String(
+        data_key="class",
+        load_default=None,
+        validate=validate.OneOf([*TextClass]),
+        metadata={"description": "Only texts of this class"},
+    )
+    kind = fields.String(
+        load_default=None,
+        validate=validate.OneOf(KINDS),
+        metadata={"description": "Only runs of this kind: those of campaigns, test sends, answers or notices"},
     )
     account = fields.String(
         load_default=None,
@@ -214,6 +230,9 @@ def scoped_filter(query: Mapping[str, Any]) -> tuple[Scope, Filter]:
         status=query["status"],
         reason=query["reason"],
         account=query["account"],
+        code=query["code"],
+        class_=query["class_"],
+        kind=query["kind"],
         subtree=query["subtree"],
         under=None if under is None else scope.paths[0],
     )

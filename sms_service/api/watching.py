@@ -1,4 +1,4 @@
-"""`/runs/<id>/live`, `/runs/<id>/waits`: a run as it goes, for a page that asks every few seconds."""
+"""`/runs/<id>/live`, `/waits`, `/failures`: a run as it goes, for a page that asks every few seconds."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sms_service.dispatch.waits import WaitReason
 from sms_service.gateways.config import BadGatewayConfig, GatewayConfig
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger.states import MessageStatus
+from sms_service.reports.failures import FAILED, MOST_FAILURES, describe_failures
 from sms_service.reports.watching import watch_run
 from sms_service.said import to_json
 from sms_service.web.context import current_context
@@ -136,6 +137,62 @@ class WaitsOfRun(MethodView):
         return {
             "items": [
                 {"reason": wait.reason, "said": wait.said, "until": wait.until, **to_json(wait.said)} for wait in waits
+            ]
+        }
+
+
+class MeaningOut(Out):
+    """What a provider's code means, by its table."""
+
+    en = fields.String(metadata={"description": "In English"})
+    zh = fields.String(metadata={"description": "In Chinese; empty where the table has it in English only"})
+
+
+class RemedyOut(Out):
+    """What a reason means, and what can be done."""
+
+    meaning = fields.String(metadata={"description": "What happened"})
+    act = fields.String(metadata={"description": "What a person can do about it"})
+
+
+class FailureOut(Out):
+    """Messages of a run that did not arrive for one reason."""
+
+    status = fields.String(metadata={"description": "One of " + ", ".join(FAILED)})
+    reason = fields.String(allow_none=True, metadata={"description": "The reason, or the class of the failure"})
+    code = fields.String(allow_none=True, metadata={"description": "The provider's own code"})
+    account = fields.String(allow_none=True, metadata={"description": "The gateway account's name; null: none had it"})
+    messages = fields.Integer(metadata={"description": "How many messages"})
+    meaning = fields.Nested(
+        MeaningOut, allow_none=True, metadata={"description": "What the code means; null where no table says"}
+    )
+    remedy = fields.Nested(RemedyOut, allow_none=True, metadata={"description": "What the reason means to us"})
+    retryable = fields.Boolean(metadata={"description": "Whether a retry lets them go again"})
+    rows = fields.String(metadata={"description": "The request that lists them"})
+
+
+class FailuresOut(Out):
+    """What of a run did not arrive, and why."""
+
+    items = fields.List(
+        fields.Nested(FailureOut), metadata={"description": f"The most frequent first, at most {MOST_FAILURES}"}
+    )
+
+
+@blueprint.route("/runs/<int:run_id>/failures")
+class FailuresOfRun(MethodView):
+    """What went wrong in a run."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, FailuresOut)
+    def get(self, run_id: int) -> dict[str, Any]:
+        """Count what of a run did not arrive or was skipped, by status, reason, provider's code and gateway account"""
+        found = describe_failures(g.session, g.actor, run_id, _gateways())
+        columns = ("status", "reason", "code", "account", "messages", "meaning", "remedy", "retryable")
+        return {
+            "items": [
+                {**{name: getattr(line, name) for name in columns}, "rows": rows_of_run(run_id, **line.filters())}
+                for line in found
             ]
         }
 

@@ -233,6 +233,14 @@ class Pulled:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeMeaning:
+    """What a provider's code means, in plain words; `zh` is empty where nobody has said it in Chinese."""
+
+    en: str
+    zh: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What an adapter can do.
 
@@ -249,7 +257,8 @@ class Capabilities:
     `one_text`: the provider takes one text for several recipients, so that an id is of texts with the same words.
     `link`: the adapter is a `Link`. `pull_every_s`: it is a `Pulls`, to be asked so often, in seconds.
     `acknowledgement`: how a stored callback is answered. `known_codes`: those of the provider's codes that the adapter
-    knows, also where they say no class of error; others of no class are listed as unknown.
+    knows, also where they say no class of error; others of no class are listed as unknown. `meanings`: what its codes
+    mean, by use (`answer` or `receipt`) and code; for people, nothing is decided by it.
     """
 
     largest_group: int
@@ -270,6 +279,7 @@ class Capabilities:
     pull_every_s: float | None = None
     acknowledgement: Acknowledgement = Acknowledgement()
     known_codes: frozenset[str] = frozenset()
+    meanings: Mapping[tuple[str, str], CodeMeaning] = field(default_factory=dict)
 
 
 class Adapter(Protocol):

@@ -1,8 +1,8 @@
 """Code tables: what a provider's own codes mean, kept in a CSV file beside its adapter.
 
 Columns: `use` (answer: in the answer to a hand-over; receipt: in a delivery report), `code`, `result` (for an answer
-how the hand-over ended, for a receipt what it says), `error` (our class; empty where nothing failed), `meaning` and
-`source`.
+how the hand-over ended, for a receipt what it says), `error` (our class; empty where nothing failed), `meaning` in
+English, `meaning_zh` in Chinese (may be missing) and `source`.
 An unknown code is never guessed: the caller keeps it raw.
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
+from sms_service.gateways.base import CodeMeaning, ErrorClass, OutcomeKind, ReceiptStatus
 
 R = TypeVar("R", bound=StrEnum)
 
@@ -30,6 +30,7 @@ class Code(Generic[R]):
     error: ErrorClass | None
     meaning: str
     source: str
+    meaning_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,17 @@ def load_code_table(path: Path) -> CodeTable:
             except ValueError as error:
                 raise ValueError(f"{path.name}, line {rows.line_num}: {error}") from None
     return CodeTable(answers, receipts)
+
+
+def list_meanings(table: CodeTable) -> dict[tuple[str, str], CodeMeaning]:
+    """What the table's codes mean, for `Capabilities.meanings`."""
+    uses: tuple[tuple[str, Mapping[str, Code[Any]]], ...] = (("answer", table.answers), ("receipt", table.receipts))
+    return {
+        (use, name): CodeMeaning(code.meaning, code.meaning_zh)
+        for use, codes in uses
+        for name, code in codes.items()
+        if code.meaning
+    }
 
 
 def answer_code(code: str, written: str) -> Code[OutcomeKind]:
@@ -87,4 +99,4 @@ def _add(codes: dict[str, Code[R]], row: Mapping[str, str], result: R) -> None:
         raise ValueError(f"code {row['code']} is {result}, so its error must {wanted}")
     if row["code"] in codes:
         raise ValueError(f"code {row['code']} is there twice")
-    codes[row["code"]] = Code(result, error, row["meaning"], row["source"])
+    codes[row["code"]] = Code(result, error, row["meaning"], row["source"], row.get("meaning_zh") or "")

@@ -11,7 +11,7 @@ from pathlib import Path
 from sms_service import settings
 from sms_service.errors import NotFound
 from sms_service.gateways import config, discovery
-from sms_service.gateways.base import Adapter
+from sms_service.gateways.base import Adapter, CodeMeaning
 from sms_service.gateways.config import DEFAULT_ROUTE, AccountConfig, ConfiguredMember, GatewayConfig
 
 
@@ -94,6 +94,12 @@ class Gateways:
     def known_codes(self, name: str) -> frozenset[str]:
         """The provider's codes that the account's adapter knows; none if the file does not have the account."""
         return self.adapter(name).capabilities.known_codes if name in self.config.accounts else frozenset()
+
+    def find_meaning(self, name: str, use: str, code: str) -> CodeMeaning | None:
+        """What a code of the account's provider means in an `answer` or a `receipt`; None if no table says."""
+        if name not in self.config.accounts:
+            return None
+        return self.adapter(name).capabilities.meanings.get((use, code))
 
     def links(self) -> set[str]:
         """The accounts whose adapters are links: each is handed texts by a process of its own."""

@@ -21,7 +21,7 @@ from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus
 from sms_service.said import say
 
-DIMENSIONS = ("unit", "status", "reason", "campaign", "run", "day", "account")
+DIMENSIONS = ("unit", "status", "reason", "code", "campaign", "run", "day", "account", "class", "kind")
 TAKEN = (AttemptStatus.accepted, AttemptStatus.no_receipt, AttemptStatus.undelivered, AttemptStatus.delivered)
 MOST_LINES = 5_000
 
@@ -32,7 +32,8 @@ class Filter:
 
     `paths`: the units' subtrees, or with `subtree` False these units alone, as of each row's freeze: a unit that moves
     takes no past number along, neither from the units that were above it nor to those that are. Days are local days of
-    launch, both ends included. `reason` and `account` (a gateway account's name): "" means the rows that have none.
+    launch, both ends included. `reason`, `code` (the provider's own) and `account` (a gateway account's name): "" means
+    the rows that have none. `class_` and `kind` (`campaign`, `test`, …) are those of the run.
     `under`: only rows that were also within the subtree of the unit at this path.
     """
 
@@ -44,6 +45,9 @@ class Filter:
     status: str | None = None
     reason: str | None = None
     account: str | None = None
+    code: str | None = None
+    class_: str | None = None
+    kind: str | None = None
     subtree: bool = True
     under: str | None = None
 
@@ -69,6 +73,12 @@ class Filter:
             found.append(Message.status == self.status)
         if self.reason is not None:
             found.append(func.coalesce(Message.reason, "") == self.reason)
+        if self.code is not None:
+            found.append(func.coalesce(Message.raw_code, "") == self.code)
+        if self.class_ is not None:
+            found.append(Run.class_ == self.class_)
+        if self.kind is not None:
+            found.append(Run.kind == self.kind)
         if self.account is not None:
             found.append(func.coalesce(GatewayAccount.name, "") == self.account)
         return found
@@ -223,6 +233,12 @@ def _dimension(name: str, paths: Sequence[str]) -> ColumnElement[Any]:
             return Message.status.expression
         case "reason":
             return Message.reason.expression
+        case "code":
+            return Message.raw_code.expression
+        case "class":
+            return Run.class_.expression
+        case "kind":
+            return Run.kind.expression
         case "campaign":
             return Run.campaign_id.expression
         case "run":

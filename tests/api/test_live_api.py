@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sms_service.db.engine import Database
+from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
 from tests.api.campaign_client import Place, make_place
 
 
@@ -48,3 +49,22 @@ def test_why_a_run_waits(place: Place) -> None:
     place.hand_over()
     assert place.auditor.get(f"/runs/{run_id}/waits").json == {"items": []}
     assert place.stranger.get(f"/runs/{run_id}/waits").status_code == 403
+
+
+def test_what_failed_with_remedy_and_rows(place: Place) -> None:
+    place.adapter.answer = lambda text: Outcome(
+        text.reference, OutcomeKind.refused, error=ErrorClass.bad_number, raw_code="101"
+    )
+    run_id = place.launched()
+    place.hand_over()
+    lines = place.auditor.get(f"/runs/{run_id}/failures").json["items"]
+    assert [(line["status"], line["reason"], line["code"], line["messages"]) for line in lines] == [
+        ("refused", "bad_number", "101", 4),
+        ("skipped", "no_phone", None, 1),
+    ]
+    assert lines[0]["remedy"]["meaning"] == "the number is malformed or not in use"
+    assert (lines[0]["retryable"], lines[0]["meaning"]) == (False, None)
+    for line in lines:
+        rows = place.auditor.get(line["rows"].removeprefix("/api/v1")).json["items"]
+        assert len(rows) == line["messages"]
+    assert place.stranger.get(f"/runs/{run_id}/failures").status_code == 403

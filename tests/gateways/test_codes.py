@@ -7,12 +7,30 @@ from pathlib import Path
 import pytest
 
 from sms_service.gateways import codes
-from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
+from sms_service.gateways.base import CodeMeaning, ErrorClass, OutcomeKind, ReceiptStatus
 from sms_service.gateways.simulator import answers
 from sms_service.gateways.twilio import adapter as twilio
 from sms_service.simulator import behaviour
 
 HEAD = "use,code,result,error,meaning,source\n"
+
+
+def test_every_code_of_every_shipped_table_is_explained_in_both_languages() -> None:
+    paths = sorted(Path(codes.__file__).parent.glob("*/codes.csv"))
+    assert len(paths) == 4
+    for path in paths:
+        table = codes.load_code_table(path)
+        meanings = codes.list_meanings(table)
+        assert len(meanings) == len(table.answers) + len(table.receipts)
+        for key, meaning in meanings.items():
+            assert meaning.en.isascii(), (path, key)
+            assert any("\u4e00" <= letter <= "\u9fff" for letter in meaning.zh), (path, key)
+
+
+def test_a_table_without_chinese_can_be_used(tmp_path: Path) -> None:
+    path = tmp_path / "codes.csv"
+    path.write_text(f"{HEAD}answer,0,refused,carrier,m,s\n")
+    assert codes.list_meanings(codes.load_code_table(path)) == {("answer", "0"): CodeMeaning("m", "")}
 
 
 @pytest.mark.parametrize("table", [twilio.CODES, answers.CODES], ids=["twilio", "simulator"])

@@ -118,8 +118,11 @@ def behind(session: Session, rows: Filter, line: Count) -> list[tuple[int, int, 
     paths = rows.paths
     if "unit" in query:
         paths = (session.get_one(Unit, int(query["unit"])).path,)
-    for name in ("status", "reason", "account"):
-        given[name] = query.get(name, given.get(name))
+    for name, parameter in (
+        *(("status", "status"), ("reason", "reason"), ("account", "account"), ("code", "code")),
+        *(("class_", "class"), ("kind", "kind")),
+    ):
+        given[name] = query.get(parameter, given.get(name))
     for name, parameter in (("campaign_id", "campaign"), ("run_id", "run")):
         given[name] = int(query[parameter]) if parameter in query else given[name]
     for name in ("since", "until"):

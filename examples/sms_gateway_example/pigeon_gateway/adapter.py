@@ -63,6 +63,7 @@ class PigeonAdapter:
             echoes_reference=True,
             sends_receipts=True,
             rate=50,
+            meanings=codes.list_meanings(CODES),
         )
         self._secret, self._callback_url = options.secret, callback_url
         self._client = HttpClient(

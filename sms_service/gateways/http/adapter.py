@@ -27,6 +27,7 @@ from sms_service.gateways.base import (
     Reply,
     Text,
 )
+from sms_service.gateways.codes import list_meanings
 from sms_service.gateways.http import documents, plan, pulling, records
 from sms_service.gateways.http.account import HttpAccount
 from sms_service.gateways.http.documents import Unreadable
@@ -74,6 +75,7 @@ class HttpAdapter:
             acknowledgement=Acknowledgement(acknowledge.status, acknowledge.body, acknowledge.content_type)
             if acknowledge
             else Acknowledgement(),
+            meanings=list_meanings(self._plan.codes),
         )
         self._pushes_receipts = options.receipts is not None and options.receipts.pushed
         self._pushes_replies = options.replies is not None and options.replies.pushed

@@ -20,6 +20,7 @@ from sms_service.gateways.base import (
     Reply,
     Text,
 )
+from sms_service.gateways.codes import list_meanings
 from sms_service.gateways.http_client import HttpClient, NotWritten
 from sms_service.gateways.options import between, http_url, look_up_after, not_empty, option
 from sms_service.gateways.simulator import answers, pushed
@@ -59,6 +60,7 @@ class SimulatorAdapter:
             look_up_complete=True,  # it writes a text down before it answers
             look_up_receipts=True,
             look_up_per_s=1000,
+            meanings=list_meanings(answers.CODES),
         )
         self._secret, self._batch = options.secret, options.batch
         self._callback_url = callback_url

@@ -109,6 +109,7 @@ class SmppAdapter:
             rate=options.throughput,
             names_parts=True,
             link=True,
+            meanings=codes.list_meanings(CODES),
         )
         self._options = options
         self._receipt_id = _IDS[options.receipt_ids]

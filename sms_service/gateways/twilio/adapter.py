@@ -33,6 +33,7 @@ from sms_service.gateways.base import (
     Text,
     unwritten,
 )
+from sms_service.gateways.codes import list_meanings
 from sms_service.gateways.http_client import HttpClient, NoAnswer, NotWritten
 from sms_service.gateways.options import BadOption, between, http_url, look_up_after, not_empty, option
 from sms_service.gateways.twilio import look_ups, pushed
@@ -84,6 +85,7 @@ class TwilioAdapter:
             look_up_per_s=look_ups.PER_S,
             acknowledgement=NO_ANSWER,
             known_codes=frozenset({*CODES.answers, *CODES.receipts}),
+            meanings=list_meanings(CODES),
         )
         self._options, self._callback_url = options, callback_url
         self._http = HttpClient(in_flight=options.connections, total_timeout_s=options.total_timeout_s)
