@@ -1,4 +1,4 @@
-"""Who acts: an account's roles, resolved to the subtrees they reach. Rooms ask it, and only it, what is allowed."""
+"""The actor: an account's roles, resolved to the subtrees they reach. Only this module decides what is allowed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sms_service.accounts.permissions import PERMISSIONS, SYSTEM_ROLE, Permissio
 from sms_service.errors import Forbidden, NotFound
 from sms_service.said import say
 
-# This room knows a unit by id and path only; the directory, which owns the table, lies above it.
+# Of units this room reads only id and path; the directory, which owns the table, lies above this room.
 units = table("units", column("id", BigInteger), column("path", Text))
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role held on a unit; `path` is the unit's place in the tree ("/1/5/"), so the subtree that the role reaches."""
+    """A role held on a unit; `path` is the unit's place in the tree ("/1/5/"). The role reaches that whole subtree."""
 
     role: str
     unit_id: int
@@ -28,7 +28,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, as of the moment it was loaded. `account_id` is None for the service itself only."""
+    """An account and its roles at the moment they were loaded. `account_id` is None only for the service itself."""
 
     account_id: int | None
     login: str
@@ -50,7 +50,7 @@ class Actor:
     def require(self, permission: Permission, path: str) -> None:
         """Raises Forbidden unless the actor may do this to the whole subtree at `path`."""
         if not self.can(permission, path):
-            # Not which unit: of a thing that was named by its id, that would say where in the tree it is.
+            # The message does not name the unit: the caller may know only an id, and must not learn where it lies.
             raise Forbidden(
                 say(
                     "{login} does not hold the permission {permission} over the unit concerned",
@@ -73,8 +73,8 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class RecordingActor(Actor):
-    """An actor that remembers what it was allowed: `asked` holds (permission, path), so that the same can be asked
-    again on another day.
+    """An actor that remembers what it was allowed: `asked` holds pairs (permission, path), so that the same questions
+    can be asked again later.
     """
 
     asked: set[tuple[Permission, str]] = field(default_factory=set)
@@ -94,8 +94,8 @@ class RecordingActor(Actor):
 
 
 def require_again(session: Session, actor: Actor, asked: Iterable[tuple[str, str]]) -> None:
-    """Raises Forbidden unless the actor may still do what was `asked`, (permission, path), wherever those units are
-    now.
+    """Raises Forbidden unless the actor may still do what was `asked`, pairs (permission, path), at the present places
+    of those units.
     """
     for permission, path in asked:
         unit_id = path.strip("/").rpartition("/")[2]
@@ -132,7 +132,7 @@ def load_grants(session: Session, account_id: int) -> tuple[Grant, ...]:
 
 def require_power(session: Session, actor: Actor, account: Account) -> None:
     """Raises Forbidden unless the actor manages accounts over the account's unit and over every unit on which it holds
-    a role, whatever the role: nobody acts on an account with rights above their own.
+    a role, whatever the role, so that nobody acts on an account with more rights than their own.
     """
     actor.require(Permission.manage_accounts, unit_path(session, account.unit_id))
     if not all(actor.can(Permission.manage_accounts, grant.path) for grant in load_grants(session, account.id)):
@@ -146,8 +146,8 @@ def require_power(session: Session, actor: Actor, account: Account) -> None:
 
 
 def people_behind(session: Session, account_ids: Collection[int]) -> set[int]:
-    """These accounts and all that could have logged in as one of them: who created it, who last set its password, and
-    who created or set the password of those.
+    """These accounts and all accounts that could have logged in as one of them: the one that created it, the one that
+    last set its password, and in turn those that created these or set their passwords.
     """
     found, unasked = set(account_ids), set(account_ids)
     while unasked:

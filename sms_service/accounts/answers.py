@@ -1,8 +1,8 @@
-"""Stored answers: what makes a repeated request answer as the first did, whatever became of the first answer.
+"""Stored answers: a repeated request gets the answer of the first, even if the first answer was lost on its way.
 
-The row of a key is inserted when the first request begins and filled before it commits, in that request's own
-transaction. A second request with the key waits on the row's unique index until the first has ended: if it committed,
-the second answers the same; if it was rolled back, nothing was done and the second does the work itself.
+The first request inserts the row of its key when it begins and fills the row before it commits, all in its own
+transaction. A second request with the key waits at the unique index until the first has ended. If the first committed,
+the second answers the same; if it was rolled back, nothing was done, and the second does the work itself.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from sms_service.errors import Conflict, Invalid
 
 HONOURED = timedelta(hours=24)
 LONGEST_WAIT_S = 30
-UNANSWERED = 0  # the status of a row that its own transaction has not filled yet: no other transaction sees it
+UNANSWERED = 0  # the status of a row that is not filled yet; no other transaction ever sees it
 
 
 def reserve_answer(session: Session, account_id: int, key: str, request_digest: bytes) -> StoredAnswer | None:
-    """The answer stored for the key in the last 24 h, or None: then the key is ours until this transaction ends.
+    """The answer stored for the key in the last 24 h. None: the key is reserved for this transaction until it ends.
 
     `request_digest` is the SHA-256 of method, address and body. Raises Invalid if the key was used for another request,
     Conflict if the first request has not ended after 30 s.
@@ -70,6 +70,6 @@ def keep_answer(session: Session, account_id: int, key: str, status: int, header
 
 
 def forget_old_answers(session: Session) -> int:
-    """Delete the answers that are no longer honoured; returns how many. The clock calls it."""
+    """Delete the answers that are no longer valid; returns how many. The clock calls it."""
     old = delete(StoredAnswer).where(StoredAnswer.created_at <= func.now() - HONOURED)
     return len(session.scalars(old.returning(StoredAnswer.status)).all())

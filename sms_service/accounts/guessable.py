@@ -1,6 +1,7 @@
-"""Passwords that are guessed first: on the lists of stolen ones, made of the account's own names, of keys in a row.
+"""Refuses passwords that are guessed first: those on lists of stolen ones, made of the account's own names, or of keys
+in a row.
 
-zxcvbn knows the lists, keyboards, dates and repetitions; what Chinese offices choose besides stands here.
+zxcvbn knows the lists, keyboards, dates and repetitions; this module adds the words that Chinese offices choose.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ _HABITS = (
 
 
 def check_unguessable(password: str, *own: str) -> None:
-    """Raises Invalid("password", …) if it is among the first that somebody would try; `own`: login and name."""
-    from zxcvbn import zxcvbn  # its lists take a quarter of a second to load, and few processes ever need them
+    """Raises Invalid("password", …) if an attacker would try the password early; `own`: login and name."""
+    from zxcvbn import zxcvbn  # loading its lists takes a quarter of a second, and few processes ever need them
 
     if _MOBILE.search(password):
         raise Invalid("password", None, "must not contain a mobile number")

@@ -17,9 +17,9 @@ class Account(Base):
     """A person or a program that logs in. `login` is unique; `password_hash` is None for accounts that use tokens
     only.
 
-    `created_by` and `password_set_by` (of several the last; never the account itself) could log in as it: an approval
-    counts them as the same person. None: the service itself, from the shell. `password_due`: somebody else set the
-    password, so the first thing its person does in the console is to choose one of their own.
+    The accounts `created_by` and `password_set_by` (the last that set it, never the account itself) could log in as
+    this account, so an approval counts them as the same person. None: the service itself, from the shell.
+    `password_due`: somebody else set the password, so the console first asks the person to choose their own.
     """
 
     __tablename__ = "accounts"
@@ -27,14 +27,14 @@ class Account(Base):
     id: Mapped[Id]
     login: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
-    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))  # where the account belongs: who may manage it
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))  # where the account belongs; decides who manages it
     password_hash: Mapped[str | None]
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     password_set_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     password_due: Mapped[bool] = mapped_column(server_default="false")
-    language: Mapped[str | None]  # of the pages; None: as the browser asks
+    language: Mapped[str | None]  # of the pages; None: what the browser asks for
     large_text: Mapped[bool] = mapped_column(server_default="false")
 
     __table_args__ = (CheckConstraint(f"language IN {LANGUAGES}", name="language"), Index(None, "unit_id"))
@@ -59,7 +59,7 @@ class RoleGrant(Base):
 
 
 class Token(Base):
-    """A bearer token. Only its SHA-256 is kept: 32 random bytes need no slow hash."""
+    """A bearer token. Only its SHA-256 is kept; a fast hash is enough for 32 random bytes."""
 
     __tablename__ = "tokens"
 
@@ -76,7 +76,7 @@ class Token(Base):
 
 
 class BrowserSession(Base):
-    """A person's log-in with a browser. Only the SHA-256 of its secret is kept; swept 30 days after it began."""
+    """A person's log-in with a browser. Only the SHA-256 of its secret is kept; deleted 30 days after it began."""
 
     __tablename__ = "sessions"
 
@@ -93,7 +93,7 @@ class BrowserSession(Base):
 
 
 class StoredAnswer(Base):
-    """The answer to a creating POST with an Idempotency-Key, written in the transaction that created; kept for 24 h."""
+    """The answer to a POST with an Idempotency-Key, written in the transaction of that request and kept for 24 h."""
 
     __tablename__ = "stored_answers"
 

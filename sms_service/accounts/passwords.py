@@ -1,6 +1,6 @@
-"""Passwords: scrypt hashes, and a check that takes as long for a login that does not exist.
+"""Passwords: scrypt hashes, and a check that takes the same time if the login does not exist.
 
-A hash takes 32 MB and some 70 ms, so only a few are made at once in a process; whoever comes then waits a moment.
+A hash takes 32 MB and some 70 ms, so a process computes only a few at once; further callers wait a moment.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from sms_service.said import say
 SHORTEST = 12  # NIST SP 800-63B asks for at least 8, and for no rules of composition
 LONGEST = 128
 METHOD = "scrypt:32768:8:1"
-# Checked where there is no password, so that the answer takes the same time: no password has this hash.
+# The hash to check against where there is no password, so that the check takes the same time. No password has it.
 _NOBODY = "scrypt:32768:8:1$AbAbAbAbAbAbAbAb$" + "00" * 64
 AT_ONCE = 2  # hashes in a process: 64 MB
-WAIT_S = 5.0  # then a caller is sent away, and the thread is free for others
+WAIT_S = 5.0  # a caller who has waited this long is refused, so that the thread is free for others
 _places = threading.BoundedSemaphore(AT_ONCE)
 
 
 class TooManyHashes(ServiceError):
-    """So many passwords are being checked that this one has not had its turn."""
+    """Too many passwords were being checked, and this one had to wait too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What is kept of a login: `account_id` and `kept`, the hash, are None where nobody can log in by it."""
+    """What is stored for a login: `account_id` and `kept`, the hash; both are None if nobody can log in with it."""
 
     account_id: int | None
     kept: str | None
@@ -50,14 +50,14 @@ def hash_password(password: str) -> str:
 
 
 def check_password(kept: str | None, password: str) -> bool:
-    """Whether `password` has the hash `kept`; as slow, and always False, where `kept` is None."""
+    """Whether `password` has the hash `kept`. If `kept` is None the check takes as long and returns False."""
     with _a_place():
         right = check_password_hash(kept or _NOBODY, password[: LONGEST + 1])
     return right and kept is not None
 
 
 def find_login(session: Session, login: str) -> Login:
-    """What is kept of this login, whether or not there is one."""
+    """What is stored for this login; an empty `Login` if there is no such account."""
     named = select(Account).where(Account.login == login)
     account = session.scalar(named) if login.isprintable() else None  # PostgreSQL refuses NUL
     if account is None or account.disabled_at is not None:
@@ -66,9 +66,10 @@ def find_login(session: Session, login: str) -> Login:
 
 
 def check_login(found: Login, password: str) -> int:
-    """The account's id, if the password is right; no session is needed, so none waits for the hash.
+    """The account's id, if the password is right. Needs no session, so no connection is held while the hash is
+    computed.
 
-    Raises NotAuthenticated, with one message whatever was wrong, or TooManyHashes.
+    Raises NotAuthenticated, with the same message whatever was wrong, or TooManyHashes.
     """
     right = check_password(found.kept, password)
     if found.account_id is None or not right:

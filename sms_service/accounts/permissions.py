@@ -20,11 +20,11 @@ class Permission(StrEnum):
     operate_campaigns = "operate_campaigns"  # launch, pause, resume, cancel, stop, retry, send again, settle
     operate_service = "operate_service"  # gateway accounts, caps, stops of everything
     manage_accounts = "manage_accounts"  # accounts, roles, other people's tokens
-    see_phones = "see_phones"  # whole phone numbers, where asked for
+    see_phones = "see_phones"  # whole phone numbers, in requests that ask for them
 
 
 PERMISSIONS: Mapping[str, frozenset[Permission]] = {
-    # Whoever hands out roles does not also approve: two people decide what a city is sent.
+    # An administrator, who grants roles, does not approve: two people decide what is sent to a city.
     "administrator": frozenset(Permission) - {Permission.approve_campaigns},
     "officer": frozenset(
         {
@@ -38,7 +38,7 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     ),
     "approver": frozenset({Permission.read, Permission.approve_campaigns, Permission.see_phones}),
     "auditor": frozenset({Permission.read}),
-    # Watches the installation: what leaves, and what cannot be told of it. Writes and approves nothing.
+    # Watches the installation: what leaves, and which outcomes are unknown. Writes and approves nothing.
     "operator": frozenset({Permission.read, Permission.operate_campaigns, Permission.operate_service}),
     SYSTEM_ROLE: frozenset(Permission),  # never granted to an account
 }

@@ -1,6 +1,6 @@
 """Creating, changing and disabling accounts, and giving and taking roles.
 
-Nobody acts on an account with rights above their own (`require_power`): otherwise a district's administrator could
+Nobody acts on an account with more rights than their own (`require_power`). Otherwise a district's administrator could
 take over an account with power over the city by setting its password.
 """
 
@@ -30,7 +30,7 @@ _TOP = re.compile(r"/[0-9]+/")  # the path of a unit without a parent
 def create_account(
     session: Session, actor: Actor, *, unit_id: int, login: str, name: str, password: str | None = None
 ) -> Account:
-    """A new account of the unit, without a role. Without a password it can use tokens only, issued from the shell.
+    """A new account of the unit, without a role. Without a password it can only use tokens issued from the shell.
 
     Raises NotFound or Forbidden (the unit), Invalid (`login`, `password`), Conflict (the login is taken).
     """
@@ -61,7 +61,7 @@ def create_account(
 
 
 def find_account(session: Session, actor: Actor, account_id: int) -> Account:
-    """The account, the actor's own or one of a unit in scope. Raises NotFound or Forbidden."""
+    """The account: the actor's own, or one of a unit in the actor's scope. Raises NotFound or Forbidden."""
     account = session.get(Account, account_id)
     if account is None:
         raise NotFound("account", account_id)
@@ -81,8 +81,8 @@ def change_account(
     password: str | None = None,
     disabled: bool | None = None,
 ) -> Account:
-    """Change what is given. A disabled account's tokens stop at once and work again when it is enabled; a new password
-    ends them for good.
+    """Change what is given. A disabled account's tokens stop working at once, and work again when it is enabled; a new
+    password ends them for good.
 
     Raises NotFound, Forbidden, Invalid (`password`), Conflict (it is the last administrator of its whole tree).
     """
@@ -102,7 +102,7 @@ def change_account(
     if password is not None:
         check_unguessable(password, account.login, account.name)
         account.password_hash = hash_password(password)
-        if account.id != actor.account_id:  # whoever knows a password could otherwise wipe out that they set it
+        if account.id != actor.account_id:  # otherwise whoever set it could log in as the account and erase that
             account.password_set_by = actor.account_id
             account.password_due = actor.account_id is not None
         tokens.revoke_all(session, actor, account.id)
@@ -125,9 +125,9 @@ def change_account(
 def change_own_password(
     session: Session, actor: Actor, *, current: str, new: str, keep_session: int | None = None
 ) -> None:
-    """Replace the actor's own password; all its tokens end, and all its sessions but `keep_session`.
+    """Replace the actor's own password. All the account's tokens end, and all its sessions except `keep_session`.
 
-    Raises Invalid (`current_password`, `password`: also where the new one is the old one).
+    Raises Invalid (`current_password`; `password`, also if the new one is the old one).
     """
     account = session.get_one(Account, actor.account_id, with_for_update=True)
     if not check_password(account.password_hash, current):
@@ -169,10 +169,10 @@ def grant_role(session: Session, actor: Actor, account_id: int, *, role: str, un
 
 
 def revoke_role(session: Session, actor: Actor, account_id: int, grant_id: int) -> None:
-    """Take a role that is held on a unit in scope from the account, wherever the account belongs.
+    """Take away a role on a unit in the actor's scope, whichever unit the account itself belongs to.
 
-    Raises NotFound, Forbidden (also where the account's other roles reach that unit from above the actor's) or Conflict
-    (it is the last administrator of its whole tree).
+    Raises NotFound, Forbidden (also if another role of the account reaches that unit from above the actor's scope) or
+    Conflict (it is the last administrator of its whole tree).
     """
     _removing_power(session)
     grant = session.scalar(select(RoleGrant).filter_by(id=grant_id, account_id=account_id))
@@ -208,7 +208,7 @@ def accounts_in(scope: tuple[str, ...]) -> Select[Account]:
 
 
 def find_administrators(session: Session, unit_id: int, most: int = 3) -> list[str]:
-    """The names of enabled administrators of the unit, the nearest first: whom somebody there asks for a right."""
+    """The names of enabled administrators of the unit, the nearest first: the people to ask for a permission."""
     path = unit_path(session, unit_id)
     return list(
         session.scalars(
@@ -234,7 +234,7 @@ def _account_in_power(session: Session, actor: Actor, account_id: int) -> Accoun
 
 
 def _is_above(actor: Actor, grant: Grant, path: str) -> bool:
-    """Whether the role reaches the unit at `path` from where the actor manages no accounts."""
+    """Whether the role reaches the unit at `path` and is held on a unit whose accounts the actor does not manage."""
     return path.startswith(grant.path) and not actor.can(Permission.manage_accounts, grant.path)
 
 
@@ -260,6 +260,6 @@ def _require_another_administrator(session: Session, account_id: int, path: str)
 def _removing_power(session: Session) -> None:
     """Let one transaction at a time remove administrators: two who remove each other must not both succeed.
 
-    It is taken before any row, so that nobody waits for it holding one.
+    Take this lock before any row, so that nobody holds a row while waiting for it.
     """
     take_lock(session, LockKey.remove_power)

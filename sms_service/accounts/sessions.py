@@ -1,7 +1,7 @@
 """Sessions of people who log in with a browser: a secret in a cookie, whose digest is kept here.
 
-A session ends 12 hours after the log-in, after half an hour in which nobody did anything, when its person ends it, and
-with every change of the account's password. A disabled account has none.
+A session ends 12 hours after the log-in, after half an hour without any act, when its person ends it, and when the
+account's password changes. A disabled account has no session.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ IDLE = timedelta(minutes=30)
 SECRET_BYTES = 32
 LONGEST_USER_AGENT = 200
 SEEN_NOTED_EVERY = timedelta(minutes=1)
-KEPT = timedelta(days=30)  # an ended one, so that its person sees from where they were logged in
+KEPT = timedelta(days=30)  # also after its end, so that people can see from where they were logged in
 _OVER = "the session is over; log in again"
 
 
@@ -46,7 +46,7 @@ class Visitor:
 def begin_session(
     session: Session, account_id: int, *, user_agent: str, now: datetime, random_bytes: Callable[[int], bytes]
 ) -> str:
-    """Log the account in and return the secret for its cookie, which is kept nowhere.
+    """Log the account in and return the secret for its cookie. The secret itself is not stored.
 
     The caller has checked the password. Of `user_agent`, the browser's own name, the first 200 characters are kept.
     """
@@ -67,10 +67,10 @@ def begin_session(
 
 
 def find_visitor(session: Session, secret: str, now: datetime, *, acts: bool = True) -> Visitor:
-    """Who holds the cookie's secret. Raises NotAuthenticated where the session is unknown or over.
+    """The holder of the cookie's secret. Raises NotAuthenticated if the session is unknown or over.
 
-    `acts`: somebody did something, so that the half hour begins again (noted once a minute at most). A page that
-    refreshes itself does not count.
+    `acts`: somebody did something, so the half hour begins again (written once a minute at most). A page that refreshes
+    itself does not count.
     """
     row = session.execute(
         select(BrowserSession, Account)
@@ -111,7 +111,7 @@ def note_password(session: Session, session_id: int, now: datetime) -> None:
 
 
 def end_session(session: Session, actor: Actor, session_id: int, now: datetime) -> None:
-    """Log out one of the actor's own sessions; one that is over stays as it was. Raises NotFound."""
+    """Log out one of the actor's own sessions; a session that is over is not changed. Raises NotFound."""
     found = session.scalar(
         select(BrowserSession).filter_by(id=session_id, account_id=actor.account_id).with_for_update()
     )
@@ -125,7 +125,7 @@ def end_session(session: Session, actor: Actor, session_id: int, now: datetime) 
 
 
 def end_all_sessions(session: Session, actor: Actor, account_id: int, *, keep: int | None = None) -> int:
-    """End the account's sessions but `keep`; returns how many. The caller has checked what the actor may do."""
+    """End the account's sessions except `keep`; returns how many. The caller has checked what the actor may do."""
     ended = session.scalars(
         update(BrowserSession)
         .where(
@@ -168,7 +168,7 @@ def forget_old_sessions(session: Session) -> int:
 
 
 def set_preferences(session: Session, account_id: int, *, language: str | None, large_text: bool) -> None:
-    """How this person reads the pages: `language` is `zh`, `en` or None (as the browser asks)."""
+    """Set how this person reads the pages: `language` is `zh`, `en` or None (what the browser asks for)."""
     account = session.get_one(Account, account_id)
     account.language, account.large_text = language, large_text
     session.flush()

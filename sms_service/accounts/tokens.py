@@ -1,4 +1,4 @@
-"""Bearer tokens: issued once in clear, kept as a digest, checked on every request."""
+"""Bearer tokens: shown once, stored as a digest, checked on every request."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _FORM = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9_-]{43}")
 
 
 class NotAuthenticated(ServiceError):
-    """Who calls is not known: no token, or one that is malformed, unknown, revoked or expired; or a wrong password."""
+    """The caller is unknown: no token; one that is malformed, unknown, revoked or expired; or a wrong password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and the token they called with (None: by password)."""
+    """The caller, and the token they called with (None: a password)."""
 
     actor: Actor
     token_id: int | None
@@ -48,10 +48,10 @@ def issue_token(
     random_bytes: Callable[[int], bytes],
     expires_at: datetime | None = None,
 ) -> tuple[Token, str]:
-    """A new token for the account, and its secret, which is kept nowhere: show it once.
+    """A new token for the account, and its secret. The secret is not stored, so show it now.
 
-    An actor issues tokens for the own account only; the service itself for any. `expires_at` is by default 90 days
-    after `now` and at most 365. Raises NotFound, Forbidden, Conflict (the account is disabled) or Invalid
+    An actor issues tokens only for their own account, the service itself for any. `expires_at` is by default 90 days
+    after `now` and at most 365 days after. Raises NotFound, Forbidden, Conflict (the account is disabled) or Invalid
     (`expires_at`).
     """
     if actor.account_id is not None and actor.account_id != account_id:
@@ -85,9 +85,9 @@ def issue_token(
 
 
 def revoke_token(session: Session, actor: Actor, token_id: int, *, now: datetime) -> Token:
-    """End a token, an own one or one of an account in the actor's power.
+    """End a token of the actor's own account or of one that `require_power` lets them act on.
 
-    A token revoked before stays as it was. Raises NotFound or Forbidden.
+    A token that was revoked before is not changed. Raises NotFound or Forbidden.
     """
     token = session.get(Token, token_id, with_for_update=True)
     if token is None:
@@ -106,7 +106,8 @@ def revoke_token(session: Session, actor: Actor, token_id: int, *, now: datetime
 
 
 def revoke_all(session: Session, actor: Actor, account_id: int) -> None:
-    """End every token of the account, as when its password changes. The caller has checked what the actor may do."""
+    """End every token of the account, for example when its password changes. The caller has checked the actor's rights.
+    """
     ended = session.scalars(
         update(Token).where(Token.account_id == account_id, Token.revoked_at.is_(None)).values(revoked_at=func.now())
         .returning(Token.id).execution_options(synchronize_session="fetch")
@@ -119,9 +120,9 @@ def revoke_all(session: Session, actor: Actor, account_id: int) -> None:
 
 
 def authenticate_token(session: Session, raw: str, now: datetime) -> Caller:
-    """Who holds the token `raw`; notes its use, at most once a minute. Raises NotAuthenticated.
+    """The holder of the token `raw`; notes its use, at most once a minute. Raises NotAuthenticated.
 
-    The look-up is by digest: its time tells nothing about a secret of 32 random bytes.
+    The look-up is by digest, so its time reveals nothing about the secret, which is 32 random bytes.
     """
     if not _FORM.fullmatch(raw):
         raise NotAuthenticated(
