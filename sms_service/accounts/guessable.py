@@ -10,10 +10,10 @@ import re
 
 from sms_service.errors import Invalid
 
-FEWEST_GUESSES = 10**8  # what a stolen list of hashes resists for a while; zxcvbn's own line of "safely unguessable"
-_LONGEST_LOOKED_AT = 72  # characters; zxcvbn's own limit, since its work grows with their square
+FEWEST_GUESSES = 10**8  # with so many, a stolen hash holds for a while; zxcvbn calls this "safely unguessable"
+_LONGEST_LOOKED_AT = 72  # characters; zxcvbn's own limit, since its work grows with the square of the length
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
-# Words that zxcvbn's lists, of English and of stolen passwords, lack or have far down.
+# Words that zxcvbn's lists (English words and stolen passwords) do not have, or have far down.
 _HABITS = (
     *(
         "woaini",

@@ -106,7 +106,8 @@ def revoke_token(session: Session, actor: Actor, token_id: int, *, now: datetime
 
 
 def revoke_all(session: Session, actor: Actor, account_id: int) -> None:
-    """End every token of the account, for example when its password changes. The caller has checked the actor's rights.
+    """End every token of the account, for example when its password changes. The caller has checked the actor's
+    rights.
     """
     ended = session.scalars(
         update(Token).where(Token.account_id == account_id, Token.revoked_at.is_(None)).values(revoked_at=func.now())
