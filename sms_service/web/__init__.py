@@ -1,1 +1,1 @@
-"""What the API and the console share: the request's context, fields, paging, idempotency, limits. No route is here."""
+"""What the API and the console share: context, fields, paging, idempotency, limits. This room has no routes."""

@@ -1,6 +1,7 @@
-"""How large a body may be, in bytes: for what reads requests whole (`ops/web_worker.py`) and for the doors.
+"""How large a request's body may be, in bytes: for the server, which reads whole requests (`ops/web_worker.py`), and
+for the doors.
 
-Imports nothing: gunicorn's master reads it and shall not load the doors.
+This module imports nothing, since gunicorn's master imports it and must not load the doors.
 """
 
 LARGEST_FILE = 64 * 1024 * 1024  # an import; a city's member file is under 10 MB

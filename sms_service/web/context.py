@@ -27,10 +27,10 @@ def _utc_now() -> datetime:
 
 @dataclass
 class Context:
-    """Settings and engines of the process; clock and randomness are fields so that a test can hold them still.
+    """Settings and engines of the process. Clock and randomness are fields, so that a test can replace them.
 
     `clock` gives an aware time; `random_bytes(n)` gives n bytes fit for secrets. `redis` and `gateways` are made when
-    first used.
+    they are first used.
     """
 
     settings: Settings
@@ -40,7 +40,7 @@ class Context:
 
     @cached_property
     def redis(self) -> Redis | None:
-        """The client of Redis, or None where no REDIS_URL is set; it does not connect before it is used."""
+        """The client of Redis, or None if no REDIS_URL is set; it connects when it is first used."""
         if self.settings.redis_url is None:
             return None
         return Redis.from_url(
@@ -52,7 +52,7 @@ class Context:
 
     @cached_property
     def pace(self) -> Redis | None:
-        """A client of the same Redis for a `Pace`: it gives up at once."""
+        """A client of the same Redis for a `Pace`; it gives up at once if Redis does not answer."""
         return None if self.settings.redis_url is None else connect_pace(self.settings.redis_url)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What no request may hold, whatever its route: asked once, before anything reads the address or the body."""
+"""What no request may contain, on any route; checked once, before anything reads the address or the body."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LONGEST_NUMBER = 40  # characters of a number in JSON: more than any column hold
 
 
 def register_guard(app: Flask) -> None:
-    """Look at the address of every request to `app`, callbacks included."""
+    """Check the address of every request to `app`, callbacks included."""
     app.before_request(_check_address)
 
 
 def read_json(body: bytes) -> Any:
-    """The value of strict JSON in UTF-8 (RFC 8259): no NaN, no number or nesting beyond reason. Raises BadRequest."""
+    """The value of strict JSON in UTF-8 (RFC 8259): no NaN, no huge number, no deep nesting. Raises BadRequest."""
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_int=_whole, parse_float=_fraction)
     except json.JSONDecodeError as error:
@@ -64,7 +64,7 @@ def _refuse(name: str) -> NoReturn:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Whether lists and objects are nested deeper than this; level by level, since depth is what cannot be trusted."""
+    """Whether lists and objects are nested deeper than `levels`. Goes level by level: recursion could run too deep."""
     level = [value]
     for _ in range(levels + 1):
         level = [

@@ -1,9 +1,9 @@
-"""`Idempotency-Key` on every POST: the same request sent again answers what the first one answered, for 24 hours.
+"""`Idempotency-Key` on every POST: for 24 hours, the same request sent again gets the answer that the first one got.
 
-It is repeated only to who may still do what it tells of.
+Callers get a stored answer only if they may still do the act it is about.
 
-Only an answer that was committed is stored; after an error nothing was done, and the same key may be tried again.
-Secrets are not stored: where an answer shows a secret once, its replay shows null instead.
+An answer is stored only if the request was committed; after an error nothing was done, and the same key may be tried
+again. Secrets are not stored: where an answer showed a secret once, the stored answer shows null instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sms_service.errors import Invalid
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_ASKED = "asked"  # kept beside the headers, never sent: the rights that the answer rests on
+_ASKED = "asked"  # stored beside the headers and never sent: the permissions that the request needed
 _KEPT_HEADERS = ("Location", "ETag")
 
 
@@ -34,11 +34,11 @@ def answer_once(
     answer: Callable[[], Response],
     secret_fields: tuple[str, ...] = (),
 ) -> Response:
-    """What `answer()` gives, or, if the request repeats an earlier one, the earlier one's answer.
+    """The result of `answer()` or, if the request repeats an earlier one, the earlier answer.
 
-    `secret_fields` are the fields at the top of the JSON body that must not be stored. Raises Invalid (a malformed key,
-    or one used for another request), Conflict (the first request is still being worked on) or Forbidden (the actor may
-    no longer do what the stored answer tells of).
+    `secret_fields` are top-level fields of the JSON body that must not be stored. Raises Invalid (a malformed key, or
+    one used for another request), Conflict (the first request is still running) or Forbidden (the actor may no longer
+    do the act that the stored answer is about).
     """
     assert actor.account_id is not None
     account_id = actor.account_id
@@ -64,7 +64,7 @@ def answer_once(
 def request_digest(request: Request) -> bytes:
     """The SHA-256 of method, address and body.
 
-    Of a form with files it covers the fields and the files' contents, since clients choose a new boundary at each try.
+    For a form with files it covers the fields and the files' contents, since clients choose a new boundary each time.
     """
     digest = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
     if request.mimetype == "multipart/form-data":

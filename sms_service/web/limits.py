@@ -1,9 +1,10 @@
-"""How often one may ask: so much a token, and far less for what is guessed: log-ins, tokens, the own password.
+"""Rate limits: one for the requests of each token, and far lower ones for guesses at log-ins, tokens and passwords.
 
-Counted in Redis, so that all web processes count together; in each process's memory while Redis cannot be reached.
+Redis counts, so that all web processes count together; while Redis cannot be reached, each process counts for itself.
 
-A guess is counted before it is checked and given back when it was right: of sixty at once no more are checked than the
-limit allows. Whoever presents a token that works is never refused for the guesses of others at the same address.
+A guess is counted before it is checked, and the count is taken back if the guess was right. So even of sixty guesses at
+once, no more are checked than the limit allows. A caller with a token that works is never refused because of other
+people's guesses from the same address.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ FAILED_TOKENS_A_TOKEN = "60 per minute"  # noqa: S105 - one that has ended, say,
 FAILED_TOKENS_AN_ADDRESS = "600 per minute"
 REFUSED_CHANGES_A_CALLER = "5 per minute; 20 per hour"  # of the own password
 _LIMITER = "sms_service.limiter"
-_PREFIX = 12  # characters of a token that name it here: `sms_` and 48 of its 256 bits
+_PREFIX = 12  # characters of a token that stand for it in a key: `sms_` and 48 of its 256 bits
 
 log = logging.getLogger(__name__)
 
@@ -55,17 +56,17 @@ def register_limits(app: Flask, context: Context) -> None:
         storage_uri="memory://" if context.redis is None else "redis://",
         storage_options={} if context.redis is None else {"connection_pool": context.redis.connection_pool},
         in_memory_fallback_enabled=True,
-        swallow_errors=True,  # a limit that cannot be counted never stops the work
+        swallow_errors=True,  # if a request cannot be counted, it is served all the same
         key_prefix="sms",
     )
-    # Receipts come by the thousand: what is not of the API is not even looked at.
+    # Receipts come by the thousand, so requests outside the API are not counted at all.
     limiter.request_filter(_not_api)
     limiter.init_app(app)
     app.extensions[_LIMITER] = limiter
 
 
 def used_up(error: RateLimitExceeded) -> TooManyGuesses:
-    """The same as our own error, with the seconds after which there is room again."""
+    """The library's error as our own, with the seconds after which there is room again."""
     current = current_app.extensions[_LIMITER].current_limit
     seconds = max(1, math.ceil(current.reset_at - time.time())) if current else error.limit.limit.get_expiry()
     return TooManyGuesses(error.description, seconds)
@@ -75,7 +76,7 @@ def used_up(error: RateLimitExceeded) -> TooManyGuesses:
 def guesses_counted(limits: str, key: str) -> Iterator[None]:
     """Count a guess under `key` before the block, and take it back unless the block says that it was wrong.
 
-    Raises TooManyGuesses, the block not entered, if one of `limits` ("5 per minute; 20 per hour") is used up.
+    If one of `limits` ("5 per minute; 20 per hour") is used up, raises TooManyGuesses and does not enter the block.
     """
     _take(limits, key)
     try:
@@ -92,7 +93,7 @@ def guesses_counted(limits: str, key: str) -> Iterator[None]:
 def log_in_counted(login: str) -> Iterator[None]:
     """`guesses_counted` for a log-in: by login, whether or not it exists, and by address."""
     by_login, by_address = f"login:{_hashed(login)}", f"login-{_address()}"
-    # The login's own limit inside: an address that is refused uses up nobody's log-ins.
+    # Count by address first: a refused address then does not use up the limit of the login.
     with guesses_counted(FAILED_LOGINS_AN_ADDRESS, by_address), guesses_counted(FAILED_LOGINS_A_LOGIN, by_login):
         yield
 
@@ -105,8 +106,8 @@ def count_failed_token(token: str) -> None:
 
 
 def _take(limits: str, key: str) -> None:
-    """One more under `key`, in one step for all processes. Raises TooManyGuesses, and counts nothing, if it is one too
-    many.
+    """Count one more under `key`, in one step for all processes. If the limit is used up, counts nothing and raises
+    TooManyGuesses.
     """
     taken: list[RateLimitItem] = []
     strategy = current_app.extensions[_LIMITER].limiter

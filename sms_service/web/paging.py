@@ -1,4 +1,4 @@
-"""Lists: the scope they cover, and pages of them by keyset on (sort key, id). There is no offset anywhere.
+"""Lists: the scope they cover, and their pages, by keyset on (sort key, id). No list uses an offset.
 
 scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
 statement = select(Person).join(Unit).where(scope.covers(Unit.path))
@@ -56,7 +56,7 @@ class ScopedPageQuery(PageQuery):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The subtrees that a list covers: their paths, and their units as the answer names them."""
+    """The subtrees that a list covers: their paths, and their units as the answer shows them."""
 
     paths: tuple[str, ...]
     units: tuple[Unit, ...]
@@ -71,8 +71,8 @@ class Scope:
 
 
 def scope_filter(session: Session, actor: Actor, permission: Permission, unit_id: int | None) -> Scope:
-    """What a list covers: the subtree of `unit_id`, or all those on which the actor holds `permission` where it is
-    None.
+    """What a list covers: the subtree of `unit_id` or, if that is None, all subtrees over which the actor holds
+    `permission`.
 
     Raises NotFound if there is no such unit, Forbidden if it lies outside or the actor holds the permission nowhere.
     """
@@ -107,9 +107,9 @@ def fetch_page(
     """One page of `statement`, ordered by (`key`, `id_`), and the cursor of the next page (None on the last).
 
     `query` holds `limit` and `cursor` (see PageQuery). `sort` names the order; a cursor of another order is refused
-    with Invalid. `key` must never be NULL and (key, id) must be unique; to sort by id alone give the id as both. A
-    statement of one column or entity answers a list of those, any other a list of rows (with the columns `page_key` and
-    `page_id` after its own).
+    with Invalid. `key` must never be NULL and (key, id) must be unique; to sort by id alone, give the id for both. If
+    the statement has one column or entity, the page is a list of these; otherwise it is a list of rows, which have the
+    columns `page_key` and `page_id` after their own.
     """
     name = f"{sort}{' descending' if descending else ''}"
     limit: int = query["limit"]
@@ -118,7 +118,7 @@ def fetch_page(
         last = decode_cursor(query["cursor"], name, key.type.python_type)
         after = tuple_(*last, types=[key.type, id_.type])
         statement = statement.where(keyset < after if descending else keyset > after)
-        # Said again of the key alone: by a pair PostgreSQL leaves out no partition.
+        # Repeat the condition for the key alone: a condition on a pair does not let PostgreSQL skip partitions.
         statement = statement.where(key <= last[0] if descending else key >= last[0])
     order = [key.desc(), id_.desc()] if descending else [key.asc(), id_.asc()]
     statement = statement.add_columns(key.label("page_key"), id_.label("page_id")).order_by(*order).limit(limit + 1)

@@ -1,6 +1,6 @@
-"""What went wrong with a request, for whoever has to be told: which kind of problem, in which field, and what to do.
+"""What went wrong with a request: which kind of problem, in which field, and what the caller can do.
 
-The API says it as RFC 9457 (`api/problems.py`), the console as a page.
+The API answers it as RFC 9457 (`api/problems.py`), the console as a page.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 REQUEST_ID = "X-Request-Id"
 LONGEST_VALUE, LONGEST_FIELD = 100, 300
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# What no column takes: a character, a number or a time outside its range, a text that is too long.
+# Values that no column takes: a character, a number or a time outside its range, a text that is too long.
 _UNSTORABLE = ("22001", "22003", "22008", "22021", "22P02", "22P05", "54000")
 _IN_THE_WAY = ("40001", "40P01", "55P03")  # serialization, deadlock, lock time-out
 _TOO_SLOW = "57014"  # statement time-out
@@ -77,9 +77,9 @@ class InvalidRequest(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class RequestProblem:
-    """Why a request is not done: `slug` is a key of KINDS, `detail` what went wrong this time.
+    """Why a request failed: `slug` is a key of KINDS, `detail` says what went wrong this time.
 
-    `errors` are those of `field_error`; None where the fault lies in no field. `headers` go with the answer.
+    `errors` are made by `field_error`; None if no field is at fault. `headers` are sent with the answer.
     """
 
     slug: str
@@ -99,7 +99,7 @@ class RequestProblem:
 
 
 def find_problem(error: BaseException) -> RequestProblem:
-    """What `error` means for whoever sent the present request; what nobody expected is logged, with its frames."""
+    """What `error` means for the caller of the present request. An unexpected error is logged with its frames."""
     match error:
         case ServiceError():
             return _of_service(error)
@@ -143,9 +143,9 @@ def field_errors(messages: Any, data: Any, path: str = "") -> Iterator[dict[str,
 
 
 def field_error(field: str, value: Any, reason: str) -> dict[str, Any]:
-    """One entry of a problem's `errors`. The value is left out where it may be a secret or is no plain value."""
+    """One entry of a problem's `errors`. The value is left out if it may be a secret or is not a plain value."""
     field = field.encode("utf-8", "replace").decode()
-    shown = mask_text(field)  # the caller's own keys may be in it
+    shown = mask_text(field)  # it may contain keys that the caller chose, and in them a phone number
     error: dict[str, Any] = {"field": shown if len(shown) <= LONGEST_FIELD else shown[:LONGEST_FIELD] + "…"}
     if not _NEVER_ECHOED.search(field):
         if isinstance(value, str):

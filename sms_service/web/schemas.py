@@ -14,13 +14,13 @@ from sms_service.said import say
 
 MAX_ID = 2**63 - 1  # PostgreSQL's bigint
 
-# Of a sentence that people read, for whoever says it in another language: see `said`.
+# The fields of a sentence for clients that show it in another language: see `said`.
 MESSAGE = "The same sentence with named places, such as `must be from 1 to {most}`: the key of a translation"
 VALUES = "What stands in the places: texts, numbers, lists of texts, or a sentence again with its message and values"
 
 
 class In(Schema):
-    """What a caller sends: unknown fields are refused, and so are characters that no text of ours may hold."""
+    """What a caller sends. Unknown fields are refused, and so are characters that PostgreSQL cannot store."""
 
     class Meta:
         unknown = RAISE
@@ -77,7 +77,7 @@ class OneLine(fields.String):
 
 
 class MaskedPhone(fields.String):
-    """A phone number as answers show it by default, `+86138****1234`; dump only."""
+    """A phone number as answers show it by default, `+86138****1234`; only for answers."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("dump_only", True)
@@ -102,7 +102,7 @@ class MaskedText(fields.String):
 def list_of(item: type[Out] | Out, name: str, *, scoped: bool = True) -> type[Out]:
     """The schema of a list's answer, `name` in the documentation: the scope it covers, its items, the next page.
 
-    `scoped=False`: a list that no unit bounds, such as the caller's own tokens.
+    `scoped=False`: a list that does not depend on units, such as the caller's own tokens.
     """
     members: dict[str, Any] = {
         "items": fields.List(fields.Nested(item), metadata={"description": "One page of the list"}),
@@ -125,7 +125,9 @@ class ScopeUnit(Out):
 
 
 def whole_number(field: fields.Field[Any], value: Any) -> Any:
-    """`value` if it is a whole number or its digits. Raises ValidationError with the field's own message otherwise."""
+    """`value` if it is a whole number or the digits of one. Otherwise raises ValidationError with the field's
+    message.
+    """
     if isinstance(value, bool) or not (
         isinstance(value, int) or (isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value))
     ):
@@ -134,7 +136,7 @@ def whole_number(field: fields.Field[Any], value: Any) -> Any:
 
 
 def find_unstorable(data: Any) -> Any:
-    """The messages, nested as `data` is, on texts that hold NUL or half a surrogate pair; empty if there are none."""
+    """Messages on the texts that contain NUL or half a surrogate pair, nested as `data` is; empty if there are none."""
     if isinstance(data, str):
         if "\x00" in data:
             return ["must not contain the character NUL"]

@@ -1,4 +1,4 @@
-"""Words for the members of enums, as people read them."""
+"""The words that people read for the members of enums."""
 
 from __future__ import annotations
 
