@@ -1,7 +1,7 @@
 """The contract between the dispatcher and a gateway adapter.
 
-An adapter is pure: it knows no database and no Flask. It gets a group of texts and answers with one outcome for each;
-it gets what a provider pushed and answers with receipts and replies.
+An adapter knows no database and no Flask. It gets a group of texts and returns one outcome for each; it gets what a
+provider pushed and returns receipts and replies.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from typing import Protocol
 
 
 class NotTaken(Exception):
-    """The gateway surely took nothing of the group: raised only while no byte of a request was written."""
+    """The gateway took nothing of the group, for certain; raised only if no byte of a request was written."""
 
 
 class BadCallback(Exception):
-    """What a provider pushed cannot be read; the message says which field and why, without its personal content."""
+    """A push cannot be read; the message says which field and why, without personal content."""
 
 
 class Replayed(Exception):
-    """A callback is genuine but too old, so somebody may have kept it and sent it again; raised by `verify`."""
+    """A callback is genuine but too old, so somebody may have recorded it and sent it again; raised by `verify`."""
 
 
 class OutcomeKind(StrEnum):
-    """How one hand-over ended. There are three, and *throttled* is a refusal that surely comes back.
+    """How one hand-over ended: accepted, refused or unknown. *Throttled* is a refusal after which the text goes again.
 
-    *Partial* is none of them but an end: some parts of a long text were taken and the rest cannot be; it never goes
-    again, and becomes `undelivered`.
+    *Partial*: some parts of a long text were taken and the others cannot be; the text never goes again, and becomes
+    `undelivered`.
     """
 
     accepted = "accepted"
@@ -41,32 +41,32 @@ class OutcomeKind(StrEnum):
 
 
 class ErrorClass(StrEnum):
-    """Why a text was refused or undelivered, one meaning each, whatever the provider calls it."""
+    """Why a text was refused or undelivered. Each class has one meaning, whatever the provider calls it."""
 
     bad_number = "bad_number"  # the number is malformed or not in use
-    blocked = "blocked"  # the network, the handset or the account does not let this text through to this number
-    blacklisted = "blacklisted"  # the recipient is on the provider's stop list; suppressed here from then on
+    blocked = "blocked"  # the network, the handset or the account blocks this text to this number
+    blacklisted = "blacklisted"  # the recipient is on the provider's stop list; the phone is then suppressed here too
     content = "content"  # the text was refused by a content rule
     signature = "signature"  # the signature is not registered
     credentials = "credentials"  # the account's key or secret is wrong
     balance = "balance"  # the account has no money left
-    rate = "rate"  # too fast; comes back
+    rate = "rate"  # too fast; the text goes again
     unreachable = "unreachable"  # the handset was off or out of coverage until the validity ended
     carrier = "carrier"  # the network failed for another reason
-    partial = "partial"  # some parts were taken and the rest cannot be
-    later = "later"  # the provider has a passing fault and surely took nothing
+    partial = "partial"  # some parts were taken and the others cannot be
+    later = "later"  # the provider has a temporary fault and took nothing, for certain
     render = "render"  # our own template could not be rendered
     request = "request"  # the provider calls our request malformed
-    not_taken = "not_taken"  # the provider surely never had it, as a look-up or the worker itself showed
-    unclassified = "unclassified"  # a code that no table knows; kept raw
+    not_taken = "not_taken"  # the provider never had it, for certain: a look-up or the worker itself has shown that
+    unclassified = "unclassified"  # a code that is in no table; kept as it came
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
     """One text of a group.
 
-    `reference` is our attempt's name (at most 40 ASCII characters), echoed by providers that can; `phone` is E.164;
-    `body` is the final text with its signature; `parts` is how many SMS it takes.
+    `reference` is our attempt's name (at most 40 ASCII characters); some providers send it back in receipts. `phone` is
+    E.164; `body` is the final text with its signature; `parts` is how many SMS it takes.
     """
 
     reference: str
@@ -77,7 +77,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The texts of one call to `submit`: of one run and one account, each phone once."""
+    """The texts of one call to `submit`: all of one run and one account, no phone twice."""
 
     reference: str
     texts: Sequence[Text]
@@ -90,9 +90,9 @@ class Outcome:
 
     `provider_id` names the text at the provider (an accepted outcome always has one); `raw_code` is the provider's own
     code; `detail` is a short explanation without phone numbers and secrets. `whole_group`: the provider refused the
-    group as a whole, so that the reason may lie in another text of it. `part_ids` are what the provider calls part 1,
-    2, …, if it names parts; `provider_id` is then the first of them if the whole text has no name of its own.
-    `unwritten`: a refusal without a provider: no byte of the text was written, so it uses up none of the text's tries.
+    group as a whole, so another text of the group may be the reason. `part_ids` are the provider's ids of parts 1,
+    2, …, if it names parts; if it has no id for the whole text, `provider_id` is the first of them. `unwritten`: the
+    refusal is not the provider's: no byte of the text was written, so it does not count as one of the text's tries.
     """
 
     reference: str
@@ -108,7 +108,7 @@ class Outcome:
 
 
 def unwritten(reference: str, why: str | None) -> Outcome:
-    """The outcome of a text of which surely nothing was written."""
+    """The outcome of a text of which nothing was written, for certain."""
     return Outcome(reference, OutcomeKind.refused, error=ErrorClass.later, detail=why, unwritten=True)
 
 
@@ -125,7 +125,7 @@ class ReceiptStatus(StrEnum):
 class Receipt:
     """One delivery report of one text, or of one of its parts (`part` from 1; 0 is the whole text).
 
-    `reference` is our attempt's name, if the provider echoes it. `raw` is the provider's own record of it, stored as it
+    `reference` is our attempt's name, if the provider sends it back. `raw` is the provider's own record, stored as it
     came.
     """
 
@@ -144,12 +144,12 @@ class Receipt:
 class Reply:
     """One inbound text, or one part of it.
 
-    `phone` is the sender, `to` the number it was sent to, both E.164 where they can be read so. `provider_id` names it
-    at the provider; without one, the same words from the same phone within ten minutes are kept and marked as repeated.
-    `raw` is the provider's own record, stored as it came. A long inbound text comes as `parts` replies, numbered by
-    `part` from 1, that have the `series` in common; a part may end or begin with half a surrogate pair, or end with the
-    GSM 7-bit escape (U+001B), where a character was cut in two. `stop`: the provider itself has taken it for an
-    opt-out. `receipt`: what it is instead if it names a text of ours, where only that can tell.
+    `phone` is the sender, `to` the number it was sent to, both in E.164 if they can be read as such. `provider_id`
+    names it at the provider; without one, the same words from the same phone within ten minutes are kept and marked as
+    repeated. `raw` is the provider's own record, stored as it came. A long inbound text comes as `parts` replies,
+    numbered by `part` from 1, with the same `series`. Where a character was cut in two, a part may end or begin with
+    half a surrogate pair, or end with the GSM 7-bit escape (U+001B). `stop`: the provider took it for an opt-out.
+    `receipt`: it may be this receipt instead of a reply; it is if it names one of our texts.
     """
 
     phone: str = field(repr=False)
@@ -167,11 +167,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Asks after one text: whether the provider took it, where its hand-over ended unknown (`provider_id` is None), or
-    how it arrived, where it was accepted and no receipt came.
+    """A question about one text. If its hand-over ended unknown (`provider_id` is None): did the provider take it? If
+    it was accepted and no receipt came: did it arrive?
 
     `reference`, `phone` and `body` are what `submit` got; `began_at` is when the hand-over was allowed, by the
-    service's clock, so the text left at that moment or seconds later, or never.
+    service's clock. The text left at that moment, or seconds later, or never.
     """
 
     reference: str
@@ -183,8 +183,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a provider's own records say to a Question: it took the text and names it `provider_id`, or, if that is
-    None, the text is not there. `receipt`: how it arrived, if the records say so; it is stored as if it were pushed.
+    """What a provider's records answer to a Question: it took the text as `provider_id`; None: the records do not have
+    the text. `receipt`: how it arrived, if the records say so; it is stored as if it had been pushed.
     """
 
     provider_id: str | None
@@ -196,8 +196,8 @@ class CallbackRequest:
     """What a provider pushed, as it came over the wire.
 
     `public_url` is the URL the provider called, made from the configured public base and the raw request target;
-    signatures are computed over it. `path` is what of its path follows `/callbacks/<account>`, without slashes at its
-    ends: "" or "receipts" for receipts, "replies" for replies, each perhaps with something secret behind it.
+    signatures are computed over it. `path` is the rest of its path after `/callbacks/<account>`, without slashes at its
+    ends: "" or "receipts" for receipts, "replies" for replies, perhaps followed by a secret.
     """
 
     method: str
@@ -210,13 +210,13 @@ class CallbackRequest:
 
     @property
     def is_of_replies(self) -> bool:
-        """Whether it came to the account's address for replies."""
+        """Whether it was sent to the account's address for replies."""
         return self.path.partition("/")[0] == "replies"
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """What a provider wants to be answered when all it pushed is stored."""
+    """The answer that a provider expects when everything it pushed is stored."""
 
     status: int = 204
     body: str = ""
@@ -225,7 +225,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a provider gave when it was asked for what is new. `more`: it may have more right now."""
+    """The new receipts and replies that a provider gave when asked. `more`: it may have more right now."""
 
     receipts: Sequence[Receipt] = ()
     replies: Sequence[Reply] = ()
@@ -266,7 +266,7 @@ class Capabilities:
     echoes_reference: bool
     sends_receipts: bool
     rate: float
-    simulated: bool = False  # takes the rows of the demonstration city; true only of gateways that reach no real phone
+    simulated: bool = False  # may take the demonstration city's texts; true only if it reaches no real phone
     look_up_after_s: float | None = None
     look_up_complete: bool = False
     look_up_receipts: bool = False
@@ -303,13 +303,13 @@ class Adapter(Protocol):
         """
 
     def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:
-        """The delivery reports in a verified request; none if it is one of replies. Raises BadCallback if it cannot be
-        read.
+        """The delivery reports in a verified request; none if it is a request with replies. Raises BadCallback if it
+        cannot be read.
         """
 
     def parse_replies(self, request: CallbackRequest) -> list[Reply]:
-        """The inbound texts in a verified request; none if it is one of receipts. Raises BadCallback if it cannot be
-        read.
+        """The inbound texts in a verified request; none if it is a request with receipts. Raises BadCallback if it
+        cannot be read.
         """
 
     def close(self) -> None:
@@ -317,13 +317,13 @@ class Adapter(Protocol):
 
 
 class LooksUp(Adapter, Protocol):
-    """An adapter of a provider that can be asked what it took; its capabilities have a `look_up_after_s`."""
+    """An adapter of a provider that can be asked which texts it took; its capabilities have a `look_up_after_s`."""
 
     def look_up(self, questions: Sequence[Question]) -> list[Finding | None]:
-        """Ask the provider; one answer per question, in order. None: it cannot be told, or not now.
+        """Ask the provider; one answer per question, in order. None: the provider cannot tell, or not now.
 
-        Takes no longer than `total_timeout_s`. A text that may as well be another one with the same phone and body
-        cannot be told.
+        Takes no longer than `total_timeout_s`. The answer is also None if the record may belong to another text with
+        the same phone and body.
         """
 
 
@@ -331,7 +331,7 @@ class Pulls(Adapter, Protocol):
     """An adapter of a provider that does not push; its capabilities have a `pull_every_s`."""
 
     def pull(self) -> Pulled:
-        """Ask the provider for receipts and replies that are new; the caller stores them at once.
+        """Ask the provider for new receipts and replies; the caller stores them at once.
 
         Takes no longer than `total_timeout_s`. Raises any exception if the provider cannot be asked.
         """
@@ -339,19 +339,19 @@ class Pulls(Adapter, Protocol):
 
 Keep = Callable[[Sequence[Receipt], Sequence[Reply]], "Future[None]"]
 Leads = Callable[[], bool]
-# Seconds within which a link that leads no longer has closed its session, from the moment it may know.
+# A link that does not lead any more closes its session within so many seconds of the moment when it can know that.
 LEAVES_S = 4.0
 
 
 def always() -> bool:
-    """The `leads` of a link that is alone."""
+    """The `leads` of a link without competitors: it always leads."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """How a link's session is: `up` if texts can be handed over. `refused`: the provider refused the log-in, and why;
-    `detail` explains it without secrets.
+    """The state of a link's session: `up` if texts can be handed over. `refused`: why the provider refused the log-in,
+    if it did; `detail` explains it without secrets.
     """
 
     up: bool
@@ -365,14 +365,15 @@ class Link(Adapter, Protocol):
     """
 
     def open(self, keep: Keep, leads: Leads = always) -> None:
-        """Begin to hold the session, in the background, and open it again whenever it ends, until `close`.
+        """Open the session in the background, and open it again whenever it ends, until `close`.
 
-        `keep` stores what the provider pushes over the session; it is acknowledged to the provider only after the
-        future has a result. `leads` says whether this process is the one that may have a session: it is asked right
-        before texts are written and at least every half second. From its first no on nothing more is written, what was
-        not written has an outcome at once (refused, class `later`), `submit` raises NotTaken, and the session is logged
-        out and closed within LEAVES_S, answers to what was written included; none is opened before it says yes again.
+        `keep` stores what the provider pushes over the session; the provider gets its acknowledgement only when the
+        future has a result. `leads` says whether this process is the one that may have a session; the link calls it
+        right before it writes texts and at least every half second. As soon as it says no, the link writes nothing
+        more: texts that were not written get an outcome at once (refused, class `later`), `submit` raises NotTaken, and
+        the link waits for answers to what was written, logs out and closes the session, all within LEAVES_S. It opens
+        no session before `leads` says yes again.
         """
 
     def state(self, wait_s: float = 0.0) -> LinkState:
-        """How the session is; waits up to `wait_s` seconds for it to be up."""
+        """The state of the session; waits up to `wait_s` seconds for it to be up."""

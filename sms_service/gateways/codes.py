@@ -24,7 +24,7 @@ _FAILED = {OutcomeKind.refused, OutcomeKind.throttled, ReceiptStatus.undelivered
 
 @dataclass(frozen=True, slots=True)
 class Code(Generic[R]):
-    """What one code means. `error` is None exactly where nothing failed for good."""
+    """What one code means. `error` is None if, and only if, nothing failed for good."""
 
     result: R
     error: ErrorClass | None
@@ -80,7 +80,9 @@ def answer_code(code: str, written: str) -> Code[OutcomeKind]:
 
 
 def receipt_code(code: str, written: str) -> Code[ReceiptStatus]:
-    """What a code in a delivery report means, written so: "delivered", "undelivered unreachable". Raises ValueError."""
+    """What a code in a delivery report means, written as "delivered" or "undelivered unreachable". Raises
+    ValueError.
+    """
     return _written(code, written, ReceiptStatus)
 
 

@@ -62,7 +62,7 @@ class AccountConfig:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredMember:
-    """The place of an account in a route: the lowest `priority` that is open is used; accounts of one priority share by
+    """The place of an account in a route. The open accounts with the lowest `priority` are used, and share the texts by
     `weight`.
     """
 
@@ -143,7 +143,7 @@ def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fa
     try:
         options = read_options(module.Options, expanded, folder)
     except BadOption as error:
-        # What the file says is shown, never what a variable held; a misspelt key might be that of a secret.
+        # Show what the file says, never the value of a variable: a misspelt key might be that of a secret.
         shown = "" if isinstance(error, UnknownOption) else _shown(written, error.keys)
         raise fail(f"{where} {error.key}", f"{shown}{error.reason}") from None
     return AccountConfig(name, adapter, max_group, rate, in_flight, options, receipt_parts, price)
@@ -166,7 +166,7 @@ def _expand(value: Any, environ: Mapping[str, str], where: str, fail: _Fail) -> 
 
 
 def _shown(written: Any, keys: tuple[str, ...]) -> str:
-    """What the file says at `keys`, as the beginning of a sentence; nothing if there is nothing or too much."""
+    """What the file says at `keys`, as the beginning of a sentence; empty if there is nothing or too much to show."""
     for key in keys:
         if not isinstance(written, dict) or key not in written:
             return ""
