@@ -14,8 +14,8 @@ from webargs.fields import DelimitedList
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.messages import MessageFilter, scoped_filter
 from sms_service.reports.counts import DIMENSIONS, Count, drill_down, tabulate_counts
+from sms_service.web.ledger_rows import MessageFilter, scope_messages
 from sms_service.web.schemas import Out, ScopeUnit
 
 blueprint = Blueprint(
@@ -100,7 +100,7 @@ class Counts(MethodView):
     @blueprint.response(200, CountsOut)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """Count people, messages and parts"""
-        scope, rows = scoped_filter(query)
+        scope, rows = scope_messages(g.session, g.actor, query)
         table = tabulate_counts(g.session, rows, query["by"])
         given = {
             field.data_key or name: _word(query[name])

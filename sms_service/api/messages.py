@@ -7,77 +7,21 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, post_dump, validate
-from sqlalchemy import Row
+from marshmallow import fields, post_dump
 
-from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.ledger.models import KINDS, Message
 from sms_service.ledger.states import AttemptStatus, MessageStatus
 from sms_service.reports.counts import Filter
-from sms_service.reports.messages import check_named, find_messages, get_message, month_of_run
-from sms_service.vocabulary import TextClass
-from sms_service.web.paging import PageQuery, Scope, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, Out, list_of
+from sms_service.reports.messages import get_message
+from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
+from sms_service.web.paging import PageQuery, Scope
+from sms_service.web.schemas import MaskedPhone, MaskedText, Out, list_of
 
 blueprint = Blueprint(
     "messages", description="The ledger: one row for every recipient of every run, whatever became of it."
 )
-
-
-class MessageFilter(In):
-    """Filters; all that are given must hold."""
-
-    unit = Id(
-        load_default=None,
-        metadata={"description": "Only this unit's subtree; by default everything that the caller may read"},
-    )
-    subtree = fields.Boolean(
-        load_default=True, metadata={"description": "False: the rows of the units themselves, not of those below"}
-    )
-    under = Id(
-        load_default=None,
-        metadata={
-            "description": "Only what was within this unit's subtree at launch; `unit` may then be one that has moved "
-            "out since"
-        },
-    )
-    campaign = Id(load_default=None, metadata={"description": "Only this campaign"})
-    run = Id(load_default=None, metadata={"description": "Only this run"})
-    since = fields.Date(
-        load_default=None,
-        metadata={"description": "Only runs launched on this local day or later, such as 2026-12-01"},
-    )
-    until = fields.Date(load_default=None, metadata={"description": "Only runs launched on this local day or earlier"})
-    status = fields.String(
-        load_default=None,
-        validate=validate.OneOf([*MessageStatus]),
-        metadata={"description": "Only messages of this status"},
-    )
-    reason = fields.String(
-        load_default=None, metadata={"description": "Only messages with this reason; empty: with none"}
-    )
-    code = fields.String(
-        load_default=None,
-        metadata={"description": "Only messages with this code of the provider's own; empty: with none"},
-    )
-    class_ = fields.String(
-        data_key="class",
-        load_default=None,
-        validate=validate.OneOf([*TextClass]),
-        metadata={"description": "Only texts of this class"},
-    )
-    kind = fields.String(
-        load_default=None,
-        validate=validate.OneOf(KINDS),
-        metadata={"description": "Only runs of this kind: those of campaigns, test sends, answers or notices"},
-    )
-    account = fields.String(
-        load_default=None,
-        metadata={"description": "Only messages that this gateway account had last, by its name; empty: none had"},
-    )
 
 
 class MessageQuery(PageQuery, MessageFilter):
@@ -200,7 +144,7 @@ class Messages(MethodView):
         Within a month they come by id; with `run`, its rows come by person and unit. Rows of a unit that has moved out
         of the caller's scope since come without person, phone and text.
         """
-        scope, rows = scoped_filter(query)
+        scope, rows = scope_messages(g.session, g.actor, query)
         return message_page(scope, rows, query)
 
 
@@ -216,41 +160,6 @@ class OneMessage(MethodView):
         return {"message": message, "attempts": attempts}
 
 
-def scoped_filter(query: Mapping[str, Any]) -> tuple[Scope, Filter]:
-    """What a MessageFilter asks for, within the caller's scope. Raises NotFound or Forbidden for what it names."""
-    under = query["under"]
-    scope = scope_filter(g.session, g.actor, Permission.read, query["unit"] if under is None else under)
-    paths = scope.paths if under is None or query["unit"] is None else (unit_path(g.session, query["unit"]),)
-    rows = Filter(
-        paths,
-        campaign_id=query["campaign"],
-        run_id=query["run"],
-        since=query["since"],
-        until=query["until"],
-        status=query["status"],
-        reason=query["reason"],
-        account=query["account"],
-        code=query["code"],
-        class_=query["class_"],
-        kind=query["kind"],
-        subtree=query["subtree"],
-        under=None if under is None else scope.paths[0],
-    )
-    check_named(g.session, g.actor, rows)
-    return scope, rows
-
-
 def message_page(scope: Scope, rows: Filter, query: Mapping[str, Any]) -> dict[str, Any]:
-    """One page of the rows, for MessageList.
-
-    The order is that of an index, of a run's rows or of all, so that a page costs what is on it.
-    """
-    statement, items = find_messages(rows), list[Row[Any]]()
-    if rows.run_id is None:
-        items, following = fetch_page(g.session, statement, query, sort="month", key=Message.month, id_=Message.id)
-    else:
-        statement = statement.where(Message.month == month_of_run(g.session, rows.run_id))
-        items, following = fetch_page(
-            g.session, statement, query, sort="person", key=Message.person_id, id_=Message.unit_id
-        )
-    return scope.answer(items, following)
+    """One page of the rows, for MessageList."""
+    return scope.answer(*fetch_messages(g.session, rows, query))

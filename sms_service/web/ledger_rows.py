@@ -1,0 +1,108 @@
+"""Asking for rows of the ledger: the filters that counts and lists share, within the caller's scope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import fields, validate
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor, unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.ledger.models import Message
+from sms_service.ledger.states import MessageStatus
+from sms_service.reports.counts import Filter
+from sms_service.reports.messages import check_named, find_messages, month_of_run
+from sms_service.web.paging import Scope, fetch_page, scope_filter
+from sms_service.web.schemas import Id, In
+
+
+class MessageFilter(In):
+    """Filters; all that are given must hold."""
+
+    unit = Id(
+        load_default=None,
+        metadata={"description": "Only this unit's subtree; by default everything that the caller may read"},
+    )
+    subtree = fields.Boolean(
+        load_default=True, metadata={"description": "False: the rows of the units themselves, not of those below"}
+    )
+    under = Id(
+        load_default=None,
+        metadata={
+            "description": "Only what was within this unit's subtree at launch; `unit` may then be one that has moved "
+            "out since"
+        },
+    )
+    campaign = Id(load_default=None, metadata={"description": "Only this campaign"})
+    run = Id(load_default=None, metadata={"description": "Only this run"})
+    since = fields.Date(
+        load_default=None,
+        metadata={"description": "Only runs launched on this local day or later, such as 2026-12-01"},
+    )
+    until = fields.Date(load_default=None, metadata={"description": "Only runs launched on this local day or earlier"})
+    status = fields.String(
+        load_default=None,
+        validate=validate.OneOf([*MessageStatus]),
+        metadata={"description": "Only messages of this status"},
+    )
+    reason = fields.String(
+        load_default=None, metadata={"description": "Only messages with this reason; empty: with none"}
+    )
+    code = fields.String(
+        load_default=None,
+        metadata={"description": "Only messages with this code of the provider's own; empty: with none"},
+    )
+    class_ = fields.String(
+        data_key="class",
+        load_default=None,
+        validate=validate.OneOf([*TextClass]),
+        metadata={"description": "Only texts of this class"},
+    )
+    kind = fields.String(
+        load_default=None,
+        validate=validate.OneOf(KINDS),
+        metadata={"description": "Only runs of this kind: those of campaigns, test sends, answers or notices"},
+    )
+    account = fields.String(
+        load_default=None,
+        metadata={"description": "Only messages that this gateway account had last, by its name; empty: none had"},
+    )
+
+
+def scope_messages(session: Session, actor: Actor, query: Mapping[str, Any]) -> tuple[Scope, Filter]:
+    """What a MessageFilter asks for, within the caller's scope. Raises NotFound or Forbidden for what it names."""
+    under = query["under"]
+    scope = scope_filter(session, actor, Permission.read, query["unit"] if under is None else under)
+    paths = scope.paths if under is None or query["unit"] is None else (unit_path(session, query["unit"]),)
+    rows = Filter(
+        paths,
+        campaign_id=query["campaign"],
+        run_id=query["run"],
+        since=query["since"],
+        until=query["until"],
+        status=query["status"],
+        reason=query["reason"],
+        account=query["account"],
+        code=query["code"],
+        class_=query["class_"],
+        kind=query["kind"],
+        subtree=query["subtree"],
+        under=None if under is None else scope.paths[0],
+    )
+    check_named(session, actor, rows)
+    return scope, rows
+
+
+def fetch_messages(session: Session, rows: Filter, query: Mapping[str, Any]) -> tuple[list[Row[Any]], str | None]:
+    """One page of the rows as `find_messages` gives them, and the cursor of the next.
+
+    The order is that of an index, of a run's rows or of all, so that a page costs what is on it.
+    """
+    statement = find_messages(rows)
+    if rows.run_id is None:
+        return fetch_page(session, statement, query, sort="month", key=Message.month, id_=Message.id)
+    statement = statement.where(Message.month == month_of_run(session, rows.run_id))
+    return fetch_page(session, statement, query, sort="person", key=Message.person_id, id_=Message.unit_id)
