@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
-from sms_service.ledger.models import Message
+from sms_service.ledger.models import KINDS, Message
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.counts import Filter
 from sms_service.reports.messages import check_named, find_messages, month_of_run
+from sms_service.vocabulary import TextClass
 from sms_service.web.paging import Scope, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In
 
