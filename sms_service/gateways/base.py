@@ -245,20 +245,20 @@ class Capabilities:
     """What an adapter can do.
 
     `largest_group`: texts in one `submit`; `total_timeout_s`: no `submit` takes longer, whatever the network does;
-    `echoes_reference`: receipts carry our attempt's name; `sends_receipts`: an account without them ends at `accepted`.
-    `rate`: parts per second that an account is handed if gateways.toml does not say how many.
-    `look_up_after_s`: how long after a hand-over began its text may be looked up, the account's option `look_up_after`;
-    None: the adapter has no `look_up`. `look_up_complete`: the provider states that by then its records have all it
-    took, so that what is not there was never taken; without it, not finding a text proves nothing. `look_up_receipts`:
-    a look-up also says how an accepted text arrived. `look_up_per_s`: questions a second that the provider allows;
-    `look_up_within_s`: seconds for which its records are kept.
-    `names_groups`: a `provider_id` names a whole group, and only with the phone one text of it; receipts have both.
-    `names_parts`: `part_ids` names every part of a long text, and each receipt is of one part.
-    `one_text`: the provider takes one text for several recipients, so that an id is of texts with the same words.
-    `link`: the adapter is a `Link`. `pull_every_s`: it is a `Pulls`, to be asked so often, in seconds.
-    `acknowledgement`: how a stored callback is answered. `known_codes`: those of the provider's codes that the adapter
-    knows, also where they say no class of error; others of no class are listed as unknown. `meanings`: what its codes
-    mean, by use (`answer` or `receipt`) and code; for people, nothing is decided by it.
+    `echoes_reference`: receipts have our attempt's name; `sends_receipts`: without receipts, texts stay `accepted`.
+    `rate`: the parts per second that an account is handed if gateways.toml does not say.
+    `look_up_after_s`: seconds from the beginning of a hand-over until its text may be looked up (the account's option
+    `look_up_after`); None: the adapter has no `look_up`. `look_up_complete`: the provider states that by then its
+    records have all texts that it took, so a text that is not there was never taken; otherwise not finding a text
+    proves nothing. `look_up_receipts`: a look-up also says how an accepted text arrived. `look_up_per_s`: questions a
+    second that the provider allows; `look_up_within_s`: seconds for which its records are kept.
+    `names_groups`: a `provider_id` names a whole group, and one text of it only together with the phone; receipts have
+    both. `names_parts`: `part_ids` names every part of a long text, and each receipt is about one part.
+    `one_text`: the provider takes one text for several recipients, so all texts with one id have the same words.
+    `link`: the adapter is a `Link`. `pull_every_s`: the adapter is a `Pulls`, to be asked every so many seconds.
+    `acknowledgement`: how a stored callback is answered. `known_codes`: the provider's codes that the adapter knows,
+    also those that mean no error class; other codes without a class are listed as unknown. `meanings`: what its codes
+    mean, by use (`answer` or `receipt`) and code; they are only shown to people, and decide nothing.
     """
 
     largest_group: int

@@ -1,9 +1,9 @@
 """Code tables: what a provider's own codes mean, kept in a CSV file beside its adapter.
 
-Columns: `use` (answer: in the answer to a hand-over; receipt: in a delivery report), `code`, `result` (for an answer
-how the hand-over ended, for a receipt what it says), `error` (our class; empty where nothing failed), `meaning` in
-English, `meaning_zh` in Chinese (may be missing) and `source`.
-An unknown code is never guessed: the caller keeps it raw.
+Columns: `use` (answer: in the answer to a hand-over; receipt: in a delivery report), `code`, `result` (how the
+hand-over ended, or what the receipt says), `error` (our class; empty if nothing failed), `meaning` in English,
+`meaning_zh` in Chinese (may be missing) and `source`.
+The meaning of an unknown code is never guessed: the caller keeps the code as it came.
 """
 
 from __future__ import annotations

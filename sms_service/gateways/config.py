@@ -45,9 +45,9 @@ class BadGatewayConfig(Exception):
 class AccountConfig:
     """One gateway account. `options` is the adapter's own option object.
 
-    `max_group` counts texts; `rate` parts per second (None: what the adapter declares); `in_flight` the groups that one
-    worker has under way at once; `receipt_parts` is "all" if every part of a long text must be reported delivered,
-    "one" if the provider reports one part for the whole. `price_per_part` is in fen (None: not known).
+    `max_group`: the most texts in a group; `rate`: parts per second (None: what the adapter declares); `in_flight`: the
+    groups that one worker has under way at once; `receipt_parts`: "all" if every part of a long text must be reported
+    delivered, "one" if the provider reports one part for the whole. `price_per_part` is in fen (None: not known).
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Which adapters there are: our own by name, third parties' by the entry-point group `sms_service.gateways`."""
+"""Finds adapters: our own by name, third parties' by the entry-point group `sms_service.gateways`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BadAdapter(Exception):
 
 
 class AdapterModule(Protocol):
-    """What a module (or whatever an entry point names) must have to be an adapter."""
+    """What a module, or another object that an entry point names, must have to be an adapter."""
 
     @property
     def Options(self) -> type[Any]:
@@ -58,7 +58,7 @@ def _loaded(point: EntryPoint) -> AdapterModule:
     where = f"comes from {package} as {point.value}, which"
     try:
         module = point.load()
-    except Exception as error:  # whatever a stranger's module does while it is imported
+    except Exception as error:  # a foreign module can raise anything while it is imported
         raise BadAdapter(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
     options = getattr(module, "Options", None)
     if not isinstance(options, type) or not is_dataclass(options):

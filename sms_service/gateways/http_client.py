@@ -1,8 +1,8 @@
-"""Many requests at once from synchronous code, each sent once, and for each of them the truth about what became of it.
+"""Sends many requests at once from synchronous code, each only once, and says exactly how each one ended.
 
-One background thread per process runs an asyncio loop; every HttpClient keeps a pool of live connections on it. Each
-request ends in one of three ways, and telling the last two apart is the point of this module: `Answer`, `NotWritten`
-(surely not one byte of the request left this machine) and `NoAnswer` (it may have arrived).
+One background thread per process runs an asyncio loop; every HttpClient keeps a pool of open connections on it. A
+request ends in one of three ways: `HttpAnswer`, `NotWritten` (no byte of the request left this machine, for certain) or
+`NoAnswer` (it may have arrived). This module exists to tell the last two apart.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import aiohttp
 
 from sms_service.keepalive import open_keepalive_socket
 
-LARGEST_ANSWER = 64 * 1024  # bytes; what a gateway answers to one text is a few hundred
+LARGEST_ANSWER = 64 * 1024  # bytes; a gateway's answer to one text has a few hundred
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ Result = HttpAnswer | NotWritten | NoAnswer
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request. `query` is added to what `url` has of its own."""
+    """One request. `query` is added to the query that `url` itself has."""
 
     method: str
     url: str = field(repr=False)
@@ -78,21 +78,21 @@ class _Lost(Exception):
 
 
 class _TooLate(Exception):
-    """The connection stood only after the moment by which a request had to be written."""
+    """The connection was ready only after the time by which the request had to be written."""
 
 
 def boot_clock() -> float:
-    """Seconds on a clock that runs while the machine sleeps, so that a stopped process notices how long it was away."""
+    """Seconds of a clock that goes on while the machine sleeps, so that a process notices how long it was stopped."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class HttpClient:
-    """Connections to one provider, and `url`, `headers`: what `post_all` and `get_all` ask for.
+    """Connections to one provider. `post_all` and `get_all` use `url` and `headers`.
 
-    `in_flight` bounds the requests under way at once, over all threads of the process. `connect_timeout_s` covers name
-    look-up, TCP and TLS. `total_timeout_s` bounds a whole `post_all`, `get_all`, `send_all` or `run_all`; nothing is
-    started in its second half, so that each has at least that long to be answered. An answer of more than
-    `largest_answer` bytes is not read. `clock` is `boot_clock` but in tests.
+    `in_flight` is the most requests under way at once, over all threads of the process. `connect_timeout_s` covers name
+    look-up, TCP and TLS. `total_timeout_s` is the time for a whole `post_all`, `get_all`, `send_all` or `run_all`; no
+    request starts in its second half, so each has at least half of it to be answered. An answer of more than
+    `largest_answer` bytes is not read. `clock` is `boot_clock`, except in tests.
     """
 
     def __init__(
@@ -131,7 +131,8 @@ class HttpClient:
 
     def run_all(self, jobs: Sequence[Job[T]]) -> list[T | NotWritten | NoAnswer]:
         """Run every job as `send_all` runs a request, and return what each returned: NotWritten if it was not started,
-        NoAnswer if it was cut off or raised. A job writes by `send`, which looks at the clock last.
+        NoAnswer if it was cut off or raised. A job writes only by `send`, which checks the clock right before it
+        writes.
         """
         start_by = self._clock() + self._total_timeout_s / 2
         return asyncio.run_coroutine_threadsafe(self._run_all(jobs, start_by), _background_loop()).result()
@@ -169,7 +170,9 @@ class HttpClient:
             asyncio.run_coroutine_threadsafe(session.close(), _loop).result(timeout=5)
 
     def forget(self) -> object:
-        """Let go of the connections, and of who waits for them, without closing them; returns what holds them."""
+        """Drop the connections, and everybody who waits for them, without closing them; returns the object that holds
+        them.
+        """
         held = self._session, self._places
         self._session, self._places = None, asyncio.Semaphore(self._in_flight)
         return held
@@ -190,7 +193,7 @@ class HttpClient:
                         results[place] = await job()
                     except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
                         results[place] = NoAnswer(type(error).__name__)
-                        # Where, and not its text, which may hold what was sent.
+                        # Log the place and not the error's text, which may contain what was sent.
                         where = "".join(traceback.format_tb(error.__traceback__))
                         _log.error("a request ended in an unexpected %s\n%s", type(error).__name__, where)
 
@@ -203,10 +206,10 @@ class HttpClient:
         return results
 
     def _open_session(self) -> aiohttp.ClientSession:
-        # Runs on the loop only, so it needs no lock.
+        # This runs only on the loop, so it needs no lock.
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                # The semaphore is the limit. Were it the connector's, waiting for a place would count as connecting.
+                # The semaphore is the limit. With the connector's limit, waiting for a place would count as connecting.
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15, socket_factory=open_keepalive_socket),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -217,8 +220,8 @@ class HttpClient:
 
 
 class _InTime(aiohttp.ClientRequest):
-    """A request that looks at the clock when its connection stands, which may take seconds: a process that was stopped
-    meanwhile must not send what others have given up. Nothing is awaited between this look and the write.
+    """A request that checks the clock when its connection is ready, which may take seconds: a process that was stopped
+    in between must not send texts that others have given up. Nothing is awaited between this check and the write.
     """
 
     clock: Callable[[], float]
@@ -236,8 +239,8 @@ class _InTime(aiohttp.ClientRequest):
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """aiohttp by itself writes a GET a second time when the connection breaks, and many a provider takes texts by GET;
-    of an error that it does not know it keeps its hands off.
+    """Turns the error of a broken connection into one that aiohttp does not know. Otherwise aiohttp would write a GET a
+    second time, and many providers take texts by GET.
     """
     try:
         return await handler(request)
@@ -248,13 +251,13 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
 
 
 def _reason(error: BaseException) -> str:
-    """The kind of error alone: its text may hold the address and what was sent."""
+    """Only the kind of error: its text may contain the address and what was sent."""
     cause = getattr(error, "os_error", None)
     return type(error).__name__ if cause is None else f"{type(error).__name__} ({type(cause).__name__})"
 
 
 _NOT_IN_TIME = "its turn did not come before the time-out"
-# By when a request of this task is to be written, in seconds of its client's clock.
+# The time by which this task's request has to be written, in seconds of its client's clock.
 _write_by: ContextVar[float] = ContextVar("_write_by", default=math.inf)
 _loop: asyncio.AbstractEventLoop | None = None
 _lock = threading.Lock()
@@ -271,9 +274,9 @@ def _background_loop() -> asyncio.AbstractEventLoop:
 
 
 def _after_fork() -> None:
-    """The child has neither the thread nor a right to the parent's connections."""
+    """Drop everything in the child: it does not have the thread and must not use the parent's connections."""
     global _loop, _lock
-    # Freeing them, even at the child's end, would take the parent's sockets out of the epoll instance that both share.
+    # Keep them alive: freeing them, even when the child ends, would remove the parent's sockets from the shared epoll.
     for inherited in (_loop, *(client.forget() for client in _clients)):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
     _loop, _lock = None, threading.Lock()

@@ -1,4 +1,4 @@
-"""The conformance kit: the same scenarios for every adapter, ours and third parties', run by pytest.
+"""The conformance kit: the same scenarios for every adapter, our own and third parties', run by pytest.
 
     class TestMine(Conformance):
         @pytest.fixture(scope="class")

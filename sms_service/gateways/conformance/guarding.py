@@ -1,4 +1,4 @@
-"""Scenarios: what must not come in, what must not get out, and what an adapter says of itself."""
+"""Scenarios: callbacks that must be refused, data that must not leak, and what an adapter says about itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sms_service.gateways.conformance.provider import Answer, Provider
 from sms_service.gateways.conformance.reading import pushed
 from sms_service.gateways.conformance.scenarios import Scenarios, texts, using
 
-# What no provider can be excused from.
+# The scenarios that every provider must pass.
 ALWAYS = frozenset(
     {
         "accepted",
@@ -49,7 +49,7 @@ _PARAMETERS = {f"refused[{error}]" for error in REFUSALS} | {f"receipt[{status}]
 
 
 class Guarding(Scenarios):
-    """Callbacks that are not what they seem, secrets and phones, and the declaration of what the adapter can do."""
+    """False callbacks, secrets and phones, and the adapter's declaration of what it can do."""
 
     def test_forged(self, provider: Provider, adapter: Adapter) -> None:
         """Nobody but the provider is believed."""
@@ -59,7 +59,7 @@ class Guarding(Scenarios):
             assert not _is_believed(adapter, request)
 
     def test_replayed(self, provider: Provider, adapter: Adapter) -> None:
-        """A callback of a week ago is refused, or does nothing that it did not do the first time."""
+        """A callback of a week ago is refused, or does nothing that it has not done before."""
         requests = provider.replayed()
         assert requests, "the driver makes at least one replayed callback"
         for request in requests:
@@ -72,7 +72,7 @@ class Guarding(Scenarios):
                 assert reply.provider_id, "a reply that can be replayed needs a name, by which it is known again"
 
     def test_malformed(self, provider: Provider, adapter: Adapter) -> None:
-        """What cannot be read is called so, by BadCallback and no other exception."""
+        """A callback that cannot be read raises BadCallback and no other exception."""
         requests = provider.malformed()
         assert requests, "the driver makes at least one malformed callback"
         for request in requests:
@@ -114,11 +114,11 @@ class Guarding(Scenarios):
         for number, secret in enumerate(provider.secrets):
             assert secret not in everything, f"secret {number} got out"
         for phone in phones:
-            # Without the country code: providers are given numbers in several forms.
+            # Search for it without the country code, since providers are given numbers in several forms.
             assert phone.removeprefix("+86") not in everything, "a whole phone got out"
 
     def test_capabilities(self, provider: Provider, adapter: Adapter) -> None:
-        """What the adapter declares fits what it has, and what the driver says it cannot do."""
+        """The adapter's declaration fits its methods, and fits what the driver says the provider cannot do."""
         can = adapter.capabilities
         assert can.largest_group >= 1
         assert can.total_timeout_s > 0
@@ -141,7 +141,9 @@ class Guarding(Scenarios):
         assert not excused, f"this adapter, as it declares itself, is not excused from {sorted(excused)}"
 
     def test_look_up(self, provider: Provider, adapter: Any) -> None:
-        """What the provider took is found, and what it never had is not; None is honest, but not both times."""
+        """A look-up finds a text that the provider took, and not one that it never had. One answer may be None, not
+        both.
+        """
         if adapter.capabilities.look_up_after_s is None:
             pytest.skip("the adapter declares no look-up")
         there, missing = texts(2)
@@ -157,7 +159,7 @@ class Guarding(Scenarios):
 
     @staticmethod
     def _must(adapter: Adapter) -> set[str]:
-        """The scenarios that an adapter which declares itself so cannot be excused from."""
+        """The scenarios that an adapter with these capabilities must pass."""
         can = adapter.capabilities
         must = set(ALWAYS)
         if can.sends_receipts:
@@ -171,7 +173,9 @@ class Guarding(Scenarios):
 
 
 def _answers(provider: Provider) -> Iterator[tuple[Answer, ErrorClass | None]]:
-    """Every answer to one text that the provider can give; the time-out last, since a link has a new session then."""
+    """Every answer that the provider can give to one text. The time-out is last, since after it a link has a new
+    session.
+    """
     scenarios = {
         Answer.unknown_code: "unknown_code",
         Answer.throttle: "throttled",
@@ -197,7 +201,7 @@ def _is_believed(adapter: Adapter, request: CallbackRequest) -> bool:
 
 
 def _heard(function: Callable[[CallbackRequest], Any], request: CallbackRequest) -> list[str]:
-    """What the exception says that a call ends in, if it does."""
+    """What the exception says if the call raises one."""
     try:
         function(request)
     except Exception as reason:  # noqa: BLE001
@@ -206,5 +210,5 @@ def _heard(function: Callable[[CallbackRequest], Any], request: CallbackRequest)
 
 
 def _told(reason: BaseException) -> str:
-    """What an exception says, as a log would have it with all its causes."""
+    """What an exception says in a log, with all its causes."""
     return "".join(traceback.format_exception(reason))

@@ -42,13 +42,13 @@ class HandingOver(Scenarios):
 
     @pytest.mark.parametrize("error", REFUSALS, ids=str)
     def test_refused(self, provider: Provider, adapter: Adapter, error: ErrorClass) -> None:
-        """Each class of refusal that the provider can make is called by its name, with the provider's code."""
+        """Each class of refusal that the provider can make becomes that error class, with the provider's code."""
         outcome = self._alone(provider, adapter, Answer.refuse, error)
         assert (outcome.kind, outcome.error) == (OutcomeKind.refused, error)
         assert outcome.raw_code, "the provider's own code is kept"
 
     def test_unknown_code(self, provider: Provider, adapter: Adapter) -> None:
-        """A code that no table knows is kept raw, and nothing is guessed from it."""
+        """A code that is in no table is kept as it came, and its meaning is not guessed."""
         outcome = self._alone(provider, adapter, Answer.unknown_code)
         assert outcome.kind in (OutcomeKind.refused, OutcomeKind.unknown)
         assert outcome.error in (ErrorClass.unclassified, None)
@@ -61,7 +61,7 @@ class HandingOver(Scenarios):
         assert outcome.retry_after_s is None or outcome.retry_after_s >= 0
 
     def test_whole_group_refused(self, provider: Provider, adapter: Adapter) -> None:
-        """No text of a request was taken, and the reason may lie in another one: the dispatcher halves the group."""
+        """No text of a request was taken, and any of its texts may be the reason: the dispatcher halves the group."""
         given = self.three(adapter)
         provider.answer(given[1].phone, Answer.whole_group, _some_refusal(provider))
         outcomes = self.hand_over(provider, adapter, given)
@@ -79,7 +79,7 @@ class HandingOver(Scenarios):
         assert not outcomes[1].whole_group, "the provider named the text that it refused"
 
     def test_answer_lists_only_some(self, provider: Provider, adapter: Adapter) -> None:
-        """What an answer leaves out is unknown; what it lists is not harmed."""
+        """A text that the answer leaves out is unknown; the texts that it lists have their own outcomes."""
         given = self.three(adapter)
         provider.answer(given[1].phone, Answer.not_listed)
         outcomes = self.hand_over(provider, adapter, given)
@@ -87,20 +87,22 @@ class HandingOver(Scenarios):
         assert [outcome.kind for outcome in outcomes] == [accepted, unknown, accepted]
 
     def test_some_parts_taken(self, provider: Provider, adapter: Adapter) -> None:
-        """A text that went in part never goes again whole."""
+        """A text of which some parts were taken is never sent again as a whole."""
         text = long_text()
         provider.answer(text.phone, Answer.part_refused)
         [outcome] = self.hand_over(provider, adapter, [text])
         assert (outcome.kind, outcome.error) == (OutcomeKind.partial, ErrorClass.partial)
 
     def test_time_out_after_write(self, provider: Provider) -> None:
-        """No answer means that nobody knows, and `submit` comes back all the same."""
+        """Without an answer the outcome is unknown, and `submit` returns in time."""
         with using(provider, HANG_S) as adapter:
             assert adapter.capabilities.total_timeout_s <= HANG_S
             self._unclear(provider, adapter, Answer.hang)
 
     def test_connection_refused(self, provider: Provider) -> None:
-        """Nobody listens, so surely nothing was taken, and saying anything else would strand texts as unknown."""
+        """Nobody listens, so nothing was taken, for certain. Any other outcome would leave texts unknown for no
+        reason.
+        """
         given = texts(2)
         with using(provider, HANG_S) as adapter:
             provider.stop()
@@ -119,11 +121,11 @@ class HandingOver(Scenarios):
             self._unclear(provider, adapter, Answer.reset)
 
     def test_server_error(self, provider: Provider, adapter: Adapter) -> None:
-        """The provider failed after it took the text, which a 5xx does not rule out."""
+        """The provider failed after it took the text: a 5xx may mean this too."""
         self._unclear(provider, adapter, Answer.server_error)
 
     def test_garbage(self, provider: Provider) -> None:
-        """Something was answered, and nobody can read it."""
+        """There was an answer that nobody can read."""
         with using(provider, HANG_S) as adapter:
             self._unclear(provider, adapter, Answer.garbage)
 
@@ -135,7 +137,7 @@ class HandingOver(Scenarios):
         assert {outcome.kind for outcomes in ended for outcome in outcomes} == {OutcomeKind.accepted}
 
     def test_long_text_arrives_whole(self, provider: Provider, adapter: Adapter) -> None:
-        """Characters outside the Basic Multilingual Plane lie on both part boundaries, and none is cut."""
+        """Characters outside the Basic Multilingual Plane lie on both boundaries between parts, and none is cut."""
         [outcome] = self.hand_over(provider, adapter, [long_text()])
         assert outcome.kind is OutcomeKind.accepted
 
@@ -147,7 +149,7 @@ class HandingOver(Scenarios):
         return outcome
 
     def _unclear(self, provider: Provider, adapter: Adapter, answer: Answer) -> None:
-        """It was taken, and the answer does not say so: the outcome is unknown."""
+        """The text was taken, but the answer does not say so: the outcome is unknown."""
         before = len(provider.taken())
         outcome = self._alone(provider, adapter, answer)
         assert outcome.kind is OutcomeKind.unknown, "nothing proves that it was taken, or that it was not"
@@ -155,5 +157,5 @@ class HandingOver(Scenarios):
 
 
 def _some_refusal(provider: Provider) -> ErrorClass:
-    """A class that lies in one text alone and that the provider can refuse with."""
+    """An error class that concerns one text only and with which the provider can refuse."""
     return next(error for error in REFUSALS if f"refused[{error}]" not in provider.cannot)

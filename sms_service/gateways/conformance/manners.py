@@ -28,7 +28,7 @@ class Manners(Scenarios):
     """What a worker relies on besides the outcomes."""
 
     def test_each_its_own_text(self, provider: Provider, adapter: Adapter) -> None:
-        """A group is of one run, but names and places differ from text to text."""
+        """All texts of a group belong to one run, but names and places differ from text to text."""
         given = [
             replace(text, body=f"{name}{text.body}") for name, text in zip("王李王", self.three(adapter), strict=True)
         ]
@@ -36,12 +36,12 @@ class Manners(Scenarios):
         assert {outcome.kind for outcome in outcomes} == {OutcomeKind.accepted}
 
     def test_special_characters(self, provider: Provider, adapter: Adapter) -> None:
-        """What has a meaning in JSON, forms, templates or XML arrives as it is."""
+        """Characters with a meaning in JSON, forms, templates or XML arrive unchanged."""
         [outcome] = self.hand_over(provider, adapter, texts(1, SPECIAL))
         assert outcome.kind is OutcomeKind.accepted
 
     def test_group_never_answered(self, provider: Provider) -> None:
-        """However many texts wait, `submit` ends in time, and calls refused only what it never began."""
+        """However many texts wait, `submit` ends in time, and reports as refused only texts that it never began."""
         with using(provider, HANG_S) as adapter:
             given = texts(min(30, adapter.capabilities.largest_group))
             for text in given:
@@ -50,7 +50,7 @@ class Manners(Scenarios):
         assert {outcome.kind for outcome in outcomes} <= {OutcomeKind.unknown, OutcomeKind.refused}
 
     def test_closed(self, provider: Provider) -> None:
-        """While a text is under way, and twice; what is handed over afterwards does not hang."""
+        """`close` works while a text is under way, and twice. A hand-over afterwards does not hang."""
         with using(provider, HANG_S) as adapter:
             limit_s = adapter.capabilities.total_timeout_s + self.grace_s
             [waits], [late] = texts(1), texts(1)
@@ -94,7 +94,7 @@ class Manners(Scenarios):
         assert answer == OutcomeKind.accepted, "the child's adapter does not work"
 
     def test_link_closed(self, provider: Provider, adapter: Adapter) -> None:
-        """A link without its session has surely handed nothing over."""
+        """A link without a session hands nothing over, and says so."""
         _only_links(adapter)
         adapter.close()
         with pytest.raises(NotTaken):
@@ -102,7 +102,7 @@ class Manners(Scenarios):
         assert not cast(Link, adapter).state().up
 
     def test_link_comes_back(self, provider: Provider, adapter: Adapter) -> None:
-        """A session that ended is opened again by itself, as soon as the provider is there."""
+        """A link opens a new session by itself as soon as the provider is there again."""
         _only_links(adapter)
         link = cast(Link, adapter)
         provider.stop()

@@ -1,4 +1,4 @@
-"""What the kit needs of a provider's stand-in: a driver that the adapter's author writes, some hundred lines."""
+"""What the kit needs of a provider's stand-in: a driver of some hundred lines, written by the adapter's author."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from sms_service.gateways.base import Adapter, CallbackRequest, ErrorClass, Rece
 class Answer(StrEnum):
     """What the stand-in does with a text to a phone, and how it answers."""
 
-    accept = "accept"  # taken, and named
-    refuse = "refuse"  # not taken, for the reason of the error class that goes with it
+    accept = "accept"  # taken, and answered with an id
+    refuse = "refuse"  # not taken, for the reason that the given error class names
     unknown_code = "unknown_code"  # not taken, with the code `Provider.unknown_code`
     throttle = "throttle"  # not taken: too fast
-    whole_group = "whole_group"  # not taken, and with it no other text of its request: one answer for all of them
+    whole_group = "whole_group"  # neither it nor any other text of its request is taken: one answer for all of them
     not_listed = "not_listed"  # taken, but the answer to its group leaves it out
-    part_refused = "part_refused"  # of a long text the first part is taken, and the last one is not
+    part_refused = "part_refused"  # the first part of a long text is taken, and the last one is not
     hang = "hang"  # taken, and never answered
     reset = "reset"  # taken, and then the connection is reset
     server_error = "server_error"  # taken, and answered like a fault of the provider: over HTTP a 5xx without a code
-    garbage = "garbage"  # taken, and answered with what no client can read
+    garbage = "garbage"  # taken, and answered with something that no client can read
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
     """A text that the stand-in took: `phone` in E.164, `text` joined from its parts.
 
-    `provider_id` is what an accepted outcome would have: with `names_groups` the group's, with `names_parts` the first
-    part's.
+    `provider_id` is the id that an accepted outcome would have: with `names_groups` the group's id, with `names_parts`
+    the first part's id.
     """
 
     phone: str = field(repr=False)
@@ -43,11 +43,11 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A delivery report that the stand-in is to make on a text that it took.
+    """A delivery report that the stand-in should make about a text that it took.
 
-    `status` is what it says; `unclassified` stands for the code `Provider.unknown_receipt_code`. `part`: of which part,
-    from 1; 0 is the whole text, or, of a provider that reports parts alone, each part in turn. `at`: when that
-    happened, in UTC.
+    `status` is what the report says; `unclassified` stands for the code `Provider.unknown_receipt_code`. `part`: the
+    part that it is about, from 1; 0 is the whole text or, if the provider reports only parts, each part in turn.
+    `at`: when that happened, in UTC.
     """
 
     taken: Taken
@@ -75,53 +75,53 @@ class Provider(ABC):
     def adapter(self, total_timeout_s: float | None = None) -> Adapter:
         """A new adapter of the account; the kit closes it. Without `total_timeout_s` it has the adapter's default.
 
-        A link is opened and up, with a `keep` that collects what it is given. Where the stand-in is stopped, it is
+        A link is opened and up, with a `keep` that collects what it is given. If the stand-in is stopped, the link is
         returned as it is.
         """
 
     @abstractmethod
     def answer(self, phone: str, answer: Answer, error: ErrorClass | None = None) -> None:
-        """From now on answer so to texts to this phone (E.164), which was accepted until now. `error`: the class of the
-        refusal, with `refuse` and `whole_group`.
+        """From now on give this answer to texts to this phone (E.164); until now they were accepted. `error`: the class
+        of the refusal, with `refuse` and `whole_group`.
         """
 
     @abstractmethod
     def taken(self) -> Sequence[Taken]:
-        """Everything taken so far, in order, with one entry for every time: what the stand-in itself wrote down. A text
-        of which a part is missing is left out.
+        """Everything that the stand-in itself recorded as taken, in order. A text that it took twice is there twice. A
+        text of which a part is missing is left out.
         """
 
     @abstractmethod
     def stop(self) -> None:
-        """Nobody listens at its address until `start`; what it took and how it answers stay."""
+        """Stop listening until `start`. What the stand-in took and how it answers is not lost."""
 
     @abstractmethod
     def start(self) -> None:
-        """Listen again, at the same address; harmless when it does."""
+        """Listen again at the same address; does nothing if it listens already."""
 
     @abstractmethod
     def receipts(self, adapter: Adapter, reports: Sequence[Report]) -> Sequence[Receipt]:
-        """Make these reports to this adapter, in this order, and return what it made of them, in the order in which it
-        came: see `pushed` and `pulled`; of a link what its `keep` got.
+        """Send these reports to this adapter, in this order, and return the receipts that it read, in the order in
+        which they came: use `pushed` or `pulled`; for a link, return what its `keep` got.
         """
 
     @abstractmethod
     def spellings(self, phone: str) -> Sequence[str]:
-        """The ways in which the provider is known to write this phone (E.164) as the sender of a reply, its own way
-        first: with or without +, with 0086, with dashes or blanks, as `tel:`, whatever its manual has or people have
-        seen.
+        """The ways in which the provider is known to write this phone (E.164) as the sender of a reply, the usual way
+        first: with or without +, with 0086, with dashes or blanks, as `tel:`, and any other in its manual or seen in
+        use.
         """
 
     @abstractmethod
     def reply(self, adapter: Adapter, sender: str, text: str, *, stop: bool = False) -> Sequence[Reply]:
-        """Let this sender answer, and return what the adapter made of it. `sender` stands in what the provider sends as
-        it is: one of the `spellings`, or a number that is no phone's. `stop`: the stand-in itself takes it for an
-        opt-out and says so.
+        """Let this sender answer, and return the replies that the adapter read. The provider sends `sender` unchanged:
+        it is one of the `spellings`, or a number that is not a phone's. `stop`: the stand-in says that it took the
+        reply for an opt-out.
         """
 
     def forged(self) -> Sequence[CallbackRequest]:
-        """Callbacks that would be good had the provider sent them: unsigned, signed with another secret, changed after
-        the signing, from a foreign address, …
+        """Callbacks that do not come from the provider but look as if they did: unsigned, signed with another secret,
+        changed after signing, from a foreign address, …
         """
         return ()
 
@@ -130,5 +130,5 @@ class Provider(ABC):
         return ()
 
     def malformed(self) -> Sequence[CallbackRequest]:
-        """Callbacks that prove to be the provider's and cannot be read: no JSON, a field too few, a wrong type, …"""
+        """Genuine callbacks of the provider that cannot be read: not JSON, a missing field, a wrong type, …"""
         return ()

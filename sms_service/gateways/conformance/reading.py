@@ -1,4 +1,4 @@
-"""How the service reads what a provider reports, so that a driver reads it in the same way."""
+"""Reads what a provider reports as the service does, so that a driver reads it in the same way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _MOST_PULLS = 100
 
 
 def pushed(adapter: Adapter, request: CallbackRequest) -> Pulled:
-    """What an adapter makes of a callback: receipts and replies, after it proved to be the provider's."""
+    """The receipts and replies that an adapter reads from a callback, after it has verified the callback."""
     assert adapter.verify(request), "the provider itself sent this callback, and the adapter refuses it"
     receipts, replies = adapter.parse_receipts(request), adapter.parse_replies(request)
     assert not (receipts and replies), "a callback is read as receipts or as replies, never as both"

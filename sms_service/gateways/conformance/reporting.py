@@ -16,7 +16,7 @@ from sms_service.gateways.numbers import e164
 
 LONG_REPLY = "我们支部今天下午三点在社区活动室集中学习，" * 8 + "𠮷书记主持，请大家准时参加🎉。"
 
-SHORT_CODE = "10086"  # a service's number, which nobody can be texted at
+SHORT_CODE = "10086"  # the number of a service; no text can be sent to it
 
 
 class Reporting(Scenarios):
@@ -24,7 +24,7 @@ class Reporting(Scenarios):
 
     @pytest.mark.parametrize("status", ReceiptStatus, ids=str)
     def test_receipt(self, provider: Provider, adapter: Adapter, status: ReceiptStatus) -> None:
-        """Each kind of receipt is read as it is meant; an unknown code is kept raw and never final."""
+        """Each kind of receipt is read correctly; an unknown code is kept as it came and is never final."""
         text, taken, names = self._taken(provider, adapter)
         [receipt] = self._report(provider, adapter, text, names, Report(taken, status, _now()))
         assert receipt.status is status
@@ -34,7 +34,7 @@ class Reporting(Scenarios):
             assert receipt.raw_code == provider.unknown_receipt_code
 
     def test_receipts_early(self, provider: Provider, adapter: Adapter) -> None:
-        """A receipt can be there before the answer is, or reach another process: reading it needs no memory."""
+        """A receipt may come before the answer, or reach another process: reading it needs nothing remembered."""
         text, taken, names = self._taken(provider, adapter)
         adapter.close()
         with using(provider) as another:
@@ -52,14 +52,16 @@ class Reporting(Scenarios):
             assert abs(receipt.occurred_at - at) <= timedelta(minutes=1)
 
     def test_receipts_twice(self, provider: Provider, adapter: Adapter) -> None:
-        """A receipt that comes again is read again, to the same: telling them apart is not the adapter's."""
+        """A receipt that comes again is read again, with the same result: finding repetitions is not the adapter's
+        work.
+        """
         text, taken, names = self._taken(provider, adapter)
         report = Report(taken, ReceiptStatus.undelivered, _now())
         first, second = self._report(provider, adapter, text, names, report, report)
         assert first.status is second.status is ReceiptStatus.undelivered
 
     def test_receipts_reversed(self, provider: Provider, adapter: Adapter) -> None:
-        """The last word comes before the one in between; both are handed on, and only one of them is final."""
+        """The final receipt comes before an interim one; the adapter returns both, and only one of them is final."""
         text, taken, names = self._taken(provider, adapter)
         reports = [Report(taken, status, _now()) for status in (ReceiptStatus.delivered, ReceiptStatus.interim)]
         found = self._report(provider, adapter, text, names, *reports)
@@ -73,7 +75,7 @@ class Reporting(Scenarios):
         assert sorted(_part(receipt, names) for receipt in found) == [1, 2, 3]
 
     def test_receipt_of_one_part_only(self, provider: Provider, adapter: Adapter) -> None:
-        """A receipt of one part does not pass for one of the whole text; `receipt_parts` says if it counts as such."""
+        """A receipt of one part is not read as one of the whole text; `receipt_parts` says if one part is enough."""
         text, taken, names = self._taken(provider, adapter, long_text())
         report = Report(taken, ReceiptStatus.undelivered, _now(), 1)
         [receipt] = self._report(provider, adapter, text, names, report)
@@ -85,7 +87,7 @@ class Reporting(Scenarios):
         self._replied(provider, adapter, "收到")
 
     def test_reply_spellings(self, provider: Provider, adapter: Adapter) -> None:
-        """However the provider writes the phone, `numbers.e164` reads it in the reply; else nobody could opt out."""
+        """However the provider writes the phone, `numbers.e164` can read it; otherwise people could not opt out."""
         [text] = texts(1)
         self.hand_over(provider, adapter, [text])
         spellings = provider.spellings(text.phone)
@@ -95,7 +97,7 @@ class Reporting(Scenarios):
             assert {e164(reply.phone) for reply in replies} == {text.phone}, f"{sender!r} cannot be read any more"
 
     def test_reply_without_phone(self, provider: Provider, adapter: Adapter) -> None:
-        """A sender that is no phone's number is handed on as it is written: people see what cannot be suppressed."""
+        """A sender that is not a phone is returned as written, so that people see what cannot be suppressed."""
         [reply] = provider.reply(adapter, SHORT_CODE, "退订")
         assert (reply.phone, reply.text) == (SHORT_CODE, "退订")
 
@@ -104,11 +106,11 @@ class Reporting(Scenarios):
         self._replied(provider, adapter, LONG_REPLY)
 
     def test_reply_emoji(self, provider: Provider, adapter: Adapter) -> None:
-        """Characters of more than two octets, and such as are joined, come whole."""
+        """Characters of more than two octets, and characters joined from several, arrive whole."""
         self._replied(provider, adapter, "👍🏻👨‍👩‍👧 ok 𠮷")
 
     def test_reply_stop(self, provider: Provider, adapter: Adapter) -> None:
-        """The provider has taken it for an opt-out and says so."""
+        """The provider took the reply for an opt-out and says so."""
         assert any(reply.stop for reply in self._replied(provider, adapter, "退订", stop=True))
 
     def _taken(
@@ -126,7 +128,9 @@ class Reporting(Scenarios):
     def _report(
         provider: Provider, adapter: Adapter, text: Text, names: tuple[str, ...], *reports: Report
     ) -> Sequence[Receipt]:
-        """What the adapter made of the reports; each names its text so that the ledger finds the attempt."""
+        """The receipts that the adapter read from the reports; each names its text so that the ledger finds the
+        attempt.
+        """
         can, found = adapter.capabilities, provider.receipts(adapter, reports)
         assert len(found) == len(reports), "one receipt for each report"
         for receipt in found:
@@ -154,8 +158,8 @@ class Reporting(Scenarios):
 
 
 def joined(replies: Sequence[Reply]) -> list[str]:
-    """The whole texts of these parts, put together as they are where replies are stored: also where a character was cut
-    in two.
+    """The whole texts of these parts, joined as they are when replies are stored, also if a character was cut in
+    two.
     """
     ordered = sorted(replies, key=lambda reply: (reply.series or "", reply.part))
     return [

@@ -1,4 +1,4 @@
-"""What all scenarios have in common: fresh phones, hand-overs, and what holds for every one of them."""
+"""What all scenarios share: fresh phones, hand-overs, and checks that hold for every hand-over."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sms_service.gateways.conformance.provider import Provider, Taken
 
 BODY = "【学习】今天的学习内容已经发出，请查收。"
 
-# Chinese mobile numbers, others in each run, for stand-ins that keep what they took.
+# Chinese mobile numbers, different ones in each run, since a stand-in may keep what it took.
 _phones = (f"+8613{number:09}" for number in itertools.count(secrets.randbelow(800_000_000) + 100_000_000))
 
 
@@ -29,7 +29,7 @@ def texts(count: int, body: str = BODY) -> list[Text]:
 
 
 def long_text() -> Text:
-    """A text of three parts: a rare character would lie across the first boundary, and an emoji across the second."""
+    """A text of three parts, with a rare character at the first boundary and an emoji at the second."""
     room = parts.MULTI["UCS-2"]
     first = f"【学习】{'学' * room}"[: room - 1]
     second = f"𠮷{'习' * room}"[: room - 2]  # 𠮷 takes two units, so one is left at the end
@@ -53,7 +53,7 @@ class Scenarios:
 
     @pytest.fixture(autouse=True)
     def _only_what_it_can(self, request: pytest.FixtureRequest, provider: Provider) -> None:
-        """Skip what the provider says it cannot."""
+        """Skip the scenario if the provider says that it cannot do it."""
         name = request.node.name.removeprefix("test_")
         for key in (name, name.partition("[")[0]):
             if key in provider.cannot:
@@ -67,13 +67,13 @@ class Scenarios:
 
     @staticmethod
     def three(adapter: Adapter) -> list[Text]:
-        """A group of three; skips the scenario where the adapter takes no groups."""
+        """A group of three; skips the scenario if the adapter takes no groups."""
         if adapter.capabilities.largest_group < 3:
             pytest.skip("the adapter takes no groups")
         return texts(3)
 
     def hand_over(self, provider: Provider, adapter: Adapter, given: Sequence[Text]) -> list[Outcome]:
-        """The outcomes of these texts, one group, after `submit` came back in time and told the truth."""
+        """The outcomes of these texts as one group; fails unless `submit` returned in time and told the truth."""
         group = Group("202601-g", given, validity_s=7200)
         outcomes: list[Outcome] = within(adapter.capabilities.total_timeout_s + self.grace_s, adapter.submit, group)
         check(adapter, given, outcomes, provider.taken())
@@ -82,7 +82,7 @@ class Scenarios:
 
 @contextmanager
 def using(provider: Provider, total_timeout_s: float | None = None) -> Iterator[Any]:
-    """An adapter that is closed afterwards. It is an Adapter, and whatever more its capabilities say."""
+    """An adapter, closed afterwards. Beside Adapter it has the methods that its capabilities declare."""
     adapter: Adapter | LooksUp | Pulls | Link = provider.adapter(total_timeout_s)
     try:
         yield adapter
@@ -100,7 +100,7 @@ def within(limit_s: float, function: Any, *arguments: Any) -> Any:
         except BaseException as error:  # noqa: BLE001  # whatever it is, it belongs to who waits
             ended.set_exception(error)
 
-    # A thread that never ends must not keep pytest from ending, as one of an executor would.
+    # A daemon thread: a thread of an executor that never ends would keep pytest from ending.
     threading.Thread(target=run, name="conformance", daemon=True).start()
     try:
         return ended.result(limit_s)
@@ -111,7 +111,7 @@ def within(limit_s: float, function: Any, *arguments: Any) -> Any:
 
 
 def check(adapter: Adapter, given: Sequence[Text], outcomes: Sequence[Outcome], taken: Sequence[Taken]) -> None:
-    """What holds for every hand-over, however it ended: one outcome for each text, and none that is not true."""
+    """Checks that hold for every hand-over: each text has one outcome, and every outcome is true."""
     assert [outcome.reference for outcome in outcomes] == [text.reference for text in given], (
         "one outcome for each text, in the group's order"
     )
