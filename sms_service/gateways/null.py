@@ -20,7 +20,7 @@ class NullAdapter:
         total_timeout_s=1.0,
         echoes_reference=False,
         sends_receipts=False,
-        rate=100_000,  # it has no limit; this is the highest that can be said
+        rate=100_000,  # it has no limit; this is the highest rate that an adapter may declare
         simulated=True,
     )
 
@@ -29,7 +29,7 @@ class NullAdapter:
         return [Outcome(text.reference, OutcomeKind.accepted, provider_id=text.reference) for text in group.texts]
 
     def verify(self, request: CallbackRequest) -> bool:
-        """Nobody calls back, so every caller is a stranger."""
+        """False: the null gateway sends no callbacks, so no caller is genuine."""
         return False
 
     def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:

@@ -1,4 +1,4 @@
-"""Phone numbers as providers write them, between their form and ours, which is E.164."""
+"""Converts phone numbers between the forms that providers use and ours, which is E.164."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _CHINESE_MOBILE = re.compile(r"(?:\+?(?:00)?86)?(1[3-9][0-9]{9})")
 _DIGITS = re.compile(r"\+?[0-9]{3,20}")
 _SCHEME = re.compile(r"\s*[a-z]+:(?://)?", re.IGNORECASE)  # "tel:"
 _PARAMETERS = re.compile(r";[a-z-]+(?:=|$).*", re.IGNORECASE)  # ";phone-context=+86", RFC 3966
-_LONGEST = 100  # characters of a number with all that stands around and between its digits
-# Unicode categories of what is put around and between digits: dashes, brackets, quotes, blanks, what cannot be seen.
+_LONGEST = 100  # characters of a number with everything around and between its digits
+# Unicode categories of what people put around and between digits: dashes, brackets, quotes, blanks, invisible marks.
 _BETWEEN = frozenset({"Pd", "Ps", "Pe", "Pi", "Pf", "Zs", "Zl", "Zp", "Cc", "Cf", "Mn"})
 
 
 def e164(written: str, region: str = "CN") -> str | None:
-    """A provider's way to write a number in E.164; None if it is no whole number. Without a country code it is one of
-    `region` (ISO 3166-1).
+    """A number written by a provider, in E.164; None if it is not a complete number. A number without a country code
+    belongs to `region` (ISO 3166-1).
 
-    Any spelling is read, in one place for all gateways: with or without +, 00 or country code, with blanks, dashes,
+    Every gateway uses this function. It reads any spelling: with or without +, 00 or country code, with blanks, dashes,
     dots and brackets, as `tel:`, in full width.
     """
     if region == "CN" and (found := _CHINESE_MOBILE.fullmatch(written)):  # nearly all; the library is slow
@@ -31,7 +31,7 @@ def e164(written: str, region: str = "CN") -> str | None:
 
 
 def national_number(phone: str) -> str:
-    """The number of a phone (E.164) without its country code, as providers of one country want it."""
+    """A phone (E.164) without its country code, as providers that serve one country want it."""
     if phone.startswith("+86"):
         return phone[3:]
     return str(phonenumbers.national_significant_number(phonenumbers.parse(phone)))
@@ -56,6 +56,6 @@ def _read(written: str, region: str) -> str | None:
 
 
 def _bare(written: str) -> str:
-    """Without what stands around and between the digits."""
+    """The number without everything around and between its digits."""
     wide = _PARAMETERS.sub("", _SCHEME.sub("", unicodedata.normalize("NFKC", written), count=1))
     return "".join(c for c in wide if unicodedata.category(c) not in _BETWEEN and c not in ".·'\"<>")

@@ -1,4 +1,4 @@
-"""What an account in `gateways.toml` can set: each adapter declares a frozen dataclass, read and checked here.
+"""Reads and checks the options of an account in `gateways.toml`; each adapter declares them as a frozen dataclass.
 
 An option is a text, a number, a truth value, one of several words (`Literal`), a file (`Path`), a table of further
 options (another such dataclass), a list (`tuple[X, ...]`), a table with names of its own (`Mapping[str, X]`), or one of
@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 T = TypeVar("T")
 Check = Callable[[Any], str | None]
-Keys = tuple[str, ...]  # the way to an option: the keys of the tables around it, then its own
+Keys = tuple[str, ...]  # the path to an option: the keys of the tables around it, then its own key
 
 
 class BadOption(Exception):
-    """An option cannot be used; `keys` is the way to it, `key` the same in one text, and `reason` says what would be
-    right, never what the value was.
+    """An option cannot be used. `keys` is the path to it, `key` the same as one text; `reason` says what would be
+    right, and never shows the value.
     """
 
     def __init__(self, key: str | Keys, reason: str) -> None:
@@ -42,13 +42,13 @@ def option(*, default: Any = MISSING, secret: bool = False, check: Check | None 
     value would be read as a part of the template.
     """
     marks = {"secret": secret, "check": check, "template": template}
-    if isinstance(default, Mapping):  # which a dataclass takes for something that an instance could change
+    if isinstance(default, Mapping):  # a dataclass refuses such a default, since an instance could change it
         return field(default_factory=lambda: default, repr=not secret, metadata=marks)
     return field(default=default, repr=not secret, metadata=marks)
 
 
 def marked(mark: Literal["secret", "template"], kind: type, values: Mapping[str, Any]) -> Iterator[tuple[Keys, Any]]:
-    """What of `values` belongs to options of `kind` with this mark, in tables within it too, and the way to it."""
+    """The values of options of `kind` that have this mark, also in tables within it, each with the path to it."""
     types = get_type_hints(kind)
     for declared in fields(kind):
         if declared.name not in values:
@@ -107,7 +107,7 @@ def _read(keys: Keys, wanted: Any, value: Any, folder: Path) -> Any:
             return MappingProxyType({key: _read((*keys, key), item, one, folder) for key, one in value.items()})
     if wanted is Path:
         return folder / _read(keys, str, value, folder)
-    # bool is an int to Python, but `connections = true` is a mistake; 30 is a fine number of seconds for a float.
+    # To Python a bool is an int, but `connections = true` is a mistake. An int is accepted for a float: 30 seconds.
     fits = isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
     if not fits or (isinstance(value, bool) and wanted is not bool):
         raise BadOption(keys, f"must be {_NAMES.get(wanted, 'text')}")
@@ -115,7 +115,7 @@ def _read(keys: Keys, wanted: Any, value: Any, folder: Path) -> Any:
 
 
 def _table(wanted: Any) -> type | None:
-    """The dataclass that an option's type is, alone or with None."""
+    """The dataclass if an option's type is one, alone or together with None."""
     for one in (wanted, *get_args(wanted)):
         if isinstance(one, type) and is_dataclass(one):
             return one
@@ -134,8 +134,9 @@ def _leaves(keys: Keys, value: Any) -> Iterator[tuple[Keys, Any]]:
 
 
 def look_up_after() -> Any:
-    """The option `look_up_after` of every adapter that can look up: seconds after a hand-over began before its text is
-    looked up. Ten minutes are more than any hand-over may take, and what a provider needs to have its records in order.
+    """The option `look_up_after` of every adapter that can look up: seconds from the beginning of a hand-over until its
+    text is looked up. Ten minutes are longer than any hand-over may take, and long enough for a provider to complete
+    its records.
     """
     return option(default=600, check=between(600, 86_400))
 

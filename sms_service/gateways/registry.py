@@ -34,7 +34,7 @@ class Gateways:
         self._callback_base_url = callback_base_url
         self._lock = threading.Lock()
         self._adapters: dict[str, Adapter] = {}
-        # Weak, so that a registry that nobody uses any more is not kept for ever by the hook.
+        # A weak reference, so that the hook does not keep a registry that nobody uses any more.
         forget = weakref.WeakMethod(self._forget)
         os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
 
@@ -72,11 +72,13 @@ class Gateways:
             return self._adapters[name]
 
     def group_size(self, name: str) -> int:
-        """How many texts one `submit` gets: what the file says, at most what the adapter can. Raises NotFound."""
+        """How many texts one `submit` gets: as the file says, but no more than the adapter can take. Raises
+        NotFound.
+        """
         return min(self.account(name).max_group, self.adapter(name).capabilities.largest_group)
 
     def rates(self) -> dict[str, float]:
-        """Parts per second of each account: what the file says, else what its adapter declares."""
+        """Parts per second of each account: as the file says, or else as its adapter declares."""
         return {
             name: self.adapter(name).capabilities.rate if account.rate is None else account.rate
             for name, account in self.config.accounts.items()
@@ -102,7 +104,7 @@ class Gateways:
         return self.adapter(name).capabilities.meanings.get((use, code))
 
     def links(self) -> set[str]:
-        """The accounts whose adapters are links: each is handed texts by a process of its own."""
+        """The accounts whose adapters are links: each has its own process, which hands it texts."""
         return {name for name in self.config.accounts if self.adapter(name).capabilities.link}
 
     def close(self) -> None:

@@ -20,9 +20,9 @@ class HttpAccount:
     """An account at a provider with an HTTP interface; docs/gateways-http.md explains each option.
 
     `request`, `answer`, `codes`: how texts are handed over. `receipts`, `replies`, `callbacks`, `pull_every_s`: how
-    they come back. `variables` and `secrets` are names that templates can use. `phone`: how numbers are written;
-    `country` is the country code of those without one. `zone`: of times without one. `connections`: requests under way
-    at once. `total_timeout_s`: no hand-over of a group takes longer, in seconds.
+    receipts and replies come back. `variables` and `secrets` are names that templates can use. `phone`: how numbers are
+    written; `country` is the country code of numbers without one. `zone`: the time zone of times without one.
+    `connections`: requests under way at once. `total_timeout_s`: seconds that a hand-over of a group may take.
     """
 
     request: Submission

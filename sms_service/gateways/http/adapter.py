@@ -1,7 +1,7 @@
 """Adapter of any provider with an HTTP interface, as its account in `gateways.toml` describes it.
 
-No provider's interface is taken to be idempotent: a request is written once or not at all, and what is not clearly
-answered is unknown.
+The adapter assumes that no provider's interface is idempotent: a request is written once or not at all, and without a
+clear answer the outcome is unknown.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from sms_service.gateways.http.options import MOST
 from sms_service.gateways.http.templates import CannotRenderRequest
 from sms_service.gateways.http_client import HttpClient, HttpRequest, NotWritten, Result
 
-RATE = 10  # parts a second, where gateways.toml has no `rate`: what the smallest contracts allow
+RATE = 10  # parts a second, if gateways.toml has no `rate`; the smallest contracts allow this much
 LARGEST_PULL = 8 * 1024 * 1024  # bytes of an answer with receipts, which a provider may give only once
 
 
 @dataclass(frozen=True, slots=True)
 class Options(HttpAccount):
-    """An account whose tables fit together, which is known once they are made into a plan. Raises BadOption."""
+    """An account whose tables fit together; making a plan of them shows whether they do. Raises BadOption."""
 
     def __post_init__(self) -> None:
         plan.make_plan(self)
@@ -61,7 +61,7 @@ class HttpAdapter:
         }
         acknowledge = options.callbacks.acknowledge if options.callbacks else None
         self.capabilities = Capabilities(
-            # A request that is refused as a whole is a whole group, which is halved until the bad text is alone.
+            # A group fits into one request: if it is refused as a whole, it is halved until the bad text is alone.
             largest_group=options.request.recipients
             if options.request.recipients > 1 and not options.answer.each
             else MOST,
@@ -80,7 +80,7 @@ class HttpAdapter:
         self._pushes_receipts = options.receipts is not None and options.receipts.pushed
         self._pushes_replies = options.replies is not None and options.replies.pushed
         self._client = HttpClient(in_flight=options.connections, total_timeout_s=options.total_timeout_s)
-        # Pulls have connections of their own, so that no text ever waits behind one.
+        # Pulls have their own connections, so that no text ever waits for a pull.
         self._pulls = HttpClient(in_flight=2, total_timeout_s=options.total_timeout_s, largest_answer=LARGEST_PULL)
 
     def submit(self, group: Group) -> list[Outcome]:
@@ -109,7 +109,7 @@ class HttpAdapter:
         return [outcomes[text.reference] for text in group.texts]
 
     def verify(self, request: CallbackRequest) -> bool:
-        """Whether everything holds that the account's `callbacks` ask for."""
+        """Whether the request passes every check in the account's `callbacks`."""
         pushed = self._pushes_replies if request.is_of_replies else self._pushes_receipts
         return pushed and self._plan.proof is not None and self._plan.proof.holds(request, self._clock())
 
@@ -140,7 +140,7 @@ class HttpAdapter:
         self._pulls.close()
 
     def _is_foreign(self, text: Text, outcomes: dict[str, Outcome]) -> bool:
-        """Whether the phone cannot be written as the provider wants it; its outcome is noted then."""
+        """Whether the phone cannot be written as the provider wants it; if so, adds its outcome to `outcomes`."""
         if self._plan.phones.write(text.phone) is not None:
             return False
         detail = "a number of another country, which the provider does not serve"
@@ -159,7 +159,7 @@ class HttpAdapter:
             yield from (those[at : at + size] for at in range(0, len(those), size))
 
     def _values(self, batch: Sequence[Text], validity_s: int | None) -> dict[str, Any]:
-        """What the templates of a request can name."""
+        """The values of the names that a request's templates can use."""
         texts = [
             {"reference": text.reference, "phone": self._plan.phones.write(text.phone), "text": text.body}
             for text in batch
@@ -180,7 +180,7 @@ def create(name: str, options: Options, callback_url: str) -> HttpAdapter:
 
 
 def _pushed(request: CallbackRequest, reader: records.RecordReader) -> tuple[Any, str]:
-    """The document that a callback brings, and what is stored of it. Raises BadCallback."""
+    """The document in a callback, and the text to store as its raw record. Raises BadCallback."""
     if reader.format == "query":
         return dict(request.query), documents.raw(dict(request.query))
     try:

@@ -19,7 +19,7 @@ LONGEST_PAUSE_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What an answer says of one text, or of all of them."""
+    """What an answer says about one text, or about all texts of the request."""
 
     code: str | None
     id: str | None
@@ -39,7 +39,7 @@ class AnswerReader:
     def outcomes(self, texts: Sequence[Text], result: Result) -> list[Outcome]:
         """How the hand-over of the texts of one request ended, in their order."""
         if isinstance(result, NotWritten):
-            # Others of the group were written; these surely were not.
+            # Other texts of the group may have been written; these were not, for certain.
             return [unwritten(text.reference, result.reason) for text in texts]
         if not isinstance(result, HttpAnswer):
             return [Outcome(text.reference, OutcomeKind.unknown, detail=result.reason) for text in texts]
@@ -54,7 +54,7 @@ class AnswerReader:
         return self._of_each(texts, document, result)
 
     def _of_each(self, texts: Sequence[Text], document: Any, result: HttpAnswer) -> list[Outcome]:
-        """What the answer's list says of each text; of one that it leaves out, or contradicts itself on, nothing."""
+        """The outcome of each text by the answer's list; unknown if the list leaves it out or contradicts itself."""
         assert self._each is not None
         items = paths.find_path(document, paths.parse_path(self._each.list))
         listed: dict[str, _Said | None] = {}
@@ -83,11 +83,11 @@ class AnswerReader:
         return by_phone.get(phone) if phone else None
 
     def _outcome(self, text: Text, said: _Said, result: HttpAnswer, *, together: bool) -> Outcome:
-        """The outcome of one text; `together`: what is said is said of several texts at once."""
+        """The outcome of one text; `together`: the answer is about several texts at once."""
         code = said.code
         known = self._codes.answers.get(code) if code is not None else None
         if known is None and code is None:
-            # An error may come without any body; only the account's own table can say that nothing was taken then.
+            # An error may come without a body; then only the account's own table can say that nothing was taken.
             code = f"HTTP {result.status}"
             known = self._codes.answers.get(code)
         if known is None and result.status == 429:
@@ -120,7 +120,7 @@ class AnswerReader:
 
     @property
     def _names_nothing(self) -> bool:
-        """Whether the provider has no ids, so that our own reference is all that can be kept."""
+        """Whether the provider gives no ids, so that our own reference has to serve as the id."""
         return (self._each.id if self._each else self._id) is None
 
     def _kind(self, code: str) -> OutcomeKind | None:
@@ -128,7 +128,7 @@ class AnswerReader:
         return known.result if known else None
 
     def _field(self, document: Any, path: paths.Path | None) -> str | None:
-        """A field, or None also if it is unusable."""
+        """A field; None if it is missing or unusable."""
         try:
             return documents.field(document, path)
         except Unreadable:
@@ -136,7 +136,7 @@ class AnswerReader:
 
 
 def _seconds(header: str | None) -> float | None:
-    """What Retry-After says, if in seconds."""
+    """The seconds that Retry-After names; None if it names no seconds."""
     if not header or not re.fullmatch(r"[0-9]{1,6}", header):
         return None
     return min(float(header), LONGEST_PAUSE_S)

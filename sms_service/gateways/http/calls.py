@@ -43,7 +43,7 @@ class Composer:
         self._fixed = _fixed_headers(call, charset)
 
     def request(self, values: Mapping[str, Any]) -> HttpRequest:
-        """The request with these values. Raises CannotRender; nothing was sent then."""
+        """The request with these values. Sends nothing. Raises CannotRenderRequest."""
         if self._signs_body:
             body = self._body_of(values)
             values = {**values, "signature": self._signature({**values, "body": (body or b"").decode(self._charset)})}

@@ -1,4 +1,4 @@
-"""What a provider sends, as one kind of document: tables, lists and texts, as JSON has them, whatever it was."""
+"""Reads what a provider sends, in any format, into one kind of document: objects, lists and texts, as in JSON."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from sms_service.gateways.http import paths
 
 Format = Literal["json", "xml", "form", "text"]
 
-LONGEST = 200  # characters of an id or a code; longer ones are none
+LONGEST = 200  # characters of an id or a code; a longer one is refused
 _UNUSABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class Unreadable(Exception):
-    """This is no such document; the message has nothing of its content."""
+    """The document cannot be read; the message contains nothing of its content."""
 
 
 def read_document(body: bytes, form: Format, charset: str, pattern: re.Pattern[str] | None = None) -> Any:
-    """The document in `body`: of JSON its value; of XML what is in its root element; of a form its fields; of text the
-    named groups of `pattern`. Raises Unreadable.
+    """The document in `body`: the value of JSON, the content of XML's root element, the fields of a form, or the named
+    groups of `pattern` in a text. Raises Unreadable.
     """
     try:
         if form == "xml":
@@ -65,25 +65,25 @@ def scalar(value: Any, longest: int = LONGEST) -> str | None:
 
 
 def raw(item: Any) -> str:
-    """A part of a document as it is stored; ASCII if it holds half a character."""
+    """A part of a document as it is stored; in ASCII if it contains half a character."""
     text = json.dumps(item, ensure_ascii=False)
     return json.dumps(item) if _UNUSABLE.search(text) else text
 
 
 def headers_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers by their name in small letters."""
+    """Headers by their name in lower case."""
     return {name.lower(): value for name, value in headers.items()}
 
 
 def _root(body: bytes) -> ElementTree.Element:
-    # What a document type could declare is never needed, and is what attacks on XML readers are made of.
+    # Refuse a document type: nobody needs what it can declare, and attacks on XML readers use it.
     if b"<!" in body.replace(b"<![CDATA[", b"").replace(b"<!--", b""):
         raise ValueError
     return ElementTree.fromstring(body)  # noqa: S314
 
 
 def _element(element: ElementTree.Element) -> Any:
-    """An element's text, or its attributes and children by name; a name that comes several times is a list."""
+    """An element's text, or its attributes and children by name; several with the same name become a list."""
     found: dict[str, Any] = {f"@{name}": value for name, value in element.attrib.items()}
     for child in element:
         name, value = child.tag.rpartition("}")[2], _element(child)

@@ -1,4 +1,4 @@
-"""What the tables of an HTTP account can say; docs/gateways-http.md explains each for the operator."""
+"""The options in the tables of an HTTP account; docs/gateways-http.md explains each for the operator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def place(default: Any = None) -> Any:
-    """An option that says where in a document a field is; None: it is not there."""
+    """An option that says where in a document a field is; None: the document does not have the field."""
     return option(default=default, check=paths.check_path)
 
 
@@ -51,7 +51,7 @@ def _pattern(value: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """What a request proves itself with.
+    """How a request proves who sends it.
 
     `basic` needs `user` and `password`, `bearer` a `token`; each becomes the header Authorization. A digest over the
     template `over` (with `key`, if it is an HMAC) becomes `{{ signature }}` in the request's other templates.
@@ -106,7 +106,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Submission(Call):
-    """The request that hands texts over: `recipients` is how many at most; `one_text`: they all get the same words."""
+    """The request that hands over at most `recipients` texts; `one_text`: all of them have the same words."""
 
     recipients: int = option(default=1, check=between(1, MOST))
     one_text: bool = False
@@ -114,7 +114,7 @@ class Submission(Call):
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """Where an answer says what became of each text: in a `list` whose items name theirs by `phone` or `reference`."""
+    """Where an answer says how each text ended: in a `list` whose items name their text by `phone` or `reference`."""
 
     list: str = place()
     code: str = place()
@@ -132,9 +132,10 @@ class Each:
 
 @dataclass(frozen=True, slots=True)
 class AnswerForm:
-    """How an answer to a hand-over is read: its `code`, and the `id` of what it took, or `each` text's own.
+    """How an answer to a hand-over is read: its `code` and the `id` of what was taken, or `each` for those of each
+    text.
 
-    `pattern` finds both in a plain text, by groups of these names.
+    In a plain text, `pattern` finds both by groups of these names.
     """
 
     format: Literal["json", "xml", "text"] = "json"
@@ -154,8 +155,8 @@ class AnswerForm:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """What codes mean: a `file` as `gateways.codes` describes it, and over it `answers` and `receipts` ("refused
-    bad_number" by code).
+    """What codes mean: a `file` as `gateways.codes` describes it, and `answers` and `receipts` ("refused bad_number" by
+    code), which override the file.
     """
 
     file: Path | None = None
@@ -168,8 +169,8 @@ NO_CODES = Codes()
 
 @dataclass(frozen=True, slots=True)
 class Pull(Call):
-    """The request that fetches what is new. `code`: where its answer says that all is well, by a code that `codes`
-    calls accepted; `page`: an answer with so many records may not be the last.
+    """The request that fetches new records. `code`: where its answer has a code, which means success if `codes` calls
+    it accepted; `page`: the records in a full answer, after which there may be more.
     """
 
     code: str | None = place()
@@ -178,9 +179,9 @@ class Pull(Call):
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """How receipts or replies come: as a `list` of records, or as one; pushed, or pulled, or both if `push` says so.
+    """How receipts or replies come: as a `list` of records, or as one; pushed or pulled, or both if `push` is true.
 
-    A `time` is in `time_format` (that of `strptime`, or "iso", "epoch", "epoch_ms"), or in ISO 8601 nevertheless.
+    A `time` is read by `time_format` (one of `strptime`, or "iso", "epoch", "epoch_ms"), or else as ISO 8601.
     """
 
     format: Literal["json", "xml", "form", "query"] = "json"
@@ -204,7 +205,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Receipts(Records):
-    """Where the fields of a receipt are. `error`: a second code, that says why."""
+    """Where the fields of a receipt are. `error`: a second code, which says why."""
 
     status: str = place()
     id: str | None = place()
@@ -223,8 +224,8 @@ class Receipts(Records):
 
 @dataclass(frozen=True, slots=True)
 class Replies(Records):
-    """Where the fields of a reply are; those of a long one come as `parts` records with a `series` in common. `stop`: a
-    field that is true, or 1, where the provider has taken it for an opt-out.
+    """Where the fields of a reply are. A long reply comes as `parts` records with the same `series`. `stop`: a field
+    that is true, or 1, if the provider took the reply for an opt-out.
     """
 
     phone: str = place()
@@ -250,7 +251,7 @@ class Signature:
     """A digest that proves a callback, over the template `over`, in a `header` or `query` parameter.
 
     `timestamp_header` or `timestamp_query`: where the provider says when it signed, in seconds or milliseconds since
-    1970; one that is more than `tolerance_s` away from now is refused as replayed.
+    1970. If that is more than `tolerance_s` seconds from now, the callback is refused as a replay.
     """
 
     kind: Literal["md5", "sha1", "sha256", "hmac-sha1", "hmac-sha256"]
@@ -274,7 +275,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """What a stored callback is answered."""
+    """The answer to a callback that was stored."""
 
     status: int = option(default=200, check=between(200, 299))
     body: str = option(default="")
@@ -283,8 +284,8 @@ class Acknowledge:
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """What proves callbacks, all that is given: `secret` at the end of the path, `addresses` they come from, a
-    `signature`; and how they are acknowledged.
+    """What a callback must pass, all that is given: a `secret` at the end of the path, the `addresses` it may come
+    from, a `signature`. Also how callbacks are acknowledged.
     """
 
     secret: str = option(default="", secret=True, check=path_secret)

@@ -1,6 +1,6 @@
 """Where in a document a field is: a JSON pointer (`/data/0/id`, RFC 6901) or the same with dots (`data.0.id`).
 
-The empty path is the whole document. In a list a number is a place, counted from 0. A name that holds a dot needs the
+The empty path is the whole document. In a list a number is a position, counted from 0. A name with a dot needs the
 pointer, in which `~1` stands for `/` and `~0` for `~`.
 """
 
@@ -19,11 +19,11 @@ class _Missing:
     """The type of MISSING."""
 
 
-MISSING: Final = _Missing()  # what is at a path that leads nowhere; null is a value
+MISSING: Final = _Missing()  # the result for a path that leads nowhere; null is a value
 
 
 def parse_path(written: str) -> Path:
-    """The steps of a path as it is written. Raises ValueError that says what would be right."""
+    """The steps of a written path. Raises ValueError, which says what would be right."""
     if not written:
         return ()
     if written.startswith("/"):
@@ -37,7 +37,7 @@ def parse_path(written: str) -> Path:
 
 
 def find_path(document: Any, path: Path) -> Any:
-    """What is at `path`, or MISSING."""
+    """The value at `path`, or MISSING."""
     for step in path:
         if isinstance(document, dict):
             document = document.get(step, MISSING)

@@ -1,4 +1,4 @@
-"""An account's tables, checked against each other and made into what works."""
+"""Checks an account's tables against each other and builds from them the parts that do the work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sms_service.gateways.http.proof import NAMES, Proof
 from sms_service.gateways.http.templates import CannotRenderRequest, RequestTemplates
 from sms_service.gateways.options import BadOption
 
-# What the templates of every request may use, and those that hand texts over as well.
+# The names that the templates of every request may use, and those that only a request with texts may use.
 OF_EVERY_CALL = frozenset({"now", "receipts_url", "replies_url"})
 OF_TEXTS = frozenset({"texts", "phones", "validity_s"})
 OF_ONE_TEXT = frozenset({"reference", "phone", "text"})
@@ -27,7 +27,7 @@ _SAMPLE = {"reference": "202601-1", "phone": "13800138000", "text": '【学习�
 
 @dataclass(frozen=True, slots=True)
 class Pulling:
-    """One kind of records that is asked for: by which request, and how its answer is read."""
+    """One kind of records that the service pulls: the request, and how its answer is read."""
 
     composer: Composer
     pull: options.Pull
@@ -100,7 +100,7 @@ def make_plan(account: HttpAccount) -> Plan:
 
 
 def _constants(account: HttpAccount) -> Mapping[str, str]:
-    """The account's own names, variables and secrets alike."""
+    """The account's own names: variables and secrets."""
     taken = OF_EVERY_CALL | OF_TEXTS | OF_ONE_TEXT | NAMES | {"signature"}
     for kind in ("variables", "secrets"):
         for name in getattr(account, kind):
@@ -110,7 +110,7 @@ def _constants(account: HttpAccount) -> Mapping[str, str]:
 
 
 def _of_the_words(request: options.Submission) -> frozenset[str]:
-    """Which names of one text there are, when a request has several."""
+    """Which of the names of one text the templates may use although a request has several texts."""
     if request.recipients == 1:
         return OF_ONE_TEXT
     return frozenset({"text"}) if request.one_text else frozenset()
@@ -132,7 +132,7 @@ def _try(
     zone: tzinfo,
     keys: tuple[str, ...] = ("request",),
 ) -> None:
-    """Make a request of sample values, so that what fails with every text fails at start."""
+    """Make a request from sample values: a template that fails for every text then fails when the service starts."""
     values = {"texts": [_SAMPLE], "phones": [_SAMPLE["phone"]], **_SAMPLE, **constants}
     values |= {"receipts_url": "https://example.org/r", "replies_url": "https://example.org/a"}
     values["now"] = datetime(2026, 1, 1, tzinfo=UTC).astimezone(zone)
@@ -150,7 +150,7 @@ def _try(
 
 
 def _check_push(account: HttpAccount) -> None:
-    """Pushed records need a proof, and pulled ones a schedule; neither is there for nothing."""
+    """Pushed records need `callbacks`, pulled ones `pull_every_s`; without such records, neither may be given."""
     tables = [table for table in (account.receipts, account.replies) if table is not None]
     if any(table.pushed for table in tables) != (account.callbacks is not None):
         raise BadOption("callbacks", "must be there if, and only if, receipts or replies are pushed: what proves them")

@@ -1,4 +1,4 @@
-"""What proves that a callback comes from the provider: everything that the account asks for, together."""
+"""Verifies that a callback comes from the provider: it must pass every check that the account has."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sms_service.gateways.http.documents import headers_of
 from sms_service.gateways.http.options import Callbacks, Signature
 from sms_service.gateways.http.templates import CannotRenderRequest, RequestTemplate, RequestTemplates
 
-# What a signature can be over; `headers` has its names in small letters.
+# The names that a signature's template can use; `headers` has its names in lower case.
 NAMES = frozenset({"body", "url", "method", "query", "headers", "timestamp"})
 _TIMESTAMP = re.compile(r"[0-9]{9,14}")
-_MILLISECONDS_FROM = 10**11  # seconds reach it in the year 5138
+_MILLISECONDS_FROM = 10**11  # from here a time is in milliseconds: seconds reach this value only in the year 5138
 
 
 class Proof:
@@ -36,13 +36,13 @@ class Proof:
             self._over = compile_source(templates, ("signature", "over"), self._signature.over, names)
 
     def holds(self, request: CallbackRequest, now: float) -> bool:
-        """Whether the provider sent it. Raises Replayed if it did, but not now (seconds since 1970)."""
+        """Whether the provider sent it. `now` in seconds since 1970. Raises Replayed if it was sent too long ago."""
         address = self._knows(request.remote_address)
         path = self._is_at(request.path)
         return address and path and (self._signature is None or self._is_signed(request, self._signature, now))
 
     def path(self, kind: str) -> str:
-        """Where the provider pushes receipts or replies, below the account's address."""
+        """The path below the account's address to which the provider pushes receipts or replies."""
         return f"{kind}/{self._secret}" if self._secret else kind
 
     def _knows(self, written: str) -> bool:
@@ -57,7 +57,7 @@ class Proof:
 
     def _is_at(self, path: str) -> bool:
         kind, _, secret = path.partition("/")
-        # With a secret the bare address is nobody's; without one it is that of receipts.
+        # Without a secret the bare address takes receipts; with one it takes nothing.
         known = ("receipts", "replies") if self._secret else ("", "receipts", "replies")
         return hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret.encode()) and kind in known
 

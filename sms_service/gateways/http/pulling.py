@@ -20,10 +20,10 @@ class PullFailed(Exception):
 
 
 def pull_records(plan: Plan, client: HttpClient, values: Mapping[str, Any]) -> Pulled:
-    """What is new, of each kind that the account pulls.
+    """The new records of each kind that the account pulls.
 
-    Raises PullFailed if nothing could be had. What one kind gave is kept though the other failed, since a provider may
-    give a record only once; so is a record that cannot be read.
+    Raises PullFailed if every pull failed. If one kind failed, the records of the other are kept, since a provider may
+    give a record only once. For the same reason a record that cannot be read is kept.
     """
     results = client.send_all([pulling.composer.request(values) for pulling in plan.pulls])
     receipts: list[Receipt] = []
@@ -56,7 +56,7 @@ def _items(plan: Plan, pulling: Pulling, result: Result) -> list[Any]:
     if pulling.pull.code is None:
         items = reader.items(document)
         if len(items) == 1 and not _is_readable(pulling.reader, items[0]):
-            # What is no list and no record is an error that the account has no code for.
+            # An answer that is neither a list nor a record is an error for which the account has no code.
             raise PullFailed("the answer has no records")
         return items
     code = documents.field(document, paths.parse_path(pulling.pull.code))
@@ -66,7 +66,7 @@ def _items(plan: Plan, pulling: Pulling, result: Result) -> list[Any]:
     try:
         return reader.items(document)
     except BadCallback:
-        return []  # a provider that says that all is well and has nothing may leave the list out
+        return []  # a provider that reports success and has nothing new may leave the list out
 
 
 def _is_readable(reading: records.ReceiptRecords | records.ReplyRecords, item: Any) -> bool:
@@ -88,6 +88,6 @@ def _keep(
             replies += reading.of(item, raw)
     except BadCallback as error:
         _log.warning("a pulled record cannot be read: %s", error)
-        # It is stored and listed there; a reply without a phone has no list that it could stand in.
+        # Keep it as a receipt, which is stored and listed; there is no list for a reply without a phone.
         if isinstance(reading, records.ReceiptRecords):
             receipts.append(reading.unusable(raw))

@@ -1,4 +1,4 @@
-"""Receipts and replies in what a provider pushes, or gives when it is asked."""
+"""Reads receipts and replies from what a provider pushes, or gives when it is asked."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RecordReader:
         }
 
     def items(self, document: Any) -> list[Any]:
-        """The records in a document. Raises BadCallback if there is no place for them."""
+        """The records in a document. Raises BadCallback if the document has no place for them."""
         found = document if self._list is None else paths.find_path(document, self._list)
         if found is paths.MISSING:
             raise BadCallback("the list of records is missing")
@@ -50,7 +50,7 @@ class RecordReader:
             raise BadCallback(f"{name}: {error}") from None
 
     def number(self, item: Any, name: str, missing: int) -> int:
-        """A small whole number in a record. Raises BadCallback if it is none."""
+        """A small whole number in a record. Raises BadCallback if it is not one."""
         written = self.field(item, name)
         if written is None:
             return missing
@@ -59,7 +59,7 @@ class RecordReader:
         return int(written)
 
     def phones(self, item: Any, name: str) -> list[str]:
-        """The phones in a field that may be a list, E.164 where they can be read so, else as they were written."""
+        """The phones in a field that may be a list: in E.164 if they can be read as such, else as they were written."""
         value = paths.find_path(item, self._places[name]) if name in self._places else paths.MISSING
         if value is paths.MISSING:
             return []
@@ -70,7 +70,7 @@ class RecordReader:
         return [self._phones.read(one) or one for one in found if one]
 
     def time(self, item: Any) -> datetime | None:
-        """When it happened; None if that is not said in a readable way, which is no reason to lose a record."""
+        """When it happened. None if the time is missing or cannot be read: a record is not lost for that."""
         try:
             written = documents.field(item, self._places.get("time"))
             return _time(written, self._time_format, self._zone) if written else None
@@ -117,7 +117,7 @@ class ReceiptRecords:
             )
 
     def unusable(self, raw: str) -> Receipt:
-        """What is kept of a record that cannot be read and will not be given again."""
+        """The receipt to store for a record that cannot be read and will not be given again."""
         return Receipt(ReceiptStatus.unclassified, None, raw)
 
 
@@ -153,7 +153,7 @@ class ReplyRecords:
 def all_of(
     document: Any, reader: RecordReader, of: Callable[[Any, str], Iterator[T]], whole: str | None = None
 ) -> list[T]:
-    """What `of` makes of each record of a document. `whole`: what is stored of it if it is one record.
+    """What `of` reads from each record of a document. `whole`: the raw text to store if the document is one record.
 
     Raises BadCallback if one cannot be read.
     """
@@ -164,8 +164,8 @@ def all_of(
 
 
 def _name(phone: str, text: str, at: datetime, part: int) -> str:
-    """What a reply is called that the provider does not name: the same words of the same moment are the same reply,
-    however often and however late somebody sends them.
+    """An id for a reply to which the provider gives none. The same words of the same moment get the same id, so they
+    count as one reply, however often and however late they are sent.
     """
     return hashlib.sha256("\n".join((phone, at.isoformat(), str(part), text)).encode()).hexdigest()[:32]
 

@@ -12,15 +12,15 @@ Encoding = Literal["hex", "HEX", "base64"]
 
 
 def compute_digest(kind: Kind, key: bytes, message: bytes) -> bytes:
-    """The digest; `key` plays a part only where it is an HMAC."""
+    """The digest; `key` is used only for an HMAC."""
     if kind.startswith("hmac-"):
         return hmac.digest(key, message, kind.removeprefix("hmac-"))
-    # MD5 and SHA-1 are what providers ask for; that they are weak is for the provider to know.
+    # MD5 and SHA-1 are weak, but some providers demand them.
     return hashlib.new(kind, message, usedforsecurity=False).digest()
 
 
 def write_digest(value: bytes, encoding: Encoding) -> str:
-    """A digest as text: hexadecimal in small or capital letters, or base64."""
+    """A digest as text: hexadecimal in lower or upper case, or base64."""
     if encoding == "base64":
         return base64.b64encode(value).decode()
     return value.hex() if encoding == "hex" else value.hex().upper()

@@ -16,15 +16,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sms_service.gateways.http import signing
 
 _SIGNATURE = re.compile(r"\A【[^】]{1,20}】")
-LARGEST = 8 * 1024 * 1024  # characters of what a template makes: the texts of the largest group, several times over
+LARGEST = 8 * 1024 * 1024  # characters of a template's result: room for the largest group's texts several times over
 
 
 class BadTemplate(Exception):
-    """A template cannot be used; the message says why, and what is known."""
+    """A template cannot be used; the message says why, and which names it may use."""
 
 
 class CannotRenderRequest(Exception):
-    """A template cannot be filled in with these values; the message has none of them."""
+    """A template cannot be filled in with these values; the message contains none of them."""
 
 
 class RequestTemplate:
@@ -54,10 +54,10 @@ class RequestTemplate:
 
 
 class RequestTemplates:
-    """Compiles the templates of one account; its `charset` is what digests, base64 and percent signs are made of."""
+    """Compiles the templates of one account. Digests, base64 and percent signs encode texts in its `charset`."""
 
     def __init__(self, charset: str) -> None:
-        # No autoescape: a request is no HTML, and each template says by a filter how a value is written.
+        # No autoescape: a request is not HTML, and each template says by a filter how a value is written.
         self._environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, cache_size=0)
         self._environment.globals.clear()
 

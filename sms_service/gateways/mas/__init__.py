@@ -1,1 +1,1 @@
-"""China Mobile's cloud MAS, as an account of the adapter `http`; `mas.toml` has all that is assumed of it."""
+"""China Mobile's cloud MAS, as an account of the adapter `http`; `mas.toml` has all assumptions about it."""

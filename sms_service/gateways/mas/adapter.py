@@ -1,5 +1,5 @@
-"""Adapter of China Mobile's cloud MAS: an account of the adapter `http` whose tables `mas.toml` has, with all that is
-assumed of the provider.
+"""Adapter of China Mobile's cloud MAS: an account of the adapter `http`. `mas.toml` has its tables, and in them all
+assumptions about the provider.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Options:
     and password of the interface. `sign`: the code of the signature; `add_serial`: what is added to the service number.
 
     `template_id`: texts go through this registered template (tmpsubmit), whose one variable is the whole text.
-    `send_secret_key`: the request also has the key itself, as the provider's HTTP example has it. `strips_signature`:
-    the 【signature】 in front of a text is left out, because the provider adds it. `pull_every_s`: ask for receipts and
-    replies so often. `callback_secret`, `callback_addresses`: what proves those that are pushed; without either they
-    are not. `codes`: over `codes.csv`, as in `http`.
+    `send_secret_key`: the request also has the key itself, as in the provider's HTTP example. `strips_signature`: the
+    【signature】 in front of a text is left out, because the provider adds it. `pull_every_s`: ask for receipts and
+    replies every so many seconds. `callback_secret`, `callback_addresses`: how pushes are verified; without either,
+    nothing is pushed. `codes`: overrides `codes.csv`, as in `http`.
     """
 
     url: str = option(check=http_url)
@@ -56,7 +56,7 @@ class Options:
         kind = "template" if self.template_id else "normal"
         path = paths["normal_https"] if kind == "normal" and url.startswith("https:") else paths[kind]
         variables = {name: getattr(self, name) for name in ("ec_name", "ap_id", "sign", "add_serial", "template_id")}
-        # Templates take an empty text for no.
+        # A template takes an empty text for false.
         variables |= {name: "yes" * getattr(self, name) for name in ("send_secret_key", "strips_signature")}
         pushed, pulled = bool(self.callback_secret or self.callback_addresses), self.pull_every_s is not None
         tables: dict[str, Any] = {
