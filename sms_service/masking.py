@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from sms_service.said import Said, Value, as_said
+from sms_service.said import Said, Value, Word, as_said
 
 FEWEST_DIGITS = 7  # of a number within a town
 _LONGEST_GAP = 10  # characters between two digits of one number, invisible ones included
@@ -66,13 +66,20 @@ def mask_said(said: str, mask: Callable[[str], str]) -> Said:
 
 def _mask_value(value: Value, mask: Callable[[str], str]) -> Value:
     match value:
-        case Said():
-            return mask_said(value, mask)
         case tuple():
-            return tuple(mask_said(member, mask) if isinstance(member, Said) else mask(member) for member in value)
+            return tuple(_mask_one(member, mask) for member in value)
         case str():
-            return mask(value)
+            return _mask_one(value, mask)
     return value
+
+
+def _mask_one(text: str, mask: Callable[[str], str]) -> str:
+    match text:
+        case Word():
+            return text
+        case Said():
+            return mask_said(text, mask)
+    return mask(text)
 
 
 def mask_values(value: Any) -> Any:

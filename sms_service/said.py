@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
+from enum import EnumType, StrEnum
 from typing import Any
 
 Value = str | int | float | tuple[str, ...]  # a text may be Said itself
+JOINER = ", "  # between the members of a list whose place has no format; a catalogue has its own under this key
 
 
 class Said(str):
@@ -33,10 +35,16 @@ class Said(str):
         return self.message, self.values
 
 
+class Word(Said):
+    """A member of an enum within a sentence: the word itself is its message, and in JSON it is only a word."""
+
+    __slots__ = ()
+
+
 class _Filling(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, tuple):
-            return (format_spec or ", ").join(map(str, value))
+            return (format_spec or JOINER).join(map(str, value))
         return str(super().format_field(value, format_spec))
 
 
@@ -46,7 +54,8 @@ _FILLING = _Filling()
 def say(message: str, /, **values: object) -> Said:
     """The English sentence of `message`, with `values` in its places.
 
-    Numbers stay numbers, lists become tuples of texts, whatever else becomes text, so that all can be stored as JSON.
+    Numbers stay numbers, lists become tuples of texts, whatever else becomes text, so that all can be stored as JSON. A
+    member of an enum is a word that a catalogue may have.
     """
     return Said(message, {name: _plain(value) for name, value in values.items()})
 
@@ -60,7 +69,15 @@ def translate(said: str, catalogue: Mapping[str, str]) -> str:
     """The sentence in the language of `catalogue`, from message to message; in English where it has none."""
     said = as_said(said)
     values = {name: _translated(value, catalogue) for name, value in said.values.items()}
-    return Said(catalogue.get(said.message, said.message), values)
+    message = catalogue.get(said.message, said.message)
+    if JOINER in catalogue and any(isinstance(value, tuple) for value in values.values()):
+        message = _joined_by(catalogue[JOINER], message, values)
+    return Said(message, values)
+
+
+def read_places(message: str) -> list[tuple[str, str]]:
+    """The places of a message, in its order: their names and formats."""
+    return [(name, spec or "") for _, name, spec, _ in _FILLING.parse(message) if name is not None]
 
 
 def to_json(said: str) -> dict[str, Any]:
@@ -74,16 +91,32 @@ def from_json(message: str, values: Mapping[str, Any]) -> Said:
     return Said(message, {name: _from_json(value) for name, value in values.items()})
 
 
+def _joined_by(joiner: str, message: str, values: Mapping[str, Value]) -> str:
+    """The message, with the joiner of its language as the format of each place that a list without one stands in."""
+    made = []
+    for text, name, spec, conversion in _FILLING.parse(message):
+        made.append(text.replace("{", "{{").replace("}", "}}"))
+        if name is not None:
+            shown = spec or (joiner if isinstance(values.get(name), tuple) else "")
+            made.append("{" + name + (f"!{conversion}" if conversion else "") + (f":{shown}" if shown else "") + "}")
+    return "".join(made)
+
+
 def _plain(value: object) -> Value:
     match value:
-        case Said() | bool():
-            return value
         case int() | float():
             return value
-        case str():
-            return str(value)  # an enum's member is its text
-        case list() | tuple() | set() | frozenset():
-            return tuple(member if isinstance(member, Said) else str(member) for member in value)
+        case list() | tuple() | set() | frozenset() | EnumType():
+            return tuple(_plain_text(member) for member in value)
+    return _plain_text(value)
+
+
+def _plain_text(value: object) -> str:
+    match value:
+        case StrEnum():
+            return Word(value.value, {})
+        case Said():
+            return value
     return str(value)
 
 
@@ -98,6 +131,8 @@ def _translated(value: Value, catalogue: Mapping[str, str]) -> Value:
 
 def _to_json(value: Value) -> Any:
     match value:
+        case Word():
+            return str(value)
         case Said():
             return to_json(value)
         case tuple():
@@ -110,5 +145,5 @@ def _from_json(value: Any) -> Value:
         case {"message": str(message), "values": dict(values)}:
             return from_json(message, values)
         case list():
-            return tuple(str(_from_json(member)) for member in value)
+            return tuple(_plain_text(_from_json(member)) for member in value)
     return value  # type: ignore[no-any-return]

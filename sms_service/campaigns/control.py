@@ -15,6 +15,7 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.services import require_on_campaign
+from sms_service.campaigns.states import CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Invalid, NotFound
@@ -56,8 +57,9 @@ def run_of(session: Session, actor: Actor, campaign_id: int) -> Run:
     campaign, _ = require_on_campaign(session, actor, Permission.read, campaign_id)
     run = session.scalar(select(Run).where(Run.campaign_id == campaign_id).order_by(Run.id.desc()).limit(1))
     if run is None:
+        status = CampaignStatus(campaign.status)
         raise Conflict(
-            say("campaign {campaign} is {status}; it was never launched", campaign=campaign_id, status=campaign.status)
+            say("campaign {campaign} is {status}; it was never launched", campaign=campaign_id, status=status)
         )
     return run
 
@@ -158,7 +160,7 @@ def _move(
             say(
                 "run {run} is {status}; only {sources: or } ones can become {target}",
                 run=run_id,
-                status=run.status,
+                status=RunStatus(run.status),
                 sources=sources,
                 target=target,
             )

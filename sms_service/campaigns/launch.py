@@ -51,7 +51,7 @@ def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: dateti
             say(
                 "campaign {campaign} is {status}; only an approved one can be launched",
                 campaign=campaign_id,
-                status=campaign.status,
+                status=CampaignStatus(campaign.status),
             )
         )
     content = content_of(session, campaign)
@@ -119,7 +119,7 @@ def _launched_before(campaign_id: int, run: Run) -> Said:
         campaign=campaign_id,
         run=run.id,
         due_at=due_at,
-        status=run.status,
+        status=RunStatus(run.status),
     )
 
 

@@ -91,7 +91,7 @@ def settle_attempt(session: Session, actor: Actor, message_id: int, verdict: Ver
             say(
                 "message {message_id} is {status}; only an {settleable} one can be settled",
                 message_id=message_id,
-                status=message.status,
+                status=MessageStatus(message.status),
                 settleable=MessageStatus.unknown,
             )
         )
@@ -105,7 +105,8 @@ def _go_again(
     gone = act(session.connection())
     session.refresh(run)
     if run.status in _ROWS_ARE_FINAL_OR_LACKING or (run.status == RunStatus.held and run.frozen_at is None):
-        raise Conflict(say("run {run} is {status}; nothing of it can go again", run=run_id, status=run.status))
+        status = RunStatus(run.status)
+        raise Conflict(say("run {run} is {status}; nothing of it can go again", run=run_id, status=status))
     if gone.ids:
         # The campaign may have ended with its run, or be ending now: this locks its row and makes it active.
         session.execute(

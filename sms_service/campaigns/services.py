@@ -95,7 +95,7 @@ def change_campaign(session: Session, actor: Actor, campaign_id: int, changes: M
             say(
                 "campaign {campaign} is {status}; only {statuses} ones can be changed",
                 campaign=campaign_id,
-                status=campaign.status,
+                status=CampaignStatus(campaign.status),
                 statuses=EDITABLE,
             )
         )
@@ -159,9 +159,9 @@ def move_campaign(session: Session, campaign: Campaign, target: CampaignStatus) 
         possible = sorted(CAMPAIGN_TRANSITIONS[CampaignStatus(campaign.status)])
         if not possible:
             ended = "campaign {campaign} is {status}; it can become: nothing"
-            raise Conflict(say(ended, campaign=campaign.id, status=campaign.status))
+            raise Conflict(say(ended, campaign=campaign.id, status=CampaignStatus(campaign.status)))
         message = "campaign {campaign} is {status}; it can become: {possible}"
-        raise Conflict(say(message, campaign=campaign.id, status=campaign.status, possible=possible))
+        raise Conflict(say(message, campaign=campaign.id, status=CampaignStatus(campaign.status), possible=possible))
 
 
 def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: Mapping[str, Any]) -> None:

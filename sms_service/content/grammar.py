@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from jinja2 import nodes
 
 from sms_service.errors import Invalid
-from sms_service.said import say
+from sms_service.said import Said, as_said, say
 
 MAX_DEPTH = 20  # nested constructs; not far above this, Python's own compiler and Jinja2's parser fail
-ALLOWED = (
+ALLOWED = as_said(
     "allowed are text, {{ name }}, {% if %} {% elif %} {% else %}, comparisons, and, or, not, in, 'a' if b else 'c', "
     "~, and the filters default, lower, replace, trim, truncate, upper"
 )
@@ -32,10 +32,11 @@ _CONSTRUCTS = {
     "For": "{% for %}", "Assign": "{% set %}", "AssignBlock": "{% set %}", "Macro": "{% macro %}",
     "Include": "{% include %}", "Import": "{% import %}", "FromImport": "{% from %}", "Extends": "{% extends %}",
     "Block": "{% block %}", "CallBlock": "{% call %}", "FilterBlock": "{% filter %}", "With": "{% with %}",
-    "Call": "a call", "Test": "is …", "Getattr": "an attribute (name.attribute)", "Getitem": "a subscript (name[…])",
+    "Call": as_said("a call"), "Test": "is …", "Getattr": as_said("an attribute (name.attribute)"),
+    "Getitem": as_said("a subscript (name[…])"),
     "Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**", "Neg": "-", "Pos": "+",
-    "Dict": "{…}", "List": "[…]", "Tuple": "(…, …)", "Compare": "a comparison outside {% if %}",
-    "Not": "not outside {% if %}", "And": "and outside {% if %}",
+    "Dict": "{…}", "List": "[…]", "Tuple": "(…, …)", "Compare": as_said("a comparison outside {% if %}"),
+    "Not": as_said("not outside {% if %}"), "And": as_said("and outside {% if %}"),
 }  # fmt: skip
 
 
@@ -156,7 +157,7 @@ def _filter(node: nodes.Filter, names: Names, depth: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _FilterRule:
-    form: str  # how it is written, for the error
+    form: Said  # how it is written, for the error
     fits: Callable[[list[object]], bool]  # whether these constants may be its arguments; None is no constant
 
 
@@ -182,12 +183,12 @@ def _truncate_fits(arguments: list[object]) -> bool:
 
 
 _FILTERS = {
-    "default": _FilterRule("default('text') or default('text', true)", _default_fits),
-    "lower": _FilterRule("lower, without arguments", lambda arguments: not arguments),
-    "replace": _FilterRule("replace('old', 'new'), the new text not longer than the old", _replace_fits),
-    "trim": _FilterRule("trim, without arguments", lambda arguments: not arguments),
-    "truncate": _FilterRule("truncate(n), n from 1 to 1000", _truncate_fits),
-    "upper": _FilterRule("upper, without arguments", lambda arguments: not arguments),
+    "default": _FilterRule(as_said("default('text') or default('text', true)"), _default_fits),
+    "lower": _FilterRule(as_said("lower, without arguments"), lambda arguments: not arguments),
+    "replace": _FilterRule(as_said("replace('old', 'new'), the new text not longer than the old"), _replace_fits),
+    "trim": _FilterRule(as_said("trim, without arguments"), lambda arguments: not arguments),
+    "truncate": _FilterRule(as_said("truncate(n), n from 1 to 1000"), _truncate_fits),
+    "upper": _FilterRule(as_said("upper, without arguments"), lambda arguments: not arguments),
 }
 
 

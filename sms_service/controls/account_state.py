@@ -11,7 +11,7 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.controls.accounts import id_of
-from sms_service.controls.models import GatewayAccount, PausedBy
+from sms_service.controls.models import AccountState, GatewayAccount, PausedBy
 from sms_service.db.locks import close_gate_of_gateway_account
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
@@ -26,8 +26,9 @@ def pause_gateway_account(session: Session, actor: Actor, name: str, why: str) -
     or Conflict if the account is not in gateways.toml any more.
     """
     why = required_line("why", why, LONGEST_WHY)
-    changes = {"state": "paused", "reason": why, "paused_by": PausedBy.person.value, "reopens_at": None}
-    return _move(session, actor, name, ("open", "paused"), changes, why)
+    paused = {"state": AccountState.paused.value, "paused_by": PausedBy.person.value}
+    changes = {**paused, "reason": why, "reopens_at": None}
+    return _move(session, actor, name, (AccountState.open, AccountState.paused), changes, why)
 
 
 def reopen_gateway_account(session: Session, actor: Actor, name: str, why: str) -> GatewayAccount:
@@ -36,13 +37,13 @@ def reopen_gateway_account(session: Session, actor: Actor, name: str, why: str) 
     Raises NotFound, Invalid, Forbidden, or Conflict unless it is paused.
     """
     why = required_line("why", why, LONGEST_WHY)
-    changes: dict[str, Any] = {"state": "open", "reason": None, "paused_by": None, "reopens_at": None}
+    changes: dict[str, Any] = {"state": AccountState.open.value, "reason": None, "paused_by": None, "reopens_at": None}
     changes |= {"trips": 0, "watched_from": func.sms_now()}
-    return _move(session, actor, name, ("paused",), changes, why)
+    return _move(session, actor, name, (AccountState.paused,), changes, why)
 
 
 def _move(
-    session: Session, actor: Actor, name: str, sources: tuple[str, ...], changes: dict[str, Any], why: str
+    session: Session, actor: Actor, name: str, sources: tuple[AccountState, ...], changes: dict[str, Any], why: str
 ) -> GatewayAccount:
     path = require_everywhere(session, actor, Permission.operate_service)
     account_id = id_of(session, name)
@@ -57,7 +58,7 @@ def _move(
     account = session.get_one(GatewayAccount, account_id, populate_existing=True)
     if moved is None:
         refused = "gateway account {name} is {state}; only {sources: or } ones can do this"
-        raise Conflict(say(refused, name=name, state=account.state, sources=sources))
+        raise Conflict(say(refused, name=name, state=AccountState(account.state), sources=sources))
     trail.record_act(
         session, actor.account_id, f"gateway.{account.state}", "gateway_account", account.id, path, name=name, why=why
     )

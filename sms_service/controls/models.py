@@ -13,6 +13,14 @@ from sms_service.db.base import Base, CreatedAt, Id
 from sms_service.vocabulary import TextClass, Words
 
 
+class AccountState(Words):
+    """Whether a gateway account is handed texts."""
+
+    open = "open"
+    paused = "paused"
+    removed = "removed"  # no account of gateways.toml any more
+
+
 class PausedBy(Words):
     """Who paused a gateway account, and so what opens it again."""
 
@@ -56,7 +64,7 @@ class GatewayAccount(Base):
     created_at: Mapped[CreatedAt]
 
     __table_args__ = (
-        CheckConstraint("state IN ('open', 'paused', 'removed')", name="state"),
+        CheckConstraint(f"state IN {AccountState.sql()}", name="state"),
         CheckConstraint(f"paused_by IN {PausedBy.sql()}", name="paused_by"),
         CheckConstraint("receipt_parts IN ('all', 'one')", name="receipt_parts"),
     )

@@ -10,7 +10,7 @@ from sms_service.directory.models import LEVELS
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells, SheetTable
 from sms_service.directory.text import plain_text, visible_text
-from sms_service.said import say
+from sms_service.said import Word, say
 
 LONGEST_UNIT_NAME = 100
 LONGEST_CODE = 50
@@ -22,6 +22,7 @@ LEVEL_WORDS: Mapping[str, str] = {
     **dict.fromkeys(("街道", "镇", "乡", "乡镇", "街道乡镇", "乡镇街道", "镇街"), "street"),
     **dict.fromkeys(("支部", "党支部", "总支", "党总支", "基层组织"), "branch"),
 }
+_LEVELS = {level: Word(level, {}) for level in LEVELS}  # as a sentence holds them
 _TITLES = {name: column.header for name, column in UNIT_COLUMNS.items()}
 
 
@@ -81,7 +82,7 @@ def check_tree(rows: Mapping[str, UnitRow], existing: Mapping[str, Place], findi
                 said = say(
                     "the unit {code} below it is a {level}, which must stay below a higher level",
                     code=code,
-                    level=place.level,
+                    level=_LEVELS[place.level],
                 )
                 wrong.setdefault(above, ("level", said))
         if not wrong:
@@ -108,7 +109,9 @@ def _misplaced(
         step = places[step].parent
     if above is not None and not _is_below(kept[code].level, places[above].level):
         wrong = "a {level} cannot stand below {above}, which is a {level_above}"
-        return "level", say(wrong, level=kept[code].level, above=above, level_above=places[above].level)
+        return "level", say(
+            wrong, level=_LEVELS[kept[code].level], above=above, level_above=_LEVELS[places[above].level]
+        )
     return None
 
 

@@ -87,7 +87,7 @@ def check_named(session: Session, actor: Actor, rows: Filter) -> None:
 
     Raises NotFound or Forbidden.
     """
-    for kind, name in (("campaign", rows.campaign_id), ("run", rows.run_id)):
+    for kind, name in ((as_said("campaign"), rows.campaign_id), (as_said("run"), rows.run_id)):
         if name is None:
             continue
         table = Run if kind == "run" else Campaign
@@ -101,7 +101,7 @@ def check_named(session: Session, actor: Actor, rows: Filter) -> None:
                 say(
                     "{login} holds no role on the unit of {kind} {name}, nor above or below it",
                     login=actor.login,
-                    kind=as_said(kind),
+                    kind=kind,
                     name=name,
                 )
             )
