@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 from sqlalchemy import select
 
 from sms_service.accounts import services
@@ -21,6 +21,7 @@ from sms_service.web import limits
 from sms_service.web.context import current_context
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, OneLine, Out, list_of
+from sms_service.web.validators import OneOfWords, TextLength
 
 blueprint = Blueprint(
     "accounts", description="Who may log in, and the roles they hold. A role held on a unit reaches its whole subtree."
@@ -30,7 +31,7 @@ blueprint = Blueprint(
 def _password(what: str, **kwargs: Any) -> fields.String:
     return fields.String(
         load_only=True,
-        validate=validate.Length(SHORTEST, LONGEST, error=f"must have {SHORTEST} to {LONGEST} characters"),
+        validate=TextLength(SHORTEST, LONGEST),
         metadata={"description": f"{what}, {SHORTEST} to {LONGEST} characters", "format": "password"},
         **kwargs,
     )
@@ -71,7 +72,7 @@ class AccountChange(In):
 class AccountRoleIn(In):
     """A role to grant."""
 
-    role = fields.String(required=True, validate=validate.OneOf(ROLES), metadata={"description": "The role"})
+    role = fields.String(required=True, validate=OneOfWords(ROLES), metadata={"description": "The role"})
     unit_id = Id(required=True, metadata={"description": "The unit on which it is held, with its whole subtree"})
 
 

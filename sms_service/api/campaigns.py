@@ -23,6 +23,7 @@ from sms_service.ledger.models import Run
 from sms_service.web.context import current_context
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, Whole, list_of
+from sms_service.web.validators import OneOfWords, TextLength, WithinRange
 
 blueprint = Blueprint(
     "campaigns",
@@ -36,11 +37,7 @@ _VALUES = (
 )
 _SIGNATURE = "Stands in front as 【signature】: 2 to 16 characters, written without brackets"
 _VALIDITY = "Seconds from launch after which texts that have not left expire"
-_validity_range = validate.Range(
-    services.SHORTEST_VALIDITY_S,
-    services.LONGEST_VALIDITY_S,
-    error=f"must be {services.SHORTEST_VALIDITY_S} to {services.LONGEST_VALIDITY_S} seconds",
-)
+_validity_range = WithinRange(services.SHORTEST_VALIDITY_S, services.LONGEST_VALIDITY_S)
 _URGENT = "It goes before all that is not: for what cannot wait. Part of what is approved"
 _CANARY_RECEIPTS = (
     "Above 1,000 people the first texts go alone; with this the others wait, some minutes at most, for the first ones' "
@@ -54,7 +51,7 @@ class CampaignQuery(ScopedPageQuery):
 
     status = fields.String(
         load_default=None,
-        validate=validate.OneOf([*CampaignStatus]),
+        validate=OneOfWords([*CampaignStatus]),
         metadata={"description": "Only campaigns of this status"},
     )
 
@@ -101,7 +98,7 @@ class ApprovalIn(In):
 
     comment = fields.String(
         load_default=None,
-        validate=validate.Length(1, approval.LONGEST_COMMENT),
+        validate=TextLength(1, approval.LONGEST_COMMENT),
         metadata={"description": "A remark for the people who wrote it"},
     )
     digest = fields.String(
@@ -116,7 +113,7 @@ class RejectionIn(ApprovalIn):
 
     comment = fields.String(
         required=True,
-        validate=validate.Length(1, approval.LONGEST_COMMENT),
+        validate=TextLength(1, approval.LONGEST_COMMENT),
         metadata={"description": "Why, for the people who wrote it"},
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
@@ -14,6 +14,7 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.controls import caps
 from sms_service.controls.models import Cap
 from sms_service.web.schemas import In, Out, Whole
+from sms_service.web.validators import WithinRange
 
 blueprint = Blueprint(
     "caps",
@@ -27,7 +28,7 @@ class CapIn(In):
 
     per_day = Whole(
         required=True,
-        validate=validate.Range(1, caps.LARGEST, error=f"must be from 1 to {caps.LARGEST}"),
+        validate=WithinRange(1, caps.LARGEST),
         metadata={"description": "Texts that one phone gets on one local day at most", "example": 3},
     )
 

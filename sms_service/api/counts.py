@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 from webargs.fields import DelimitedList
 
 from sms_service.accounts.permissions import Permission
@@ -17,6 +17,7 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.reports.counts import DIMENSIONS, Count, drill_down, tabulate_counts
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
 from sms_service.web.schemas import Out, ScopeUnit
+from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint(
     "counts",
@@ -29,7 +30,7 @@ class CountsQuery(MessageFilter):
     """What to count by, and filters; all filters that are given must hold."""
 
     by = DelimitedList(
-        fields.String(validate=validate.OneOf(DIMENSIONS)),
+        fields.String(validate=OneOfWords(DIMENSIONS)),
         load_default=(),
         metadata={
             "description": f"Some of {', '.join(DIMENSIONS)}, with commas. `unit`: the units right below the one that "

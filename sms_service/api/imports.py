@@ -7,7 +7,7 @@ from typing import Any
 from flask import g
 from flask.views import MethodView
 from flask_smorest.fields import Upload
-from marshmallow import fields, validate
+from marshmallow import fields
 from sqlalchemy import select
 
 from sms_service.accounts.permissions import Permission
@@ -24,6 +24,7 @@ from sms_service.masking import mask_quoted, mask_said, mask_text
 from sms_service.said import say, to_json
 from sms_service.web.paging import PageQuery, ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import MESSAGE, VALUES, Id, In, MaskedText, Out, list_of
+from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint(
     "imports",
@@ -37,7 +38,7 @@ class ImportForm(In):
     """The fields of the form beside the file."""
 
     kind = fields.String(
-        required=True, validate=validate.OneOf(KINDS), metadata={"description": "What is in the file: units or people"}
+        required=True, validate=OneOfWords(KINDS), metadata={"description": "What is in the file: units or people"}
     )
     unit_id = Id(
         load_default=None,
@@ -57,7 +58,7 @@ class ImportQuery(ScopedPageQuery):
     """Filters; all that are given must hold."""
 
     kind = fields.String(
-        load_default=None, validate=validate.OneOf(KINDS), metadata={"description": "Only imports of these"}
+        load_default=None, validate=OneOfWords(KINDS), metadata={"description": "Only imports of these"}
     )
 
 

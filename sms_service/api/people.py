@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
@@ -21,6 +21,7 @@ from sms_service.directory.people_rows import LONGEST_NAME, LONGEST_WORD
 from sms_service.masking import mask_phone, mask_text, mask_values
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, OneLine, Out, list_of
+from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint("people", description="Members and outside contacts; one phone number each at most.")
 
@@ -30,7 +31,7 @@ class PhonesQuery(In):
 
     phones = fields.String(
         load_default="masked",
-        validate=validate.OneOf(("masked", "whole")),
+        validate=OneOfWords(("masked", "whole")),
         metadata={
             "description": "`whole` shows whole numbers; needs see_phones over the units and goes into the trail"
         },
@@ -43,7 +44,7 @@ class PeopleQuery(ScopedPageQuery, PhonesQuery):
     name = OneLine(load_default=None, metadata={"description": "The beginning of the name"})
     number = OneLine(load_default=None, metadata={"description": "Exactly this number of the office's"})
     kind = fields.String(
-        load_default=None, validate=validate.OneOf(people.KINDS), metadata={"description": "`member` or `contact`"}
+        load_default=None, validate=OneOfWords(people.KINDS), metadata={"description": "`member` or `contact`"}
     )
     tag = OneLine(load_default=None, metadata={"description": "Has this tag"})
     role = OneLine(load_default=None, metadata={"description": "Holds this role in some unit"})
@@ -67,7 +68,7 @@ class PersonChange(In):
 
     unit_id = Id(metadata={"description": "The unit the person belongs to"})
     name = OneLine(LONGEST_NAME, metadata={"description": "The name"})
-    kind = fields.String(validate=validate.OneOf(people.KINDS), metadata={"description": "`member` or `contact`"})
+    kind = fields.String(validate=OneOfWords(people.KINDS), metadata={"description": "`member` or `contact`"})
     phone = fields.String(
         allow_none=True, metadata={"description": "A mobile number in any usual form; null: there is none"}
     )

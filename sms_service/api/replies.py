@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
@@ -17,6 +17,7 @@ from sms_service.replies.listing import MEANINGS, find_replies
 from sms_service.replies.models import ReplyRow
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import MaskedPhone, MaskedText, OneLine, Out, list_of
+from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint("replies", description="What people answered, and which text they answered.")
 
@@ -26,7 +27,7 @@ class ReplyQuery(ScopedPageQuery):
 
     meaning = fields.String(
         load_default=None,
-        validate=validate.OneOf(MEANINGS),
+        validate=OneOfWords(MEANINGS),
         metadata={"description": "Only replies that mean this: `stop`, no more texts"},
     )
     account = OneLine(

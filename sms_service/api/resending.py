@@ -20,6 +20,7 @@ from sms_service.ledger.decisions import RETRYABLE, GoneAgain
 from sms_service.ledger.models import Run
 from sms_service.reports.messages import get_message
 from sms_service.web.schemas import Id
+from sms_service.web.validators import ListLength, OneOfWords
 
 blueprint = Blueprint(
     "resending",
@@ -32,9 +33,9 @@ class RetryIn(WhyIn):
     """Which refused messages go again."""
 
     classes = fields.List(
-        fields.String(validate=validate.OneOf(RETRYABLE)),
+        fields.String(validate=OneOfWords(RETRYABLE)),
         load_default=None,
-        validate=validate.Length(1),
+        validate=ListLength(1),
         metadata={"description": "Only refusals of these error classes; by default of all that may be retried"},
     )
 
@@ -44,11 +45,12 @@ class SendAgainIn(WhyIn):
 
     messages = fields.List(
         Id(),
-        validate=validate.Length(1, resending.MOST_IDS),
+        validate=ListLength(1, resending.MOST_IDS),
         metadata={"description": f"The ids of messages of this run, at most {resending.MOST_IDS:,}"},
     )
     all = fields.Boolean(
-        validate=validate.Equal(True), metadata={"description": "Or `true`: all unknown messages of the run"}
+        validate=validate.Equal(True, error="must be true"),
+        metadata={"description": "Or `true`: all unknown messages of the run"},
     )
 
     @validates_schema
@@ -63,7 +65,7 @@ class SettleIn(WhyIn):
     verdict = fields.String(
         data_key="as",
         required=True,
-        validate=validate.OneOf(["accepted", "refused"]),
+        validate=OneOfWords(["accepted", "refused"]),
         metadata={"description": "`accepted`: the gateway took it; `refused`: it surely did not, so it may be retried"},
     )
 

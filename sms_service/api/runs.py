@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 from marshmallow.utils import get_value
 
 from sms_service.accounts.permissions import Permission
@@ -25,6 +25,7 @@ from sms_service.masking import mask_text
 from sms_service.reports.counts import Filter, check_identity, tabulate_counts
 from sms_service.web.paging import PageQuery, Scope, ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import MESSAGE, VALUES, Id, In, OneLine, Out, list_of
+from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint(
     "runs",
@@ -39,7 +40,7 @@ class RunQuery(ScopedPageQuery):
 
     campaign = Id(load_default=None, metadata={"description": "Only runs of this campaign"})
     status = fields.String(
-        load_default=None, validate=validate.OneOf([*RunStatus]), metadata={"description": "Only runs of this status"}
+        load_default=None, validate=OneOfWords([*RunStatus]), metadata={"description": "Only runs of this status"}
     )
 
 
@@ -54,7 +55,7 @@ class ResumeIn(WhyIn):
 
     verdict = fields.String(
         load_default=None,
-        validate=validate.OneOf([*control.Verdict]),
+        validate=OneOfWords([*control.Verdict]),
         metadata={
             "description": "For a run held for `cluster`, and only then: `nothing_lost`, or `go_on` though some people "
             "may get their text twice; the third answer, to drop the rest, is to cancel the run"
@@ -68,7 +69,7 @@ class RunMessagesQuery(PageQuery):
     unit = Id(load_default=None, metadata={"description": "Only this unit's subtree; by default the whole run"})
     status = fields.String(
         load_default=None,
-        validate=validate.OneOf([*MessageStatus]),
+        validate=OneOfWords([*MessageStatus]),
         metadata={"description": "Only messages of this status"},
     )
 

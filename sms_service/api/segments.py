@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
@@ -16,6 +16,7 @@ from sms_service.audience.models import Segment
 from sms_service.audience.segments import LONGEST_NAME, SAMPLE
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, Whole, list_of
+from sms_service.web.validators import WithinRange
 
 blueprint = Blueprint(
     "segments", description="Rules that find people. A segment belongs to a unit and never reaches outside its subtree."
@@ -60,7 +61,7 @@ class SampleQuery(In):
 
     sample = Whole(
         load_default=SAMPLE,
-        validate=validate.Range(0, _LARGEST_SAMPLE, error=f"must be from 0 to {_LARGEST_SAMPLE}"),
+        validate=WithinRange(0, _LARGEST_SAMPLE),
         metadata={"description": "How many recipients to show"},
     )
 

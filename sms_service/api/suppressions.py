@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
@@ -21,6 +21,7 @@ from sms_service.errors import Invalid
 from sms_service.vocabulary import MessageReason
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, list_of
+from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint(
     "suppressions", description="Phone numbers that get no texts, whoever sends them. An opt-out holds city-wide."
@@ -44,7 +45,7 @@ class SuppressionIn(PhoneIn):
 
     reason = fields.String(
         load_default=MessageReason.opted_out,
-        validate=validate.OneOf(suppression.REASONS),
+        validate=OneOfWords(suppression.REASONS),
         metadata={"description": "Why it gets no texts"},
     )
 

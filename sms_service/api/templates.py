@@ -18,6 +18,7 @@ from sms_service.directory.models import Unit
 from sms_service.vocabulary import TextClass
 from sms_service.web.paging import PageQuery, ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, Whole, list_of
+from sms_service.web.validators import ListLength, OneOfWords
 
 blueprint = Blueprint(
     "templates",
@@ -39,7 +40,7 @@ class TemplateQuery(ScopedPageQuery):
     class_ = fields.String(
         data_key="class",
         load_default=None,
-        validate=validate.OneOf(list(TextClass)),
+        validate=OneOfWords(list(TextClass)),
         metadata={"description": "Only templates of this class"},
     )
 
@@ -50,7 +51,7 @@ class TemplateIn(In):
     unit_id = Id(required=True, metadata={"description": "The unit that keeps it"})
     name = OneLine(library.LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
     class_ = fields.String(
-        data_key="class", required=True, validate=validate.OneOf(list(TextClass)), metadata={"description": _CLASS}
+        data_key="class", required=True, validate=OneOfWords(list(TextClass)), metadata={"description": _CLASS}
     )
     body = fields.String(required=True, metadata={"description": _BODY})
 
@@ -119,7 +120,7 @@ class PreviewIn(In):
     recipients = fields.List(
         fields.Dict(keys=fields.String(), values=fields.Raw()),
         load_default=None,
-        validate=validate.Length(1, _LARGEST_SAMPLE, error=f"must have 1 to {_LARGEST_SAMPLE} entries"),
+        validate=ListLength(1, _LARGEST_SAMPLE),
         metadata={"description": "Instead of people: the own values of each recipient to render"},
     )
 
@@ -138,7 +139,7 @@ class UnsavedPreviewIn(PreviewIn):
     """What to fill into a text that is not saved yet."""
 
     class_ = fields.String(
-        data_key="class", required=True, validate=validate.OneOf(list(TextClass)), metadata={"description": _CLASS}
+        data_key="class", required=True, validate=OneOfWords(list(TextClass)), metadata={"description": _CLASS}
     )
     body = fields.String(required=True, metadata={"description": _BODY})
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
@@ -16,6 +16,7 @@ from sms_service.directory.models import LEVELS, Unit
 from sms_service.directory.unit_rows import LONGEST_CODE, LONGEST_UNIT_NAME
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, OneLine, Out, list_of
+from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint("units", description="City, districts, streets and branches. A role held on a unit reaches down.")
 
@@ -28,7 +29,7 @@ class UnitQuery(ScopedPageQuery):
     name = OneLine(load_default=None, metadata={"description": "Part of the name"})
     code = OneLine(load_default=None, metadata={"description": "Exactly this code"})
     level = fields.String(
-        load_default=None, validate=validate.OneOf(LEVELS), metadata={"description": "Only units of this level"}
+        load_default=None, validate=OneOfWords(LEVELS), metadata={"description": "Only units of this level"}
     )
     parent = Id(load_default=None, metadata={"description": "Only units directly below the unit with this id"})
 
@@ -40,7 +41,7 @@ class UnitIn(In):
     name = OneLine(LONGEST_UNIT_NAME, required=True, metadata={"description": "Its name"})
     level = fields.String(
         required=True,
-        validate=validate.OneOf(LEVELS),
+        validate=OneOfWords(LEVELS),
         metadata={"description": "Its level, lower than that of the unit above"},
     )
     parent_id = Id(required=True, metadata={"description": "The unit above it"})

@@ -42,8 +42,15 @@ log = logging.getLogger(__name__)
 class TooManyGuesses(ServiceError):
     """A limit is used up: `limit` says which, `seconds` when there is room again."""
 
-    def __init__(self, limit: str, seconds: int) -> None:
-        super().__init__(say("The limit is {limit}; try again in {seconds} seconds.", limit=limit, seconds=seconds))
+    def __init__(self, limit: RateLimitItem, seconds: int) -> None:
+        super().__init__(
+            say(
+                "The limit is {amount} in {period} seconds; try again in {seconds} seconds.",
+                amount=limit.amount,
+                period=limit.get_expiry(),
+                seconds=seconds,
+            )
+        )
         self.seconds = seconds
 
 
@@ -69,7 +76,7 @@ def used_up(error: RateLimitExceeded) -> TooManyGuesses:
     """The library's error as our own, with the seconds after which there is room again."""
     current = current_app.extensions[_LIMITER].current_limit
     seconds = max(1, math.ceil(current.reset_at - time.time())) if current else error.limit.limit.get_expiry()
-    return TooManyGuesses(error.description, seconds)
+    return TooManyGuesses(error.limit.limit, seconds)
 
 
 @contextmanager
@@ -117,7 +124,7 @@ def _take(limits: str, key: str) -> None:
                 reset = strategy.get_window_stats(limit, key).reset_time
                 for earlier in taken:
                     strategy.storage.incr(earlier.key_for(key), earlier.get_expiry(), amount=-1)
-                raise TooManyGuesses(str(limit), max(1, math.ceil(reset - time.time())))
+                raise TooManyGuesses(limit, max(1, math.ceil(reset - time.time())))
             taken.append(limit)
     except (RedisError, StorageError) as error:
         log.error("Redis failed; this guess is not counted against its limit: %s", type(error).__name__)

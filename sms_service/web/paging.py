@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import fields
 from sqlalchemy import ColumnElement, Select, false, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -26,6 +26,7 @@ from sms_service.directory.models import Unit
 from sms_service.errors import Forbidden, Invalid
 from sms_service.said import say
 from sms_service.web.schemas import MAX_ID, Id, In, Whole, find_unstorable
+from sms_service.web.validators import WithinRange
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -36,7 +37,7 @@ class PageQuery(In):
 
     limit = Whole(
         load_default=DEFAULT_LIMIT,
-        validate=validate.Range(1, MAX_LIMIT, error=f"must be from 1 to {MAX_LIMIT}"),
+        validate=WithinRange(1, MAX_LIMIT),
         metadata={"description": "Items a page"},
     )
     cursor = fields.String(

@@ -37,32 +37,40 @@ _TOO_SLOW = "57014"  # statement time-out
 _NEVER_ECHOED = re.compile(r"password|secret|token|phone|authorization", re.IGNORECASE)
 
 # slug: (status, title, what the caller can do); the documentation page lists them.
-KINDS: Mapping[str, tuple[int, str, str]] = {
+KINDS: Mapping[str, tuple[int, Said, str]] = {
     "malformed": (
         400,
-        "The request cannot be read",
+        as_said("The request cannot be read"),
         "Send strict JSON in UTF-8 (no NaN, at most 32 levels deep), or the form that the route asks for.",
     ),
     "not-authenticated": (
         401,
-        "Not authenticated",
+        as_said("Not authenticated"),
         "Send `Authorization: Bearer sms_…`; POST /api/v1/tokens gives a token.",
     ),
-    "forbidden": (403, "Not allowed", "Ask an administrator for a role with the permission that the detail names."),
-    "not-found": (404, "Not found", "Check the address and the id."),
-    "method-not-allowed": (405, "Method not allowed", "Use a method that the header Allow names."),
-    "conflict": (409, "Conflict with the present state", "Read the detail: it names the state and what is possible."),
-    "too-large": (413, "Too large", "Send less at once."),
+    "forbidden": (
+        403,
+        as_said("Not allowed"),
+        "Ask an administrator for a role with the permission that the detail names.",
+    ),
+    "not-found": (404, as_said("Not found"), "Check the address and the id."),
+    "method-not-allowed": (405, as_said("Method not allowed"), "Use a method that the header Allow names."),
+    "conflict": (
+        409,
+        as_said("Conflict with the present state"),
+        "Read the detail: it names the state and what is possible.",
+    ),
+    "too-large": (413, as_said("Too large"), "Send less at once."),
     "media-type": (
         415,
-        "Wrong content type",
+        as_said("Wrong content type"),
         "Send Content-Type: application/json, or the type that the route asks for.",
     ),
-    "invalid": (422, "Invalid values", "Mend the fields that `errors` names; nothing was done."),
-    "too-many-requests": (429, "Too many requests", "Wait the seconds that the header Retry-After names."),
-    "internal": (500, "The service failed", "Try again; tell the operator the request_id: the log has it."),
-    "too-slow": (503, "Takes too long", "Ask for less at once: a smaller unit, fewer rules, fewer days."),
-    "unavailable": (503, "Not available for the moment", "Try again in a few seconds."),
+    "invalid": (422, as_said("Invalid values"), "Mend the fields that `errors` names; nothing was done."),
+    "too-many-requests": (429, as_said("Too many requests"), "Wait the seconds that the header Retry-After names."),
+    "internal": (500, as_said("The service failed"), "Try again; tell the operator the request_id: the log has it."),
+    "too-slow": (503, as_said("Takes too long"), "Ask for less at once: a smaller unit, fewer rules, fewer days."),
+    "unavailable": (503, as_said("Not available for the moment"), "Try again in a few seconds."),
 }
 _SLUGS = {status: slug for slug, (status, _, _) in KINDS.items()}
 
@@ -93,7 +101,7 @@ class RequestProblem:
         return KINDS[self.slug][0]
 
     @property
-    def title(self) -> str:
+    def title(self) -> Said:
         """The kind of problem in words."""
         return KINDS[self.slug][1]
 
