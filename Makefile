@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal --durations 10
 MINUTES ?= 30
 SEED   ?= 1
 
-.PHONY: help run demo test test-ledger lint bench chaos vendor clean
+.PHONY: help run demo test test-ledger lint messages bench chaos vendor clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -50,6 +50,9 @@ lint: $(VENV)/dev.stamp  ## ruff, mypy and the layers of the design
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+messages: $(VENV)/run.stamp  ## gather what the sources say to people into sms_service/locale; then translate what is new
+	@$(BIN)/python -m wording
 
 bench: $(VENV)/run.stamp  ## every figure as a line of JSON; ONLY=name for one
 	@$(BIN)/python -m benchmarks $(ONLY)

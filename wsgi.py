@@ -7,6 +7,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from sms_service import callbacks, console, logs, settings
 from sms_service.api import create_app
+from sms_service.catalogues import BadCatalogue
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.statements import check_all
 from sms_service.embedded import EngineError, with_running_engines
@@ -26,7 +27,7 @@ def start() -> Flask:
             check_all(connection)
         with database.session() as session:
             synchronise_gateways(session, context.gateways)  # before the first receipt can come
-    except (settings.BadSetting, EngineError, BadGatewayConfig) as error:
+    except (settings.BadSetting, BadCatalogue, EngineError, BadGatewayConfig) as error:
         sys.exit(str(error))
     except OperationalError as error:
         sys.exit(f"PostgreSQL cannot be used: {' '.join(str(error.orig).split())}")

@@ -8,7 +8,6 @@ import json
 import pickle
 import string
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,21 +15,7 @@ from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.masking import mask_said, mask_text
 from sms_service.said import from_json, say, to_json, translate
 from sms_service.vocabulary import TextClass
-
-PACKAGE = Path(__file__).parents[1] / "sms_service"
-
-# Whatever is raised or noted for people, and which argument of it they read.
-MESSAGES = {
-    **dict.fromkeys(("Conflict", "Forbidden", "NotFound", "NotAuthenticated", "TooManyHashes"), 0),
-    **dict.fromkeys(("CannotRender", "BadTemplateFile", "BadRequest", "UnsupportedMediaType", "ServiceError"), 0),
-    **dict.fromkeys(("problem", "ValidationError", "_unusable", "_invalid"), 0),
-    **dict.fromkeys(("Invalid", "field_error"), 2),
-    **dict.fromkeys(("refuse", "note"), 3),
-}
-MESSAGES["problem"] = 1
-MADE_IN = {"_misplaced", "_nobody", "_launched_before"}  # functions that return a message, or end with one
-# The line of a command, a log or another program; adapters' words are for the log only.
-NOT_READ = ("gateways/", "simulator/", "cli/", "ops/", "embedded/", "db/")
+from wording.extracting import MADE_IN, MESSAGES, NOT_READ, PACKAGE, call_name
 
 
 def test_a_sentence_is_its_text_and_knows_how_it_was_made():
@@ -72,6 +57,30 @@ def test_a_catalogue_says_it_in_another_language():
     assert translate('{"code": …}', {}) == '{"code": …}'
 
 
+def test_lists_are_joined_as_the_language_joins_them():
+    said = say("{a} of {words}, not {odd} {{x}}", a=1, words=("x", "y"), odd="b")
+    assert said == "1 of x, y, not b {x}"
+    catalogue = {said.message: "{words}中的{a}个，不是{odd} {{x}}", ", ": "、"}
+    translated = translate(said, catalogue)
+    assert translated == "x、y中的1个，不是b {x}"
+    assert copy.deepcopy(translated) == translated
+    assert translate(say("one of {words: or }", words=["x", "y"]), catalogue) == "one of x or y"
+
+
+def test_a_member_of_an_enum_is_a_word_of_the_catalogue_and_a_text_in_json():
+    said = say("{kind} is one of {kinds}, said by {login}", kind=TextClass.study, kinds=TextClass, login="study")
+    assert said == "study is one of study, notice, invitation, survey, answer, said by study"
+    assert translate(said, {"study": "学习"}) == (
+        "学习 is one of 学习, notice, invitation, survey, answer, said by study"  # a login is no word of ours
+    )
+    assert json.loads(json.dumps(to_json(said)))["values"] == {
+        "kind": "study",
+        "kinds": ["study", "notice", "invitation", "survey", "answer"],
+        "login": "study",
+    }
+    assert translate(mask_said(said, mask_text), {"study": "学习"}).startswith("学习 is one of 学习, ")
+
+
 def test_errors_carry_what_they_say():
     assert NotFound("role of account {account} with the id", 3, account=5).said.message == (
         "there is no role of account {account} with the id {name}"
@@ -99,14 +108,10 @@ def _modules() -> Iterator[tuple[str, ast.Module]]:
             yield name, ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _name(call: ast.Call) -> str:
-    return getattr(call.func, "id", None) or getattr(call.func, "attr", "")
-
-
 def _put_together(node: ast.AST) -> bool:
     """Whether a text is made here by an f-string, +, %, join or format, outside the values of a `say`."""
     match node:
-        case ast.Call() if _name(node) == "say":
+        case ast.Call() if call_name(node) == "say":
             return not isinstance(node.args[0], ast.Constant | ast.Name)
         case ast.Call(func=ast.Attribute(attr="join" | "format")) | ast.JoinedStr():
             return True
@@ -129,8 +134,12 @@ def _glued(tree: ast.Module) -> Iterator[int]:
     for function in [*functions, tree]:
         for call in ast.walk(function):
             read: list[ast.AST] = []
-            if isinstance(call, ast.Call) and _name(call) in MESSAGES and len(call.args) > MESSAGES[_name(call)]:
-                read = [call.args[MESSAGES[_name(call)]]]
+            if (
+                isinstance(call, ast.Call)
+                and call_name(call) in MESSAGES
+                and len(call.args) > MESSAGES[call_name(call)]
+            ):
+                read = [call.args[MESSAGES[call_name(call)]]]
             elif isinstance(call, ast.Return) and getattr(function, "name", "") in MADE_IN and call.value is not None:
                 read = [call.value]
             for text in read:
@@ -169,7 +178,7 @@ def _said() -> Iterator[tuple[str, str, set[str]]]:
     for name, tree in _modules():
         for function in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]:
             for call in ast.walk(function):
-                if not (isinstance(call, ast.Call) and _name(call) == "say" and call.args):
+                if not (isinstance(call, ast.Call) and call_name(call) == "say" and call.args):
                     continue
                 given = call.args[0]
                 if isinstance(given, ast.Name):

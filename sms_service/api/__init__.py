@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
+from sms_service.accounts.models import LANGUAGES
 from sms_service.api import (
     accounts,
     campaigns,
@@ -38,6 +39,7 @@ from sms_service.api import (
     units,
     watching,
 )
+from sms_service.catalogues import get_catalogue
 from sms_service.db.engine import Database
 from sms_service.settings import BadSetting, Settings
 from sms_service.web import guard, limits
@@ -95,7 +97,8 @@ def create_app(
 
     `database`: by default that of `settings.database_url`. `doors`: blueprints beside the API, that is the callbacks
     and the console (`sms_service.callbacks`, `sms_service.console`), which this package does not know. `clock` (aware
-    times) and `random_bytes` stand in for the machine's own in tests. Raises BadSetting if no database is named.
+    times) and `random_bytes` stand in for the machine's own in tests. Raises BadSetting if no database is named, or
+    BadCatalogue.
     """
     if database is None:
         if settings.database_url is None:
@@ -106,6 +109,8 @@ def create_app(
             application_name="sms_service web",
             statement_timeout_s=LONGEST_STATEMENT_S,
         )
+    for language in LANGUAGES:
+        get_catalogue(language)  # one that cannot be used ends the start, not the first page
     context = Context(settings, database)
     context.clock = clock or context.clock
     context.random_bytes = random_bytes or context.random_bytes

@@ -16,6 +16,7 @@ from sms_service.console.languages import choose_language
 from sms_service.console.once import AlreadySent
 from sms_service.console.pages import local_path
 from sms_service.console.rendering import render_page
+from sms_service.said import as_said
 from sms_service.web.context import current_context
 from sms_service.web.problems import RequestProblem, find_problem, request_id
 
@@ -24,16 +25,16 @@ _CSP = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _TITLES = {
-    400: "This cannot be read",
-    403: "You may not do this",
-    404: "There is no such page",
-    405: "There is no such page",
-    409: "It has changed meanwhile",
-    413: "That is too large",
-    422: "Some values cannot be used",
-    429: "Too many attempts",
-    500: "Something went wrong",
-    503: "Please try again in a moment",
+    400: as_said("This cannot be read"),
+    403: as_said("You may not do this"),
+    404: as_said("There is no such page"),
+    405: as_said("There is no such page"),
+    409: as_said("It has changed meanwhile"),
+    413: as_said("That is too large"),
+    422: as_said("Some values cannot be used"),
+    429: as_said("Too many attempts"),
+    500: as_said("Something went wrong"),
+    503: as_said("Please try again in a moment"),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Response, g
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts import services, sessions
 from sms_service.accounts.models import LANGUAGES, Account
@@ -17,12 +17,13 @@ from sms_service.said import as_said
 from sms_service.web import limits
 from sms_service.web.context import current_context
 from sms_service.web.schemas import In
+from sms_service.web.validators import OneOfWords
 
 
 class PreferencesForm(In):
     """How the pages look."""
 
-    language = fields.String(required=True, validate=validate.OneOf(LANGUAGES))
+    language = fields.String(required=True, validate=OneOfWords(LANGUAGES))
     large_text = fields.Boolean(load_default=False)
 
 

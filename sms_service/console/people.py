@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from flask import g, request
-from marshmallow import fields, validate
+from marshmallow import fields
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,7 @@ from sms_service.directory.text import person_name, plain_text
 from sms_service.reports.messages import latest_texts
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import OneLine
+from sms_service.web.validators import OneOfWords
 
 MOST_FOUND = 50  # by a search, which has no second page: a name stands in no address
 
@@ -34,9 +35,9 @@ MOST_FOUND = 50  # by a search, which has no second page: a name stands in no ad
 class PeopleFilter(ScopedPageQuery):
     """Which people; no name, number or phone, since this is an address."""
 
-    kind = fields.String(load_default=None, validate=validate.OneOf(people.KINDS))
+    kind = fields.String(load_default=None, validate=OneOfWords(people.KINDS))
     tag = OneLine(LONGEST_WORD, load_default=None)
-    reach = fields.String(load_default=None, validate=validate.OneOf([str(reach) for reach in REACHES]))
+    reach = fields.String(load_default=None, validate=OneOfWords([str(reach) for reach in REACHES]))
     left = fields.Boolean(load_default=False)
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from flask import Response, g, make_response, request
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
@@ -26,6 +26,7 @@ from sms_service.said import as_said
 from sms_service.web.context import current_context
 from sms_service.web.problems import InvalidRequest, find_problem
 from sms_service.web.schemas import Id, In, OneLine
+from sms_service.web.validators import OneOfWords
 
 _SEPARATORS = re.compile(r"[、，,;；|\n]")
 
@@ -40,7 +41,7 @@ class PersonForm(In):
     """What can be changed about a person on one page."""
 
     name = OneLine(LONGEST_NAME, required=True)
-    kind = fields.String(required=True, validate=validate.OneOf(people.KINDS))
+    kind = fields.String(required=True, validate=OneOfWords(people.KINDS))
     phone = fields.String(load_default=None)
     no_phone = fields.Boolean(load_default=False)
     tags = fields.String(load_default="")
@@ -54,7 +55,7 @@ class NewPersonForm(In):
     unit_id = Id(required=True)
     name = OneLine(LONGEST_NAME, required=True)
     number = OneLine(LONGEST_WORD, load_default=None)
-    kind = fields.String(required=True, validate=validate.OneOf(people.KINDS))
+    kind = fields.String(required=True, validate=OneOfWords(people.KINDS))
     phone = fields.String(load_default=None)
     tags = fields.String(load_default="")
 

@@ -1,10 +1,292 @@
-"""The words that people read for the members of enums."""
+"""A word for people of each member of the enums, roles, levels and acts that pages show.
+
+A sentence of a room holds the word itself (`held`); a table or a heading shows what stands here (`Held`).
+"""
 
 from __future__ import annotations
 
-from sms_service.said import Said, as_said
+from collections.abc import Mapping
+from enum import Enum
+
+from sms_service.accounts.permissions import Permission
+from sms_service.campaigns.control import Verdict
+from sms_service.campaigns.outlook import Caution
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.controls.models import AccountState, PausedBy
+from sms_service.dispatch.waits import WaitReason
+from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
+from sms_service.ledger.decisions import StayReason
+from sms_service.ledger.states import AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
+from sms_service.said import Said, as_said, say
+from sms_service.vocabulary import MessageReason, TextClass
+
+_WHY: Mapping[str, Said] = {
+    MessageReason.out_of_scope: say("No longer in the campaign's unit"),
+    MessageReason.lost_contact: say("Out of reach"),
+    MessageReason.no_phone: say("No phone number"),
+    MessageReason.duplicate_phone: say("Same phone as another person"),
+    MessageReason.opted_out: say("Wants no texts"),
+    MessageReason.wrong_person: say("Phone belongs to somebody else"),
+    MessageReason.complaint: say("Complained"),
+    MessageReason.capped: say("Daily cap reached"),
+    MessageReason.render: say("Text could not be made"),
+    MessageReason.withdrawn: say("Taken back, not sent"),
+    MessageReason.bad_number: say("Number not in use"),
+    MessageReason.blacklisted: say("On the provider's stop list"),
+    MessageReason.blocked: say("Blocked by network or phone"),
+    MessageReason.content: say("Content not allowed"),
+    MessageReason.signature: say("Signature not registered"),
+    MessageReason.credentials: say("Wrong gateway password"),
+    MessageReason.balance: say("No money left in the account"),
+    MessageReason.rate: say("Too fast"),
+    MessageReason.unreachable: say("Phone off or out of coverage"),
+    MessageReason.carrier: say("Network fault"),
+    MessageReason.partial: say("Only partly sent"),
+    MessageReason.later: say("Passing fault of the provider"),
+    MessageReason.request: say("Request malformed"),
+    MessageReason.not_taken: say("Did not reach the provider"),
+    MessageReason.unclassified: say("Other reason"),
+}
+
+# By enum; texts of a closed set that is no enum are under the name of what they are.
+WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
+    CampaignStatus: {
+        CampaignStatus.draft: say("Draft"),
+        CampaignStatus.submitted: say("Waiting for approval"),
+        CampaignStatus.approved: say("Approved"),
+        CampaignStatus.active: say("Launched"),
+        CampaignStatus.suspended: say("Suspended"),
+        CampaignStatus.ended: say("Ended"),
+        CampaignStatus.rejected: say("Returned"),
+        CampaignStatus.withdrawn: say("Withdrawn"),
+    },
+    RunStatus: {
+        RunStatus.planned: say("Planned"),
+        RunStatus.freezing: say("Preparing the list"),
+        RunStatus.running: say("Sending"),
+        RunStatus.paused: say("Paused"),
+        RunStatus.held: say("Held"),
+        RunStatus.finished: say("Finished"),
+        RunStatus.closed: say("Closed"),
+        RunStatus.cancelled: say("Cancelled"),
+    },
+    HeldFor: {
+        HeldFor.missed: say("Its time was missed"),
+        HeldFor.unfreezable: say("The list could not be prepared"),
+        HeldFor.canary: say("Too many of the first texts failed"),
+        HeldFor.breaker: say("Too many texts failed"),
+        HeldFor.cluster: say("The database server changed"),
+    },
+    Verdict: {
+        Verdict.nothing_lost: say("Nothing is missing: go on"),
+        Verdict.go_on: say("Go on; some may get it twice"),
+    },
+    Lane: {Lane.urgent: say("Urgent"), Lane.small: say("Small"), Lane.bulk: say("Bulk")},
+    MessageStatus: {
+        MessageStatus.skipped: say("Skipped"),
+        MessageStatus.pending: say("Waiting to be sent"),
+        MessageStatus.claimed: say("Being prepared"),
+        MessageStatus.submitting: say("Being handed over"),
+        MessageStatus.accepted: say("Handed over"),
+        MessageStatus.refused: say("Refused"),
+        MessageStatus.unknown: say("To be checked"),
+        MessageStatus.delivered: say("Delivered"),
+        MessageStatus.undelivered: say("Not delivered"),
+        MessageStatus.no_receipt: say("No receipt"),
+        MessageStatus.expired: say("Expired"),
+        MessageStatus.cancelled: say("Cancelled"),
+    },
+    AttemptStatus: {
+        AttemptStatus.submitting: say("Being handed over"),
+        AttemptStatus.unknown: say("To be checked"),
+        AttemptStatus.refused: say("Refused"),
+        AttemptStatus.throttled: say("Put off by the provider"),
+        AttemptStatus.accepted: say("Handed over"),
+        AttemptStatus.no_receipt: say("No receipt"),
+        AttemptStatus.undelivered: say("Not delivered"),
+        AttemptStatus.delivered: say("Delivered"),
+    },
+    OutcomeKind: {
+        OutcomeKind.accepted: say("Handed over"),
+        OutcomeKind.refused: say("Refused"),
+        OutcomeKind.throttled: say("Put off by the provider"),
+        OutcomeKind.unknown: say("To be checked"),
+        OutcomeKind.partial: say("Only partly sent"),
+    },
+    ReceiptStatus: {
+        ReceiptStatus.delivered: say("Delivered"),
+        ReceiptStatus.undelivered: say("Not delivered"),
+        ReceiptStatus.interim: say("Under way"),
+        ReceiptStatus.unclassified: say("Not understood"),
+    },
+    MessageReason: _WHY,
+    ErrorClass: {class_: _WHY[class_] for class_ in ErrorClass},
+    StayReason: {
+        StayReason.redacted: say("Phone number erased"),
+        StayReason.busy: say("Being changed at this moment"),
+        StayReason.not_of_this_run: say("Not of this run"),
+    },
+    TextClass: {
+        TextClass.study: say("Study"),
+        TextClass.notice: say("Notice"),
+        TextClass.invitation: say("Invitation"),
+        TextClass.survey: say("Survey"),
+        TextClass.answer: say("Answer"),
+    },
+    AccountState: {
+        AccountState.open: say("Open"),
+        AccountState.paused: say("Paused"),
+        AccountState.removed: say("Removed"),
+    },
+    PausedBy: {
+        PausedBy.person: say("Paused by a person"),
+        PausedBy.breaker: say("Paused since too many texts failed"),
+        PausedBy.link: say("Its link is down"),
+    },
+    WaitReason: {
+        WaitReason.planned: say("Planned"),
+        WaitReason.freezing: say("Preparing the list"),
+        WaitReason.paused: say("Paused"),
+        WaitReason.held: say("Held"),
+        WaitReason.cluster: say("The database server changed"),
+        WaitReason.window: say("Outside the sending window"),
+        WaitReason.stop: say("Stopped"),
+        WaitReason.account_breaker: say("Gateway account paused since too many texts failed"),
+        WaitReason.account_paused: say("Gateway account paused by a person"),
+        WaitReason.account_stopped: say("Gateway account stopped"),
+        WaitReason.account_missing: say("No gateway account for it"),
+        WaitReason.link: say("Its link is down"),
+        WaitReason.redis: say("Redis cannot be reached"),
+        WaitReason.nobody: say("No process at work"),
+        WaitReason.canary: say("The first texts are being tried"),
+        WaitReason.throttled: say("Put off by the provider"),
+        WaitReason.put_off: say("Passing fault of the provider"),
+        WaitReason.slowed: say("Sending, slowed by the provider"),
+        WaitReason.pace: say("Sending"),
+    },
+    Caution: {
+        Caution.nobody: say("Nobody would get it"),
+        Caution.stopped: say("Stopped"),
+        Caution.no_account: say("No gateway account takes texts"),
+        Caution.waits: say("Outside the sending window"),
+        Caution.interrupted: say("Not all within the sending window"),
+        Caution.expires: say("Some texts would expire"),
+        Caution.unrendered: say("Some texts cannot be made"),
+        Caution.similar: say("Like a text of the last seven days"),
+    },
+    Permission: {
+        Permission.read: say("Read"),
+        Permission.manage_directory: say("Manage units and people"),
+        Permission.manage_segments: say("Manage segments"),
+        Permission.manage_templates: say("Manage templates"),
+        Permission.edit_campaigns: say("Write campaigns"),
+        Permission.approve_campaigns: say("Approve campaigns"),
+        Permission.operate_campaigns: say("Send and stop campaigns"),
+        Permission.operate_service: say("Operate gateways and caps"),
+        Permission.manage_accounts: say("Manage accounts"),
+        Permission.see_phones: say("See whole phone numbers"),
+    },
+    "role": {
+        "administrator": say("Administrator"),
+        "officer": say("Officer"),
+        "approver": say("Approver"),
+        "auditor": say("Auditor"),
+        "operator": say("Operator"),
+    },
+    "level": {"city": say("City"), "district": say("District"), "street": say("Street"), "branch": say("Branch")},
+    "person": {"member": say("Member"), "contact": say("Contact")},
+    "run": {
+        "campaign": say("Campaign"),
+        "test": say("Test"),
+        "answer": say("Answer"),
+        "notice": say("Notice"),
+    },
+    "decision": {"approved": say("Approved"), "rejected": say("Returned")},
+    "meaning": {"stop": say("Wants no more texts")},
+    "import": {"units": say("Units"), "people": say("People")},
+    "dimension": {
+        "unit": say("Unit"),
+        "status": say("Status"),
+        "reason": say("Reason"),
+        "code": say("Provider's code"),
+        "class": say("Class"),
+        "kind": say("Kind of run"),
+        "campaign": say("Campaign"),
+        "run": say("Run"),
+        "day": say("Day"),
+        "account": say("Gateway account"),
+    },
+    "act": {
+        "account.create": say("created an account"),
+        "account.disable": say("disabled an account"),
+        "account.enable": say("enabled an account"),
+        "account.move": say("moved an account to another unit"),
+        "account.rename": say("renamed an account"),
+        "account.set_password": say("set a password"),
+        "campaign.approve": say("approved a campaign"),
+        "campaign.change": say("changed a campaign"),
+        "campaign.create": say("wrote a campaign"),
+        "campaign.launch": say("launched a campaign"),
+        "campaign.reject": say("returned a campaign"),
+        "campaign.submit": say("submitted a campaign for approval"),
+        "campaign.withdraw": say("withdrew a campaign"),
+        "cap.remove": say("removed a cap"),
+        "cap.set": say("set a cap"),
+        "cluster.change": say("noticed that the database server changed"),
+        "cluster.hold": say("held all runs after a restore"),
+        "gateway.open": say("opened a gateway account"),
+        "gateway.paused": say("paused a gateway account"),
+        "message.settle": say("settled a text to be checked"),
+        "people.import": say("imported people"),
+        "people.see_phones": say("saw whole phone numbers"),
+        "person.change": say("changed a person"),
+        "person.create": say("added a person"),
+        "role.grant": say("granted a role"),
+        "role.revoke": say("took a role away"),
+        "run.cancelled": say("cancelled a run"),
+        "run.held": say("held a run"),
+        "run.paused": say("paused a run"),
+        "run.planned": say("let a run wait for its time again"),
+        "run.retry": say("sent refused texts again"),
+        "run.running": say("let a run go on"),
+        "run.send_again": say("sent texts to be checked again"),
+        "segment.change": say("changed a segment"),
+        "segment.create": say("created a segment"),
+        "session.begin": say("logged in"),
+        "session.end": say("ended a session"),
+        "session.end_all": say("ended all sessions"),
+        "stop.begin": say("stopped all sending"),
+        "stop.release": say("released a stop"),
+        "suppression.add": say("put a phone on the opt-out list"),
+        "suppression.import": say("imported phones that want no texts"),
+        "suppression.lift": say("took a phone off the opt-out list"),
+        "template.create": say("created a template"),
+        "template.revise": say("wrote a new version of a template"),
+        "token.issue": say("issued a token"),
+        "token.revoke": say("revoked a token"),
+        "token.revoke_all": say("revoked all tokens"),
+        "unit.change": say("changed a unit"),
+        "unit.create": say("created a unit"),
+        "units.import": say("imported units"),
+    },
+}
 
 
-def name_of(member: str) -> Said:
-    """The English word for a member of an enum, to be translated."""
-    return as_said(str(member).replace("_", " "))
+_BY_NAME = {kind if isinstance(kind, str) else kind.__name__: words for kind, words in WORDS.items()}
+
+
+def name_of(member: object) -> Said:
+    """What people call this member of an enum, or this text of one: then as the first in WORDS that has it means it.
+
+    A text that nobody named is its own name, so that no page is lost for want of one.
+    """
+    own = WORDS.get(type(member)) if isinstance(member, Enum) else None
+    for words in WORDS.values() if own is None else [own]:
+        if str(member) in words:
+            return words[str(member)]
+    return as_said(str(member))
+
+
+def name_word(kind: str, word: str) -> Said:
+    """The same for a text that several have: `kind` is the enum's name, or "role", "level", "act" and so on."""
+    return _BY_NAME[kind].get(word) or as_said(word)

@@ -62,7 +62,7 @@ def test_every_refused_log_in_says_the_same(app, account):
         log_in_by_form(app.test_client(), password="wrong")
     limited = log_in_by_form(app.test_client(), password="wrong")
     assert limited.status_code == 429
-    assert "seconds" in limited.get_data(as_text=True)
+    assert "秒后再试" in limited.get_data(as_text=True)
 
 
 def test_the_cookie_is_unreadable_for_scripts_and_bound_to_https_and_host(app, account):

@@ -1,0 +1,1 @@
+"""The catalogues' upkeep: what the sources say to people, gathered into sms_service/locale by `make messages`."""
