@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import fields
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from sms_service.reports.messages import check_named, find_messages, month_of_ru
 from sms_service.vocabulary import TextClass
 from sms_service.web.paging import Scope, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In
+from sms_service.web.validators import OneOfWords
 
 
 class MessageFilter(In):
@@ -46,7 +47,7 @@ class MessageFilter(In):
     until = fields.Date(load_default=None, metadata={"description": "Only runs launched on this local day or earlier"})
     status = fields.String(
         load_default=None,
-        validate=validate.OneOf([*MessageStatus]),
+        validate=OneOfWords([*MessageStatus]),
         metadata={"description": "Only messages of this status"},
     )
     reason = fields.String(
@@ -59,12 +60,12 @@ class MessageFilter(In):
     class_ = fields.String(
         data_key="class",
         load_default=None,
-        validate=validate.OneOf([*TextClass]),
+        validate=OneOfWords([*TextClass]),
         metadata={"description": "Only texts of this class"},
     )
     kind = fields.String(
         load_default=None,
-        validate=validate.OneOf(KINDS),
+        validate=OneOfWords(KINDS),
         metadata={"description": "Only runs of this kind: those of campaigns, test sends, answers or notices"},
     )
     account = fields.String(
