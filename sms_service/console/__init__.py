@@ -9,7 +9,7 @@
 `pages.py` has both decorators. Everything works without JavaScript; htmx only refreshes fragments.
 """
 
-from sms_service.console import errors, home, log_in, me, people, person_acts
+from sms_service.console import errors, home, log_in, me, people, person_acts, units
 from sms_service.console.blueprint import blueprint
 
-__all__ = ["blueprint", "errors", "home", "log_in", "me", "people", "person_acts"]
+__all__ = ["blueprint", "errors", "home", "log_in", "me", "people", "person_acts", "units"]

@@ -67,3 +67,10 @@ def choose_unit(
         tuple(u for u in above if any(u.path.startswith(path) for path in paths)),
         tuple(u for u in near if u.parent_id == unit.id),
     )
+
+
+def list_above(session: Session, actor: Actor, unit: Unit) -> list[Unit]:
+    """The units above this one that the actor may read, from the top down."""
+    ids = [int(part) for part in unit.path.strip("/").split("/")[:-1]]
+    found = session.scalars(select(Unit).where(Unit.id.in_(ids))).all() if ids else []
+    return sorted((u for u in found if actor.can(Permission.read, u.path)), key=lambda u: len(u.path))
