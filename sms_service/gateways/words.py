@@ -1,5 +1,5 @@
-"""What providers say, bounded where it enters: ids, codes and explanations are kept in columns with indexes, and one
-that is endless, or no text at all, must not stop those of everybody else.
+"""Limits the size of what providers say when it arrives. Ids, codes and explanations are stored in columns with
+indexes; one that is endless, or is not text, must not stop the others.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ _DIGEST = 32
 
 
 def bound_word(said: object, longest: int = LONGEST_WORD) -> str | None:
-    """A provider's code or explanation as PostgreSQL can keep it: text (JSON may have had a number), no NUL, no half of
-    a surrogate pair, at most `longest` characters.
+    """A provider's code or explanation in a form that PostgreSQL can store: text (JSON may have had a number), without
+    NUL or half a surrogate pair, at most `longest` characters.
     """
     return None if said is None else _mended(said)[:longest]
 
 
 def bound_id(said: object) -> str | None:
-    """The same for what names something: one that is too long ends in a digest of the whole, so that two that begin
-    alike stay two, and the id in an answer is still the id in its receipt.
+    """The same for an id. If it is too long, its end is replaced by a digest of the whole, so that two ids that begin
+    alike stay different, and the id in an answer still equals the id in its receipt.
     """
     if said is None:
         return None

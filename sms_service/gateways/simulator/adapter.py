@@ -33,7 +33,7 @@ LOOK_UPS_IN_FLIGHT = 4
 class Options:
     """`url`: the simulator's address. `secret`: shared with it, both ways. `connections`: requests under way at once.
 
-    `total_timeout_s`: no hand-over of a group takes longer, in seconds. `batch`: how many texts go in one POST.
+    `total_timeout_s`: seconds that a hand-over of a group may take. `batch`: how many texts go in one POST.
     `look_up_after`: see `options.look_up_after`.
     """
 
@@ -66,7 +66,7 @@ class SimulatorAdapter:
         self._callback_url = callback_url
         self._clock = clock
         url = options.url.rstrip("/")
-        # Questions have connections of their own, so that no text ever waits behind one.
+        # Questions have their own connections, so that no text ever waits for a question.
         self._client, self._look_ups = (
             HttpClient(
                 target,
@@ -99,7 +99,7 @@ class SimulatorAdapter:
         ]
 
     def verify(self, request: CallbackRequest) -> bool:
-        """Whether it carries a signature that only holders of the secret can make, and a fresh one."""
+        """Whether it has a recent signature that only holders of the secret can make."""
         return is_genuine(self._secret, request.headers, request.body, self._clock())
 
     def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:

@@ -1,4 +1,4 @@
-"""What the simulator answers, read: the outcome of a text, of a group, and the finding of a look-up."""
+"""Reads what the simulator answers: the outcome of a text or of a group, and the finding of a look-up."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from sms_service.gateways.http_client import HttpAnswer, NotWritten, Result
 
 CODES = codes.load_code_table(Path(__file__).with_name("codes.csv"))
 
-# What the account, and not one of its texts, is to blame for: no smaller group would fare better.
+# Refusals for which the account is to blame and not a text: a smaller group would be refused too.
 _OF_THE_ACCOUNT = (ErrorClass.credentials, ErrorClass.balance, ErrorClass.rate, ErrorClass.later)
 
 
 def outcome(reference: str, result: Result) -> Outcome:
-    """How the hand-over of one text ended that had a POST to itself."""
+    """How the hand-over ended of a text that had its own POST."""
     if not isinstance(result, HttpAnswer):
         return _unanswered(reference, result)
     answer = _answer(result)
@@ -55,12 +55,14 @@ def outcomes(texts: Sequence[Text], result: Result) -> list[Outcome]:
 
 
 def finding(question: Question, result: Result, now: float) -> Finding | None:
-    """What the simulator's records say to a question, at `now` in seconds since 1970; None if they cannot be read."""
+    """What the simulator's records answer to a question, at `now` in seconds since 1970; None if they are
+    unreadable.
+    """
     document = json_or_none(result.body) if isinstance(result, HttpAnswer) and result.status == 200 else None
     lines = document.get("messages") if isinstance(document, dict) else None
     if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
         return None
-    # A simulator that outlived our database has texts of others under our references.
+    # If the simulator is older than our database, it has texts of another database under the same references.
     taken = [
         line
         for line in lines
@@ -85,7 +87,7 @@ def _answer(result: HttpAnswer) -> dict[str, Any]:
 
 
 def _of_one(reference: str, answer: dict[str, Any], result: HttpAnswer) -> Outcome:
-    """What an answer says of one text, whether it was its own or an entry of a group's."""
+    """What an answer says about one text: the answer to its own POST, or an entry in the answer to a group."""
     identifier, code = answer.get("id"), answer.get("code")
     if isinstance(identifier, str) and identifier:
         if code == "partial":
@@ -110,7 +112,7 @@ def _of_a_refused_group(reference: str, size: int, result: HttpAnswer, answer: d
 
 
 def _refused(reference: str, result: HttpAnswer, code: Any) -> Outcome | None:
-    """The refusal that an error status and its code make; None if they do not tell."""
+    """The refusal that an error status and its code mean; None if they do not say."""
     if not isinstance(code, str) or 200 <= result.status < 300:
         return None
     if code not in CODES.answers and not 400 <= result.status < 500:
@@ -129,7 +131,7 @@ def _of_code(reference: str, code: str, retry_after_s: Any) -> Outcome:
 def _unanswered(reference: str, result: Result) -> Outcome:
     assert not isinstance(result, HttpAnswer)
     if isinstance(result, NotWritten):
-        # Others of its group were written, so the group as a whole may be taken; this one surely is not.
+        # Other texts of the group may have been written and taken; this one was not, for certain.
         return unwritten(reference, result.reason)
     return Outcome(reference, OutcomeKind.unknown, detail=result.reason)
 
@@ -139,7 +141,7 @@ def _unreadable(reference: str, result: HttpAnswer) -> Outcome:
 
 
 def _arrival(line: dict[str, Any], now: float) -> Receipt | None:
-    """The last receipt of the whole text that was due by now, pushed or not."""
+    """The last receipt for the whole text that is due by now, whether it was pushed or not."""
     try:
         due = [(at, code) for at, code, *part in (line.get("receipts") or line.get("kept_back") or ()) if not part]
         at, code = max((at, code) for at, code in due if at <= now)

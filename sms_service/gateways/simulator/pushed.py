@@ -1,4 +1,4 @@
-"""What the simulator pushes, read: receipts and replies.
+"""Reads what the simulator pushes: receipts and replies.
 
     POST <callback URL>          {"receipts": [{id, reference, to, code, time, part?}, …]}
     POST <callback URL>/replies  {"replies": [{id?, from, to, text, time, part?, parts?, series?, stop?}, …]}

@@ -1,4 +1,4 @@
-"""What proves that the simulator sent a callback: a signature over the time of sending and the body."""
+"""The signature that proves that the simulator sent a callback: over the time of sending and the body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sms_service.gateways.base import Replayed
 
 SIGNATURE_HEADER = "X-Simulator-Signature"
 TIMESTAMP_HEADER = "X-Simulator-Timestamp"
-OLDEST_S = 300  # seconds; the simulator signs anew at each try, so what is older was kept by somebody
+OLDEST_S = 300  # seconds; the simulator signs anew at each try, so an older callback was recorded by somebody
 
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 

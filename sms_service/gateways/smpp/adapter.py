@@ -41,9 +41,9 @@ from sms_service.gateways.smpp.texts import Batch, encode_text
 
 CODES = codes.load_code_table(Path(__file__).with_name("codes.csv"))
 _IDS: dict[str, Callable[[str], str]] = {"text": as_text, "decimal": as_number(10), "hex": as_number(16)}
-_LONGEST_VALIDITY = timedelta(days=63)  # what handsets' networks keep a text for at most; 3GPP TS 23.040, 9.2.3.12.1
+_LONGEST_VALIDITY = timedelta(days=63)  # the longest that mobile networks keep a text; 3GPP TS 23.040, 9.2.3.12.1
 _UNBIND_S = 5.0
-# Octets that each may have without the NUL at its end. Sections 4.1.1 and 4.4.1.
+# The most octets of each field, without the NUL at its end. Sections 4.1.1 and 4.4.1.
 _LONGEST = {"system_id": 15, "password": 8, "system_type": 12, "service_type": 5, "source_addr": 20}
 
 _log = logging.getLogger(__name__)
@@ -55,11 +55,11 @@ class Options:
 
     `source_addr` with `source_ton` and `source_npi` is the number that texts come from; `dest_ton`, `dest_npi` and
     `number_format` ("international": 8613800000000, "national": 13800000000) say how recipients are written.
-    `service_type` as the carrier gives it. `window`: parts without an answer at once. `throughput`: parts per second.
-    `enquire_link_s`: silence after which the SMSC is asked whether it is there, in seconds. `answer_timeout_s`: an
-    answer that takes longer ends the session. `total_timeout_s`: no hand-over of a group takes longer, in seconds.
-    `answer_ids`, `receipt_ids`: how the SMSC writes a message's id in its answers and in its receipts: "text",
-    "decimal" or "hex". `timezone`: that of the times in its receipts.
+    `service_type` as the carrier gives it. `window`: the most parts that may wait for their answers at once.
+    `throughput`: parts per second. `enquire_link_s`: seconds of silence after which the SMSC is asked whether it is
+    there. `answer_timeout_s`: if an answer takes longer, the session ends. `total_timeout_s`: seconds that a hand-over
+    of a group may take. `answer_ids`, `receipt_ids`: how the SMSC writes a message's id in its answers and in its
+    receipts: "text", "decimal" or "hex". `timezone`: the zone of the times in its receipts.
     """
 
     host: str = option(check=not_empty)
@@ -130,7 +130,7 @@ class SmppAdapter:
         self._leads: Leads = always
 
     def open(self, keep: Keep, leads: Leads = always) -> None:
-        """Begin to hold the session, on an event loop in a thread of its own."""
+        """Open the session and keep it open, on an event loop in a thread of its own."""
         self._keep, self._leads = keep, leads
         self._loop = loop = asyncio.new_event_loop()
 
@@ -142,15 +142,15 @@ class SmppAdapter:
         asyncio.run_coroutine_threadsafe(self._begin(), loop).result()
 
     def state(self, wait_s: float = 0.0) -> LinkState:
-        """How the session is; waits up to `wait_s` seconds for it to be up."""
+        """The state of the session; waits up to `wait_s` seconds for it to be up."""
         with self._changed:
             if wait_s:
                 self._changed.wait_for(lambda: self._state.up, wait_s)
             return self._state
 
     def submit(self, group: Group) -> list[Outcome]:
-        """Hand over each text, its parts as fast as window and pace allow. A session that has just ended is waited for:
-        it comes back in a moment, and nothing of the group is lost meanwhile.
+        """Hand over each text, its parts as fast as window and pace allow. If the session has just ended, wait for the
+        next one: it comes in a moment, and nothing of the group is lost.
         """
         state, loop = self.state(), self._loop
         if loop is None or state.refused is not None or not self._leads():
@@ -168,7 +168,7 @@ class SmppAdapter:
         return outcomes
 
     def verify(self, request: CallbackRequest) -> bool:
-        """Nobody calls back: receipts and replies come over the session."""
+        """False: there are no callbacks, since receipts and replies come over the session."""
         return False
 
     def parse_receipts(self, request: CallbackRequest) -> list[Receipt]:
@@ -201,7 +201,7 @@ class SmppAdapter:
         self._running = asyncio.create_task(self._line.run())
 
     async def _end(self) -> None:
-        self._running.cancel()  # it would open another session when this one ends
+        self._running.cancel()  # otherwise it would open another session when this one ends
         await self._line.log_out(_UNBIND_S)
         await asyncio.wait([self._running])
 
@@ -234,7 +234,7 @@ class SmppAdapter:
         return session
 
     def _delivered(self, session: Session, received: Sequence[pdus.Pdu]) -> None:
-        """Have receipts and replies stored; only then is the SMSC told that we have them."""
+        """Have receipts and replies stored, and only then acknowledge them to the SMSC."""
         loop = asyncio.get_running_loop()
         receipts: list[tuple[int, Receipt]] = []
         for pdu in received:
@@ -249,9 +249,9 @@ class SmppAdapter:
     def _keep_receipts(
         self, session: Session, loop: asyncio.AbstractEventLoop, receipts: Sequence[tuple[int, Receipt]]
     ) -> None:
-        """Together: a future and a turn of the loop for each would cost more than the receipt. If that fails, each by
-        itself, so that one that cannot be stored keeps no other from being acknowledged; what is stored twice by that
-        changes nothing the second time.
+        """Store all together: a future and a turn of the loop for each would cost more than the receipt. If that fails,
+        store each by itself, so that one that cannot be stored does not keep the others from being acknowledged. A
+        receipt that is stored twice by this changes nothing the second time.
         """
 
         def stored(kept: Future[None]) -> None:
@@ -273,7 +273,7 @@ class SmppAdapter:
 
 
 def _answer(session: Session, loop: asyncio.AbstractEventLoop, sequences: Sequence[int], kept: Future[None]) -> None:
-    """Tell the SMSC what became of these deliveries; from any thread."""
+    """Answer these deliveries: stored, or failed. May be called from any thread."""
     error = kept.exception()
     if error is not None:
         _log.error("a delivery cannot be stored, the SMSC keeps it: %s", type(error).__name__)

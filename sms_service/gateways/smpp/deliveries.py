@@ -1,9 +1,9 @@
-"""What comes over a line: a deliver_sm is a receipt or an inbound text.
+"""Reads what arrives over a line: a deliver_sm is a receipt or an inbound text.
 
-Receipts name their text by the optional parameters receipted_message_id and message_state or, where an SMSC has none,
-by the usual words in the text (SMPP 3.4, appendix B): `id:… sub:… dlvrd:… submit date:… done date:… stat:… err:…`.
-A text in these words that no class marks as a receipt may be one all the same, or something that a person wrote: it is
-read both ways, and whoever stores it decides by the id.
+A receipt names its text by the optional parameters receipted_message_id and message_state. If the SMSC does not send
+them, the words in the text do (SMPP 3.4, appendix B): `id:… sub:… dlvrd:… submit date:… done date:… stat:… err:…`.
+A text with these words that is not marked as a receipt may still be one, or a person may have written it. It is read
+both ways, and the code that stores it decides by the id.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ STATES = {
     7: "UNKNOWN",
     8: "REJECTD",
 }
-_WORDS = ("id", "stat", "err", "done date")  # those that mean something here
-# One search for all of them. What a word says is only looked at, since the next one may begin in it ("id:1;stat:…"). It
-# may be empty: "stat: err:000" says no state.
+_WORDS = ("id", "stat", "err", "done date")  # the words that are used here
+# One search finds all of them. The value after a word is matched by look-ahead only, since the next word may begin in
+# it ("id:1;stat:…"). A value may be empty: "stat: err:000" says no state.
 _NEXT = "(?:id|sub|dlvrd|submit date|done date|stat|err|text):"
 _WORD = re.compile(rf"\b((?a:{'|'.join(_WORDS)})):(?=\s*(?!{_NEXT})(\S+))", re.IGNORECASE)
 _TEXT = re.compile(r"\btext:", re.IGNORECASE)  # what follows is the text's own beginning
 _SAR = (pdus.SAR_MSG_REF_NUM, pdus.SAR_TOTAL_SEGMENTS, pdus.SAR_SEGMENT_SEQNUM)
 _NO_ERROR = re.compile(r"0*")
-# Data codings of inbound texts; 15 is what SMSCs here use for Chinese in GBK. Section 5.2.19.
+# Data codings of inbound texts; Chinese SMSCs use 15 for GBK. Section 5.2.19.
 _CHARSETS = {0: "gsm", 1: "ascii", 3: "latin-1", 8: "utf-16", 15: "gb18030"}
 
 Canonical = Callable[[str], str]
@@ -50,7 +50,8 @@ Canonical = Callable[[str], str]
 def read_delivery(
     pdu: Pdu, codes: Mapping[str, Code[ReceiptStatus]], canonical_id: Canonical, zone: ZoneInfo
 ) -> Receipt | Reply:
-    """What a deliver_sm brought. Nothing that comes is lost: what cannot be read is an unclassified receipt, kept raw.
+    """The receipt or reply in a deliver_sm. Nothing is lost: if it cannot be read, it becomes an unclassified receipt
+    with its raw text.
 
     `canonical_id` makes the id of a receipt comparable with that of an answer; `zone` is that of the SMSC's times.
     """
@@ -80,7 +81,7 @@ def _receipt(
         status=known.result if known else ReceiptStatus.unclassified,
         provider_id=canonical_id(name or words.get("id", "")) or None,
         raw=_raw(deliver, said),
-        # The handset is the source of a receipt; some SMSCs leave the addresses as they were in the submit_sm.
+        # The source of a receipt should be the handset, but some SMSCs leave the addresses as in the submit_sm.
         phone=e164(deliver.source) or e164(deliver.destination),
         error=known.error if known else None,
         raw_code=exact or None,
@@ -89,7 +90,7 @@ def _receipt(
 
 
 def _words_of(deliver: Deliver) -> tuple[str, dict[str, str]]:
-    """What a receipt says and the words in it: in ASCII, or in UTF-16 whatever its data_coding is."""
+    """A receipt's text and the words in it. The text is read as ASCII or UTF-16, whatever its data_coding says."""
     said = narrow = deliver.user_data.decode("ascii", "replace").replace("\0", " ")  # some SMSCs end the words with one
     if not (words := _words_in(said)):
         said = _decode_utf16(deliver.user_data).replace("\0", " ")
@@ -98,7 +99,7 @@ def _words_of(deliver: Deliver) -> tuple[str, dict[str, str]]:
 
 
 def _words_in(said: str) -> dict[str, str]:
-    """Each word as it stands there first, before the text's own beginning."""
+    """Each word with the first value that it has before the quoted beginning of the text."""
     words: dict[str, str] = {}
     for name, value in _WORD.findall(_TEXT.split(said, maxsplit=1)[0]):
         words.setdefault(name.lower(), value)
@@ -148,7 +149,7 @@ def _decode(data: bytes, data_coding: int, *, is_part: bool) -> str:
     """A text; half a character at the end of a part is kept for the next one, see gateways/halves.py."""
     charset = _charset(data_coding)
     if charset == "gsm":
-        # Two escapes are a pair already; only one without a septet behind it waits for the next part's.
+        # Two escapes are a whole pair; only an escape with no septet after it waits for the next part.
         escapes = len(data) - len(data.rstrip(b"\x1b"))
         return parts.decode_gsm(data[:-1]) + "\x1b" if is_part and escapes % 2 else parts.decode_gsm(data)
     if charset == "utf-16":
@@ -157,21 +158,21 @@ def _decode(data: bytes, data_coding: int, *, is_part: bool) -> str:
 
 
 def _charset(data_coding: int) -> str:
-    """Below 0x10 SMPP's own table (5.2.19), else the groups of 3GPP TS 23.038, section 4."""
+    """The charset: below 0x10 by SMPP's own table (5.2.19), else by the groups of 3GPP TS 23.038, section 4."""
     if data_coding < 0x10:
         return _CHARSETS.get(data_coding, "latin-1")
     group = data_coding >> 4
     if group < 0x8:  # general data coding, perhaps to be deleted: bits 3 and 2 are the alphabet
         return ("gsm", "latin-1", "utf-16", "gsm")[data_coding >> 2 & 3]
-    if group == 0xE:  # a message waits, in UCS-2
+    if group == 0xE:  # a "message waiting" indication, in UCS-2
         return "utf-16"
     if group == 0xF:  # a class of its own: bit 2 is the alphabet
         return "latin-1" if data_coding & 4 else "gsm"
-    return "gsm"  # what is reserved is read so
+    return "gsm"  # reserved groups are read as the GSM alphabet
 
 
 def _decode_utf16(data: bytes, errors: str = "replace") -> str:
-    """Big-endian, unless a byte order mark says otherwise; the mark is no character."""
+    """Decode as big-endian, unless a byte order mark says otherwise; the mark is not part of the text."""
     charset = "utf-16-le" if data.startswith(b"\xff\xfe") else "utf-16-be"
     return data.decode(charset, errors).removeprefix("\ufeff")
 
@@ -200,12 +201,12 @@ def _time(written: str, zone: ZoneInfo) -> datetime | None:
 
 
 def as_text(name: str) -> str:
-    """An id as it came."""
+    """The id unchanged."""
     return name.strip()
 
 
 def as_number(base: int) -> Canonical:
-    """Ids that are numbers in this base, made decimal without leading zeros; what is no number stays as it came."""
+    """For ids that are numbers in this base: makes them decimal without leading zeros; other ids stay unchanged."""
 
     def canonical(name: str) -> str:
         try:

@@ -1,7 +1,7 @@
-"""A line to an SMSC that comes back by itself: one session at a time, the parts that wait for it, and their pace.
+"""A line to an SMSC that reconnects by itself: one session at a time, the parts that wait for it, and their pace.
 
-Everything here runs on the line's event loop. A part that waits when a session ends waits for the next one, until its
-text's `write_by`; a part that was written and not answered is unknown.
+Everything here runs on the line's event loop. A part that waits when a session ends goes on waiting for the next
+session, until its text's `write_by`; a part that was written and not answered is unknown.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from sms_service.gateways.smpp.pdus import Pdu
 from sms_service.gateways.smpp.session import LogInRefused, Session
 from sms_service.gateways.smpp.texts import Batch, Part, PartState, raw_code
 
-# After it was told that it is too fast, the line writes nothing for so long, in seconds.
+# Seconds for which the line writes nothing after the SMSC said that it is too fast.
 THROTTLED_PAUSE_S = 1.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0  # before it connects again, twice as long after each failure
-_STEADY_S = 10.0  # a session that lasted so long was no failure
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0  # the pause before it connects again; doubled after each failure
+_STEADY_S = 10.0  # a session that lasted so long does not count as a failure
 _LOOK_S = 0.5  # how often a line asks whether it still leads
 # Section 5.1.3: ESME_RINVPASWD and ESME_RINVSYSID. Any other refusal of a log-in may pass.
 _BAD_LOG_IN = frozenset({0x0E, 0x0F})
@@ -34,9 +34,9 @@ log = logging.getLogger(__name__)
 
 
 class Line:
-    """The line. `connect` makes a session that is logged in for it; `codes` says what a command_status means; `rate` is
-    how many parts a second it writes at most, evenly; `delivered` is told what the SMSC delivers, and `changed` how the
-    line is. It has a session, and writes, only while it `leads`.
+    """The line. `connect` makes a session that is logged in; `codes` says what a command_status means; `rate` is the
+    most parts a second that it writes, evenly spaced; `delivered` gets what the SMSC delivers, and `changed` the line's
+    state when it changes. The line has a session, and writes, only while it `leads`.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Line:
         self._silent_until = 0.0
 
     async def run(self) -> None:
-        """Hold a session, one after another, until cancelled."""
+        """Keep a session open, one after another, until cancelled."""
         pause_s = FIRST_PAUSE_S
         while True:
             if not self._leads():
@@ -78,7 +78,7 @@ class Line:
                 state = LinkState(up=False, refused=refused, detail=f"the log-in was refused: {raw_code(error.status)}")
             except (OSError, TimeoutError, ConnectionError) as error:
                 state = LinkState(up=False, detail=f"cannot connect: {type(error).__name__}")
-            except Exception as error:  # whatever it is, the line must not end without a word
+            except Exception as error:  # whatever it is, the line must not end silently
                 log.exception("a fault in this program; the line connects again")
                 state = LinkState(up=False, detail=type(error).__name__)
             else:
@@ -96,7 +96,7 @@ class Line:
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
     async def _open(self) -> Session:
-        """A session that is logged in; no longer wished for when this line leads no longer."""
+        """A session that is logged in. Gives up if this line does not lead any more."""
         opening = asyncio.ensure_future(self._connect(self))
         try:
             while not opening.done():
@@ -108,10 +108,10 @@ class Line:
             opening.cancel()
 
     async def _stay(self, session: Session) -> None:
-        """Until the session has ended; it ends in good order when this line leads no longer."""
+        """Wait until the session has ended; log it out if this line does not lead any more."""
         while not session.ended.is_set():
             if self._leads():
-                # Not wait_for, which in Python 3.11 swallows a cancel that comes together with the end.
+                # Not wait_for: in Python 3.11 it swallows a cancel that comes at the same moment as the end.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_S):
                         await session.ended.wait()
@@ -121,20 +121,20 @@ class Line:
                 await session.unbind(LEAVES_S - 2 * _LOOK_S)
 
     def _give_up(self) -> None:
-        """What was not written is another's."""
+        """Give up the parts that were not written; another process sends them."""
         waiting, self._waiting = self._waiting, deque()
         for part in waiting:
             if part.state is PartState.waiting:
                 self._rest(part, PartState.given_up)
 
     async def log_out(self, patience_s: float) -> None:
-        """End the session in good order; `run` is to be cancelled next."""
+        """Log the session out; the caller cancels `run` next."""
         if self._session is not None:
             await self._session.unbind(patience_s)
 
     def add(self, batch: Batch, write_in_s: float, end_in_s: float) -> None:
-        """Take the texts of a group on their way. None is written after `write_in_s` seconds, or waited for after
-        `end_in_s`.
+        """Start sending the texts of a group. None is written after `write_in_s` seconds, and no answer is awaited
+        after `end_in_s` seconds.
         """
         for text in batch.texts:
             self._waiting.extend(text.parts)
@@ -145,7 +145,7 @@ class Line:
         self.pump()
 
     def pump(self) -> None:
-        """Write what waits, as far as window, pace and time allow."""
+        """Write waiting parts, as many as window, pace and time allow."""
         session, now = self._session, self._clock()
         if session is None or not self._leads():
             return
@@ -156,8 +156,8 @@ class Line:
         burst: list[Part] = []
         while len(burst) < room and self._waiting:
             part = self._waiting.popleft()
-            # The last look at the clock before a part is written: a process that was stopped in between must not send
-            # what others have meanwhile given up.
+            # The last check of the clock before a part is written: a process that was stopped in between must not send
+            # texts that others have given up.
             if part.state is not PartState.waiting:
                 continue
             if now >= part.text.write_by or part.text.is_lost:
@@ -172,13 +172,13 @@ class Line:
             self._pump_later(1 / self._rate)
 
     def answered(self, part: Part, pdu: Pdu) -> None:
-        """Session's: the SMSC has answered a part."""
+        """Called by the session: the SMSC has answered a part."""
         part.status = pdu.status
         if pdu.status == pdus.OK and pdu.command == pdus.SUBMIT_SM | pdus.RESPONSE:
             part.provider_id = self._canonical_id(pdus.message_id(pdu))
             self._rest(part, PartState.taken)
             return
-        if pdu.status == pdus.OK:  # an answer of another kind under the part's number tells nothing
+        if pdu.status == pdus.OK:  # an answer of another kind with the part's number says nothing
             self._rest(part, PartState.unknown)
             return
         known = self._codes.get(raw_code(pdu.status))
@@ -189,19 +189,21 @@ class Line:
         self._rest(part, state.get(result, PartState.refused))
 
     def lost(self, parts: Sequence[Part]) -> None:
-        """Session's: these were written and never answered."""
+        """Called by the session: these parts were written and never answered."""
         for part in parts:
             self._rest(part, PartState.unknown)
 
     def _allowed(self, now: float) -> int:
-        """Parts that the pace allows now: evenly, and at most a twentieth of a second's at once."""
+        """How many parts the pace allows now: evenly spaced, and at once no more than those of a twentieth of a
+        second.
+        """
         most = max(1.0, self._rate / 20)
         self._credit = min(most, self._credit + (now - self._credit_at) * self._rate)
         self._credit_at = now
         return int(self._credit)
 
     def _pump_later(self, delay_s: float) -> None:
-        """At the latest then; of several wishes the earliest is kept."""
+        """Call `pump` after `delay_s` seconds or earlier; of several calls the earliest counts."""
         now = self._loop.time()
         if self._pump_at is None or not now < self._pump_at.when() <= now + delay_s:
             if self._pump_at is not None:
@@ -209,7 +211,7 @@ class Line:
             self._pump_at = self._loop.call_later(delay_s, self.pump)
 
     def _rest(self, part: Part, state: PartState) -> None:
-        """The part came to rest; perhaps its text did, or goes on with the parts that are missing."""
+        """The part has its final state. Then its text may have it too, or goes on with its missing parts."""
         part.state = state
         text = part.text
         if text.outcome is not None or not text.is_at_rest:

@@ -1,9 +1,9 @@
 """SMPP's PDUs as bytes: those of a client, written and read here (SMPP 3.4, sections 4 and 5).
 
-A general codec cost more than all else that a line does for a text, so what is the same in every text of a line is
-written once, and what comes is read by slices.
-What SMSCs send beyond the specification is taken as it comes: strings that are too long, optional parameters that
-nobody knows, or that belong into other PDUs, are kept and never fail a PDU. Bytes that are no PDU raise Malformed.
+A general codec cost more than everything else that a line does for a text. So the bytes that are the same in every text
+of a line are written once, and incoming bytes are read by slices.
+What SMSCs send beyond the specification is accepted: strings that are too long, and optional parameters that are
+unknown or belong to other PDUs, are kept and never make a PDU fail. Bytes that are not a PDU raise Malformed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ HEADER = struct.Struct(">4L")
 LONGEST_PDU = 64 * 1024  # octets; a deliver_sm whose text is in a message_payload has a few hundred
 
 # Section 5.1.2.1, command_id.
-RESPONSE = 0x80000000  # the bit that makes the answer of a request
+RESPONSE = 0x80000000  # the bit that turns a request's command id into its answer's
 SUBMIT_SM, DELIVER_SM, UNBIND, BIND_TRANSCEIVER, ENQUIRE_LINK = 0x04, 0x05, 0x06, 0x09, 0x15
 ALERT_NOTIFICATION, GENERIC_NACK = 0x0102, 0x80000000
 # Section 5.3.2, table 5-7.
@@ -31,7 +31,7 @@ _TEXT_HEAD = struct.Struct(">5B")
 
 
 class Malformed(Exception):
-    """What came over the connection is no PDU; the message says why."""
+    """The bytes from the connection are not a PDU; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Pdu:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """A deliver_sm. `user_data` is the text, a user data header in front of it if `has_header`, from short_message or
-    from a message_payload. `options` are the optional parameters by tag.
+    """A deliver_sm. `user_data` is the text from short_message or message_payload; if `has_header`, it begins with a
+    user data header. `options` are the optional parameters by tag.
     """
 
     source: str = field(repr=False)
@@ -69,7 +69,7 @@ class Deliver:
 
 
 def cut(buffer: bytearray) -> list[Pdu]:
-    """Take the whole PDUs off the front of `buffer`. Raises Malformed if what stands there cannot be one."""
+    """Remove the complete PDUs from the front of `buffer`. Raises Malformed if the bytes there cannot be a PDU."""
     found, place = [], 0
     while len(buffer) - place >= HEADER.size:
         length, command_id, status, sequence = HEADER.unpack_from(buffer, place)
@@ -84,7 +84,7 @@ def cut(buffer: bytearray) -> list[Pdu]:
 
 
 def head(command_id: int, sequence: int, status: int = OK, body: bytes = b"") -> bytes:
-    """A PDU of a header and perhaps a body that is written already; section 3.2."""
+    """A PDU: a header, and perhaps a body that is already bytes; section 3.2."""
     return HEADER.pack(HEADER.size + len(body), command_id, status, sequence) + body
 
 
@@ -94,13 +94,13 @@ def numbered(pdu: bytes, sequence: int) -> bytes:
 
 
 def bind_transceiver(system_id: str, password: str, system_type: str) -> bytes:
-    """Section 4.1.5, to be numbered. Raises ValueError for a field that is too long or not ASCII."""
+    """Section 4.1.5; `numbered` sets its number. Raises ValueError for a field that is too long or not ASCII."""
     names = _string(system_id, 16) + _string(password, 9) + _string(system_type, 13)
     return head(BIND_TRANSCEIVER, 0, body=names + bytes((_VERSION, 0, 0)) + b"\0")  # no addr_ton, addr_npi, range
 
 
 class SubmitForm:
-    """The submit_sm of one line: what all of them have in common, written once; section 4.4.1.
+    """The bytes that all submit_sm of a line share, written once; section 4.4.1.
 
     `ton` and `npi` are the type of number and the numbering plan of an address, sections 5.2.5 and 5.2.6. Raises
     ValueError for a field that is too long or not ASCII.
@@ -128,8 +128,8 @@ class SubmitForm:
         data_coding: int,
         validity_period: str = "",
     ) -> bytes:
-        """The submit_sm of one part, to be numbered, with a receipt asked for (section 5.2.17): a text is delivered
-        when all its parts are. Raises ValueError for a field that is too long or not ASCII.
+        """The submit_sm of one part; `numbered` sets its number. It asks for a receipt (section 5.2.17), since a text
+        is delivered when all its parts are. Raises ValueError for a field that is too long or not ASCII.
         """
         if len(short_message) > 254:
             raise ValueError(f"a short_message has at most 254 octets, this has {len(short_message)}")
@@ -147,10 +147,10 @@ class SubmitForm:
 
 
 def message_id(pdu: Pdu) -> str:
-    """The message_id of a submit_sm_resp; "" if it has none that can be believed.
+    """The message_id of a submit_sm_resp; "" if it has none that can be trusted.
 
-    It is a C-octet string (sections 3.1 and 4.4.2). One without its final NUL may be cut: no receipt would name it, and
-    half an id is easily the same for several texts. Nor are octets that are no ASCII an id.
+    It is a C-octet string (sections 3.1 and 4.4.2). Without its final NUL it may be cut: then no receipt would name it,
+    and several texts may easily share a cut id. Octets that are not ASCII are not an id either.
     """
     name, end, _ = pdu.body.partition(b"\0")
     return name.decode("ascii").strip() if end and name.isascii() else ""
@@ -186,7 +186,7 @@ def deliver_sm(pdu: Pdu) -> Deliver:
 
 
 def _options(body: bytes, at: int) -> dict[int, bytes]:
-    """Optional parameters by their tags (section 3.2.4.1); what is cut off at the end is left out."""
+    """Optional parameters by their tags (section 3.2.4.1); one that is cut off at the end is left out."""
     found: dict[int, bytes] = {}
     while len(body) - at >= _OPTION.size:
         tag, length = _OPTION.unpack_from(body, at)
@@ -199,7 +199,7 @@ def _options(body: bytes, at: int) -> dict[int, bytes]:
 
 
 def _string(text: str, size: int) -> bytes:
-    """A C-octet string (section 3.1) of at most `size` octets, its end included."""
+    """A C-octet string (section 3.1) of at most `size` octets, its final NUL included."""
     if not text.isascii() or "\0" in text or len(text) >= size:
         raise ValueError(f"a field of {size} octets holds at most {size - 1} ASCII characters and no NUL")
     return text.encode() + b"\0"

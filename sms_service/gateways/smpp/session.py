@@ -1,7 +1,7 @@
 """One connection to an SMSC, from its log-in to its end: framing, sequence numbers, the window, keeping it alive.
 
-Everything runs on one event loop. What a part became and what the SMSC delivers goes to the `Owner`; a session that has
-ended is never used again, and the owner opens another.
+Everything runs on one event loop. The session tells its `Owner` how each part ended and what the SMSC delivers. A
+session that has ended is never used again; the owner opens another.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class LogInRefused(Exception):
 
 
 class Owner(Protocol):
-    """Who opens sessions and has the parts."""
+    """The object that opens sessions and has the parts."""
 
     def answered(self, part: Part, pdu: Pdu) -> None:
         """The SMSC has answered a part; its place in the window is free."""
@@ -42,19 +42,19 @@ class Owner(Protocol):
         """There may be room in the window."""
 
     def delivered(self, session: Session, pdus: Sequence[Pdu]) -> None:
-        """The SMSC delivers these; each is to be answered with `answer_delivery`."""
+        """The SMSC delivers these; the owner answers each with `answer_delivery`."""
 
     def lost(self, parts: Sequence[Part]) -> None:
-        """The session has ended, and these were written and never answered."""
+        """The session has ended, and these parts were written and never answered."""
 
 
 class Session(asyncio.Protocol):
-    """A session that logs in with `bind` (a bind_transceiver, to be numbered) as soon as it is connected.
+    """A session that logs in with `bind` (a bind_transceiver without its number) as soon as it is connected.
 
-    `bound` and `ended` are set when it is logged in and over; `bound` raises LogInRefused or ConnectionError if that
-    never comes. `window`: parts that may be without an answer at once. An answer that does not come within
-    `answer_timeout_s` ends the session, since an SMSC that leaves one out can no longer be believed. After
-    `enquire_every_s` without a word from the SMSC it is asked whether it is there.
+    `bound` is set when the session is logged in, and `ended` when it is over; `bound` raises LogInRefused or
+    ConnectionError if the log-in fails. `window`: the most parts that may wait for their answers at once. If an answer
+    does not come within `answer_timeout_s`, the session ends, since an SMSC that leaves out an answer cannot be trusted
+    any more. After `enquire_every_s` of silence the SMSC is asked whether it is there.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Session(asyncio.Protocol):
         self._buffer = bytearray()
         self._sequence = 0
         self._parts: dict[int, tuple[Part, float]] = {}  # written and not answered, oldest first, with the time
-        self._asked: dict[int, float] = {}  # our other requests without an answer
+        self._asked: dict[int, float] = {}  # our other requests that have no answer yet
         self._heard_at = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
@@ -81,7 +81,7 @@ class Session(asyncio.Protocol):
         return self._window - len(self._parts) if usable and self._transport is not None else 0
 
     def write(self, parts: Sequence[Part]) -> None:
-        """Write these parts, no more than there is room for."""
+        """Write these parts; the caller gives no more than there is `room` for."""
         now, burst = self._loop.time(), []
         for part in parts:
             sequence = self._next_sequence()
@@ -104,7 +104,7 @@ class Session(asyncio.Protocol):
         self.cut("the link is closed")
 
     def cut(self, why: str) -> None:
-        """End the session now. What was written and not answered is the owner's to judge."""
+        """End the session now. The owner decides about parts that were written and not answered."""
         if self.ended.is_set():
             return
         self.ended.set()
@@ -121,7 +121,7 @@ class Session(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        # Without it a part would wait for the acknowledgement of the one before, which the other side may delay.
+        # Without this, a part would wait for the TCP acknowledgement of the part before, which may be delayed.
         if connection := transport.get_extra_info("socket"):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             set_keepalive(connection)
@@ -144,7 +144,7 @@ class Session(asyncio.Protocol):
         deliveries = []
         for pdu in received:
             if self.ended.is_set():
-                return  # what follows a refused log-in, or the answer to our own farewell
+                return  # these bytes follow a refused log-in, or are the answer to our own log-out
             if pdu.command == pdus.DELIVER_SM:
                 deliveries.append(pdu)
             else:
@@ -161,13 +161,13 @@ class Session(asyncio.Protocol):
             case pdus.ENQUIRE_LINK:
                 self._send(head(pdus.ENQUIRE_LINK | RESPONSE, pdu.sequence))
             case pdus.UNBIND:
-                self._unbinding = True  # answers under way still come; the timer ends what does not
+                self._unbinding = True  # answers under way may still come; the timer ends the wait
                 self._send(head(pdus.UNBIND | RESPONSE, pdu.sequence))
                 log.warning("the SMSC logs us out")
                 self._loop.call_later(self._answer_timeout_s, self.cut, "the SMSC logged us out")
                 self._end_if_idle()
             case pdus.ALERT_NOTIFICATION:
-                pass  # it has no answer, and asks for nothing
+                pass  # this PDU needs no answer
             case _:
                 self._send(head(pdus.GENERIC_NACK, pdu.sequence, pdus.INVALID_COMMAND))
 
@@ -176,7 +176,7 @@ class Session(asyncio.Protocol):
             self._owner.answered(found[0], pdu)
             self._end_if_idle()
         elif self._asked.pop(pdu.sequence, None) is None:
-            return  # the answer to nothing that is still asked
+            return  # an answer to a request that does not wait any more
         elif pdu.command == pdus.UNBIND | RESPONSE:
             self.cut("the link is closed")
         elif not self.bound.done():
@@ -194,7 +194,7 @@ class Session(asyncio.Protocol):
             self.cut("the SMSC logged us out")
 
     def _tick(self) -> None:
-        """Look after answers that do not come, and after a silent SMSC."""
+        """End the session if an answer is overdue; ask a silent SMSC whether it is there."""
         now = self._loop.time()
         written = next(iter(self._parts.values()), None)
         oldest = min([*self._asked.values(), *([written[1]] if written else [])], default=now)

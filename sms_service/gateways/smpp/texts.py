@@ -1,6 +1,7 @@
-"""One text on its way over a line: its parts as PDUs, what became of each, and what follows for the whole.
+"""One text on its way over a line: its parts as PDUs, the state of each, and the outcome of the whole text.
 
-A text of which a part was taken never goes again whole: only the missing parts, with the same concatenation reference.
+A text of which a part was taken is never sent again as a whole: only its missing parts go again, with the same
+concatenation reference.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ NOT_WRITTEN = "the link was down or busy"
 
 
 class PartState(Enum):
-    """What became of one part."""
+    """The state of one part."""
 
     waiting = "not written yet"
     written = "no answer yet"
@@ -39,7 +40,7 @@ class PartState(Enum):
 
 @dataclass(slots=True)
 class Part:
-    """One part of a text: the submit_sm that carries it, to be numbered."""
+    """One part of a text: its submit_sm, without the number."""
 
     text: SendingText = field(repr=False)
     pdu: bytes = field(repr=False)
@@ -60,16 +61,16 @@ class SendingText:
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether nothing of it waits to be written or answered."""
+        """Whether none of its parts waits to be written or answered."""
         return not any(part.state in (PartState.waiting, PartState.written) for part in self.parts)
 
     @property
     def is_lost(self) -> bool:
-        """Whether a part was refused for good, so that writing others is of no use."""
+        """Whether a part was refused for good, so that writing the others is useless."""
         return any(part.state is PartState.refused for part in self.parts)
 
     def missing(self) -> list[Part]:
-        """The parts that may still be taken, of a text that is at rest and was taken in part."""
+        """The parts that may still be taken, if the text is at rest and was taken in part."""
         states = {part.state for part in self.parts}
         if PartState.taken not in states or states & {PartState.refused, PartState.unknown}:
             return []
@@ -84,7 +85,7 @@ class SendingText:
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """The texts of one `submit`. `done` has a result once each has its outcome; `timers` are what would hurry it."""
+    """The texts of one `submit`. `done` has a result when each text has its outcome; `timers` end the waiting."""
 
     texts: Sequence[SendingText]
     done: Future[None] = field(default_factory=Future)
@@ -97,7 +98,7 @@ class Batch:
             text.batch = self
 
     def settled(self) -> None:
-        """One more of them has its outcome."""
+        """One more text has its outcome."""
         self.open -= 1
         if not self.open:
             for timer in self.timers:
@@ -105,13 +106,13 @@ class Batch:
             self.done.set_result(None)
 
     def outcomes(self) -> list[Outcome]:
-        """The outcomes, in the order of the texts, of a batch that is done."""
+        """The outcomes of a batch that is done, in the order of its texts."""
         return [text.outcome for text in self.texts if text.outcome is not None]
 
 
 def concatenation_reference(reference: str) -> int:
-    """What the parts of a long text have in common: fixed by the attempt's name, so that two texts to one handset
-    rarely share it, and a missing part always does.
+    """The reference that the parts of a long text share. It is computed from the attempt's name: two texts to one
+    handset rarely get the same, and a part that is sent later always gets the same as the others.
     """
     return zlib.crc32(reference.encode()) & 0xFF
 
@@ -145,7 +146,7 @@ def _outcome(text: SendingText, codes: Mapping[str, Code[OutcomeKind]]) -> Outco
     if PartState.unknown in states:
         return Outcome(text.reference, OutcomeKind.unknown, part_ids=named, detail=UNDER_WAY)
     if all(state is PartState.taken for state in states):
-        if not all(ids):  # no receipt could ever be tied to it
+        if not all(ids):  # without its id, no receipt could be matched to the part
             return Outcome(text.reference, OutcomeKind.unknown, part_ids=named, detail=NAMELESS)
         return Outcome(text.reference, OutcomeKind.accepted, provider_id=ids[0], part_ids=named)
     culprit = min(
@@ -173,5 +174,5 @@ def _outcome(text: SendingText, codes: Mapping[str, Code[OutcomeKind]]) -> Outco
 
 
 def raw_code(status: int) -> str:
-    """A command_status as the code tables and the ledger have it."""
+    """A command_status in the form that the code tables and the ledger use."""
     return f"0x{status:08X}"

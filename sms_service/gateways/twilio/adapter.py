@@ -1,7 +1,7 @@
 """Adapter of Twilio's Programmable Messaging, on the official client.
 
-Twilio's create is not idempotent: whatever is not clearly answered is unknown, and nothing here ever repeats a request.
-Our reference travels in the status callback's URL, which Twilio signs and echoes.
+Twilio's create is not idempotent: without a clear answer the outcome is unknown, and nothing here ever repeats a
+request. Our reference is in the status callback's URL, which Twilio signs and sends back.
 Sources: https://www.twilio.com/docs/messaging/api/message-resource, https://www.twilio.com/docs/usage/security
 """
 
@@ -44,7 +44,7 @@ SIGNATURE_HEADER = "X-Twilio-Signature"
 # Message segments per second of a US short code behind a messaging service; a US long code makes 1, so an account that
 # sends from one needs its own `rate`. https://www.twilio.com/docs/api/errors/30001
 RATE = 100
-# How Twilio is told that nothing is to be said to whoever sent a text. https://www.twilio.com/docs/messaging/twiml
+# Tells Twilio to send no answer to the person who sent a text. https://www.twilio.com/docs/messaging/twiml
 NO_ANSWER = Acknowledgement(200, "<Response/>", "text/xml; charset=utf-8")
 
 
@@ -52,8 +52,8 @@ NO_ANSWER = Acknowledgement(200, "<Response/>", "text/xml; charset=utf-8")
 class Options:
     """`account_sid`, `auth_token`: the account. Exactly one of `messaging_service_sid` and `from_number` (E.164) sends.
 
-    `api_base`: where the API is; another region or a proxy. `connections`: requests under way at once.
-    `total_timeout_s`: no hand-over of a group takes longer, in seconds. `look_up_after`: see `options.look_up_after`.
+    `api_base`: where the API is, for another region or a proxy. `connections`: requests under way at once.
+    `total_timeout_s`: seconds that a hand-over of a group may take. `look_up_after`: see `options.look_up_after`.
     """
 
     account_sid: str = option(check=not_empty)
@@ -89,7 +89,7 @@ class TwilioAdapter:
         )
         self._options, self._callback_url = options, callback_url
         self._http = HttpClient(in_flight=options.connections, total_timeout_s=options.total_timeout_s)
-        # Questions have connections of their own, so that no text ever waits behind one.
+        # Questions have their own connections, so that no text ever waits for a question.
         self._look_ups_http = HttpClient(
             in_flight=look_ups.IN_FLIGHT,
             total_timeout_s=options.total_timeout_s,
@@ -115,8 +115,8 @@ class TwilioAdapter:
         return self._look_ups.ask(questions)
 
     def verify(self, request: CallbackRequest) -> bool:
-        """Whether Twilio signed the public URL and every form field, those that we do not know included; or the URL
-        with the body's hash in it, which is how it signs what is no form.
+        """Whether Twilio signed the public URL and every form field, also those that we do not know. If the body is not
+        a form, Twilio signs the URL with the body's hash in it.
         """
         signature = request.headers.get(SIGNATURE_HEADER, "")
         try:
@@ -139,7 +139,7 @@ class TwilioAdapter:
         self._look_ups_http.close()
 
     async def _create(self, text: Text, validity_s: int | None) -> str | Refusal | NotWritten | NoAnswer:
-        """Ask Twilio to send one text; returns its SID, or why there is none."""
+        """Ask Twilio to send one text; returns its SID, or the reason why there is none."""
         try:
             message = await self._messages.create_async(
                 to=text.phone,

@@ -1,7 +1,7 @@
-"""What Twilio's own records say of a text: whether it took it, and how it arrived.
+"""Asks Twilio's own records about a text: whether Twilio took it, and how it arrived.
 
-A message does not show the URL of its status callback, so our reference is not in the records: a text is told by
-recipient, sender, words and the moment it was created, and not at all if two messages fit.
+A message does not show the URL of its status callback, so the records do not have our reference. A text is recognised
+by recipient, sender, words and the moment it was created; if two messages fit, it is not recognised.
 Source: https://www.twilio.com/docs/messaging/api/message-resource#read-multiple-message-resources
 """
 
@@ -26,7 +26,7 @@ PER_S = 10  # questions; Twilio names no rate, but refuses requests when too man
 LARGEST_ANSWER = 1 << 20  # bytes; a message of 1,600 Chinese characters is about 10,000, escaped
 PAGE_SIZE = 50
 MOST_PAGES = 10
-# Between our clock and Twilio's, and what a request may take on its way; Twilio's times are in whole seconds.
+# Allows for the difference between our clock and Twilio's, and for a request's way; Twilio's times are whole seconds.
 _SKEW = timedelta(seconds=60)
 # Records are listed by the moment of sending, which comes before the longest validity ends.
 _LONGEST_QUEUE = timedelta(seconds=LONGEST_VALIDITY_S)
@@ -45,7 +45,7 @@ class LookUps:
         """One answer per question; None where Twilio cannot be asked, or its answer does not tell."""
         found = self._http.run_all([partial(self._ask, question) for question in questions])
         findings = [None if isinstance(one, NotWritten | NoAnswer) else one for one in found]
-        # One message that answers two questions may be either's, but that of a text with a name of its own is its own.
+        # A message that fits two questions may belong to either, unless one of them asks for it by its id.
         claims = Counter(one.provider_id for one in findings if one is not None and one.provider_id is not None)
         return [
             None if question.provider_id is None and one and one.provider_id and claims[one.provider_id] > 1 else one
@@ -63,7 +63,7 @@ class LookUps:
             return None
 
     async def _search(self, question: Question) -> Finding | None:
-        began_at = question.began_at.astimezone(UTC)  # the client calls any time UTC
+        began_at = question.began_at.astimezone(UTC)  # the client writes any time as if it were UTC
         first, last = began_at - _SKEW, began_at + self._late
         page = await self._messages.page_async(
             to=question.phone,
@@ -98,7 +98,7 @@ def _finding(message: MessageInstance) -> Finding | None:
 
 
 def _arrival(message: MessageInstance) -> Receipt | None:
-    """How it arrived, if that is settled."""
+    """The receipt, if the message has its final status."""
     if not isinstance(message.status, str):
         return None
     code = None if message.error_code is None else str(message.error_code)

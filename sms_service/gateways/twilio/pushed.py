@@ -1,4 +1,5 @@
-"""What Twilio pushes, read: status callbacks and inbound texts. Unknown fields are ignored: some come without notice.
+"""Reads what Twilio pushes: status callbacks and inbound texts. Twilio adds fields without notice, so unknown ones are
+ignored.
 
 Sources: https://www.twilio.com/docs/messaging/guides/track-outbound-message-status,
 https://www.twilio.com/docs/messaging/guides/webhook-request, https://www.twilio.com/docs/usage/security
@@ -56,7 +57,7 @@ def read_pushed_replies(request: CallbackRequest) -> list[Reply]:
         raise BadCallback("Body is missing; an inbound text has it")
     return [
         Reply(
-            # Twilio writes E.164 with its "+"; what has none is a short code or a name.
+            # Twilio writes E.164 with its "+"; a sender without it is a short code or a name.
             phone=_phone(form["From"]),
             text=form["Body"],
             raw=request.body.decode(),
@@ -77,7 +78,7 @@ def make_receipt(
     phone: str | None = None,
     occurred_at: datetime | None = None,
 ) -> Receipt:
-    """What a message's status and error code say, pushed or looked up."""
+    """The receipt that a message's status and error code make, whether pushed or looked up."""
     known = None if status.isdecimal() else CODES.receipts.get(status)  # words and error codes share the table
     error = known.error if known else None
     if error is not None and error_code is not None:
@@ -96,8 +97,8 @@ def make_receipt(
 
 
 def signed(request: CallbackRequest) -> MultiDict[str] | str:
-    """What Twilio's signature is over besides the URL: the fields of a form, as often as they come; or the text of a
-    body whose hash is in the URL. Raises BadCallback.
+    """What Twilio signs besides the URL: the fields of a form, also repeated ones; or, if the body is not a form, the
+    text of the body, whose hash is in the URL. Raises BadCallback.
     """
     is_form = request.headers.get("Content-Type", _FORM).partition(";")[0].strip().lower() == _FORM
     if is_form or "bodySHA256" not in parse_qs(urlsplit(request.public_url).query):

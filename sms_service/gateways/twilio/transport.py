@@ -1,7 +1,7 @@
-"""How the official Twilio client reaches Twilio here: by our HttpClient, with time-outs, no retries and no log.
+"""Lets the official Twilio client send its requests by our HttpClient, with time-outs, no retries and no log.
 
 The client's own transports have no time-out by default, have no host setting, log every request and turn every failure
-into one kind of exception. This one says apart what the dispatcher must know apart.
+into one kind of exception. This one keeps apart the failures that the dispatcher must tell apart.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LONGEST_VALIDITY_S = 36_000  # https://www.twilio.com/docs/api/errors/90007
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Twilio surely did nothing. `code` is its error code, `status` that of HTTP."""
+    """Twilio did nothing, for certain. `code` is its error code, `status` the HTTP status."""
 
     status: int
     code: str
@@ -42,7 +42,7 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]  # the client comes with
     """The client's HTTP side: requests go by `http`, and to `api_base` in place of Twilio's host."""
 
     def __init__(self, http: HttpClient, api_base: str) -> None:
-        # No logger is used: what the client would log has phone numbers in it.
+        # No logger is used: the client would log phone numbers.
         super().__init__(logger=None, is_async=True)
         self._http, self._api_base = http, api_base.rstrip("/")
 
@@ -57,9 +57,9 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]  # the client comes with
         timeout: float | None = None,
         allow_redirects: bool = False,
     ) -> Response:
-        """One request; a successful answer. Raises Failed. Time-outs are those of `http`."""
+        """Send one request and return a successful answer. Raises Failed. The time-outs are those of `http`."""
         target = url.removeprefix(DEFAULT_BASE)
-        if not target.startswith("/"):  # the next page's address comes from the other side
+        if not target.startswith("/"):  # Twilio itself gives the address of the next page, so check it
             raise Failed(NoAnswer("an address leads away from Twilio"))
         sent = HttpRequest(
             method.upper(),
