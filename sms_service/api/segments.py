@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import g
@@ -11,9 +12,15 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
+from sms_service.api.runs import SaidOut
 from sms_service.audience import segments
+from sms_service.audience.choices import RuleValues, list_rule_values
 from sms_service.audience.models import Segment
+from sms_service.audience.reach import count_by_unit
 from sms_service.audience.segments import LONGEST_NAME, SAMPLE
+from sms_service.audience.wording import describe_rule
+from sms_service.masking import mask_values
+from sms_service.said import to_json
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, Whole, list_of
 from sms_service.web.validators import WithinRange
@@ -28,6 +35,7 @@ _RULE = (
     '`{"suspect": true}` (the phone seems dead), `{"people": [17, 23]}` (at most 500 ids of people), '
     '`{"attribute": {"name": "gender", "is": "女"}}` (or in: [texts], exists: true, before or after: "1985-03-01")'
 )
+_SENTENCE = "Whom the rule finds, in words"
 _LARGEST_SAMPLE = 100
 
 
@@ -66,7 +74,17 @@ class SampleQuery(In):
     )
 
 
-class SegmentPreviewIn(SampleQuery):
+class PreviewQuery(SampleQuery):
+    """What to show of what is found."""
+
+    by_unit = fields.Boolean(load_default=False, metadata={"description": "Count by unit, too"})
+    below = Id(
+        load_default=None,
+        metadata={"description": "With `by_unit`: by the units right below this one; by default the segment's own"},
+    )
+
+
+class SegmentPreviewIn(PreviewQuery):
     """A rule that is not saved yet."""
 
     unit_id = Id(required=True, metadata={"description": "The unit whose subtree bounds it"})
@@ -88,6 +106,8 @@ class SegmentOut(SegmentListed):
     """A segment."""
 
     rule = fields.Raw(metadata={"type": "object", "description": _RULE})
+    sentence = MaskedText(metadata={"description": _SENTENCE})
+    said = fields.Nested(SaidOut, metadata={"description": "The sentence for saying it in another language"})
 
 
 class RecipientOut(Out):
@@ -98,6 +118,15 @@ class RecipientOut(Out):
     phone = MaskedPhone(allow_none=True)
     unit_id = fields.Integer(attribute="unit.id", metadata={"description": "The unit they are found for"})
     unit = fields.String(attribute="unit.name", metadata={"description": "The unit's name"})
+
+
+class UnitReachOut(Out):
+    """How many recipients a unit has."""
+
+    id = fields.Integer(metadata={"description": "The unit"})
+    name = fields.String(metadata={"description": "Its name"})
+    people = fields.Integer(metadata={"description": "Recipients of the unit and of all below it"})
+    textable = fields.Integer(metadata={"description": "Those of them who would get a text, before caps"})
 
 
 class SegmentPreviewOut(Out):
@@ -119,6 +148,53 @@ class SegmentPreviewOut(Out):
         },
     )
     sample = fields.List(fields.Nested(RecipientOut), metadata={"description": "The first of them by id"})
+    sentence = MaskedText(metadata={"description": _SENTENCE})
+    said = fields.Nested(SaidOut, metadata={"description": "The sentence for saying it in another language"})
+    units = fields.List(
+        fields.Nested(UnitReachOut),
+        allow_none=True,
+        metadata={"description": "Recipients by unit, at most 500 units, those with the most; null unless asked for"},
+    )
+
+
+class ChoiceOut(Out):
+    """Something that a rule may ask for."""
+
+    name = MaskedText(metadata={"description": "What to write into the rule"})
+    people = fields.Integer(metadata={"description": "How many people have it"})
+
+
+class UnitChoiceOut(Out):
+    """A unit that a rule may name."""
+
+    id = fields.Integer(metadata={"description": "The unit"})
+    name = fields.String(metadata={"description": "Its name"})
+    people = fields.Integer(metadata={"description": "How many people it has with all below it"})
+
+
+class AttributeChoiceOut(ChoiceOut):
+    """An attribute that a rule may ask for."""
+
+    values = fields.List(
+        fields.Nested(ChoiceOut),
+        allow_none=True,
+        metadata={"description": "Its values, most common first; null if there are more than 50"},
+    )
+
+
+class RuleValuesOut(Out):
+    """What a rule within the unit may ask for, with counts of people who have not left."""
+
+    units = fields.List(fields.Nested(UnitChoiceOut), metadata={"description": "The units right below, at most 500"})
+    roles = fields.List(
+        fields.Nested(ChoiceOut), metadata={"description": "The 100 roles with the most holders in these units"}
+    )
+    tags = fields.List(fields.Nested(ChoiceOut), metadata={"description": "The 100 most common tags"})
+    kinds = fields.List(fields.Nested(ChoiceOut), metadata={"description": "`member` and `contact`"})
+    suspect = fields.Integer(metadata={"description": "How many people have a number that seems dead"})
+    attributes = fields.List(
+        fields.Nested(AttributeChoiceOut), metadata={"description": "The 100 most common attributes"}
+    )
 
 
 @blueprint.route("/segments")
@@ -138,9 +214,9 @@ class Segments(MethodView):
     @endpoint(Permission.manage_segments)
     @blueprint.arguments(SegmentIn)
     @blueprint.response(201, SegmentOut)
-    def post(self, body: dict[str, Any]) -> Segment:
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
         """Save a segment"""
-        return segments.create_segment(g.session, g.actor, **body)
+        return _shown(segments.create_segment(g.session, g.actor, **body))
 
 
 @blueprint.route("/segments/<int:segment_id>")
@@ -149,16 +225,16 @@ class OneSegment(MethodView):
 
     @endpoint(Permission.read)
     @blueprint.response(200, SegmentOut)
-    def get(self, segment_id: int) -> Segment:
+    def get(self, segment_id: int) -> dict[str, Any]:
         """Show a segment"""
-        return segments.get_segment(g.session, g.actor, segment_id)
+        return _shown(segments.get_segment(g.session, g.actor, segment_id))
 
     @endpoint(Permission.manage_segments)
     @blueprint.arguments(SegmentChange)
     @blueprint.response(200, SegmentOut)
-    def patch(self, body: dict[str, Any], segment_id: int) -> Segment:
+    def patch(self, body: dict[str, Any], segment_id: int) -> dict[str, Any]:
         """Change a segment; audiences already frozen stay what they were"""
-        return segments.change_segment(g.session, g.actor, segment_id, **body)
+        return _shown(segments.change_segment(g.session, g.actor, segment_id, **body))
 
 
 @blueprint.route("/segments/<int:segment_id>/preview")
@@ -166,12 +242,12 @@ class SavedPreview(MethodView):
     """What a segment finds now."""
 
     @endpoint(Permission.read)
-    @blueprint.arguments(SampleQuery, location="query")
+    @blueprint.arguments(PreviewQuery, location="query")
     @blueprint.response(200, SegmentPreviewOut)
-    def get(self, query: dict[str, Any], segment_id: int) -> segments.AudiencePreview:
+    def get(self, query: dict[str, Any], segment_id: int) -> dict[str, Any]:
         """Count what a segment finds now and show the first recipients"""
         found = segments.get_segment(g.session, g.actor, segment_id)
-        return segments.preview_audience(g.session, g.actor, found.unit_id, found.rule, sample_size=query["sample"])
+        return _preview(found.unit_id, found.rule, query)
 
 
 @blueprint.route("/segments/preview")
@@ -181,6 +257,36 @@ class UnsavedPreview(MethodView):
     @endpoint(Permission.read)
     @blueprint.arguments(SegmentPreviewIn)
     @blueprint.response(200, SegmentPreviewOut)
-    def post(self, body: dict[str, Any]) -> segments.AudiencePreview:
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
         """Count what a rule would find, before saving it; changes nothing"""
-        return segments.preview_audience(g.session, g.actor, body["unit_id"], body["rule"], sample_size=body["sample"])
+        return _preview(body["unit_id"], body["rule"], body)
+
+
+@blueprint.route("/units/<int:unit_id>/rule-values")
+class RuleChoices(MethodView):
+    """What a rule may ask for."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, RuleValuesOut)
+    def get(self, unit_id: int) -> RuleValues:
+        """List the units, roles, tags and attributes that a rule of this unit may ask for, with counts of people"""
+        return list_rule_values(g.session, g.actor, unit_id)
+
+
+_PREVIEWED = SegmentPreviewOut().fields.keys() - {"sentence", "said", "units"}
+
+
+def _preview(unit_id: int, rule: object, asked: Mapping[str, Any]) -> dict[str, Any]:
+    found = segments.preview_audience(g.session, g.actor, unit_id, rule, sample_size=asked["sample"])
+    by_unit = count_by_unit(g.session, g.actor, unit_id, rule, asked["below"]) if asked["by_unit"] else None
+    return {**{name: getattr(found, name) for name in _PREVIEWED}, **_in_words(unit_id, rule), "units": by_unit}
+
+
+def _shown(segment: Segment) -> dict[str, Any]:
+    kept = ("id", "unit_id", "name", "rule", "created_by", "created_at", "updated_at")
+    return {**{name: getattr(segment, name) for name in kept}, **_in_words(segment.unit_id, segment.rule)}
+
+
+def _in_words(unit_id: int, rule: object) -> dict[str, Any]:
+    sentence = describe_rule(g.session, g.actor, unit_id, rule)
+    return {"sentence": sentence, "said": mask_values(to_json(sentence))}

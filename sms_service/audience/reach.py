@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Select, String, and_, func, literal, null, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, String, and_, cast, func, literal, null, select
 from sqlalchemy.orm import Session
 
+from sms_service.accounts.actors import Actor, unit_path
+from sms_service.accounts.permissions import Permission
 from sms_service.audience.rules import audience_select
 from sms_service.audience.skipping import find_reason, join_reasons
 from sms_service.directory.models import Person, Unit
+from sms_service.errors import Invalid
 from sms_service.vocabulary import MessageReason
 
 TRIED = 200  # people on whom a text is tried, beside those with the least and the most to say
 EXTREMES = 20  # people with the least to say, and as many with the most
 NAMED_UP_TO = 1_000  # recipients; of a larger audience those who are skipped are counted and not named
+MOST_UNITS = 500  # that are counted one by one
 NAMED = 30  # people named by reason
 # The order in which people are tried: any order that has nothing to do with units or with who came first.
 _PRIME, _FACTOR = 1_000_003, 7_919
@@ -49,6 +53,15 @@ class Skipped(NamedTuple):
     name: str
     unit_id: int
     unit: str
+
+
+class UnitReach(NamedTuple):
+    """How many recipients a unit has with all below it, and how many of them nothing keeps from being texted."""
+
+    id: int
+    name: str
+    people: int
+    textable: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +152,41 @@ def measure_reach(session: Session, rule: object, path: str, own: Sequence[str],
         {name: number for name, number in counted.items() if number},
         [_tried(one, own) for one in row[3] or ()],
     )
+
+
+def count_by_unit(
+    session: Session, actor: Actor, unit_id: int, rule: object, below_id: int | None = None
+) -> list[UnitReach]:
+    """How many recipients of the unit's rule each unit right below has, or each right below the unit `below_id` within
+    it, by name; who belongs to that unit itself stands under it. At most 500 units, those with the most.
+
+    Raises Invalid (the place in the rule, or `below`), NotFound, Forbidden.
+    """
+    path = unit_path(session, unit_id)
+    actor.require(Permission.read, path)
+    top_id = unit_id if below_id is None else below_id
+    top = path if below_id is None else unit_path(session, below_id)
+    if not top.startswith(path):
+        raise Invalid("below", below_id, "must be a unit within the rule's own unit")
+    child = func.split_part(func.substr(Unit.path, len(top) + 1), "/", 1)
+    group = cast(func.coalesce(func.nullif(child, ""), str(top_id)), BigInteger).label("id")
+    found = join_reasons(audience_select(session, rule, path)).where(Unit.path.op("^@")(top))
+    reason = find_reason(path)
+    counted = (
+        found.with_only_columns(
+            group, func.count().label("people"), func.count().filter(reason.is_(None)).label("textable")
+        )
+        .group_by(group)
+        .order_by(func.count().desc(), group)
+        .limit(MOST_UNITS)
+        .subquery()
+    )
+    rows = session.execute(
+        select(Unit.id, Unit.name, counted.c.people, counted.c.textable)
+        .join(counted, counted.c.id == Unit.id)
+        .order_by(Unit.name, Unit.id)
+    )
+    return [UnitReach(*row) for row in rows]
 
 
 def name_skipped(session: Session, rule: object, path: str) -> dict[MessageReason, list[Skipped]]:

@@ -50,7 +50,8 @@ def test_a_segment_is_saved_changed_previewed_and_listed(officer, auditor, sessi
     assert made.status_code == 201
     path = f"/segments/{made.json['id']}"
     found = auditor.get(f"{path}/preview", sample=5).json
-    assert {key: value for key, value in found.items() if key != "sample"} == {
+    assert found["sentence"].endswith(" who has the tag 退休")
+    assert {key: value for key, value in found.items() if key not in ("sample", "sentence", "said", "units")} == {
         "count": 1,
         "textable": 1,
         "phones": 1,
@@ -70,6 +71,7 @@ def test_a_segment_is_saved_changed_previewed_and_listed(officer, auditor, sessi
     assert officer.patch(path, rule={"everyone": True}).json["rule"] == {"everyone": True}
     shown = officer.get(path).json
     assert shown.pop("rule") == {"everyone": True}
+    assert shown.pop("sentence") == shown.pop("said")["values"]["unit"].join(("everybody in ", " and below"))
     assert officer.get("/segments", name="退").json["items"] == [shown]
     assert officer.post("/segments", json=body).status_code == 409
 

@@ -58,3 +58,27 @@ def test_a_similar_run_is_named(place: Place) -> None:
 def test_a_time_needs_its_offset(place: Place) -> None:
     answer = place.officer.get(f"/campaigns/{place.create()['id']}/outlook", at="2026-01-01T09:00:00")
     assert answer.status_code == 422
+
+
+def test_a_segment_is_told_in_words_and_counted_by_unit(place: Place) -> None:
+    path = f"/segments/{place.segment_id}"
+    shown = place.officer.get(path).json
+    assert shown["sentence"] == f"everybody in {place.one.name} and below"
+    assert shown["said"] == {"message": "everybody in {unit} and below", "values": {"unit": place.one.name}}
+    previewed = place.officer.get(f"{path}/preview", by_unit="true").json
+    assert sorted(unit["people"] for unit in previewed["units"]) == [2, 3]
+    assert previewed["sentence"] == shown["sentence"]
+    assert place.officer.get(f"{path}/preview").json["units"] is None
+    branch = place.branches[0].id
+    rule = {"unit_id": place.one.id, "rule": {"kind": "member"}, "by_unit": True, "below": branch}
+    asked = place.officer.post("/segments/preview", json=rule).json
+    assert [(unit["id"], unit["people"]) for unit in asked["units"]] == [(branch, 3)]
+    rule["below"] = place.other.id
+    assert place.officer.post("/segments/preview", json=rule).status_code == 422
+
+
+def test_what_a_rule_may_ask_for_is_listed(place: Place) -> None:
+    found = place.officer.get(f"/units/{place.one.id}/rule-values").json
+    assert sorted(unit["people"] for unit in found["units"]) == [2, 3]
+    assert found["kinds"] == [{"name": "member", "people": 5}]
+    assert place.stranger.get(f"/units/{place.one.id}/rule-values").status_code == 403

@@ -1,0 +1,116 @@
+"""A segment's rule as a sentence, for people who read no JSON: "everybody in 东城区 and below who has the tag 退休"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.grammar import (
+    All,
+    AnyOf,
+    Attribute,
+    Everyone,
+    HasRole,
+    HasTag,
+    InUnit,
+    IsAmong,
+    IsSuspect,
+    Not,
+    OfKind,
+    Rule,
+    list_leaves,
+    parse_rule,
+)
+from sms_service.directory.models import Unit
+from sms_service.errors import NotFound
+from sms_service.said import Said, say
+
+_Names = Mapping[InUnit, str | None]
+
+
+def describe_rule(session: Session, actor: Actor, unit_id: int, rule: object) -> Said:
+    """Whom the rule finds within the unit, as one sentence. A unit that is not there any more is named by its number.
+
+    Raises Invalid for a rule that cannot be read, NotFound (unit), Forbidden (the actor may not read it).
+    """
+    parsed = parse_rule(rule)
+    leaves = [leaf for leaf in list_leaves(parsed) if isinstance(leaf, InUnit)]
+    ids = {leaf.unit_id for leaf in leaves if leaf.unit_id is not None}
+    codes = {leaf.code for leaf in leaves if leaf.code is not None}
+    units = session.scalars(select(Unit).where(or_(Unit.id.in_({unit_id, *ids}), Unit.code.in_(codes)))).all()
+    own = next((unit for unit in units if unit.id == unit_id), None)
+    if own is None:
+        raise NotFound("unit", unit_id)
+    actor.require(Permission.read, own.path)
+    # Only below the rule's own unit: of another, a rule that never worked would tell the name.
+    known: dict[Any, str] = {}
+    for unit in units:
+        if unit.path.startswith(own.path):
+            known |= {unit.id: unit.name, unit.code: unit.name}
+    names = {leaf: known.get(leaf.code if leaf.unit_id is None else leaf.unit_id) for leaf in leaves}
+    if isinstance(parsed, Everyone):
+        return say("everybody in {unit} and below", unit=own.name)
+    return say("everybody in {unit} and below who {rule}", unit=own.name, rule=_word(parsed, names, True))
+
+
+def _word(rule: Rule, names: _Names, holds: bool, inner: bool = False) -> Said:
+    """What is true of those whom the rule finds, or with `holds` False of the others: what follows "who"."""
+    match rule:
+        case All(rules) | AnyOf(rules):
+            words = [_word(one, names, holds, inner=len(rules) > 1) for one in rules]
+            if len(words) == 1:
+                return words[0]
+            # Who is not both lacks the one or the other.
+            every = isinstance(rule, All) == holds
+            if inner:
+                return say("({rules: and })", rules=words) if every else say("({rules: or })", rules=words)
+            return say("{rules: and }", rules=words) if every else say("{rules: or }", rules=words)
+        case Not(other):
+            return _word(other, names, not holds, inner)
+        case Everyone():
+            return say("is anybody") if holds else say("is nobody")
+        case InUnit():
+            return _word_unit(rule, names[rule], holds)
+        case HasRole(role):
+            return say("holds the role {role}", role=role) if holds else say("does not hold the role {role}", role=role)
+        case HasTag(tag):
+            return say("has the tag {tag}", tag=tag) if holds else say("does not have the tag {tag}", tag=tag)
+        case OfKind(kind):
+            return say("is a member") if (kind == "member") == holds else say("is an outside contact")
+        case IsSuspect(suspect):
+            dead = suspect == holds
+            return say("has a number that seems dead") if dead else say("has no number that seems dead")
+        case IsAmong(people):
+            number = len(people)
+            among = say("is one of {number} chosen people", number=number)
+            return among if holds else say("is none of {number} chosen people", number=number)
+        case Attribute():
+            return _word_attribute(rule, holds)
+
+
+def _word_unit(leaf: InUnit, name: str | None, holds: bool) -> Said:
+    unit = say("a unit that is not there ({number})", number=leaf.code or leaf.unit_id) if name is None else name
+    return say("is in {unit} or below", unit=unit) if holds else say("is not in {unit} or below", unit=unit)
+
+
+def _word_attribute(leaf: Attribute, holds: bool) -> Said:
+    name, value = leaf.name, leaf.value
+    match leaf.comparison:
+        case "in":
+            one_of = say("has one of {values: or } as {name}", values=value, name=name)
+            return one_of if holds else say("has none of {values: or } as {name}", values=value, name=name)
+        case "exists":
+            return say("has a {name}", name=name) if value == holds else say("has no {name}", name=name)
+        case "before":
+            earlier = say("has a {name} before {day}", name=name, day=value)
+            return earlier if holds else say("has no {name} before {day}", name=name, day=value)
+        case "after":
+            later = say("has a {name} after {day}", name=name, day=value)
+            return later if holds else say("has no {name} after {day}", name=name, day=value)
+    same = say("has {value} as {name}", value=value, name=name)
+    return same if holds else say("does not have {value} as {name}", value=value, name=name)
