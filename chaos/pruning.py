@@ -146,7 +146,7 @@ class Pruning:
         self.failed: Counter[str] = Counter()
         self.cut_off = threading.Event()
         self._seed = seed
-        self._account_id, self._person, self.places = self._fill()
+        self._gateway_account_id, self._person, self.places = self._fill()
 
     def run(self, seconds: float) -> None:
         """Eight sessions until the time is over, or one was cut off."""
@@ -179,12 +179,12 @@ class Pruning:
             route = Route(name="default")
             session.add_all([account, route])
             session.flush()
-            session.add(RouteMember(route_id=route.id, account_id=account.id, priority=1))
+            session.add(RouteMember(route_id=route.id, gateway_account_id=account.id, priority=1))
             account.names_parts = account.names_groups = True
             person = Account(login="somebody", name="某人", unit_id=1)
             session.add(person)
             city.plan_run(session)
-            account_id, person_id = account.id, person.id
+            gateway_account_id, person_id = account.id, person.id
         with self.database.transaction() as connection:
             connection.exec_driver_sql(
                 "SELECT ensure_month((date_trunc('month', now()) - make_interval(months => n))::date)"
@@ -201,11 +201,11 @@ class Pruning:
                 )
                 ids, phones = zip(*rows, strict=True)
                 places.append(_Place(run.id, run.month, ids, phones))
-        return account_id, person_id, places
+        return gateway_account_id, person_id, places
 
     def _hand_over(self, chance: random.Random) -> str:
         place = chance.choice(self.places)
-        claim = Claim(place.run_id, place.month, self._account_id, str(uuid.uuid4()))
+        claim = Claim(place.run_id, place.month, self._gateway_account_id, str(uuid.uuid4()))
         with self.database.transaction() as connection:
             rows = protocol.claim_rows(connection, claim, 15, 60)
         if not rows or chance.random() < 0.2:
@@ -262,7 +262,7 @@ class Pruning:
             sweeps.give_up_submitting,
             sweeps.expire_rows,
             sweeps.cancel_slice,
-            lambda connection: sweeps.mark_silent(connection, [self._account_id], 72),
+            lambda connection: sweeps.mark_silent(connection, [self._gateway_account_id], 72),
             sweeps.finish_runs,
             breaker.check_canaries,
         )

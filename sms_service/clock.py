@@ -149,9 +149,9 @@ def _give_up_submitting(database: Database) -> None:
         given_up = sweeps.give_up_submitting(connection)
     if given_up:
         log.warning("sweep: %s texts are unknown: their worker died between gate and outcome", sum(given_up.values()))
-    for account_id, run_id in given_up:
+    for gateway_account_id, run_id in given_up:
         with database.transaction() as connection:
-            account_breaker.trip_account(connection, account_id)
+            account_breaker.trip_account(connection, gateway_account_id)
         with database.transaction() as connection:
             breaker.check_run_breaker(connection, run_id)
 

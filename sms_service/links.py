@@ -58,7 +58,7 @@ class LinkProcess:
         # How the link is, only the process says that holds it.
         self._guarded = leadership.guarded()
         with database.session() as session:
-            self._account_id = id_of(session, account)
+            self._gateway_account_id = id_of(session, account)
         self._session_since = 0.0
         self._inbound = Inbound(database)
         self._told: LinkState | None = None
@@ -151,14 +151,16 @@ class LinkProcess:
             self._session_since = now if changed else self._session_since
             quiet_s = now - self._session_since - self._adapter.capabilities.total_timeout_s
             if changed or due:
-                self._say(lambda connection: link_state.open_link(connection, self._account_id, quiet_s), state)
+                self._say(lambda connection: link_state.open_link(connection, self._gateway_account_id, quiet_s), state)
         elif state.refused is not None:
             if changed:
                 why = f"the provider refused the link: {state.detail}"
-                self._say(lambda connection: account_breaker.pause_account(connection, self._account_id, why), state)
+                self._say(
+                    lambda connection: account_breaker.pause_account(connection, self._gateway_account_id, why), state
+                )
         elif now - self._up_at >= DOWN_S and due:
             why = state.detail or "no session"
-            self._say(lambda connection: link_state.pause_link(connection, self._account_id, why), state)
+            self._say(lambda connection: link_state.pause_link(connection, self._gateway_account_id, why), state)
         return state.up
 
     def _say(self, write: Callable[[Connection], None], state: LinkState) -> None:

@@ -27,11 +27,11 @@ SLICE = 5000  # tallies that are deleted at once
 log = logging.getLogger(__name__)
 
 
-def trip_account(connection: Connection, account_id: int) -> None:
+def trip_account(connection: Connection, gateway_account_id: int) -> None:
     """Pause the account if too many of its last texts went wrong."""
     account = TRIP_ACCOUNT(
         connection,
-        account_id=account_id,
+        gateway_account_id=gateway_account_id,
         texts=ACCOUNT_TEXTS,
         least=ACCOUNT_LEAST,
         bad_share=BAD_SHARE,
@@ -42,10 +42,10 @@ def trip_account(connection: Connection, account_id: int) -> None:
         log.warning("gateway account %s is paused: %s", account.name, account.reason)
 
 
-def pause_account(connection: Connection, account_id: int, reason: str) -> None:
+def pause_account(connection: Connection, gateway_account_id: int, reason: str) -> None:
     """Pause an open account until a person opens it."""
-    close_gate_of_gateway_account(connection, account_id)
-    paused = PAUSE_ACCOUNT(connection, account_id=account_id, reason=reason).one_or_none()
+    close_gate_of_gateway_account(connection, gateway_account_id)
+    paused = PAUSE_ACCOUNT(connection, gateway_account_id=gateway_account_id, reason=reason).one_or_none()
     if paused is not None:
         log.error("gateway account %s is paused until a person opens it: %s", paused.name, reason)
 

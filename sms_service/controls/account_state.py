@@ -46,16 +46,16 @@ def _move(
     session: Session, actor: Actor, name: str, sources: tuple[AccountState, ...], changes: dict[str, Any], why: str
 ) -> GatewayAccount:
     path = require_everywhere(session, actor, Permission.operate_service)
-    account_id = id_of(session, name)
-    close_gate_of_gateway_account(session.connection(), account_id)
+    gateway_account_id = id_of(session, name)
+    close_gate_of_gateway_account(session.connection(), gateway_account_id)
     moved = session.scalar(
         update(GatewayAccount)
-        .where(GatewayAccount.id == account_id, GatewayAccount.state.in_(sources))
+        .where(GatewayAccount.id == gateway_account_id, GatewayAccount.state.in_(sources))
         .values(changes)
         .returning(GatewayAccount.id)
         .execution_options(synchronize_session=False)
     )
-    account = session.get_one(GatewayAccount, account_id, populate_existing=True)
+    account = session.get_one(GatewayAccount, gateway_account_id, populate_existing=True)
     if moved is None:
         refused = "gateway account {name} is {state}; only {sources: or } ones can do this"
         raise Conflict(say(refused, name=name, state=AccountState(account.state), sources=sources))

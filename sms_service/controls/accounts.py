@@ -42,7 +42,7 @@ def synchronise_gateways(session: Session, gateways: Gateways) -> None:
             [
                 {
                     "route_id": route_id,
-                    "account_id": accounts[member.account].id,
+                    "gateway_account_id": accounts[member.account].id,
                     "priority": member.priority,
                     "weight": member.weight,
                 }
@@ -65,10 +65,10 @@ def _columns(gateways: Gateways, name: str) -> dict[str, Any]:
 
 def id_of(session: Session, name: str) -> int:
     """The id of a gateway account. Raises NotFound if the database does not know it."""
-    account_id = session.scalar(select(GatewayAccount.id).where(GatewayAccount.name == name))
-    if account_id is None:
+    gateway_account_id = session.scalar(select(GatewayAccount.id).where(GatewayAccount.name == name))
+    if gateway_account_id is None:
         raise NotFound("gateway account", name)
-    return account_id
+    return gateway_account_id
 
 
 def find_accounts() -> Select[GatewayAccount]:
@@ -87,7 +87,7 @@ def find_routes() -> Select[Route, list[dict[str, Any]]]:
     members = (
         select(func.coalesce(func.json_agg(in_order, type_=JSON), literal_column("'[]'::json", JSON)))
         .select_from(RouteMember)
-        .join(GatewayAccount, GatewayAccount.id == RouteMember.account_id)
+        .join(GatewayAccount, GatewayAccount.id == RouteMember.gateway_account_id)
         .where(RouteMember.route_id == Route.id)
         .correlate(Route)
         .scalar_subquery()

@@ -22,20 +22,22 @@ STEADY_S = 30.0
 log = logging.getLogger(__name__)
 
 
-def pause_link(connection: Connection, account_id: int, detail: str) -> None:
+def pause_link(connection: Connection, gateway_account_id: int, detail: str) -> None:
     """Pause the account because its link is down, or prolong that pause; any other pause stays as it is."""
-    close_gate_of_gateway_account(connection, account_id)
-    if row := PAUSE_LINK(connection, account_id=account_id, detail=detail, pause_s=PAUSE_S).one_or_none():
+    close_gate_of_gateway_account(connection, gateway_account_id)
+    if row := PAUSE_LINK(
+        connection, gateway_account_id=gateway_account_id, detail=detail, pause_s=PAUSE_S
+    ).one_or_none():
         log.warning("gateway account %s: %s", row.name, row.reason)
 
 
-def open_link(connection: Connection, account_id: int, quiet_s: float) -> None:
+def open_link(connection: Connection, gateway_account_id: int, quiet_s: float) -> None:
     """The link is up: end the pause that `pause_link` made. End a pause by the breaker too, if the session is steady
     and all that the breaker counted came from earlier sessions. `quiet_s`: seconds since the last moment at which a
     hand-over of an earlier session can have ended.
     """
     quiet = quiet_s if quiet_s >= STEADY_S else None
-    if row := OPEN_LINK(connection, account_id=account_id, quiet_s=quiet).one_or_none():
+    if row := OPEN_LINK(connection, gateway_account_id=gateway_account_id, quiet_s=quiet).one_or_none():
         log.warning("gateway account %s is open again: its link is up", row.name)
 
 

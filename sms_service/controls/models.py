@@ -87,7 +87,7 @@ class RouteMember(Base):
     __tablename__ = "route_members"
 
     route_id: Mapped[int] = mapped_column(ForeignKey("routes.id"), primary_key=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey("gateway_accounts.id"), primary_key=True)
+    gateway_account_id: Mapped[int] = mapped_column("account_id", ForeignKey("gateway_accounts.id"), primary_key=True)
     priority: Mapped[int] = mapped_column(SmallInteger)
     weight: Mapped[int] = mapped_column(SmallInteger, server_default="1")
 

@@ -5,7 +5,7 @@
 UPDATE gateway_accounts g
 SET state = 'open', reason = NULL, paused_by = NULL, reopens_at = NULL,
     watched_from = CASE WHEN g.paused_by = 'link' THEN g.watched_from ELSE sms_now() END
-WHERE g.id = %(account_id)s::bigint AND g.state = 'paused' AND g.reopens_at IS NOT NULL
+WHERE g.id = %(gateway_account_id)s::bigint AND g.state = 'paused' AND g.reopens_at IS NOT NULL
   AND (g.paused_by = 'link'
        OR coalesce((SELECT t.at FROM tallies t WHERE t.gateway_account_id = g.id ORDER BY t.id DESC LIMIT 1), '-infinity')
           < sms_now() - make_interval(secs => %(quiet_s)s::float))

@@ -2,7 +2,7 @@
 UPDATE gateway_accounts
 SET state = 'paused', paused_by = 'link', reason = 'the link is down: ' || %(detail)s,
     reopens_at = sms_now() + make_interval(secs => %(pause_s)s::float)
-WHERE id = %(account_id)s::bigint
+WHERE id = %(gateway_account_id)s::bigint
   AND (state = 'open'
        OR (state = 'paused' AND paused_by = 'link'
            AND reopens_at < sms_now() + make_interval(secs => %(pause_s)s::float / 2)))

@@ -47,12 +47,12 @@ def stop_gateway_account(session: Session, actor: Actor, name: str, why: str) ->
     """The same for all texts through one gateway account. Raises NotFound, Invalid or Forbidden."""
     why = required_line("why", why, LONGEST_WHY)
     path = require_everywhere(session, actor, Permission.operate_service)
-    account_id = session.scalar(
+    gateway_account_id = session.scalar(
         select(GatewayAccount.id).where(GatewayAccount.name == name).with_for_update(key_share=True)
     )
-    if account_id is None:
+    if gateway_account_id is None:
         raise NotFound("gateway account", name)
-    return _stop(session, actor, why, path, gateway_account_id=account_id)
+    return _stop(session, actor, why, path, gateway_account_id=gateway_account_id)
 
 
 def release_stop(session: Session, actor: Actor, stop_id: int, why: str) -> None:
@@ -143,7 +143,7 @@ def _overlaps(path: SQLColumnExpression[str]) -> tuple[ColumnElement[bool], Colu
 
 
 def _holds(unit_path: SQLColumnExpression[str], route_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
-    accounts = select(RouteMember.account_id).where(RouteMember.route_id == route_id)
+    accounts = select(RouteMember.gateway_account_id).where(RouteMember.route_id == route_id)
     return Stop.released_at.is_(None) & or_(*_overlaps(unit_path), Stop.gateway_account_id.in_(accounts))
 
 

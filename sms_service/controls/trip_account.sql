@@ -7,7 +7,7 @@ WITH last AS (
         SELECT t.texts, t.unknown + t.blamed AS bad, sum(t.texts) OVER (ORDER BY t.id DESC) - t.texts AS newer
         FROM (
             SELECT t.* FROM tallies t JOIN gateway_accounts g ON g.id = t.gateway_account_id
-            WHERE t.gateway_account_id = %(account_id)s::bigint AND t.at >= g.watched_from
+            WHERE t.gateway_account_id = %(gateway_account_id)s::bigint AND t.at >= g.watched_from
             ORDER BY t.id DESC LIMIT %(texts)s::int
         ) AS t
     ) AS counted
@@ -22,7 +22,7 @@ SET state = 'paused',
         WHEN g.watched_from < sms_now() - make_interval(secs => %(longest_s)s::float) THEN %(first_s)s::float
         ELSE least(%(longest_s)s::float, %(first_s)s::float * 2 ^ g.trips) END)
 FROM last
-WHERE g.id = %(account_id)s::bigint AND g.state = 'open'
+WHERE g.id = %(gateway_account_id)s::bigint AND g.state = 'open'
   -- While the account is on trial after a trip, one hand-over without any success is enough.
   AND (last.texts >= %(least)s::int OR (g.trips > 0 AND last.bad = last.texts))
   AND last.bad >= %(bad_share)s::float * last.texts

@@ -50,8 +50,8 @@ def close_gate_of_run(connection: Connection, run_id: int) -> None:
     connection.execute(select(func.pg_advisory_xact_lock(run_id * 2)))
 
 
-def close_gate_of_gateway_account(connection: Connection, account_id: int) -> None:
+def close_gate_of_gateway_account(connection: Connection, gateway_account_id: int) -> None:
     """The same for the gates of all runs that use this gateway account. Never after that of a run: gates go from the
     run to the account.
     """
-    connection.execute(select(func.pg_advisory_xact_lock(account_id * 2 + 1)))
+    connection.execute(select(func.pg_advisory_xact_lock(gateway_account_id * 2 + 1)))

@@ -18,13 +18,13 @@ def find_unmatched(account: str | None = None) -> Select[*tuple[Any, ...]]:
     """
     statement: Select[*tuple[Any, ...]] = (
         select(ReceiptRow, GatewayAccount.name.label("account"))
-        .join(GatewayAccount, GatewayAccount.id == ReceiptRow.account_id)
+        .join(GatewayAccount, GatewayAccount.id == ReceiptRow.gateway_account_id)
         .where(ReceiptRow.applied_at.is_(None), ReceiptRow.tries > 0)
     )
     return statement if account is None else statement.where(GatewayAccount.name == account)
 
 
-def find_unknown_codes(account_id: int, known: Collection[str]) -> Select[*tuple[Any, ...]]:
+def find_unknown_codes(gateway_account_id: int, known: Collection[str]) -> Select[*tuple[Any, ...]]:
     """The account's codes that are not among the `known` of its adapter's, to be ordered and paged: `code`, `use`
     ("answer" or "receipt"), its `place` (1 or 2), `number`, `first_at`, `last_at`.
     """
@@ -37,7 +37,7 @@ def find_unknown_codes(account_id: int, known: Collection[str]) -> Select[*tuple
             func.min(Attempt.outcome_at).label("first_at"),
             func.max(Attempt.outcome_at).label("last_at"),
         )
-        .where(Attempt.account_id == account_id, Attempt.error == ErrorClass.unclassified.value)
+        .where(Attempt.gateway_account_id == gateway_account_id, Attempt.error == ErrorClass.unclassified.value)
         .where(Attempt.raw_code.is_not(None))
         .group_by(Attempt.raw_code)
     )
@@ -50,7 +50,9 @@ def find_unknown_codes(account_id: int, known: Collection[str]) -> Select[*tuple
             func.min(ReceiptRow.received_at).label("first_at"),
             func.max(ReceiptRow.received_at).label("last_at"),
         )
-        .where(ReceiptRow.account_id == account_id, ReceiptRow.status == ReceiptStatus.unclassified.value)
+        .where(
+            ReceiptRow.gateway_account_id == gateway_account_id, ReceiptRow.status == ReceiptStatus.unclassified.value
+        )
         .where(ReceiptRow.raw_code.is_not(None))
         .group_by(ReceiptRow.raw_code)
     )

@@ -15,7 +15,7 @@ class RefusedCallbacks(Base):
 
     __tablename__ = "refused_callbacks"
 
-    account_id: Mapped[int] = mapped_column(ForeignKey("gateway_accounts.id"), primary_key=True)
+    gateway_account_id: Mapped[int] = mapped_column("account_id", ForeignKey("gateway_accounts.id"), primary_key=True)
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     reason: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int]

@@ -90,6 +90,6 @@ class Refusals:
             self.flush()
 
 
-def find_refused(account_id: int) -> Select[RefusedCallbacks]:
+def find_refused(gateway_account_id: int) -> Select[RefusedCallbacks]:
     """How many callbacks to this account were refused, by day and reason, to be ordered and paged."""
-    return select(RefusedCallbacks).where(RefusedCallbacks.account_id == account_id)
+    return select(RefusedCallbacks).where(RefusedCallbacks.gateway_account_id == gateway_account_id)

@@ -240,9 +240,11 @@ class HandOver:
             # the run's first.
             for error in sorted(stops, key=str):
                 with self._database.transaction() as connection:
-                    account_breaker.pause_account(connection, claim.account_id, f"the provider refused texts: {error}")
+                    account_breaker.pause_account(
+                        connection, claim.gateway_account_id, f"the provider refused texts: {error}"
+                    )
             with self._database.transaction() as connection:
-                account_breaker.trip_account(connection, claim.account_id)
+                account_breaker.trip_account(connection, claim.gateway_account_id)
             with self._database.transaction() as connection:
                 breaker.check_run_breaker(connection, claim.run_id)
             with self._database.transaction() as connection:

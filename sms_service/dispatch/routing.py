@@ -33,7 +33,7 @@ class Offer:
     unit_id: int
     lane: str
     parts_estimate: float
-    account_id: int
+    gateway_account_id: int
     account: str
     weight: int
     fresh: bool
@@ -44,7 +44,7 @@ class Offer:
 
     def claim(self, token: str) -> Claim:
         """A claim on its rows, to be proved by `token`."""
-        return Claim(self.run_id, self.month, self.account_id, token, self.fresh, self.accounts, self.ids)
+        return Claim(self.run_id, self.month, self.gateway_account_id, token, self.fresh, self.accounts, self.ids)
 
 
 def list_running(connection: Connection, lookout: Lookout) -> None:
@@ -108,15 +108,17 @@ class _Place(NamedTuple):
 
 
 def _places(usable: Sequence[Any]) -> list[_Place]:
-    first = {member.account_id for member in _best(usable)}
+    first = {member.gateway_account_id for member in _best(usable)}
     places = []
     for member in usable:
         # Rows that x refused go to the best of the others; to x again only if there is no other.
         takes_after = {
-            x.account_id for x in usable if member in (_best([other for other in usable if other is not x]) or [x])
+            x.gateway_account_id
+            for x in usable
+            if member in (_best([other for other in usable if other is not x]) or [x])
         }
-        fresh = member.account_id in first
-        accounts = {x.account_id for x in usable} - takes_after if fresh else takes_after
+        fresh = member.gateway_account_id in first
+        accounts = {x.gateway_account_id for x in usable} - takes_after if fresh else takes_after
         if fresh or accounts:
             places.append(_Place(member, fresh, tuple(sorted(accounts)), len(usable) > 1))
     return places
@@ -129,7 +131,7 @@ def _offer(run: Any, place: _Place) -> Offer:
         unit_id=run.unit_id,
         lane=run.lane,
         parts_estimate=max(1.0, run.parts_estimate),
-        account_id=place.member.account_id,
+        gateway_account_id=place.member.gateway_account_id,
         account=place.member.name,
         weight=place.member.weight,
         fresh=place.fresh,

@@ -153,11 +153,11 @@ def _accounts(session: Session, run: Run, gateways: Gateways) -> tuple[list[Any]
     chooses them; and the others.
     """
     known = gateways.config.accounts
-    now = {row.account_id for row in OPEN_ACCOUNTS(session.connection()) if row.route_id == run.route_id}
+    now = {row.gateway_account_id for row in OPEN_ACCOUNTS(session.connection()) if row.route_id == run.route_id}
     stopped = select(Stop.why).where(Stop.released_at.is_(None), Stop.gateway_account_id == GatewayAccount.id).limit(1)
     members = session.execute(
         select(GatewayAccount, RouteMember.priority, stopped.scalar_subquery().label("stop_why"))
-        .join(RouteMember, RouteMember.account_id == GatewayAccount.id)
+        .join(RouteMember, RouteMember.gateway_account_id == GatewayAccount.id)
         .where(RouteMember.route_id == run.route_id)
         .order_by(RouteMember.priority, GatewayAccount.name)
     ).all()

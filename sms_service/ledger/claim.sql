@@ -16,7 +16,7 @@ UPDATE messages m
 SET status = 'claimed',
     claim_token = %(token)s::uuid,
     lease_until = sms_now() + make_interval(secs => %(lease_s)s::float),
-    account_id = %(account_id)s::bigint,
+    account_id = %(gateway_account_id)s::bigint,
     changed_at = sms_now()
 FROM due
 WHERE m.month = %(month)s::date AND m.id = due.id

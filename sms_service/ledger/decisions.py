@@ -77,9 +77,9 @@ def send_rows_again(connection: Connection, run_id: int, ids: Collection[int] | 
     return _go_again(connection, run_id, MessageStatus.unknown, ids, ())
 
 
-def settle_row(connection: Connection, month: date, message_id: int, verdict: Verdict, account_id: int) -> bool:
+def settle_row(connection: Connection, month: date, message_id: int, verdict: Verdict, settled_by: int) -> bool:
     """Write down what the person with this account found out about an unknown row; False if it is not unknown."""
-    row = SETTLE(connection, month=month, message_id=message_id, verdict=verdict, account_id=account_id).first()
+    row = SETTLE(connection, month=month, message_id=message_id, verdict=verdict, settled_by=settled_by).first()
     if row is not None and verdict == "refused":
         FREE_CAPS(connection, month=month, ids=[message_id])
     if row is not None:

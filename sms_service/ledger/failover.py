@@ -63,7 +63,7 @@ def hold_after_restore(session: Session, actor: Actor, why: str) -> list[int]:
     return _hold(session, actor.account_id, reason, "cluster.hold", why)
 
 
-def _hold(session: Session, account_id: int | None, reason: Said, act: str, why: str) -> list[int]:
+def _hold(session: Session, actor_account_id: int | None, reason: Said, act: str, why: str) -> list[int]:
     connection = session.connection()
     SKIP_NUMBERS(connection, attempts=SKIPPED_ATTEMPTS, runs=SKIPPED_RUNS)
     held = HOLD(connection, reason=reason, message=Jsonb(to_json(reason))).all()
@@ -71,7 +71,7 @@ def _hold(session: Session, account_id: int | None, reason: Said, act: str, why:
     for path in top_paths(session):
         trail.record_act(
             session,
-            account_id,
+            actor_account_id,
             act,
             "cluster",
             own.system_identifier,
@@ -81,5 +81,5 @@ def _hold(session: Session, account_id: int | None, reason: Said, act: str, why:
             runs=[run.id for run in held if run.unit_path.startswith(path)],
         )
     for run in held:
-        trail.record_act(session, account_id, "run.held", "run", run.id, run.unit_path, why=why)
+        trail.record_act(session, actor_account_id, "run.held", "run", run.id, run.unit_path, why=why)
     return [run.id for run in held]

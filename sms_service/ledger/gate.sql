@@ -19,7 +19,7 @@ WITH run AS MATERIALIZED (
 account AS MATERIALIZED (
     SELECT g.id, g.state, g.simulated, pg_advisory_xact_lock_shared(g.id * 2 + 1)
     FROM (SELECT FROM run) AS run_first, gateway_accounts g
-    WHERE g.id = %(account_id)s::bigint
+    WHERE g.id = %(gateway_account_id)s::bigint
     FOR SHARE OF g
 ),
 stopped AS MATERIALIZED (

@@ -119,7 +119,7 @@ class Message(Base):
     `reason` (a `MessageReason`) is why it was skipped, refused or not delivered, with the provider's `raw_code`.
     `parts` is settled when the text is rendered, once, before the first hand-over. `phone`, `text` and `values` are
     emptied by redaction. `cap_day` is the local day whose cap it has reserved a place of. On a `pending` row
-    `account_id` is the account that surely did not take it; it goes to another if there is one.
+    `gateway_account_id` is the account that surely did not take it; it goes to another if there is one.
     """
 
     __tablename__ = "messages"
@@ -144,7 +144,7 @@ class Message(Base):
     expires_at: Mapped[datetime]
     claim_token: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     lease_until: Mapped[datetime | None]
-    account_id: Mapped[int | None]
+    gateway_account_id: Mapped[int | None] = mapped_column("account_id")
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     parts: Mapped[int | None] = mapped_column(SmallInteger)
     text: Mapped[str | None]
@@ -200,7 +200,7 @@ class Attempt(Base):
     message_id: Mapped[int]
     run_id: Mapped[int]
     number: Mapped[int] = mapped_column(SmallInteger)
-    account_id: Mapped[int]
+    gateway_account_id: Mapped[int] = mapped_column("account_id")
     claim_token: Mapped[str] = mapped_column(Uuid(as_uuid=False))  # also names the group: the attempts of one call
     status: Mapped[str]
     parts: Mapped[int] = mapped_column(SmallInteger)
@@ -252,7 +252,7 @@ class AttemptPart(Base):
     month: Mapped[date] = mapped_column(Date, primary_key=True)
     attempt_id: Mapped[int] = mapped_column(primary_key=True)
     part: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
-    account_id: Mapped[int]
+    gateway_account_id: Mapped[int] = mapped_column("account_id")
     provider_id: Mapped[str]
 
     __table_args__ = (
@@ -274,7 +274,7 @@ class ReceiptRow(Base):
     id: Mapped[int] = mapped_column(
         Sequence("receipts_id_seq"), server_default=Sequence("receipts_id_seq").next_value()
     )
-    account_id: Mapped[int] = mapped_column(ForeignKey("gateway_accounts.id"))
+    gateway_account_id: Mapped[int] = mapped_column("account_id", ForeignKey("gateway_accounts.id"))
     received_at: Mapped[datetime]
     raw: Mapped[str | None]
     reference: Mapped[str | None]

@@ -50,7 +50,7 @@ class Claim:
 
     run_id: int
     month: date
-    account_id: int
+    gateway_account_id: int
     token: str
     fresh: bool = True
     accounts: tuple[int, ...] = ()
@@ -115,7 +115,7 @@ def claim_rows(connection: Connection, claim: Claim, size: int, lease_s: float) 
     lease = {
         "run_id": claim.run_id,
         "month": claim.month,
-        "account_id": claim.account_id,
+        "gateway_account_id": claim.gateway_account_id,
         "token": claim.token,
         "size": size,
         "lease_s": lease_s,
@@ -138,7 +138,7 @@ def pass_gate(
         connection,
         run_id=claim.run_id,
         month=claim.month,
-        account_id=claim.account_id,
+        gateway_account_id=claim.gateway_account_id,
         token=claim.token,
         ids=[row.id for row in rows],
         texts=[row.text for row in rows],
@@ -192,7 +192,7 @@ def record_outcomes(
         details=[o.detail for o in ordered],
         retry_after=[o.retry_after_s for o in ordered],
         blamed=[o.blamed for o in ordered],
-        account_id=claim and claim.account_id,
+        gateway_account_id=claim and claim.gateway_account_id,
         run_id=claim and claim.run_id,
     )
     became = {row.id: row.status for row in rows}

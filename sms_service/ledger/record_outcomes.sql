@@ -10,10 +10,10 @@ WITH reported AS (
 tally AS (
     -- What the breaker counts: a row for the whole group, so that no two workers ever wait for one counter.
     INSERT INTO tallies (at, gateway_account_id, run_id, texts, refused, unknown, blamed)
-    SELECT sms_now(), %(account_id)s::bigint, %(run_id)s::bigint, count(*), count(*) FILTER (WHERE status = 'refused'),
-           count(*) FILTER (WHERE status = 'unknown'), count(*) FILTER (WHERE blamed)
+    SELECT sms_now(), %(gateway_account_id)s::bigint, %(run_id)s::bigint, count(*),
+           count(*) FILTER (WHERE status = 'refused'), count(*) FILTER (WHERE status = 'unknown'), count(*) FILTER (WHERE blamed)
     FROM reported
-    WHERE status <> 'throttled' AND %(account_id)s::bigint IS NOT NULL
+    WHERE status <> 'throttled' AND %(gateway_account_id)s::bigint IS NOT NULL
     HAVING count(*) > 0
 ),
 locked AS MATERIALIZED (

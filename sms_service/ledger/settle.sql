@@ -2,7 +2,7 @@
 -- that came first stands. The attempt is locked before its message, as by every statement that writes both.
 WITH told AS (
     UPDATE attempts a
-    SET status = %(verdict)s, settled_by = %(account_id)s::bigint, outcome_at = coalesce(a.outcome_at, sms_now()),
+    SET status = %(verdict)s, settled_by = %(settled_by)s::bigint, outcome_at = coalesce(a.outcome_at, sms_now()),
         phone = coalesce(a.phone, m.phone),
         error = CASE %(verdict)s WHEN 'refused' THEN 'unclassified' END
     FROM messages m

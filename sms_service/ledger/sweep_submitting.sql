@@ -42,4 +42,4 @@ tally AS (
     SELECT sms_now(), account_id, run_id, least(count(*), 30000), 0, least(count(*), 30000), 0
     FROM told GROUP BY account_id, run_id
 )
-SELECT account_id, run_id, count(*) AS texts FROM told GROUP BY account_id, run_id
+SELECT account_id AS gateway_account_id, run_id, count(*) AS texts FROM told GROUP BY account_id, run_id

@@ -39,7 +39,7 @@ def release_claimed(connection: Connection) -> int:
 def give_up_submitting(connection: Connection) -> dict[tuple[int, int], int]:
     """Rows whose worker died after the gate become `unknown`; returns how many, by gateway account and run."""
     return {
-        (row.account_id, row.run_id): row.texts
+        (row.gateway_account_id, row.run_id): row.texts
         for month in open_months(connection)
         for row in SWEEP_SUBMITTING(connection, month=month)
     }

@@ -8,10 +8,10 @@ WHERE EXISTS (
     SELECT
     FROM (
         SELECT month, attempt_id AS id FROM attempt_parts
-        WHERE account_id = %(account_id)s::bigint AND provider_id = w.provider_id
+        WHERE account_id = %(gateway_account_id)s::bigint AND provider_id = w.provider_id
         UNION ALL
         SELECT month, id FROM attempts
-        WHERE account_id = %(account_id)s::bigint AND provider_id = w.provider_id
+        WHERE account_id = %(gateway_account_id)s::bigint AND provider_id = w.provider_id
     ) named
     JOIN attempts a ON a.month = named.month AND a.id = named.id
     JOIN messages m ON m.month = a.month AND m.id = a.message_id
@@ -19,12 +19,12 @@ WHERE EXISTS (
 )
 OR EXISTS (
     SELECT FROM attempts
-    WHERE account_id = %(account_id)s::bigint AND phone = w.phone AND status = 'unknown'
+    WHERE account_id = %(gateway_account_id)s::bigint AND phone = w.phone AND status = 'unknown'
       AND started_at > sms_now() - interval '72 hours'
 )
 OR EXISTS (
     SELECT
     FROM attempts a
     JOIN messages m ON m.month = a.month AND m.id = a.message_id
-    WHERE a.status = 'submitting' AND a.account_id = %(account_id)s::bigint AND m.phone = w.phone
+    WHERE a.status = 'submitting' AND a.account_id = %(gateway_account_id)s::bigint AND m.phone = w.phone
 )

@@ -5,7 +5,7 @@ WITH parts AS MATERIALIZED (
     SELECT DISTINCT ON (part) in_month, id, part, text
     FROM replies
     WHERE in_month >= date_trunc('month', sms_now() - interval '1 day')::date
-      AND account_id = %(account_id)s::bigint
+      AND account_id = %(gateway_account_id)s::bigint
       AND (phone = %(phone)s::text OR (phone IS NULL AND sender = %(sender)s::text))
       AND series = %(series)s AND parts = %(parts)s::smallint AND parts > 1
       AND joined_to IS NULL AND received_at > sms_now() - interval '1 day'

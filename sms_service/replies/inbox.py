@@ -56,12 +56,12 @@ def store_replies(database: Database, account: str, replies: Sequence[Reply]) ->
         def store_some() -> None:
             nonlocal new
             with database.session() as session:
-                account_id = id_of(session, account)
-                ours = _find_ours(session, account_id, some)
+                gateway_account_id = id_of(session, account)
+                ours = _find_ours(session, gateway_account_id, some)
                 if ours:
                     ledger.insert_receipts(session.connection(), [(account, receipt) for receipt in ours.values()])
                 left = [reply for place, reply in enumerate(some) if place not in ours]
-                stored = len(ours) + (_store(session, account_id, left) if left else 0)
+                stored = len(ours) + (_store(session, gateway_account_id, left) if left else 0)
             new += stored
 
         with_month(database, store_some)
@@ -78,14 +78,14 @@ def store_replies(database: Database, account: str, replies: Sequence[Reply]) ->
     return new
 
 
-def _find_ours(session: Session, account_id: int, replies: Sequence[Reply]) -> dict[int, Receipt]:
+def _find_ours(session: Session, gateway_account_id: int, replies: Sequence[Reply]) -> dict[int, Receipt]:
     """The receipts among what may be one, by their places."""
     asked = {place: reply.receipt for place, reply in enumerate(replies) if reply.receipt is not None}
     if not asked:
         return {}
     found = FIND_OURS(
         session.connection(),
-        account_id=account_id,
+        gateway_account_id=gateway_account_id,
         places=list(asked),
         provider_ids=[bound_id(receipt.provider_id) for receipt in asked.values()],
         phones=[bound_word(receipt.phone) for receipt in asked.values()],
@@ -93,17 +93,17 @@ def _find_ours(session: Session, account_id: int, replies: Sequence[Reply]) -> d
     return {place: asked[place] for place in sorted(found)}
 
 
-def _store(session: Session, account_id: int, replies: Sequence[Reply]) -> int:
+def _store(session: Session, gateway_account_id: int, replies: Sequence[Reply]) -> int:
     rows = [{"place": place, **_row(reply)} for place, reply in enumerate(replies)]
     # In one order, so that two never wait for each other.
     for sender in sorted({str(row["phone"] or row["sender"]) for row in rows}):
         lock_name(session, LockedName.reply_sender, sender)
     stored = STORE_REPLIES(
-        session.connection(), account_id=account_id, replies=json.dumps(rows, ensure_ascii=False)
+        session.connection(), gateway_account_id=gateway_account_id, replies=json.dumps(rows, ensure_ascii=False)
     ).all()
     stops = {row["fingerprint"] for row, reply in zip(rows, replies, strict=True) if reply.stop}
     for row in sorted(stored, key=lambda row: (row.phone or "", row.id)):  # whoever suppresses many goes by phone
-        whole = _Whole(row.in_month, row.id, row.text) if row.parts == 1 else _join(session, account_id, row)
+        whole = _Whole(row.in_month, row.id, row.text) if row.parts == 1 else _join(session, gateway_account_id, row)
         if whole is not None and (row.fingerprint in stops or is_stop(whole.text or "")):
             _stop(session, whole, row.phone)
     # A repetition means what it says too: somebody may have been texted again meanwhile, on a person's word.
@@ -145,12 +145,12 @@ class _Whole:
     text: str | None
 
 
-def _join(session: Session, account_id: int, row: Any) -> _Whole | None:
+def _join(session: Session, gateway_account_id: int, row: Any) -> _Whole | None:
     """The whole text that this part completes, or None."""
     connection = session.connection()
     parts = FIND_PARTS(
         connection,
-        account_id=account_id,
+        gateway_account_id=gateway_account_id,
         phone=row.phone,
         sender=row.sender,
         series=row.series,

@@ -34,7 +34,7 @@ def find_replies(
     its_unit = cast(func.split_part(func.rtrim(ReplyRow.unit_path, "/"), "/", -1), BigInteger)
     statement: Select[*tuple[Any, ...]] = (
         select(ReplyRow, GatewayAccount.name.label("account"), Person.name.label("person"))
-        .join(GatewayAccount, GatewayAccount.id == ReplyRow.account_id)
+        .join(GatewayAccount, GatewayAccount.id == ReplyRow.gateway_account_id)
         .outerjoin(Person, Person.id == ReplyRow.person_id)
         .outerjoin(Unit, Unit.id == its_unit)
         .where(ReplyRow.joined_to.is_(None))

@@ -25,7 +25,7 @@ class ReplyRow(Base):
     __tablename__ = "replies"
 
     id: Mapped[int] = mapped_column(Sequence("replies_id_seq"), server_default=Sequence("replies_id_seq").next_value())
-    account_id: Mapped[int] = mapped_column(ForeignKey("gateway_accounts.id"))
+    gateway_account_id: Mapped[int] = mapped_column("account_id", ForeignKey("gateway_accounts.id"))
     received_at: Mapped[datetime]
     occurred_at: Mapped[datetime | None]
     provider_id: Mapped[str | None]

@@ -16,7 +16,7 @@ compared AS (
     SELECT s.*, s.time > 1 OR EXISTS (
         SELECT FROM replies r
         WHERE r.in_month >= date_trunc('month', sms_now() - interval '30 days')::date
-          AND r.fingerprint = s.fingerprint AND r.account_id = %(account_id)s::bigint
+          AND r.fingerprint = s.fingerprint AND r.account_id = %(gateway_account_id)s::bigint
           AND r.provider_id IS NOT DISTINCT FROM s.provider_id AND NOT r.repeated
           AND r.received_at > sms_now() - CASE WHEN s.provider_id IS NULL THEN interval '10 minutes' ELSE interval '30 days' END
     ) AS again
@@ -24,8 +24,8 @@ compared AS (
 )
 INSERT INTO replies (
     account_id, received_at, occurred_at, provider_id, phone, sender, sent_to, text, raw, fingerprint, part, parts, series, repeated)
-SELECT %(account_id)s::bigint, sms_now(), occurred_at, provider_id, phone, sender, sent_to, text, raw, fingerprint, part, parts, series,
-       again
+SELECT %(gateway_account_id)s::bigint, sms_now(), occurred_at, provider_id, phone, sender, sent_to, text, raw, fingerprint,
+       part, parts, series, again
 FROM compared
 WHERE NOT again OR (provider_id IS NULL AND parts = 1)
 ORDER BY place

@@ -144,7 +144,7 @@ def tabulate_counts(session: Session, rows: Filter, by: Sequence[str]) -> Counts
         )
         .select_from(Message)
         .join(Run, (Run.id == Message.run_id) & (Run.month == Message.month))
-        .outerjoin(GatewayAccount, GatewayAccount.id == Message.account_id)
+        .outerjoin(GatewayAccount, GatewayAccount.id == Message.gateway_account_id)
         .where(*rows.conditions())
         .subquery()
     )

@@ -56,7 +56,7 @@ def describe_failures(session: Session, actor: Actor, run_id: int, gateways: Gat
     run = get_run(session, actor, run_id)
     rows = session.execute(
         select(Message.status, Message.reason, Message.raw_code, GatewayAccount.name, func.count().label("messages"))
-        .outerjoin(GatewayAccount, GatewayAccount.id == Message.account_id)
+        .outerjoin(GatewayAccount, GatewayAccount.id == Message.gateway_account_id)
         .where(Message.month == run.month, Message.run_id == run.id, Message.status.in_(FAILED))
         .group_by(Message.status, Message.reason, Message.raw_code, GatewayAccount.name)
         .order_by(func.count().desc(), Message.status, Message.reason, Message.raw_code, GatewayAccount.name)

@@ -46,7 +46,7 @@ def get_message(session: Session, actor: Actor, message_id: int) -> tuple[Row[An
     actor.require(Permission.read, found.unit_now)
     of_message: Select[*tuple[Any, ...]] = (
         select(Attempt, GatewayAccount.name.label("account"))
-        .join(GatewayAccount, GatewayAccount.id == Attempt.account_id)
+        .join(GatewayAccount, GatewayAccount.id == Attempt.gateway_account_id)
         .where(Attempt.month == message.month, Attempt.message_id == message.id)
         .order_by(Attempt.number)
     )
@@ -131,6 +131,6 @@ def _rows() -> Select[*tuple[Any, ...]]:
         .join(Run, (Run.id == Message.run_id) & (Run.month == Message.month))
         .outerjoin(Person, Person.id == Message.person_id)
         .outerjoin(Unit, Unit.id == Message.unit_id)
-        .outerjoin(GatewayAccount, GatewayAccount.id == Message.account_id)
+        .outerjoin(GatewayAccount, GatewayAccount.id == Message.gateway_account_id)
     )
     return statement

@@ -180,7 +180,9 @@ def write_everywhere(database: Database, place: Place, written: str) -> dict[str
         done.created = done.changed = done.unchanged = done.refused = 0
         stop = Stop(unit_id=place.one.id, why=written, release_why=written)
         stop.stopped_at = stop.released_at = message.changed_at
-        reply = ReplyRow(account_id=message.account_id, received_at=message.changed_at, text=written, part=1, parts=1)
+        reply = ReplyRow(
+            gateway_account_id=message.gateway_account_id, received_at=message.changed_at, text=written, part=1, parts=1
+        )
         reply.unit_path, reply.person_id = place.one.path, person.id
         session.add_all([said, done, stop, reply])
         session.flush()

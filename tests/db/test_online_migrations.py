@@ -202,14 +202,14 @@ def test_migrations_go_down_and_up_while_texts_leave(database: Database, databas
     city = make_city(database, 20)
     oldest = _oldest_for_the_hand_over(database, database_url)
     with database.transaction() as connection:
-        account_id = connection.exec_driver_sql("SELECT id FROM gateway_accounts").scalar_one()
+        gateway_account_id = connection.exec_driver_sql("SELECT id FROM gateway_accounts").scalar_one()
     begun, done = threading.Event(), threading.Event()
 
     def send() -> None:
         while True:
             last = done.is_set()
             kind = OutcomeKind.accepted if last else OutcomeKind.throttled
-            claim = Claim(city.run_id, city.month, account_id, str(uuid.uuid4()))
+            claim = Claim(city.run_id, city.month, gateway_account_id, str(uuid.uuid4()))
             with database.transaction() as connection:
                 rows = protocol.claim_rows(connection, claim, 5, 60)
             if last and not rows:

@@ -28,7 +28,7 @@ def capped_city(database: Database, people: int = 2) -> City:
 
 def block(connection: Connection, blocker: str, city: City) -> None:
     """Hold a lock that the gate needs, as whoever stopped in the middle of a transaction does."""
-    account_id = connection.execute(text("SELECT id FROM gateway_accounts")).scalar_one()
+    gateway_account_id = connection.execute(text("SELECT id FROM gateway_accounts")).scalar_one()
     match blocker:
         case "run":
             connection.execute(text("SELECT FROM runs FOR UPDATE"))
@@ -37,7 +37,7 @@ def block(connection: Connection, blocker: str, city: City) -> None:
         case "account":
             connection.execute(text("SELECT FROM gateway_accounts FOR UPDATE"))
         case "account's gate":
-            close_gate_of_gateway_account(connection, account_id)
+            close_gate_of_gateway_account(connection, gateway_account_id)
         case "message":
             connection.execute(text("SELECT FROM messages WHERE id = (SELECT min(id) FROM messages) FOR UPDATE"))
         case "cap":

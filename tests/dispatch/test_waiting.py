@@ -207,9 +207,9 @@ def pause_by_breaker(database: Database, reopens: str = "sms_now() + interval '1
 
 
 def link_down(database: Database) -> None:
-    account_id = account(database).id
+    gateway_account_id = account(database).id
     with database.transaction() as connection:
-        pause_link(connection, account_id, "timeout")
+        pause_link(connection, gateway_account_id, "timeout")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def gate_at(database: Database, database_url: str, city: City, local: str) -> in
     parameters = {
         "run_id": claim.run_id,
         "month": claim.month,
-        "account_id": claim.account_id,
+        "gateway_account_id": claim.gateway_account_id,
         "token": claim.token,
         "ids": [row.id for row in rendered],
         "texts": [row.text for row in rendered],

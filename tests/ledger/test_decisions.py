@@ -73,7 +73,13 @@ def test_a_retry_takes_what_passes_and_says_what_it_leaves(database: Database) -
     assert before.launched_at is not None
     assert run.watched_from >= before.launched_at
     for row in messages(database, city.run_id)[:3]:
-        assert (row.status, row.reason, row.raw_code, row.account_id, row.attempts) == ("pending", None, None, None, 1)
+        assert (row.status, row.reason, row.raw_code, row.gateway_account_id, row.attempts) == (
+            "pending",
+            None,
+            None,
+            None,
+            1,
+        )
         assert row.expires_at == run.expires_at == row.not_before + timedelta(seconds=run.validity_s)
     assert statuses(database, city.run_id) == {"pending": 3, "refused": 3}
     with database.session() as session:

@@ -27,13 +27,13 @@ def accept(database: Database, city: City) -> tuple[Attempt, dict[str, Any]]:
     with database.session() as session:
         message = session.scalars(select(Message)).one()
         message.status, message.attempts, message.text, message.parts = "accepted", 1, "请参加学习。", 1
-        message.account_id = session.scalars(select(GatewayAccount.id)).one()
+        message.gateway_account_id = session.scalars(select(GatewayAccount.id)).one()
         attempt = Attempt(
             month=message.month,
             message_id=message.id,
             run_id=city.run_id,
             number=1,
-            account_id=message.account_id,
+            gateway_account_id=message.gateway_account_id,
             claim_token="00000000-0000-0000-0000-000000000001",
             status="accepted",
             parts=1,
@@ -60,7 +60,7 @@ def test_an_acknowledged_receipt_must_be_applied_or_wait_to_be(database: Databas
     with database.session() as session:
         session.add(
             ReceiptRow(
-                account_id=attempt.account_id,
+                gateway_account_id=attempt.gateway_account_id,
                 received_at=func.sms_now(),
                 next_try_at=func.sms_now(),
                 reference=taken["reference"],

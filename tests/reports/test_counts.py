@@ -67,7 +67,7 @@ def add_message(
     session: Session, run: Run, unit: Unit, status: str, attempts: Sequence[tuple[str, int]] = ()
 ) -> Message:
     """One row of the run for a new person of the unit, with attempts (status, parts)."""
-    account_id = session.scalars(select(GatewayAccount.id)).one()
+    gateway_account_id = session.scalars(select(GatewayAccount.id)).one()
     left = status in ("accepted", "unknown", "delivered", "undelivered", "no_receipt")
     attempts = attempts or ([(AttemptStatus.unknown, 1)] if left else [])
     now = session.scalars(select(func.sms_now())).one()
@@ -88,7 +88,7 @@ def add_message(
         expires_at=now,
         changed_at=now,
         attempts=len(attempts),
-        account_id=account_id if attempts else None,
+        gateway_account_id=gateway_account_id if attempts else None,
     )
     session.add(message)
     session.flush()
@@ -99,7 +99,7 @@ def add_message(
                 message_id=message.id,
                 run_id=run.id,
                 number=number,
-                account_id=account_id,
+                gateway_account_id=gateway_account_id,
                 claim_token=TOKEN,
                 status=outcome,
                 parts=parts,
