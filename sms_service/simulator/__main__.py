@@ -23,7 +23,7 @@ from sms_service.simulator.server import Simulator
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop; returns the exit status. What stops the start is one line on standard error."""
+    """Serve until told to stop; returns the exit status. If it cannot start, one line on standard error says why."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if not options.secret:
@@ -56,13 +56,13 @@ async def _serve(simulator: Simulator, host: str, port: int, smpp_port: int | No
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    # Requests that are to hang would hold up the end: half a second is ample for all others.
+    # Requests that hang on purpose would delay the end; half a second is enough for all others.
     runner = web.AppRunner(simulator.app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         smpp_port = await simulator.start(smpp=None if smpp_port is None else (host, smpp_port))
         await web.TCPSite(runner, host, port).start()
-        # Whoever started it with --port 0 learns the port from this line.
+        # A caller who started it with --port 0 learns the port from this line.
         print(f"simulator listening on http://{host}:{runner.addresses[0][1]}", flush=True)  # noqa: T201
         if smpp_port is not None:
             print(f"simulator listening on smpp://{host}:{smpp_port}", flush=True)  # noqa: T201

@@ -1,6 +1,6 @@
 """How the simulator behaves: every fault it knows, by share of all texts and by number.
 
-The field of names: an *answer* is what the caller sees, an *outcome* is what became of the text.
+Two words: an *answer* is what the caller sees, an *outcome* is what happened to the text.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# What can become of a text: name -> whether the simulator takes it. Over SMPP it happens to each part.
+# The answers to a text: name -> whether the simulator takes the text. Over SMPP each part has its own answer.
 ANSWERS: Mapping[str, bool] = {
     "accept": True,  # 201 and an id; ESME_ROK and an id
     "refuse": False,  # an error status and a code; the command_status of the code
@@ -22,9 +22,9 @@ ANSWERS: Mapping[str, bool] = {
     "crawl": True,  # accepted, but answered only after `crawl_s`
     "early": True,  # accepted, but answered only after its receipts were sent
     "ignore": False,  # not taken, and never answered: to the caller the same as `hang`
-    "partial": True,  # of a long text the first part is taken and the rest is not; 207, an id and the code partial
+    "partial": True,  # the first part of a long text is taken, the others are not; 207, an id and the code partial
     "omit": True,  # taken, and the answer to its group does not list it; 201 or ESME_ROK without an id
-    "refuse_group": False,  # refused, and with it every text that was in the same POST
+    "refuse_group": False,  # refused, together with every other text in the same POST
     "nack": False,  # 400 malformed; generic_nack with ESME_RINVCMDID
     "unbind": False,  # not taken: the SMSC unbinds instead; over HTTP the same as `lose`
 }
@@ -43,12 +43,12 @@ REFUSALS: Mapping[str, int] = {
     "unavailable": 503,
 }
 
-# What a field of text may say; any other takes every text.
+# The values that these text fields may have; other text fields take any text.
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    # cut: it ends in mid-answer; empty: no body; no_id: readable, without an id; text: something else in plain words;
-    # binary: no text at all; huge: more than anybody should read; protocol: not even HTTP, or SMPP.
+    # cut: it ends in the middle; empty: no body; no_id: readable, but without an id; text: other words in plain text;
+    # binary: not text; huge: more than a client should read; protocol: not HTTP, or not SMPP.
     "garble_as": ("cut", "empty", "no_id", "text", "binary", "huge", "protocol"),
-    # usual: whole over HTTP, each over SMPP. whole: one receipt when all parts are taken; each: one for each part;
+    # usual: "whole" over HTTP, "each" over SMPP. whole: one receipt when all parts are taken; each: one for each part;
     # one: for the first part only.
     "receipt_parts": ("usual", "whole", "each", "one"),
     "smpp_ids": ("plain", "decimal", "hex", "hex_then_decimal", "decimal_then_hex"),  # in responses, then in receipts
@@ -63,9 +63,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 class PhoneRule:
     """Numbers that match `match` (a regular expression, whole number) get this answer and this receipt.
 
-    `code` is the refusal's code; `receipt` a receipt code, or "none" for silence, after `receipt_delay_s` if given.
-    `part`: only this part of an SMPP text; 0 is any. `times`: only the first so many texts of each number (over SMPP:
-    times each of its parts), then the next rule counts; 0 is for ever. `reply`: what the phone answers; empty: nothing.
+    `code` is the refusal's code; `receipt` a receipt code, or "none" for no receipt, after `receipt_delay_s` if given.
+    `part`: only this part of an SMPP text; 0 is any. `times`: the rule applies to the first so many texts of each
+    number (over SMPP: to each part so many times), then the next rule applies; 0 is for ever. `reply`: what the phone
+    answers; empty: nothing.
     """
 
     match: re.Pattern[str]
@@ -80,11 +81,11 @@ class PhoneRule:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How it behaves. A share, from 0 to 1, is the part of all texts that it happens to; times are in seconds."""
+    """How it behaves. A share, from 0 to 1, says to what part of all texts something happens; times are in seconds."""
 
     seed: int = 0
     refuse_share: float = 0.0
-    refuse_code: str = "blocked"  # also of `refuse_group`
+    refuse_code: str = "blocked"  # also for `refuse_group`
     throttle_share: float = 0.0
     retry_after_s: int = 1
     hang_share: float = 0.0
@@ -112,8 +113,8 @@ class Behaviour:
     receipt_delay_s: tuple[float, float] = (0.1, 1.0)  # from taking a text to its final receipt: shortest, longest
     receipt_parts: str = "usual"
     answer_delay_s: tuple[float, float] = (0.0, 0.0)
-    receipts_batch: int = 1  # receipts of one POST at most
-    rate: float = 0.0  # texts a second, over SMPP parts; what comes faster is throttled; 0 means no limit
+    receipts_batch: int = 1  # the most receipts in one POST
+    rate: float = 0.0  # texts a second (over SMPP parts a second); faster ones are throttled; 0 means no limit
     reply_share: float = 0.0  # of the texts delivered: the phone answers `reply_text`
     reply_text: str = "收到"
     reply_delay_s: tuple[float, float] = (0.5, 2.0)  # from the final receipt to the reply: shortest, longest
@@ -127,6 +128,6 @@ class Behaviour:
     smpp_binds: str = "accept"
     smpp_enquire_s: float = 0.0  # the SMSC sends an enquire_link so often; 0 is never
     smpp_answer_enquire: bool = True
-    smpp_window: int = 100  # deliver_sm without an answer at once
+    smpp_window: int = 100  # the most deliver_sm that may wait for an answer at once
     smpp_ack_s: float = 10.0  # a deliver_sm without an answer for so long is sent again
-    smpp_delay_acks: bool = False  # TCP acknowledges late, which shows a client without TCP_NODELAY
+    smpp_delay_acks: bool = False  # TCP acknowledges late, which reveals a client without TCP_NODELAY

@@ -60,7 +60,7 @@ def _rule(item: Any) -> PhoneRule:
     if item.get("answer", "accept") not in ANSWERS:
         return _bad("by_phone", f"rules whose answer is one of {', '.join(ANSWERS)}")
     hints = get_type_hints(PhoneRule)
-    # What GET /behaviour shows of a rule may be put back: no reply, and no time of its own.
+    # A rule as GET /behaviour shows it is accepted: with an empty reply, and with no delay of its own.
     unsaid = {"reply": "", "receipt_delay_s": None}
     said = {
         name: _value(f"by_phone.{name}", hints[name], value)

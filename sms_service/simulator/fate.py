@@ -1,4 +1,4 @@
-"""What becomes of a text: drawn from a seed and the text's reference, so that every run repeats itself."""
+"""Decides what happens to a text: drawn from a seed and the text's reference, so that every run repeats itself."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sms_service.simulator.changing import change_behaviour
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of one text. `receipts` are (seconds after taking it, code), in the order in which they are sent;
-    `pushed` is False if only a look-up tells them. `reply`: (seconds after taking it, what the phone answers).
+    """What happens to one text. `receipts` are (seconds after taking it, code), in the order in which they are sent;
+    `pushed` is False if only a look-up shows them. `reply`: (seconds after taking it, what the phone answers).
     """
 
     answer: str
@@ -28,12 +28,12 @@ class Fate:
 
     @property
     def taken(self) -> bool:
-        """Whether the text is the simulator's from now on."""
+        """Whether the simulator takes the text."""
         return ANSWERS[self.answer]
 
 
 def decide_fate(behaviour: Behaviour, reference: str, validity_s: float | None, rule: PhoneRule | None) -> Fate:
-    """What becomes of the text `reference`, whose phone `rule` is for, if any; the same for the same arguments, always.
+    """What happens to the text `reference`; `rule` is the rule for its phone, if any. Equal arguments give equal fates.
 
     A text that would be delivered after its validity, in seconds, expires instead.
     """
@@ -82,11 +82,11 @@ class Fates:
             self._used.clear()
 
     def of_text(self, reference: str, phone: str, validity_s: float | None) -> Fate:
-        """What becomes of a whole text."""
+        """What happens to a whole text."""
         return self._fate(reference, phone, 0, validity_s)
 
     def of_part(self, phone: str, part: int, text: str, validity_s: float | None) -> Fate:
-        """What becomes of a part (from 1) with this text; another try of the same part is drawn anew."""
+        """What happens to a part (from 1) with this text; each further try of the same part is drawn anew."""
         self._parts[phone, part, text] += 1
         key = f"{phone}:{part}:{text}:{self._parts[phone, part, text]}"
         return self._fate(key, phone, part, validity_s)
@@ -133,7 +133,7 @@ def _draws(seed: int, reference: str) -> tuple[float, ...]:
 
 
 def _further_draws(seed: int, reference: str) -> tuple[float, ...]:
-    # Apart from the others, so that those stay what they were before there were these.
+    # Drawn separately, so that adding these did not change the other draws.
     digest = blake2b(f"{seed}:{reference}".encode(), digest_size=24, person=b"further").digest()
     return tuple(number / 2**64 for number in struct.unpack("<3Q", digest))
 

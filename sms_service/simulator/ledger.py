@@ -2,15 +2,15 @@
 
 A `message` line is a whole text: time (seconds since 1970, UTC), id (null if not taken), reference, to, text, outcome
 (accepted, partial, refused, throttled, lost), code, answer (see behaviour.ANSWERS), callback_url, via (http, smpp) and
-receipts ([due time, code], or [due time, code, part], to be sent); kept_back are receipts that only a look-up tells.
-Over SMPP it also has `from` and part_ids, in order, and it is written when the last of its parts is there.
+receipts ([due time, code], or [due time, code, part], to be sent); kept_back are receipts that only a look-up shows.
+Over SMPP it also has `from` and part_ids, in order, and it is written when the last of its parts has arrived.
 A `part` line is one submit_sm: time, id, wire_id and receipt_id (the id in the answer and in receipts), from, to, text,
-ref, total, seq, outcome, code, status (the command_status), reason (of what is against the protocol), answer, receipts.
-A `receipt` line says that a receipt is settled: time, id, reference, number (its place in `receipts`), code, status (of
-the HTTP answer or the deliver_sm_resp; null if there was none), tries, acknowledged.
-A `reply` line is an inbound text: time, id, from, recipient, text, via, callback_url, parts, series, times (how often
-it is sent), named (whether the receiver is told its id), stop. A `replied` line says that a part of one is settled:
-time, id, repetition, part, status, tries, acknowledged.
+ref, total, seq, outcome, code, status (the command_status), reason (what is against the protocol), answer, receipts.
+A `receipt` line says that a receipt needs no more tries: time, id, reference, number (its position in `receipts`),
+code, status (of the HTTP answer or the deliver_sm_resp; null if there was none), tries, acknowledged. A `reply` line is
+an inbound text: time, id, from, recipient, text, via, callback_url, parts, series, times (how often it is sent), named
+(whether the receiver gets its id), stop. A `replied` line says that a part of a reply needs no more tries: time, id,
+repetition, part, status, tries, acknowledged.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class LedgerInUse(Exception):
 
 
 class Ledger:
-    """The ledger in the file at `path`, made if it is not there, continued if it is. Raises LedgerInUse or OSError.
+    """The ledger in the file at `path`, which is created or continued. Raises LedgerInUse or OSError.
 
-    Every line is written by one system call and kept by the system from then on: killing a process loses nothing.
+    Every line is written by one system call, and then the operating system has it: killing the process loses nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,9 +46,9 @@ class Ledger:
         self._last_id = 0
         # Receipts that were due to be sent when the last simulator stopped: (message line, number).
         self.unsettled: list[tuple[dict[str, Any], int]] = []
-        # The same of replies: (reply line, repetition, part).
+        # The same for replies: (reply line, repetition, part).
         self.unsettled_replies: list[tuple[dict[str, Any], int, int]] = []
-        # Parts that were taken and make no whole text yet, oldest first.
+        # Parts that were taken and whose text is not complete yet, oldest first.
         self.loose_parts: list[dict[str, Any]] = []
         self._size = self._recover()
 
@@ -58,7 +58,7 @@ class Ledger:
         return f"SIM{self._last_id:012d}"
 
     def append(self, event: dict[str, Any]) -> None:
-        """Write one event. Raises OSError if it cannot be kept whole; then it is not in the ledger."""
+        """Write one event. Raises OSError if it cannot be written whole; then the ledger does not have it."""
         line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         written = os.write(self._file, line)
         if written != len(line):
@@ -73,11 +73,13 @@ class Ledger:
         return [self._read(place) for place in places]
 
     def close(self) -> None:
-        """Close the file, which also lets go of it."""
+        """Close the file, which also releases its lock."""
         os.close(self._file)
 
     def _recover(self) -> int:
-        """Read what is there, cut off a last line without its end (it was never answered), return the size in bytes."""
+        """Read the file, cut off a last line without its end (that text was never answered), return the size in
+        bytes.
+        """
         size = 0
         settled: set[tuple[str | int, ...]] = set()
         texts: list[dict[str, Any]] = []

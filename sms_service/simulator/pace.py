@@ -12,7 +12,7 @@ class SimulatedPace:
         self._tokens, self._at = 0.0, time.monotonic()
 
     def allows(self, rate: float) -> bool:
-        """Whether one more may come now, at `rate` a second; 0 means no limit."""
+        """Whether one more text is allowed now, at `rate` a second; 0 means no limit."""
         if not rate:
             return True
         now = time.monotonic()

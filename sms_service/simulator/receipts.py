@@ -1,4 +1,4 @@
-"""Pushing receipts and replies over HTTP: each at its time, signed, until it is acknowledged."""
+"""Pushes receipts and replies over HTTP: each at its time, signed, again and again until it is acknowledged."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 class Pending:
     """One receipt or reply on its way.
 
-    `kind` is the list it goes in ("receipts", "replies"), `item` what is said of it but for the time of a receipt;
-    `settled` is its line in the ledger, but for how it ended.
+    `kind` is the list it is sent in ("receipts", "replies"), `item` its content without the time of a receipt;
+    `settled` is its line in the ledger without the fields that say how it ended.
     """
 
     url: str
@@ -74,7 +74,7 @@ class ReceiptSender:
         self._schedule(_of_reply(line, repetition, part), 0.0)
 
     async def stop(self) -> None:
-        """Stop at once; what is not acknowledged is sent again by the next simulator on this ledger."""
+        """Stop at once; the next simulator on this ledger sends again what was not acknowledged."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -90,7 +90,7 @@ class ReceiptSender:
     async def _send_for_ever(self) -> None:
         while True:
             await self._wake.acquire()
-            if not self._due:  # another sender took it into its batch
+            if not self._due:  # another sender has put it into its batch
                 continue
             batch = [self._due.popleft()]
             target = batch[0].url, batch[0].kind
@@ -121,7 +121,7 @@ class ReceiptSender:
         event |= {"tries": pending.tries, "acknowledged": acknowledged}
         try:
             self._ledger.append(event)
-        except OSError as error:  # it only means that the next simulator on this ledger sends it once more
+        except OSError as error:  # the only effect: the next simulator on this ledger sends it once more
             _log.error("the ledger cannot be written: %s", error)
 
 

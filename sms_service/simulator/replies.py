@@ -1,4 +1,4 @@
-"""Replies: what phones answer, on request or by share, over the way on which the last text came to them."""
+"""Replies: what phones answer, on request or by share, over the interface through which their last text came."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class SimulatedReplies:
         self.deliveries: Deliveries | None = None
 
     def resume(self) -> None:
-        """Send what a simulator before us had not got acknowledged."""
+        """Send the replies that an earlier simulator on this ledger had sent without acknowledgement."""
         for line, repetition, part in self._ledger.unsettled_replies:
             self._send(line, repetition, part)
         self._ledger.unsettled_replies = []
 
     def later(self, message: Mapping[str, Any], delay_s: float, text: str) -> None:
-        """The phone of a message's line answers it."""
+        """Let the phone of a message's line answer it after `delay_s` seconds."""
         asyncio.get_running_loop().call_later(delay_s, self._answer, message, text)
 
     def make(self, wanted: Any) -> dict[str, Any]:

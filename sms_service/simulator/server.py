@@ -37,10 +37,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Simulator:
-    """One simulated provider: `app` is to be served; `start` and `stop` go around the serving.
+    """One simulated provider: serve `app`, call `start` before and `stop` after.
 
-    `callback_url` gets the receipts of texts that name none of their own; None keeps those silent. `smsc` is its SMPP
-    side, which takes clients only after `listen`.
+    `callback_url` gets the receipts of texts that name no URL of their own; None: those texts get no receipts. `smsc`
+    is its SMPP side, which takes clients only after `listen`.
     """
 
     def __init__(
@@ -90,8 +90,8 @@ class Simulator:
         )
 
     async def start(self, *, smpp: tuple[str, int] | None = None) -> int | None:
-        """Begin to send, with what a simulator before us had not got acknowledged; returns the port of `smpp` (host and
-        port), where it then listens. Raises OSError.
+        """Begin to send, first what was not acknowledged to an earlier simulator on this ledger. Listen at `smpp` (host
+        and port) and return that port. Raises OSError.
         """
         await self._sender.start()
         port = None

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class Smsc:
-    """The SMPP side of a simulator. `replied` gets each whole text whose phone answers: its line, delay and words."""
+    """The SMPP side of a simulator. `replied` is called for each whole text whose phone answers: line, delay, words."""
 
     def __init__(
         self,
@@ -46,7 +46,9 @@ class Smsc:
         self._address: tuple[str, int] | None = None
 
     async def listen(self, host: str, port: int) -> int:
-        """Listen, with what a simulator before us had under way; returns the port. Raises OSError."""
+        """Listen, and go on with the deliveries of an earlier simulator on this ledger; returns the port. Raises
+        OSError.
+        """
         for line in self._ledger.loose_parts:
             self._joiner.add_line(line)
         self._ledger.loose_parts = []
@@ -61,7 +63,7 @@ class Smsc:
             session.close()
 
     def state(self) -> dict[str, Any]:
-        """Who is bound, and what waits for somebody to be."""
+        """Which clients are bound, and how much waits for a client to bind."""
         return {
             "listening": self._server is not None,
             "sessions": [{"mode": session.mode, "unanswered": len(session.outstanding)} for session in self._sessions],
@@ -69,7 +71,7 @@ class Smsc:
         }
 
     async def command(self, what: str) -> bool:
-        """Do to all sessions, or to the port, what `COMMANDS` says; False if it is not known."""
+        """Do one of `COMMANDS` to all sessions or to the port; False if the command is not known."""
         match what:
             case "listen":
                 if self._server is None and self._address is not None:
@@ -99,7 +101,7 @@ class Smsc:
         )
 
     def _take(self, session: SmscSession, sequence: int, body: bytes) -> None:
-        """One submit_sm, from its octets to its answer. Raises BadPdu if it is against the protocol."""
+        """Handle one submit_sm, from its octets to its answer. Raises BadPdu if it is against the protocol."""
         now, behaviour = time.time(), self._fates.behaviour
         try:
             part = check_submit(pdus.parse_submit(body), require_receipt=behaviour.smpp_require_receipts, now=now)
@@ -243,10 +245,10 @@ class Smsc:
                 session.respond(pdus.SUBMIT_SM, status, sequence, body if accepted else b"")
 
 
-# What `command` knows. cut: connections are reset; close: they are closed; unbind: the SMSC asks to end the sessions;
-# enquire: it sends an enquire_link; nack: a generic_nack out of the blue; garbage: octets that are no PDU;
-# stop_reading, read: connections fill up, or go on; refuse_binds, accept_binds: as `smpp_binds` fail and accept;
-# stop_listening, listen: connections are refused, or taken again.
+# The commands. cut: connections are reset; close: they are closed; unbind: the SMSC asks to end the sessions;
+# enquire: it sends an enquire_link; nack: it sends a generic_nack that answers nothing; garbage: octets that are not a
+# PDU; stop_reading, read: connections fill up, or are read again; refuse_binds, accept_binds: as `smpp_binds` with fail
+# and accept; stop_listening, listen: connections are refused, or accepted again.
 _OF_SESSIONS = ("cut", "close", "unbind", "enquire", "nack", "garbage", "stop_reading", "read")
 COMMANDS = (*_OF_SESSIONS, "refuse_binds", "accept_binds", "stop_listening", "listen")
 

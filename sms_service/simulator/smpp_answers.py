@@ -1,4 +1,4 @@
-"""What the answers to a submit_sm say: statuses, ids, and what no client can read."""
+"""The answers to a submit_sm: statuses, ids, and answers that no client can read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATUSES: Mapping[str, int] = {
     "too_fast": pdus.RTHROTTLED,
     "queue_full": pdus.RMSGQFUL,
     "blocked": pdus.RSUBMITFAIL,
-    "content": 0x0401,  # from 0x400 on they are the SMSC's own
+    "content": 0x0401,  # statuses from 0x400 on are the SMSC's own
     "signature": 0x0402,
     "blacklisted": 0x0403,
     "no_balance": 0x0404,
@@ -41,14 +41,14 @@ def status_of(code: str) -> int:
 
 
 def wire_ids(identifier: str, way: str) -> tuple[str, str]:
-    """The id of a part as its answer has it, and as its receipts have it."""
+    """The id of a part as its answer writes it, and as its receipts write it."""
     number = int(identifier.removeprefix("SIM"))
     in_answer, in_receipt = _IDS[way]
     return in_answer.format(number), in_receipt.format(number)
 
 
 def garbled(session: SmscSession, way: str, sequence: int) -> None:
-    """Answer a submit_sm with what no client can read."""
+    """Answer a submit_sm with something that no client can read."""
     match way:
         case "cut":  # the id has no end
             session.respond(pdus.SUBMIT_SM, pdus.OK, sequence, b"SIM")

@@ -1,4 +1,4 @@
-"""Receipts and replies over SMPP: each at its time, and again until it is acknowledged, also at the next bind."""
+"""Sends receipts and replies over SMPP: each at its time, and again until it is acknowledged, also after a new bind."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Delivery:
-    """One deliver_sm: a receipt or a part of a reply. `settled` is its line in the ledger when it is acknowledged."""
+    """One deliver_sm: a receipt or a part of a reply. `settled` is the line to write when it is acknowledged."""
 
     body: Callable[[], bytes] = field(repr=False)
     settled: Mapping[str, Any] = field(repr=False)
@@ -56,7 +56,7 @@ class Receiver(Protocol):
 
 
 class Deliveries:
-    """What is to be delivered, over whatever sessions are bound to receive."""
+    """The deliveries, sent over any sessions that are bound to receive."""
 
     def __init__(self, ledger: Ledger, fates: Fates) -> None:
         self._ledger, self._fates = ledger, fates
@@ -65,11 +65,11 @@ class Deliveries:
 
     @property
     def waiting(self) -> int:
-        """How many are due and not yet sent."""
+        """How many deliveries are due and not yet sent."""
         return len(self._ready)
 
     def bound(self, receiver: Receiver) -> None:
-        """From now on `receiver` gets some."""
+        """From now on `receiver` gets deliveries too."""
         self._receivers.append(receiver)
         self.pump()
 
@@ -91,12 +91,12 @@ class Deliveries:
             event |= {"tries": delivery.tries, "acknowledged": True}
             try:
                 self._ledger.append(event)
-            except OSError as error:  # it only means that the next simulator on this ledger sends it once more
+            except OSError as error:  # the only effect: the next simulator on this ledger sends it once more
                 _log.error("the ledger cannot be written: %s", error)
         self.pump()
 
     def pump(self) -> None:
-        """Send what is due, as far as windows allow."""
+        """Send the deliveries that are due, as many as the windows allow."""
         window = self._fates.behaviour.smpp_window
         while self._ready:
             open_ones = [r for r in self._receivers if r.writable and len(r.outstanding) < window]
@@ -105,7 +105,7 @@ class Deliveries:
             min(open_ones, key=lambda receiver: len(receiver.outstanding)).deliver(self._ready.popleft())
 
     def send_again(self, receiver: Receiver) -> None:
-        """Take back what a session has not acknowledged for too long."""
+        """Take back deliveries that a session has not acknowledged in time, to send them again."""
         too_old = time.monotonic() - self._fates.behaviour.smpp_ack_s
         late = [sequence for sequence, delivery in receiver.outstanding.items() if delivery.sent_at < too_old]
         self._ready.extend(receiver.outstanding.pop(sequence) for sequence in late)

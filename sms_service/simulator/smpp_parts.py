@@ -1,4 +1,4 @@
-"""What an SMPP client handed over, checked strictly, and the parts of long texts joined again.
+"""Checks strictly what an SMPP client hands over, and joins the parts of long texts.
 
 Sources: SMPP 3.4 sections 4.4 and 5.2; 3GPP TS 23.040 §9.2.3.24 (user data header), TS 23.038 §6.2.1 (alphabet).
 """
@@ -20,12 +20,12 @@ UDHI = 0x40  # of esm_class: the message begins with a user data header
 RECEIPT = 0x04  # of esm_class: an SMSC delivery receipt
 
 _DIGITS = re.compile(r"[1-9][0-9]{6,14}")
-_AIR_BITS = 140 * 8  # what one SMS carries
+_AIR_BITS = 140 * 8  # the bits in one SMS
 
 
 @dataclass(frozen=True, slots=True)
 class SubmittedPart:
-    """One part of a text to `phone` (E.164): `number` of `total`, which have the `reference` in common."""
+    """One part of a text to `phone` (E.164): part `number` of `total`, which all have the same `reference`."""
 
     source: str
     phone: str = field(repr=False)
@@ -37,12 +37,14 @@ class SubmittedPart:
 
     @property
     def series(self) -> tuple[str, str, int, int]:
-        """What the parts of one text have in common, and those of two texts under way at once have not."""
+        """A key that all parts of one text share, and that two texts under way at once do not share."""
         return self.source, self.phone, self.reference, self.total
 
 
 def check_submit(submit: Submit, *, require_receipt: bool, now: float) -> SubmittedPart:
-    """The part that a submit_sm hands over. Raises BadPdu, as a phone that cannot show the text would be silent."""
+    """The part that a submit_sm hands over. Raises BadPdu for a text that a real phone could not show: it would say
+    nothing.
+    """
     phone = _phone(submit)
     if submit.esm_class & ~(UDHI | 0x83) or submit.esm_class & 0x3C:
         raise BadPdu(pdus.RINVESMCLASS, "esm_class has a message type or a feature that is not for submit_sm")
@@ -70,8 +72,8 @@ def check_submit(submit: Submit, *, require_receipt: bool, now: float) -> Submit
 class Joiner:
     """Joins parts, in whatever order they come.
 
-    A part that comes again as it was is the same part texted again, and changes nothing here. One with another text
-    under the same reference begins a new text; the old one stays incomplete for ever.
+    If a part comes again unchanged, the same part was sent again, and nothing changes here. A part with another text
+    and the same reference begins a new text; the old text stays incomplete for ever.
     """
 
     def __init__(self) -> None:
@@ -91,7 +93,7 @@ class Joiner:
         return [have[number] for number in range(1, part.total + 1)]
 
     def add_line(self, line: Mapping[str, Any]) -> list[tuple[str, str]] | None:
-        """`add` of a part as the ledger has it."""
+        """As `add`, for a part's line in the ledger."""
         part = SubmittedPart(line["from"], line["to"], line["text"], line["ref"], line["total"], line["seq"])
         return self.add(part, line["id"])
 

@@ -1,7 +1,7 @@
 """SMPP 3.4 on the wire, as an SMSC reads and writes it: struct-level, and strict with what clients send.
 
-Source: Short Message Peer to Peer Protocol Specification v3.4, 12-Oct-1999, sections 4 and 5. It is not the codec of
-our own SMPP client, so that a mistake in one does not hide in the other.
+Source: Short Message Peer to Peer Protocol Specification v3.4, 12-Oct-1999, sections 4 and 5. Our own SMPP client has
+another codec, so that a mistake in one of them shows.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ RINVDCS = 0x104  # SMPP 5.0; 3.4 has no status of its own for it
 SC_INTERFACE_VERSION = 0x0210
 SAR_REFERENCE, SAR_TOTAL, SAR_SEQUENCE = 0x020C, 0x020E, 0x020F
 RECEIPTED_MESSAGE_ID, MESSAGE_PAYLOAD, MESSAGE_STATE = 0x001E, 0x0424, 0x0427
-UNKNOWN_TLV = 0x1FA7  # of the range that is reserved, so no client can know it
+UNKNOWN_TLV = 0x1FA7  # a reserved tag, so no client can know it
 
 
 class BadPdu(Exception):
-    """A request cannot be taken; `status` is what it is answered, the message says why without personal content."""
+    """A request cannot be taken; `status` is the answer's status, the message says why without personal content."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -45,7 +45,7 @@ class BadPdu(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PduHeader:
-    """The four words in front of every PDU; `length` counts them too."""
+    """The four words at the front of every PDU; `length` includes them."""
 
     length: int
     command: int
@@ -64,7 +64,7 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """What means something here of a submit_sm; `message` is its short_message or message_payload, with the UDH."""
+    """The fields of a submit_sm that are used here; `message` is short_message or message_payload, with the UDH."""
 
     source: str
     dest_ton: int
@@ -215,7 +215,7 @@ class _Fields:
         return found.decode()
 
     def tlvs(self) -> dict[int, bytes]:
-        """All that follows. What is left over is no TLV, so the lengths in the PDU do not agree with its octets."""
+        """All TLVs to the end. Octets that do not make a whole TLV mean that the PDU's lengths are wrong."""
         found: dict[int, bytes] = {}
         while self._at < len(self._body):
             if self._at + 4 > len(self._body):

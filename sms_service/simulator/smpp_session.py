@@ -1,4 +1,4 @@
-"""One SMPP connection, as the SMSC sees it: bytes to PDUs, who may do what, and every answer."""
+"""One SMPP connection, as the SMSC sees it: turns bytes into PDUs, checks what the client may do, and answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ABORT = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing resets the connect
 
 _MODES = {pdus.BIND_RECEIVER: "receiver", pdus.BIND_TRANSMITTER: "transmitter", pdus.BIND_TRANSCEIVER: "transceiver"}
 _BIND_REFUSALS = {"fail": pdus.RBINDFAIL, "password": pdus.RINVPASWD}
-_BIND_TIMEOUT_S = 30.0  # who connects and does not bind is cut
+_BIND_TIMEOUT_S = 30.0  # a client that connects and does not bind in this time is cut
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class SmscSession(asyncio.Protocol):
         self._later(0.1, self._tick, time.monotonic())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is over; receipts that it did not acknowledge go elsewhere."""
+        """The connection is over; receipts that it did not acknowledge go over other sessions."""
         self.closed = True
         for timer in self._timers:
             timer.cancel()
@@ -87,7 +87,7 @@ class SmscSession(asyncio.Protocol):
         self._deliveries.pump()
 
     def data_received(self, data: bytes) -> None:
-        """Answer every PDU that is whole."""
+        """Answer every complete PDU."""
         if self._behaviour().smpp_delay_acks:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
         received = self._received
@@ -120,14 +120,14 @@ class SmscSession(asyncio.Protocol):
         self.write(pdus.pack(command | pdus.RESPONSE, status, sequence, body))
 
     def write(self, data: bytes) -> None:
-        """Write, together with all that is written in the same turn of the loop."""
+        """Write, together with everything that is written in the same turn of the loop."""
         self._out.append(data)
         if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self.flush)
 
     def flush(self) -> None:
-        """Write what has gathered."""
+        """Write what has been collected."""
         self._flushing = False
         data, self._out = b"".join(self._out), []
         if not self.closed:
@@ -147,7 +147,7 @@ class SmscSession(asyncio.Protocol):
         return self._sequence
 
     def close(self) -> None:
-        """End the connection after what is written."""
+        """End the connection when everything is written."""
         self.flush()
         self._transport.close()
 
@@ -159,7 +159,7 @@ class SmscSession(asyncio.Protocol):
         self._transport.abort()
 
     def read(self, go_on: bool) -> None:
-        """Read from the connection, or let it fill up."""
+        """Read from the connection or, with `go_on` False, let it fill up."""
         if go_on:
             self._transport.resume_reading()
         else:
@@ -226,7 +226,7 @@ class SmscSession(asyncio.Protocol):
             self.cut()
 
     def _tick(self, enquired_at: float) -> None:
-        """What is to be done again and again."""
+        """Do the work that repeats."""
         now, every_s = time.monotonic(), self._behaviour().smpp_enquire_s
         if self.mode is not None and every_s and now - enquired_at >= every_s:
             self.request(pdus.ENQUIRE_LINK)

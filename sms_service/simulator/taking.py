@@ -1,4 +1,4 @@
-"""Taking texts over HTTP: one by one or many in a POST, and every way to answer."""
+"""Takes texts over HTTP, one or many in a POST, and answers in every way."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LARGEST_BATCH = 1000
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,40}")
 _OUTCOMES = {"throttle": "throttled", "lose": "lost", "ignore": "lost", "unbind": "lost", "partial": "partial"}
-# What happens to a whole POST as soon as it happens to one text of it: first where nothing of it is taken.
+# Answers that, if one text gets them, happen to the whole POST: first those with which nothing of it is taken.
 _LOSES_ALL = ("lose", "unbind", "ignore")
 _REFUSES_ALL = ("refuse_group", "nack")
 _HIDES_ALL = ("hang", "reset", "error", "garble")
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class Taking:
-    """The POSTs that hand texts over. `callback_url` gets the receipts of texts that name none of their own."""
+    """The POSTs that hand texts over. `callback_url` gets the receipts of texts that name no URL of their own."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Taking:
         return web.json_response({"results": [self._entry(*each) for each in listed if each[1].answer != "omit"]})
 
     def record(self, message: Any, fate: Fate, identifier: str | None = None) -> dict[str, Any]:
-        """Write a text down, whatever it is; returns its line. Raises OSError."""
+        """Write any text to the ledger; returns its line. Raises OSError."""
         message = message if isinstance(message, dict) else {}
         now = time.time()
         callback_url = message.get("callback_url") or self._callback_url
@@ -164,7 +164,7 @@ class Taking:
             await asyncio.sleep(fate.answer_delay_s)
 
     def _entry(self, message: Any, fate: Fate, line: dict[str, Any]) -> dict[str, Any]:
-        """What the answer to a group says of one text."""
+        """The entry for one text in the answer to a group."""
         entry = {"reference": message.get("reference") if isinstance(message, dict) else None}
         if fate.taken:
             return entry | {"id": line["id"]} | ({"code": "partial"} if fate.answer == "partial" else {})
@@ -187,7 +187,7 @@ class Taking:
 
 
 def refusal(code: str, reason: str | None = None) -> web.Response:
-    """The answer to what is not taken."""
+    """The answer to a text that is not taken."""
     return web.json_response({"code": code, "reason": reason or code}, status=REFUSALS.get(code, 422))
 
 
@@ -244,6 +244,6 @@ def _json(body: bytes) -> Any:
 
 
 def _text(value: Any) -> str:
-    """A field of a malformed request as the ledger keeps it: whatever it was, as text, and not endless."""
+    """A field of a malformed request as the ledger stores it: as text, and not endless."""
     text = value if isinstance(value, str) else "" if value is None else str(value)[:1000]
     return text.encode("utf-8", "replace").decode()

@@ -88,6 +88,6 @@ def _keep(
             replies += reading.of(item, raw)
     except BadCallback as error:
         _log.warning("a pulled record cannot be read: %s", error)
-        # Keep it as a receipt, which is stored and listed; there is no list for a reply without a phone.
+        # An unreadable receipt is stored, and listed there; there is no list for a reply without a phone.
         if isinstance(reading, records.ReceiptRecords):
             receipts.append(reading.unusable(raw))
