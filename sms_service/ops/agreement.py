@@ -1,4 +1,4 @@
-"""Whether our ledger and a simulator's own say the same: the proof that nobody was lost and nobody texted twice."""
+"""Compares our ledger with a simulator's own, which proves that nobody was lost and nobody was texted twice."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ _FINAL = (ReceiptStatus.delivered, ReceiptStatus.undelivered)
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What the two ledgers disagree about, as references of attempts (`YYYYMM-id`): all empty if they agree.
+    """The disagreements of the two ledgers, as references of attempts (`YYYYMM-id`); all are empty if they agree.
 
-    `lost`: ours says taken and the simulator never had it. `duplicated`: the simulator took one run's text to one phone
-    more than once, each with all attempts that did it. `contradicted`: any other disagreement, by what it is.
-    `waiting`: messages (`YYYYMM-id`) that are still to leave or leaving; at the end they are lost too.
+    `lost`: our ledger says taken, and the simulator never had it. `duplicated`: the simulator took one run's text to
+    one phone more than once; each entry has all attempts that did it. `contradicted`: any other disagreement, by its
+    kind. `waiting`: messages (`YYYYMM-id`) that have not left yet or are leaving; at the end of a test they are lost
+    too.
     """
 
     lost: list[str]
@@ -55,8 +56,8 @@ class _Ours:
 
 @dataclass(frozen=True, slots=True)
 class _Theirs:
-    """What the simulators took, by our name for it: `times` it was taken, the phone, the final words it was to send and
-    those that we acknowledged.
+    """What the simulators took, by our reference: the `times` it was taken, the phone, and the codes of the final
+    receipts that it had to send and of those that we acknowledged.
     """
 
     times: Counter[str]
@@ -118,7 +119,7 @@ def _contradictions(name: str, ours: _Ours, theirs: _Theirs) -> Iterator[str]:
 
 
 def _follows(ours: _Ours) -> bool:
-    """Whether the message is what its latest attempt makes it; `delivered` may come from an earlier one."""
+    """Whether the message's status follows from its latest attempt; `delivered` may come from an earlier attempt."""
     if ours.status in _NOT_TAKEN:
         return ours.message_status not in (*TAKEN, *UNDECIDED) or ours.message_status == "delivered"
     return ours.message_status in (ours.status, "delivered")
@@ -158,7 +159,7 @@ def _attempts(session: Session) -> dict[str, _Ours]:
 
 
 def _parked(session: Session) -> set[str]:
-    """The attempts that receipts name which wait to be applied."""
+    """The attempts that are named by receipts which are not applied yet."""
     rows = session.execute(
         select(ReceiptRow.month, ReceiptRow.attempt_id).where(
             ReceiptRow.applied_at.is_(None), ReceiptRow.attempt_id.is_not(None)

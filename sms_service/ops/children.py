@@ -1,4 +1,4 @@
-"""One supervised process: started, asked for its health, started again when it ends by itself, stopped in order."""
+"""One supervised process: start it, ask for its health, start it again when it ends by itself, stop it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 from sms_service.embedded.process import last_line, spawn_process, stop_process
 from sms_service.ops.errors import OperationError
 
-LOG_SIZE = 20 * 1024 * 1024  # bytes; what a longer log holds is put aside
+LOG_SIZE = 20 * 1024 * 1024  # bytes; a longer log is moved to another file
 _LOGS_KEPT = 3
 _SHORTEST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
-_STEADY_S = 60.0  # who ran so long is well: the next end counts as the first
+_STEADY_S = 60.0  # after running so long a process counts as well, and its next end as the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,7 @@ class Address:
 
 @dataclass(slots=True)
 class Child:
-    """One process. `health`: None where there is nothing to ask. `patience_s`: how long it may take to end after
-    TERM.
-    """
+    """One process. `health`: None if it cannot be asked. `patience_s`: seconds that it may take to end after TERM."""
 
     name: str
     command: list[str]
@@ -77,10 +75,10 @@ class Child:
         return self.health is None or self.health(self.process.pid)
 
     def mend(self) -> str | None:
-        """Start it again if it ended: at once after a steady time, else after a pause that doubles up to 30 s. Rotate
-        its log.
+        """Start it again if it ended: at once if it had run for a steady time, else after a pause that doubles up to
+        30 s. Rotate its log.
 
-        Returns what happened, for the operator, or None.
+        Returns a line for the operator that says what happened, or None.
         """
         rotate_log(self.log)
         if self.process is None or self.process.poll() is None:
@@ -110,11 +108,11 @@ class Child:
 
 
 def rotate_log(log: Path) -> None:
-    """Put what a log of more than LOG_SIZE holds aside as `<name>.1`, the older ones a number further; whoever writes
-    it goes on.
+    """Move the content of a log of more than LOG_SIZE to `<name>.1`, and older ones to the next number. The processes
+    that write the log go on.
 
-    It is copied and emptied in place: its writers append (`spawn`), so they need not hear of it. A line that is written
-    between the last byte read and the emptying, some microseconds, is lost.
+    The file is copied and emptied in place: its writers append (`spawn_process`), so they need not be told. A line that
+    is written in the microseconds between the last read and the emptying is lost.
     """
     if not log.exists() or log.stat().st_size < LOG_SIZE:
         return

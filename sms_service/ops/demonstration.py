@@ -51,7 +51,7 @@ _OPEN = ("pending", "claimed", "submitting", "accepted")
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who acts in the demonstration."""
+    """The people who act in the demonstration."""
 
     city_officer: Actor
     approver: Actor
@@ -62,7 +62,9 @@ class Cast:
 
 
 def first_start(running: Running) -> None:
-    """What `make run` does beside serving: the demonstration if the database is empty; then where everything is."""
+    """What `make run` does beside serving: show the demonstration if the database is empty; then say where things
+    are.
+    """
     with _database(running) as database, database.session() as session:
         empty = session.scalar(select(func.count()).select_from(Unit)) == 0
     if empty:
@@ -84,7 +86,7 @@ def show_demonstration(running: Running, *, lively: bool = False) -> dict[str, A
     instruct_simulator(running.variables, _BEHAVIOUR)
     with _database(running) as database:
         with database.session() as session:
-            # All or nothing: an interrupted start begins anew.
+            # One transaction, so that an interrupted start begins anew.
             city = _load_city(session, running)
             cast = _cast(session, city)
             runs = [_study(session, cast, city), _theme_day(session, cast)]
@@ -251,7 +253,7 @@ def _version(session: Session, template: str) -> TemplateVersion:
 
 
 def _watch(running: Running, database: Database, runs: Sequence[int], started: float) -> None:
-    """Progress bars until no row waits or is `accepted` any more, or the time is over."""
+    """Show progress bars until no row waits or is `accepted` any more, or the time is over."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[now]}"))
     terminal = Console(stderr=True)
     console = terminal if terminal.is_terminal else Console(stderr=True, width=160)
@@ -284,7 +286,7 @@ def _statuses(session: Session, run: Run) -> dict[str, int]:
 
 
 def _read_as_auditor(running: Running, token: str) -> None:
-    """An auditor's token reads the counts by unit and outcome, over HTTP like anybody."""
+    """Read the counts by unit and outcome with an auditor's token, over HTTP like any client."""
     answer = json.loads(call_api(f"{running.base_url}/api/v1/counts?by=unit,status", token))
     running.say("the auditor reads, by unit and outcome:")
     for row in answer["items"]:

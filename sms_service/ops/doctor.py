@@ -28,13 +28,13 @@ from sms_service.ops.errors import OperationError
 from sms_service.ops.variables import service_variables
 from sms_service.settings import Settings
 
-LEAST_REDIS = 5  # what RQ asks for: https://python-rq.org
+LEAST_REDIS = 5  # the version that RQ needs: https://python-rq.org
 LEAST_SPACE = 1 << 30  # bytes
 LARGEST_CLOCK_DIFFERENCE_S = 2.0
-# Servers that end with signal 11 when a statement chooses a partition while it runs and looks again at a row that was
-# changed meanwhile, as far as is known.
+# Versions that, as far as is known, crash with signal 11 if a statement chooses partitions while it runs and then has
+# to read a row again because another transaction has changed it.
 FAULTY = range(180000, 180005)
-# Through these every module with a statement is loaded.
+# Importing these loads every module that has a statement.
 STATEMENT_USERS = (
     "sms_service.jobs",
     "sms_service.clock",
@@ -55,7 +55,7 @@ class DoctorFinding:
 
 
 def examine_installation(settings: Settings) -> Iterator[DoctorFinding]:
-    """Every check in turn; those that need an engine which does not answer are left out."""
+    """Every check in turn. Checks that need an engine which does not answer are left out."""
     yield _space(settings)
     try:
         settings = with_running_engines(settings)
@@ -121,7 +121,7 @@ def _database(settings: Settings) -> Iterator[DoctorFinding]:
             finding = check(connection)
             yield finding
             if finding.mend:
-                return  # what follows would fail for the same reason
+                return  # the checks that follow would fail for the same reason
         yield _months(connection)
     database = Database(url, pool_size=1, application_name="sms_service doctor")
     try:
@@ -134,8 +134,8 @@ def _database(settings: Settings) -> Iterator[DoctorFinding]:
 
 
 def _version(server: psycopg.ConnectionInfo) -> str:
-    """The server's version, and what it means if it is one of FAULTY; our own statements are safe, so nothing is to be
-    mended.
+    """The server's version and, if it is one of FAULTY, a note. Our own statements avoid the fault, so nothing has to
+    be mended.
     """
     version = f"PostgreSQL {server.parameter_status('server_version')}"
     if server.server_version not in FAULTY:
@@ -150,7 +150,7 @@ def _clock(connection: psycopg.Connection, before: float) -> DoctorFinding:
     row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
     assert row is not None, "a SELECT without FROM has one row"
     after = time.time()
-    # The answer was made between the two readings: only what lies outside of them is a difference.
+    # The server's time was read between our two readings: only a time outside them is a difference.
     difference = max(before - row[0], row[0] - after, 0.0)
     mend = (
         None if difference <= LARGEST_CLOCK_DIFFERENCE_S else "set both machines' clocks (chrony or systemd-timesyncd)"
@@ -214,7 +214,7 @@ def _durability(connection: psycopg.Connection) -> DoctorFinding:
 
 
 def _standbys(connection: psycopg.Connection) -> DoctorFinding:
-    """Whether whatever may be promoted has every commit; a base backup under way is no standby."""
+    """Whether every standby that may be promoted has every commit. A base backup under way is not a standby."""
     rows = connection.execute(
         "SELECT coalesce(nullif(application_name, ''), 'unnamed'), sync_state, current_setting('synchronous_commit')"
         " FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup' ORDER BY 1"
@@ -237,7 +237,7 @@ def _standbys(connection: psycopg.Connection) -> DoctorFinding:
 
 
 def _months(connection: psycopg.Connection) -> DoctorFinding:
-    """This month and the next two; the ledger's partitions are named by year and month."""
+    """Whether the partitions of this month and the next two exist; they are named by year and month."""
     rows = connection.execute(
         "SELECT to_char(m, 'YYYYMM') FROM generate_series(0, 2) AS n,"
         " LATERAL (SELECT date_trunc('month', now()) + make_interval(months => n)) AS months (m)"
@@ -274,7 +274,7 @@ def _cluster(database: Database) -> DoctorFinding:
 
 
 def _leaders(database: Database) -> Iterator[DoctorFinding]:
-    """Who leads in what only one process does at a time. A link that nobody holds is a paused account."""
+    """Which process leads in each duty that only one does at a time. A link that nobody holds is a paused account."""
     with database.transaction() as connection:
         rows = connection.exec_driver_sql(
             "SELECT name, holder, to_char(since, 'YYYY-MM-DD HH24:MI:SS') AS since, until > clock_timestamp() AS leads"

@@ -1,4 +1,4 @@
-"""Calls to the service's own processes over HTTP, as anybody would make them."""
+"""Calls to the service's own processes over HTTP, as any client makes them."""
 
 from __future__ import annotations
 

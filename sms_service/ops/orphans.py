@@ -1,4 +1,6 @@
-"""Children of a supervisor that was killed: the kernel has told them to end, and the next one waits until they have."""
+"""Waits for the children of a supervisor that was killed. The kernel has told them to end; the next supervisor waits
+until they have ended.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ PATIENCE_S = 60.0
 
 
 def remember_children(register: Path, pids: Iterable[int]) -> None:
-    """Write down who our children are; the time of its start tells a child from a later process with the same pid."""
+    """Write down our children's pids and start times; the start time tells a child from a later process with its
+    pid.
+    """
     lines = []
     for pid in pids:
         try:
@@ -24,7 +28,7 @@ def remember_children(register: Path, pids: Iterable[int]) -> None:
 
 
 def wait_for(register: Path, patience_s: float = PATIENCE_S) -> None:
-    """Wait until all who are written down have ended; after `patience_s` seconds, end them."""
+    """Wait until all processes in the register have ended; after `patience_s` seconds, end them."""
     alive = list(_alive(register))
     for process in alive:
         process.terminate()

@@ -1,4 +1,4 @@
-"""The database made ready: roles, database, migrations; done by the supervisor at start and by `migrate`."""
+"""Prepares the database: roles, database, migrations. The supervisor does it when it starts, and `migrate` does it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sms_service.settings import Settings
 def make_ready(settings: Settings, admin_url: str | None) -> None:
     """Create what is missing and bring the schema to this code's revision.
 
-    `settings` names every engine; `admin_url` is the embedded PostgreSQL's superuser, None with a server of one's own.
+    `settings` names every engine; `admin_url` is the embedded PostgreSQL's superuser, None if another server is used.
     Raises BootstrapError or OperationError.
     """
     owner_url = _named(settings.migration_database_url)

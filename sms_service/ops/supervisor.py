@@ -1,4 +1,4 @@
-"""One machine's whole service as children of one process: engines, web, workers, clock, simulator."""
+"""Runs one machine's whole service as children of one process: engines, web, workers, clock, simulator."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ from sms_service.settings import Settings, read_environment
 _WATCH_S = 0.2
 _READY_S = 90.0
 _HOOK_PATIENCE_S = 30.0
-# A worker ends after its group: the gate's 10 s, an adapter's total time-out (30 s), and writing the outcomes.
+# A worker ends after its group, which takes the gate's 10 s, an adapter's total time-out (30 s) and writing the
+# outcomes.
 _WORKER_PATIENCE_S = 90.0
 
 
 @dataclass(frozen=True)
 class Running:
-    """What a function sees that runs beside the service. `stopping` is set when it has to come to its end.
+    """What a function gets that runs beside the service. When `stopping` is set, the function has to end.
 
     `settings` names every engine; `variables` are the environment of the service's processes, with its secrets.
     """
@@ -108,7 +109,7 @@ class Supervisor:
                 failures.append(error)
                 self.stopping.set()
 
-        # A daemon: whatever it waits for, it never keeps a service from ending that was asked to end.
+        # A daemon thread: whatever it waits for, it does not keep the service from ending.
         thread = threading.Thread(target=beside, name="beside", daemon=True)
         thread.start()
         while not self.stopping.wait(_WATCH_S):
@@ -121,7 +122,7 @@ class Supervisor:
 
     def _start(self) -> None:
         self._lock.acquire()
-        orphans.wait_for(self._register)  # of a parent that was killed: they hold ports until they have ended
+        orphans.wait_for(self._register)  # children of a killed parent hold ports until they have ended
         _check_free("HOST/PORT", self.settings.host, self.settings.port)
         own_simulator = not read_environment(root=self.settings.root).get("SIMULATOR_URL")
         if own_simulator:
@@ -150,7 +151,7 @@ class Supervisor:
 
     def _wait_until_ready(self) -> None:
         for _ in range(int(_READY_S / _WATCH_S)):
-            waiting = [child for child in self.children if not child.ready()]  # all of them: one may end meanwhile
+            waiting = [child for child in self.children if not child.ready()]  # ask all each time: one may have ended
             if not waiting or self.stopping.wait(_WATCH_S):
                 return
         child = waiting[0]
@@ -167,7 +168,7 @@ class Supervisor:
             command = [python, "-m", "sms_service.simulator", "--port", str(simulator_port), "--ledger"]
             command.append(str(ledger))
             children.append(self._child("simulator", command, _answers("127.0.0.1", simulator_port)))
-        command = [python, "-m", "gunicorn", "--chdir", str(root), "wsgi:app"]  # gunicorn.conf.py says the rest
+        command = [python, "-m", "gunicorn", "--chdir", str(root), "wsgi:app"]  # gunicorn.conf.py has the other options
         children.append(self._child("web", command, _answers(_reachable(host), port), patience_s=40.0))
         for number in range(1, self.settings.workers + 1):
             command = [python, str(root / "worker.py")]
@@ -232,11 +233,11 @@ class Supervisor:
             raise OperationError(f"{error}; the service stops") from None
 
     def destroy(self) -> None:
-        """Remove the embedded engines' data for good; after the end only."""
+        """Remove the embedded engines' data for good; call it only after the service has ended."""
         self._engines.destroy()
 
     def _stop(self) -> None:
-        """Web first, so that nothing new comes in; workers finish their groups; what they need goes last."""
+        """Stop web first, so that nothing new comes in, then the workers after their groups, then what they need."""
         self.stopping.set()
         order = {"web": 0, "worker": 1, "link": 1, "clock": 2, "simulator": 3}
         for rank in range(len(order)):
@@ -268,7 +269,7 @@ def _check_free(setting: str, host: str, port: int) -> None:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what is only closing does not count
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that is just closing counts as free
             tried.bind(address)
             tried.listen(1)
     except OSError as error:

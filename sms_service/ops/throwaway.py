@@ -1,4 +1,4 @@
-"""An installation for once: a folder of its own, ports that are free, nothing left behind."""
+"""An installation for one use: its own folder, free ports, nothing left behind."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from sms_service.settings import Settings
 def throwaway(settings: Settings) -> Iterator[Settings]:
     """The same settings with a new data folder, removed at the end, and free ports.
 
-    Engines that `settings` names are used as they are. What a Supervisor placed elsewhere, its `destroy` removes.
+    Engines that `settings` names are used as they are. Data that a Supervisor placed elsewhere is removed by its
+    `destroy`.
     """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="sms_service-demo-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)  # root's PostgreSQL runs as another user, who has to pass
+        Path(folder).chmod(0o711)  # root's PostgreSQL runs as another user, who has to pass through the folder
         yield replace(
             settings,
             data_dir=Path(folder),

@@ -1,4 +1,4 @@
-"""The environment of the service's processes, the same for whoever starts one."""
+"""The environment of the service's processes; the same for everybody who starts one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sms_service.settings import Settings, read_environment
 
 
 def service_variables(settings: Settings) -> dict[str, str]:
-    """Everything we were given, every engine's address as `settings` names it, and the secrets that we make ourselves.
+    """Our own environment, every engine's address as `settings` names it, and the secrets that the service makes.
 
     Raises OperationError if a secret can be neither read nor made.
     """
@@ -28,15 +28,15 @@ def service_variables(settings: Settings) -> dict[str, str]:
         "SIMULATOR_PORT": str(settings.simulator_port),
         "SIMULATOR_URL": given.get("SIMULATOR_URL") or f"http://127.0.0.1:{settings.simulator_port}",
         "SIMULATOR_SECRET": given.get("SIMULATOR_SECRET") or kept_secret(settings.data_dir, "SIMULATOR_SECRET"),
-        "ENV_FILE": os.devnull,  # it has been read
+        "ENV_FILE": os.devnull,  # the file has been read already
         "PYTHONUNBUFFERED": "1",
     }
-    # The schema owner's login stays with those who migrate.
+    # Only processes that migrate get the schema owner's login.
     return {name: value for name, value in {**given, **own}.items() if name != "MIGRATION_DATABASE_URL"}
 
 
 def kept_secret(data_dir: Path, name: str) -> str:
-    """A secret of this installation, made once and kept in `secrets.env`, which only its owner may read.
+    """A secret of this installation, made once and stored in `secrets.env`, which only its owner may read.
 
     Raises OperationError if the file can be neither read nor written.
     """

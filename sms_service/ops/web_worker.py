@@ -1,10 +1,11 @@
-"""gunicorn's worker for the web process: it reads every request whole before a thread is taken for it.
+"""gunicorn's worker for the web process: it reads every request whole before it takes a thread for it.
 
-gunicorn's own threaded worker gives a thread to whoever connects, so that 40 callers who send half a request and then
-nothing hold all of them (docs/performance.md compares the candidates). Here waitress reads in one loop, within bounds
-of size and time; gunicorn keeps what it is good at: processes, signals, the socket.
+gunicorn's own threaded worker gives a thread to everybody who connects, so 40 callers who send half a request and then
+nothing hold all threads (docs/performance.md compares the candidates). Here waitress reads in one loop, with limits of
+size and time; gunicorn does what it is good at: processes, signals, the socket.
 
-Threads are kept apart by what is asked (`POOLS`): a rush of log-ins holds up no callback, slow pages hold up no log-in.
+There are pools of threads for different requests (`POOLS`), so that many log-ins do not delay callbacks and slow pages
+do not delay log-ins.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from sms_service.keepalive import set_keepalive
 from sms_service.web.bodies import LARGEST_CALLBACK, LARGEST_FILE, LARGEST_JSON
 
-# Threads of one process. What a request asks for decides which of them it waits for; `pages` are all the rest.
+# Threads of one process. The request's path decides for which of them it waits; `pages` serve all other paths.
 POOLS: Mapping[str, int] = {"callbacks": 12, "log-ins": 2, "health": 1, "pages": 12}
 
-SILENCE_S = 30  # a connection on which nothing happens for so long is closed, kept alive or not
-READING_S = 120  # a request has to be whole within this time, however busily it drips
+SILENCE_S = 30  # a connection on which nothing happens for so long is closed, even if it is to be kept alive
+READING_S = 120  # a request has to be complete within this time, however steadily it trickles in
 LARGEST_HEAD = 32 * 1024  # bytes of request line and headers
-# Bytes; a little more than the doors take, so that they say in their own words what is too large.
+# Bytes; a little more than the doors take, so that the doors can answer in their own words that a body is too large.
 IMPORTS = ("/api/v1/imports", "/imports")
 LARGEST_BODY = max(LARGEST_JSON, LARGEST_CALLBACK) + 64 * 1024
 _CONNECTIONS = 1000  # open at once in one process; more wait in the kernel's queue
 _IN_MEMORY = 256 * 1024  # bytes of a body; the rest is in a temporary file
 _LOOK_S = 1.0
-# How long the loop waits for more answers once several have come while it looked, in seconds.
+# Seconds that the loop waits for more answers if several have come since it last looked.
 _GATHER_S = 0.002
 
 _BOUNDS: Mapping[str, Any] = {
@@ -69,11 +70,11 @@ def choose_pool(method: str, path: str) -> str:
 class BufferingWorker(Worker):  # type: ignore[misc]
     """`gunicorn --worker-class sms_service.ops.web_worker.BufferingWorker`, as gunicorn.conf.py says."""
 
-    _notified = 0.0  # when gunicorn heard of us last (seconds, monotonic)
+    _notified = 0.0  # when this worker last told gunicorn that it lives (seconds, monotonic)
 
     def run(self) -> None:
-        """Serve until gunicorn asks for the end; then answer what has been read, for at most gunicorn's grace."""
-        # Every request waits for a thread a moment; that is no news.
+        """Serve until gunicorn asks for the end; then answer what has been read, for at most gunicorn's grace time."""
+        # Every request waits a moment for a thread, so waitress need not log that.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         pools = _Pools()
         sockets: dict[int, Any] = {}
@@ -88,7 +89,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         pools.shutdown()
 
     def _turn(self, servers: Sequence[_Server], sockets: dict[int, Any]) -> None:
-        # A turn asks every connection what it waits for, so under load one turn serves several answers.
+        # Each turn asks every connection what it waits for, so under load one turn should serve several answers.
         if sum(server.count_answers() for server in servers) > 1:
             time.sleep(_GATHER_S)
         if time.monotonic() - self._notified >= _LOOK_S:
@@ -98,7 +99,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
 
 
 class _Pools:
-    """A waitress dispatcher of several: each pool has a queue and threads of its own."""
+    """A waitress dispatcher made of several pools, each with its own queue and threads."""
 
     def __init__(self) -> None:
         self._pools = {name: ThreadedTaskDispatcher() for name in POOLS}
@@ -107,7 +108,7 @@ class _Pools:
 
     def add_task(self, channel: _Channel) -> None:
         request = channel.requests[0]
-        # What could not be read costs no more than an answer.
+        # A request that could not be read only needs an error as its answer.
         name = "health" if request.error else choose_pool(request.command, request.path)
         self._pools[name].add_task(channel)
 
@@ -127,15 +128,15 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
 
 class _Answer(WSGITask):  # type: ignore[misc]
     def set_close_on_finish(self) -> None:
-        """Waitress closes after every answer without Content-Length. One that has no body needs none (RFC 9110 §8.6),
-        and providers keep their connections open for the next receipt.
+        """Waitress closes the connection after every answer without Content-Length. An answer without a body needs no
+        Content-Length (RFC 9110 §8.6), and providers keep their connections open for the next receipt.
         """
         if self.has_body or self.request.version != "1.1" or self.request.connection_close:
             super().set_close_on_finish()
 
 
 class _Refusal(ErrorTask):  # type: ignore[misc]
-    """What waitress refuses by itself, as the API says errors: RFC 9457."""
+    """The answer to a request that waitress itself refuses, in the API's form for errors: RFC 9457."""
 
     def execute(self) -> None:
         error = self.request.error
@@ -149,7 +150,7 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection that knows since when it reads the present request (seconds, monotonic)."""
+    """A connection that knows when it began to read the present request (seconds, monotonic)."""
 
     parser_class = _Request
     task_class = _Answer
@@ -162,15 +163,15 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         return bool(super().received(data))
 
     def is_late(self) -> bool:
-        """Whether its request should be whole by now."""
+        """Whether its request should be complete by now."""
         return self.request is not None and time.monotonic() - self.reading_since > READING_S
 
 
 class _Server(TcpWSGIServer):  # type: ignore[misc]
-    """Serves on a socket that gunicorn opened and its other workers listen on too."""
+    """Serves on a socket that gunicorn opened; gunicorn's other workers listen on it too."""
 
     channel_class = _Channel
-    _answers = 0  # about: threads count without a lock
+    _answers = 0  # approximate: threads count without a lock
     _is_woken = False
 
     def __init__(self, application: Any, sockets: dict[int, Any], socket: Any, pools: _Pools) -> None:
@@ -180,31 +181,31 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
         )
 
     def set_socket_options(self, connection: Any) -> None:
-        """Of a connection that was taken: who vanishes while it is answered is noticed too."""
+        """Set an accepted connection's options, so that a client that vanishes during an answer is noticed too."""
         super().set_socket_options(connection)
         set_keepalive(connection)
 
     def pull_trigger(self) -> None:
-        """Wake the loop, unless it has been woken since it last looked: each thread that has answered comes here."""
+        """Wake the loop, unless it was woken since it last looked. Every thread calls this after an answer."""
         self._answers += 1
         if not self._is_woken:
             self._is_woken = True
             super().pull_trigger()
 
     def count_answers(self) -> int:
-        """How many there were since the last time, about. Whoever asks looks at all connections afterwards."""
+        """About how many answers there were since the last call. The caller then looks at all connections."""
         answers, self._answers, self._is_woken = self._answers, 0, False
         return answers
 
     def maintenance(self, now: float) -> None:
-        """Close what is silent, and what is late."""
+        """Close connections that are silent, and those whose request is late."""
         super().maintenance(now)
         for channel in self.active_channels.values():
             if channel.is_late():
                 channel.will_close = True
 
     def stop_accepting(self) -> None:
-        """Take no new connection."""
+        """Accept no new connection."""
         self.accepting = False
         self.del_channel(self._map)
 
