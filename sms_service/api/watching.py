@@ -13,16 +13,15 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.runs import RunOut
+from sms_service.api.timelines import MeaningOut
 from sms_service.dispatch.pace import Pace
 from sms_service.dispatch.waiting import explain_wait
 from sms_service.dispatch.waits import WaitReason
-from sms_service.gateways.config import BadGatewayConfig, GatewayConfig
-from sms_service.gateways.registry import Gateways
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.failures import FAILED, MOST_FAILURES, describe_failures
 from sms_service.reports.watching import watch_run
 from sms_service.said import to_json
-from sms_service.web.context import current_context
+from sms_service.web.context import current_context, gateways_or_none
 from sms_service.web.schemas import MESSAGE, VALUES, MaskedText, Out, ScopeUnit
 
 blueprint = Blueprint("watching", description="A run as it goes: how far it is, how fast, and until when.")
@@ -131,7 +130,7 @@ class WaitsOfRun(MethodView):
         By the conditions that the workers ask before they hand over.
         """
         context = current_context()
-        gateways = _gateways()
+        gateways = gateways_or_none()
         pace = None if context.pace is None else Pace(context.pace, gateways.rates())
         waits = explain_wait(g.session, g.actor, run_id, gateways, pace, context.pace)
         return {
@@ -139,13 +138,6 @@ class WaitsOfRun(MethodView):
                 {"reason": wait.reason, "said": wait.said, "until": wait.until, **to_json(wait.said)} for wait in waits
             ]
         }
-
-
-class MeaningOut(Out):
-    """What a provider's code means, by its table."""
-
-    en = fields.String(metadata={"description": "In English"})
-    zh = fields.String(metadata={"description": "In Chinese; empty where the table has it in English only"})
 
 
 class RemedyOut(Out):
@@ -187,7 +179,7 @@ class FailuresOfRun(MethodView):
     @blueprint.response(200, FailuresOut)
     def get(self, run_id: int) -> dict[str, Any]:
         """Count what of a run did not arrive or was skipped, by status, reason, provider's code and gateway account"""
-        found = describe_failures(g.session, g.actor, run_id, _gateways())
+        found = describe_failures(g.session, g.actor, run_id, gateways_or_none())
         columns = ("status", "reason", "code", "account", "messages", "meaning", "remedy", "retryable")
         return {
             "items": [
@@ -195,13 +187,6 @@ class FailuresOfRun(MethodView):
                 for line in found
             ]
         }
-
-
-def _gateways() -> Gateways:
-    try:
-        return current_context().gateways
-    except BadGatewayConfig:  # no worker can read the file either: it is as if it had no account
-        return Gateways(GatewayConfig({}, {}), "")
 
 
 def rows_of_run(run_id: int, **filters: str) -> str:

@@ -14,6 +14,7 @@ from redis import Redis
 
 from sms_service.db.engine import Database
 from sms_service.dispatch.pace import connect_pace
+from sms_service.gateways.config import BadGatewayConfig, GatewayConfig
 from sms_service.gateways.registry import Gateways
 from sms_service.keepalive import redis_keepalive
 from sms_service.settings import Settings, read_environment
@@ -61,6 +62,16 @@ class Context:
         return Gateways.from_file(
             self.settings.gateways_file, self.settings.public_url, read_environment(root=self.settings.root)
         )
+
+
+def gateways_or_none() -> Gateways:
+    """The accounts of gateways.toml; none if it cannot be read: then no worker can read it either, and `doctor` says
+    what is wrong.
+    """
+    try:
+        return current_context().gateways
+    except BadGatewayConfig:
+        return Gateways(GatewayConfig({}, {}), "")
 
 
 def current_context() -> Context:

@@ -178,6 +178,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /runs/<int:run_id>/retry": lambda ids: {"why": "账户已充值"},
     "POST /runs/<int:run_id>/send-again": lambda ids: {"messages": [ids["message_id"]], "why": "对方没有收到"},
     "POST /messages/<int:message_id>/settle": lambda ids: {"as": "accepted", "why": "服务商有记录"},
+    "POST /messages/<int:message_id>/phone": lambda ids: {"why": "核对号码"},
     "POST /gateway-accounts/<name>/pause": lambda ids: {"why": "换密钥"},
     "POST /gateway-accounts/<name>/open": lambda ids: {"why": "已换"},
     "POST /stops": lambda ids: {"unit_id": ids["unit_id"], "why": "查错"},

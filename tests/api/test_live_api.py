@@ -68,3 +68,21 @@ def test_what_failed_with_remedy_and_rows(place: Place) -> None:
         rows = place.auditor.get(line["rows"].removeprefix("/api/v1")).json["items"]
         assert len(rows) == line["messages"]
     assert place.stranger.get(f"/runs/{run_id}/failures").status_code == 403
+
+
+def test_what_happened_to_one_text_and_its_whole_phone(place: Place) -> None:
+    run_id = place.launched()
+    place.hand_over()
+    rows = place.auditor.get(f"/runs/{run_id}/messages", status="accepted").json["items"]
+    path = f"/messages/{rows[0]['id']}"
+    found = place.auditor.get(f"{path}/timeline").json
+    assert [event["kind"] for event in found["items"]] == ["frozen", "handed_over", "answered"]
+    assert found["items"][-1]["message"] == "{account} took it"
+    assert found["items"][-1]["values"] == {"account": "main"}
+    assert found["message"]["phone"] == rows[0]["phone"]
+    assert place.auditor.post(f"{path}/phone", json={"why": "核对"}).status_code == 403
+    assert place.officer.post(f"{path}/phone", json={}).status_code == 422
+    phone = place.officer.post(f"{path}/phone", json={"why": "核对"}).json["phone"]
+    assert "****" in rows[0]["phone"]
+    assert (phone[:6], phone[-4:]) == (rows[0]["phone"][:6], rows[0]["phone"][-4:])
+    assert place.stranger.get(f"{path}/timeline").status_code == 403
