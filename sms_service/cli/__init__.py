@@ -1,4 +1,4 @@
-"""`python -m sms_service …`: the same acts as the API's from the shell of the machine, and the operator's own.
+"""`python -m sms_service …`: the API's acts from the shell of the machine, and the operator's own commands.
 
 One module per group of commands; each imports what it needs when it runs, so that `--help` is quick.
 """
@@ -27,7 +27,7 @@ from sms_service.settings import BadSetting, load_settings
 
 
 class _Group(click.Group):
-    """Whatever a person can mend ends in one line and exit code 1, never in a stack trace."""
+    """A fault that a person can mend ends in one line and exit code 1, never in a stack trace."""
 
     def invoke(self, ctx: click.Context) -> Any:
         from redis.exceptions import RedisError
@@ -39,7 +39,7 @@ class _Group(click.Group):
 
         try:
             logs.configure_logs(load_settings().log_level)
-            logging.getLogger("alembic").setLevel(logging.WARNING)  # it names every plugin at every start
+            logging.getLogger("alembic").setLevel(logging.WARNING)  # otherwise it logs every plugin at every start
             return super().invoke(ctx)
         except (BadSetting, EngineError, BootstrapError, BadGatewayConfig, OperationError, ServiceError) as error:
             raise click.ClickException(str(error)) from None

@@ -1,6 +1,6 @@
 """`python -m sms_service account …`: accounts, roles and tokens from the shell, as the service itself.
 
-Whoever has the shell of the machine has everything: this is how the first administrator comes to be.
+A person with the machine's shell may do everything: this is how the first administrator is created.
 """
 
 from __future__ import annotations

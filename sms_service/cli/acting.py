@@ -1,4 +1,4 @@
-"""Who a command acts as, and over which units."""
+"""Finds the account that a command acts as, and the units that it covers."""
 
 from __future__ import annotations
 

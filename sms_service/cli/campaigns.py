@@ -1,7 +1,7 @@
 """`python -m sms_service campaign …`: the API's acts on campaigns from the shell, as an account (`--as LOGIN`).
 
-Writing and deciding always need an account, so that four eyes see every campaign. Without `--as` the other acts are the
-service's own.
+Writing and deciding always need an account, so that two people see every campaign. The other acts, without `--as`, are
+acts of the service itself.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
 # A path names a unit's place in the tree by ids, "/1/5/49/". Collation C lets a B-tree serve prefix queries (`path ^@
 # scope`).
 Path = Annotated[str, mapped_column(Text(collation="C"))]
-# In which month, by UTC, a row came in: the key of its partition.
+# The month, by UTC, in which a row came in: the key of its partition.
 InMonth = Annotated[
     date, mapped_column(Date, server_default=text("(date_trunc('month', sms_now() AT TIME ZONE 'UTC'))::date"))
 ]

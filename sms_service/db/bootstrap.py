@@ -1,4 +1,4 @@
-"""What must be there before the first migration: the roles `sms_owner` and `sms_app`, and the database."""
+"""Creates what the first migration needs: the roles `sms_owner` and `sms_app`, and the database."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ MINIMUM_VERSION = 15
 
 
 class BootstrapError(Exception):
-    """The server cannot be prepared; the message is for a person and holds the SQL that an administrator must run."""
+    """The server cannot be prepared; the message is for a person and has the SQL that an administrator must run."""
 
 
 def prepare_database(
     admin_url: str, database: str | None = None, *, login_roles: bool = False, app_login: str | None = None
 ) -> None:
-    """Create what is missing of: the roles, the database, their rights. Run again, it changes nothing.
+    """Create the roles, the database and their rights, as far as they are missing. A second call changes nothing.
 
-    `admin_url`: a login that may do so, or for which everything has been done already. `database`: by default the one
-    the URL names. `login_roles`: the roles themselves may log in (the embedded server). `app_login`: a further login
-    that the processes use and that must be able to become `sms_app`.
+    `admin_url`: a login that may do so, unless everything is there already. `database`: by default the one in the URL.
+    `login_roles`: the roles themselves may log in (the embedded server). `app_login`: a further login, which the
+    processes use and which must be able to become `sms_app`.
     Raises BootstrapError if the server cannot be reached, is too old, or refuses.
     """
     parts = conninfo_to_dict(admin_url)
@@ -46,7 +46,7 @@ def _prepare(conninfo: str, database: str, login_roles: bool, app_login: str | N
     try:
         connection = psycopg.connect(conninfo, dbname=database, autocommit=True)
     except psycopg.OperationalError as error:
-        try:  # the reason has no code, only words in the server's language
+        try:  # the server's reason has no code, only words in the server's language
             maintenance = psycopg.connect(conninfo, dbname="postgres", autocommit=True)
         except psycopg.OperationalError:
             raise error from None
@@ -86,7 +86,9 @@ def _roles(connection: psycopg.Connection, login_roles: bool, app_login: str | N
 
 
 def _let_become(connection: psycopg.Connection, login: str, role: str) -> None:
-    """Membership that allows SET ROLE: from 16 on a right of its own, which a role's creator has to be granted."""
+    """Grant membership that allows SET ROLE. From PostgreSQL 16 on this is a separate right, which even the creator of
+    a role has to be granted.
+    """
     right = "SET" if connection.info.server_version >= 160000 else "MEMBER"
     if not _true(connection, "SELECT pg_has_role(%s, %s, %s)", login, role, right):
         connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(login)))

@@ -16,22 +16,22 @@ from sms_service.keepalive import LIBPQ_PARAMETERS, POSTGRES_SETTINGS
 
 APP_ROLE = "sms_app"
 OWNER_ROLE = "sms_owner"
-# Compiling a plan costs more than running it here, and costs made up to forbid a plan would ask for it.
+# No JIT: compiling costs more than running these statements, and the high costs that forbid a plan would trigger it.
 _BY_KEY = " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
-# A process that is stopped in the middle of a transaction, or its machine, keeps no locks for longer than its lease.
+# If a process or its machine is stopped in the middle of a transaction, it keeps no locks for longer than its lease.
 _IDLE_S = 60
 
 
 class Database:
-    """The process's way to PostgreSQL.
+    """The process's connections to PostgreSQL.
 
-    `url` is a libpq URL (`postgresql://…`; Unix sockets as `postgresql:///name?host=/dir`). Whoever logs in, the
+    `url` is a libpq URL (`postgresql://…`; Unix sockets as `postgresql:///name?host=/dir`). Whatever the login, the
     session works as `sms_app`, which may not alter the schema, the trail or a template's version.
-    `pool_size` is the number of connections kept; as many again may be opened for a moment. `by_key`: every statement
-    of its users looks rows up by key; the planner is told, because it would rather read a whole month while that has no
-    statistics yet (docs/performance.md). `patience_s`: a session waits no longer than this for a lock, and is ended
-    when it does nothing for so long in a transaction; by default it waits for ever, and may be idle for 60 s.
-    `statement_timeout_s`: a statement that takes longer is ended; by default none is.
+    `pool_size` is the number of connections kept; as many again may be opened for a moment. `by_key`: all statements on
+    these connections look rows up by key, and the planner is forced to; otherwise it would read a whole month that has
+    no statistics yet (docs/performance.md). `patience_s`: a session waits no longer than this for a lock, and is ended
+    if it does nothing for so long in a transaction; by default it waits for ever, and may be idle for 60 s.
+    `statement_timeout_s`: a statement that takes longer is ended; by default there is no limit.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
-            hide_parameters=True,  # they hold phones and texts, and errors reach the log
+            hide_parameters=True,  # they contain phones and texts, and errors are logged
             connect_args=connection_parameters(url, options) | {"application_name": application_name},
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
@@ -80,15 +80,15 @@ class Database:
 
     @contextmanager
     def at_once(self) -> Iterator[Connection]:
-        """A connection on which each statement is a transaction of its own, so that nothing is left open between two
-        even if the process is stopped there.
+        """A connection on which each statement is its own transaction, so that no transaction stays open between two
+        statements even if the process is stopped there.
         """
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield connection
 
     def guarded(self, require: Callable[[Connection], None]) -> Database:
-        """The same connections for whoever may lose a right: each transaction begins with `require`, which raises what
-        refuses it.
+        """The same connections for a process that may lose a right: each transaction begins with `require`, which
+        raises an error if the right is lost.
         """
         guarded = copy(self)
         guarded._require = require
@@ -100,14 +100,14 @@ class Database:
 
 
 def first_line(error: DBAPIError) -> str:
-    """PostgreSQL's own words for the log: without the statement, its parameters and the details, which quote rows."""
+    """PostgreSQL's message for the log, without the statement, its parameters and the details, which quote rows."""
     lines = str(error.orig).splitlines()
     return lines[0] if lines else type(error.orig).__name__
 
 
 def connection_parameters(url: str, options: str | None = None) -> dict[str, Any]:
-    """What every connection to PostgreSQL is given beside `url`, so that on both ends a peer that vanished is noticed.
-    What the URL says itself counts more. `options`: the session's, by default the URL's.
+    """The parameters of every connection to PostgreSQL beside `url`, with which both ends notice a peer that vanished.
+    What the URL itself says takes precedence. `options`: the session's options, by default the URL's.
     """
     own = make_url(url).query
     settings = "".join(f"-c {name}={value} " for name, value in POSTGRES_SETTINGS.items())

@@ -1,4 +1,4 @@
-"""One bad row never takes its batch with it."""
+"""Writes a batch of rows so that one bad row does not make the others fail."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
 
-# Classes of SQLSTATE that say that a row cannot be written, whoever tries and how often: cardinality, data, constraints
-# and limits of the program, such as an entry that is too large for its index.
+# Classes of SQLSTATE which mean that a row can never be written: cardinality, data, constraints and limits of the
+# program, such as an entry that is too large for its index.
 _OF_THE_DATA = ("21", "22", "23", "54")
 
 
 def lies_in_the_data(error: DBAPIError) -> bool:
-    """Whether the rows are what PostgreSQL refused, and not the connection, a lock or the server: trying again changes
-    nothing.
+    """Whether the rows themselves are the reason, and not the connection, a lock or the server: then trying again is
+    useless.
     """
     state = getattr(error.orig, "sqlstate", None)
     return isinstance(error.orig, psycopg.DataError) if state is None else state[:2] in _OF_THE_DATA
@@ -26,8 +26,8 @@ def lies_in_the_data(error: DBAPIError) -> bool:
 def write_by_halves(
     write: Callable[[Sequence[T]], object], items: Sequence[T], refuse: Callable[[T, DBAPIError], object]
 ) -> None:
-    """`write` all items, which is one transaction; if what is refused lies in them, in halves, until the bad one stands
-    alone: it goes to `refuse`. Raises any other error; some may be written then.
+    """Call `write`, which is one transaction, with all items. If an item itself is refused, write the halves, and so on
+    until the bad item is alone; then call `refuse` with it. Raises any other error; some items may be written then.
     """
     if not items:
         return

@@ -1,7 +1,7 @@
--- Begins to lead, or goes on leading. Whoever led last goes on, also when its lease is over and nobody took it.
--- Anybody else needs a lease that is over, and that no transaction of the one before is under way (still_leads, which
--- shares the lock): so nothing of the old leader's is committed after this. The clock is the real one; what waited
--- for the row's lock compares with the time after it.
+-- Begins to lead, or goes on leading. The last leader goes on, even if its lease is over, as long as nobody else has
+-- taken it. Any other process needs the lease to be over and no transaction of the last leader to be under way
+-- (still_leads shares the lock), so nothing of the old leader is committed after this. It reads the real clock after
+-- waiting for the row's lock, not the transaction's time.
 INSERT INTO leaderships AS l (name, holder, epoch, since, until)
 SELECT %(name)s::text, %(holder)s::text, 1, clock_timestamp(), clock_timestamp() + make_interval(secs => %(lease_s)s::float)
 ON CONFLICT (name) DO UPDATE

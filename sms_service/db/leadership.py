@@ -1,9 +1,9 @@
-"""Leading: of all processes that could do a thing, one does it, and proves again and again that it does.
+"""Leadership: of all processes that could do a duty, one does it, and proves again and again that it is there.
 
-The proof is a lease in PostgreSQL, which ends by itself. What a leader writes after that is refused, also if it was
-stopped meanwhile and knows nothing of it: each of its transactions asks (`Database.guarded`). Where something other
-than a transaction must not go on, it asks `leads`, which looks at its own clock only and says no some seconds before
-PostgreSQL lets another begin.
+The proof is a lease in PostgreSQL, which ends by itself. After that, what the old leader writes is refused, even if it
+was stopped in between and does not know: each of its transactions asks (`Database.guarded`). Work that is not a
+transaction asks `leads`, which only looks at its own clock and says no some seconds before PostgreSQL lets another
+process begin.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ from sms_service.db.statements import Statement
 LEAD = Statement(__file__, "lead")
 RESIGN = Statement(__file__, "resign")
 
-# A leader that says nothing for so long is none any more, and another begins.
+# Seconds without a proof after which a leader loses the leadership and another process may begin.
 LEASE_S = 12.0
-PROVES_S = 1.0  # how often it says so
-# A leader's sessions wait no longer for a lock, and stay no longer in a transaction that does nothing, in seconds: one
-# that is stopped within a transaction is not waited for longer than until its lease is over.
+PROVES_S = 1.0  # how often a leader proves it
+# Seconds that a leader's sessions wait for a lock, and stay in a transaction that does nothing, at most: if a leader is
+# stopped within a transaction, others wait for it only until its lease is over.
 PATIENCE_S = 5
-# It stops by itself when it could not prove for so long that it leads: what is under way has the rest to end in.
+# A leader stops by itself if it could not prove its leadership for so long; work under way has the rest of the lease to
+# end.
 STOPS_S = 7.0
 
 _NO_EPOCH = 0
 
 
 class LeadershipRow(Base):
-    """Who leads in `name` ("clock", "link NAME", …), until when, by PostgreSQL's own clock. `epoch` counts the leaders
-    that there were.
+    """Who leads in `name` ("clock", "link NAME", …), and until when, by PostgreSQL's own clock. `epoch` counts the
+    leaders so far.
     """
 
     __tablename__ = "leaderships"
@@ -53,14 +54,14 @@ class LeadershipRow(Base):
 
 
 class NotLeading(Exception):
-    """This process leads no longer; the transaction that it was about to begin is refused."""
+    """This process does not lead any more; the transaction that it wanted to begin is refused."""
 
 
 class Leadership:
-    """This process's wish to lead in `name`. Use `prove` from one thread, `leads` from any.
+    """This process's attempt to lead in `name`. Use `prove` from one thread, `leads` from any.
 
-    A leader that is silent for `lease_s` seconds loses it. `clock` gives seconds and runs while the machine sleeps;
-    tests pass one in. `holder` is what people read: host and process.
+    A leader that does not prove it for `lease_s` seconds loses the leadership. `clock` gives seconds and goes on while
+    the machine sleeps; tests pass one in. `holder` names host and process for people.
     """
 
     def __init__(
@@ -78,8 +79,8 @@ class Leadership:
         self._epoch, self._proved_at = _NO_EPOCH, -math.inf
 
     def prove(self) -> bool:
-        """Say that this process leads, or begin to if nobody does; whether it does. Raises DBAPIError if PostgreSQL
-        does not answer.
+        """Prove that this process leads, or begin to lead if nobody does; returns whether it leads. Raises DBAPIError
+        if PostgreSQL does not answer.
         """
         asked_at = self._clock()
         with self._database.at_once() as connection:
@@ -93,16 +94,18 @@ class Leadership:
         return True
 
     def leads(self) -> bool:
-        """Whether this process may go on, by its own clock: the last proof is fresh."""
+        """Whether this process may go on: by its own clock, its last proof is recent."""
         return self._clock() - self._proved_at < self._lease_s * STOPS_S / LEASE_S
 
     def guarded(self) -> Database:
-        """The database for what only the leader may write. The one that was given should have a `patience_s`."""
+        """The database for what only the leader may write. The `database` of this leadership should have a
+        `patience_s`.
+        """
         return self._database.guarded(self.require)
 
     def require(self, connection: Connection) -> None:
-        """For the beginning of a transaction: while it is open nobody else begins to lead. What takes long is proved on
-        the way. Raises NotLeading.
+        """Call this at the beginning of a transaction: while it is open, no other process begins to lead. During long
+        work the proof is renewed. Raises NotLeading.
         """
         if self._epoch and self._clock() - self._proved_at > self._lease_s / 4:
             self.prove()
@@ -112,7 +115,7 @@ class Leadership:
             raise NotLeading(self._name)
 
     def resign(self) -> None:
-        """Let another begin at once. Raises DBAPIError if PostgreSQL does not answer."""
+        """Let another process begin at once. Raises DBAPIError if PostgreSQL does not answer."""
         epoch = self._epoch
         self._forget()
         if epoch:

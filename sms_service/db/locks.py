@@ -1,7 +1,7 @@
-"""All advisory locks: their keys, and what each is for. They share one space of numbers, so no key stands elsewhere.
+"""All advisory locks: their keys, and what each is for. They share one space of numbers, so all keys are in this file.
 
-Runs and gateway accounts have the small numbers (twice the id; one more for an account), what there is one of has a
-number that spells "sms_…", and names are hashed.
+Runs and gateway accounts have small numbers: twice the id, plus one for an account. Locks that exist once have a number
+that spells "sms_…". Names are hashed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 class LockKey(IntEnum):
     """What only one transaction or session does at a time."""
 
-    migrate = 0x736D_735F_6D69_67  # one migration, whoever runs it
+    migrate = 0x736D_735F_6D69_67  # one migration at a time
     synchronise_gateways = 0x736D_735F_6163_6374  # workers start together
     import_file = 0x736D_735F_696D_7074  # imports take turns
     remove_power = 0x736D_7301  # two administrators who remove each other must not both succeed
 
 
 class LockedName(StrEnum):
-    """Names that two may give at once: they take turns, so that the second gets a clear answer."""
+    """Kinds of names that two people may give at once: they take turns, so that the second gets a clear answer."""
 
     unit_code = "unit code"
     person_number = "person number"
@@ -44,14 +44,14 @@ def close_gate_of_run(connection: Connection, run_id: int) -> None:
     """Wait for the gates of this run that are under way (`ledger/gate.sql` shares these locks), and let no other begin
     until this transaction ends.
 
-    Whoever is about to change the run's row asks for this first: gates hold the row FOR SHARE one after another and may
-    overlap for ever, but nobody overtakes those who wait for an advisory lock.
+    Call this before changing the run's row. Gates lock the row FOR SHARE one after another, and may overlap for ever;
+    but nobody can overtake a transaction that waits for an advisory lock.
     """
     connection.execute(select(func.pg_advisory_xact_lock(run_id * 2)))
 
 
 def close_gate_of_gateway_account(connection: Connection, gateway_account_id: int) -> None:
-    """The same for the gates of all runs that use this gateway account. Never after that of a run: gates go from the
-    run to the account.
+    """The same for the gates of all runs that use this gateway account. Never call it after `close_gate_of_run` in one
+    transaction: gates lock the run before the account.
     """
     connection.execute(select(func.pg_advisory_xact_lock(gateway_account_id * 2 + 1)))

@@ -1,4 +1,4 @@
-"""Migrations, run in code while people work: as the owner, one at a time, and never queueing for a lock for long."""
+"""Runs migrations while people work: as the owner, one at a time, and without waiting long for a lock."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _ATTEMPTS = 60
-# How long a statement waits for a lock, in seconds. Longer than deadlock_timeout (1 s unless somebody set it): only
-# then does PostgreSQL send away an autovacuum that holds the lock.
+# Seconds that a statement waits for a lock. Longer than deadlock_timeout (1 s by default), since only after that does
+# PostgreSQL cancel an autovacuum that holds the lock.
 _LOCK_TIMEOUT_S = 3.0
 _TURN_S = 0.2  # how often a migration asks whether it is its turn
 
@@ -32,8 +32,8 @@ _TURN_S = 0.2  # how often a migration asks whether it is its turn
 def upgrade_schema(url: str, revision: str = "head", *, pause_s: float = 1.0, attempts: int = _ATTEMPTS) -> None:
     """Bring the schema to `revision` as the role `sms_owner`.
 
-    `url`: a login that is a member of `sms_owner`. Statements wait only a few seconds for a lock (_LOCK_TIMEOUT_S), so
-    that nobody queues behind them for long; then the step is tried again, `attempts` times in all with `pause_s`
+    `url`: a login that is a member of `sms_owner`. A statement waits only a few seconds for a lock (_LOCK_TIMEOUT_S),
+    so that nobody waits behind it for long; then the step is tried again, `attempts` times in all, with `pause_s`
     seconds between.
     Raises sqlalchemy.exc.DBAPIError with the server's reason.
     """
@@ -99,14 +99,15 @@ def _locked_connection(url: str) -> Iterator[Connection]:
             )
             connection.execute(text(f"SET lock_timeout = {max(int(_LOCK_TIMEOUT_S * 1000), 2 * int(deadlock_ms))}"))
             connection.commit()
-            yield connection  # the session's end gives the lock back
+            yield connection  # the end of the session releases the lock
     finally:
         engine.dispose()
 
 
 def _wait_for_turn(connection: Connection) -> None:
-    """Take the migrations' lock, however long it takes. No statement waits for it: an index that the other migration
-    builds CONCURRENTLY waits for every statement under way, and the two would wait for each other.
+    """Take the migrations' lock, however long it takes, by asking again and again. A statement that waits for it would
+    be under way all the time; an index that the other migration builds CONCURRENTLY waits for every statement under
+    way, and the two would wait for each other.
     """
     while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LockKey.migrate.value}):
         connection.commit()

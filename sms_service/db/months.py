@@ -1,5 +1,5 @@
-"""The month in which something comes in, where the clock has not made it: after a long stop, what comes first is here
-before the clock is.
+"""Makes the partition of the present month if the clock has not made it: after a long stop, the first data may come in
+before the clock runs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sms_service.db.engine import Database
 
 
 def with_month(database: Database, write: Callable[[], object]) -> None:
-    """`write`, which is transactions of its own; if this month's partition is not there, make it and write again.
+    """Call `write`, which has its own transactions. If this month's partition is missing, make it and write again.
 
     Raises sqlalchemy.exc.DBAPIError.
     """
@@ -28,5 +28,7 @@ def with_month(database: Database, write: Callable[[], object]) -> None:
 
 
 def _lacks_month(error: DBAPIError) -> bool:
-    """Whether no partition takes the row. PostgreSQL says it as of a constraint, but names none."""
+    """Whether no partition takes the row. PostgreSQL reports this like a constraint, but without a constraint's
+    name.
+    """
     return isinstance(error.orig, psycopg.errors.CheckViolation) and error.orig.diag.constraint_name is None

@@ -1,4 +1,4 @@
-"""What migrations share, above all to change tables that grow while people work on them
+"""What migrations share, mainly for changing large tables while people work on them
 (tests/db/test_online_migrations.py).
 """
 
@@ -17,7 +17,7 @@ Run = Callable[..., Any]
 def run_file(migration: str) -> None:
     """Run the statements of the .sql file beside a migration, which gives its own `__file__`."""
     statements = Path(migration).with_suffix(".sql").read_text(encoding="utf-8")
-    # The driver looks for parameters in what it is given, so each % is doubled.
+    # The driver looks for parameters in the text, so each % is doubled.
     op.get_bind().exec_driver_sql(statements.replace("%", "%%"), {})
 
 
@@ -25,7 +25,8 @@ def create_index(name: str, table: str, definition: str) -> None:
     """Build an index without stopping anybody who writes, on a plain table or on each month of a partitioned one.
 
     `definition` is what follows the table: "(columns) WHERE …". What the migration did before is committed first, so
-    that it has to bear being begun again. It takes as long as the table is large, and waits for transactions under way.
+    the migration must work when it is begun again. Building takes longer the larger the table is, and waits for
+    transactions under way.
     """
     with _apart() as run:
         if run("SELECT relkind FROM pg_class WHERE oid = %(table)s::regclass", {"table": table}).scalar_one() != "p":
@@ -45,8 +46,8 @@ def create_index(name: str, table: str, definition: str) -> None:
 
 
 def build_key(name: str, table: str, columns: str) -> None:
-    """Build a unique index on a plain table, to be made its key, without stopping anybody. Inside an autocommit block.
-    One that is there and valid stays: the migration is begun again, and its index was not what failed.
+    """Build a unique index on a plain table, which then becomes its key, without stopping anybody. Call it inside an
+    autocommit block. A valid index that is there stays: then the migration is begun again, and failed at another step.
     """
     run = op.get_bind().exec_driver_sql
     state = run("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%(name)s)", {"name": name})
@@ -60,9 +61,9 @@ def drop_index(name: str) -> None:
 
 
 def _build(run: Run, name: str, table: str, definition: str, *, kind: str = "INDEX") -> None:
-    run(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")  # of a migration that was cut off
+    run(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")  # a migration that was cut off may have left it
     timeout = run("SHOW lock_timeout").scalar_one()
-    run("SET lock_timeout = 0")  # it waits for those at work, and nobody waits for it
+    run("SET lock_timeout = 0")  # the build waits for transactions at work, and nobody waits for it
     try:
         run(f"CREATE {kind} CONCURRENTLY {name} ON {table} {definition}")
     finally:
@@ -71,6 +72,6 @@ def _build(run: Run, name: str, table: str, definition: str, *, kind: str = "IND
 
 @contextmanager
 def _apart() -> Iterator[Run]:
-    """Statements that each are a transaction of their own."""
+    """Runs statements of which each is its own transaction."""
     with op.get_context().autocommit_block():
         yield op.get_bind().exec_driver_sql

@@ -15,7 +15,7 @@ _ALL: list[Statement] = []
 
 class Statement:
     """One statement from `<folder>/<name>.sql`, with parameters written `%(name)s` and a comment that says why it is
-    so.
+    written so.
     """
 
     def __init__(self, module_file: str, name: str) -> None:
@@ -25,7 +25,7 @@ class Statement:
         _ALL.append(self)
 
     def __call__(self, connection: Connection, /, **parameters: Any) -> CursorResult[Any]:
-        """Run it with psycopg's own parameter style; the answer is a SQLAlchemy result."""
+        """Run it with psycopg's own parameter style; returns a SQLAlchemy result."""
         return connection.exec_driver_sql(self.sql, parameters)
 
     def prepare(self, connection: Connection) -> None:

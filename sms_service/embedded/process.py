@@ -31,14 +31,15 @@ def last_line(text: str) -> str:
 def die_with_parent(signal_number: int, parent: int | None = None) -> Callable[[], None]:
     """A `preexec_fn`: the kernel sends the child `signal_number` when the thread that started it ends.
 
-    Start children from a thread that lives as long as they shall (the main one). Linux only; elsewhere nothing happens.
+    Start children from a thread that lives as long as they should, such as the main one. Linux only; elsewhere it does
+    nothing.
     """
     parent = parent or os.getpid()
 
     def arrange() -> None:
         if sys.platform == "linux":
             _libc.prctl(_PR_SET_PDEATHSIG, signal_number)
-            if os.getppid() != parent:  # it ended before we asked
+            if os.getppid() != parent:  # the parent ended before this was set
                 os._exit(1)
 
     return arrange
@@ -78,7 +79,7 @@ def spawn_process(
 def stop_process(
     process: subprocess.Popen[bytes], signal_number: int, patience_s: float, then: int = signal.SIGKILL
 ) -> None:
-    """Ask a child to end, wait, and after `patience_s` seconds make it."""
+    """Ask a child to end, wait, and kill it after `patience_s` seconds."""
     if process.poll() is None:
         process.send_signal(signal_number)
     try:
@@ -89,7 +90,7 @@ def stop_process(
 
 
 def stop_leftover(pid: int, name: str, folder: Path, signal_number: int, patience_s: float) -> None:
-    """End a server of an earlier parent that still works in `folder`; whoever else got its pid is left alone.
+    """End a server of an earlier parent that still works in `folder`. If another process has its pid now, leave it.
 
     Raises EngineError if it is still there after `patience_s` seconds.
     """
@@ -119,7 +120,7 @@ def at_work_in(folder: Path, name: str) -> list[int]:
 
 
 class FolderLock:
-    """Who owns a data folder. Held by an open file, so that the kernel releases it however its owner ends."""
+    """The lock that says who owns a data folder. An open file holds it, so the kernel releases it however we end."""
 
     def __init__(self, data_dir: Path) -> None:
         self.path = data_dir / "lock"
@@ -143,7 +144,7 @@ class FolderLock:
         self._file = file
 
     def release(self) -> None:
-        """Give it back; nothing happens if it is not held."""
+        """Release the lock; does nothing if it is not held."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

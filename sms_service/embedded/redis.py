@@ -34,7 +34,7 @@ def embedded_binary() -> Path:
 
 
 class RedisServer:
-    """One server. It keeps nothing on disk: Redis holds only what may be forgotten.
+    """One server. It keeps nothing on disk: Redis has only data that may be lost.
 
     `data_dir` is its working folder (pid file); the caller makes sure that it is the only one there (see FolderLock).
     """

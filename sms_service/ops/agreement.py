@@ -56,8 +56,8 @@ class _Ours:
 
 @dataclass(frozen=True, slots=True)
 class _Theirs:
-    """What the simulators took, by our reference: the `times` it was taken, the phone, and the codes of the final
-    receipts that it had to send and of those that we acknowledged.
+    """What the simulators took, by our reference: the `times` it was taken, the phone, the statuses of the final
+    receipts that were to be sent, and of those that we acknowledged.
     """
 
     times: Counter[str]

@@ -41,7 +41,7 @@ from sms_service.ops.supervisor import Running
 from sms_service.reports.counts import Filter, check_identity, count_messages
 
 DATA = Path(__file__).with_name("demonstration_data")
-AHEAD_S = 4  # how far ahead the city centre schedules its text
+AHEAD_S = 4  # seconds ahead for which the city centre schedules its text
 LONGEST_S = 60.0  # how long the demonstration watches
 _LOOK_S = 0.5
 # What the simulator does to the demonstration: shares of texts, and seconds until a receipt.
