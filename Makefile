@@ -1,11 +1,11 @@
-# The targets a person types. Python 3.11 or newer and git are all that has to be there.
+# The targets that people type. They need only Python 3.11 or newer and git.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ONLY   ?=
 TESTS  ?=
-# One worker of pytest per core. worksteal: who has nothing left takes tests from the others.
+# One worker of pytest per core. worksteal: a worker that has no tests left takes some from the others.
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal --durations 10
 MINUTES ?= 30
 SEED   ?= 1

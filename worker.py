@@ -52,8 +52,8 @@ log = logging.getLogger("sms_service.worker")
 class WarmWorker(SimpleWorker):  # type: ignore[misc]
     """Runs jobs in its own process and looks for work by itself every two seconds.
 
-    TERM and INT let the group under way end, outcomes written, however often they come: cutting a hand-over off would
-    make its texts unknown.
+    After TERM or INT, however often they come, the worker finishes the group under way and writes its outcomes: cutting
+    off a hand-over would make its texts unknown.
     """
 
     max_connection_wait_time = LARGEST_WAIT_S
@@ -66,14 +66,15 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
         return bool(self._stop_requested)
 
     def request_stop(self, signum: int, frame: Any) -> None:
-        """Remember the wish; while idle, end at once."""
+        """Remember the request; end at once if idle."""
         self._stop_requested = True
         if not self.busy:
             raise StopRequested
 
     def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
-        """The next job; meanwhile, every two seconds, whatever PostgreSQL has to do. While there is something to hand
-        over it never waits for jobs, but takes one that is there before each further half second of handing over.
+        """Wait for the next job and, every two seconds, do the work that PostgreSQL has. While there is something to
+        hand over, do not wait for jobs: hand over for half a second at a time, and before each take a job if one is
+        there.
         """
         while not self.stopping():
             if time.monotonic() - self.looked_at >= LOOK_EVERY_S:
@@ -90,13 +91,13 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
 
     def _look(self) -> None:
         jobs.look()
-        self.heartbeat()  # handing over for long must not look like death
+        self.heartbeat()  # a worker that hands over for a long time must not seem dead
 
     def _waiting_job(self) -> Any:
         try:
             return Queue.dequeue_any(self.queues, None, connection=self.connection)
         except RedisError:
-            return None  # handing over fails next, and waits
+            return None  # the hand-over comes next, meets the same error, and waits
 
     def execute_job(self, job: Any, queue: Any) -> None:
         """Run the job here, warm."""
@@ -106,7 +107,7 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
         self.busy = True
         try:
             act(*arguments)
-        except (RedisError, InvalidJobOperation, NoSuchJobError) as error:  # the latter two: a job was flushed away
+        except (RedisError, InvalidJobOperation, NoSuchJobError) as error:  # the last two: Redis was emptied
             log.error("Redis failed; trying again: %s", error)
             time.sleep(LOOK_EVERY_S / 2)
         except Exception:
@@ -136,7 +137,7 @@ def main(
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     logs.configure_logs(settings.log_level)
-    gc.freeze()  # what is loaded by now stays for good: no collection needs to look through it again
+    gc.freeze()  # everything loaded by now stays for good, so no collection needs to look at it again
     try:
         act = _run if link is None else partial(_run_link, link)
         act(settings.database_url, settings.redis_url, gateways, clock, at)
@@ -178,8 +179,8 @@ def _run(
     end_pulling = pulls.start_pulling(asking, gateways)
     try:
         worker.work(logging_level="WARNING")
-    finally:  # also if Redis cannot be told
-        worker.busy = True  # whatever signal comes now, the groups under way have their outcomes written
+    finally:  # also if Redis does not answer
+        worker.busy = True  # from now on no signal cuts off the groups under way before their outcomes are written
         end_looking_up()
         end_pulling()
         freezing.close()
@@ -204,7 +205,7 @@ def _run_link(
     database = _ready(Database(database_url, application_name=itself), gateways)
     pool_size = gateways.in_flight(name) + 1
     ledger = Database(database_url, pool_size=pool_size, application_name=itself, by_key=True)
-    # Of its own, so that the proof waits for no other statement of this process.
+    # A connection of its own, so that the proof does not wait for another statement of this process.
     leading = Database(database_url, pool_size=2, application_name=itself, patience_s=PATIENCE_S)
     leadership = Leadership(leading, link_state.link_leadership(name), clock=clock)
 
@@ -225,7 +226,7 @@ def _run_link(
 
 
 def _ready(database: Database, gateways: Gateways) -> Database:
-    """The database, after it was checked that it fits the statements, and told the accounts."""
+    """The database, after checking that the statements fit it and writing the gateway accounts to it."""
     with database.transaction() as connection:
         check_all(connection)
     with database.session() as session:

@@ -16,7 +16,9 @@ from sms_service.web.context import EXTENSION
 
 
 def start() -> Flask:
-    """The application with its callbacks and its pages. What an operator can mend ends the process with one line."""
+    """The application with its callbacks and pages. A fault that an operator can mend ends the process with one
+    line.
+    """
     try:
         configuration = with_running_engines(settings.load_settings())
         logs.configure_logs(configuration.log_level)

@@ -1,8 +1,8 @@
-"""What is due each second: runs whose time has come, and the sweeps that repair what dead processes left behind.
+"""The clock does what is due each second: it begins due runs, and its sweeps repair what dead processes left behind.
 
-A door: each duty calls its room.
+It is a door: each duty calls its room.
 
-Any number of processes may run a `Clock`; the one that leads works.
+Any number of processes may run a `Clock`; only the one that leads works.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Duty = Callable[[Database], object]
 
 
 class Clock:
-    """One process's clock. `no_receipt_hours`: after so long a silence an accepted text ends as `no_receipt`."""
+    """One process's clock. `no_receipt_hours`: an accepted text without a receipt for so long ends as `no_receipt`."""
 
     def __init__(
         self,
@@ -49,13 +49,13 @@ class Clock:
         no_receipt_hours: int = NO_RECEIPT_HOURS,
     ) -> None:
         self._leadership = Leadership(database, LEADERSHIP)
-        # Each transaction of a duty asks whether this clock still leads, and no other begins to before it has ended.
+        # Each transaction of a duty asks whether this clock still leads; no other clock begins before it has ended.
         self._database = self._leadership.guarded()
         self._redis, self._gateways, self._no_receipt_hours = redis, gateways, no_receipt_hours
         self._led = False
 
     def tick(self) -> None:
-        """Do once what is due, if this is the clock that leads. Raises DBAPIError if PostgreSQL does not answer."""
+        """Do what is due, once, if this clock leads. Raises DBAPIError if PostgreSQL does not answer."""
         leads = self._leadership.prove()
         if leads is not self._led:
             self._led = leads
@@ -86,7 +86,7 @@ class Clock:
 
 
 def tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int = NO_RECEIPT_HOURS) -> None:
-    """Do once what is due, if no clock leads."""
+    """Do what is due, once, if no clock leads."""
     clock = Clock(database, redis, gateways, no_receipt_hours)
     try:
         clock.tick()
@@ -113,7 +113,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         _make_months,
         _forget,
     )
-    for duty in duties:  # each in transactions of its own: one that fails stops no other
+    for duty in duties:  # each has its own transactions, so a duty that fails does not stop the others
         try:
             duty(database)
         except DBAPIError as error:

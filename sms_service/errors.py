@@ -1,4 +1,4 @@
-"""What rooms raise when an act cannot be done; the doors turn these into answers for people."""
+"""The errors that rooms raise when an act cannot be done; the doors turn them into answers for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sms_service.said import Said, as_said, say
 class ServiceError(Exception):
     """Base of the errors that a person can do something about; the message is one sentence for that person.
 
-    It is a constant, or made by `say`: nothing is put together that a catalogue could not find.
+    The message is a constant, or made by `say`, so that a catalogue can always find it.
     """
 
     @property
@@ -28,7 +28,7 @@ class Invalid(ServiceError):
 
 
 class NotFound(ServiceError):
-    """There is no such thing. `kind` is a constant and becomes part of the message; `values` stand in its places."""
+    """There is no such thing. `kind` is a constant and becomes part of the message; `values` fill its places."""
 
     def __init__(self, kind: str, name: object, **values: object) -> None:
         super().__init__(say("there is no " + kind + " {name}", name=name, **values))

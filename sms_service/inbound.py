@@ -1,4 +1,4 @@
-"""What providers say to us, kept: receipts and replies, whether they were pushed, came over a line or were fetched."""
+"""Stores what providers tell us: receipts and replies, whether they were pushed, came over a line or were pulled."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sms_service.replies import inbox as replies_inbox
 
 
 class Inbound:
-    """Keeps what the threads of one process were told by providers, so that a door may acknowledge it.
+    """Stores what providers tell the threads of one process, so that a door may acknowledge it.
 
-    Receipts of many callers share a COMMIT. What PostgreSQL does not take as it is stands alone and is kept as its
-    provider's record; it keeps nothing else from being stored.
+    Receipts of many callers share a COMMIT. If PostgreSQL refuses one as it is, only that one is stored as its
+    provider's raw record; the others are not affected.
     """
 
     def __init__(self, database: Database) -> None:
@@ -25,10 +25,10 @@ class Inbound:
         self._replies = ThreadPoolExecutor(1, thread_name_prefix="replies")
 
     def keep(self, account: str, receipts: Sequence[Receipt], replies: Sequence[Reply]) -> None:
-        """Return once all of them are durably stored; acknowledge only then.
+        """Return when all of them are durably stored; acknowledge only then.
 
-        Raises NotFound for an account that the database does not know (for receipts IntegrityError), and DBAPIError;
-        some may be stored then, and the provider comes again with all.
+        Raises NotFound for an account that the database does not know (for receipts IntegrityError), and DBAPIError.
+        Some may be stored then; the provider sends all of them again.
         """
         self._receipts.store(account, receipts)
         replies_inbox.store_replies(self._database, account, replies)
@@ -39,7 +39,7 @@ class Inbound:
         return self._replies.submit(self._follow, stored, account, replies) if replies else stored
 
     def close(self) -> None:
-        """Return once all that was begun has been kept or has failed."""
+        """Return when everything that was begun has been stored or has failed."""
         self._replies.shutdown(wait=True)
 
     def _follow(self, receipts: Future[None], account: str, replies: Sequence[Reply]) -> None:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What this process works with."""
+    """The connections, gateways and settings that this process's jobs use."""
 
     database: Database
     redis: Redis
@@ -35,8 +35,8 @@ _work: Work | None = None
 
 
 def install_work(work: Work) -> None:
-    """Called once by the worker at its start; it stays warm, so connections and compiled templates are kept between
-    jobs.
+    """The worker calls this once when it starts. It runs all jobs in one process, so connections and compiled templates
+    are kept between jobs.
     """
     global _work
     _work = work
@@ -49,7 +49,7 @@ def _installed() -> Work:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Errors of the database end here, in one line: RQ would keep whole tracebacks, and those quote rows."""
+    """Log errors of the database in one line and end them here: RQ would keep whole tracebacks, which quote rows."""
     try:
         yield
     except DBAPIError as error:
@@ -57,14 +57,14 @@ def _quietly() -> Iterator[None]:
 
 
 def freeze(*_: int) -> None:
-    """A run is due. An older version named it."""
+    """A run is due. An older version passed the run's id."""
     work = _installed()
     wake.hear_wake_up(work.redis, wake.FREEZE)
     work.freezing.wake()
 
 
 def dispatch() -> None:
-    """There are rows to hand over. If some are left at the end, the worker goes on after it has looked at its queue."""
+    """There are rows to hand over. If some are left at the end, the worker goes on after a look at its queue."""
     work = _installed()
     wake.hear_wake_up(work.redis, wake.DISPATCH)
     with _quietly():
@@ -88,7 +88,7 @@ def apply_replies() -> None:
 
 
 def look() -> None:
-    """What a worker does every two seconds, woken or not: a wake-up may be lost."""
+    """What a worker does every two seconds without being woken, since a wake-up may be lost."""
     apply_receipts()
     apply_replies()
     dispatch()

@@ -1,7 +1,7 @@
-"""When a peer that vanished without a word is noticed: on both ends of every connection of the service.
+"""How soon both ends of every connection of the service notice that the peer has vanished without closing it.
 
-Without this a connection that waits for its peer believes for two hours in a host that is gone, and one on which
-something is under way for a quarter of an hour. On a Unix socket, where no host can vanish, none of it means anything.
+Without this, a connection that waits for its peer notices after two hours that the host is gone, and one that is
+sending after a quarter of an hour. Unix sockets need none of this, since no host can vanish there.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-# A peer that is silent for so many seconds is asked by the kernel, and again after each interval; it may leave out so
-# many answers.
+# The kernel asks a peer that has been silent for IDLE_S seconds, and again after each INTERVAL_S; COUNT answers may be
+# missing.
 IDLE_S, INTERVAL_S, COUNT = 10, 5, 3
-# So many seconds after the last sign of life the connection ends: also one on which something was sent that the peer
-# does not acknowledge, or cannot take because it reads nothing.
+# The connection ends so many seconds after the peer's last sign of life, also if the peer does not acknowledge what was
+# sent, or cannot take it because it reads nothing.
 NOTICED_S = IDLE_S + INTERVAL_S * COUNT
-# PostgreSQL looks so often, in seconds, whether the one for whom a long statement runs, or waits, is still there.
+# Seconds after which PostgreSQL checks, again and again, that the client of a long statement is still there.
 CHECK_S = 10
 
-# Levels, names and values for setsockopt. What a system lacks is left out (TCP_USER_TIMEOUT is Linux's).
+# Levels, names and values for setsockopt. Options that the system does not have are left out (TCP_USER_TIMEOUT is
+# Linux's).
 SOCKET_OPTIONS: list[tuple[int, int, int]] = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     *(
@@ -48,12 +49,13 @@ POSTGRES_SETTINGS: dict[str, str] = {
     "tcp_user_timeout": f"{NOTICED_S}s",
     "client_connection_check_interval": f"{CHECK_S}s",
 }
-# Redis' setting: the server's end. It asks after so many seconds, then three times a third of them apart.
+# Redis' setting: the server's end. It asks after so many seconds of silence, then three times, each after a third of
+# that.
 REDIS_SETTINGS: dict[str, str] = {"tcp-keepalive": str(IDLE_S)}
 
 
 def set_keepalive(connection: Any) -> None:
-    """Let this socket, or asyncio's stand-in for one, notice that its peer is gone."""
+    """Set the options with which this socket, or asyncio's wrapper of one, notices that its peer is gone."""
     if connection.family != getattr(socket, "AF_UNIX", None):
         for level, option, value in SOCKET_OPTIONS:
             connection.setsockopt(level, option, value)
@@ -67,7 +69,7 @@ def open_keepalive_socket(address: tuple[Any, Any, int, str, Any]) -> socket.soc
 
 
 def redis_keepalive(url: str) -> dict[str, Any]:
-    """What a Redis client of `url` is given: our end of its connections."""
+    """The keyword arguments for a Redis client of `url`: our end of its connections."""
     if url.startswith("unix:"):
         return {}
     options = {option: value for level, option, value in SOCKET_OPTIONS if level == socket.IPPROTO_TCP}

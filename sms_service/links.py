@@ -1,5 +1,5 @@
-"""A link at work: `python worker.py --link NAME`. It holds the session to a carrier, takes texts from the ledger and
-records their outcomes as any worker does, and stores what the carrier pushes before the carrier is told so.
+"""The process of a link: `python worker.py --link NAME`. It holds the session to a carrier. Like any worker, it takes
+texts from the ledger and records their outcomes. It stores what the carrier pushes, and then acknowledges it.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from sms_service.gateways.http_client import boot_clock
 from sms_service.inbound import Inbound
 from sms_service.wake import Waker
 
-# A link that has been down for so long leaves its account's texts to others; a short break costs them nothing.
+# Seconds after which a link that is down leaves its account's texts to other accounts; after a shorter break they wait.
 DOWN_S = 15.0
-_SAY_S = 20.0  # how often the account is told how its link is, in seconds; less than link_state.PAUSE_S
+_SAY_S = 20.0  # seconds between two records of the link's state at its account; less than link_state.PAUSE_S
 _WAIT_S = 1.0
 
 log = logging.getLogger(__name__)
 
 
 class LinkProcess:
-    """The link of one account. `receipts_waker` and `replies_waker` tell workers what has come. It ends when `stop` is
-    set: the groups under way have their outcomes then. Of several processes for one account the one that leads has a
-    session; `leadership` says which. For `clock` see `Dispatcher`.
+    """The link of one account. `receipts_waker` and `replies_waker` tell workers what has come. It ends after `stop` is
+    set, when the groups under way have their outcomes. If there are several processes for one account, only the one
+    that leads has a session; `leadership` says which. For `clock` see `Dispatcher`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class LinkProcess:
         self._dispatcher, self._account, self._adapter = dispatcher, account, adapter
         self._receipts_waker, self._replies_waker, self._stop = receipts_waker, replies_waker, stop
         self._leadership, self._clock = leadership, clock
-        # How the link is, only the process says that holds it.
+        # Only the process that holds the link records its state.
         self._guarded = leadership.guarded()
         with database.session() as session:
             self._gateway_account_id = id_of(session, account)
@@ -67,7 +67,7 @@ class LinkProcess:
         self._receipts_came, self._replies_came = threading.Event(), threading.Event()
 
     def run(self) -> None:
-        """Hold the session and hand over, while this process leads, until it is to stop."""
+        """Hold the session and hand over, as long as this process leads, until it has to stop."""
         self._adapter.open(self.keep, self._leadership.leads)
         try:
             while not self._stop.is_set():
@@ -92,7 +92,7 @@ class LinkProcess:
             self._stop.wait(_WAIT_S)
 
     def _leads(self) -> bool:
-        """Whether this process holds the link; it says so in PostgreSQL once a second."""
+        """Whether this process holds the link; it proves this in PostgreSQL once a second."""
         if self._clock() - self._asked_at < PROVES_S:
             return self._leadership.leads()
         self._asked_at = self._clock()
@@ -106,8 +106,8 @@ class LinkProcess:
         return leads
 
     def _end(self) -> None:
-        """Whatever is under way gets its answers over the session, which is this process's until then, and is written
-        down.
+        """Wait until the groups under way have their answers and these are recorded, and go on leading until then,
+        since the answers come over the session; then close everything.
         """
         closing = threading.Thread(target=self._dispatcher.close)
         closing.start()
@@ -134,9 +134,7 @@ class LinkProcess:
             self._receipts_came.set()  # some may have been receipts
 
     def _wake_workers(self) -> None:
-        """Wake workers here and not where receipts are stored, so that these are acknowledged without waiting for
-        Redis.
-        """
+        """Wake workers here and not where receipts are stored, so that the acknowledgement does not wait for Redis."""
         for came, waker in ((self._receipts_came, self._receipts_waker), (self._replies_came, self._replies_waker)):
             if came.is_set():
                 came.clear()
@@ -164,7 +162,7 @@ class LinkProcess:
         return state.up
 
     def _say(self, write: Callable[[Connection], None], state: LinkState) -> None:
-        """Write down how the link is; it counts as said once it is committed."""
+        """Record the link's state; it counts as recorded once it is committed."""
         with self._guarded.transaction() as connection:
             write(connection)
         self._told, self._said_at = state, time.monotonic()

@@ -1,12 +1,12 @@
-"""What processes write to their logs: one line per event, and never a whole phone number."""
+"""The logs of all processes: one line per event, and never a whole phone number."""
 
 from __future__ import annotations
 
 import logging
 import re
 
-# E.164, and mainland mobile numbers as offices write them. Errors of the database quote rows, so the finished line
-# is searched.
+# Numbers in E.164, and mainland mobile numbers as offices write them. Errors of the database quote rows, so the
+# finished line is searched.
 _PHONE = re.compile(r"\+\d{7,15}|(?<!\d)1[3-9]\d{9}(?!\d)")
 
 

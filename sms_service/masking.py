@@ -1,6 +1,6 @@
-"""Hiding phone numbers where data leaves a door.
+"""Hides phone numbers in data that leaves a door.
 
-It is for what people and files wrote, never for our own words: those hold examples, such as a date or a number.
+It is for what people and files wrote, never for our own sentences, which may contain examples of a date or a number.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from sms_service.said import Said, Value, Word, as_said
 
-FEWEST_DIGITS = 7  # of a number within a town
+FEWEST_DIGITS = 7  # the digits of a local number in a town
 _LONGEST_GAP = 10  # characters between two digits of one number, invisible ones included
 
 # All of these look at texts as `_sketch` draws them.
@@ -22,7 +22,7 @@ _MONTH, _DAY = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
 _DATE = rf"(?:19|20)\d\d(?:{_MONTH}{_DAY}|[-./](?:{_MONTH}|[1-9])[-./](?:{_DAY}|[1-9]))"
 _TIME = r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?"
 _DATES_AND_TIMES = re.compile(rf"(?:{_DATE}|{_TIME})(?:[^0-9]+(?:{_DATE}|{_TIME}))*")
-# Of digits alone: mainland mobile numbers; fixed lines with their area code, after 0, 86 or 0086.
+# Digits only: mainland mobile numbers, and fixed lines with their area code, after 0, 86 or 0086.
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
 _FIXED = re.compile(r"(?:0|86)(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}")
 _WITHIN_TOWN = re.compile(r"[2-9][0-9]{6,7}")
@@ -31,7 +31,7 @@ _WITHIN_TOWN = re.compile(r"[2-9][0-9]{6,7}")
 def mask_phone(phone: str) -> str:
     """The number with all but its first digits and its last four replaced: `+86138****1234`, `****1234`.
 
-    Of a number with fewer than 9 characters only the last two are shown.
+    If the number has fewer than 9 characters, only the last two are shown.
     """
     if len(phone) < 9:
         return "****" + phone[-2:]
@@ -39,26 +39,26 @@ def mask_phone(phone: str) -> str:
 
 
 def mask_text(text: str, *, identifier: bool = False) -> str:
-    """The text with every number in it that may be a phone number masked, however its digits are written and whatever
-    stands between them: blanks, dots, dashes, commas, brackets, invisible characters.
+    """The text with every number masked that may be a phone number, in digits of any script, and with blanks, dots,
+    dashes, commas, brackets or invisible characters between them.
 
-    Seven or more digits in a row are taken for one, and dates and times for none. `identifier`: the text is a number
-    of the office's own, so that only what reads like a phone number is masked.
+    Seven or more digits in a row count as a phone number; dates and times do not. `identifier`: the text is an office's
+    own number, so only what reads like a phone number is masked.
     """
     return _mask(text, lambda run: _may_be_phone(run, identifier=identifier))
 
 
 def mask_quoted(sentence: str, *sources: object) -> str:
-    """A sentence of ours with the numbers masked that it quotes from the `sources`: what a file or a caller wrote.
+    """One of our sentences, with those numbers masked that it quotes from the `sources`: what a file or a caller wrote.
 
-    Its own examples stay: they are not in what was written.
+    The sentence's own examples stay, since the sources do not contain them.
     """
     written = [_digits(_sketch(source)) for source in sources if isinstance(source, str)]
     return _mask(sentence, lambda run: any(_digits(run) in digits for digits in written) and _may_be_phone(run))
 
 
 def mask_said(said: str, mask: Callable[[str], str]) -> Said:
-    """The sentence masked by `mask`, and its values with it: they never show more than the sentence does."""
+    """The sentence and its values, masked by `mask`; the values never show more than the sentence does."""
     said, sentence = as_said(said), mask(said)
     masked = Said(said.message, {name: _mask_value(value, mask) for name, value in said.values.items()})
     return masked if masked == sentence else as_said(sentence)  # what only shows between values hides them all
@@ -134,7 +134,7 @@ def _may_be_phone(run: str, *, identifier: bool = False) -> bool:
     if run[0] == "+":
         return True
     unbroken = run == digits
-    if identifier:  # many begin with 01: unbroken, they are no numbers of Peking
+    if identifier:  # many begin with 01; without separators they are not numbers of Beijing
         return _FIXED.search(digits) is not None and not (unbroken and digits.startswith("01"))
     return (
         re.search(rf"[0-9]{{{FEWEST_DIGITS}}}", run) is not None
@@ -151,4 +151,4 @@ def _masked(run: str) -> str:
     alone = len(re.sub(r"^(00)?86(?=1)", "", digits)) <= 11
     if alone or not (_MOBILE.search(digits) or _FIXED.search(digits)):
         return mask_phone(digits)
-    return digits[:3] + "****" + digits[-2:]  # several, or one among other digits: nobody knows where it begins
+    return digits[:3] + "****" + digits[-2:]  # several numbers, or one among other digits: its beginning is unknown

@@ -1,4 +1,4 @@
-"""Encoding and parts: how a text goes over the air. The only place that decides how many SMS a text takes.
+"""Encoding and parts: how a text is sent over the air. Only this module decides how many SMS a text takes.
 
 Source: 3GPP TS 23.038 (alphabets, 140 octets a message) and TS 23.040 §9.2.3.24.1 (concatenation: a header of 6 octets
 with an 8-bit reference). National language shift tables are not used: carriers here do not offer them.
@@ -39,7 +39,7 @@ def measure_text(text: str) -> Measure:
 
     Raises UnicodeEncodeError if the text holds half a surrogate pair, which is no text.
     """
-    # Arithmetic is enough when no unit is tied to its neighbour; only emoji and extension characters make parts uneven.
+    # If every character takes one unit, arithmetic is enough; only emoji and extension characters make parts uneven.
     if _GSM_TEXT.fullmatch(text):
         encoding: Encoding = "GSM-7"
         units = len(text) + len(_EXTENDED.findall(text))
@@ -54,7 +54,7 @@ def measure_text(text: str) -> Measure:
 
 
 def split_text(text: str) -> list[str]:
-    """The text of each part, in order; each is filled as far as it goes, and no character is cut in two.
+    """The text of each part, in order. Each part is filled as far as possible, and no character is cut in two.
 
     Raises UnicodeEncodeError if the text holds half a surrogate pair.
     """
@@ -76,8 +76,8 @@ def _cut(text: str, encoding: Encoding) -> list[str]:
 
 
 def encode_part(text: str, encoding: Encoding) -> bytes:
-    """A text, or one part of it, as it goes over the air: UTF-16 without a byte order mark, or GSM-7 with one septet in
-    each octet, as SMPP has it. Raises UnicodeEncodeError if it cannot be said in this encoding.
+    """A text, or one part of it, as it is sent over the air: UTF-16 without a byte order mark, or GSM-7 with one septet
+    in each octet, as in SMPP. Raises UnicodeEncodeError if the encoding does not have one of its characters.
     """
     if encoding == "UCS-2":
         return text.encode("utf-16-be")
@@ -89,12 +89,12 @@ def encode_part(text: str, encoding: Encoding) -> bytes:
 
 
 def decode_gsm(data: bytes) -> str:
-    """GSM-7 with one septet in each octet, as people read it; what is no character becomes U+FFFD."""
+    """The text of GSM-7 with one septet in each octet; a septet that is not a character becomes U+FFFD."""
     return _GSM_SEPTETS.sub(lambda found: _GSM_CHARACTERS.get(found[0], "\ufffd"), data.decode("latin-1"))
 
 
 _ESCAPE = "\x1b"
-_GSM_CHARACTERS = {  # the escape has a place of its own in the table, which GSM_BASIC leaves out
+_GSM_CHARACTERS = {  # the table has a place for the escape, which GSM_BASIC leaves out
     **{chr(place if place < 0x1B else place + 1): character for place, character in enumerate(GSM_BASIC)},
     **{_ESCAPE + code: character for code, character in zip("\x0a\x14()/<=>@e", GSM_EXTENSION, strict=True)},
 }

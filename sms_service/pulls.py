@@ -1,6 +1,6 @@
-"""The door for what is fetched: providers that do not push are asked on a schedule, and what they give is kept at once.
+"""The door for pulls: providers that do not push are asked on a schedule, and what they give is stored at once.
 
-Only the process that leads asks. What a provider gave is stored in any case, since it may not give it again.
+Only the process that leads asks. What a provider gave is always stored, since the provider may not give it again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sms_service.gateways.registry import Gateways
 from sms_service.inbound import Inbound
 
 LOOK_EVERY_S = 1.0
-# A provider that always has more is left alone after so many questions, until its next turn.
+# If a provider still has more after so many questions, it is asked again only at its next turn.
 MOST_QUESTIONS = 50
 _AGAIN_S = 1.0
 LEADERSHIP = "pull"
@@ -31,12 +31,12 @@ Item = TypeVar("Item")
 
 
 def pull_due(inbound: Inbound, gateways: Gateways, turns: Database, stopping: threading.Event | None = None) -> int:
-    """Ask each account once whose turn it is, and again at once while it has more; returns how many receipts and
-    replies were stored.
+    """Ask each account whose turn it is, and go on as long as it has more; returns how many receipts and replies were
+    stored.
 
-    What a provider gave it may not give again, so while the database is away it is kept and tried until it is stored or
-    `stopping` is set. `turns`: the database as it is asked whether an account may be asked; where another process may
-    lead meanwhile, the guarded one.
+    A provider may not give its records again. So while the database is away, they are kept in memory and tried again
+    until they are stored or `stopping` is set. `turns`: the database that decides whose turn it is; if another process
+    may become the leader, the guarded one.
     """
     stopping = stopping or threading.Event()
     stored = 0
@@ -52,8 +52,8 @@ def pull_due(inbound: Inbound, gateways: Gateways, turns: Database, stopping: th
 
 
 def start_pulling(database: Database, gateways: Gateways) -> Callable[[], None]:
-    """Pull in a thread of its own, in the process that leads. Returns what ends it: nothing more is asked, and what was
-    given is stored first.
+    """Pull in a thread of its own, in the process that leads. Returns a function that ends it: the thread asks nothing
+    more, and stores first what it was given.
     """
     stopping = threading.Event()
     if not any(gateways.adapter(name).capabilities.pull_every_s for name in gateways.config.accounts):
@@ -76,12 +76,12 @@ def _pull(inbound: Inbound, turns: Database, account: str, adapter: Pulls, stopp
                 "account %s: asking the provider failed with %s; it is asked again later", account, type(error).__name__
             )
             return stored
-        # Each by itself, so that a receipt that cannot be stored does not make a reply be stored twice.
+        # Store them separately, so that a receipt that cannot be stored does not cause a reply to be stored twice.
         stored += _keep(account, "receipts", pulled.receipts, lambda some: inbound.keep(account, some, ()), stopping)
         stored += _keep(account, "replies", pulled.replies, lambda some: inbound.keep(account, (), some), stopping)
         if not pulled.more or stopping.is_set():
             break
-        with turns.transaction():  # only who still leads asks on
+        with turns.transaction():  # only a process that still leads goes on asking
             pass
     return stored
 
@@ -93,8 +93,8 @@ def _keep(
     keep: Callable[[Sequence[Item]], object],
     stopping: threading.Event,
 ) -> int:
-    """Store all of them; an item that PostgreSQL cannot store is left out alone and logged. Returns how many were
-    stored.
+    """Store all of them. An item that PostgreSQL cannot store is logged and left out; the others are stored. Returns
+    how many were stored.
     """
     lost = 0
 

@@ -1,7 +1,7 @@
 """What the service says to people: a message with named places, and the values that stand in them.
 
-A sentence is English for the log, the command line and the API, and carries what a catalogue of another language needs
-to say it again. A constant without places needs nothing: it is its own message (`as_said`).
+A sentence is English in the log, on the command line and in the API, and it has with it what a catalogue needs to say
+it in another language. A constant without places needs nothing more: it is its own message (`as_said`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from enum import EnumType, StrEnum
 from typing import Any
 
 Value = str | int | float | tuple[str, ...]  # a text may be Said itself
-JOINER = ", "  # between the members of a list whose place has no format; a catalogue has its own under this key
+JOINER = ", "  # between the members of a list whose place has no format; the key under which a catalogue has its own
 
 
 class Said(str):
-    """An English sentence that knows how it was made; wherever a text goes, it goes as that sentence.
+    """An English sentence that knows how it was made; as a text it is that sentence.
 
-    `message` is the sentence with named places, the key of a catalogue. A place may carry a format, `{most:,}`; that of
-    a list is what stands between its members, `{words: or }`, and a comma and a blank where there is none.
+    `message` is the sentence with named places, the key of a catalogue. A place may have a format, `{most:,}`. For a
+    list, the format is put between its members, `{words: or }`; without a format, a comma and a blank.
     """
 
     __slots__ = ("message", "values")
@@ -36,7 +36,7 @@ class Said(str):
 
 
 class Word(Said):
-    """A member of an enum within a sentence: the word itself is its message, and in JSON it is only a word."""
+    """A member of an enum within a sentence: the word itself is its message, and in JSON it is a plain text."""
 
     __slots__ = ()
 
@@ -54,19 +54,19 @@ _FILLING = _Filling()
 def say(message: str, /, **values: object) -> Said:
     """The English sentence of `message`, with `values` in its places.
 
-    Numbers stay numbers, lists become tuples of texts, whatever else becomes text, so that all can be stored as JSON. A
-    member of an enum is a word that a catalogue may have.
+    Numbers stay numbers, lists become tuples of texts, and everything else becomes text, so that all can be stored as
+    JSON. A member of an enum is a word that a catalogue may have.
     """
     return Said(message, {name: _plain(value) for name, value in values.items()})
 
 
 def as_said(text: str) -> Said:
-    """The text as something said; what is not, such as a constant sentence, is a message without places."""
+    """The text as Said. A text that is not Said yet, such as a constant sentence, is a message without places."""
     return text if isinstance(text, Said) else Said(text.replace("{", "{{").replace("}", "}}"), {})
 
 
 def translate(said: str, catalogue: Mapping[str, str]) -> str:
-    """The sentence in the language of `catalogue`, from message to message; in English where it has none."""
+    """The sentence in the language of `catalogue`, which maps messages to messages; in English if it has no entry."""
     said = as_said(said)
     values = {name: _translated(value, catalogue) for name, value in said.values.items()}
     message = catalogue.get(said.message, said.message)
@@ -81,13 +81,13 @@ def read_places(message: str) -> list[tuple[str, str]]:
 
 
 def to_json(said: str) -> dict[str, Any]:
-    """`message` and `values` as JSON takes them: what is said within a sentence is such a pair again."""
+    """`message` and `values` for JSON. A value that is Said itself becomes such a pair too."""
     said = as_said(said)
     return {"message": said.message, "values": {name: _to_json(value) for name, value in said.values.items()}}
 
 
 def from_json(message: str, values: Mapping[str, Any]) -> Said:
-    """What `to_json` made into a pair."""
+    """The sentence from the pair that `to_json` made."""
     return Said(message, {name: _from_json(value) for name, value in values.items()})
 
 

@@ -1,4 +1,4 @@
-"""What an installation can set: read once from the environment and `.env`, checked, then passed on."""
+"""The settings of an installation: read once from the environment and `.env`, checked, then passed on."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Settings:
 
     `database_url`, `redis_url`: None means the embedded engines under `data_dir`. `migration_database_url`: the owner's
     login, by default `database_url`. `public_url`: where providers reach our callbacks, without a trailing slash.
-    `rate_limit`: how many API requests one token may make. `trusted_proxies`: how many reverse proxies of ours stand
-    before the web process, each of which adds the caller's address to X-Forwarded-For. `no_receipt_hours`: after so
-    long a silence an accepted text ends as `no_receipt`. `trusted_hosts`: the only host names by which the web process
+    `rate_limit`: how many API requests one token may make. `trusted_proxies`: how many of our own reverse proxies are
+    in front of the web process; each adds the caller's address to X-Forwarded-For. `no_receipt_hours`: an accepted text
+    without a receipt for so long ends as `no_receipt`. `trusted_hosts`: the only host names by which the web process
     may be called (empty: any). `allow_plain_http`: people may log in to the console without https from elsewhere too.
     """
 
@@ -49,7 +49,7 @@ class Settings:
 def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
     """Settings from `environ` (by default the process's own) over the file `ENV_FILE`, by default `<root>/.env`.
 
-    Raises BadSetting if one has no usable form.
+    Raises BadSetting if one cannot be used.
     """
     root = (root or Path.cwd()).resolve()
     env = read_environment(environ, root)

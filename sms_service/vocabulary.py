@@ -1,7 +1,7 @@
-"""Words that several rooms write into columns and ask for in SQL, each a member of an enum: found by its name.
+"""Words that several rooms write into columns and ask for in SQL. Each is a member of an enum, so that a search for its
+name finds every use.
 
-What a run, a message or an attempt may become is in `ledger/states.py`; what providers say of themselves is bounded in
-`gateways/words.py`.
+`ledger/states.py` has the statuses of runs, messages and attempts; `gateways/words.py` limits what providers say.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class TextClass(Words):
 
 
 class MessageReason(Words):
-    """Why a message was skipped, refused or not delivered (`messages.reason`), and why an attempt was
-    (`attempts.error`): one meaning each. docs/sending.md lists them all.
+    """Why a message was skipped, refused or not delivered (`messages.reason`), and why an attempt was refused or not
+    delivered (`attempts.error`). Each has one meaning; docs/sending.md lists them all.
     """
 
     # Skipped when its run is frozen.
@@ -39,24 +39,24 @@ class MessageReason(Words):
     no_phone = "no_phone"  # the person has no phone
     duplicate_phone = "duplicate_phone"  # another row of the run has the phone; `duplicate_of` names it
 
-    # Skipped since the phone is suppressed, when its run is frozen or at the gate.
-    opted_out = "opted_out"  # who has the phone wants no texts
+    # Skipped because the phone is suppressed, when the run is frozen or at the gate.
+    opted_out = "opted_out"  # the phone's owner wants no texts
     wrong_person = "wrong_person"  # the phone belongs to somebody else
-    complaint = "complaint"  # who has the phone complained
+    complaint = "complaint"  # the phone's owner complained
 
     # Skipped at the gate.
     capped = "capped"  # the phone has had its texts of this class for the day
 
     # Refused by us.
     render = "render"  # the text could not be rendered for this recipient
-    withdrawn = "withdrawn"  # of an attempt only: the worker surely did not hand it over
+    withdrawn = "withdrawn"  # only of an attempt: the worker did not hand it over, for certain
 
-    # Of both kinds: what is known of the phone skips it, what the gateway or the network says of it refuses it.
+    # Skipped if we know it about the phone before; refused or undelivered if the gateway or the network says it.
     bad_number = "bad_number"  # the phone is malformed or not in use
     blacklisted = "blacklisted"  # the provider's stop list has the phone; it is suppressed from then on
 
     # Refused by the gateway, or undelivered by the network, in the words of `gateways.base.ErrorClass`.
-    blocked = "blocked"  # network, handset or account let this text not through to this phone
+    blocked = "blocked"  # the network, the handset or the account blocks this text to this phone
     content = "content"  # a content rule refused the text
     signature = "signature"  # the signature is not registered
     credentials = "credentials"  # the account's key or secret is wrong
@@ -64,8 +64,8 @@ class MessageReason(Words):
     rate = "rate"  # too fast
     unreachable = "unreachable"  # the handset was off or out of coverage until the validity ended
     carrier = "carrier"  # the network failed for another reason
-    partial = "partial"  # some parts were taken and the rest cannot be
-    later = "later"  # the provider had a passing fault and surely took nothing
+    partial = "partial"  # some parts were taken and the others cannot be
+    later = "later"  # the provider had a temporary fault and took nothing, for certain
     request = "request"  # the provider calls our request malformed
-    not_taken = "not_taken"  # the provider surely never had it, as a look-up or the worker itself showed
-    unclassified = "unclassified"  # a code that no table knows, or a person who settled it as refused
+    not_taken = "not_taken"  # the provider never had it, for certain: a look-up or the worker itself has shown that
+    unclassified = "unclassified"  # a code that is in no table, or a person settled it as refused

@@ -1,5 +1,5 @@
-"""Wake-ups: RQ jobs that carry nothing. Each may be lost, doubled or late without harm; PostgreSQL says what there is
-to do.
+"""Wake-ups: RQ jobs without data. A wake-up may be lost, doubled or late without harm; PostgreSQL says what there is to
+do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DISPATCH = "sms_service.jobs.dispatch"
 APPLY_RECEIPTS = "sms_service.jobs.apply_receipts"
 APPLY_REPLIES = "sms_service.jobs.apply_replies"
 
-# A job's name is a wake-up's identity: while one waits, another like it says nothing new.
+# A job's name identifies a wake-up: while one waits, another of the same name says nothing new.
 _QUIET_MS = 200
 _TTL_S = 60
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def wake_workers(redis: Redis, job: str) -> None:
-    """Ask any worker to run `job`. Without Redis it says so in the log and goes on: workers also look by themselves."""
+    """Ask any worker to run `job`. If Redis fails, this is logged and ignored: workers also look by themselves."""
     try:
         if redis.set(_woken(job), 1, nx=True, px=_QUIET_MS):
             Queue(QUEUE, connection=redis).enqueue_call(job, timeout=-1, result_ttl=0, ttl=_TTL_S, failure_ttl=0)
@@ -37,7 +37,7 @@ def wake_workers(redis: Redis, job: str) -> None:
 
 
 def hear_wake_up(redis: Redis, job: str) -> None:
-    """The job begins: what comes from now on is worth a wake-up of its own."""
+    """Record that the job begins: what comes from now on needs a new wake-up."""
     with suppress(RedisError):
         redis.delete(_woken(job))
 
@@ -58,8 +58,8 @@ def _woken(job: str) -> str:
 
 
 class Waker:
-    """Wake-ups for what comes by the thousand: at most one in 200 ms from this process, the rest cost nothing. Workers
-    find by themselves what came after the last of them.
+    """Wake-ups for events that come by the thousand: this process sends at most one in 200 ms, and the others cost
+    nothing. Workers find by themselves what came after the last wake-up.
     """
 
     def __init__(self, redis: Redis, job: str) -> None:
