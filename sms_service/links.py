@@ -24,6 +24,7 @@ from sms_service.dispatch.dispatcher import OFFERS_S, Dispatcher
 from sms_service.gateways.base import Link, LinkState, Receipt, Reply
 from sms_service.gateways.http_client import boot_clock
 from sms_service.inbound import Inbound
+from sms_service.said import as_said, say
 from sms_service.wake import Waker
 
 # Seconds after which a link that is down leaves its account's texts to other accounts; after a shorter break they wait.
@@ -152,12 +153,13 @@ class LinkProcess:
                 self._say(lambda connection: link_state.open_link(connection, self._gateway_account_id, quiet_s), state)
         elif state.refused is not None:
             if changed:
-                why = f"the provider refused the link: {state.detail}"
+                refused = say("the provider refused the link: {detail}", detail=state.detail)
                 self._say(
-                    lambda connection: account_breaker.pause_account(connection, self._gateway_account_id, why), state
+                    lambda connection: account_breaker.pause_account(connection, self._gateway_account_id, refused),
+                    state,
                 )
         elif now - self._up_at >= DOWN_S and due:
-            why = state.detail or "no session"
+            why = state.detail or as_said("no session")
             self._say(lambda connection: link_state.pause_link(connection, self._gateway_account_id, why), state)
         return state.up
 

@@ -91,6 +91,14 @@ def from_json(message: str, values: Mapping[str, Any]) -> Said:
     return Said(message, {name: _from_json(value) for name, value in values.items()})
 
 
+def read_said(sentence: str, pair: Mapping[str, Any] | None) -> Said:
+    """A stored sentence with the pair of `to_json` stored beside it; by itself where that does not make this sentence,
+    as after a process of an older release, which writes the sentence alone.
+    """
+    said = None if pair is None else from_json(**pair)
+    return said if said is not None and said == sentence else as_said(sentence)
+
+
 def _joined_by(joiner: str, message: str, values: Mapping[str, Value]) -> str:
     """The message, with the joiner of its language as the format of each place that a list without one stands in."""
     made = []

@@ -13,9 +13,12 @@ import pytest
 
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.masking import mask_said, mask_text
-from sms_service.said import from_json, say, to_json, translate
+from sms_service.said import from_json, read_said, say, to_json, translate
 from sms_service.vocabulary import TextClass
 from wording.extracting import MADE_IN, MESSAGES, NOT_READ, PACKAGE, call_name
+
+# Raised for whoever wrote the caller, the settings or the provider's callback.
+NOT_FOR_PEOPLE = {"TypeError", "ValueError", "RuntimeError", "BadSetting", "BadCatalogue", "Refused", "NotStored"}
 
 
 def test_a_sentence_is_its_text_and_knows_how_it_was_made():
@@ -41,6 +44,13 @@ def test_json_holds_message_and_values():
     assert pair["values"]["reason"] == {"message": "has {number}", "values": {"number": 3}}
     assert to_json(from_json(**pair)) == pair
     assert from_json(**pair) == said
+
+
+def test_a_stored_message_is_believed_while_it_makes_the_stored_sentence():
+    said = say("{bad} of {texts}", bad=3, texts=5)
+    assert to_json(read_said(said, to_json(said))) == to_json(said)
+    for pair in (None, to_json(say("{bad} of {texts}", bad=4, texts=5))):
+        assert (read_said("3 of {5}", pair), read_said("3 of {5}", pair).values) == ("3 of {5}", {})
 
 
 def test_a_catalogue_says_it_in_another_language():
@@ -142,6 +152,11 @@ def _glued(tree: ast.Module) -> Iterator[int]:
                 read = [call.args[MESSAGES[call_name(call)]]]
             elif isinstance(call, ast.Return) and getattr(function, "name", "") in MADE_IN and call.value is not None:
                 read = [call.value]
+            if isinstance(call, ast.Call) and call_name(call) != "say":
+                read += [given.value for given in call.keywords if given.arg in ("error", "reason")]
+            elif isinstance(call, ast.Raise) and isinstance(call.exc, ast.Call):
+                raised = call_name(call.exc)
+                read += call.exc.args[:1] if raised not in MESSAGES and raised not in NOT_FOR_PEOPLE else []
             for text in read:
                 parts = list(_assigned(function, text.id)) if isinstance(text, ast.Name) else [text]
                 if any(map(_put_together, parts)):
@@ -167,10 +182,16 @@ def d(x):
     raise CannotRender(note)
 def e(x):
     raise Conflict(say(f"is {x}"))
+def f(x):
+    raise NeverHeardOf(f"is {x}")
+g = Range(1, 2, error=f"must be from 1 to {x}")
+def h(x):
+    why = f"is {x}"
+    pause_account(connection, x, why)
 def fine(x):
-    raise Conflict(say("is {x}", x=f"{x:02}"))
+    raise Conflict(say("is {x}", x=f"{x:02}", error=f"{x}"))
 """
-    assert sorted(set(_glued(ast.parse(bad)))) == [4, 6, 8, 12, 14]
+    assert sorted(set(_glued(ast.parse(bad)))) == [4, 6, 8, 12, 14, 16, 17, 20]
 
 
 def _said() -> Iterator[tuple[str, str, set[str]]]:

@@ -26,7 +26,7 @@ OTHER = {
     *("all", "one"),  # gateway_accounts.receipt_parts
     "stop",  # replies.meaning
     *("unit", "role", "tag", "kind", "suspect", "attribute", "value"),  # what a rule may ask for
-    *("message", "values", "bad", "texts", "minutes", "before", "why"),  # runs.reason_message and its places
+    *("message", "values", "bad", "texts", "minutes", "before", "why"),  # the messages of reasons and their places
     *("epoch", "infinity", "month", "lock_timeout"),  # PostgreSQL's
     *("attempts_id_seq", "messages_id_seq", "runs", "id"),  # names of what is in the schema
 }

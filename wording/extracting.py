@@ -32,6 +32,7 @@ MESSAGES: Mapping[str, int] = {
     **dict.fromkeys(("ValidationError", "_unusable", "_invalid"), 0),
     **dict.fromkeys(("Invalid", "field_error"), 2),
     **dict.fromkeys(("refuse", "note"), 3),
+    **dict.fromkeys(("pause_account", "pause_link", "hold_unfreezable"), 2),
     "problem": 1,
 }
 MADE_IN = frozenset({"_misplaced", "_nobody", "_launched_before"})  # functions that return a message, or end with one

@@ -19,9 +19,10 @@ from sms_service.controls.accounts import find_accounts, find_routes
 from sms_service.controls.models import GatewayAccount, Route
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.gateways.config import BadGatewayConfig
+from sms_service.masking import mask_said, mask_text
 from sms_service.web.context import current_context
 from sms_service.web.paging import PageQuery, fetch_page
-from sms_service.web.schemas import In, MaskedText, OneLine, Out, list_of
+from sms_service.web.schemas import In, MaskedText, OneLine, Out, SaidMessage, list_of
 
 blueprint = Blueprint(
     "gateways", description="The accounts at providers and the routes over them, as gateways.toml has them."
@@ -35,6 +36,9 @@ class GatewayAccountOut(Out):
     adapter = fields.String(metadata={"description": "The kind of provider"})
     state = fields.String(metadata={"description": "`open`, `paused` or `removed`; only an open one is handed texts"})
     reason = MaskedText(allow_none=True, metadata={"description": "Why it is paused"})
+    reason_message = SaidMessage(
+        metadata={"description": "The reason, for saying it in another language; null where a person wrote it"}
+    )
     paused_by = fields.String(
         allow_none=True,
         metadata={
@@ -146,7 +150,9 @@ class Routes(MethodView):
 
 def _shown(account: GatewayAccount, rates: Mapping[str, float]) -> dict[str, Any]:
     columns = ("name", "adapter", "state", "reason", "paused_by", "reopens_at", "simulated")
-    return {**{name: getattr(account, name) for name in columns}, "rate": rates.get(account.name)}
+    said = account.said_reason and mask_said(account.said_reason, mask_text)  # a provider's words may be in it
+    shown = {name: getattr(account, name) for name in columns}
+    return {**shown, "reason_message": said, "rate": rates.get(account.name)}
 
 
 def _rates() -> Mapping[str, float]:

@@ -13,13 +13,12 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.campaigns import OFFSET
-from sms_service.api.runs import SaidOut
 from sms_service.campaigns.outlook import Caution, Outlook, foresee_run
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.said import to_json
 from sms_service.vocabulary import MessageReason
 from sms_service.web.context import current_context
-from sms_service.web.schemas import In, MaskedText, Out
+from sms_service.web.schemas import In, MaskedText, Out, SaidOut
 
 blueprint = Blueprint(
     "outlook", description="What will happen if a campaign is sent, said before it is sent; asking changes nothing."

@@ -20,7 +20,7 @@ from sms_service.directory.models import Person
 from sms_service.directory.people_rows import LONGEST_NAME, LONGEST_WORD
 from sms_service.masking import mask_phone, mask_text, mask_values
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, OneLine, Out, list_of
+from sms_service.web.schemas import Id, In, OneLine, Out, SaidMessage, list_of
 from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint("people", description="Members and outside contacts; one phone number each at most.")
@@ -111,6 +111,7 @@ class PersonOut(Out):
     phone_problem = fields.String(
         allow_none=True, metadata={"description": "Why the phone number given at import is unusable"}
     )
+    phone_problem_message = SaidMessage(metadata={"description": "The same, for saying it in another language"})
     opted_out = fields.Boolean(metadata={"description": "The phone number is suppressed: it gets no texts"})
     lost_contact = fields.Boolean(metadata={"description": "Known to be out of reach"})
     suspect_since = fields.AwareDateTime(
@@ -190,10 +191,11 @@ def _shown(found: Sequence[Person], *, whole: bool) -> list[dict[str, Any]]:
     """What PersonOut shows of these people."""
     roles = people.roles_of(g.session, [person.id for person in found])
     opted_out = suppression.suppressed_among(g.session, [person.phone for person in found if person.phone])
-    names = PersonOut().fields.keys() - {"roles", "opted_out"}
+    names = PersonOut().fields.keys() - {"roles", "opted_out", "phone_problem_message"}
     shown = [
         {
             **{name: getattr(person, name) for name in names},
+            "phone_problem_message": person.said_phone_problem,
             "roles": [{"unit_id": held.unit_id, "role": held.role} for held in roles[person.id]],
             "opted_out": person.phone in opted_out,
         }

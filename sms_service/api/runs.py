@@ -24,7 +24,7 @@ from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.masking import mask_text
 from sms_service.reports.counts import Filter, check_identity, tabulate_counts
 from sms_service.web.paging import PageQuery, Scope, ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import MESSAGE, VALUES, Id, In, OneLine, Out, list_of
+from sms_service.web.schemas import Id, In, OneLine, Out, SaidMessage, list_of
 from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint(
@@ -74,13 +74,6 @@ class RunMessagesQuery(PageQuery):
     )
 
 
-class SaidOut(Out):
-    """A sentence of the service as its message and values."""
-
-    message = fields.String(metadata={"description": MESSAGE})
-    values = fields.Dict(keys=fields.String(), metadata={"description": VALUES})
-
-
 class RunOut(Out):
     """A run."""
 
@@ -93,10 +86,9 @@ class RunOut(Out):
         lambda run: _reason(get_value(run, "reason"), get_value(run, "held_for")),
         metadata={"type": "string", "nullable": True, "description": "Why it is paused, held or cancelled"},
     )
-    reason_message = fields.Nested(
-        SaidOut,
-        allow_none=True,
-        metadata={"description": "The reason for saying it in another language; null where a person wrote it"},
+    reason_message = SaidMessage(
+        attribute="said_reason",
+        metadata={"description": "The reason, for saying it in another language; null where a person wrote it"},
     )
     held_for = fields.String(
         allow_none=True,

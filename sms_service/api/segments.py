@@ -12,7 +12,6 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.runs import SaidOut
 from sms_service.audience import segments
 from sms_service.audience.choices import RuleValues, list_rule_values
 from sms_service.audience.models import Segment
@@ -22,7 +21,7 @@ from sms_service.audience.wording import describe_rule
 from sms_service.masking import mask_values
 from sms_service.said import to_json
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, Whole, list_of
+from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, SaidOut, Whole, list_of
 from sms_service.web.validators import WithinRange
 
 blueprint = Blueprint(

@@ -22,7 +22,7 @@ from sms_service.console.unit_choice import choose_unit
 from sms_service.directory import people
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.people_rows import LONGEST_WORD
-from sms_service.directory.phones import read_phone, recall_problem
+from sms_service.directory.phones import read_phone
 from sms_service.directory.text import person_name, plain_text
 from sms_service.reports.messages import latest_texts
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
@@ -71,7 +71,7 @@ def describe_person(person_id: int) -> dict[str, Any]:
         "path": [int(part) for part in path.strip("/").split("/")],
         "roles": roles,
         "suppression": suppression,
-        "problem": recall_problem(person.phone_problem) if person.phone_problem else None,
+        "problem": person.said_phone_problem,
         "texts": latest_texts(g.session, g.actor, person),
         "may_change": g.actor.can(Permission.manage_directory, path),
         "may_see_phone": person.phone is not None and g.actor.can(Permission.see_phones, path),

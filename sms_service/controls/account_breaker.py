@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
 from sms_service.db.locks import close_gate_of_gateway_account
 from sms_service.db.statements import Statement
+from sms_service.said import Said, to_json
 
 TRIP_ACCOUNT = Statement(__file__, "trip_account")
 PAUSE_ACCOUNT = Statement(__file__, "pause_account")
@@ -42,10 +44,12 @@ def trip_account(connection: Connection, gateway_account_id: int) -> None:
         log.warning("gateway account %s is paused: %s", account.name, account.reason)
 
 
-def pause_account(connection: Connection, gateway_account_id: int, reason: str) -> None:
+def pause_account(connection: Connection, gateway_account_id: int, reason: Said) -> None:
     """Pause an open account until a person opens it."""
     close_gate_of_gateway_account(connection, gateway_account_id)
-    paused = PAUSE_ACCOUNT(connection, gateway_account_id=gateway_account_id, reason=reason).one_or_none()
+    paused = PAUSE_ACCOUNT(
+        connection, gateway_account_id=gateway_account_id, reason=reason, message=Jsonb(to_json(reason))
+    ).one_or_none()
     if paused is not None:
         log.error("gateway account %s is paused until a person opens it: %s", paused.name, reason)
 

@@ -27,7 +27,7 @@ def pause_gateway_account(session: Session, actor: Actor, name: str, why: str) -
     """
     why = required_line("why", why, LONGEST_WHY)
     paused = {"state": AccountState.paused.value, "paused_by": PausedBy.person.value}
-    changes = {**paused, "reason": why, "reopens_at": None}
+    changes: dict[str, Any] = {**paused, "reason": why, "reopens_at": None}
     return _move(session, actor, name, (AccountState.open, AccountState.paused), changes, why)
 
 
@@ -51,7 +51,7 @@ def _move(
     moved = session.scalar(
         update(GatewayAccount)
         .where(GatewayAccount.id == gateway_account_id, GatewayAccount.state.in_(sources))
-        .values(changes)
+        .values({**changes, "reason_message": None})  # a person's own words are no message of ours
         .returning(GatewayAccount.id)
         .execution_options(synchronize_session=False)
     )

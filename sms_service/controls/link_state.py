@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
 from sms_service.db.locks import close_gate_of_gateway_account
 from sms_service.db.statements import Statement
+from sms_service.said import as_said, say, to_json
 
 PAUSE_LINK = Statement(__file__, "pause_link")
 OPEN_LINK = Statement(__file__, "open_link")
@@ -22,11 +24,13 @@ STEADY_S = 30.0
 log = logging.getLogger(__name__)
 
 
-def pause_link(connection: Connection, gateway_account_id: int, detail: str) -> None:
+def pause_link(connection: Connection, gateway_account_id: int, why: str) -> None:
     """Pause the account because its link is down, or prolong that pause; any other pause stays as it is."""
+    reason = say("the link is down: {why}", why=why)
     close_gate_of_gateway_account(connection, gateway_account_id)
+    message = Jsonb(to_json(reason))
     if row := PAUSE_LINK(
-        connection, gateway_account_id=gateway_account_id, detail=detail, pause_s=PAUSE_S
+        connection, gateway_account_id=gateway_account_id, reason=reason, message=message, pause_s=PAUSE_S
     ).one_or_none():
         log.warning("gateway account %s: %s", row.name, row.reason)
 
@@ -54,4 +58,4 @@ def link_leadership(account: str) -> str:
 def pause_links_without_process(connection: Connection, accounts: Collection[str]) -> None:
     """Pause those of these link accounts that no process holds: nobody would send the texts that wait for them."""
     for row in UNHELD_LINKS(connection, accounts=sorted(accounts)):
-        pause_link(connection, row.id, "no process holds it (worker.py --link)")
+        pause_link(connection, row.id, as_said("no process holds it (worker.py --link)"))

@@ -5,11 +5,14 @@ the accounts; these tables have their names and their state.
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, SmallInteger, func
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id
+from sms_service.said import Said, read_said
 from sms_service.vocabulary import TextClass, Words
 
 
@@ -56,6 +59,8 @@ class GatewayAccount(Base):
     one_text: Mapped[bool] = mapped_column(server_default="false")
     state: Mapped[str] = mapped_column(server_default="open")
     reason: Mapped[str | None]
+    # Of a reason that the service wrote; a process of an older release writes a reason and leaves this as it is.
+    reason_message: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     paused_by: Mapped[str | None]
     reopens_at: Mapped[datetime | None]
     trips: Mapped[int] = mapped_column(SmallInteger, server_default="0")
@@ -68,6 +73,13 @@ class GatewayAccount(Base):
         CheckConstraint(f"paused_by IN {PausedBy.sql()}", name="paused_by"),
         CheckConstraint("receipt_parts IN ('all', 'one')", name="receipt_parts"),
     )
+
+    @property
+    def said_reason(self) -> Said | None:
+        """The reason with its message and values; None if there is none, or where a person wrote it."""
+        if self.reason is None or self.paused_by == PausedBy.person:
+            return None
+        return read_said(self.reason, self.reason_message)
 
 
 class Route(Base):

@@ -17,6 +17,9 @@ UPDATE gateway_accounts g
 SET state = 'paused',
     paused_by = 'breaker',
     reason = format('%%s of its last %%s texts were unknown or refused', last.bad, last.texts),
+    reason_message = jsonb_build_object(
+        'message', '{bad} of its last {texts} texts were unknown or refused',
+        'values', jsonb_build_object('bad', last.bad, 'texts', last.texts)),
     trips = CASE WHEN g.watched_from < sms_now() - make_interval(secs => %(longest_s)s::float) THEN 1 ELSE least(g.trips + 1, 30) END,
     reopens_at = sms_now() + make_interval(secs => CASE
         WHEN g.watched_from < sms_now() - make_interval(secs => %(longest_s)s::float) THEN %(first_s)s::float

@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id, Path
-from sms_service.said import Said, as_said, from_json
+from sms_service.directory.phones import recall_problem
+from sms_service.said import Said, read_said
 
 LEVELS = ("city", "district", "street", "branch")
 
@@ -62,6 +63,7 @@ class Person(Base):
     kind: Mapped[str] = mapped_column(server_default="member")
     phone: Mapped[str | None]
     phone_problem: Mapped[str | None]
+    phone_problem_message: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     lost_contact: Mapped[bool] = mapped_column(server_default="false")
     suspect_since: Mapped[datetime | None]
     tags: Mapped[list[str]] = mapped_column(server_default="{}")
@@ -79,6 +81,11 @@ class Person(Base):
         Index(None, "tags", postgresql_using="gin"),
         Index("ix_people_suspect", "id", postgresql_where="suspect_since IS NOT NULL"),
     )
+
+    @property
+    def said_phone_problem(self) -> Said | None:
+        """What is wrong with the phone, with its message and values."""
+        return None if self.phone_problem is None else recall_problem(self.phone_problem, self.phone_problem_message)
 
 
 class Contact(Base):
@@ -148,4 +155,5 @@ class ImportProblem(Base):
     @property
     def said(self) -> Said:
         """The reason with its message and values."""
-        return as_said(self.reason) if self.message is None else from_json(self.message, self.values or {})
+        pair = None if self.message is None else {"message": self.message, "values": self.values or {}}
+        return read_said(self.reason, pair)

@@ -189,7 +189,7 @@ def _apply(session: Session, actor: Actor, person: Person, changes: Mapping[str,
         phone = None if changes["phone"] is None else parse_phone("phone", changes["phone"])
         if phone != person.phone:
             person.suspect_since = None
-        person.phone, person.phone_problem = phone, None
+        person.phone, person.phone_problem, person.phone_problem_message = phone, None, None
     if "tags" in changes:
         person.tags = _words("tags", changes["tags"])
     if "attributes" in changes:

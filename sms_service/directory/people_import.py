@@ -27,7 +27,7 @@ from sms_service.directory.models import Import, Unit
 from sms_service.directory.people_rows import PersonRow, attribute_names, first_of_each, read_people
 from sms_service.directory.problems import Findings
 from sms_service.directory.text import plain_text
-from sms_service.said import say
+from sms_service.said import say, to_json
 
 _existing_people = Statement(__file__, "existing_people")
 _upsert_people = Statement(__file__, "upsert_people")
@@ -167,6 +167,7 @@ def _write(
         kinds=[person.kind or "member" for person in people],
         phones=[person.phone for person in people],
         phone_problems=[person.phone_problem for person in people],
+        phone_problem_messages=[_pair(person.phone_problem) for person in people],
         tags=[json.dumps(person.tags or (), ensure_ascii=False) for person in people],
         attributes=[json.dumps(dict(person.attributes), ensure_ascii=False) for person in people],
         has_kind="kind" in header.fields,
@@ -189,3 +190,7 @@ def _write(
         changed |= {row.person_id for row in touched} - created
     session.expire_all()  # the session does not know what hand-written SQL has changed
     return len(created), len(changed)
+
+
+def _pair(said: str | None) -> str | None:
+    return None if said is None else json.dumps(to_json(said), ensure_ascii=False)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 from sms_service.directory.text import visible_text
 from sms_service.errors import Invalid
-from sms_service.said import Said, as_said, say
+from sms_service.said import Said, read_said, say
 
 REGION = "CN"  # of numbers written without a country code
 
@@ -69,13 +71,19 @@ def parse_phone(field: str, raw: str) -> str:
     return reading.phone
 
 
-def recall_problem(problem: str) -> Said:
-    """What `PhoneReading.problem` said, of the sentence that was kept in `people.phone_problem`."""
+def recall_problem(problem: str, pair: Mapping[str, Any] | None) -> Said:
+    """What `PhoneReading.problem` said, of the sentence in `people.phone_problem` and the pair beside it.
+
+    Where that is missing, as in rows of before there was one, it is read from the sentence.
+    """
+    said = read_said(problem, pair)
+    if said.values:
+        return said
     for message in (_ODD, _NO_PHONE, _WRONG_LENGTH):
         before, name, after = re.split(r"\{(\w+)\}", message)
         if problem.startswith(before) and problem.endswith(after):
             return say(message, **{name: problem[len(before) : len(problem) - len(after)]})
-    return as_said(problem)
+    return said
 
 
 def _read_one(text: str) -> PhoneReading:

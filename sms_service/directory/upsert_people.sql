@@ -1,22 +1,25 @@
 -- All rows of a file at once. A person whose row says nothing new is not written (the WHERE at the end) and not
 -- returned: what is returned are the created and the changed ones. Columns that the file does not have (kind, tags)
 -- stay as they are; of the attributes only those the file has columns for are replaced. Tags and attributes travel as
--- JSON, because an array of arrays of different lengths is none.
+-- JSON, because an array of arrays of different lengths is none. A phone's problem is its sentence: a message that is
+-- missing beside the same sentence is no news.
 WITH incoming AS (
-    SELECT number, unit_id, name, kind, phone, phone_problem, attributes::jsonb AS attributes,
+    SELECT number, unit_id, name, kind, phone, phone_problem, phone_problem_message::jsonb AS phone_problem_message,
+           attributes::jsonb AS attributes,
            ARRAY(SELECT jsonb_array_elements_text(tags::jsonb)) AS tags
     FROM unnest(%(numbers)s::text[], %(unit_ids)s::bigint[], %(names)s::text[], %(kinds)s::text[], %(phones)s::text[],
-                %(phone_problems)s::text[], %(tags)s::text[], %(attributes)s::text[])
-         AS row (number, unit_id, name, kind, phone, phone_problem, tags, attributes)
+                %(phone_problems)s::text[], %(phone_problem_messages)s::text[], %(tags)s::text[], %(attributes)s::text[])
+         AS row (number, unit_id, name, kind, phone, phone_problem, phone_problem_message, tags, attributes)
 )
-INSERT INTO people AS p (number, unit_id, name, kind, phone, phone_problem, tags, attributes)
-SELECT number, unit_id, name, kind, phone, phone_problem, tags, attributes FROM incoming ORDER BY number
+INSERT INTO people AS p (number, unit_id, name, kind, phone, phone_problem, phone_problem_message, tags, attributes)
+SELECT number, unit_id, name, kind, phone, phone_problem, phone_problem_message, tags, attributes FROM incoming ORDER BY number
 ON CONFLICT (number) DO UPDATE SET
     unit_id = excluded.unit_id,
     name = excluded.name,
     kind = CASE WHEN %(has_kind)s::boolean THEN excluded.kind ELSE p.kind END,
     phone = excluded.phone,
     phone_problem = excluded.phone_problem,
+    phone_problem_message = excluded.phone_problem_message,
     tags = CASE WHEN %(has_tags)s::boolean THEN excluded.tags ELSE p.tags END,
     attributes = (p.attributes - %(attribute_names)s::text[]) || excluded.attributes,
     updated_at = now()

@@ -31,6 +31,7 @@ from sms_service.gateways.words import bound_id, bound_word
 from sms_service.ledger import protocol
 from sms_service.ledger.protocol import LOCK_WAIT_S, Claim, Passed, Recorded, Rendered
 from sms_service.ledger.receipts import attempt_reference
+from sms_service.said import say
 
 CLAIM_LEASE_S = 60.0
 # A hand-over begins within this many seconds of sending the gate's statement or not at all.
@@ -239,10 +240,9 @@ class HandOver:
             # Each in a transaction of its own: none may hold an account's row and then wait for a run's, as gates lock
             # the run's first.
             for error in sorted(stops, key=str):
+                why = say("the provider refused texts: {error}", error=error)
                 with self._database.transaction() as connection:
-                    account_breaker.pause_account(
-                        connection, claim.gateway_account_id, f"the provider refused texts: {error}"
-                    )
+                    account_breaker.pause_account(connection, claim.gateway_account_id, why)
             with self._database.transaction() as connection:
                 account_breaker.trip_account(connection, claim.gateway_account_id)
             with self._database.transaction() as connection:

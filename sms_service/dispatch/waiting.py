@@ -32,7 +32,7 @@ from sms_service.gateways.registry import Gateways
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import HeldFor, Lane, RunStatus
 from sms_service.masking import mask_text
-from sms_service.said import as_said, from_json, say
+from sms_service.said import as_said, say
 from sms_service.wake import count_workers
 
 EXPLAIN_WAIT = Statement(__file__, "explain_wait")
@@ -71,7 +71,7 @@ def explain_wait(
 
 
 def _of_status(session: Session, run: Run, zone: ZoneInfo, redis: Redis | None) -> Iterator[Wait]:
-    why = mask_text(run.reason or "") if run.reason_message is None else from_json(**run.reason_message)
+    why = run.said_reason or mask_text(run.reason or "")
     match run.status:
         case RunStatus.planned:
             yield Wait(WaitReason.planned, say("it is planned for {at}", at=format_local(run.due_at, zone)), run.due_at)

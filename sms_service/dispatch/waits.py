@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sms_service.controls.models import GatewayAccount, PausedBy
 from sms_service.ledger.models import Run
-from sms_service.masking import mask_text
+from sms_service.masking import mask_said, mask_text
 from sms_service.said import Said, say
 from sms_service.vocabulary import Words
 
@@ -54,12 +54,12 @@ class Wait:
 def explain_account_wait(member: Any, run: Run, zone: ZoneInfo) -> Wait:
     """Why an account of the run's route, with the `stop_why` of a stop of it, takes nothing of the run."""
     account: GatewayAccount = member.GatewayAccount
-    name, why = account.name, mask_text(account.reason or "")
+    name, why = account.name, mask_said(account.said_reason or account.reason or "", mask_text)
     if account.state == "paused":
         return _of_pause(account, why, zone)
     if member.stop_why is not None:
-        why = mask_text(member.stop_why)
-        said = say("a stop of the gateway account {account} stands: {why}", account=name, why=why)
+        words = mask_text(member.stop_why)
+        said = say("a stop of the gateway account {account} stands: {why}", account=name, why=words)
         return Wait(WaitReason.account_stopped, said)
     if run.demonstration and not account.simulated:
         said = say(

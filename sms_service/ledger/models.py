@@ -30,6 +30,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id, InMonth, Path
 from sms_service.ledger.states import AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
+from sms_service.said import Said, read_said
 from sms_service.vocabulary import MessageReason, TextClass
 
 KINDS = ("campaign", "test", "answer", "notice")
@@ -57,7 +58,8 @@ class Run(Base):
     kind: Mapped[str] = mapped_column(server_default="campaign")
     status: Mapped[str] = mapped_column(server_default="planned")
     reason: Mapped[str | None]  # why it is held, paused or cancelled
-    reason_message: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # of a reason that the service wrote
+    # Of a reason that the service wrote; a process of an older release writes a reason and leaves this as it is.
+    reason_message: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     held_for: Mapped[str | None]
     lane: Mapped[str] = mapped_column(server_default="bulk")
     canary: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
@@ -106,6 +108,13 @@ class Run(Base):
         Index("ix_runs_open", "status", "due_at", postgresql_where="status NOT IN ('closed', 'cancelled')"),
         Index("ix_runs_running", "lane", "id", postgresql_where="status = 'running'"),
     )
+
+    @property
+    def said_reason(self) -> Said | None:
+        """The reason with its message and values; None if there is none, or where a person wrote it."""
+        if self.reason is None or self.held_for is None:
+            return None
+        return read_said(self.reason, self.reason_message)
 
     @property
     def in_canary(self) -> bool:

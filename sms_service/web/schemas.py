@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
 
 from sms_service.masking import mask_phone, mask_text
-from sms_service.said import say
+from sms_service.said import say, to_json
 
 MAX_ID = 2**63 - 1  # PostgreSQL's bigint
 
@@ -35,6 +35,24 @@ class In(Schema):
 
 class Out(Schema):
     """What we answer: exactly the declared fields."""
+
+
+class SaidOut(Out):
+    """A sentence of the service as its message and values."""
+
+    message = fields.String(metadata={"description": MESSAGE})
+    values = fields.Dict(keys=fields.String(), metadata={"description": VALUES})
+
+
+class SaidMessage(fields.Nested):
+    """Something said as its message and values, for saying it in another language; dump only."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(SaidOut, allow_none=True, dump_only=True, **kwargs)
+
+    # Nested and Field call the first one differently.
+    def _serialize(self, nested_obj: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        return None if nested_obj is None else to_json(nested_obj)
 
 
 class Id(fields.Integer):

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from sms_service import settings
 from sms_service.api import create_app
+from sms_service.controls import link_state
+from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
 from sms_service.ledger.models import Run
@@ -116,6 +118,10 @@ def test_a_held_run_says_why_and_is_released_for_it(place: Place, database: Data
     (listed,) = place.auditor.get("/runs").json["items"]
     assert (listed["held_for"], listed["canary"], listed["lane"]) == ("cluster", True, shown["lane"])
     assert listed["reason_message"] == said
+    with database.session() as session:  # as a process of an older release holds it
+        session.execute(update(Run).values(reason="its time was missed"))
+    stale = place.auditor.get(f"/runs/{run_id}").json["reason_message"]
+    assert stale == {"message": "its time was missed", "values": {}}
     resume = f"/runs/{run_id}/resume"
     missing = place.officer.post(resume, json={"why": "已核对"})
     assert (missing.status_code, missing.json["errors"][0]["field"]) == (422, "verdict")
@@ -129,10 +135,20 @@ def test_gateway_accounts_are_paused_and_opened_by_administrators_only(place: Pl
         assert caller.post(f"{path}/pause", json={"why": "停"}).status_code == 403
     paused = administrator.post(f"{path}/pause", json={"why": "换密钥"}).json
     assert (paused["state"], paused["reason"], paused["paused_by"]) == ("paused", "换密钥", "person")
-    assert paused["reopens_at"] is None
+    assert (paused["reopens_at"], paused["reason_message"]) == (None, None)
     assert administrator.post(f"{path}/open", json={"why": "已换"}).json["state"] == "open"
     assert administrator.post(f"{path}/open", json={"why": "再开"}).status_code == 409
     assert administrator.post("/gateway-accounts/nobody/pause", json={"why": "停"}).status_code == 404
+
+
+def test_a_gateway_account_says_why_in_any_language_without_phones(place: Place, database: Database) -> None:
+    with database.session() as session:
+        account_id = session.scalars(select(GatewayAccount.id).where(GatewayAccount.name == "main")).one()
+    with database.transaction() as connection:
+        link_state.pause_link(connection, account_id, "ask 13800138000")
+    (shown,) = [found for found in place.auditor.get("/gateway-accounts").json["items"] if found["name"] == "main"]
+    assert shown["reason"] == "the link is down: ask 138****8000"
+    assert shown["reason_message"] == {"message": "the link is down: {why}", "values": {"why": "ask 138****8000"}}
 
 
 def test_the_rate_is_that_of_the_file(place: Place, database: Database, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sms_service.db.engine import Database
 from sms_service.dispatch import dispatcher
 from sms_service.dispatch.retry import MAX_ATTEMPTS
 from sms_service.gateways.base import ErrorClass, NotTaken, Outcome, Text, unwritten
+from sms_service.said import say, to_json
 from tests.dispatch.city import (
     ScriptedAdapter,
     account,
@@ -34,6 +35,8 @@ def test_an_account_whose_texts_end_unknown_is_paused_and_tried_again_later(data
     assert statuses(database, city.run_id) == {"pending": 20, "unknown": 40}  # two groups were under way
     paused = account(database)
     assert (paused.state, paused.paused_by, paused.trips) == ("paused", PausedBy.breaker, 1)
+    said = say("{bad} of its last {texts} texts were unknown or refused", bad=20, texts=20)
+    assert to_json(paused.said_reason) == to_json(said) == paused.reason_message
     assert paused.reopens_at is not None
     with database.transaction() as connection:
         assert account_breaker.reopen_rested_accounts(connection) == []
@@ -191,9 +194,25 @@ def test_who_paused_an_account_is_known_whatever_the_reason_says(database: Datab
     with database.transaction() as connection:
         link_state.pause_link(connection, paused.id, "no answer")
     assert (account(database).paused_by, account(database).reason) == (PausedBy.link, "the link is down: no answer")
+    assert account(database).said_reason.values == {"why": "no answer"}
     with database.transaction() as connection:
         link_state.open_link(connection, paused.id, 0.0)
     assert (account(database).state, account(database).paused_by, account(database).reason) == ("open", None, None)
     with database.transaction() as connection:
-        account_breaker.pause_account(connection, paused.id, "credentials")
+        account_breaker.pause_account(connection, paused.id, say("refused: {error}", error="credentials"))
     assert account(database).paused_by == PausedBy.breaker
+    assert account(database).said_reason.values == {"error": "credentials"}
+    with database.session() as session:
+        account_state.pause_gateway_account(session, SYSTEM, "main", "换密钥")
+    assert (account(database).reason, account(database).reason_message) == ("换密钥", None)
+    assert account(database).said_reason is None
+
+
+def test_a_message_left_by_an_earlier_pause_is_not_shown(database: Database) -> None:
+    """A process of an older release writes the sentence alone."""
+    make_city(database, 1)
+    with database.transaction() as connection:
+        account_breaker.pause_account(connection, account(database).id, say("refused: {error}", error="credentials"))
+        connection.execute(text("UPDATE gateway_accounts SET reason = 'the link is down: x', paused_by = 'link'"))
+    said = account(database).said_reason
+    assert (said.message, said.values) == ("the link is down: x", {})

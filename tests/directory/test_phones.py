@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sms_service.directory.phones import parse_phone, read_phone, recall_problem
 from sms_service.errors import Invalid
-from sms_service.said import as_said
+from sms_service.said import as_said, to_json
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,8 @@ def test_noise_around_and_between_the_digits_changes_nothing(digits, noise, pref
 def test_what_is_wrong_with_a_kept_number_can_be_said_in_every_language(raw):
     problem = read_phone(raw).problem
     assert problem is not None
-    recalled = recall_problem(str(problem))
+    assert to_json(recall_problem(str(problem), to_json(problem))) == to_json(problem)
+    recalled = recall_problem(str(problem), None)
     assert (recalled, recalled.message, recalled.values.keys()) == (
         problem,
         as_said(problem).message,

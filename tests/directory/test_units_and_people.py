@@ -11,6 +11,7 @@ from sms_service.audit.models import TrailEntry
 from sms_service.directory import people, units
 from sms_service.directory.models import Person
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+from sms_service.said import say, to_json
 
 
 @pytest.fixture
@@ -141,9 +142,11 @@ def test_what_cannot_be_said_about_a_person_names_the_field(session, district, c
 
 def test_a_new_phone_clears_what_was_wrong_with_the_old_one(session, district):
     person = make_person(session, district, phone=None, phone_problem="has 10 digits; a mobile number has 11")
+    person.phone_problem_message = to_json(say("has {number} digits; a mobile number has 11", number=10))
+    assert person.said_phone_problem.values == {"number": 10}
     phone = fictional_phone()
     people.change_person(session, SYSTEM, person.id, phone=phone)
-    assert (person.phone, person.phone_problem) == (phone, None)
+    assert (person.phone, person.said_phone_problem, person.phone_problem_message) == (phone, None, None)
 
 
 def test_who_left_can_come_back(session, district):
