@@ -8,7 +8,15 @@ from flask import request
 from marshmallow import Schema, ValidationError, fields
 
 from sms_service.console.once import OWN_FIELDS
+from sms_service.directory.text import LONGEST_WHY
 from sms_service.web.problems import InvalidRequest, field_errors
+from sms_service.web.schemas import In, OneLine
+
+
+class WhyForm(In):
+    """The reason for an act; it goes into the trail."""
+
+    why = OneLine(LONGEST_WHY, required=True)
 
 
 def read_form(schema: type[Schema]) -> dict[str, Any]:

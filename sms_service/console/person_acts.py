@@ -12,7 +12,7 @@ from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.intake import change_taken_in_person, take_in_person
 from sms_service.console.entering import confirm_password
-from sms_service.console.forms import read_form, read_query
+from sms_service.console.forms import WhyForm, read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.people import describe_person
 from sms_service.console.rendering import render_page
@@ -20,7 +20,6 @@ from sms_service.console.unit_choice import choose_unit
 from sms_service.directory import people
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.people_rows import LONGEST_NAME, LONGEST_WORD
-from sms_service.directory.text import LONGEST_WHY
 from sms_service.errors import Invalid
 from sms_service.said import as_said
 from sms_service.web.context import current_context
@@ -64,12 +63,6 @@ class MoveForm(In):
     """Where a person moves to."""
 
     unit_id = Id(required=True)
-
-
-class WhyForm(In):
-    """What for."""
-
-    why = OneLine(LONGEST_WHY, required=True)
 
 
 @page_view("/people/new", Permission.manage_directory)

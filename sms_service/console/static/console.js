@@ -23,3 +23,41 @@ document.addEventListener("DOMContentLoaded", function () {
   var focused = document.querySelector("[data-focus]");
   if (focused) focused.focus();
 });
+
+// A page that refreshes itself: it can be stopped, waits longer after each failure, and says when its numbers stopped.
+(function () {
+  var failures = 0, nextTry = 0, stopped = false, spoken = 0;
+  function live() { return document.getElementById("live"); }
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    if (event.target !== live()) return;
+    if (stopped || document.hidden || Date.now() < nextTry) event.preventDefault();
+  });
+  function fail() {
+    failures += 1;
+    nextTry = Date.now() + Math.min(60000, 2000 * Math.pow(2, failures));
+    var note = document.querySelector("[data-stopped]");
+    if (note && live()) { note.hidden = false; note.textContent = note.getAttribute("data-text").replace("–", live().getAttribute("data-at")); }
+  }
+  document.addEventListener("htmx:sendError", fail);
+  document.addEventListener("htmx:responseError", fail);
+  document.addEventListener("htmx:afterRequest", function (event) {
+    if (!event.detail.successful) return;
+    failures = 0; nextTry = 0;
+    var note = document.querySelector("[data-stopped]");
+    if (note) note.hidden = true;
+  });
+  document.addEventListener("htmx:afterSwap", function () {
+    var speaks = document.querySelector("[data-speaks]"), sentence = document.querySelector("[data-sentence]");
+    if (speaks && sentence && Date.now() - spoken > 15000) { spoken = Date.now(); speaks.textContent = sentence.textContent; }
+  });
+  document.addEventListener("DOMContentLoaded", function () {
+    var note = document.querySelector("[data-stopped]"), button = document.querySelector("[data-toggle-refresh]");
+    if (note) note.setAttribute("data-text", note.textContent);
+    if (!button || !live() || !live().hasAttribute("hx-get")) return;
+    button.hidden = false;
+    button.addEventListener("click", function () {
+      stopped = !stopped;
+      button.textContent = button.getAttribute(stopped ? "data-off" : "data-on");
+    });
+  });
+})();

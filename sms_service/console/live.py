@@ -1,0 +1,131 @@
+"""The part of a run's page that refreshes itself: its numbers, its sentence, and when to ask again.
+
+Many may look at one run at once: within a second they share one look at the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, g
+
+from sms_service.campaigns.control import get_run
+from sms_service.console.languages import page_language
+from sms_service.console.rendering import render_page
+from sms_service.dispatch.pace import Pace
+from sms_service.dispatch.waiting import explain_wait
+from sms_service.dispatch.waits import UNDER_WAY, Wait
+from sms_service.gateways.config import BadGatewayConfig, GatewayConfig
+from sms_service.gateways.registry import Gateways
+from sms_service.ledger.states import MessageStatus, RunStatus
+from sms_service.reports.watching import RunWatch, watch_run
+from sms_service.web.context import current_context
+
+SHARED_S = 1.0  # for so long one look serves all who ask
+SHORTEST_S, WAITING_S, PLANNED_S = 2.0, 10.0, 60.0  # until the page asks again
+TIMES_THE_QUERY = 20  # a page takes no more than a twentieth of a database connection's time
+_KEPT = 200  # runs that are looked at within a second
+
+
+@dataclass
+class _Look:
+    """One look at a run: the fragment in a language, by what it shows."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    until: float = 0.0
+    seen: str = ""
+    page: str = ""
+
+
+_looks: dict[tuple[int, int, str], _Look] = {}
+
+
+def watch_for_page(run_id: int) -> tuple[RunWatch, list[Wait], float]:
+    """The run's numbers, why it waits, and after how many seconds to ask again (0: not any more)."""
+    context = current_context()
+    began = time.monotonic()
+    watch = watch_run(g.session, g.actor, run_id)
+    took_s = time.monotonic() - began
+    gateways = _gateways()
+    pace = None if context.pace is None else Pace(context.pace, gateways.rates())
+    waits = explain_wait(g.session, g.actor, run_id, gateways, pace, context.pace)
+    return watch, waits, _delay_s(watch, waits, took_s)
+
+
+def show_live(run_id: int, seen: str) -> Response:
+    """The fragment, or 204 where the visitor has `seen` it as it is."""
+    get_run(g.session, g.actor, run_id)  # what is shared below was read for somebody else
+    look = _look_of(run_id)
+    with look.lock:
+        if time.monotonic() >= look.until:
+            watch, waits, delay_s = watch_for_page(run_id)
+            look.seen = _digest_of(watch, waits)
+            look.page = render_page("live.html", live=describe_live(watch, waits, delay_s))
+            look.until = time.monotonic() + SHARED_S
+        now, page = look.seen, look.page
+    if now == seen:
+        return Response(status=204)
+    return Response(page, content_type="text/html; charset=utf-8")
+
+
+def describe_live(watch: RunWatch, waits: list[Wait], delay_s: float) -> dict[str, Any]:
+    """What live.html shows."""
+    return {
+        "watch": watch,
+        "run": watch.run,
+        "waits": waits,
+        "delay_s": round(delay_s),
+        "shares": _shares_of(watch),
+        "seen": _digest_of(watch, waits),
+        "under_way": any(wait.reason in UNDER_WAY for wait in waits),
+    }
+
+
+def _digest_of(watch: RunWatch, waits: list[Wait]) -> str:
+    """A word for what is shown, without the moment at which it was so."""
+    shown = (watch.run.status, watch.statuses, watch.per_minute, watch.through_at, [wait.said for wait in waits])
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+
+def _shares_of(watch: RunWatch) -> list[tuple[str, int, float, float]]:
+    """The bar: (status, rows, begin, width) with both lengths in per cent of the audience."""
+    total = sum(watch.statuses.values())
+    found, begin = [], 0.0
+    for status in MessageStatus:
+        number = watch.statuses.get(status, 0)
+        if number:
+            width = 100 * number / total
+            found.append((str(status), number, round(begin, 3), round(width, 3)))
+            begin += width
+    return found
+
+
+def _look_of(run_id: int) -> _Look:
+    key = (id(current_context()), run_id, page_language())
+    if key not in _looks and len(_looks) > _KEPT:
+        _looks.clear()
+    return _looks.setdefault(key, _Look())
+
+
+def _delay_s(watch: RunWatch, waits: list[Wait], took_s: float) -> float:
+    match watch.run.status:
+        case RunStatus.planned:
+            return PLANNED_S
+        case RunStatus.closed | RunStatus.cancelled:
+            return 0.0
+        case RunStatus.running if not waits or any(wait.reason in UNDER_WAY for wait in waits):
+            return max(SHORTEST_S, TIMES_THE_QUERY * took_s)
+        case RunStatus.freezing:
+            return SHORTEST_S
+    return WAITING_S
+
+
+def _gateways() -> Gateways:
+    try:
+        return current_context().gateways
+    except BadGatewayConfig:  # no worker can read the file either: it is as if it had no account
+        return Gateways(GatewayConfig({}, {}), "")

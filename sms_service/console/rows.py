@@ -1,0 +1,76 @@
+"""The rows behind every number, one text with its time line, and what a person finds out about an unknown one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g
+from marshmallow import fields, validate
+
+from sms_service.accounts.actors import unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.campaigns import resending
+from sms_service.campaigns.models import Campaign
+from sms_service.console.forms import WhyForm, read_form, read_query
+from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.rendering import render_page
+from sms_service.ledger.models import Run
+from sms_service.ledger.states import MessageStatus
+from sms_service.reports.messages import get_message
+from sms_service.said import as_said
+from sms_service.vocabulary import MessageReason
+from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
+from sms_service.web.paging import PageQuery
+
+
+class RowsQuery(PageQuery, MessageFilter):
+    """The same filters as the API's list of messages."""
+
+
+class SettleForm(WhyForm):
+    """What the provider's records say."""
+
+    verdict = fields.String(required=True, validate=validate.OneOf(["accepted", "refused"]))
+
+
+@page_view("/rows", Permission.read)
+def list_rows() -> str:
+    """The rows of the ledger that a number counts."""
+    query = read_query(RowsQuery)
+    scope, rows = scope_messages(g.session, g.actor, query)
+    found, following = fetch_messages(g.session, rows, query)
+    run = g.session.get(Run, query["run"]) if query["run"] else None
+    campaign_id = query["campaign"] or (run.campaign_id if run else None)
+    given = {name: value for name, value in query.items() if value is not None and name not in ("limit", "cursor")}
+    return render_page(
+        "rows.html",
+        rows=found,
+        following=following,
+        scope=scope.units,
+        query=query,
+        given={name: value for name, value in given.items() if not (name == "subtree" and value)},
+        run=run,
+        campaign=g.session.get(Campaign, campaign_id) if campaign_id else None,
+        statuses=list(MessageStatus),
+        reasons=list(MessageReason),
+        readable={row.Message.id: g.actor.can(Permission.read, row.unit_now) for row in found},
+    )
+
+
+@page_view("/messages/<int:message_id>", Permission.read)
+def show_message(message_id: int) -> str:
+    """One text and what became of it, step by step."""
+    row, attempts = get_message(g.session, g.actor, message_id)
+    may_settle = row.Message.status == MessageStatus.unknown and g.actor.can(
+        Permission.operate_campaigns, unit_path(g.session, row.Message.unit_id)
+    )
+    values: dict[str, Any] = {"row": row, "message": row.Message, "attempts": attempts, "may_settle": may_settle}
+    return render_page("message.html", **values, campaign=g.session.get(Campaign, row.campaign_id))
+
+
+@act_view("/messages/<int:message_id>/settle", Permission.operate_campaigns, again=show_message)
+def do_settle(message_id: int) -> Response:
+    """Write down what the provider's records say of an unknown text."""
+    form = read_form(SettleForm)
+    resending.settle_attempt(g.session, g.actor, message_id, form["verdict"], form["why"])
+    return go_to("console.show_message", message_id=message_id, said=as_said("The outcome is settled."))

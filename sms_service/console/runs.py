@@ -1,0 +1,149 @@
+"""A run as it goes: one sentence first, why it waits, how many rows have which status, and what one can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g, request
+from marshmallow import fields, validate
+
+from sms_service.accounts.actors import unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.campaigns import control, resending
+from sms_service.console.forms import WhyForm, read_form
+from sms_service.console.live import describe_live, show_live, watch_for_page
+from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.rendering import render_page
+from sms_service.controls.stops import stops_of
+from sms_service.ledger.states import HeldFor, MessageStatus, RunStatus
+from sms_service.said import say
+
+CANCELLABLE = (RunStatus.planned, RunStatus.freezing, RunStatus.running, RunStatus.paused, RunStatus.held)
+
+
+class ResumeForm(WhyForm):
+    """The reason, and what is known after PostgreSQL became another server."""
+
+    verdict = fields.String(load_default=None, validate=validate.OneOf([*control.Verdict]))
+
+
+@page_view("/runs/<int:run_id>", Permission.read)
+def show_run(run_id: int) -> str:
+    """The run: what refreshes itself, and outside of it the buttons, so that none moves while it is pressed."""
+    watch, waits, delay_s = watch_for_page(run_id)
+    run = watch.run
+    may = g.actor.can(Permission.operate_campaigns, unit_path(g.session, run.unit_id))
+    return render_page(
+        "run.html",
+        live=describe_live(watch, waits, delay_s),
+        run=run,
+        may=may,
+        stops=stops_of(g.session, run.unit_path, run.route_id) if run.unit_path else [],
+        can_pause=may and run.status == RunStatus.running,
+        can_resume=may and run.status in (RunStatus.paused, RunStatus.held),
+        can_cancel=may and run.status in CANCELLABLE,
+        refused=watch.statuses.get(MessageStatus.refused, 0) if may and run.status != RunStatus.cancelled else 0,
+        unknown=watch.statuses.get(MessageStatus.unknown, 0) if may and run.status != RunStatus.cancelled else 0,
+    )
+
+
+@page_view("/runs/<int:run_id>/live", Permission.read, fragment=True)
+def refresh_run(run_id: int) -> Response:
+    """The part of the run's page that refreshes itself; 204 where nothing has changed since `seen`."""
+    return show_live(run_id, request.args.get("seen", ""))
+
+
+@page_view("/runs/<int:run_id>/pause", Permission.operate_campaigns)
+def ask_pause(run_id: int) -> str:
+    """What pausing does, before it is done."""
+    return _ask(run_id, "pause")
+
+
+@act_view("/runs/<int:run_id>/pause", Permission.operate_campaigns, again=ask_pause)
+def do_pause(run_id: int) -> Response:
+    """No further text leaves."""
+    control.pause_run(g.session, g.actor, run_id, **read_form(WhyForm))
+    return go_to("console.show_run", run_id=run_id, said=say("The run is paused; no further text leaves."))
+
+
+@page_view("/runs/<int:run_id>/resume", Permission.operate_campaigns)
+def ask_resume(run_id: int) -> str:
+    """What going on does, before it is done."""
+    return _ask(run_id, "resume")
+
+
+@act_view("/runs/<int:run_id>/resume", Permission.operate_campaigns, again=ask_resume)
+def do_resume(run_id: int) -> Response:
+    """The waiting texts leave."""
+    control.resume_run(g.session, g.actor, run_id, **read_form(ResumeForm))
+    return go_to("console.show_run", run_id=run_id, said=say("The run goes on."))
+
+
+@page_view("/runs/<int:run_id>/cancel", Permission.operate_campaigns)
+def ask_cancel(run_id: int) -> str:
+    """What has left and cannot be called back, before the rest is given up."""
+    return _ask(run_id, "cancel")
+
+
+@act_view("/runs/<int:run_id>/cancel", Permission.operate_campaigns, again=ask_cancel)
+def do_cancel(run_id: int) -> Response:
+    """Give the waiting texts up, for good."""
+    _, left = control.cancel_run(g.session, g.actor, run_id, **read_form(WhyForm))
+    said = say("The run is cancelled. {count} texts had left before and cannot be called back.", count=left)
+    return go_to("console.show_run", run_id=run_id, said=said)
+
+
+@page_view("/runs/<int:run_id>/retry", Permission.operate_campaigns)
+def ask_retry(run_id: int) -> str:
+    """Which refused texts may go again."""
+    return _ask(run_id, "retry")
+
+
+@act_view("/runs/<int:run_id>/retry", Permission.operate_campaigns, again=ask_retry)
+def do_retry(run_id: int) -> Response:
+    """Let refused texts go again whose refusal passes or was mended."""
+    _, gone = resending.retry_run(g.session, g.actor, run_id, **read_form(WhyForm))
+    said = say(
+        "{count} refused texts go again; {left} stay as they are, since trying again cannot help.",
+        count=len(gone.ids),
+        left=sum(gone.left.values()),
+    )
+    return go_to("console.show_run", run_id=run_id, said=said)
+
+
+@page_view("/runs/<int:run_id>/send-again", Permission.operate_campaigns)
+def ask_send_again(run_id: int) -> str:
+    """That some may get the text twice."""
+    return _ask(run_id, "send_again")
+
+
+@act_view("/runs/<int:run_id>/send-again", Permission.operate_campaigns, again=ask_send_again)
+def do_send_again(run_id: int) -> Response:
+    """Let texts of which nobody knows go again."""
+    _, gone = resending.send_run_again(g.session, g.actor, run_id, read_form(WhyForm)["why"], None)
+    said = say("{count} texts go again; whoever got the first gets it twice.", count=len(gone.ids))
+    return go_to("console.show_run", run_id=run_id, said=said)
+
+
+def _ask(run_id: int, act: str) -> str:
+    """The page before an act on a run: what will happen in numbers, and why one does it."""
+    control.get_run(g.session, g.actor, run_id, Permission.operate_campaigns)
+    watch, _, _ = watch_for_page(run_id)
+    counts = watch.statuses
+    gone = (
+        sum(counts.values())
+        - watch.waiting
+        - sum(
+            counts.get(status, 0) for status in (MessageStatus.skipped, MessageStatus.expired, MessageStatus.cancelled)
+        )
+    )
+    values: dict[str, Any] = {
+        "watch": watch,
+        "run": watch.run,
+        "act": act,
+        "gone": gone,
+        "refused": counts.get(MessageStatus.refused, 0),
+        "unknown": counts.get(MessageStatus.unknown, 0),
+        "verdicts": list(control.Verdict) if act == "resume" and watch.run.held_for == HeldFor.cluster else [],
+    }
+    return render_page("run_act.html", **values)

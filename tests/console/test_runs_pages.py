@@ -1,0 +1,139 @@
+"""A run's page: the sentence, the numbers that lead to their rows, what refreshes itself, and every act on it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import select, text
+
+from sms_service.audit.models import TrailEntry
+from sms_service.console import live
+from sms_service.ledger.models import Message, Run
+from tests.api.samples import PREPARATIONS, make_samples
+from tests.factories import make_unit
+
+
+@pytest.fixture
+def place(database, session):
+    unit = make_unit(session)
+    ids = make_samples(database, session, unit)
+    session.execute(text("UPDATE stops SET released_at = now(), release_why = 'x'"))
+    session.commit()
+    live._looks.clear()
+    return unit, ids
+
+
+def run_of(session, ids):
+    session.expire_all()
+    return session.get_one(Run, ids["run_id"])
+
+
+def test_the_page_leads_from_each_number_to_its_rows(place, log_in, session):
+    unit, ids = place
+    visitor = log_in(unit)
+    page = visitor.get(f"/runs/{ids['run_id']}").text
+    assert "1 recipients, each in exactly one line" in page
+    rows = re.search(r'href="(/rows\?run=\d+&amp;status=pending)"', page).group(1).replace("&amp;", "&")
+    listed = visitor.get(rows).text
+    assert listed.count("<tr>") == 2
+    message = re.search(r'href="(/messages/\d+)"', listed).group(1)
+    assert "It has not been handed to a gateway." in visitor.get(message).text
+
+
+def test_what_refreshes_itself_answers_only_what_changed(place, log_in, session):
+    unit, ids = place
+    visitor = log_in(unit)
+    page = visitor.get(f"/runs/{ids['run_id']}").text
+    again = re.search(r'hx-get="([^"]+)"', page).group(1)
+    assert visitor.get(again).status_code == 204
+    session.execute(text("UPDATE messages SET status = 'cancelled'"))
+    session.commit()
+    live._looks.clear()
+    changed = visitor.get(again)
+    assert changed.status_code == 200
+    assert len(changed.data) < 4096
+    assert "<html" not in changed.text
+
+
+def test_a_run_that_is_over_does_not_refresh_itself(place, log_in, session):
+    unit, ids = place
+    session.execute(text("UPDATE messages SET status = 'cancelled'"))
+    session.execute(text("UPDATE runs SET status = 'cancelled', reason = 'x'"))
+    session.commit()
+    page = log_in(unit).get(f"/runs/{ids['run_id']}").text
+    assert "hx-get" not in page
+
+
+def test_what_is_shared_within_a_second_is_for_those_who_may_read_it(place, log_in, session):
+    unit, ids = place
+    other = make_unit(session)
+    session.commit()
+    path = f"/runs/{ids['run_id']}/live"
+    assert log_in(unit).get(path).status_code == 200
+    assert log_in(other).get(path).status_code == 403
+
+
+def test_pause_go_on_and_cancel_each_ask_why_and_act_once(place, log_in, session):
+    unit, ids = place
+    visitor, path = log_in(unit), f"/runs/{ids['run_id']}"
+    for act, status in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        asked = visitor.get(f"{path}/{act}").text
+        assert "Why?" in asked
+        refused = visitor.post(f"{path}/{act}", form=f"{path}/{act}")
+        assert refused.status_code == 422
+        assert 'href="#f-why"' in refused.text
+        done = visitor.post(f"{path}/{act}", form=f"{path}/{act}", data={"why": "测试"})
+        assert (done.status_code, done.location) == (303, path)
+        assert run_of(session, ids).status == status
+    acts = session.scalars(select(TrailEntry.act).where(TrailEntry.target_kind == "run")).all()
+    assert [act for act in acts if act in ("run.paused", "run.running", "run.cancelled")] == [
+        "run.paused", "run.running", "run.cancelled",
+    ]  # fmt: skip
+
+
+def test_an_act_that_came_too_late_says_what_the_run_is(place, log_in, session):
+    unit, ids = place
+    visitor, path = log_in(unit), f"/runs/{ids['run_id']}"
+    fields = visitor.fields(f"{path}/pause")
+    session.execute(text("UPDATE runs SET status = 'cancelled', reason = 'x'"))
+    session.commit()
+    late = visitor.client.post(f"{path}/pause", data={**fields, "why": "x"}, headers={"Sec-Fetch-Site": "same-origin"})
+    assert late.status_code == 409
+    assert "cancelled" in late.text
+
+
+def test_unknown_texts_are_settled_or_sent_again(place, log_in, session):
+    unit, ids = place
+    PREPARATIONS["POST /messages/<int:message_id>/settle"](session, ids)
+    session.commit()
+    visitor = log_in(unit)
+    page = visitor.get(f"/messages/{ids['message_id']}").text
+    assert "What do the provider" in page
+    path = f"/messages/{ids['message_id']}"
+    refused = visitor.post(f"{path}/settle", form=path, data={"why": "x"})
+    assert refused.status_code == 422
+    assert visitor.post(f"{path}/settle", form=path, data={"why": "x", "verdict": "accepted"}).status_code == 303
+    session.expire_all()
+    assert session.scalars(select(Message.status)).one() == "accepted"
+
+
+def test_who_may_only_read_sees_no_buttons(place, log_in):
+    unit, ids = place
+    visitor = log_in(unit, "auditor")
+    page = visitor.get(f"/runs/{ids['run_id']}").text
+    assert "What you can do" not in page
+    assert visitor.get(f"/runs/{ids['run_id']}/pause").status_code == 403
+
+
+def test_counts_lead_down_to_rows(place, log_in):
+    unit, _ = place
+    visitor = log_in(unit, "auditor")
+    page = visitor.get("/counts?by=status").text
+    rows = re.search(r'href="(/rows\?[^"]*status=pending[^"]*)"', page).group(1).replace("&amp;", "&")
+    assert visitor.get(rows).status_code == 200
+    for by in ("unit", "status", "reason", "campaign", "day", "account", "class"):
+        for link in set(re.findall(r'href="(/(?:counts|rows)\?[^"]*)"', visitor.get(f"/counts?by={by}").text)):
+            assert visitor.get(link.replace("&amp;", "&")).status_code == 200, link
+    assert visitor.get("/counts?since=2030-01-01").text.count("Nothing was counted") == 1
+    assert visitor.get("/counts?since=2030-02-01&until=2030-01-01").status_code == 422
