@@ -51,7 +51,8 @@ def _move(
     moved = session.scalar(
         update(GatewayAccount)
         .where(GatewayAccount.id == gateway_account_id, GatewayAccount.state.in_(sources))
-        .values({**changes, "reason_message": None})  # a person's own words are no message of ours
+        # A person's own words are no message of ours.
+        .values({**changes, "reason_message": None, "state_since": func.sms_now()})
         .returning(GatewayAccount.id)
         .execution_options(synchronize_session=False)
     )

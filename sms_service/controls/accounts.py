@@ -21,15 +21,18 @@ def synchronise_gateways(session: Session, gateways: Gateways) -> None:
     take_lock(session, LockKey.synchronise_gateways)
     configured = gateways.config.accounts
     # Read first and change only what differs: every worker does this when it starts, and gates lock these rows.
+    now = session.scalars(select(func.sms_now())).one()
     columns = {name: _columns(gateways, name) for name in sorted(configured)}
     for name, values in columns.items():
-        session.execute(insert(GatewayAccount).values(name=name, **values).on_conflict_do_nothing())
+        session.execute(insert(GatewayAccount).values(name=name, state_since=now, **values).on_conflict_do_nothing())
     accounts = {account.name: account for account in session.scalars(select(GatewayAccount))}
     for name, account in accounts.items():
         if name not in configured:
-            account.state = "removed" if account.state == "open" else account.state
+            if account.state == "open":
+                account.state, account.state_since = "removed", now
             continue
-        account.state = "open" if account.state == "removed" else account.state
+        if account.state == "removed":
+            account.state, account.state_since = "open", now
         for column, value in columns[name].items():
             setattr(account, column, value)
     session.flush()

@@ -36,7 +36,8 @@ class GatewayAccount(Base):
     """One set of credentials at one provider. `simulated`: it reaches no real phone. Only an `open` account is handed
     texts.
 
-    A paused account has `paused_by` (a `PausedBy`) and `reason`.
+    A paused account has `paused_by` (a `PausedBy`) and `reason`. `state_since`: when it came into its state; None
+    where nobody wrote that down.
 
     The breaker counts hand-overs since `watched_from`. An account that it paused opens by itself at `reopens_at`; the
     pause is longer after each of its `trips`.
@@ -62,6 +63,7 @@ class GatewayAccount(Base):
     # Of a reason that the service wrote; a process of an older release writes a reason and leaves this as it is.
     reason_message: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     paused_by: Mapped[str | None]
+    state_since: Mapped[datetime | None]
     reopens_at: Mapped[datetime | None]
     trips: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     pulled_at: Mapped[datetime | None]

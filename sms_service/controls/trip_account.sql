@@ -16,6 +16,7 @@ WITH last AS (
 UPDATE gateway_accounts g
 SET state = 'paused',
     paused_by = 'breaker',
+    state_since = sms_now(),
     reason = format('%%s of its last %%s texts were unknown or refused', last.bad, last.texts),
     reason_message = jsonb_build_object(
         'message', '{bad} of its last {texts} texts were unknown or refused',

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, cast, false, func, literal, or_, select, true, tuple_
@@ -33,7 +33,8 @@ class Filter:
     `paths`: the units' subtrees, or with `subtree` False these units alone, as of each row's freeze: a unit that moves
     takes no past number along, neither from the units that were above it nor to those that are. Days are local days of
     launch, both ends included. `reason`, `code` (the provider's own) and `account` (a gateway account's name): "" means
-    the rows that have none. `class_` and `kind` (`campaign`, `test`, …) are those of the run.
+    the rows that have none. `class_` and `kind` (`campaign`, `test`, …) are those of the run. `changed_since` and
+    `changed_before`: when the row changed last, the first included.
     `under`: only rows that were also within the subtree of the unit at this path.
     """
 
@@ -48,6 +49,8 @@ class Filter:
     code: str | None = None
     class_: str | None = None
     kind: str | None = None
+    changed_since: datetime | None = None
+    changed_before: datetime | None = None
     subtree: bool = True
     under: str | None = None
 
@@ -56,11 +59,11 @@ class Filter:
         if self.since is not None and self.until is not None and self.until < self.since:
             raise Invalid("until", self.until.isoformat(), "must not be before `since`")
         if self.subtree:
-            found = [or_(false(), *(_stood_under(path) for path in self.paths))]
+            found = [or_(false(), *(stood_under(path) for path in self.paths))]
         else:
             found = [or_(false(), *(Message.unit_path.like(f"%/{_last_id(path)}/") for path in self.paths))]
         if self.under is not None:
-            found.append(_stood_under(self.under))
+            found.append(stood_under(self.under))
         if self.campaign_id is not None:
             found.append(Run.campaign_id == self.campaign_id)
         if self.run_id is not None:
@@ -75,6 +78,10 @@ class Filter:
             found.append(func.coalesce(Message.reason, "") == self.reason)
         if self.code is not None:
             found.append(func.coalesce(Message.raw_code, "") == self.code)
+        if self.changed_since is not None:
+            found.append(Message.changed_at >= self.changed_since)
+        if self.changed_before is not None:
+            found.append(Message.changed_at < self.changed_before)
         if self.class_ is not None:
             found.append(Run.class_ == self.class_)
         if self.kind is not None:
@@ -228,7 +235,7 @@ def _dimension(name: str, paths: Sequence[str]) -> ColumnElement[Any]:
             after = func.split_part(Message.unit_path, f"/{own}/", 2)
             return cast(func.coalesce(func.nullif(func.split_part(after, "/", 1), ""), own), BigInteger)
         case "unit":
-            return cast(case(*((_stood_under(path), int(_last_id(path))) for path in paths)), BigInteger)
+            return cast(case(*((stood_under(path), int(_last_id(path))) for path in paths)), BigInteger)
         case "status":
             return Message.status.expression
         case "reason":
@@ -249,7 +256,7 @@ def _dimension(name: str, paths: Sequence[str]) -> ColumnElement[Any]:
             return GatewayAccount.name.expression
 
 
-def _stood_under(path: str) -> ColumnElement[bool]:
+def stood_under(path: str) -> ColumnElement[bool]:
     """Whether the row's unit lay, at freeze, within the subtree of the unit that is now at `path`."""
     return true() if path == "/" else Message.unit_path.contains(f"/{_last_id(path)}/")
 

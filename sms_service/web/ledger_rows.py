@@ -72,6 +72,12 @@ class MessageFilter(In):
         load_default=None,
         metadata={"description": "Only messages that this gateway account had last, by its name; empty: none had"},
     )
+    changed_since = fields.AwareDateTime(
+        load_default=None, metadata={"description": "Only messages whose status changed last at this moment or later"}
+    )
+    changed_before = fields.AwareDateTime(
+        load_default=None, metadata={"description": "Only messages whose status changed last before this moment"}
+    )
 
 
 def scope_messages(session: Session, actor: Actor, query: Mapping[str, Any]) -> tuple[Scope, Filter]:
@@ -91,6 +97,8 @@ def scope_messages(session: Session, actor: Actor, query: Mapping[str, Any]) -> 
         code=query["code"],
         class_=query["class_"],
         kind=query["kind"],
+        changed_since=query["changed_since"],
+        changed_before=query["changed_before"],
         subtree=query["subtree"],
         under=None if under is None else scope.paths[0],
     )

@@ -26,6 +26,7 @@ OWN = {"GET /me", "PUT /me/password", "POST /tokens"}
 # They list what belongs to the whole installation: names, states, codes and numbers, nothing of any unit.
 EVERYBODYS = {
     "GET /gateway-accounts",
+    "GET /gateway-accounts/health",
     "GET /gateway-accounts/<name>/refused-callbacks",
     "GET /gateway-accounts/<name>/unknown-codes",
     "GET /routes",
