@@ -19,6 +19,7 @@ from werkzeug import exceptions
 
 from sms_service.campaigns.outlook import Caution
 from sms_service.dispatch.waits import WaitReason
+from sms_service.reports.timeline import EventKind
 from sms_service.said import JOINER, as_said
 from sms_service.web.words import WORDS
 
@@ -62,7 +63,7 @@ def find_messages() -> dict[str, set[str]]:
         for message in _read_file(path, path.relative_to(PACKAGE).as_posix()):
             found.setdefault(message, set()).add(name)
     for kind, words in WORDS.items():
-        if kind in (WaitReason, Caution):
+        if kind in (WaitReason, Caution, EventKind):
             continue  # each of these comes with a sentence of its own
         if isinstance(kind, type):
             name = Path(inspect.getfile(kind)).relative_to(ROOT).as_posix()

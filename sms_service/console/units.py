@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, g, request
-from marshmallow import fields, validate
+from marshmallow import fields
 from sqlalchemy import or_, select
 
 from sms_service.accounts.permissions import Permission
@@ -20,6 +20,7 @@ from sms_service.directory.unit_rows import LONGEST_CODE, LONGEST_UNIT_NAME
 from sms_service.said import as_said, say
 from sms_service.web.paging import PageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import In, OneLine
+from sms_service.web.validators import OneOfWords
 
 MOST_UNITS_FOUND = 50
 
@@ -43,7 +44,7 @@ class NewUnitForm(In):
 
     code = OneLine(LONGEST_CODE, required=True)
     name = OneLine(LONGEST_UNIT_NAME, required=True)
-    level = fields.String(required=True, validate=validate.OneOf(LEVELS))
+    level = fields.String(required=True, validate=OneOfWords(LEVELS))
 
 
 @page_view("/units", Permission.read, methods=("GET", "POST"))

@@ -17,6 +17,7 @@ from sms_service.dispatch.waits import WaitReason
 from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
 from sms_service.ledger.decisions import StayReason
 from sms_service.ledger.states import AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
+from sms_service.reports.timeline import EventKind
 from sms_service.said import Said, as_said, say
 from sms_service.vocabulary import MessageReason, TextClass
 
@@ -173,6 +174,16 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         Caution.expires: say("Some texts would expire"),
         Caution.unrendered: say("Some texts cannot be made"),
         Caution.similar: say("Like a text of the last seven days"),
+    },
+    EventKind: {
+        EventKind.frozen: say("Put on the list"),
+        EventKind.skipped: say("Skipped"),
+        EventKind.handed_over: say("Handed over"),
+        EventKind.answered: say("Answer of the gateway"),
+        EventKind.receipt: say("Receipt"),
+        EventKind.reply: say("Reply"),
+        EventKind.ended: say("Ended"),
+        EventKind.act: say("Act"),
     },
     Permission: {
         Permission.read: say("Read"),
