@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from flask import g, url_for
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.models import Campaign
@@ -18,6 +18,7 @@ from sms_service.ledger.models import Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.counts import Count, Filter, drill_down, tabulate_counts
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
+from sms_service.web.validators import OneOfWords
 
 # What a person counts by; the API knows more.
 DIMENSIONS = ("unit", "status", "reason", "campaign", "day", "account", "class")
@@ -29,7 +30,7 @@ MOST_LINES = 500  # on a page; who needs more narrows the question or asks the A
 class CountsQuery(MessageFilter):
     """What to count by, and the filters of the rows."""
 
-    by = fields.String(load_default="unit", validate=validate.OneOf(DIMENSIONS))
+    by = fields.String(load_default="unit", validate=OneOfWords(DIMENSIONS))
 
 
 @page_view("/counts", Permission.read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, g
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
@@ -21,6 +21,7 @@ from sms_service.said import as_said
 from sms_service.vocabulary import MessageReason
 from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
 from sms_service.web.paging import PageQuery
+from sms_service.web.validators import OneOfWords
 
 
 class RowsQuery(PageQuery, MessageFilter):
@@ -30,7 +31,7 @@ class RowsQuery(PageQuery, MessageFilter):
 class SettleForm(WhyForm):
     """What the provider's records say."""
 
-    verdict = fields.String(required=True, validate=validate.OneOf(["accepted", "refused"]))
+    verdict = fields.String(required=True, validate=OneOfWords(["accepted", "refused"]))
 
 
 @page_view("/rows", Permission.read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, g, request
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
@@ -17,6 +17,7 @@ from sms_service.console.rendering import render_page
 from sms_service.controls.stops import stops_of
 from sms_service.ledger.states import HeldFor, MessageStatus, RunStatus
 from sms_service.said import say
+from sms_service.web.validators import OneOfWords
 
 CANCELLABLE = (RunStatus.planned, RunStatus.freezing, RunStatus.running, RunStatus.paused, RunStatus.held)
 
@@ -24,7 +25,7 @@ CANCELLABLE = (RunStatus.planned, RunStatus.freezing, RunStatus.running, RunStat
 class ResumeForm(WhyForm):
     """The reason, and what is known after PostgreSQL became another server."""
 
-    verdict = fields.String(load_default=None, validate=validate.OneOf([*control.Verdict]))
+    verdict = fields.String(load_default=None, validate=OneOfWords([*control.Verdict]))
 
 
 @page_view("/runs/<int:run_id>", Permission.read)
