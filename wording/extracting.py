@@ -20,6 +20,7 @@ from werkzeug import exceptions
 from sms_service.campaigns.outlook import Caution
 from sms_service.dispatch.waits import WaitReason
 from sms_service.reports.timeline import EventKind
+from sms_service.reports.unknowns import UnknownAge
 from sms_service.said import JOINER, as_said
 from sms_service.web.words import WORDS
 
@@ -39,6 +40,7 @@ MESSAGES: Mapping[str, int] = {
 MADE_IN = frozenset({"_misplaced", "_nobody", "_launched_before"})  # functions that return a message, or end with one
 # The line of a command, a log or another program; adapters' words are for the log only.
 NOT_READ = ("gateways/", "simulator/", "cli/", "ops/", "embedded/", "db/")
+_NOT_IN_SENTENCES = (WaitReason, Caution, EventKind, UnknownAge)  # each comes with a sentence of its own, or needs none
 _SAYING = ("say", "_")  # what names a message with places
 _IN_SQL = re.compile(r"'message',((?:\s*'[^']*')+)")
 
@@ -63,8 +65,8 @@ def find_messages() -> dict[str, set[str]]:
         for message in _read_file(path, path.relative_to(PACKAGE).as_posix()):
             found.setdefault(message, set()).add(name)
     for kind, words in WORDS.items():
-        if kind in (WaitReason, Caution, EventKind):
-            continue  # each of these comes with a sentence of its own
+        if kind in _NOT_IN_SENTENCES:
+            continue
         if isinstance(kind, type):
             name = Path(inspect.getfile(kind)).relative_to(ROOT).as_posix()
         elif kind == "level":  # no enum, and yet stands in sentences

@@ -18,6 +18,7 @@ from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
 from sms_service.ledger.decisions import StayReason
 from sms_service.ledger.states import AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.reports.timeline import EventKind
+from sms_service.reports.unknowns import UnknownAge
 from sms_service.said import Said, as_said, say
 from sms_service.vocabulary import MessageReason, TextClass
 
@@ -184,6 +185,12 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         EventKind.reply: say("Reply"),
         EventKind.ended: say("Ended"),
         EventKind.act: say("Act"),
+    },
+    UnknownAge: {
+        UnknownAge.hour: say("Less than an hour"),
+        UnknownAge.day: say("An hour to a day"),
+        UnknownAge.days: say("One day to three"),
+        UnknownAge.older: say("More than three days"),
     },
     Permission: {
         Permission.read: say("Read"),
