@@ -54,6 +54,7 @@ class CampaignQuery(ScopedPageQuery):
         validate=OneOfWords([*CampaignStatus]),
         metadata={"description": "Only campaigns of this status"},
     )
+    name = OneLine(load_default=None, metadata={"description": "Part of the name"})
 
 
 class CampaignChange(In):
@@ -167,6 +168,10 @@ class CampaignListed(Out):
     decision = fields.Nested(DecisionOut, allow_none=True, metadata={"description": "The last decision on it"})
     run_id = fields.Integer(allow_none=True, metadata={"description": "Its run, once it is launched"})
     run_status = fields.String(allow_none=True, metadata={"description": "How far its run is"})
+    audience = fields.Integer(
+        allow_none=True, metadata={"description": "How many recipients its run has, once they are written down"}
+    )
+    due_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When its run begins or began"})
     stopped = fields.Boolean(
         metadata={"description": "A stop holds back its texts, or some of them; its run names the stops"}
     )
@@ -195,7 +200,7 @@ class Campaigns(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List campaigns, newest first, without texts, values and rules"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-        statement = overview.find_campaigns(scope.paths, status=query["status"])
+        statement = overview.find_campaigns(scope.paths, status=query["status"], name=query["name"])
         rows, following = fetch_page(
             g.session, statement, query, sort="id", key=Campaign.id, id_=Campaign.id, descending=True
         )
@@ -225,6 +230,21 @@ class OneCampaign(MethodView):
     def patch(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
         """Change a draft; an approved or rejected campaign becomes a draft again"""
         return _shown(services.change_campaign(g.session, g.actor, campaign_id, body))
+
+
+@blueprint.route("/campaigns/<int:campaign_id>/copy")
+class Copy(MethodView):
+    """The same once more."""
+
+    @endpoint(Permission.edit_campaigns)
+    @blueprint.arguments(NothingIn)
+    @blueprint.response(201, CampaignOut)
+    def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
+        """Write a new draft with the content of a campaign, which may be launched long since
+
+        It has the old one's name with a number, and is submitted and approved anew.
+        """
+        return _shown(services.copy_campaign(g.session, g.actor, campaign_id))
 
 
 @blueprint.route("/campaigns/<int:campaign_id>/submit")

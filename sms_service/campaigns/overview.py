@@ -28,9 +28,16 @@ _COLUMNS = (
 )
 
 
-def find_campaigns(paths: Sequence[str], *, status: str | None = None) -> Select[*tuple[Any, ...]]:
-    """The campaigns of all units under `paths`, as rows for `describe`; to be ordered and paged."""
+def find_campaigns(
+    paths: Sequence[str], *, status: str | None = None, name: str | None = None
+) -> Select[*tuple[Any, ...]]:
+    """The campaigns of all units under `paths`, as rows for `describe`; to be ordered and paged.
+
+    `name`: part of the campaign's name.
+    """
     statement = _rows().where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
+    if name is not None:
+        statement = statement.where(Campaign.name.contains(name, autoescape=True))
     return statement if status is None else statement.where(Campaign.status == status)
 
 
@@ -45,8 +52,9 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     """A campaign with the names of what it refers to, and these:
 
     `digest` (hexadecimal) of its present content; `missing_values`, the variables that only recipients' attributes can
-    fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on; `run_id` and
-    `run_status`, None before launch; `stopped`, whether a stop holds back its texts or some of them.
+    fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on; `run_id`,
+    `run_status`, `audience` (recipients) and `due_at`, None before launch; `stopped`, whether a stop holds back its
+    texts or some of them.
     """
     campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
     rule = bounded_rule(row.Segment, row.segment_path, row.path)
@@ -76,6 +84,8 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
         },
         "run_id": row.run_id,
         "run_status": row.run_status,
+        "audience": row.audience,
+        "due_at": row.due_at,
         "stopped": row.stopped,
     }
 
@@ -100,6 +110,8 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Account.login.label("login"),
             Run.id.label("run_id"),
             Run.status.label("run_status"),
+            Run.audience.label("audience"),
+            Run.due_at.label("due_at"),
             is_stopped(Unit.path, Campaign.route_id).label("stopped"),
         )
         .join(Unit, Unit.id == Campaign.unit_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ from sms_service.said import say
 LONGEST_NAME = 100
 SHORTEST_VALIDITY_S, LONGEST_VALIDITY_S = 300, 259_200
 EDITABLE = (CampaignStatus.draft, CampaignStatus.rejected, CampaignStatus.approved)
+_NUMBERED = re.compile("（([0-9]{1,5})）$")
 CHANGEABLE = (
     "name",
     "template_version_id",
@@ -61,9 +63,6 @@ def create_campaign(
 
     Raises NotFound, Forbidden, or Invalid naming the field that cannot be used.
     """
-    path = unit_path(session, unit_id)
-    actor.require(Permission.edit_campaigns, path)
-    campaign = Campaign(unit_id=unit_id, created_by=actor.account_id)
     given = {
         "name": name,
         "template_version_id": template_version_id,
@@ -75,11 +74,20 @@ def create_campaign(
         "urgent": urgent,
         "canary_receipts": canary_receipts,
     }
-    _set(session, actor, campaign, path, given)
-    session.add(campaign)
-    session.flush()
-    trail.record_act(session, actor.account_id, "campaign.create", "campaign", campaign.id, path)
-    return campaign
+    return _create(session, actor, unit_id, given)
+
+
+def copy_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
+    """A new draft of the same unit with the same content, under a name with the next number: 主题党日, 主题党日（2）.
+
+    What was decided on the old one counts nothing for it. Raises NotFound, Forbidden, or Invalid where something that
+    the old one uses can be used no longer.
+    """
+    old, _ = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
+    given = {field: getattr(old, field) for field in CHANGEABLE if field not in ("name", "route")}
+    given["route"] = session.scalars(select(Route.name).where(Route.id == old.route_id)).one()
+    given["name"] = _next_name(session, old)
+    return _create(session, actor, old.unit_id, given, copy_of=campaign_id)
 
 
 def change_campaign(session: Session, actor: Actor, campaign_id: int, changes: Mapping[str, Any]) -> Campaign:
@@ -162,6 +170,27 @@ def move_campaign(session: Session, campaign: Campaign, target: CampaignStatus) 
             raise Conflict(say(ended, campaign=campaign.id, status=CampaignStatus(campaign.status)))
         message = "campaign {campaign} is {status}; it can become: {possible}"
         raise Conflict(say(message, campaign=campaign.id, status=CampaignStatus(campaign.status), possible=possible))
+
+
+def _create(session: Session, actor: Actor, unit_id: int, given: Mapping[str, Any], **details: int) -> Campaign:
+    path = unit_path(session, unit_id)
+    actor.require(Permission.edit_campaigns, path)
+    campaign = Campaign(unit_id=unit_id, created_by=actor.account_id)
+    _set(session, actor, campaign, path, given)
+    session.add(campaign)
+    session.flush()
+    trail.record_act(session, actor.account_id, "campaign.create", "campaign", campaign.id, path, **details)
+    return campaign
+
+
+def _next_name(session: Session, old: Campaign) -> str:
+    """The old name with the first free number; two who copy at once may get the same one, which harms nothing."""
+    stem = _NUMBERED.sub("", old.name)[: LONGEST_NAME - 8]
+    taken = session.scalars(
+        select(Campaign.name).where(Campaign.unit_id == old.unit_id, Campaign.name.startswith(stem, autoescape=True))
+    )
+    numbers = [int(match[1]) for name in taken if (match := _NUMBERED.search(name))]
+    return f"{stem}（{max([1, *numbers]) + 1}）"
 
 
 def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.accounts.models import Account
 from sms_service.audience import segments
+from sms_service.audit.models import TrailEntry
 from sms_service.campaigns import approval, control, overview, services
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign, Decision
@@ -295,7 +296,42 @@ def test_what_an_overview_says(session: Session, district: Unit, officer: Actor,
     assert bytes.fromhex(found["digest"]) == approval.content_of(session, campaign).digest()
     launch_campaign(session, officer, campaign.id)
     found = overview.get_campaign(session, officer, campaign.id)
-    assert (found["status"], found["run_status"]) == ("active", "planned")
+    assert (found["status"], found["run_status"], found["audience"]) == ("active", "planned", None)
+    assert found["due_at"] is not None
+
+
+def test_a_copy_is_a_draft_with_the_same_content(
+    session: Session, district: Unit, officer: Actor, approver: Actor
+) -> None:
+    old = approved(session, officer, approver, district, name="主题党日", values={"地点": "一楼"}, urgent=True)
+    first = services.copy_campaign(session, officer, old.id)
+    second = services.copy_campaign(session, make_actor(session, district), first.id)
+    assert (first.status, first.name, second.name) == (S.draft, "主题党日（2）", "主题党日（3）")
+    digests = {approval.content_of(session, campaign).digest() for campaign in (old, first, second)}
+    assert len(digests) == 1
+    assert approval.latest_decision(session, first.id) is None
+    entry = session.scalars(select(TrailEntry).where(TrailEntry.target_id == str(first.id))).one()
+    assert (entry.act, entry.details) == ("campaign.create", {"copy_of": old.id})
+    with pytest.raises(Forbidden):
+        services.copy_campaign(session, approver, old.id)
+
+
+def test_a_copy_of_the_longest_name_still_has_a_name(session: Session, district: Unit, officer: Actor) -> None:
+    old = write(session, officer, district, name="长" * services.LONGEST_NAME)
+    names = [services.copy_campaign(session, officer, old.id).name for _ in range(2)]
+    assert [name[-3:] for name in names] == ["（2）", "（3）"]
+
+
+def test_campaigns_are_found_by_a_part_of_the_name(session: Session, district: Unit, officer: Actor) -> None:
+    for name in ("五月学习", "100%出席", "学习100次"):
+        write(session, officer, district, name=name)
+
+    def found(part: str) -> set[str]:
+        rows = session.execute(overview.find_campaigns((district.path,), name=part))
+        return {row.Campaign.name for row in rows}
+
+    assert found("学习") == {"五月学习", "学习100次"}
+    assert found("100%") == {"100%出席"}
 
 
 def test_a_pause_holds_back_what_has_not_left_and_cancel_counts_what_has(database: Database) -> None:
