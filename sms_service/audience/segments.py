@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from sqlalchemy import Select, false, func, or_, select
@@ -134,6 +135,19 @@ def change_segment(
     if fields:
         trail.record_act(session, actor.account_id, "segment.change", "segment", segment.id, path, fields=fields)
     return segment
+
+
+def find_free_name(session: Session, unit_id: int, name: str) -> str:
+    """The name, or where a segment of the unit has it, the name with the first number that is free: 全体（2）."""
+    stem = name[: LONGEST_NAME - 8]
+    taken = set(
+        session.scalars(
+            select(Segment.name).where(Segment.unit_id == unit_id, Segment.name.startswith(stem, autoescape=True))
+        )
+    )
+    if name not in taken and len(name) <= LONGEST_NAME:
+        return name
+    return next(free for number in count(2) if (free := f"{stem}（{number}）") not in taken)
 
 
 def preview_audience(

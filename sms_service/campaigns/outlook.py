@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -19,7 +19,7 @@ from sms_service.campaigns.services import require_on_campaign
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
 from sms_service.content.compose import Composed
 from sms_service.content.language import CannotRender, get_compiled
-from sms_service.controls.stops import stops_of
+from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
 from sms_service.dispatch.forecast import Leaving, foresee_leaving
 from sms_service.dispatch.rendering import RunText
@@ -118,9 +118,22 @@ def foresee_run(
     NotFound, Forbidden, or Invalid for a segment whose rule cannot be used any more.
     """
     campaign, path = require_on_campaign(session, actor, Permission.read, campaign_id)
-    content = content_of(session, campaign, held=False)
+    return foresee_content(session, actor, content_of(session, campaign, held=False), path, rates, prices, at)
+
+
+def foresee_content(
+    session: Session,
+    actor: Actor,
+    content: Content,
+    path: str,
+    rates: Mapping[str, float],
+    prices: Mapping[str, float],
+    at: datetime | None = None,
+) -> Outlook:
+    """The same of a content that was read already; `path` is that of the campaign's unit, which the actor may read."""
+    campaign = content.campaign
     unit = session.get_one(Unit, campaign.unit_id)
-    now: datetime = session.scalars(select(func.sms_now())).one()
+    now, stopped = session.execute(select(func.sms_now(), is_stopped(literal(path), literal(campaign.route_id)))).one()
     at = now if at is None else max(at, now)
     own = [name for name in content.version.variables if name not in campaign.values]
     reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own))
@@ -137,7 +150,6 @@ def foresee_run(
     similar = find_similar_runs(session, actor, content, path, people, {text.text for _, text in texts.made})
     shared = MessageReason.duplicate_phone in reach.skipped  # whose text is sent was not asked
     total = None if mean is None else round(mean * reach.phones)
-    stopped = bool(stops_of(session, path, campaign.route_id))
     return Outlook(
         at=at,
         people=reach.people,

@@ -15,11 +15,11 @@ from sms_service.audience.models import Segment
 from sms_service.campaigns.approval import Content, bounded_rule
 from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
-from sms_service.campaigns.services import require_on_campaign
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.controls.models import Route
 from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
+from sms_service.errors import NotFound
 from sms_service.ledger.models import Run
 
 _COLUMNS = (
@@ -43,8 +43,10 @@ def find_campaigns(
 
 def get_campaign(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
     """One campaign, described. Raises NotFound or Forbidden."""
-    require_on_campaign(session, actor, Permission.read, campaign_id)
-    row = session.execute(_rows().where(Campaign.id == campaign_id)).one()
+    row = session.execute(_rows().where(Campaign.id == campaign_id)).first()
+    if row is None:
+        raise NotFound("campaign", campaign_id)
+    actor.require(Permission.read, row.path)
     return describe_campaign(row)
 
 
@@ -54,14 +56,17 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     `digest` (hexadecimal) of its present content; `missing_values`, the variables that only recipients' attributes can
     fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on; `run_id`,
     `run_status`, `audience` (recipients) and `due_at`, None before launch; `stopped`, whether a stop holds back its
-    texts or some of them.
+    texts or some of them; and for the rooms `content`, and `path`, that of its unit.
     """
     campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
     rule = bounded_rule(row.Segment, row.segment_path, row.path)
-    digest = Content(campaign, version, class_, rule).digest()
+    content = Content(campaign, version, class_, rule)
+    digest = content.digest()
     decision: Decision | None = row.Decision
     return {
         **{name: getattr(campaign, name) for name in _COLUMNS},
+        "content": content,
+        "path": row.path,
         "unit": row.unit,
         "template_id": version.template_id,
         "template": row.template,

@@ -1,0 +1,69 @@
+"""An invitation: a campaign to the people of one unit, written without knowing what a segment is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.audience import segments
+from sms_service.audience.models import Segment
+from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.services import change_campaign, create_campaign
+
+MOST_TICKED = 60  # people who are listed to be ticked; a larger unit is invited as a whole
+EVERYONE: Mapping[str, Any] = {"everyone": True}
+
+
+def write_invitation(
+    session: Session,
+    actor: Actor,
+    *,
+    unit_id: int,
+    name: str,
+    template_version_id: int,
+    signature: str,
+    values: Mapping[str, str],
+    people: Collection[int] | None,
+    segment_name: str,
+    campaign: Campaign | None = None,
+) -> Campaign:
+    """A draft of the unit to these people (ids), or to everybody of the unit where that is None; `campaign`: the one
+    that is changed instead.
+
+    The segment that says so is the unit's own under `segment_name`, with a number where that is taken; one with the
+    same rule is used again. Raises as `create_segment`, `create_campaign` and `change_campaign` do.
+    """
+    rule = dict(EVERYONE) if people is None else {"people": sorted(people)}
+    fields: dict[str, Any] = {
+        "name": name,
+        "template_version_id": template_version_id,
+        "signature": signature,
+        "values": dict(values),
+        "segment_id": _segment(session, actor, unit_id, rule, segment_name, campaign).id,
+    }
+    if campaign is None:
+        return create_campaign(session, actor, unit_id=unit_id, **fields)
+    return change_campaign(session, actor, campaign.id, fields)
+
+
+def _segment(
+    session: Session, actor: Actor, unit_id: int, rule: dict[str, Any], name: str, campaign: Campaign | None
+) -> Segment:
+    same = select(Segment).where(Segment.unit_id == unit_id, Segment.rule == rule).order_by(Segment.id).limit(1)
+    found = session.scalar(same)
+    if found is not None:
+        return found
+    if campaign is not None and _is_its_own(session, campaign):
+        return segments.change_segment(session, actor, campaign.segment_id, rule=rule)
+    return segments.create_segment(session, actor, unit_id, segments.find_free_name(session, unit_id, name), rule)
+
+
+def _is_its_own(session: Session, campaign: Campaign) -> bool:
+    """Whether the campaign's segment is a list of people that no other campaign uses."""
+    used = exists().where(Campaign.segment_id == Segment.id, Campaign.id != campaign.id)
+    lists = Segment.rule.has_key("people")
+    return session.scalar(select(Segment.id).where(Segment.id == campaign.segment_id, lists, ~used)) is not None

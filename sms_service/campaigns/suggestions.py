@@ -1,0 +1,73 @@
+"""What a unit wrote last, offered to whoever writes its next campaign. The caller has asked for the unit's scope."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sms_service.campaigns.models import Campaign
+from sms_service.content.models import Template, TemplateVersion
+from sms_service.directory.models import Person, Unit
+
+OFFERED = 5  # of each kind
+_LOOKED_AT = 50  # a unit's last campaigns
+_PEOPLE_ASKED = 500
+
+
+def list_signatures(session: Session, path: str) -> list[str]:
+    """The signatures of the last campaigns of the unit at `path`, then of those of the units above it, nearest first.
+
+    A signature is no secret: everybody who ever got a text has read it.
+    """
+    ids = [int(part) for part in path.strip("/").split("/")]
+    nearest = func.max(func.length(Unit.path))
+    return list(
+        session.scalars(
+            select(Campaign.signature)
+            .join(Unit, Unit.id == Campaign.unit_id)
+            .where(Unit.id.in_(ids))
+            .group_by(Campaign.signature)
+            .order_by(nearest.desc(), func.max(Campaign.id).desc())
+            .limit(OFFERED)
+        )
+    )
+
+
+def list_last_values(session: Session, unit_id: int, names: Collection[str]) -> dict[str, list[str]]:
+    """For each of these variables the last values that campaigns of the unit had, newest first, each once."""
+    rows = session.scalars(
+        select(Campaign.values).where(Campaign.unit_id == unit_id).order_by(Campaign.id.desc()).limit(_LOOKED_AT)
+    )
+    found: dict[str, list[str]] = {name: [] for name in names}
+    for values in rows:
+        for name, offered in found.items():
+            value = str(values.get(name, "")).strip()
+            if value and value not in offered and len(offered) < OFFERED:
+                offered.append(value)
+    return found
+
+
+def list_attribute_names(session: Session, path: str) -> set[str]:
+    """The names of attributes that people within the subtree at `path` have, as far as some hundreds of them tell."""
+    some = (
+        select(Person.attributes)
+        .join(Unit, Unit.id == Person.unit_id)
+        .where(Unit.path.op("^@")(path), Person.left_at.is_(None))
+        .limit(_PEOPLE_ASKED)
+        .subquery()
+    )
+    return set(session.scalars(select(func.jsonb_object_keys(some.c.attributes)).distinct()))
+
+
+def find_last_template(session: Session, unit_id: int, class_: str) -> int | None:
+    """The template of this class of which the unit last wrote a campaign; None: it never did."""
+    return session.scalar(
+        select(Template.id)
+        .join(TemplateVersion, TemplateVersion.template_id == Template.id)
+        .join(Campaign, Campaign.template_version_id == TemplateVersion.id)
+        .where(Campaign.unit_id == unit_id, Template.class_ == class_)
+        .order_by(Campaign.id.desc())
+        .limit(1)
+    )
