@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, after_this_request, g
+from flask import g
 from flask.views import MethodView
 from marshmallow import fields, validate
 
-from sms_service import wake
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
@@ -20,10 +19,10 @@ from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.values import LONGEST_VALUE, MOST_VALUES
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.ledger.models import Run
-from sms_service.web.context import current_context
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, Whole, list_of
 from sms_service.web.validators import OneOfWords, TextLength, WithinRange
+from sms_service.web.waking import begin_after_commit
 
 blueprint = Blueprint(
     "campaigns",
@@ -318,16 +317,8 @@ class Launch(MethodView):
         """
         run, made = launching.launch_campaign(g.session, g.actor, campaign_id, body["at"])
         if made and body["at"] is None:
-            after_this_request(_wake_a_worker)
+            begin_after_commit()
         return run, 201 if made else 200
-
-
-def _wake_a_worker(answer: Response) -> Response:
-    """Have the new run, committed by now, begun at once. Should nobody wake, the clock begins it within a second."""
-    redis = current_context().redis
-    if redis is not None:
-        wake.wake_workers(redis, wake.FREEZE)
-    return answer
 
 
 def _shown(campaign: Campaign) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import g
@@ -14,10 +13,9 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.campaigns import OFFSET
 from sms_service.campaigns.outlook import Caution, Outlook, foresee_run
-from sms_service.gateways.config import BadGatewayConfig
 from sms_service.said import to_json
 from sms_service.vocabulary import MessageReason
-from sms_service.web.context import current_context
+from sms_service.web.rates import read_rates_and_prices
 from sms_service.web.schemas import In, MaskedText, Out, SaidOut
 
 blueprint = Blueprint(
@@ -140,7 +138,7 @@ class CampaignOutlook(MethodView):
         Similar texts and, of a large audience with values of its own, the parts are found by samples of some hundred
         people.
         """
-        rates, prices = _rates_and_prices()
+        rates, prices = read_rates_and_prices()
         return _shown(foresee_run(g.session, g.actor, campaign_id, rates, prices, query["at"]))
 
 
@@ -153,11 +151,3 @@ def _shown(outlook: Outlook) -> dict[str, Any]:
     warnings = [{"caution": one.caution, "text": one.text, "said": to_json(one.text)} for one in outlook.warnings]
     kept = ("at", "people", "phones", "texts", "parts", "exact", "tried", "cost_fen", "begins", "through", "similar")
     return {**{name: getattr(outlook, name) for name in kept}, "skipped": skipped, "warnings": warnings}
-
-
-def _rates_and_prices() -> tuple[Mapping[str, float], Mapping[str, float]]:
-    try:
-        gateways = current_context().gateways
-        return gateways.rates(), gateways.prices()
-    except BadGatewayConfig:  # as where accounts are listed: `doctor` says what is wrong, the rest can be foreseen
-        return {}, {}

@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields
 from sms_service.console.once import OWN_FIELDS
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.web.problems import InvalidRequest, field_errors
-from sms_service.web.schemas import In, OneLine
+from sms_service.web.schemas import In, OneLine, find_unstorable
 
 
 class WhyForm(In):
@@ -19,9 +19,27 @@ class WhyForm(In):
     why = OneLine(LONGEST_WHY, required=True)
 
 
-def read_form(schema: type[Schema]) -> dict[str, Any]:
-    """The form's values by `schema`; a field left empty counts as not sent. Raises InvalidRequest."""
-    return _load(schema, request.form)
+def read_form(schema: type[Schema], *, apart: str | None = None) -> dict[str, Any]:
+    """The form's values by `schema`; a field left empty counts as not sent. Raises InvalidRequest.
+
+    `apart`: fields whose names begin so are not the schema's; see `read_named`.
+    """
+    return _load(schema, request.form, apart)
+
+
+def read_named(beginning: str) -> dict[str, str]:
+    """The fields whose names begin so, by the rest of the name, such as a text's values; empty ones are not there.
+
+    Raises InvalidRequest for characters that no text may hold.
+    """
+    given = {
+        name.removeprefix(beginning): value.strip()
+        for name, value in request.form.items()
+        if name.startswith(beginning) and value.strip()
+    }
+    if problems := find_unstorable(given):
+        raise InvalidRequest(list(field_errors({f"{beginning}{name}": why for name, why in problems.items()}, given)))
+    return given
 
 
 def read_query(schema: type[Schema]) -> dict[str, Any]:
@@ -29,12 +47,12 @@ def read_query(schema: type[Schema]) -> dict[str, Any]:
     return _load(schema, request.args)
 
 
-def _load(schema: type[Schema], values: Any) -> dict[str, Any]:
+def _load(schema: type[Schema], values: Any, apart: str | None = None) -> dict[str, Any]:
     made = schema()
     lists = {field.data_key or name for name, field in made.fields.items() if isinstance(field, fields.List)}
     given: dict[str, Any] = {}
     for name in values:
-        if name in OWN_FIELDS:
+        if name in OWN_FIELDS or (apart is not None and name.startswith(apart)):
             continue
         if name in lists:
             given[name] = [value for value in values.getlist(name) if value.strip()]

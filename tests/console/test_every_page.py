@@ -63,7 +63,8 @@ def test_no_page_without_a_log_in(app):
                 assert answer.status_code == 401 or answer.location.startswith("/log-in")
             else:
                 assert answer.status_code == 401, path
-                assert 'name="_password"' in answer.text
+                # A part that refreshes itself carries no fields on: the page is loaded anew.
+                assert 'name="_password"' in answer.text or answer.headers["HX-Refresh"] == "true", path
 
 
 def test_no_form_acts_without_its_token_or_from_elsewhere(app, log_in, unit):

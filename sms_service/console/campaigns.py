@@ -1,0 +1,131 @@
+"""The campaigns: which there are, how far each is, and what can be done next with one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g
+from marshmallow import fields
+
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.wording import describe_rule
+from sms_service.campaigns import overview, services
+from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.services import EDITABLE
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.console.check import change_address
+from sms_service.console.forms import read_query
+from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.rendering import name_here, render_page
+from sms_service.console.texts import compose_in_general
+from sms_service.console.unit_choice import choose_unit
+from sms_service.said import Said, as_said, say
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import OneLine
+from sms_service.web.validators import OneOfWords
+
+# What can still be given up: nothing of it was launched.
+WITHDRAWABLE = (*EDITABLE, CampaignStatus.submitted)
+
+
+class CampaignsQuery(ScopedPageQuery):
+    """Filters of the list; all that are given must hold."""
+
+    status = fields.String(load_default=None, validate=OneOfWords([*CampaignStatus]))
+    name = OneLine(load_default=None)
+
+
+@page_view("/campaigns", Permission.read)
+def list_campaigns() -> str:
+    """The campaigns, newest first."""
+    query = read_query(CampaignsQuery)
+    scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+    statement = overview.find_campaigns(scope.paths, status=query["status"], name=query["name"])
+    rows, following = fetch_page(
+        g.session, statement, query, sort="id", key=Campaign.id, id_=Campaign.id, descending=True
+    )
+    return render_page(
+        "campaigns.html",
+        campaigns=[overview.describe_campaign(row) for row in rows],
+        following=following,
+        scope=scope,
+        units=choose_unit(g.session, g.actor, Permission.read, query["unit"]).options,
+        query=query,
+        statuses=[(status, name_here(status)) for status in CampaignStatus],
+        may_write=bool(g.actor.scope(Permission.edit_campaigns)),
+    )
+
+
+@page_view("/campaigns/<int:campaign_id>", Permission.read)
+def show_campaign(campaign_id: int) -> str:
+    """One campaign: its text, to whom it goes, how far it is, and what can be done next."""
+    campaign = overview.get_campaign(g.session, g.actor, campaign_id)
+    path = campaign["path"]
+    return render_page(
+        "campaign.html",
+        campaign=campaign,
+        text=general_text(campaign),
+        state=_state(campaign),
+        whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
+        change=change_address(campaign),
+        may_edit=g.actor.can(Permission.edit_campaigns, path),
+        may_operate=g.actor.can(Permission.operate_campaigns, path),
+        may_approve=g.actor.can(Permission.approve_campaigns, path),
+        editable=EDITABLE,
+        withdrawable=WITHDRAWABLE,
+    )
+
+
+@act_view("/campaigns/<int:campaign_id>/copy", Permission.edit_campaigns)
+def make_copy(campaign_id: int) -> Response:
+    """The same once more, as a new draft."""
+    made = services.copy_campaign(g.session, g.actor, campaign_id)
+    said = as_said("This is a new draft with the same content. Change what is different, then check it.")
+    return go_to("console.show_draft", said=said, campaign_id=made.id)
+
+
+@page_view("/campaigns/<int:campaign_id>/withdraw", Permission.edit_campaigns)
+def show_withdrawal(campaign_id: int) -> str:
+    """What it means to give it up."""
+    campaign, _ = services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
+    return render_page("withdrawal.html", campaign=campaign, withdrawable=WITHDRAWABLE)
+
+
+@act_view("/campaigns/<int:campaign_id>/withdraw", Permission.edit_campaigns)
+def give_up_campaign(campaign_id: int) -> Response:
+    """Give it up, for good."""
+    services.withdraw_campaign(g.session, g.actor, campaign_id)
+    return go_to("console.show_campaign", said=as_said("The campaign is withdrawn."), campaign_id=campaign_id)
+
+
+def general_text(campaign: dict[str, Any]) -> Any:
+    """The campaign's text, where no particular person is meant; why there is none otherwise."""
+    return compose_in_general(
+        campaign["template_version_id"],
+        campaign["body"],
+        campaign["class_"],
+        campaign["signature"],
+        campaign["values"],
+    )
+
+
+def _state(campaign: dict[str, Any]) -> Said:
+    """Where it stands, in one sentence."""
+    decision = campaign["decision"] or {}
+    match campaign["status"]:
+        case CampaignStatus.draft:
+            return as_said("A draft. Nobody has been asked to approve it, and nothing is sent.")
+        case CampaignStatus.submitted:
+            return as_said("It waits for an approver. Nothing is sent before.")
+        case CampaignStatus.approved if decision.get("holds"):
+            return say("Approved by {login}. It is not sent yet.", login=decision["login"] or "system")
+        case CampaignStatus.approved:
+            return as_said("It was approved, but has changed since: submit it again.")
+        case CampaignStatus.rejected:
+            return say("Returned by {login}. Change it and submit it again.", login=decision.get("login") or "system")
+        case CampaignStatus.withdrawn:
+            return as_said("It was given up. To send it after all, copy it.")
+        case CampaignStatus.ended:
+            return as_said("It was sent. To send it again, copy it.")
+        case _:
+            return as_said("It is being sent. Its run shows how far it is.")

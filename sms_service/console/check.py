@@ -1,0 +1,150 @@
+"""核对: what will happen if it is sent, then the one button that does it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Response, g, request, url_for
+from marshmallow import fields
+
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.wording import describe_rule
+from sms_service.campaigns import launch as launching
+from sms_service.campaigns import overview, services
+from sms_service.campaigns.approval import content_of
+from sms_service.campaigns.outlook import Outlook, foresee_content
+from sms_service.campaigns.services import EDITABLE
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.console.forms import read_form
+from sms_service.console.languages import write_number
+from sms_service.console.moments import parse_moment, write_moment
+from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.rendering import link_to, render_page
+from sms_service.directory.models import Unit
+from sms_service.directory.units import format_clock
+from sms_service.errors import Conflict, Invalid
+from sms_service.gateways.config import DEFAULT_ROUTE
+from sms_service.said import as_said, say
+from sms_service.vocabulary import TextClass
+from sms_service.web.context import current_context
+from sms_service.web.rates import read_rates_and_prices
+from sms_service.web.schemas import In, Whole
+from sms_service.web.waking import begin_after_commit
+
+READ_ABOVE = 1_000  # people: whoever sends to more ticks that the text is read
+TYPED_ABOVE = 10_000  # people: whoever sends to more types how many
+
+
+class SendForm(In):
+    """What the page said when its button was pressed: the content's digest, to how many people, at which time."""
+
+    digest = fields.String(required=True)
+    phones = Whole(required=True)
+    at = fields.String(load_default=None)
+    read = fields.Boolean(load_default=False)
+    number = fields.String(load_default="")
+
+
+@page_view("/campaigns/<int:campaign_id>/check", Permission.read)
+def show_check(campaign_id: int) -> str | Response:
+    """Whom it reaches, who is skipped and why, what three of them read, what it costs and when it is through."""
+    campaign = overview.get_campaign(g.session, g.actor, campaign_id)
+    status, path = campaign["status"], campaign["path"]
+    if status in (CampaignStatus.active, CampaignStatus.ended):
+        return go_to("console.show_campaign", campaign_id=campaign_id)
+    unit = g.session.get_one(Unit, campaign["unit_id"])
+    fault, at = None, None
+    try:
+        at = _chosen_time(unit.timezone)
+    except Invalid as error:
+        fault = error.reason
+    outlook = foresee_campaign(campaign, at)
+    holds = status == CampaignStatus.approved and campaign["decision"]["holds"]
+    return render_page(
+        "check.html",
+        campaign=campaign,
+        outlook=outlook,
+        at=write_moment(at, unit.timezone),
+        time_fault=fault,
+        earliest=write_moment(current_context().clock(), unit.timezone),
+        opens=format_clock(unit.window_opens),
+        closes=format_clock(unit.window_closes),
+        may_send=holds and g.actor.can(Permission.operate_campaigns, path),
+        may_submit=status in EDITABLE and not holds and g.actor.can(Permission.edit_campaigns, path),
+        may_edit=status in EDITABLE and g.actor.can(Permission.edit_campaigns, path),
+        change=change_address(campaign),
+        whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
+        must_read=outlook.phones > READ_ABOVE,
+        must_type=outlook.phones > TYPED_ABOVE,
+    )
+
+
+@act_view("/campaigns/<int:campaign_id>/submit", Permission.edit_campaigns, again=show_check)
+def submit_one_campaign(campaign_id: int) -> Response:
+    """Put it before an approver."""
+    services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
+    _read_what_was_seen(campaign_id)
+    services.submit_campaign(g.session, g.actor, campaign_id)
+    said = as_said("It is submitted. Nothing is sent before somebody has approved it.")
+    return go_to("console.show_campaign", said=said, campaign_id=campaign_id)
+
+
+@act_view("/campaigns/<int:campaign_id>/send", Permission.operate_campaigns, again=show_check)
+def send_one_campaign(campaign_id: int) -> Response:
+    """Launch it, now or at the time that was chosen. Once it was sent, this does nothing and leads to its run."""
+    services.require_on_campaign(g.session, g.actor, Permission.operate_campaigns, campaign_id)
+    at = _read_what_was_seen(campaign_id)
+    run, made = launching.launch_campaign(g.session, g.actor, campaign_id, at)
+    if made and at is None:
+        begin_after_commit()
+    if link_to("console.show_run", run_id=run.id):
+        return go_to("console.show_run", run_id=run.id)
+    return go_to("console.show_campaign", campaign_id=campaign_id)
+
+
+def foresee_campaign(campaign: dict[str, Any], at: datetime | None = None) -> Outlook:
+    """What will happen to the campaign if it is sent then, by this installation's gateways."""
+    rates, prices = read_rates_and_prices()
+    return foresee_content(g.session, g.actor, campaign["content"], campaign["path"], rates, prices, at)
+
+
+def change_address(campaign: dict[str, Any]) -> str:
+    """Where it is changed: an invitation on the short form, whatever else on the whole one."""
+    short = campaign["class_"] == TextClass.invitation and campaign["segment_rule"].keys() <= {"people", "everyone"}
+    if short and campaign["route"] == DEFAULT_ROUTE:
+        return url_for("console.show_invite", campaign=campaign["id"])
+    return url_for("console.show_draft", campaign_id=campaign["id"])
+
+
+def _chosen_time(zone: str) -> datetime | None:
+    written = request.values.get("at", "")
+    if request.values.get("when") == "now" or not written:
+        return None
+    return parse_moment(written, zone=zone)
+
+
+def _read_what_was_seen(campaign_id: int) -> datetime | None:
+    """The time that was chosen. Raises Conflict or Invalid where the sender has not seen what would be done now."""
+    form = read_form(SendForm)
+    campaign = overview.get_campaign(g.session, g.actor, campaign_id)
+    content = content_of(g.session, campaign["content"].campaign)  # held: it is what is submitted or sent
+    if content.digest().hex() != form["digest"]:
+        raise Conflict("the content has changed since you looked at it; look again before you send it")
+    zone = g.session.get_one(Unit, campaign["unit_id"]).timezone
+    at = parse_moment(form["at"], zone=zone) if form["at"] else None
+    phones = foresee_campaign(campaign, at).phones
+    if phones == 0:
+        raise Invalid("phones", None, "nobody would get a text")
+    if phones != form["phones"]:
+        reason = say("it reaches {now:,} people by now, not {then:,}; look again", now=phones, then=form["phones"])
+        raise Invalid("phones", None, reason)
+    if phones > READ_ABOVE and not form["read"]:
+        raise Invalid("read", None, "tick that you have read the whole text")
+    if phones > TYPED_ABOVE and _digits(form["number"]) != str(phones):
+        raise Invalid("number", None, say("type the number of people: {number}", number=write_number(phones)))
+    return at
+
+
+def _digits(written: str) -> str:
+    return "".join(character for character in written if character.isdecimal())

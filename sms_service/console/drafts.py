@@ -1,0 +1,190 @@
+"""Writing a campaign and changing one that is not launched: the whole form, for those who know their way."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Response, g, request
+from marshmallow import fields
+from sqlalchemy import or_
+
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.models import Segment
+from sms_service.audience.segments import find_segments
+from sms_service.campaigns import overview, services, suggestions
+from sms_service.console.forms import read_form, read_named, read_query
+from sms_service.console.languages import say_here, write_number
+from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.rendering import render_page
+from sms_service.console.texts import VALUE, compose_in_general
+from sms_service.console.unit_choice import choose_unit
+from sms_service.content.language import compile_template
+from sms_service.content.library import find_templates, get_version
+from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.values import RECIPIENT_FIELDS
+from sms_service.controls.accounts import find_routes
+from sms_service.controls.models import Route
+from sms_service.directory.models import Unit
+from sms_service.gateways.config import DEFAULT_ROUTE
+from sms_service.said import as_said
+from sms_service.web.schemas import Id, In, OneLine, Whole
+from sms_service.web.validators import WithinRange
+
+HOURS = (1, 6, 12, 24, 48, 72)  # of validity, to choose from
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+_MOST_OFFERED = 200  # templates and segments in a list to choose from
+
+
+class NewCampaignQuery(In):
+    """For which unit it is, and with which version of a template."""
+
+    unit = Id(load_default=None)
+    version = Id(load_default=None)
+
+
+class CampaignForm(In):
+    """A campaign but for its values, which are fields of their own."""
+
+    name = OneLine(services.LONGEST_NAME, required=True)
+    segment_id = Id(required=True)
+    signature = fields.String(required=True)
+    route = fields.String(load_default=DEFAULT_ROUTE)
+    validity_s = Whole(
+        load_default=86_400, validate=WithinRange(services.SHORTEST_VALIDITY_S, services.LONGEST_VALIDITY_S)
+    )
+    urgent = fields.Boolean(load_default=False)
+    canary_receipts = fields.Boolean(load_default=False)
+
+
+@page_view("/campaigns/new", Permission.edit_campaigns)
+def show_new_campaign() -> str:
+    """Choose unit and template; then the form for the rest."""
+    query = read_query(NewCampaignQuery)
+    place = choose_unit(g.session, g.actor, Permission.edit_campaigns, query["unit"], top=True)
+    if place.unit is None:
+        return render_page("draft.html", campaign=None, place=place, unit=None, version=None, templates=[])
+    blank: dict[str, Any] = {"name": "", "segment_id": None, "signature": None, "values": {}, "route": DEFAULT_ROUTE}
+    blank |= {"validity_s": 86_400, "urgent": False, "canary_receipts": False}
+    return _show_form(place.unit, query["version"], None, blank, place)
+
+
+@act_view("/campaigns/new", Permission.edit_campaigns, again=show_new_campaign)
+def write_campaign() -> Response:
+    """Keep it as a draft and go on to the check."""
+    query = read_query(NewCampaignQuery)
+    place = choose_unit(g.session, g.actor, Permission.edit_campaigns, query["unit"], top=True)
+    assert place.unit is not None
+    form = read_form(CampaignForm, apart=VALUE)
+    made = services.create_campaign(
+        g.session,
+        g.actor,
+        unit_id=place.unit.id,
+        template_version_id=query["version"],
+        values=read_named(VALUE),
+        **form,
+    )
+    return go_to("console.show_check", campaign_id=made.id)
+
+
+@page_view("/campaigns/<int:campaign_id>/change", Permission.edit_campaigns)
+def show_draft(campaign_id: int) -> str:
+    """The form with what the campaign has now; `version` in the address: with another wording."""
+    campaign = overview.get_campaign(g.session, g.actor, campaign_id)
+    g.actor.require(Permission.edit_campaigns, campaign["path"])
+    unit = g.session.get_one(Unit, campaign["unit_id"])
+    version_id = read_query(NewCampaignQuery)["version"] or campaign["template_version_id"]
+    return _show_form(unit, version_id, campaign, campaign, None)
+
+
+@act_view("/campaigns/<int:campaign_id>/change", Permission.edit_campaigns, again=show_draft)
+def change_draft(campaign_id: int) -> Response:
+    """Keep the change and go on to the check; an approval of the old content counts no longer."""
+    campaign, _ = services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
+    version_id = read_query(NewCampaignQuery)["version"] or campaign.template_version_id
+    changes = read_form(CampaignForm, apart=VALUE) | {
+        "template_version_id": version_id,
+        "values": read_named(VALUE),
+    }
+    services.change_campaign(g.session, g.actor, campaign_id, changes)
+    return go_to("console.show_check", said=as_said("The change is kept."), campaign_id=campaign_id)
+
+
+def list_usable_templates(path: str, class_: str | None = None) -> list[tuple[Template, TemplateVersion]]:
+    """The templates that a unit can use, each with its newest version, by name."""
+    statement = find_templates((path,), class_=class_).order_by(Template.name, Template.id).limit(_MOST_OFFERED)
+    return [(row[0], row[1]) for row in g.session.execute(statement)]
+
+
+def own_variables(version: TemplateVersion, path: str) -> list[tuple[str, bool]]:
+    """The variables that a campaign fills, in the order in which the text has them: name, and whether it must.
+
+    It need not where the text can do without, or where people of the unit have it as an attribute of their own.
+    """
+    compiled = compile_template(version.body)
+    body = _COMMENT.sub("", version.body)
+    named = sorted((name for name in compiled.variables if name not in RECIPIENT_FIELDS), key=body.find)
+    own = suggestions.list_attribute_names(g.session, path)
+    return [(name, name in compiled.required and name not in own) for name in named]
+
+
+def _show_form(
+    unit: Unit, version_id: int | None, campaign: dict[str, Any] | None, now: dict[str, Any], place: Any
+) -> str:
+    templates = list_usable_templates(unit.path)
+    if version_id is None and len(templates) == 1:
+        version_id = templates[0][1].id
+    chosen = get_version(g.session, g.actor, version_id) if version_id is not None else None
+    variables = own_variables(chosen[1], unit.path) if chosen else []
+    routes = list(g.session.scalars(find_routes().with_only_columns(Route.name).order_by(Route.name)))
+    signatures = suggestions.list_signatures(g.session, unit.path)
+    return render_page(
+        "draft.html",
+        campaign=campaign,
+        now=now,
+        place=place,
+        unit=unit,
+        version=chosen and chosen[1],
+        versions=_versions(templates, chosen),
+        variables=variables,
+        offered=suggestions.list_last_values(g.session, unit.id, [name for name, _ in variables]),
+        segments=_segments(unit, now["segment_id"]),
+        signatures=signatures,
+        routes=[(name, name) for name in routes],
+        validities=[
+            (seconds, say_here("{hours} hours", hours=write_number(seconds / 3600)))
+            for seconds in sorted({hours * 3600 for hours in HOURS} | {now["validity_s"]})
+        ],
+        text=chosen
+        and compose_in_general(
+            chosen[1].id, chosen[1].body, chosen[0].class_, now["signature"] or (signatures or [""])[0], now["values"]
+        ),
+        again=request.full_path.rstrip("?"),
+    )
+
+
+def _versions(
+    templates: list[tuple[Template, TemplateVersion]], chosen: tuple[Template, TemplateVersion] | None
+) -> list[tuple[int, str]]:
+    """The newest version of each template, and the one that is in use where it is an older one."""
+    options = [(version.id, template.name) for template, version in templates]
+    if chosen is not None and chosen[1].id not in dict(options):
+        options.insert(0, (chosen[1].id, f"{chosen[0].name} · {chosen[1].number}"))
+    return options
+
+
+def _segments(unit: Unit, used: int | None) -> list[tuple[int, str]]:
+    """What the unit can send to: its own segments and those of the units above and below that the visitor may read.
+
+    Lists of people that an invitation made are left out, but for the one that is used.
+    """
+    ids = [int(part) for part in unit.path.strip("/").split("/")]
+    statement = (
+        find_segments(g.actor.scope(Permission.read))
+        .where(or_(Unit.id.in_(ids), Unit.path.op("^@")(unit.path)))
+        .where(or_(~Segment.rule.has_key("people"), Segment.id == used))
+        .with_only_columns(Segment.id, Segment.name, Unit.name)
+        .order_by(Unit.path, Segment.name, Segment.id)
+        .limit(_MOST_OFFERED)
+    )
+    return [(row[0], f"{row[1]} · {row[2]}") for row in g.session.execute(statement)]

@@ -1,0 +1,222 @@
+"""发邀请: the shortest way from a few words to a text that a branch gets, for a secretary with a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from flask import Response, g, request, url_for
+from marshmallow import fields
+from sqlalchemy import func
+
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.models import Segment
+from sms_service.audience.reachable import find_reached
+from sms_service.campaigns import services, suggestions
+from sms_service.campaigns.invitations import MOST_TICKED, write_invitation
+from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.services import EDITABLE
+from sms_service.console.drafts import list_usable_templates, own_variables
+from sms_service.console.forms import read_form, read_named, read_query
+from sms_service.console.languages import say_here
+from sms_service.console.moments import read_moment, write_moment
+from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.rendering import form_values, render_page
+from sms_service.console.texts import VALUE, compose_in_general, find_own
+from sms_service.console.unit_choice import UnitChoice, choose_unit
+from sms_service.content.models import Template, TemplateVersion
+from sms_service.directory.models import Person, Unit
+from sms_service.directory.people import find_people
+from sms_service.directory.units import format_clock
+from sms_service.errors import Conflict, Invalid
+from sms_service.said import say
+from sms_service.vocabulary import TextClass
+from sms_service.web.context import current_context
+from sms_service.web.problems import InvalidRequest, field_error
+from sms_service.web.schemas import Id, In
+
+_SUBJECTS = ("主题", "活动", "标题")  # variables that say what an invitation is about
+_Chosen = tuple[Template, TemplateVersion]
+
+
+class RollEntry(NamedTuple):
+    """A person who can be ticked. `reason`: why no text would reach them."""
+
+    person_id: int
+    name: str
+    reason: str | None
+
+
+class InviteQuery(In):
+    """For which unit, by which template; `campaign`: the draft that is changed."""
+
+    unit = Id(load_default=None)
+    template = Id(load_default=None)
+    campaign = Id(load_default=None)
+
+
+class InviteForm(In):
+    """An invitation but for its values. `people`: those who are ticked; `whole`: everybody of the unit."""
+
+    signature = fields.String(required=True)
+    people = fields.List(Id(), load_default=list)
+    whole = fields.Boolean(load_default=False)
+    when = fields.String(load_default="now")
+    at = fields.String(load_default="")
+
+
+@page_view("/invite", Permission.edit_campaigns)
+def show_invite() -> str:
+    """A few fields, who gets it, the text as it will look, and when."""
+    query = read_query(InviteQuery)
+    old = _draft(query["campaign"])
+    place = choose_unit(g.session, g.actor, Permission.edit_campaigns, old.unit_id if old else query["unit"], top=True)
+    templates = list_usable_templates(place.unit.path, TextClass.invitation) if place.unit else []
+    if place.unit is None or not templates:
+        return render_page("invite.html", place=place, chosen=None, templates=templates)
+    chosen = _choose_template(place.unit, templates, query["template"], old)
+    return _show_form(place, templates, chosen, old)
+
+
+@act_view("/invite", Permission.edit_campaigns, again=show_invite)
+def go_on_with_invite() -> Response:
+    """Keep it as a draft and go on to the check."""
+    query = read_query(InviteQuery)
+    old = _draft(query["campaign"])
+    place = choose_unit(g.session, g.actor, Permission.edit_campaigns, old.unit_id if old else query["unit"], top=True)
+    assert place.unit is not None
+    templates = list_usable_templates(place.unit.path, TextClass.invitation)
+    template, version = _choose_template(place.unit, templates, query["template"], old)
+    form, values = read_form(InviteForm, apart=VALUE), read_named(VALUE)
+    variables = own_variables(version, place.unit.path)
+    _require_values(variables, values)
+    at = read_moment(zone=place.unit.timezone)
+    everybody = {entry.person_id for entry in _list_roll(place.unit)}
+    ticked = None if form["whole"] and not everybody else set(form["people"]) & everybody
+    if ticked is not None and not ticked:
+        raise Invalid("people", None, "tick at least one person")
+    name = _name(template, variables, values)
+    count = len(ticked or ())
+    segment_name = say_here("All of {unit}", unit=place.unit.name)
+    made = write_invitation(
+        g.session,
+        g.actor,
+        unit_id=place.unit.id,
+        name=name,
+        template_version_id=version.id,
+        signature=form["signature"].strip(),
+        values=values,
+        people=None if ticked == everybody else ticked,
+        segment_name=segment_name
+        if ticked in (None, everybody)
+        else say_here("{name}: {count} people", name=name, count=count),
+        campaign=old,
+    )
+    return go_to("console.show_check", campaign_id=made.id, at=write_moment(at, place.unit.timezone) or None)
+
+
+def _draft(campaign_id: int | None) -> Campaign | None:
+    if campaign_id is None:
+        return None
+    campaign, _ = services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
+    if campaign.status not in EDITABLE:
+        raise Conflict(
+            say(
+                "campaign {campaign} is {status}; only {statuses} ones can be changed",
+                campaign=campaign_id,
+                status=campaign.status,
+                statuses=EDITABLE,
+            )
+        )
+    return campaign
+
+
+def _choose_template(unit: Unit, templates: Sequence[_Chosen], wanted: int | None, old: Campaign | None) -> _Chosen:
+    """The one that was asked for, else that of the draft, else the one that the unit used last, else the first."""
+    if wanted is None and old is not None:
+        version = g.session.get_one(TemplateVersion, old.template_version_id)
+        return g.session.get_one(Template, version.template_id), version
+    if wanted is None:
+        wanted = suggestions.find_last_template(g.session, unit.id, TextClass.invitation)
+    return next((pair for pair in templates if pair[0].id == wanted), templates[0])
+
+
+def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen, old: Campaign | None) -> str:
+    unit, (template, version) = place.unit, chosen
+    assert unit is not None
+    roll = _list_roll(unit)
+    values: Mapping[str, Any] = old.values if old else {}
+    signatures = suggestions.list_signatures(g.session, unit.path)
+    signature = old.signature if old else (signatures or [""])[0]
+    variables = own_variables(version, unit.path)
+    ticked = set(form_values("people", _ticked(roll, old)))
+    first = next((entry.person_id for entry in roll if str(entry.person_id) in ticked), None)
+    return render_page(
+        "invite.html",
+        place=place,
+        unit=unit,
+        templates=[one for one, _ in templates],
+        chosen=template,
+        version=version,
+        variables=variables,
+        offered=suggestions.list_last_values(g.session, unit.id, [name for name, _ in variables]),
+        now={"values": values},
+        roll=roll,
+        ticked=ticked,
+        people=len(roll) or _count_people(unit),
+        signature=signature,
+        signatures=signatures,
+        text=compose_in_general(
+            version.id, version.body, template.class_, signature, values, find_own([str(first)] if first else [])
+        ),
+        opens=format_clock(unit.window_opens),
+        closes=format_clock(unit.window_closes),
+        earliest=write_moment(current_context().clock(), unit.timezone),
+        planned="",
+        again=url_for(
+            "console.go_on_with_invite",
+            unit=unit.id,
+            template=template.id,
+            campaign=old.id if old else None,
+        ),
+        old=old,
+        other=lambda one: url_for(
+            "console.show_invite", unit=unit.id, template=one.id, campaign=old.id if old else None
+        ),
+        submitted=request.method == "POST",
+    )
+
+
+def _list_roll(unit: Unit) -> list[RollEntry]:
+    """The people of the unit and of those below it, by name; empty where there are too many to tick."""
+    g.actor.require(Permission.read, unit.path)
+    rows = g.session.execute(find_reached((unit.path,)).order_by(Person.name, Person.id).limit(MOST_TICKED + 1)).all()
+    return [RollEntry(row.Person.id, row.Person.name, row.reason) for row in rows] if len(rows) <= MOST_TICKED else []
+
+
+def _count_people(unit: Unit) -> int:
+    people = find_people((unit.path,)).with_only_columns(func.count())
+    return int(g.session.scalars(people).one())
+
+
+def _ticked(roll: Sequence[RollEntry], old: Campaign | None) -> list[str]:
+    """Everybody, or of a draft those whom it goes to."""
+    rule = g.session.get_one(Segment, old.segment_id).rule if old else {}
+    named = rule.get("people")
+    return [str(entry.person_id) for entry in roll if named is None or entry.person_id in named]
+
+
+def _require_values(variables: Sequence[tuple[str, bool]], values: Mapping[str, str]) -> None:
+    """Raises InvalidRequest naming each value that is missing."""
+    reason = say("write what stands here in the text")
+    missing = [field_error(f"{VALUE}{name}", None, reason) for name, must in variables if must and name not in values]
+    if missing:
+        raise InvalidRequest(missing)
+
+
+def _name(template: Template, variables: Sequence[tuple[str, bool]], values: Mapping[str, str]) -> str:
+    """By which the sender finds it again: the template, and what the invitation is about or the first of its words."""
+    order = [*_SUBJECTS, *(name for name, _ in variables)]
+    words = next((values[name] for name in order if name in values), None)
+    name = say_here("{template}: {words}", template=template.name, words=words) if words else template.name
+    return name[: services.LONGEST_NAME]

@@ -1,0 +1,76 @@
+"""A campaign's text as pages show it where no particular person is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import g, request
+
+from sms_service.accounts.permissions import Permission
+from sms_service.console.forms import read_named
+from sms_service.console.languages import say_here
+from sms_service.console.pages import page_view
+from sms_service.console.rendering import render_page
+from sms_service.content.compose import Composed, compose_text
+from sms_service.content.language import CannotRender, get_compiled
+from sms_service.content.library import get_version
+from sms_service.directory.models import Unit
+from sms_service.directory.people import get_person
+from sms_service.said import Said
+
+VALUE = "values."  # before the names of the fields that hold a text's values
+PEOPLE = "people"  # the fields that name whom it goes to
+
+
+@page_view("/texts/<int:template_version_id>", Permission.edit_campaigns, fragment=True, methods=("POST",))
+def show_text(template_version_id: int) -> str:
+    """The text as it is being written: a part of the pages that write one."""
+    template, version = get_version(g.session, g.actor, template_version_id)
+    text = compose_in_general(
+        version.id,
+        version.body,
+        template.class_,
+        request.form.get("signature", "").strip(),
+        read_named(VALUE),
+        find_own(request.form.getlist(PEOPLE)[:1]),
+    )
+    return render_page("text_bubble.html", text=text)
+
+
+def find_own(person_ids: list[str]) -> dict[str, Any] | None:
+    """What the first of these people has of their own for a text; None: nobody is named."""
+    if not person_ids or not person_ids[0].isdecimal() or len(person_ids[0]) > 18:
+        return None
+    person = get_person(g.session, g.actor, int(person_ids[0]))
+    unit = g.session.get_one(Unit, person.unit_id)
+    return {**person.attributes, "name": person.name, "unit": unit.name, "number": person.number}
+
+
+def compose_in_general(
+    version_id: int,
+    body: str,
+    class_: str,
+    signature: str,
+    values: Mapping[str, Any],
+    own: Mapping[str, Any] | None = None,
+) -> Composed | Said:
+    """The text with these values and what is a person's `own`; a place that neither fills is named, 〔时间〕.
+
+    Where no text can be made, why.
+    """
+    try:
+        template = get_compiled(version_id, body)
+        known = {**_standing_for_people(), **(own or {}), **values}
+        missing = {name: f"〔{name}〕" for name in template.required if name not in known}
+        return compose_text(template, {**missing, **known}, signature, class_)
+    except CannotRender as error:
+        return error.said
+
+
+def _standing_for_people() -> dict[str, str]:
+    return {
+        "name": f"〔{say_here('name')}〕",
+        "unit": f"〔{say_here('unit')}〕",
+        "number": f"〔{say_here('number')}〕",
+    }
