@@ -32,7 +32,7 @@ def test_it_says_who_gets_what_and_who_does_not(log_in, branch, session):
     page = log_in(branch).get(f"/campaigns/{campaign.id}/check").text
     assert "【云州先锋】党员00同志：请学习。" in page
     assert "欧阳没有号码" in page
-    assert "no phone" in page
+    assert "No phone number" in page
     assert "Submit for approval (3 people)" in " ".join(page.split())
 
 

@@ -93,8 +93,8 @@ def test_a_person_whom_no_text_reaches_is_known_as_such(log_in, branch, session)
     make_person(session, branch, name="张无号", phone=None)
     session.commit()
     walker = Walker(log_in(branch), "/invite")
-    assert "opted out" in walker.text
-    assert "no phone" in walker.text
+    assert "Wants no texts" in walker.text
+    assert "No phone number" in walker.text
     walker.tap("Next", **WORDS)
     assert "Submit for approval (2 people)" in walker.buttons
     assert "张无号" in walker.text
