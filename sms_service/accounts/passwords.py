@@ -6,7 +6,7 @@ A hash takes 32 MB and some 70 ms, so a process computes only a few at once; fur
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -26,6 +26,7 @@ METHOD = "scrypt:32768:8:1"
 _NOBODY = "scrypt:32768:8:1$AbAbAbAbAbAbAbAb$" + "00" * 64
 AT_ONCE = 2  # hashes in a process: 64 MB
 WAIT_S = 5.0  # a caller who has waited this long is refused, so that the thread is free for others
+_SIGNS = "abcdefghijkmnpqrstuvwxyz23456789"  # 32, so that each byte gives each as often; no l, o, 0 and 1
 _places = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -47,6 +48,12 @@ def hash_password(password: str) -> str:
         raise Invalid("password", None, say("must have {least} to {most} characters", least=SHORTEST, most=LONGEST))
     with _a_place():
         return generate_password_hash(password, method=METHOD)
+
+
+def make_password(random_bytes: Callable[[int], bytes]) -> str:
+    """A first password for somebody else: four groups of four characters that nobody mixes up, 80 bits."""
+    signs = "".join(_SIGNS[byte % len(_SIGNS)] for byte in random_bytes(16))
+    return "-".join(signs[start : start + 4] for start in range(0, 16, 4))
 
 
 def check_password(kept: str | None, password: str) -> bool:

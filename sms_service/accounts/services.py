@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from sqlalchemy import Select, false, func, literal, or_, select
+from sqlalchemy import Select, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts import sessions, tokens
@@ -201,10 +201,17 @@ def revoke_role(session: Session, actor: Actor, account_id: int, grant_id: int) 
     )
 
 
-def accounts_in(scope: tuple[str, ...]) -> Select[Account]:
-    """The accounts of units within the paths of `scope`, to be ordered and paged by the caller."""
+def accounts_in(scope: tuple[str, ...], *, role: str | None = None, disabled: bool | None = None) -> Select[Account]:
+    """The accounts of units within the paths of `scope`, to be ordered and paged by the caller; of those only the ones
+    that hold `role` somewhere, and that are disabled or not.
+    """
     within = or_(false(), *(units.c.path.op("^@")(path) for path in scope))
-    return select(Account).join(units, units.c.id == Account.unit_id).where(within)
+    statement = select(Account).join(units, units.c.id == Account.unit_id).where(within)
+    if role is not None:
+        statement = statement.where(exists().where(RoleGrant.account_id == Account.id, RoleGrant.role == role))
+    if disabled is not None:
+        statement = statement.where(Account.disabled_at.is_not(None) if disabled else Account.disabled_at.is_(None))
+    return statement
 
 
 def find_administrators(session: Session, unit_id: int, most: int = 3) -> list[str]:

@@ -8,6 +8,7 @@ from marshmallow import fields
 from sms_service.accounts import services, sessions
 from sms_service.accounts.models import LANGUAGES, Account
 from sms_service.console import cookies
+from sms_service.console.browsers import name_browser
 from sms_service.console.forms import read_form
 from sms_service.console.pages import NO_ROLE, act_view, go_to, page_view
 from sms_service.console.rendering import render_page
@@ -41,7 +42,7 @@ def show_me() -> str:
     own = sessions.list_sessions(g.session, g.actor.account_id, current_context().clock())
     account = g.session.get_one(Account, g.actor.account_id)
     units = {grant.unit_id: g.session.get_one(Unit, grant.unit_id).name for grant in g.actor.grants}
-    return render_page("me.html", account=account, sessions=own, units=units)
+    return render_page("me.html", account=account, sessions=own, units=units, name_browser=name_browser)
 
 
 @act_view("/me/preferences", NO_ROLE, again=show_me)

@@ -27,6 +27,7 @@ FIELD = "_once"
 OWN_FIELDS = {FIELD, TOKEN, "_login", "_password"}  # of the form itself, not of what it is about
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 _ASKED, _SAID = "asked", "said"
+INSTEAD = "instead"  # in `g`: where the same form leads that is sent again, of an act that shows something only once
 
 
 class AlreadySent(ServiceError):
@@ -68,10 +69,11 @@ def act_once(session: Session, actor: RecordingActor, act: Callable[[], Response
             set_notice(response, from_json(**json.loads(said)))
         return response
     response = act()
-    headers = {"Location": response.headers["Location"], _ASKED: json.dumps(sorted(actor.asked))}
+    location = response.headers.get("Location") or g.get(INSTEAD)
+    headers = {"Location": location, _ASKED: json.dumps(sorted(actor.asked))}
     if g.get(NOTICE) is not None:
         headers[_SAID] = json.dumps(g.get(NOTICE))
-    keep_answer(session, actor.account_id, key, response.status_code, headers, b"")
+    keep_answer(session, actor.account_id, key, 303, headers, b"")
     return response
 
 

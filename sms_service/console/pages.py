@@ -19,7 +19,7 @@ from sms_service.console import cookies
 from sms_service.console.blueprint import blueprint
 from sms_service.console.entering import enter_session, log_in_again
 from sms_service.console.forgery import require_form_token, require_own_page
-from sms_service.console.once import act_once
+from sms_service.console.once import INSTEAD, act_once
 from sms_service.errors import Conflict, Forbidden, ServiceError
 from sms_service.web.bodies import LARGEST_JSON
 from sms_service.web.context import current_context
@@ -99,6 +99,14 @@ def go_to(endpoint: str, *, said: str | None = None, **values: Any) -> Response:
     if said is not None:
         cookies.set_notice(response, said)
     return response
+
+
+def show_once(page: str, endpoint: str, **values: Any) -> Response:
+    """The answer of an act that shows what is kept nowhere, such as a first password. The same form that is sent again
+    leads to the endpoint, which cannot show it.
+    """
+    setattr(g, INSTEAD, url_for(endpoint, **values))
+    return make_response(page)
 
 
 def local_path(address: str | None) -> str | None:
