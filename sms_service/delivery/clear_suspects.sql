@@ -1,5 +1,5 @@
--- Who was suspect and is no longer: a text has arrived since, which took the reports back, or the phone is another.
--- Suspects are few, and a partial index has them.
+-- People who are not suspect any more: a text has arrived since, which took the reports back, or they have another
+-- phone. Suspects are few, and a partial index has them.
 UPDATE people p SET suspect_since = NULL
 WHERE p.suspect_since IS NOT NULL
   AND (SELECT count(DISTINCT runs.campaign_id) FROM phone_reports r JOIN runs ON runs.id = r.run_id

@@ -1,5 +1,5 @@
--- Adds what one process has refused meanwhile. In one order, so that two processes never wait for each other in a
--- circle; an account that the database does not know is not counted.
+-- Adds the callbacks that one process has refused since the last time. Always in the same order, so that two processes
+-- never wait for each other. An account that the database does not know is not counted.
 INSERT INTO refused_callbacks AS c (account_id, day, reason, number, last_at)
 SELECT g.id, (sms_now() AT TIME ZONE 'UTC')::date, t.reason, t.number, sms_now()
 FROM unnest(%(accounts)s::text[], %(reasons)s::text[], %(numbers)s::bigint[]) AS t (account, reason, number)

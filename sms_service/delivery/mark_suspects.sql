@@ -1,6 +1,6 @@
--- Heeds the next reports of dead phones: who has a phone that texts of two campaigns found dead is suspect. The count
--- is of all that was reported and not taken back, so it does not matter which slice a report is in, nor how often it
--- is heeded.
+-- Handles the next reports of dead phones: people become suspect if texts of two campaigns found their phone dead. It
+-- counts all reports that were not taken back, so it does not matter which slice a report is in, or how often it is
+-- handled.
 WITH waiting AS MATERIALIZED (
     SELECT id, phone FROM phone_reports
     WHERE heeded_at IS NULL AND kind = 'bad_number'

@@ -1,7 +1,7 @@
--- Takes attempts of one month that take_unknown.sql or take_silent.sql found. The stamp is lease and back-off in one:
--- whoever asks stamps and commits first, and what another process has stamped since it was read is left to that one,
--- so two never ask about the same text. One whose outcome or receipt is being written at this moment is passed over:
--- it says more.
+-- Takes attempts of one month that take_unknown.sql or take_silent.sql found. The stamp is both lease and back-off: a
+-- process stamps and commits before it asks, and leaves attempts that another process has stamped since they were
+-- read. So two processes never ask about the same text. An attempt whose outcome or receipt is being written at this
+-- moment is passed over, since that says more than a look-up.
 WITH free AS MATERIALIZED (
     SELECT id FROM attempts
     WHERE month = %(month)s::date AND id = ANY (%(ids)s::bigint[]) AND status = %(status)s

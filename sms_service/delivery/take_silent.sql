@@ -1,6 +1,6 @@
--- Accepted texts of one gateway account that are silent and may be asked about, found by their runs as
--- sweep_no_receipt.sql finds them: no index of attempts has them, which every hand-over would pay for. Read only, as
--- take_unknown.sql is, and with its back-off.
+-- Accepted texts of one gateway account that have no receipt and may be asked about. They are found through their
+-- runs, as in sweep_no_receipt.sql: an index of attempts would slow down every hand-over. It only reads, like
+-- take_unknown.sql, and has the same back-off.
 SELECT a.month, a.id, a.started_at, a.provider_id, m.phone, m.text
 FROM runs r
 JOIN messages m ON m.month = r.month AND m.run_id = r.id
@@ -10,7 +10,7 @@ CROSS JOIN LATERAL (
       AND (looked_up_at IS NULL OR sms_now() - looked_up_at >= (looked_up_at - started_at) / 4)
     LIMIT 1
 ) a
--- A run that ended and of which a row was accepted in the last 72 h is looked at again within so long
+-- If a run ended and a row of it was accepted in the last 72 h, the clock looks at it again within this time
 -- (put_off_ended.sql).
 WHERE (r.status IN ('running', 'paused', 'held')
        OR (r.status IN ('finished', 'cancelled') AND r.look_at <= sms_now() + interval '72 hours'))

@@ -1,7 +1,7 @@
--- Unknown attempts of one gateway account that may be looked up, oldest first, as its partial index has them. Read
--- only: stamp_asked.sql takes them by their keys. An attempt that was asked about in vain is asked about again when
--- it is a quarter older, so after 10, 12, 16, 20 … minutes and until the horizon some 27 times. A message's older
--- attempts are asked about too: what became of them belongs into the ledger, whatever the message has become.
+-- Unknown attempts of one gateway account that may be looked up, oldest first, in the order of the partial index. It
+-- only reads: stamp_asked.sql takes them by their keys. If a question had no result, the attempt is asked about again
+-- when it is a quarter older: after 10, 12, 16, 20 … minutes, some 27 times until the horizon. A message's older
+-- attempts are asked about too: the ledger should have their outcomes, whatever the message's status is.
 SELECT a.month, a.id, a.started_at, NULL AS provider_id, m.phone, m.text
 FROM attempts a
 CROSS JOIN LATERAL (SELECT phone, text FROM messages WHERE month = a.month AND id = a.message_id LIMIT 1) m

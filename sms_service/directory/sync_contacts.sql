@@ -1,6 +1,6 @@
--- Makes the roles that the file's people hold in their own units those that the file says, and ends the roles in the
--- unit that somebody has just left (left_people, left_units: pairs). Roles held in other units are not this file's
--- business. Returns each person for whom something changed.
+-- Gives the file's people, in their own units, the roles that the file says, and ends the roles in a unit that
+-- somebody has just left (left_people, left_units: pairs). Roles in other units are not changed. Returns each person
+-- whose roles changed.
 WITH people_in_file AS (
     SELECT id, number, unit_id FROM people WHERE number = ANY(%(numbers)s::text[])
 ), wanted AS (
@@ -10,7 +10,8 @@ WITH people_in_file AS (
 ), scope AS (
     SELECT id AS person_id, unit_id FROM people_in_file
     UNION ALL
-    SELECT person_id, unit_id FROM unnest(%(left_people)s::bigint[], %(left_units)s::bigint[]) AS row (person_id, unit_id)
+    SELECT person_id, unit_id FROM unnest(%(left_people)s::bigint[], %(left_units)s::bigint[]) AS row (person_id,
+    unit_id)
 ), ended AS (
     DELETE FROM contacts c USING scope s
     WHERE c.person_id = s.person_id AND c.unit_id = s.unit_id

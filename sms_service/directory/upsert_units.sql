@@ -1,6 +1,6 @@
--- All units that a file creates or changes, and every unit whose path changes because something above it moved. Ids
--- and paths are decided by the caller, parents come before their children. A new unit starts with its parent's time
--- zone, window and mark; for units that exist those stay.
+-- Writes all units that a file creates or changes, and every unit whose path changes because a unit above it moved.
+-- The caller decides ids and paths, and passes parents before their children. A new unit gets its parent's time zone,
+-- window and mark; existing units keep theirs.
 INSERT INTO units AS u (id, parent_id, code, name, level, path, timezone, window_opens, window_closes, demonstration)
 SELECT id, parent_id, code, name, level, path, timezone, window_opens, window_closes, demonstration
 FROM unnest(%(ids)s::bigint[], %(parent_ids)s::bigint[], %(codes)s::text[], %(names)s::text[], %(levels)s::text[],

@@ -1,5 +1,5 @@
--- Running runs of each lane: the next ones by id, the newest ones, and those that somebody has told of. However many
--- are running, no more than so many entries of the index are read.
+-- Running runs of each lane: the next ones by id, the newest ones, and those that a wake-up named. However many runs
+-- are running, it reads only so many entries of the index.
 SELECT l.lane, r.id, r.unit_id, r.listed
 FROM unnest(%(lanes)s::text[], %(after)s::bigint[]) AS l (lane, after)
 CROSS JOIN LATERAL (

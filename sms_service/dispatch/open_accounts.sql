@@ -1,5 +1,5 @@
--- The accounts that may be handed texts now, by route. One that the breaker has just opened again is on trial until
--- one of its hand-overs went well.
+-- The accounts that may be handed texts now, by route. An account that the breaker has just opened again is on trial
+-- until one of its hand-overs succeeds.
 SELECT m.route_id, m.account_id AS gateway_account_id, g.name, m.priority, m.weight, g.simulated,
        g.trips > 0 AND NOT EXISTS (
            SELECT FROM (SELECT * FROM tallies WHERE gateway_account_id = g.id ORDER BY id DESC LIMIT 20) t

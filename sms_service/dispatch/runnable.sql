@@ -1,17 +1,18 @@
--- Of these runs those that are running, and whether each has rows that are due. What the gate would forbid for all
--- rows of a run is asked here too, to save work: the window of the campaign's unit, a stop of it, a PostgreSQL that
--- is not the one this ledger worked on. The gate asks for each recipient. How many runs are asked about is bounded
--- (lookout.py): the answer costs two look-ups in an index for each.
+-- Which of these runs are running, and whether each has rows that are due. To save work, this also asks what would
+-- make the gate refuse all rows of a run: the window of the campaign's unit, a stop of that unit, another PostgreSQL
+-- server than the one this ledger worked on. The gate asks again for each recipient. The number of runs is limited
+-- (lookout.py), since each costs two look-ups in an index.
 SELECT r.*,
-       -- Whether some may be due for another account, since they went before: freeze gives all rows the run's launch
-       -- as not_before.
+       -- Whether some rows may be due for another account, because they were handed over before: freeze gives every
+       -- row the run's launch as not_before.
        r.due AND (
            SELECT m.id FROM messages m
            WHERE m.month = r.month AND m.run_id = r.run_id AND m.status = 'pending'
              AND m.not_before > r.launched_at AND m.not_before <= sms_now()
            ORDER BY m.not_before, m.id LIMIT 1) IS NOT NULL AS again
 FROM (
-    SELECT r.id AS run_id, r.month, r.unit_id, r.lane, r.canary, r.parts_estimate, r.route_id, r.demonstration, r.launched_at,
+    SELECT r.id AS run_id, r.month, r.unit_id, r.lane, r.canary, r.parts_estimate, r.route_id, r.demonstration,
+    r.launched_at,
            window_is_open(u.timezone, u.window_opens, u.window_closes)
            AND (SELECT cluster_is_known())
            AND NOT EXISTS (

@@ -1,5 +1,5 @@
--- Recipients' own values of the first waiting rows of each run, to estimate its parts. In the order of the index: on
--- a month without statistics the planner would read all of it for each run.
+-- Recipients' own values in the first waiting rows of each run, to estimate its parts. They are read in the order of
+-- an index: in a month without statistics the planner would otherwise read the whole month for each run.
 SELECT r.id AS run_id, sample.values
 FROM unnest(%(run_ids)s::bigint[]) AS r (id)
 CROSS JOIN LATERAL (

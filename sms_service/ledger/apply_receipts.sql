@@ -1,15 +1,15 @@
--- Applies receipts that came in one month to the attempts of one month that they are of, names attempts whose ids
--- receipts have told, and marks the receipts as applied. The receipts are locked (take_receipts), their attempts
--- found (match_receipts, match_unknown); the month is a parameter, as in every statement that changes rows:
--- PostgreSQL 18 dies of partitions that are chosen while it looks at a changed row again.
+-- Applies receipts that came in one month to their attempts of one month, gives attempts the ids that only receipts
+-- have told, and marks the receipts as applied. The receipts are locked (take_receipts) and their attempts found
+-- (match_receipts, match_unknown). The month is a parameter, as in every statement that changes rows: PostgreSQL 18
+-- crashes if it chooses partitions while it reads a changed row again.
 --
--- A text is delivered when the whole is, or all its parts are; undelivered when the whole is not, or one of its
--- parts. So the end does not depend on the order in which receipts come.
+-- A text is delivered if the whole is reported delivered, or all its parts are; it is undelivered if the whole is
+-- reported undelivered, or one of its parts is. So the result does not depend on the order in which receipts come.
 WITH matched AS MATERIALIZED (
     SELECT t.receipt_id, t.attempt_id, CASE WHEN g.receipt_parts = 'one' THEN 0::smallint ELSE t.part END AS counted,
            r.status, r.error, r.raw_code, coalesce(r.occurred_at, r.received_at) AS at
-    FROM unnest(%(receipt_ids)s::bigint[], %(attempt_ids)s::bigint[], %(parts)s::smallint[]) AS t (receipt_id, attempt_id, part)
-    CROSS JOIN LATERAL (
+    FROM unnest(%(receipt_ids)s::bigint[], %(attempt_ids)s::bigint[], %(parts)s::smallint[]) AS t (receipt_id,
+    attempt_id, part) CROSS JOIN LATERAL (
         SELECT account_id, status, error, raw_code, occurred_at, received_at FROM receipts
         WHERE in_month = %(in_month)s::date AND id = t.receipt_id LIMIT 1
     ) r
@@ -32,9 +32,10 @@ told AS MATERIALIZED (
     SELECT * FROM unnest(%(told_ids)s::bigint[], %(told_names)s::text[]) AS t (attempt_id, provider_id)
 ),
 touched AS MATERIALIZED (
-    -- In id order, as every statement that touches many attempts does: no deadlock with the outcomes of the same
-    -- group. The row is read under its lock, so that what another applier has just written is seen.
-    SELECT k.attempt_id AS id, told.provider_id, a.parts, a.delivered_parts, a.error AS known, s.delivered, s.failed, s.error,
+    -- Locked in the order of ids, as in every statement that changes many attempts, so that it does not deadlock with
+    -- the outcomes of the same group. The row is read under its lock, so it has what another applier has just written.
+    SELECT k.attempt_id AS id, told.provider_id, a.parts, a.delivered_parts, a.error AS known, s.delivered, s.failed,
+    s.error,
            s.failed_code, s.delivered_code, s.failed_at, s.delivered_at
     FROM (SELECT attempt_id FROM said UNION SELECT attempt_id FROM told ORDER BY attempt_id) k
     LEFT JOIN said s ON s.attempt_id = k.attempt_id
@@ -47,7 +48,7 @@ decided AS MATERIALIZED (
     SELECT t.id, t.provider_id, t.error, t.failed_code, t.delivered_code, t.failed_at, t.delivered_at,
            d.parts AS delivered_parts,
            CASE
-               WHEN t.known = 'partial' THEN NULL  -- some of its parts were never taken, whatever is said of the others
+               WHEN t.known = 'partial' THEN NULL  -- some of its parts were never taken, so no receipt can deliver it
                WHEN 0 = ANY (t.delivered) OR cardinality(d.parts) >= t.parts THEN 'delivered'
                WHEN t.failed THEN 'undelivered'
            END AS status
@@ -84,7 +85,7 @@ moved AS (
     RETURNING a.message_id, a.number, a.account_id, a.status, a.error, a.raw_code, d.status AS decided
 ),
 followed AS (
-    -- A message may have two attempts in one batch: delivered on any of them decides; else the latest attempt's word.
+    -- A message may have two attempts in one batch. If either was delivered, the message is; else the latest counts.
     SELECT DISTINCT ON (message_id) * FROM moved WHERE status = decided ORDER BY message_id, status, number DESC
 ),
 texts AS (
@@ -99,7 +100,7 @@ texts AS (
     RETURNING m.id, m.run_id, m.phone, m.unit_path, m.status, m.reason
 ),
 phones AS (
-    -- What the clock heeds: a dead phone, or one on the provider's stop list.
+    -- Reports for the clock: a dead phone, or one on the provider's stop list.
     INSERT INTO phone_reports (phone, kind, run_id, message_id, unit_path, at)
     SELECT phone, reason, run_id, id, unit_path, sms_now() FROM texts
     WHERE status = 'undelivered' AND reason IN ('bad_number', 'blacklisted') AND phone IS NOT NULL
@@ -112,7 +113,7 @@ marked AS (
     UPDATE receipts r
     SET applied_at = sms_now(), month = %(month)s::date, attempt_id = t.attempt_id, part = t.part, tries = least(r.tries + 1, 30000),
         note = CASE WHEN r.status = 'unclassified' THEN 'the provider''s code is not in its table' END
-    FROM unnest(%(receipt_ids)s::bigint[], %(attempt_ids)s::bigint[], %(parts)s::smallint[]) AS t (receipt_id, attempt_id, part)
-    WHERE r.in_month = %(in_month)s::date AND r.id = t.receipt_id
+    FROM unnest(%(receipt_ids)s::bigint[], %(attempt_ids)s::bigint[], %(parts)s::smallint[]) AS t (receipt_id,
+    attempt_id, part) WHERE r.in_month = %(in_month)s::date AND r.id = t.receipt_id
 )
 SELECT count(*) AS moved FROM texts

@@ -1,6 +1,6 @@
--- Takes due runs out of `planned`, once, and fixes what every row of the run will carry: its unit's place, its local
--- day, its month, its end. A schedule missed by more than its grace is held and asks; it is not sent late. Every
--- worker and the clock ask this: none waits for another that is just doing it.
+-- Takes due runs out of `planned`, once, and fixes what every row of the run gets: its unit's place, its local day,
+-- its month, its end. A run that missed its time by more than the grace is held until a person decides; it is not sent
+-- late. Every worker and the clock run this; none waits for another that is doing it at this moment.
 WITH due AS (
     SELECT id FROM runs WHERE status = 'planned' AND due_at <= sms_now() FOR NO KEY UPDATE SKIP LOCKED
 )

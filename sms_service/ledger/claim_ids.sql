@@ -1,4 +1,4 @@
--- The same for rows that are named: the canary's, or one half of a group that was refused whole.
+-- The same as claim.sql for given rows: the canary's, or one half of a group that was refused as a whole.
 WITH due AS (
     SELECT id FROM messages
     WHERE month = %(month)s::date AND id = ANY (%(ids)s::bigint[]) AND run_id = %(run_id)s::bigint

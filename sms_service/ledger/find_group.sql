@@ -1,6 +1,6 @@
--- The unknown attempts that have the same provider's id as these, where ids name groups: those of one claim, which
--- the gate wrote at one moment. Other words went in a call of their own where the provider takes one text for all its
--- recipients.
+-- The unknown attempts that must have the same provider's id as these, if ids name groups: the attempts of one claim,
+-- which the gate wrote at one moment. If the provider takes one text for all recipients, texts with other words went
+-- in another call, so they are left out.
 SELECT t.attempt_id AS source_id, x.id AS attempt_id, t.provider_id
 FROM unnest(%(attempt_ids)s::bigint[], %(provider_ids)s::text[]) AS t (attempt_id, provider_id)
 CROSS JOIN LATERAL (

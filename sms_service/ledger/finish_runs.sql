@@ -1,7 +1,7 @@
--- A run of one month is finished when no row waits to leave, and closed when none is accepted or unknown any more. A
--- run of which nothing is awaited goes both steps in two calls. The first waiting row is asked for in the order of
--- its index: statistics that still say "nearly all wait" would make the planner read the month to find that none
--- does.
+-- Finishes runs of one month of which no row waits to leave, and closes runs of which no row is accepted or unknown
+-- any more. A run of which nothing is awaited takes both steps, in two calls. The first waiting row is read in the
+-- order of an index: as long as statistics say that nearly all rows wait, the planner would otherwise read the whole
+-- month to find none.
 UPDATE runs r
 SET status = CASE r.status WHEN 'running' THEN 'finished' ELSE 'closed' END,
     finished_at = CASE r.status WHEN 'running' THEN sms_now() ELSE r.finished_at END,

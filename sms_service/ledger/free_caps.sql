@@ -1,6 +1,6 @@
--- Gives back the caps' places of texts that surely did not leave: not by any of their attempts, since an unknown text
--- that was sent again by a person may have arrived the first time. In the order of phones, as the gate reserves them.
--- One phone may get back several places at once: those of several runs, when what was unknown is looked up.
+-- Gives back the caps' places of texts that did not leave, for certain, by any of their attempts: an unknown text that
+-- a person sent again may have arrived the first time. In the order of phones, in which the gate reserves places. One
+-- phone may get back places of several runs at once, when unknown texts are looked up.
 WITH freed AS MATERIALIZED (
     SELECT m.id, m.phone, m.class, m.cap_day FROM messages m
     WHERE m.month = %(month)s::date AND m.id = ANY (%(ids)s::bigint[]) AND m.cap_day IS NOT NULL AND m.status IN ('pending', 'refused')

@@ -1,11 +1,11 @@
--- A row for every recipient of these runs, skipped ones and their reasons included, in one statement: what the
--- segment's query finds, what is written and what is counted come from one snapshot. The audience is counted from the
--- segment's rows alone, so that the identity can show a recipient whom the joins would have lost. Of several
--- recipients with one phone, the first is sent and the others name its row. At the marks stand the segment's compiled
--- query, the recipient's values, and who is skipped and why (audience/skipping.py); they are the same for all these
--- runs, of which the query may ask run.unit_path. A worker that finds a run's row locked leaves it to the one that
--- freezes it, instead of handing over nothing meanwhile. A large run may first let only a few of its rows leave, its
--- canary: one of each of as many units as there are, then others.
+-- Writes a row for every recipient of these runs, also for skipped ones, with the reason. It is one statement, so that
+-- the recipients found, the rows written and the counts come from one snapshot. The audience is counted from the
+-- segment's rows alone, so that the sum of statuses would show a recipient whom a join lost. If several recipients
+-- have one phone, the first is sent and the others name its row. The marks are replaced by the segment's compiled
+-- query, the recipient's values, and the reasons for skipping (audience/skipping.py). These are the same for all these
+-- runs; the query may use run.unit_path. A worker that finds a run's row locked leaves the run to the worker that
+-- freezes it, so that it can hand over other texts in the meantime. A large run may first let only a few rows leave,
+-- its canary: one row from each of as many units as possible, then others.
 WITH run AS MATERIALIZED (
     SELECT * FROM runs WHERE id = ANY (%(run_ids)s::bigint[]) AND status = 'freezing' FOR UPDATE SKIP LOCKED
 ),

@@ -1,15 +1,19 @@
--- The only way to the wire: claimed -> submitting, with an attempt for each row that passed. The run's row is locked
--- FOR SHARE, so that a cancel or pause that has committed is seen here and one that comes later waits for this; the
--- advisory locks see to it that it does not wait for ever, when gates of many workers overlap
--- (db/locks.py, close_gate_of_run). Everything that can forbid a hand-over is asked here, on PostgreSQL's clock, in the
--- statement that allows it. The caller hands over only after it has seen this commit. All that is asked is of the
--- moment at which the statement began, so it must not wait for long: for a run or account that somebody changes, a
--- row, or a place of a cap that another gate reserves. No lock is waited for longer than `lock_wait`, which is set
--- before the first one, for this transaction alone; and the lease counts from the same moment. `status || ''` keeps
--- the index of leases out of the plan: it has a dead entry for every row that left, and on a month without statistics
--- yet the planner would read them all instead of looking up the ids (docs/performance.md). Caps: a place is reserved
--- only by rows that may leave otherwise (hence their lock before), once per message, and in the order of phones, in
--- which every statement that touches many of these rows goes: no deadlock.
+-- Every text passes here before it leaves: claimed -> submitting, with an attempt for each row that passed. The caller
+-- hands over only after it has seen this commit. Everything that can forbid a hand-over is asked here, on PostgreSQL's
+-- clock, in the statement that allows it.
+--
+-- The run's row is locked FOR SHARE: a cancel or pause that has committed is seen here, and a later one waits for
+-- this. The advisory locks make sure that it does not wait for ever when gates of many workers overlap (db/locks.py,
+-- close_gate_of_run). The statement sees the data of the moment at which it began, so it must not wait long for a run
+-- or account that somebody changes, for a row, or for a place of a cap that another gate reserves. It waits for no
+-- lock longer than `lock_wait`, which is set before the first lock, for this transaction alone; the lease counts from
+-- the same moment.
+--
+-- `status || ''` keeps the index of leases out of the plan. That index has a dead entry for every row that left, and
+-- in a month without statistics the planner would read them all instead of looking up the ids (docs/performance.md).
+--
+-- Caps: a row reserves a place only if nothing else forbids it to leave (so it is locked before), once per message.
+-- All statements that change many of these rows go in the order of phones, so that they do not deadlock.
 WITH run AS MATERIALIZED (
     SELECT r.status, r.demonstration, r.unit_path, r.class, r.kind, pg_advisory_xact_lock_shared(r.id * 2)
     FROM set_config('lock_timeout', %(lock_wait)s, true) AS bounded, runs r
@@ -78,8 +82,8 @@ numbered AS MATERIALIZED (
 ),
 written AS (
     INSERT INTO attempts (month, id, message_id, run_id, number, account_id, claim_token, status, parts, started_at)
-    SELECT %(month)s::date, attempt_id, id, %(run_id)s::bigint, attempts, account_id, %(token)s::uuid, 'submitting', parts, sms_now()
-    FROM numbered
+    SELECT %(month)s::date, attempt_id, id, %(run_id)s::bigint, attempts, account_id, %(token)s::uuid, 'submitting',
+    parts, sms_now() FROM numbered
 )
 SELECT attempt_id, id, phone, text, parts, attempts, extract(epoch FROM expires_at - sms_now())::float AS validity_s
 FROM numbered

@@ -1,9 +1,9 @@
--- A person's retry of refused rows, or send-again of unknown ones: they wait again, with a new validity. The run's
--- row is locked first, in the mode of an update: a cancel that has committed is seen here, and one that comes later
--- waits for this, as the gate does. Rows to which an outcome or a receipt is being written at this moment are left
--- alone (SKIP LOCKED): it says more than a person could know, and since nobody waits for anybody's rows, nobody
--- deadlocks. An unknown attempt stays as it is: its receipt may still come, and `delivered` then ends the row, also
--- one that waits to go again. Caps: a refused row gave its place back, an unknown one keeps it.
+-- A person retries refused rows, or sends unknown ones again: they wait again, with a new validity. The run's row is
+-- locked first, in the mode of an update: a cancel that has committed is seen here, and a later cancel waits for this,
+-- as the gate does. If an outcome or a receipt is being written to a row at this moment, the row is left out (SKIP
+-- LOCKED): the outcome says more than a person could know, and nobody waits for rows, so nobody deadlocks. An unknown
+-- attempt is not changed: its receipt may still come, and `delivered` then ends the row, even if it waits to go again.
+-- Caps: a refused row gave its place back, an unknown one keeps it.
 WITH run AS MATERIALIZED (
     SELECT id, sms_now() + make_interval(secs => validity_s) AS expires_at
     FROM runs

@@ -1,8 +1,7 @@
--- A run whose first texts have come to an outcome goes on, or is held if too many went wrong. Texts that turned out
--- not to be sent at all, or not now, say nothing either way and are not waited for (refill_canary.sql has put others
--- in their place, if there are any); but at least half of those that are to be sent must have an outcome. Where the
--- campaign asks for it, receipts are waited for as well. Nothing is waited for after the deadline: then the outcomes
--- that are there decide, and if there is none a person does.
+-- When the first texts of a run have outcomes, the run goes on, or is held if too many went wrong. Texts that will not
+-- be sent, or not now, say nothing and are not waited for (refill_canary.sql has replaced them, if it could); but at
+-- least half of the texts that can be sent must have an outcome. If the campaign asks for it, receipts are awaited as
+-- well. After the deadline nothing is awaited: the outcomes so far decide, and if there are none, a person decides.
 WITH run AS MATERIALIZED (
     SELECT canary, canary_receipts,
            coalesce(canary_since <= sms_now() - make_interval(mins => %(deadline_min)s::int), false) AS over
@@ -11,10 +10,9 @@ WITH run AS MATERIALIZED (
 first AS MATERIALIZED (
     SELECT count(*) FILTER (WHERE m.status IN ('claimed', 'submitting') OR (m.status = 'pending' AND NOT v.again)) AS waiting,
            count(*) FILTER (WHERE v.again) AS again,
-           count(*) FILTER (WHERE m.status NOT IN ('pending', 'claimed', 'submitting', 'skipped', 'expired', 'cancelled')) AS gone,
-           count(*) FILTER (WHERE m.status IN ('refused', 'unknown', 'undelivered')) AS bad,
-           count(*) FILTER (WHERE m.status = 'accepted') AS silent,
-           max(m.changed_at) AS last
+           count(*) FILTER (WHERE m.status NOT IN ('pending', 'claimed', 'submitting', 'skipped', 'expired',
+           'cancelled')) AS gone, count(*) FILTER (WHERE m.status IN ('refused', 'unknown', 'undelivered')) AS bad,
+           count(*) FILTER (WHERE m.status = 'accepted') AS silent, max(m.changed_at) AS last
     FROM messages m
     CROSS JOIN LATERAL (
         SELECT m.status = 'pending'
@@ -35,8 +33,10 @@ SET canary = CASE WHEN j.bad_enough THEN r.canary END,
     status = CASE WHEN j.bad_enough THEN 'held' ELSE r.status END,
     held_for = CASE WHEN j.bad_enough THEN 'canary' END,
     reason = CASE WHEN j.bad_enough THEN
-        CASE WHEN j.gone > 0 THEN format('%%s of its first %%s texts were refused, unknown or undelivered', j.bad, j.gone)
-             ELSE format('%%s minutes after its first text was handed over, the gateway had taken and refused none for good:'
+        CASE WHEN j.gone > 0 THEN format('%%s of its first %%s texts were refused, unknown or undelivered', j.bad,
+        j.gone)
+             ELSE format('%%s minutes after its first text was handed over, the gateway had taken and refused none for
+             good:'
                          ' it puts all of them off', %(deadline_min)s::int) END
         END,
     reason_message = CASE WHEN j.bad_enough THEN
@@ -44,7 +44,8 @@ SET canary = CASE WHEN j.bad_enough THEN r.canary END,
                  'message', '{bad} of its first {texts} texts were refused, unknown or undelivered',
                  'values', jsonb_build_object('bad', j.bad, 'texts', j.gone))
              ELSE jsonb_build_object(
-                 'message', '{minutes} minutes after its first text was handed over, the gateway had taken and refused none for'
+                 'message', '{minutes} minutes after its first text was handed over, the gateway had taken and refused
+                 none for'
                             ' good: it puts all of them off',
                  'values', jsonb_build_object('minutes', %(deadline_min)s::int)) END
         END

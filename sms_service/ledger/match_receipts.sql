@@ -1,11 +1,11 @@
--- Which attempts receipts are of, within their gateway account, by what they name: 1. by our attempt's name, where
--- the provider echoes it; 2. else by the provider's id of a part or of the whole text, and the phone: the newest
--- attempt of the 14 days before the receipt, since
---    ids are reused. What was handed over after the receipt had come cannot be meant. No month bounds the look:
---    a text that a person sends again long after has the month of its run.
--- The second is asked only if there is no name, hence the chain of lateral joins; all looks are by key, also in a
--- month without statistics: LIMIT 1 leaves no other way. It only reads (the months come from rows): who changes
--- something knows its month by then.
+-- Finds the attempts of receipts, within their gateway account, by what the receipts name:
+-- 1. by our attempt's name, if the provider sends it back;
+-- 2. else by the phone and the provider's id of a part or of the whole text: the newest attempt of the 14 days before
+--    the receipt, since ids are reused. A text that was handed over after the receipt came cannot be meant. The search
+--    is not limited to a month, since a text that a person sends again much later has the month of its run.
+-- The chain of lateral joins does the second only if there is no name. All look-ups are by key, also in a month
+-- without statistics: LIMIT 1 leaves the planner no other way. It only reads, since the months come from rows; the
+-- statement that then changes rows knows their month.
 SELECT b.id AS receipt_id, coalesce(w1.month, w2.month) AS month, coalesce(w1.id, w2.id) AS attempt_id,
        coalesce(nullif(b.part, 0::smallint), p.part, 0::smallint) AS part
 FROM unnest(%(in_months)s::date[], %(ids)s::bigint[]) AS wanted (in_month, id)

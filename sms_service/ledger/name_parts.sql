@@ -1,11 +1,11 @@
--- Names parts of unknown long texts by the ids of receipts that have come for them, at accounts whose receipts are
--- each of one part. Such an id is nothing of ours, since the answer that had it never came. Which part it is of does
--- not matter, as all of them have to arrive: ids get the free numbers in the order of their receipts, and what is too
--- much gets none. The attempts are locked before, so that nobody else gives away the same numbers.
+-- Gives parts of unknown long texts the ids in receipts that have come for them, at accounts whose receipts are each
+-- about one part. We do not know such an id, since the answer with it never came. It does not matter which part it
+-- belongs to, as all parts have to arrive: ids get the free numbers in the order of their receipts, and surplus ids
+-- get none. The caller has locked the attempts, so that nobody else gives away the same numbers.
 WITH strange AS (
     SELECT attempt_id, provider_id, row_number() OVER (PARTITION BY attempt_id ORDER BY min(place)) AS place
-    FROM unnest(%(attempt_ids)s::bigint[], %(provider_ids)s::text[]) WITH ORDINALITY AS t (attempt_id, provider_id, place)
-    GROUP BY attempt_id, provider_id
+    FROM unnest(%(attempt_ids)s::bigint[], %(provider_ids)s::text[]) WITH ORDINALITY AS t (attempt_id, provider_id,
+    place) GROUP BY attempt_id, provider_id
 ),
 free AS (
     SELECT a.id, a.account_id, s.part, row_number() OVER (PARTITION BY a.id ORDER BY s.part) AS place

@@ -1,5 +1,5 @@
--- Receipts that are of no text so far are looked at again: after 2 s at first, about every hour in the end, for seven
--- days; then they are only listed. Each waits for itself, so that any number of strangers keep nobody else's waiting.
+-- Receipts that match no text so far are tried again: at first after 2 s, in the end about every hour, for seven days;
+-- then they are only listed. Each has its own time, so that many foreign receipts do not delay others.
 UPDATE receipts r
 SET tries = least(r.tries + 1, 30000),
     next_try_at = CASE

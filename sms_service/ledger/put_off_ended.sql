@@ -1,10 +1,9 @@
--- When the clock looks again at the runs of one month that ended and that it has just looked at. Most runs are
--- closed, or all of their rows final, within minutes. Of the others, those at accounts without receipts and those of
--- which something is unknown, some wait for ever: each is looked at again when its end is a quarter longer ago, so
--- that a year of them costs a few looks a second; but no later than its next row is silent for too long. What is
--- still to be cancelled, or silent for too long already, stays due. Of a cancelled run nothing is awaited once all
--- its rows are final; a finished one is closed then, and not found here. While an end is fresh it is looked at each
--- time.
+-- Decides when the clock looks again at the ended runs of one month that it has just looked at. Most runs are closed,
+-- or have only final rows, within minutes. Some others wait for ever: runs at accounts without receipts, and runs with
+-- unknown texts. Each is looked at again when its end is a quarter longer ago, so that a year of them costs a few
+-- looks a second, but no later than when its next row has been silent for too long. A run with rows that have to be
+-- cancelled or have been silent for too long stays due. A cancelled run awaits nothing once all its rows are final; a
+-- finished one is then closed, and not found here. A run that ended just now is looked at each time.
 WITH due AS MATERIALIZED (
     SELECT id, status, coalesce(finished_at, launched_at, created_at) AS ended_at FROM runs
     WHERE month = %(month)s::date AND status IN ('finished', 'cancelled') AND look_at <= sms_now()

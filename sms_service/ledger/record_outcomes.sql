@@ -1,6 +1,6 @@
--- What the gateway said, by attempt, whatever the message has become since: the attempt only moves up and the
--- provider's id is always kept. The message follows only its latest attempt, and only while it waits for this answer.
--- A text that was taken in part, and of which the rest cannot be, comes as `undelivered`.
+-- Records the gateway's outcome of each attempt, whatever the message's status is by now: the attempt only moves up,
+-- and the provider's id is always stored. The message follows only its latest attempt, and only while it waits for
+-- this answer. A text of which only some parts could be taken comes here as `undelivered`.
 WITH reported AS (
     SELECT * FROM unnest(
         %(ids)s::bigint[], %(statuses)s::text[], %(provider_ids)s::text[], %(errors)s::text[], %(raw_codes)s::text[],
@@ -8,7 +8,7 @@ WITH reported AS (
     ) AS t (id, status, provider_id, error, raw_code, detail, retry_after, blamed)
 ),
 tally AS (
-    -- What the breaker counts: a row for the whole group, so that no two workers ever wait for one counter.
+    -- The breaker counts these: one row for the whole group, so that two workers never wait for one counter.
     INSERT INTO tallies (at, gateway_account_id, run_id, texts, refused, unknown, blamed)
     SELECT sms_now(), %(gateway_account_id)s::bigint, %(run_id)s::bigint, count(*),
            count(*) FILTER (WHERE status = 'refused'), count(*) FILTER (WHERE status = 'unknown'), count(*) FILTER (WHERE blamed)
@@ -17,9 +17,9 @@ tally AS (
     HAVING count(*) > 0
 ),
 locked AS MATERIALIZED (
-    -- In id order, as every statement that touches many attempts does: no deadlock with the receipts of the same
-    -- group. One look-up each, which LATERAL with its lock forces: on a month without statistics yet the planner
-    -- would read the whole month.
+    -- Locked in the order of ids, as in every statement that changes many attempts, so that it does not deadlock with
+    -- the receipts of the same group. LATERAL with its lock forces one look-up for each: in a month without statistics
+    -- the planner would otherwise read the whole month.
     SELECT t.*
     FROM (SELECT * FROM reported ORDER BY id) t
     CROSS JOIN LATERAL (SELECT id FROM attempts WHERE month = %(month)s::date AND id = t.id FOR UPDATE) a
@@ -31,8 +31,8 @@ moved AS (
         error = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.error ELSE a.error END,
         raw_code = CASE WHEN attempt_rank(t.status) > attempt_rank(a.status) THEN t.raw_code ELSE a.raw_code END,
         detail = coalesce(t.detail, a.detail),
-        -- Receipts find an attempt whose answer never came by its phone (match_unknown), also when it is unknown no
-        -- more; so they do one that was taken in part and has no name.
+        -- By this phone, receipts find an attempt whose answer never came (match_unknown), also after it is not
+        -- unknown any more, and an attempt that was taken in part and has no id.
         phone = CASE
             WHEN 'unknown' IN (t.status, a.status) OR (t.status = 'undelivered' AND t.provider_id IS NULL)
             THEN coalesce(a.phone, (SELECT phone FROM messages WHERE month = %(month)s::date AND id = a.message_id))
@@ -62,12 +62,12 @@ followed AS (
         changed_at = sms_now()
     FROM moved o
     WHERE m.month = %(month)s::date AND m.id = o.message_id AND m.attempts = o.number
-      -- `|| ''` keeps partial indexes out of the plan, which hold the whole month: rows are looked up by key.
+      -- `|| ''` keeps partial indexes out of the plan, which have the whole month, so that rows are looked up by key.
       AND (m.status || '' = 'submitting' OR (m.status || '' = 'unknown' AND o.status <> 'unknown'))
     RETURNING m.id, m.status, m.reason, m.run_id, m.phone, m.unit_path
 ),
 phones AS (
-    -- What the clock heeds: a dead phone, or one on the provider's stop list.
+    -- Reports for the clock: a dead phone, or one on the provider's stop list.
     INSERT INTO phone_reports (phone, kind, run_id, message_id, unit_path, at)
     SELECT phone, reason, run_id, id, unit_path, sms_now() FROM followed
     WHERE status = 'refused' AND reason IN ('bad_number', 'blacklisted') AND phone IS NOT NULL

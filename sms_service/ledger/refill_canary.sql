@@ -28,14 +28,14 @@ other AS MATERIALIZED (
         FROM run c, seen s, messages m JOIN units u ON u.id = m.unit_id
         WHERE m.month = %(month)s::date AND m.run_id = %(run_id)s::bigint AND m.status = 'pending' AND m.not_before <= sms_now()
           AND s.silent > 0
-          -- Nor those that were replaced before: each may try once.
+          -- Not rows that were replaced before either: each may try once.
           AND m.attempts = 0
           AND m.id <> ALL (c.canary)
           AND window_is_open(u.timezone, u.window_opens, u.window_closes)
           AND NOT EXISTS (
               SELECT FROM stops t JOIN units tu ON tu.id = t.unit_id
               WHERE t.released_at IS NULL AND (u.path ^@ tu.path OR m.unit_path ^@ tu.path))
-          -- Nor those that the gate would only skip; but while nothing has left at all, it may find that out.
+          -- Not rows that the gate would skip; but as long as nothing has left at all, the gate may find that out.
           AND (cardinality(s.kept) = 0 OR NOT EXISTS (SELECT FROM suppressions p WHERE p.phone = m.phone))
           AND (cardinality(s.kept) = 0 OR NOT EXISTS (
               SELECT FROM caps k JOIN cap_uses n ON n.class = k.class AND n.used >= k.per_day
@@ -45,10 +45,11 @@ other AS MATERIALIZED (
     ) w
 )
 UPDATE runs r
--- Places that no other can take stay with those that are put off: a canary of the few that are left would prove too
+-- If no other row can take a place, the row that is put off keeps it: a canary of the few others would prove too
 -- little.
 SET canary = CASE WHEN o.ids IS NULL THEN r.canary
-                  ELSE s.kept || o.ids || s.put_off[:cardinality(c.canary) - cardinality(s.kept) - cardinality(o.ids)] END,
+                  ELSE s.kept || o.ids || s.put_off[:cardinality(c.canary) - cardinality(s.kept) - cardinality(o.ids)]
+                  END,
     canary_since = coalesce(r.canary_since, CASE WHEN s.begun THEN sms_now() END)
 FROM run c, seen s, other o
 WHERE r.id = %(run_id)s::bigint AND r.status = 'running' AND r.canary = c.canary

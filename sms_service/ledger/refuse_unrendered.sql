@@ -1,4 +1,4 @@
--- A text that cannot be rendered is refused alone; its group goes on without it.
+-- Refuses texts that cannot be rendered; the other texts of their group go on.
 UPDATE messages m
 SET status = 'refused', reason = 'render', raw_code = o.error,
     claim_token = NULL, lease_until = NULL, account_id = NULL, changed_at = sms_now()

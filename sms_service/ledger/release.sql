@@ -1,7 +1,7 @@
--- Gives back what was claimed and did not pass the gate, saying why it cannot go, or when it may. A closed window
--- moves not_before to its next opening, so that a night costs one look per row and not one every two seconds; a stop
--- of some of the run's units moves it by a minute for the same reason, and a gate that waited in vain by `again_s`. A
--- row that somebody has locked is not waited for: it has its lease.
+-- Gives back claimed rows that did not pass the gate, with the reason why they cannot go, or the time when they may. A
+-- closed window moves not_before to its next opening, so that a night costs one look per row and not one every two
+-- seconds. For the same reason a stop of some of the run's units moves it by a minute, and a gate that waited in vain
+-- moves it by `again_s`. It does not wait for a locked row: that row's lease will end.
 WITH mine AS MATERIALIZED (
     SELECT id, run_id, unit_id, unit_path, phone, class, cap_day, account_id
     FROM messages
@@ -21,10 +21,9 @@ SET status = CASE
         WHEN used.up THEN 'capped'
     END,
     not_before = CASE
-        WHEN NOT window_is_open(u.timezone, u.window_opens, u.window_closes) THEN next_opening(u.timezone, u.window_opens)
-        WHEN stopped.yes THEN sms_now() + interval '1 minute'
-        WHEN %(again_s)s::float > 0 THEN sms_now() + make_interval(secs => %(again_s)s::float)
-        ELSE m.not_before
+        WHEN NOT window_is_open(u.timezone, u.window_opens, u.window_closes) THEN next_opening(u.timezone,
+        u.window_opens) WHEN stopped.yes THEN sms_now() + interval '1 minute' WHEN %(again_s)s::float > 0 THEN
+        sms_now() + make_interval(secs => %(again_s)s::float) ELSE m.not_before
     END,
     claim_token = NULL,
     lease_until = NULL,
@@ -41,7 +40,8 @@ CROSS JOIN LATERAL (
         WHERE t.released_at IS NULL AND (u.path ^@ tu.path OR c.unit_path ^@ tu.path OR r.unit_path ^@ tu.path)) AS yes
 ) AS stopped
 CROSS JOIN LATERAL (
-    -- Only what nothing else forbids is capped: what waits for a window, a pause or a stop may find a new day.
+    -- A row is capped only if nothing else forbids it: a row that waits for a window, a pause or a stop may leave on
+    -- another day.
     SELECT r.status = 'running' AND a.state = 'open' AND (a.simulated OR NOT r.demonstration) AND cluster_is_known()
         AND window_is_open(u.timezone, u.window_opens, u.window_closes) AND NOT stopped.yes
         AND NOT EXISTS (SELECT FROM stops t WHERE t.released_at IS NULL AND t.gateway_account_id = a.id)

@@ -1,6 +1,6 @@
--- Takes back what finish_runs did too early. A person's retry that committed while finish_runs waited for the run's
--- row was not in its snapshot; this later statement of the same transaction sees it, and the lock on the run's row
--- keeps further ones out.
+-- Takes back what finish_runs did too early. If a person's retry committed while finish_runs waited for the run's row,
+-- finish_runs did not see it. This later statement of the same transaction does, and the lock on the run's row lets no
+-- further retry in.
 UPDATE runs r
 SET status = 'running', finished_at = NULL, closed_at = NULL, look_at = 'epoch'
 WHERE r.id = ANY (%(ids)s::bigint[]) AND r.month = %(month)s::date

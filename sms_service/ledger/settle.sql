@@ -1,5 +1,5 @@
--- A person's word on an unknown row, by its latest attempt, under the same ranks as a gateway's outcome: a receipt
--- that came first stands. The attempt is locked before its message, as by every statement that writes both.
+-- Records what a person says about an unknown row, at its latest attempt, by the same ranks as a gateway's outcome: if
+-- a receipt came first, it stands. The attempt is locked before its message, as in every statement that writes both.
 WITH told AS (
     UPDATE attempts a
     SET status = %(verdict)s, settled_by = %(settled_by)s::bigint, outcome_at = coalesce(a.outcome_at, sms_now()),

@@ -1,6 +1,5 @@
--- A worker that died before the gate handed over nothing: its rows wait again. Rows that are locked belong to a
--- worker that is in the gate just now, or that was stopped there; nobody waits for those, the next sweep sees what
--- became of them.
+-- If a worker died before the gate, it handed over nothing: its rows wait again. Locked rows belong to a worker that
+-- is in the gate at this moment, or was stopped there. They are not waited for; the next sweep looks at them again.
 WITH ended AS MATERIALIZED (
     SELECT id FROM messages
     WHERE month = %(month)s::date AND status = 'claimed' AND lease_until <= sms_now()

@@ -1,6 +1,6 @@
--- Rows of one month whose validity ended before they left. Their run's ended with it or before, so most often there
--- is no such run: LATERAL with OFFSET keeps the planner from reading the waiting rows of all others first, and `||
--- ''`, as in the gate, from looking for those few by another way than their key.
+-- Expires rows of one month whose validity ended before they left. The run's validity has then ended too, and most
+-- often there is no such run. LATERAL with OFFSET keeps the planner from reading the waiting rows of all other runs
+-- first, and `|| ''`, as in the gate, makes it find the few rows by their key.
 WITH late AS MATERIALIZED (
     SELECT m.id
     FROM runs r

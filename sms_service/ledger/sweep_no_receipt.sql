@@ -1,6 +1,7 @@
--- Accepted and silent for too long, of one month. The attempt moves up with its message; a receipt that comes later
--- still counts. Attempts are locked before their messages, as in sweep_submitting.sql, and so many at a time. One to
--- which a receipt is being applied at this moment is not waited for: it says more.
+-- Ends accepted texts of one month that have been without a receipt for too long. The attempt moves up with its
+-- message; a receipt that comes later still counts. Attempts are locked before their messages, as in
+-- sweep_submitting.sql, a limited number at a time. If a receipt is being applied to an attempt at this moment, the
+-- attempt is not waited for: the receipt says more.
 WITH quiet AS MATERIALIZED (
     SELECT m.id, m.attempts
     FROM runs r JOIN messages m ON m.month = %(month)s::date AND m.run_id = r.id
@@ -12,8 +13,8 @@ WITH quiet AS MATERIALIZED (
     LIMIT %(size)s::int
 ),
 locked AS MATERIALIZED (
-    -- Two look-ups each, which LATERAL forces: on a month without statistics the planner would read all its attempts
-    -- for each row.
+    -- LATERAL forces two look-ups for each row: in a month without statistics the planner would otherwise read all its
+    -- attempts for each row.
     SELECT q.attempt_id, q.id AS message_id, q.attempts AS number
     FROM (
         SELECT q.*, a.id AS attempt_id
@@ -32,7 +33,7 @@ silent AS (
     SET status = 'no_receipt', changed_at = sms_now()
     FROM locked l
     WHERE m.month = %(month)s::date AND m.id = l.message_id AND m.attempts = l.number
-      AND m.status || '' = 'accepted'  -- by key: its partial index holds all that were accepted
+      AND m.status || '' = 'accepted'  -- so that it is found by key: the partial index has all accepted rows
     RETURNING l.attempt_id
 )
 UPDATE attempts a

@@ -1,13 +1,14 @@
--- A worker that died between the gate and its outcomes may have handed over or not: that cannot be told, so it is
--- never sent again by itself. An outcome that still arrives, or a receipt, says it later. Attempts are locked before
--- their messages, in the order of ids, as by every statement that writes both: no deadlock with an outcome or a
--- receipt. One that is being written at this moment is not waited for: it says more.
+-- If a worker died between the gate and its outcomes, nobody can tell whether it handed over, so its texts become
+-- unknown and are never sent again by themselves. An outcome that still arrives, or a receipt, may say it later.
+-- Attempts are locked before their messages, in the order of ids, as in every statement that writes both, so that it
+-- does not deadlock with an outcome or a receipt. An attempt that is being written at this moment is not waited for:
+-- what is being written says more.
 WITH ended AS MATERIALIZED (
     SELECT id, attempts FROM messages WHERE month = %(month)s::date AND status = 'submitting' AND lease_until <= sms_now()
 ),
 locked AS MATERIALIZED (
-    -- Two look-ups each, which LATERAL forces: on a month without statistics the planner would read all its attempts
-    -- for each row.
+    -- LATERAL forces two look-ups for each row: in a month without statistics the planner would otherwise read all its
+    -- attempts for each row.
     SELECT e.attempt_id, e.id AS message_id, e.attempts AS number
     FROM (
         SELECT e.*, a.id AS attempt_id
@@ -37,7 +38,7 @@ told AS (
     RETURNING a.account_id, a.run_id
 ),
 tally AS (
-    -- A gateway that takes its workers down with it is counted too.
+    -- So the breaker also counts a gateway that makes its workers crash.
     INSERT INTO tallies (at, gateway_account_id, run_id, texts, refused, unknown, blamed)
     SELECT sms_now(), account_id, run_id, least(count(*), 30000), 0, least(count(*), 30000), 0
     FROM told GROUP BY account_id, run_id

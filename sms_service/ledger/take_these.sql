@@ -1,4 +1,4 @@
--- The same for receipts that are known by their ids: of a batch that failed, those that are still to be applied.
+-- The same as take_receipts.sql for given ids: the receipts of a failed batch that are not applied yet.
 SELECT id FROM receipts
 WHERE in_month = %(in_month)s::date AND id = ANY (%(ids)s::bigint[]) AND applied_at IS NULL
 ORDER BY id

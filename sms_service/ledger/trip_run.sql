@@ -1,4 +1,5 @@
--- The breaker of a run: too many of its last texts were refused or are unknown, whatever the reason. A person decides.
+-- The breaker of a run: holds it if too many of its last texts were refused or are unknown, whatever the reason. A
+-- person decides then.
 WITH last AS (
     SELECT sum(texts) AS texts, sum(bad) AS bad
     FROM (

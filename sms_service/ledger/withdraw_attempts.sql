@@ -1,6 +1,6 @@
--- The attempts of a group that was surely not handed over, in the order of ids, as every statement that touches many
--- of them. If the lease ended meanwhile they are `unknown`; what a receipt or a person said of one since then stands.
--- Without its phone none is thought of when a receipt comes that names nobody.
+-- Withdraws the attempts of a group that was not handed over, for certain, in the order of ids, as every statement
+-- that changes many of them. If the lease has ended, they are `unknown`; what a receipt or a person has said since
+-- then stands. The phone is removed, so that a receipt without a name cannot match such an attempt.
 WITH mine AS MATERIALIZED (
     SELECT id FROM attempts
     WHERE month = %(month)s::date AND message_id = ANY (%(ids)s::bigint[]) AND claim_token = %(token)s::uuid

@@ -1,5 +1,5 @@
--- Messages of a withdrawn group whose lease ended before, so that the sweep had to call them unknown. As after a
--- gateway's refusal that comes so late, they go again only if a person says so: the run may be over by now.
+-- Messages of a withdrawn group whose lease had ended before, so that the sweep made them unknown. They go again only
+-- if a person says so, as after a gateway's refusal that comes as late: the run may be over by now.
 UPDATE messages m
 SET status = 'refused', reason = 'not_taken', raw_code = NULL, changed_at = sms_now()
 FROM unnest(%(ids)s::bigint[], %(numbers)s::int[]) AS w (id, number)

@@ -1,7 +1,7 @@
--- Which of what may be receipts (SMPP marks them as texts) are of texts of ours: the id is that of an attempt or a
--- part which went over the account to the phone within 14 days, as receipts are matched (match_receipts.sql); or such
--- a receipt may be faster than its answer, so that there is no id yet: then the phone has a text whose hand-over is
--- under way, or ended unknown within 72 h. It only reads.
+-- Which of these inbound texts, which may be receipts that SMPP does not mark, are about texts of ours. Either the id
+-- is that of an attempt or part that went over the account to the phone within 14 days, as receipts are matched
+-- (match_receipts.sql). Or the receipt is faster than the answer with the id: then the phone has a text whose
+-- hand-over is under way, or ended unknown within 72 h. It only reads.
 SELECT w.place
 FROM unnest(%(places)s::int[], %(provider_ids)s::text[], %(phones)s::text[]) AS w (place, provider_id, phone)
 WHERE EXISTS (

@@ -1,6 +1,6 @@
--- The parts of a long inbound text, if all are there: those of a day, since the series' numbers come again. `text` is
--- the whole, and `whole_id` the row of the first part. It only reads, since they may have come in two months
--- (tests/db/test_shapes.py); the caller holds the phone's lock.
+-- The parts of a long inbound text, if all are there. Only parts of one day count, since a phone uses the series'
+-- numbers again. `text` is the whole, and `whole_id` the row of the first part. It only reads, since the parts may
+-- have come in two months (tests/db/test_shapes.py); the caller holds the phone's lock.
 WITH parts AS MATERIALIZED (
     SELECT DISTINCT ON (part) in_month, id, part, text
     FROM replies

@@ -1,6 +1,6 @@
--- Joins the parts of a long inbound text that came in one month (find_parts.sql): the row of the first gets the whole
--- text, the others name it. What the whole answers is decided anew, since it may mean what no part does. The caller
--- holds the phone's lock.
+-- Joins the parts of a long inbound text that came in one month (find_parts.sql): the row of the first part gets the
+-- whole text, and the others name that row. What the whole text answers is decided again, since it may mean something
+-- that no part means. The caller holds the phone's lock.
 UPDATE replies r
 SET text = CASE WHEN r.id = %(whole_id)s::bigint THEN %(text)s::text ELSE r.text END,
     series = CASE WHEN r.id = %(whole_id)s::bigint THEN NULL ELSE r.series END,

@@ -1,4 +1,4 @@
--- Writes down what match_replies.sql found of replies of one month that this transaction has locked.
+-- Records what match_replies.sql found for replies of one month, which this transaction has locked.
 UPDATE replies r
 SET matched_at = sms_now(), month = f.month, message_id = f.message_id, person_id = f.person_id, unit_path = f.unit_path,
     meaning = CASE WHEN f.stop THEN 'stop' ELSE r.meaning END

@@ -1,2 +1,2 @@
--- Says of a reply that it means stop; the caller has just stored it, or joined it.
+-- Marks a reply that means stop; the caller has just stored or joined it.
 UPDATE replies SET meaning = 'stop' WHERE in_month = %(in_month)s::date AND id = %(id)s::bigint

@@ -1,13 +1,13 @@
--- What a batch of replies answers, which the caller has locked (take_replies.sql) and then marks (mark_matched.sql):
--- the last text that was handed over to the phone within 14 days before the reply, of the reply's own gateway account
--- if there is one, and so its recipient; else whoever has the phone, if anybody. Parts of long replies are decided
--- like the whole.
+-- What each reply of a batch answers; the caller has locked the batch (take_replies.sql) and then marks it
+-- (mark_matched.sql). A reply answers the last text that was handed over to its phone within the 14 days before, over
+-- the reply's own gateway account if there is such a text, and so it belongs to that text's recipient. Without such a
+-- text it belongs to a person who has the phone, if there is one. Parts of long replies are treated like whole ones.
 --
--- messages have no index by phone alone, which every hand-over would pay for; but a run has at most one row of a
--- phone that was not skipped, found by its unique index. So runs are gone through: those of the units above somebody
--- who has the phone, which are few however much the city sends, and only if none of them fits (the phone or the
--- person has moved) the newest 500 of all. A provider's clock may be behind ours by some minutes, and never counts
--- for more than the moment at which the reply was here.
+-- messages has no index by phone alone, which would slow down every hand-over. But a run has at most one row of a
+-- phone that was not skipped, and a unique index finds it. So this goes through runs: first those of the units above a
+-- person who has the phone, which are few however much the city sends; and only if none of them fits (the phone or the
+-- person has moved), the newest 500 of all. A provider's clock may be some minutes behind ours, and a time after the
+-- moment at which the reply arrived counts as that moment.
 --
 -- It only reads, since it goes through the runs of several months (tests/db/test_shapes.py).
 WITH batch AS MATERIALIZED (
@@ -17,7 +17,7 @@ WITH batch AS MATERIALIZED (
     WHERE in_month = %(in_month)s::date AND id = ANY (%(ids)s::bigint[])
 ),
 above AS MATERIALIZED (
-    -- Of "/1/5/49/" also "/1/5/" and "/1/".
+    -- For "/1/5/49/" also "/1/5/" and "/1/".
     SELECT DISTINCT b.id, substr(u.path, 1, n) AS path
     FROM batch b
     JOIN people p ON p.phone = b.phone
@@ -61,7 +61,8 @@ far AS MATERIALIZED (
 answered AS (
     SELECT * FROM near UNION ALL SELECT * FROM far
 )
-SELECT b.id, a.month, a.message_id, coalesce(a.person_id, h.person_id) AS person_id, coalesce(a.unit_path, h.path) AS unit_path,
+SELECT b.id, a.month, a.message_id, coalesce(a.person_id, h.person_id) AS person_id, coalesce(a.unit_path, h.path) AS
+unit_path,
        b.phone, b.said, b.is_whole, a.text AS answered
 FROM batch b
 LEFT JOIN answered a ON a.id = b.id

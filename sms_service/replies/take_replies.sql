@@ -1,5 +1,5 @@
--- The next replies of one month of which nobody has decided yet what they answer, locked by key; what another worker
--- has is passed over.
+-- The next replies of one month that are not matched yet, locked by key; replies that another worker has locked are
+-- passed over.
 SELECT id FROM replies
 WHERE in_month = %(in_month)s::date AND matched_at IS NULL
 ORDER BY id
