@@ -10,8 +10,7 @@ WITH people_in_file AS (
 ), scope AS (
     SELECT id AS person_id, unit_id FROM people_in_file
     UNION ALL
-    SELECT person_id, unit_id FROM unnest(%(left_people)s::bigint[], %(left_units)s::bigint[]) AS row (person_id,
-    unit_id)
+    SELECT person_id, unit_id FROM unnest(%(left_people)s::bigint[], %(left_units)s::bigint[]) AS row (person_id, unit_id)
 ), ended AS (
     DELETE FROM contacts c USING scope s
     WHERE c.person_id = s.person_id AND c.unit_id = s.unit_id

@@ -1,8 +1,8 @@
 -- Writes all rows of a file at once. A person whose row says nothing new is not written (the WHERE at the end), so it
 -- returns only created and changed people. Columns that the file does not have (kind, tags) are not changed; only
 -- attributes with a column in the file are replaced. Tags and attributes are passed as JSON, because PostgreSQL has no
--- array of arrays of different lengths. A phone's problem is its sentence: if only the message beside the same sentence
--- is missing, the row says nothing new.
+-- array of arrays of different lengths. A phone's problem is its sentence: if only the message beside the same
+-- sentence is missing, the row says nothing new.
 WITH incoming AS (
     SELECT number, unit_id, name, kind, phone, phone_problem, phone_problem_message::jsonb AS phone_problem_message,
            attributes::jsonb AS attributes,

@@ -11,8 +11,7 @@ SELECT r.*,
              AND m.not_before > r.launched_at AND m.not_before <= sms_now()
            ORDER BY m.not_before, m.id LIMIT 1) IS NOT NULL AS again
 FROM (
-    SELECT r.id AS run_id, r.month, r.unit_id, r.lane, r.canary, r.parts_estimate, r.route_id, r.demonstration,
-    r.launched_at,
+    SELECT r.id AS run_id, r.month, r.unit_id, r.lane, r.canary, r.parts_estimate, r.route_id, r.demonstration, r.launched_at,
            window_is_open(u.timezone, u.window_opens, u.window_closes)
            AND (SELECT cluster_is_known())
            AND NOT EXISTS (

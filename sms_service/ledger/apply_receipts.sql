@@ -8,8 +8,8 @@
 WITH matched AS MATERIALIZED (
     SELECT t.receipt_id, t.attempt_id, CASE WHEN g.receipt_parts = 'one' THEN 0::smallint ELSE t.part END AS counted,
            r.status, r.error, r.raw_code, coalesce(r.occurred_at, r.received_at) AS at
-    FROM unnest(%(receipt_ids)s::bigint[], %(attempt_ids)s::bigint[], %(parts)s::smallint[]) AS t (receipt_id,
-    attempt_id, part) CROSS JOIN LATERAL (
+    FROM unnest(%(receipt_ids)s::bigint[], %(attempt_ids)s::bigint[], %(parts)s::smallint[]) AS t (receipt_id, attempt_id, part)
+    CROSS JOIN LATERAL (
         SELECT account_id, status, error, raw_code, occurred_at, received_at FROM receipts
         WHERE in_month = %(in_month)s::date AND id = t.receipt_id LIMIT 1
     ) r
@@ -34,8 +34,7 @@ told AS MATERIALIZED (
 touched AS MATERIALIZED (
     -- Locked in the order of ids, as in every statement that changes many attempts, so that it does not deadlock with
     -- the outcomes of the same group. The row is read under its lock, so it has what another applier has just written.
-    SELECT k.attempt_id AS id, told.provider_id, a.parts, a.delivered_parts, a.error AS known, s.delivered, s.failed,
-    s.error,
+    SELECT k.attempt_id AS id, told.provider_id, a.parts, a.delivered_parts, a.error AS known, s.delivered, s.failed, s.error,
            s.failed_code, s.delivered_code, s.failed_at, s.delivered_at
     FROM (SELECT attempt_id FROM said UNION SELECT attempt_id FROM told ORDER BY attempt_id) k
     LEFT JOIN said s ON s.attempt_id = k.attempt_id
@@ -113,7 +112,7 @@ marked AS (
     UPDATE receipts r
     SET applied_at = sms_now(), month = %(month)s::date, attempt_id = t.attempt_id, part = t.part, tries = least(r.tries + 1, 30000),
         note = CASE WHEN r.status = 'unclassified' THEN 'the provider''s code is not in its table' END
-    FROM unnest(%(receipt_ids)s::bigint[], %(attempt_ids)s::bigint[], %(parts)s::smallint[]) AS t (receipt_id,
-    attempt_id, part) WHERE r.in_month = %(in_month)s::date AND r.id = t.receipt_id
+    FROM unnest(%(receipt_ids)s::bigint[], %(attempt_ids)s::bigint[], %(parts)s::smallint[]) AS t (receipt_id, attempt_id, part)
+    WHERE r.in_month = %(in_month)s::date AND r.id = t.receipt_id
 )
 SELECT count(*) AS moved FROM texts

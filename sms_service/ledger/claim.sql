@@ -1,8 +1,8 @@
--- Leases due rows of one run to one worker. SKIP LOCKED, so that workers never queue for each other's rows; the order
--- is that of the partial index, so that the oldest due rows go first and nothing is sorted. Nothing has left: a lost
--- lease costs nothing. A pending row's account_id is the account that surely did not take it: the account that is
--- `fresh` (first in the route) takes all rows but those that others should try, any other account takes only what it
--- is the next for.
+-- Leases due rows of one run to one worker. SKIP LOCKED, so that workers never wait for each other's rows; in the
+-- order of the partial index, so that the oldest due rows go first and nothing is sorted. Nothing has left yet, so a
+-- lost lease costs nothing. A pending row's account_id is an account that did not take it, for certain. The account
+-- that is `fresh` (first in the route) takes all rows except those that other accounts should try; any other account
+-- takes only rows for which it is the next.
 WITH due AS (
     SELECT id FROM messages
     WHERE month = %(month)s::date AND run_id = %(run_id)s::bigint AND status = 'pending' AND not_before <= sms_now()

@@ -82,8 +82,8 @@ numbered AS MATERIALIZED (
 ),
 written AS (
     INSERT INTO attempts (month, id, message_id, run_id, number, account_id, claim_token, status, parts, started_at)
-    SELECT %(month)s::date, attempt_id, id, %(run_id)s::bigint, attempts, account_id, %(token)s::uuid, 'submitting',
-    parts, sms_now() FROM numbered
+    SELECT %(month)s::date, attempt_id, id, %(run_id)s::bigint, attempts, account_id, %(token)s::uuid, 'submitting', parts, sms_now()
+    FROM numbered
 )
 SELECT attempt_id, id, phone, text, parts, attempts, extract(epoch FROM expires_at - sms_now())::float AS validity_s
 FROM numbered

@@ -15,8 +15,7 @@ SET status = 'held',
     reason = %(reason)s::text || CASE WHEN c.held_for <> 'cluster' THEN ' Before, it was held because: ' || c.reason ELSE '' END,
     reason_message = CASE WHEN c.held_for <> 'cluster' THEN jsonb_build_object(
             'message', '{why} Before, it was held because: {before}',
-            'values', jsonb_build_object('why', %(message)s::jsonb, 'before', coalesce(c.reason_message,
-            to_jsonb(c.reason))))
+            'values', jsonb_build_object('why', %(message)s::jsonb, 'before', coalesce(c.reason_message, to_jsonb(c.reason))))
         ELSE %(message)s::jsonb END
 FROM concerned c
 WHERE r.id = c.id

@@ -10,9 +10,10 @@ WITH run AS MATERIALIZED (
 first AS MATERIALIZED (
     SELECT count(*) FILTER (WHERE m.status IN ('claimed', 'submitting') OR (m.status = 'pending' AND NOT v.again)) AS waiting,
            count(*) FILTER (WHERE v.again) AS again,
-           count(*) FILTER (WHERE m.status NOT IN ('pending', 'claimed', 'submitting', 'skipped', 'expired',
-           'cancelled')) AS gone, count(*) FILTER (WHERE m.status IN ('refused', 'unknown', 'undelivered')) AS bad,
-           count(*) FILTER (WHERE m.status = 'accepted') AS silent, max(m.changed_at) AS last
+           count(*) FILTER (WHERE m.status NOT IN ('pending', 'claimed', 'submitting', 'skipped', 'expired', 'cancelled')) AS gone,
+           count(*) FILTER (WHERE m.status IN ('refused', 'unknown', 'undelivered')) AS bad,
+           count(*) FILTER (WHERE m.status = 'accepted') AS silent,
+           max(m.changed_at) AS last
     FROM messages m
     CROSS JOIN LATERAL (
         SELECT m.status = 'pending'
@@ -33,10 +34,8 @@ SET canary = CASE WHEN j.bad_enough THEN r.canary END,
     status = CASE WHEN j.bad_enough THEN 'held' ELSE r.status END,
     held_for = CASE WHEN j.bad_enough THEN 'canary' END,
     reason = CASE WHEN j.bad_enough THEN
-        CASE WHEN j.gone > 0 THEN format('%%s of its first %%s texts were refused, unknown or undelivered', j.bad,
-        j.gone)
-             ELSE format('%%s minutes after its first text was handed over, the gateway had taken and refused none for
-             good:'
+        CASE WHEN j.gone > 0 THEN format('%%s of its first %%s texts were refused, unknown or undelivered', j.bad, j.gone)
+             ELSE format('%%s minutes after its first text was handed over, the gateway had taken and refused none for good:'
                          ' it puts all of them off', %(deadline_min)s::int) END
         END,
     reason_message = CASE WHEN j.bad_enough THEN
@@ -44,8 +43,7 @@ SET canary = CASE WHEN j.bad_enough THEN r.canary END,
                  'message', '{bad} of its first {texts} texts were refused, unknown or undelivered',
                  'values', jsonb_build_object('bad', j.bad, 'texts', j.gone))
              ELSE jsonb_build_object(
-                 'message', '{minutes} minutes after its first text was handed over, the gateway had taken and refused
-                 none for'
+                 'message', '{minutes} minutes after its first text was handed over, the gateway had taken and refused none for'
                             ' good: it puts all of them off',
                  'values', jsonb_build_object('minutes', %(deadline_min)s::int)) END
         END

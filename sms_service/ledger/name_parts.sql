@@ -4,8 +4,8 @@
 -- get none. The caller has locked the attempts, so that nobody else gives away the same numbers.
 WITH strange AS (
     SELECT attempt_id, provider_id, row_number() OVER (PARTITION BY attempt_id ORDER BY min(place)) AS place
-    FROM unnest(%(attempt_ids)s::bigint[], %(provider_ids)s::text[]) WITH ORDINALITY AS t (attempt_id, provider_id,
-    place) GROUP BY attempt_id, provider_id
+    FROM unnest(%(attempt_ids)s::bigint[], %(provider_ids)s::text[]) WITH ORDINALITY AS t (attempt_id, provider_id, place)
+    GROUP BY attempt_id, provider_id
 ),
 free AS (
     SELECT a.id, a.account_id, s.part, row_number() OVER (PARTITION BY a.id ORDER BY s.part) AS place

@@ -48,8 +48,7 @@ UPDATE runs r
 -- If no other row can take a place, the row that is put off keeps it: a canary of the few others would prove too
 -- little.
 SET canary = CASE WHEN o.ids IS NULL THEN r.canary
-                  ELSE s.kept || o.ids || s.put_off[:cardinality(c.canary) - cardinality(s.kept) - cardinality(o.ids)]
-                  END,
+                  ELSE s.kept || o.ids || s.put_off[:cardinality(c.canary) - cardinality(s.kept) - cardinality(o.ids)] END,
     canary_since = coalesce(r.canary_since, CASE WHEN s.begun THEN sms_now() END)
 FROM run c, seen s, other o
 WHERE r.id = %(run_id)s::bigint AND r.status = 'running' AND r.canary = c.canary

@@ -21,9 +21,10 @@ SET status = CASE
         WHEN used.up THEN 'capped'
     END,
     not_before = CASE
-        WHEN NOT window_is_open(u.timezone, u.window_opens, u.window_closes) THEN next_opening(u.timezone,
-        u.window_opens) WHEN stopped.yes THEN sms_now() + interval '1 minute' WHEN %(again_s)s::float > 0 THEN
-        sms_now() + make_interval(secs => %(again_s)s::float) ELSE m.not_before
+        WHEN NOT window_is_open(u.timezone, u.window_opens, u.window_closes) THEN next_opening(u.timezone, u.window_opens)
+        WHEN stopped.yes THEN sms_now() + interval '1 minute'
+        WHEN %(again_s)s::float > 0 THEN sms_now() + make_interval(secs => %(again_s)s::float)
+        ELSE m.not_before
     END,
     claim_token = NULL,
     lease_until = NULL,

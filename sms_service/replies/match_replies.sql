@@ -61,8 +61,7 @@ far AS MATERIALIZED (
 answered AS (
     SELECT * FROM near UNION ALL SELECT * FROM far
 )
-SELECT b.id, a.month, a.message_id, coalesce(a.person_id, h.person_id) AS person_id, coalesce(a.unit_path, h.path) AS
-unit_path,
+SELECT b.id, a.month, a.message_id, coalesce(a.person_id, h.person_id) AS person_id, coalesce(a.unit_path, h.path) AS unit_path,
        b.phone, b.said, b.is_whole, a.text AS answered
 FROM batch b
 LEFT JOIN answered a ON a.id = b.id

@@ -11,8 +11,8 @@
 WITH said AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY provider_id, fingerprint ORDER BY place) AS time
     FROM json_to_recordset(%(replies)s::json) AS t (
-        place int, occurred_at timestamptz, provider_id text, phone text, sender text, sent_to text, text text, raw
-        text, fingerprint text, part smallint, parts smallint, series text)
+        place int, occurred_at timestamptz, provider_id text, phone text, sender text, sent_to text, text text, raw text,
+        fingerprint text, part smallint, parts smallint, series text)
 ),
 compared AS (
     SELECT s.*, s.time > 1 OR EXISTS (
@@ -20,16 +20,13 @@ compared AS (
         WHERE r.in_month >= date_trunc('month', sms_now() - interval '30 days')::date
           AND r.fingerprint = s.fingerprint AND r.account_id = %(gateway_account_id)s::bigint
           AND r.provider_id IS NOT DISTINCT FROM s.provider_id AND NOT r.repeated
-          AND r.received_at > sms_now() - CASE WHEN s.provider_id IS NULL THEN interval '10 minutes' ELSE interval '30
-          days' END
+          AND r.received_at > sms_now() - CASE WHEN s.provider_id IS NULL THEN interval '10 minutes' ELSE interval '30 days' END
     ) AS again
     FROM said s
 )
 INSERT INTO replies (
-    account_id, received_at, occurred_at, provider_id, phone, sender, sent_to, text, raw, fingerprint, part, parts,
-    series, repeated)
-SELECT %(gateway_account_id)s::bigint, sms_now(), occurred_at, provider_id, phone, sender, sent_to, text, raw,
-fingerprint,
+    account_id, received_at, occurred_at, provider_id, phone, sender, sent_to, text, raw, fingerprint, part, parts, series, repeated)
+SELECT %(gateway_account_id)s::bigint, sms_now(), occurred_at, provider_id, phone, sender, sent_to, text, raw, fingerprint,
        part, parts, series, again
 FROM compared
 WHERE NOT again OR (provider_id IS NULL AND parts = 1)
