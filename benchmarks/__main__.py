@@ -1,4 +1,4 @@
-"""`python -m benchmarks [FIGURE …]`: a line of JSON per figure on standard output, all else on standard error."""
+"""`python -m benchmarks [FIGURE …]`: one line of JSON per figure on standard output, other output on standard error."""
 
 from __future__ import annotations
 

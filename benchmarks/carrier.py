@@ -1,4 +1,4 @@
-"""A carrier line: a link hands over to an SMSC of its own process, without receipts, and with one for every part."""
+"""A carrier line: a link hands over to an SMSC in a process of its own, without receipts, and with one per part."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def _smsc(laboratory: Laboratory, *options: str) -> Iterator[Path]:
 
 
 def _submit(laboratory: Laboratory, *options: str, receipts: bool) -> float:
-    """Parts per second from the run's launch to the last outcome, or the last receipt's effect, in the ledger."""
+    """Parts per second from the run's launch to the last outcome in the ledger or, with receipts, to the last receipt
+    that was applied.
+    """
     with laboratory.city(PEOPLE) as database, _smsc(laboratory, *options) as gateways:
         plan(database, gateways)
         variables = laboratory.variables(database, gateways)

@@ -25,12 +25,12 @@ MANY_PEOPLE = 1_000_000
 BRANCHES, STREETS, DISTRICTS = 4_700, 44, 5
 SIGNATURE = "云州先锋"
 CLASS = "study"
-# Two variables; with signature and unsubscribe line 67 to 73 characters, which is one part or two.
+# Two variables; with signature and unsubscribe line 67 to 73 characters, so one part or two.
 BODY = (
     "{{ name }}同志：您好！{{ unit }}本周学习内容：坚持理论联系实际，把学习成果转化为服务群众的实际行动。请抽空学习。"
 )
 
-# Ids: 1 the city, then districts, streets, branches. All windows are open all day: the clock is not what is measured.
+# Ids: 1 is the city, then districts, streets, branches. All windows are open all day, so the hour does not matter.
 _UNITS = """
 INSERT INTO units (id, parent_id, code, name, level, path, window_opens, window_closes)
 SELECT 1, NULL, 'C', '云州市', 'city', '/1/', 0, 1440
@@ -63,7 +63,8 @@ def build(database: Database, people: int = PEOPLE, branches: int = BRANCHES) ->
         connection.exec_driver_sql(_UNITS, counts)
         connection.exec_driver_sql(_PEOPLE, {"first": first, "branches": branches, "people": people})
     with database.at_once() as connection:
-        # As autovacuum leaves a directory that is not new. Only its owner may, and RESET ROLE leads to sms_app.
+        # The state in which autovacuum leaves a directory that is not new. Only its owner may do this, and RESET ROLE
+        # would lead to sms_app.
         connection.exec_driver_sql("SET ROLE NONE")
         connection.exec_driver_sql("VACUUM ANALYZE")
         connection.exec_driver_sql("RESET ROLE")

@@ -1,4 +1,4 @@
-"""Side by side in one run, into the same simulator: the service, and RQ with one job for each text."""
+"""Compares the service with RQ and one job for each text, in one run and with the same simulator."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ from benchmarks.sending import WORKERS, launch, plan, seconds_of, wait_until_sen
 from benchmarks.services import GROUP, clock, null_gateway
 
 MEGABYTE = 10**6
-_EARLY = 100_000  # texts after which a worker's memory is looked at for the first time
+_EARLY = 100_000  # texts after which a worker's memory is measured for the first time
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What was used so far: processor seconds, user and system, and statements."""
+    """What has been used so far: processor seconds (user and system) and statements."""
 
     workers_s: float
     server_s: float

@@ -1,5 +1,5 @@
-"""`python -m benchmarks.counting_worker FILE`: `worker.py`, which in addition keeps in FILE how many SQL statements it
-has sent: eight bytes in the machine's order. BEGIN, COMMIT and the pool's connection checks are not counted.
+"""`python -m benchmarks.counting_worker FILE`: `worker.py`, which also writes to FILE how many SQL statements it has
+sent: eight bytes in the machine's byte order. BEGIN, COMMIT and the pool's connection checks are not counted.
 """
 
 from __future__ import annotations

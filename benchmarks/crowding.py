@@ -1,4 +1,4 @@
-"""How long thousands of branches' invitations take that are launched within a minute, beside a campaign to the city."""
+"""How long invitations of thousands of branches take, launched within a minute, beside a campaign to the city."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ INSERT INTO people (unit_id, number, name, phone)
 SELECT unit.id, 'J' || unit.place * 1000 + n, '受邀' || n, '+86137' || lpad((unit.place * 1000 + n)::text, 8, '0')
 FROM unnest(%(units)s::bigint[]) WITH ORDINALITY AS unit (id, place), generate_series(1, %(invited)s) AS n
 """
-# What the campaigns room writes for approved campaigns, each of a branch to its members, and their runs: planned, in
-# the lane that a launch gives them, due tomorrow.
+# The rows that the campaigns room writes for approved campaigns, each of a branch to its members, and for their runs:
+# planned, in the lane that a launch gives them, due tomorrow.
 _RUNS = """
 WITH template AS (
     SELECT v.id AS version_id FROM template_versions v WHERE v.id = %(version_id)s

@@ -25,8 +25,8 @@ Measured = Mapping[str, float | Sequence[float]]
 class Benchmark:
     """A procedure that yields one or more values for each of its figures.
 
-    `figures`: name -> unit. `group`: texts of one hand-over, receipts of one POST, rows of one statement: whatever is
-    done at once. `size`: how many texts, receipts, rows one run is made of.
+    `figures`: name -> unit. `group`: how much is done at once: texts of one hand-over, receipts of one POST, rows of
+    one statement. `size`: how many texts, receipts or rows one run has.
     """
 
     measure: Callable[[Laboratory], Measured]
@@ -83,7 +83,7 @@ def measure(benchmark: Benchmark, laboratory: Laboratory, runs: int | None) -> I
 
 
 def _rounded(value: float) -> float:
-    """Three digits that mean something."""
+    """The value with three significant digits."""
     return float(f"{value:.3g}")
 
 

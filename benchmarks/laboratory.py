@@ -1,4 +1,4 @@
-"""Engines of the benchmarks' own: PostgreSQL as durable as in operation, Redis, and the service's real processes."""
+"""The benchmarks' own engines: PostgreSQL as durable as in operation, Redis, and the service's real processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sms_service.db.engine import Database
 from sms_service.embedded import PostgresServer, RedisServer
 
 ROOT = Path(__file__).resolve().parent.parent
-SECRET = "bench-pw"  # as long as SMPP carries
+SECRET = "bench-pw"  # the longest that SMPP allows
 READY_S = 60.0  # how long a process may take to start
 _END_S = 90.0
 
@@ -111,7 +111,7 @@ class Laboratory:
                     sql.Identifier(name), sql.Identifier(original)
                 )
             )
-            connection.execute("CHECKPOINT")  # what the copy wrote is not written in the time that is measured
+            connection.execute("CHECKPOINT")  # so that the copy's pages are not written during the measurement
         try:
             with contextlib.closing(Database(self._at(name), application_name="benchmarks")) as database:
                 yield database
@@ -153,7 +153,7 @@ class Laboratory:
             yield pids
 
     def at_work(self, application_name: str) -> bool:
-        """Whether a process that calls itself this is connected to PostgreSQL."""
+        """Whether a process with this application name is connected to PostgreSQL."""
         with psycopg.connect(self._admin_url) as connection:
             query = "SELECT FROM pg_stat_activity WHERE application_name = %s"
             return connection.execute(query, [application_name]).fetchone() is not None

@@ -1,7 +1,7 @@
-"""What this machine can do just now, so that figures of different days can be compared.
+"""Measures how fast this machine is at the moment, so that figures of different days can be compared.
 
-Machines of one kind differ by a factor of two and more from day to day. So every figure stands beside what one text's
-rendering and one `fdatasync` cost in the same minute.
+Machines of one kind differ by a factor of two and more from day to day. So every figure is printed together with what
+rendering one text and one `fdatasync` cost in the same minute.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Machine:
     fdatasync_ms: float
 
     def scale(self, value: float, unit: str) -> float | None:
-        """The figure as it would be on a machine that renders a text in REFERENCE_US: rates and times; None for what
-        does not depend on the machine's speed.
+        """The figure for a machine that renders a text in REFERENCE_US, if it is a rate or a time; None for a figure
+        that does not depend on the machine's speed.
         """
         slower = self.template_render_us / REFERENCE_US
         if unit.endswith("/s"):
@@ -39,7 +39,7 @@ class Machine:
         return value / slower if unit in ("s", "ms", "µs") else None
 
     def as_json(self) -> dict[str, float]:
-        """Three digits of each."""
+        """Both with three significant digits."""
         return {name: float(f"{value:.3g}") for name, value in asdict(self).items()}
 
 

@@ -1,5 +1,5 @@
-"""What a migration costs those who write meanwhile: from the last revision without the rule of online migrations to
-the newest, over a month's rows, beside sessions that write all the time.
+"""How long migrations delay sessions that write at the same time: from the last revision before the rule of online
+migrations to the newest, over a month's rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sms_service.db import migrate
 BEFORE = "0006"  # tests/db/test_online_migrations.py has the rule for those that came after
 ROWS = 1_000_000  # texts, and as many attempts and receipts
 
-# What hangs on these rows is not asked: they stand for themselves.
+# Foreign keys of these rows are not checked: the rows that they name do not exist.
 _ALONE = "SET session_replication_role = replica"
 _MONTH = "date_trunc('month', now())::date"
 _FILL = (
@@ -42,7 +42,7 @@ _FILL = (
     SELECT 1, now(), 1, 'delivered', 'infinity', 'p' || n, now() FROM generate_series(1, %(rows)s) AS n
     """,
 )
-# Each is of a kind that gates, outcomes and callbacks are made of, in columns that every revision has.
+# Writes of the kinds that gates, outcomes and callbacks make, in columns that every revision has.
 _WRITES = (
     f"UPDATE messages SET changed_at = now() WHERE month = {_MONTH} AND id = 1 + (%(n)s * 7919) %% %(rows)s",
     f"UPDATE attempts SET outcome_at = now() WHERE month = {_MONTH} AND id = 1 + (%(n)s * 7919) %% %(rows)s",

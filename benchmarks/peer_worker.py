@@ -1,6 +1,6 @@
 """`python -m benchmarks.peer_worker Worker|SimpleWorker`: one of RQ's own workers on the queue of `benchmarks.peers`.
 
-The jobs find everything imported, whereas `rq worker` would import it again in each forked job.
+Everything is imported before the jobs begin, whereas `rq worker` would import it again in each forked job.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The obvious way to send texts with RQ, to compare with: one job for each text, which renders it, POSTs it and writes
-down what came of it.
+"""The obvious way to send texts with RQ, for comparison: one job for each text, which renders it, POSTs it and records
+the result.
 
-The worker keeps what it can keep: the compiled template, the HTTP connection, the connection to PostgreSQL. A forking
-worker does each job in a new process and can keep only the template.
+The worker keeps what it can: the compiled template, the HTTP connection, the connection to PostgreSQL. A forking worker
+does each job in a new process and can keep only the template.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from sms_service.audience import intake
 from sms_service.directory import units_import
 
 DATA = ROOT / "sms_service" / "ops" / "demonstration_data"
-LEAST_TAKEN = 10_000  # of the file's 11,000 rows some are refused
+LEAST_TAKEN = 10_000  # the file has 11,000 rows, of which some are refused
 
 
 def _import(laboratory: Laboratory) -> Measured:

@@ -26,7 +26,7 @@ from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.gateways.registry import Gateways
 
-ROWS = 300  # of everything: more than one full page
+ROWS = 300  # rows of everything: more than one full page
 EARLIER, REQUESTS = 10, 50
 # Every list of the API by its figure's name; the run with the id 1 is the one to the whole city.
 LISTS = {
@@ -38,7 +38,7 @@ LISTS = {
         *("routes", "replies", "receipts", "trail"),
     )
 }
-# What fills a page of each list. Ids begin at 1; the run of `city.plan_run` is the one with the whole city in it.
+# Rows that fill a page of each list. Ids begin at 1; the run of `city.plan_run` has the whole city in it.
 _FILL = """
 INSERT INTO accounts (login, name, unit_id)
 SELECT 'officer' || n, '干事' || n, 1 + n %% 40 FROM generate_series(1, %(rows)s) n;
@@ -71,7 +71,7 @@ SELECT 1, n, '手机号', 'too short', true FROM generate_series(1, %(rows)s) n
 
 
 def fill(database: Database, gateways: Gateways) -> None:
-    """A page or more of what is listed, and one run that is frozen to the whole city."""
+    """Write a page or more of rows for each list, and one run that is frozen to the whole city."""
     with database.session() as session:
         synchronise_gateways(session, gateways)
         city.plan_run(session)
@@ -89,7 +89,7 @@ def fill(database: Database, gateways: Gateways) -> None:
 
 @contextmanager
 def counted(database: Database) -> Iterator[list[str]]:
-    """The statements that this process sends meanwhile."""
+    """A list that collects the statements which this process sends within the block."""
     sent: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
@@ -112,7 +112,7 @@ def _measure(laboratory: Laboratory) -> Measured:
         found: dict[str, float] = {}
         for name, path in LISTS.items():
             with counted(database) as sent:
-                for _ in range(EARLIER):  # what is compiled once, and PostgreSQL's plans
+                for _ in range(EARLIER):  # so that everything is compiled, and PostgreSQL has its plans
                     _ask(client, path, token)
             before = _processor_s(laboratory)
             for _ in range(REQUESTS):

@@ -22,7 +22,7 @@ RECEIPTS = city.PEOPLE
 CONNECTIONS = 32
 _PATIENCE_S = 120.0
 
-# The ledger as it stands when a simulator has taken every text.
+# The state of the ledger when a simulator has taken every text.
 _ACCEPTED = """
 WITH taken AS (
     UPDATE messages SET status = 'accepted', attempts = 1, text = '学习内容', parts = 1, changed_at = sms_now(),
@@ -93,7 +93,7 @@ async def _push(port: int, requests: Iterator[bytes]) -> None:
 class _Sender(asyncio.Protocol):
     """One connection: the next request goes when the answer to the last one has come.
 
-    By hand, because what an HTTP client costs for a request would be missing on the same two cores.
+    Written by hand, because an HTTP client would take processor time from the service on the same two cores.
     """
 
     def __init__(self, requests: Iterator[bytes]) -> None:

@@ -18,7 +18,7 @@ from sms_service.gateways.registry import Gateways
 WORKERS = 2
 _PATIENCE_S = 900.0
 
-# Times are the ledger's own, on PostgreSQL's clock: looking at it decides nothing.
+# Times are those in the ledger, from PostgreSQL's clock, so it does not matter when the benchmark reads them.
 _TIMES = """
 SELECT r.audience,
        count(*) FILTER (WHERE a.status = 'accepted') AS accepted,
@@ -51,7 +51,7 @@ def launch(laboratory: Laboratory, database: Database) -> int:
 
 
 def attempts_begun(database: Database) -> int:
-    """How many hand-overs were begun, from a counter: the rows are not read while they are being written."""
+    """How many hand-overs have begun, from a counter, so that the rows are not read while they are written."""
     with database.transaction() as connection:
         return int(connection.exec_driver_sql(_ATTEMPTS).scalar_one())
 
@@ -59,7 +59,9 @@ def attempts_begun(database: Database) -> int:
 def wait_until_sent(
     database: Database, run_id: int, people: int, at_attempts: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Return when none of the run's texts waits any more. `at_attempts` is told how far it is, again and again."""
+    """Return when none of the run's texts waits any more. `at_attempts` is called again and again with the number of
+    attempts so far.
+    """
 
     def sent() -> bool:
         begun = attempts_begun(database)

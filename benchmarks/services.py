@@ -11,14 +11,14 @@ from benchmarks.laboratory import READY_S, SECRET, BenchmarkError, Laboratory, w
 from sms_service.ops.children import Address
 from sms_service.ops.supervisor import free_port
 
-_CLOCK = "sms_service clock"  # what it calls itself at PostgreSQL
+_CLOCK = "sms_service clock"  # its application name at PostgreSQL
 
 GROUP = 100  # what gateways.toml ships with
 
 
 @dataclass(frozen=True, slots=True)
 class Simulator:
-    """Where it listens, and the file of everything that it was handed."""
+    """A simulator: its address, and the file with everything that it was handed."""
 
     url: str
     ledger: Path

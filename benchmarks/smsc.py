@@ -1,7 +1,7 @@
 """An SMSC that costs next to nothing: it reads the heads of PDUs, takes every text, and sends receipts if asked to.
 
-`python -m benchmarks.smsc --port 0 [--receipts]`. A codec's time, and that of a Python SMSC's bookkeeping, would be
-missing on the same two cores.
+`python -m benchmarks.smsc --port 0 [--receipts]`. A codec and a real SMSC's bookkeeping would take processor time from
+the service on the same two cores.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import struct
 _HEAD = struct.Struct(">4L")
 _SUBMIT, _DELIVER, _BIND, _UNBIND, _ENQUIRE = 0x04, 0x05, 0x09, 0x06, 0x15
 _RESPONSE = 0x80000000
-_IN_FLIGHT = 500  # receipts of one session without an answer at once
+_IN_FLIGHT = 500  # the most receipts of one session that wait for an answer at once
 
 
 class Smsc(asyncio.Protocol):

@@ -1,5 +1,5 @@
-"""What it costs to find the text that a receipt means which names nothing of ours, by how many texts of the account are
-unknown: it must not grow with them.
+"""What it costs to find the text of a receipt that names none of ours, for different numbers of unknown texts at the
+account. The cost must not grow with that number.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _measure(laboratory: Laboratory) -> Measured:
         before = 0
         for unknown in UNKNOWN:
             found[_figure(unknown)] = _apply_ms(database, unknown - before)
-            before = unknown - RECEIPTS  # so many are unknown still
+            before = unknown - RECEIPTS  # so many are still unknown
     return found
 
 

@@ -17,8 +17,8 @@ RUNS_A_DAY = city.BRANCHES
 DAYS = (30, 120, 365)
 TICKS = 20
 
-# Of each day's runs most are closed; one in fifty was cancelled, and one in fifty waits for a receipt that never comes,
-# as at an account without receipts. All else is as in the one run that is there.
+# Most of each day's runs are closed; one in fifty was cancelled, and one in fifty waits for a receipt that never comes,
+# as at an account without receipts. Everything else is copied from the one run that exists.
 _CAMPAIGNS = """
 INSERT INTO campaigns (unit_id, name, status, template_version_id, segment_id, signature, route_id)
 SELECT unit_id, name, 'ended', template_version_id, segment_id, signature, route_id
@@ -65,7 +65,7 @@ def _tick(laboratory: Laboratory) -> Measured:
         for days in DAYS:
             _add(database, there, days)
             there = days
-            for _ in range(10):  # what is due is looked at first, as it would have been
+            for _ in range(10):  # first the clock looks at everything that is due, as it would have done by now
                 _once(database, gateways)
             found[f"tick_ms_{days}_days"] = statistics.median(_once(database, gateways) for _ in range(TICKS))
     return found

@@ -1,4 +1,4 @@
-"""Twilio: one process hands over to an API of another one through the official client, some groups at once."""
+"""Twilio: one process hands over to an API in another process through the official client, some groups at once."""
 
 from __future__ import annotations
 

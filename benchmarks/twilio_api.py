@@ -1,6 +1,7 @@
 """A Twilio that costs next to nothing: it takes every create, and answers as long as Twilio does.
 
-`python -m benchmarks.twilio_api --port 0`. A web framework's time would be missing on the same two cores.
+`python -m benchmarks.twilio_api --port 0`. A web framework would take processor time from the service on the same two
+cores.
 """
 
 from __future__ import annotations

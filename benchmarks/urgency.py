@@ -26,7 +26,7 @@ from sms_service.ops.http import call_api
 LAUNCHES = 8
 INVITED = 30
 BODY = "{{ name }}同志：请参加{{ unit }}本周六上午9时的主题党日，地点：社区党群服务中心。"
-# Launches fall on moments that nothing in the service knows: after the last one, so many seconds at most.
+# Launches come at moments that nothing in the service can expect: at most so many seconds after the last one.
 _LONGEST_PAUSE_S = 1.5
 _PATIENCE_S = 30.0
 
@@ -43,7 +43,7 @@ INSERT INTO people (unit_id, number, name, phone)
 SELECT unit.id, 'I' || unit.place * 1000 + n, '受邀' || n, '+86138' || lpad((unit.place * 1000 + n)::text, 8, '0')
 FROM unnest(%(units)s::bigint[]) WITH ORDINALITY AS unit (id, place), generate_series(1, %(invited)s) AS n
 """
-# From the run's rows to their attempts by key: nothing else of a large ledger is read.
+# From the run's rows to their attempts by key, so that nothing else of a large ledger is read.
 _HANDED_OVER = """
 SELECT count(*) AS texts, extract(epoch FROM max(a.outcome_at))::float AS at
 FROM runs r

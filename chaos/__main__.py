@@ -1,4 +1,4 @@
-"""`python -m chaos --minutes 30 --seed 1`: a line of JSON on standard output, all that happens on standard error."""
+"""`python -m chaos --minutes 30 --seed 1`: a line of JSON on standard output, and what happens on standard error."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def _plan(options: argparse.Namespace) -> list[plan.Event]:
 
 
 def attack(folder: Path, events: Sequence[plan.Event], *, in_order: bool, keep: bool) -> dict[str, Any]:
-    """The whole: start, break, mend, settle, compare. Returns the line. `in_order`: each event when the one before is
-    done, instead of at its time; `keep`: the database stays in `folder`.
+    """Start, break, mend, settle, compare; returns the line. `in_order`: each event comes when the one before is done,
+    instead of at its time; `keep`: the database stays in `folder`.
     """
     started = time.monotonic()
     with House(folder, say, keep=keep) as house, closing(People(house.database_url, house.reply, say)) as people:

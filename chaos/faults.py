@@ -21,13 +21,13 @@ from sms_service import wake
 from sms_service.ops.errors import OperationError
 
 _TICK_S = 0.1
-_PATIENCE_S = 120.0  # for an event that cannot be done yet: nobody can answer a text that has not come
+_PATIENCE_S = 120.0  # how long to wait for an event that cannot be done yet, such as an answer to a text not yet there
 _WAKE_UPS = 50
 _TERMINATE = sql.SQL(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 )
-# Whoever may lead: the clocks and the link.
+# The processes that may lead: the clocks and the link.
 _TERMINATE_LEADERS = _TERMINATE + sql.SQL(
     " AND (application_name ^@ 'sms_service clock' OR application_name ^@ 'sms_service link')"
 )
@@ -50,8 +50,8 @@ _BEHAVIOURS: Mapping[str, Mapping[str, Any]] = {
 
 
 class Faults:
-    """Carries a plan out on a house and its people. `injected` counts by kind what was done, but for what people do:
-    they count it themselves, when it has come about.
+    """Carries out a plan on a house and its people. `injected` counts by kind what was done. People count their own
+    acts when these have happened.
     """
 
     def __init__(self, house: House, people: People, say: Callable[[str], None]) -> None:
@@ -61,7 +61,7 @@ class Faults:
         self._numbers = count()
 
     def carry_out(self, events: Iterable[Event]) -> None:
-        """Do every event at its time; what lasts longer than the plan is undone by `end`."""
+        """Do every event at its time; `end` undoes events that last longer than the plan."""
         started = time.monotonic()
         for event in events:
             self._pass_time(until=started + event.at_s)
@@ -93,7 +93,7 @@ class Faults:
         """Undo at once whatever still lasts."""
         while self._later:
             heapq.heappop(self._later)[2]()
-            time.sleep(_TICK_S)  # a worker that was told to end may need longer, and comes again
+            time.sleep(_TICK_S)  # a worker that was told to end may need longer before it can be started again
 
     def _pass_time(self, until: float) -> None:
         while (now := time.monotonic()) < until or (self._later and self._later[0][0] <= now):
@@ -178,7 +178,7 @@ class Faults:
 
     def _bring_up(self, name: str) -> None:
         if not self._house.bring_up(name):
-            self._house.send(name, signal.SIGCONT)  # whoever is stopped does not hear TERM
+            self._house.send(name, signal.SIGCONT)  # a stopped process does not react to TERM
             self._after(1.0, lambda: self._bring_up(name))
 
     def _in_redis(self, kind: str) -> bool:

@@ -1,4 +1,4 @@
-"""The service under attack: engines of its own and every process that `make run` has, each to be killed on its own."""
+"""The service under attack: its own engines, and every process of `make run`; each can be killed by itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sms_service.ops.http import call_api
 from sms_service.ops.supervisor import free_port
 
 GROUP = 50
-_ADAPTER_S = 5.0  # total time-out of a hand-over: a gateway that hangs holds a group for so long
+_ADAPTER_S = 5.0  # total time-out of a hand-over: a gateway that hangs keeps a group for so long
 _READY_S = 120.0
 _WORKER_PATIENCE_S = 90.0
 # How a gateway behaves while nothing is wrong with it; a few texts fail, and a few receipts never come.
@@ -48,7 +48,7 @@ NORMAL: Mapping[str, Any] = {
     "interim": False,
     "reversed": False,
     "receipt_delay_s": [0.1, 2.0],
-    "answer_delay_s": [0.0, 0.5],  # so that much is under way whenever something breaks
+    "answer_delay_s": [0.0, 0.5],  # so that much is under way when something breaks
 }
 
 
@@ -104,7 +104,7 @@ class House:
             "REDIS_URL": self.redis.url,
             "GATEWAYS_FILE": str(self._write_gateways()),
             "SIMULATOR_SECRET": self.secret,
-            "LINE_PASSWORD": self.secret[:8],  # as long as SMPP carries
+            "LINE_PASSWORD": self.secret[:8],  # the longest that SMPP allows
             "PUBLIC_URL": f"http://127.0.0.1:{web_port}",
             "PORT": str(web_port),
             "PYTHONUNBUFFERED": "1",
@@ -144,7 +144,7 @@ class House:
             return any(worker.pid == pid for worker in Worker.all(connection=client))
 
     def _write_gateways(self) -> Path:
-        """Two accounts at two providers, and a line; another may take what one surely refused."""
+        """Two accounts at two providers, and a line; what one refused, for certain, another may take."""
         path = self.folder / "gateways.toml"
         accounts = "".join(
             f'[accounts.{name}]\nadapter = "simulator"\nurl = "http://127.0.0.1:{port}"\n'
@@ -192,7 +192,7 @@ class House:
         return True
 
     def mend(self) -> None:
-        """What a supervisor does: start again whatever ended by itself. Tell simulators how to behave."""
+        """Do what a supervisor does: start again every process that ended by itself. Tell simulators how to behave."""
         for name, child in self.children.items():
             if name not in self._down and (told := child.mend()):
                 self.ended_by_themselves[name.partition("-")[0]] += 1
@@ -204,7 +204,7 @@ class House:
                     self._told[name] = self._wanted[name]
 
     def behave(self, gateway: str, **changes: Any) -> None:
-        """Let a gateway behave as NORMAL says, but for `changes`, from the next `mend` on."""
+        """Let a gateway behave as NORMAL says, except for `changes`, from the next `mend` on."""
         self._wanted[gateway] = {**NORMAL, **changes}
 
     def start_redis(self) -> None:
@@ -236,7 +236,7 @@ class House:
         process.wait()
         (self.postgres.data_dir / "standby.signal").touch()
         self.postgres.start()
-        self.administer(sql.SQL("SELECT pg_promote(false)"))  # waiting for it is cut off by what it still replays
+        self.administer(sql.SQL("SELECT pg_promote(false)"))  # do not wait here: the replay would cut off the wait
         if not until(self._is_primary, _READY_S):
             raise OperationError(f"the promoted PostgreSQL takes no writes after {_READY_S:g} s")
 
@@ -246,11 +246,11 @@ class House:
         return row is not None and bool(row[0])
 
     def cut_line(self) -> bool:
-        """End every session of the SMSC without a word; False if it is down."""
+        """End every session of the SMSC without a log-out; False if it is down."""
         return self._tell(LINE, "/smpp", {"do": "cut"})
 
     def reply(self, phone: str, words: str) -> bool:
-        """Let a phone answer over the way on which its last text came; False if no gateway has one of it."""
+        """Let a phone answer through the gateway of its last text; False if no gateway has sent it one."""
         return any(self._tell(name, "/replies", {"from": phone, "text": words}) for name in GATEWAYS)
 
     def _tell(self, gateway: str, target: str, wanted: Mapping[str, Any]) -> bool:
@@ -266,8 +266,8 @@ class House:
             connection.execute(statement)
 
     def put_clock_forward(self, minutes: int) -> None:
-        """Let the service's time be so far ahead of ours. Workers and clock are ended, as an operator does, and started
-        again: no lease ends while its worker lives.
+        """Put the service's clock so far ahead of ours. Workers and clock are ended, as an operator does it, and
+        started again, so that no lease ends while its worker lives.
         """
         children = [child for name, child in self.children.items() if name.startswith(("worker", "clock", "link"))]
         for child in children:

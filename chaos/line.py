@@ -1,9 +1,9 @@
-"""What the SMSC's ledger says, in the words of a simulator over HTTP.
+"""Translates the SMSC's ledger into that of a simulator over HTTP.
 
-SMPP echoes no name of ours. But a part shows whose it is: by its phone, its words, which chaos makes different for
-every campaign, the concatenation reference, which follows from the attempt's name, and its time. The whole texts in
-that ledger are of no use: like a handset the SMSC joins a part to one that an unfinished text left behind under the
-same reference, and there are only 256.
+SMPP sends back no name of ours. But a part shows which attempt it belongs to: by its phone, its words (chaos makes them
+different for every campaign), the concatenation reference (computed from the attempt's name), and its time. The whole
+texts in the SMSC's ledger cannot be used: like a handset, the SMSC may join a part to one that an unfinished text left
+under the same reference, since there are only 256 references.
 """
 
 from __future__ import annotations

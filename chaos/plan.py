@@ -1,6 +1,6 @@
 """What happens when: launches and faults, drawn from the seed alone.
 
-The first minute of a long plan is the plan of one minute, so that a finding can be looked at again in a shorter run.
+The first minute of a long plan is the plan of one minute, so a finding can be repeated in a shorter run.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Event:
     pick: float
 
 
-_AWAY = (0.5, 4.0)  # until what was killed is started again
-_SPELL = (3.0, 10.0)  # of a gateway's bad behaviour
+_AWAY = (0.5, 4.0)  # until a killed process is started again
+_SPELL = (3.0, 10.0)  # how long a gateway behaves badly
 
 FAULTS: tuple[Kind, ...] = (
     Kind("worker_killed", copies=4, targets=WORKERS, lasts_s=_AWAY),
@@ -113,7 +113,7 @@ def find_kinds(names: Sequence[str], among: Sequence[Kind] = FAULTS) -> list[Kin
 
 
 def one_of_each(seed: int, kinds: Sequence[Kind]) -> list[Event]:
-    """One event of each of these kinds, in this order, at no certain time."""
+    """One event of each of these kinds, in this order; their times do not matter."""
     random = Random(f"{seed} acts")
     return [_draw(random, kind, 0.0) for kind in kinds]
 

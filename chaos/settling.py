@@ -1,4 +1,4 @@
-"""The end of an attack: everything works again, and nothing is counted before nothing waits any more."""
+"""The end of an attack: everything works again, and counting begins only when nothing waits any more."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sms_service.ledger.receipt_matching import SEVERAL
 
 _ROUNDS = 15
 _AHEAD_MIN = 3  # minutes by which a round puts the service's clock forward
-_STILL_S = 4.0  # so long nothing moves: what is left waits for a lease or a retry
+_STILL_S = 4.0  # if nothing moves for so long, all that is left waits for a lease or a retry
 _MOST_S = 600.0  # of one round
 _LOOK_UP_MIN, _LOOK_UP_S = 15, 60.0  # a text may be looked up ten minutes after it left
 _RECEIPTS_S = 300.0  # a simulator tries a receipt for about four minutes
@@ -52,8 +52,8 @@ class Unknown:
 def settle(house: House, database: Database, say: Callable[[str], None]) -> None:
     """Wait until no row waits to leave, every receipt was applied and every unknown text was looked up.
 
-    Leases of the dead, pauses before retries and a provider's time to look up are not waited for: the service's clock
-    is put forward while no worker runs.
+    It does not wait for leases of dead processes, pauses before retries and the time before a look-up: it puts the
+    service's clock forward while no worker runs.
     """
     ahead_min = 0
     for _ in range(_ROUNDS):

@@ -1,4 +1,4 @@
-"""What an attack ends with: the counts, the two ledgers side by side, and whether that is good enough."""
+"""The result of an attack: the counts, a comparison of the two ledgers, and whether the service held."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ORDER BY a.number
 """)
 
 
-# Places of caps that are in use, once as counted and once as the messages hold them.
+# Places of caps in use: as counted, and as the messages have them.
 _CAPS_OFF = text("""
 SELECT count(*)
 FROM (
@@ -51,7 +51,7 @@ WHERE held.used IS DISTINCT FROM counted.used
 """)
 
 
-# The gate asks for suppressions at the moment of its statement; only what it waits for after that may pass.
+# The gate sees the suppressions of the moment when its statement begins; a text may pass only if it waited after that.
 _SENT_AFTER_OPT_OUT = text("""
 SELECT count(*)
 FROM suppressions s
@@ -59,7 +59,7 @@ JOIN messages m ON m.phone = s.phone
 JOIN attempts a ON a.month = m.month AND a.message_id = m.id
 WHERE a.started_at > s.created_at + interval '10 seconds' AND a.started_at < :until
 """)
-# What people said of single texts: theirs to answer for.
+# What people said about single texts; they are responsible for it.
 _SETTLED = text("SELECT to_char(month, 'YYYYMM') || '-' || id FROM attempts WHERE settled_by IS NOT NULL")
 # The line echoes nothing: which of several unknown texts to a phone a receipt is of cannot be told, so none is. What a
 # person says of one of them does not tell it either.
@@ -82,7 +82,9 @@ WHERE t.act = 'run.send_again'
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`figures` are what the line says; `good`: nobody lost, nobody twice, no contradiction, every sum right."""
+    """`figures` are the content of the line; `good`: nobody lost, nobody texted twice, no contradiction, all sums
+    right.
+    """
 
     figures: dict[str, Any]
     good: bool
