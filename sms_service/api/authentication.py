@@ -1,4 +1,4 @@
-"""Who calls, what the route demands, and the one transaction of a request.
+"""Finds out who calls, checks what the route demands, and runs the request in one transaction.
 
     @blueprint.route("/units")
     class Units(MethodView):
@@ -36,7 +36,7 @@ from sms_service.web.idempotency import HEADER, answer_once
 
 
 class Own(Enum):
-    """What a route demands that concerns nothing but the caller's own account: a valid log-in, no role."""
+    """What a route demands that is only about the caller's own account: a valid log-in, but no role."""
 
     account = "own account"
 
@@ -46,7 +46,7 @@ def endpoint(
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Declare what a view demands.
 
-    The caller must hold `permission` over at least one unit; over which units is for the room to check with `g.actor`.
+    The caller must hold `permission` over at least one unit; the room checks with `g.actor` over which units.
     The view runs in one transaction, `g.session`, committed before the answer is sent and rolled back by any exception.
     A POST honours Idempotency-Key; `secret_fields` of its answer are not stored. `password`: HTTP Basic is accepted
     too.
@@ -84,7 +84,7 @@ def endpoint(
 
 
 def _authenticate(context: Context, password: bool) -> Caller:
-    """Who calls. A transaction of its own, so that no long request holds the token's row."""
+    """The caller. This has its own transaction, so that no long request keeps the token's row locked."""
     given = request.authorization
     if given is None:
         raise NotAuthenticated("send the header Authorization: Bearer sms_…")
@@ -112,7 +112,7 @@ def _by_token(context: Context, token: str) -> Caller:
 
 
 def _by_password(context: Context, login: str, password: str) -> Caller:
-    """No connection to the database is held while the password is checked, which takes long."""
+    """The caller. Checking the password takes long, and no connection to the database is held during it."""
     with limits.log_in_counted(login):
         with context.database.session() as session:
             found = passwords.find_login(session, login)

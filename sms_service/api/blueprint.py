@@ -67,7 +67,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         super().__init__(name, __name__, description=description)
 
     def _prepare_arguments_doc(self, doc: Any, doc_info: dict[str, Any], **kwargs: Any) -> Any:
-        """Describe a form with files as one body: OpenAPI 3 knows no form parameters beside it."""
+        """Describe a form with files as one body: in OpenAPI 3 there are no form parameters beside a body."""
         parameters = doc_info.get("arguments", {}).get("parameters", [])
         forms = [parameter for parameter in parameters if parameter["in"] == "form"]
         files = [parameter for parameter in parameters if parameter["in"] == "files"]

@@ -268,8 +268,8 @@ class Approval(MethodView):
     def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
         """Approve a submitted campaign as it stands; not by anyone who wrote, changed or submitted it
 
-        Nor by an account that one of those created or whose password they set last, nor the other way round, however
-        many accounts lie between the two.
+        These accounts may not approve it either: an account that one of those people created, or whose password they
+        set last; an account that did this to one of theirs; and so on over any number of accounts.
         """
         return _decided(campaign_id, True, body)
 
@@ -284,7 +284,7 @@ class Rejection(MethodView):
     def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
         """Reject a submitted campaign and say why; not by anyone who wrote, changed or submitted it
 
-        Nor by an account that is no other person, as for an approval.
+        As for an approval, an account that may belong to one of those people may not reject it either.
         """
         return _decided(campaign_id, False, body)
 

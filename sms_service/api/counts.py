@@ -1,4 +1,4 @@
-"""`/counts`: how many people, messages and parts, by whatever is asked, each number with the way to its rows."""
+"""`/counts`: how many people, messages and parts, by what the caller asks for, each with the request for its rows."""
 
 from __future__ import annotations
 

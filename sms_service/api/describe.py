@@ -1,4 +1,4 @@
-"""The OpenAPI description as the documentation page shows it: operations with flat lists of fields and an example."""
+"""Prepares the OpenAPI description for the documentation page: operations with flat lists of fields and an example."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from sms_service.web.schemas import MAX_ID
 
 METHODS = ("get", "post", "put", "patch", "delete")
-DEEPEST = 4  # levels of nested objects shown; rules of segments nest without end
+DEEPEST = 4  # levels of nested objects that are shown, since segments' rules may nest without end
 _BOUNDS = {
     "minimum": "at least {}",
     "maximum": "at most {}",
@@ -152,7 +152,7 @@ def _type(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 
 def _resolved(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema itself in place of a reference to it; what stands beside the reference (a description) stays."""
+    """The schema itself instead of a reference to it; anything beside the reference, such as a description, stays."""
     if "allOf" in schema and len(schema["allOf"]) == 1:
         beside = {key: value for key, value in schema.items() if key != "allOf"}
         return {**_resolved(spec, schema["allOf"][0]), **beside}

@@ -82,5 +82,5 @@ def docs() -> str:
 
 @blueprint.app_template_filter("code")
 def code(text: str) -> Markup:
-    """`text` with what stands between backticks set as code."""
+    """`text` with the words between backticks set as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before

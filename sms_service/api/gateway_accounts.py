@@ -1,5 +1,5 @@
-"""`/gateway-accounts` and `/routes`: how texts leave. What they are is written in gateways.toml; here they are read,
-and accounts are paused and opened again.
+"""`/gateway-accounts` and `/routes`: how texts leave. gateways.toml defines them; here they are listed, and accounts
+are paused and opened again.
 """
 
 from __future__ import annotations

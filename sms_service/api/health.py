@@ -19,7 +19,9 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/health")
 def health() -> tuple[dict[str, Any], int]:
-    """200 if the database answers, else 503. Without Redis the API still works, so it is named but does not fail."""
+    """200 if the database answers, else 503. Without Redis the API still works, so a dead Redis is named, but with
+    200.
+    """
     context = current_context()
     database, redis = _database(context), _redis(context)
     status = "ok" if (database, redis) == ("ok", "ok") else "degraded" if database == "ok" else "down"

@@ -1,4 +1,4 @@
-"""`/messages`: the rows behind every number, and what became of each hand-over."""
+"""`/messages`: the rows behind every number, and how each hand-over ended."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ class MessageOut(Out):
 
     @post_dump(pass_original=True)
     def _hide_from_former_units(self, shown: dict[str, Any], row: Any, **_: Any) -> dict[str, Any]:
-        """A unit's past numbers stay where they were counted; whom it texted goes with the unit."""
+        """Hide the person, phone and text of a row if its unit has moved out of the caller's scope. The row still
+        counts where it was counted, but whom the unit texted is seen only where the unit is now.
+        """
         if not g.actor.can(Permission.read, row.unit_now):
             shown |= dict.fromkeys(("person", "phone", "text"))
         return shown

@@ -1,5 +1,5 @@
-"""What the way back could not take or make sense of: callbacks that were refused, codes that no table knows, receipts
-that match no text.
+"""What came back from providers and could not be used: refused callbacks, codes that are in no table, receipts that
+match no text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What people decide about texts that a run is done with: `/runs/<id>/retry`, `/runs/<id>/send-again`,
+"""What people decide about texts that have ended: `/runs/<id>/retry`, `/runs/<id>/send-again`,
 `/messages/<id>/settle`.
 """
 
@@ -93,9 +93,9 @@ class Retry(MethodView):
     @blueprint.arguments(RetryIn)
     @blueprint.response(200, GoneAgainOut)
     def post(self, body: dict[str, Any], run_id: int) -> dict[str, Any]:
-        """Let refused messages go again whose refusal passes or was mended; a finished run runs again
+        """Let refused messages go again if the reason was temporary or has been mended; a finished run runs again
 
-        Never those that were refused for their number, their recipient or their text.
+        Messages that were refused for their number, their recipient or their text never go again.
         """
         return _gone(*resending.retry_run(g.session, g.actor, run_id, body["why"], body["classes"]))
 
@@ -110,7 +110,7 @@ class SendAgain(MethodView):
     def post(self, body: dict[str, Any], run_id: int) -> dict[str, Any]:
         """Let unknown messages go again, though they may have arrived; a finished run runs again
 
-        One whose delivery is reported while it waits is not sent.
+        If the delivery of a message is reported while it waits, it is not sent.
         """
         return _gone(*resending.send_run_again(g.session, g.actor, run_id, body["why"], body.get("messages")))
 
