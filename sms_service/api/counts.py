@@ -15,6 +15,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.reports.counts import DIMENSIONS, Count, drill_down, tabulate_counts
+from sms_service.reports.identity import sum_identity
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
 from sms_service.web.schemas import Out, ScopeUnit
 from sms_service.web.validators import OneOfWords
@@ -75,6 +76,20 @@ class LineOut(TotalOut):
     """One line of the table."""
 
     by = fields.Nested(ByOut, metadata={"description": "What the line counts"})
+    names = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "What the campaign is called, or that of the run, where lines are by these"},
+    )
+
+
+class SharedIdentityOut(Out):
+    """Audience = the sum of all statuses, over whole runs."""
+
+    runs = fields.Integer(metadata={"description": "How many frozen runs"})
+    audience = fields.Integer(metadata={"description": "The sum of their audiences, as counted at freeze"})
+    messages = fields.Integer(metadata={"description": "The sum of all statuses: their rows in the ledger"})
+    holds = fields.Boolean(metadata={"description": "Whether both are the same"})
 
 
 class CountsOut(Out):
@@ -89,6 +104,18 @@ class CountsOut(Out):
     total = fields.Nested(
         TotalOut,
         metadata={"description": "Over all lines. Messages and parts add up to it; a person may be in several lines"},
+    )
+    people = fields.String(
+        allow_none=True,
+        metadata={"description": "Why the lines' people add up to more than the total; null if they do not"},
+    )
+    identity = fields.Nested(
+        SharedIdentityOut,
+        allow_none=True,
+        metadata={
+            "description": "Over all runs of the units covered, where whole runs are asked for; null where status, "
+            "reason, code, account, `under`, `subtree` or times narrow their rows"
+        },
     )
 
 
@@ -116,13 +143,20 @@ class Counts(MethodView):
             address = "/api/v1/messages" + (f"?{urlencode(wanted)}" if wanted else "")
             return {
                 "by": count.by,
+                "names": count.names,
                 "people": count.people,
                 "messages": count.messages,
                 "parts": count.parts,
                 "rows": address,
             }
 
-        return {"scope": scope.units, "items": [line(count) for count in table.lines], "total": line(table.total)}
+        return {
+            "scope": scope.units,
+            "items": [line(count) for count in table.lines],
+            "total": line(table.total),
+            "people": table.explain_people(),
+            "identity": sum_identity(g.session, rows),
+        }
 
 
 def _word(value: Any) -> str:

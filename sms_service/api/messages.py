@@ -33,6 +33,7 @@ class MessageOut(Out):
 
     id = fields.Integer(attribute="Message.id", metadata={"description": "The message's id"})
     campaign_id = fields.Integer(metadata={"description": "The campaign"})
+    campaign = fields.String(metadata={"description": "The campaign's name"})
     run_id = fields.Integer(attribute="Message.run_id", metadata={"description": "The run"})
     person_id = fields.Integer(attribute="Message.person_id", metadata={"description": "The person"})
     person = MaskedText(allow_none=True, metadata={"description": "The person's present name"})

@@ -22,7 +22,7 @@ from sms_service.reports.failures import FAILED, MOST_FAILURES, describe_failure
 from sms_service.reports.watching import watch_run
 from sms_service.said import to_json
 from sms_service.web.context import current_context, gateways_or_none
-from sms_service.web.schemas import MESSAGE, VALUES, MaskedText, Out, ScopeUnit
+from sms_service.web.schemas import MESSAGE, VALUES, Out, ScopeUnit
 
 blueprint = Blueprint("watching", description="A run as it goes: how far it is, how fast, and until when.")
 
@@ -40,7 +40,7 @@ class LiveOut(Out):
 
     run = fields.Nested(RunOut, metadata={"description": "The run"})
     at = fields.AwareDateTime(metadata={"description": "The moment, by PostgreSQL's clock"})
-    campaign = MaskedText(metadata={"description": "The campaign's name"})
+    campaign = fields.String(metadata={"description": "The campaign's name"})
     unit = fields.Nested(ScopeUnit, metadata={"description": "The unit that the run belongs to"})
     route = fields.String(metadata={"description": "The route's name"})
     statuses = fields.List(

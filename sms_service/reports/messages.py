@@ -23,9 +23,10 @@ from sms_service.said import as_said, say
 def find_messages(rows: Filter) -> Select[*tuple[Any, ...]]:
     """The ledger rows that `counts` counts for the same filter, to be ordered and paged.
 
-    Each comes as Message, with its person's and unit's present names (`person`, `unit`), `campaign_id`, the gateway
-    account's name (`account`) and the parts of its accepted attempts (`parts_taken`). Whoever shows it hides what is
-    personal from those who may not read the unit where it is by now, at the path `unit_now`.
+    Each comes as Message, with its person's and unit's present names (`person`, `unit`), `campaign_id` and the
+    campaign's name (`campaign`), the gateway account's name (`account`) and the parts of its accepted attempts
+    (`parts_taken`). Whoever shows it hides what is personal from those who may not read the unit where it is by now, at
+    the path `unit_now`.
     """
     return _rows().where(*rows.conditions())
 
@@ -122,6 +123,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
         select(
             Message,
             Run.campaign_id.label("campaign_id"),
+            Campaign.name.label("campaign"),
             Person.name.label("person"),
             Unit.name.label("unit"),
             func.coalesce(Unit.path, Message.unit_path).label("unit_now"),
@@ -129,6 +131,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             parts_taken().label("parts_taken"),
         )
         .join(Run, (Run.id == Message.run_id) & (Run.month == Message.month))
+        .join(Campaign, Campaign.id == Run.campaign_id)
         .outerjoin(Person, Person.id == Message.person_id)
         .outerjoin(Unit, Unit.id == Message.unit_id)
         .outerjoin(GatewayAccount, GatewayAccount.id == Message.gateway_account_id)

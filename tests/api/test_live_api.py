@@ -86,3 +86,17 @@ def test_what_happened_to_one_text_and_its_whole_phone(place: Place) -> None:
     assert "****" in rows[0]["phone"]
     assert (phone[:6], phone[-4:]) == (rows[0]["phone"][:6], rows[0]["phone"][-4:])
     assert place.stranger.get(f"{path}/timeline").status_code == 403
+
+
+def test_counts_with_names_the_identity_and_why_people_do_not_add_up(place: Place) -> None:
+    first, second = place.launched(), place.launched(name="每日二学")
+    found = place.auditor.get("/counts", by="campaign").json
+    assert [line["names"] for line in found["items"]] == [{"campaign": "每日一学"}, {"campaign": "每日二学"}]
+    assert found["identity"] == {"runs": 2, "audience": 10, "messages": 10, "holds": True}
+    assert (found["total"]["people"], found["total"]["messages"]) == (5, 10)
+    assert found["people"].startswith("The lines add up to 5 people more than the total")
+    by_unit = place.auditor.get("/counts", by="unit", run=first).json
+    assert (by_unit["people"], by_unit["identity"]["runs"]) == (None, 1)
+    assert place.auditor.get("/counts", by="unit", status="pending").json["identity"] is None
+    rows = place.auditor.get("/messages", run=second).json["items"]
+    assert {row["campaign"] for row in rows} == {"每日二学"}

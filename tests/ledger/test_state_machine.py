@@ -8,16 +8,17 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.gateways.base import OutcomeKind, Receipt, ReceiptStatus
 from sms_service.ledger import decisions, protocol, receipts, sweeps
+from sms_service.ledger.models import Message
 from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.receipts import attempt_reference
 from sms_service.ledger.states import ATTEMPT_RANK, MESSAGE_TRANSITIONS, RUN_TRANSITIONS
-from sms_service.reports.counts import check_identity
+from sms_service.reports.counts import check_identity, parts_taken
 from tests.dispatch.city import City, make_city
 from tests.factories import make_account
 
@@ -210,6 +211,19 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
                 found = check_identity(session, self.city.run_id)
             assert found.holds
             assert found.audience == PEOPLE
+
+        @invariant()
+        def counts_know_parts_without_looking_at_attempts(self) -> None:
+            counted = select(Message.id, parts_taken()).where(Message.run_id == self.city.run_id)
+            with database.session() as session:
+                shown = dict(session.execute(counted).all())
+            taken = self.read(
+                "SELECT m.id, coalesce(sum(a.parts) FILTER (WHERE a.status IN"
+                " ('accepted', 'no_receipt', 'undelivered', 'delivered')), 0)"
+                " FROM messages m LEFT JOIN attempts a ON a.month = m.month AND a.message_id = m.id"
+                " WHERE m.run_id = :r GROUP BY m.id"
+            )
+            assert shown == taken
 
     return Ledger
 

@@ -20,6 +20,7 @@ from sms_service.errors import Invalid
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus
 from sms_service.reports.counts import DIMENSIONS, TAKEN, Count, Filter, check_identity, drill_down, tabulate_counts
+from sms_service.reports.identity import sum_identity
 from sms_service.reports.messages import find_messages
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_person, make_unit
@@ -69,7 +70,9 @@ def add_message(
     """One row of the run for a new person of the unit, with attempts (status, parts)."""
     gateway_account_id = session.scalars(select(GatewayAccount.id)).one()
     left = status in ("accepted", "unknown", "delivered", "undelivered", "no_receipt")
-    attempts = attempts or ([(AttemptStatus.unknown, 1)] if left else [])
+    attempts = attempts or ([(_goes_with(status), 1)] if left else [])
+    if len(attempts) == 1:  # of a single attempt message and attempt say the same
+        attempts = [(_goes_with(status), attempts[0][1])]
     now = session.scalars(select(func.sms_now())).one()
     person = make_person(session, unit)
     message = Message(
@@ -88,6 +91,7 @@ def add_message(
         expires_at=now,
         changed_at=now,
         attempts=len(attempts),
+        parts=attempts[-1][1] if attempts else None,
         gateway_account_id=gateway_account_id if attempts else None,
     )
     session.add(message)
@@ -109,6 +113,11 @@ def add_message(
         )
     session.flush()
     return message
+
+
+def _goes_with(status: str) -> AttemptStatus:
+    """The status of the only attempt of a message."""
+    return AttemptStatus(status) if status in list(AttemptStatus) else AttemptStatus.refused
 
 
 def behind(session: Session, rows: Filter, line: Count) -> list[tuple[int, int, int]]:
@@ -151,7 +160,8 @@ def test_every_line_leads_to_its_rows_and_all_add_up(
         for unit, run, status, attempts in drawn:
             message = add_message(session, runs[run], tree[unit], status, attempts)
             if message.unit_path.startswith(scope):
-                taken = sum(parts for outcome, parts in attempts if outcome in TAKEN)
+                made = session.execute(select(Attempt.status, Attempt.parts).where(Attempt.message_id == message.id))
+                taken = sum(parts for outcome, parts in made if outcome in TAKEN)
                 expected.append((message.id, message.person_id, taken))
         filter_ = Filter(scope)
         table = tabulate_counts(session, filter_, by)
@@ -224,3 +234,53 @@ def test_the_identity_shows_a_row_that_is_missing(session: Session, tree: list[U
     session.flush()
     with pytest.raises(Invalid, match="not frozen yet"):
         check_identity(session, run.id)
+
+
+def test_lines_have_names_and_a_person_in_several_is_explained(
+    session: Session, tree: list[Unit], runs: list[Run]
+) -> None:
+    first = add_message(session, runs[0], tree[1], "pending")
+    again = add_message(session, runs[1], tree[1], "pending")
+    again.person_id = first.person_id
+    session.flush()
+    table = tabulate_counts(session, Filter((tree[0].path,)), ["campaign", "run"])
+    assert [line.names for line in table.lines] == [{"campaign": "学习", "run": "学习"}] * 2
+    said = table.explain_people()
+    assert said is not None
+    assert said.values == {"more": 1}
+    assert tabulate_counts(session, Filter((tree[0].path,)), ["status"]).explain_people() is None
+
+
+def test_the_identity_over_whole_runs(session: Session, tree: list[Unit], runs: list[Run]) -> None:
+    for run in runs:
+        add_message(session, run, tree[1], "pending")
+        run.audience = 1
+    session.flush()
+    city = tree[0].path
+    found = sum_identity(session, Filter((city,)))
+    assert found is not None
+    assert (found.runs, found.audience, found.messages, found.holds) == (3, 3, 3, True)
+    found = sum_identity(session, Filter((city,), since=DAYS[1], until=DAYS[1], class_="notice", kind="campaign"))
+    assert found is not None
+    assert (found.runs, found.audience) == (1, 1)
+    runs[2].audience = 2
+    session.flush()
+    found = sum_identity(session, Filter((city,), run_id=runs[2].id))
+    assert found is not None
+    assert found.holds is False
+    assert sum_identity(session, Filter((tree[1].path,))) is None  # the runs are the city's
+    for narrow in ({"status": "pending"}, {"reason": ""}, {"subtree": False}, {"account": "main"}, {"under": city}):
+        assert sum_identity(session, Filter((city,), **narrow)) is None  # type: ignore[arg-type]
+
+
+def test_class_kind_and_code_filter(session: Session, tree: list[Unit], runs: list[Run]) -> None:
+    runs[0].class_, runs[1].kind = "study", "test"
+    for run in runs:
+        add_message(session, run, tree[1], "refused", [(AttemptStatus.refused, 1)]).raw_code = f"E{run.id}"
+    session.flush()
+
+    def total(**kw: object) -> int:
+        return tabulate_counts(session, Filter((tree[0].path,), **kw), ()).total.messages  # type: ignore[arg-type]
+
+    assert (total(class_="study"), total(kind="test"), total(kind="campaign")) == (1, 1, 2)
+    assert (total(code=f"E{runs[2].id}"), total(code="")) == (1, 0)
