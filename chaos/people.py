@@ -1,4 +1,4 @@
-"""The people of the city: who launches, pauses and cancels, and the operator who releases what the service stopped."""
+"""The people of the city: they launch, pause and cancel, and an operator releases what the service stopped."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ WHERE r.status = 'running' AND m.status IN ('accepted', 'delivered') ORDER BY m.
 _UNKNOWN = text("SELECT id FROM messages WHERE status = 'unknown' ORDER BY id")
 MEMBERS, BRANCHES = 6_000, 200  # 30 in a branch, about 136 in a street, 1,200 in a district
 CLASSES = ("notice", "study", "invitation")  # the last two are capped
-_CAP = 12  # a day; most of a long attack's texts shall leave
+_CAP = 12  # a day; so high that most texts of a long attack leave
 ROUTES = ("default", "other", "line")
-# Every campaign has words of its own, so that a text can be told by phone and words where nothing echoes a name.
+# Every campaign has its own words, so that phone and words identify a text where nothing sends back our name.
 _BODY = "第{{ 期 }}期。" + city.BODY
 _TRIES, _PAUSE_S = 10, 1.0
 _OPERATOR_LOOKS_S = 0.5
-_OPERATOR_WAITS_S = 4.0  # so long something is stopped before the operator releases it
+_OPERATOR_WAITS_S = 4.0  # how long something is stopped before the operator releases it
 T = TypeVar("T")
 
 
@@ -56,10 +56,10 @@ class _Cast:
 
 
 class People:
-    """Acts run in threads of their own: a lock that a stopped worker holds must not hold up the attack.
+    """Acts run in threads of their own, so that a lock held by a stopped worker does not delay the attack.
 
     `url`: the database as the service's processes know it. `reply(phone, words)` lets a phone answer, if it can.
-    `done` counts by kind what came about.
+    `done` counts the acts that happened, by kind.
     """
 
     def __init__(self, url: str, reply: Callable[[str, str], bool], say: Callable[[str], None]) -> None:
@@ -71,7 +71,7 @@ class People:
         self._acts: list[Future[None]] = []
         self.done: Counter[str] = Counter()
         self._counting = threading.Lock()
-        self._until: dict[tuple[str, int], float] = {}  # when what a person stopped is to go on
+        self._until: dict[tuple[str, int], float] = {}  # when something that a person stopped has to go on
         self._ending = threading.Event()
         city.build(self.database, MEMBERS, BRANCHES)
         with self.database.session() as session:
@@ -80,7 +80,7 @@ class People:
         self._operator.start()
 
     def rest(self) -> None:
-        """Return when every act has come to its end; the operator goes on. Raises what was a fault of the attack."""
+        """Return when every act has ended; the operator goes on. Raises errors that are faults of the attack itself."""
         while self._acts:
             self._acts.pop().result()
 
@@ -148,7 +148,7 @@ class People:
         self._soon(act, lambda done: self._count("gateway_stopped", done))
 
     def reply(self, kind: str, pick: float) -> None:
-        """Somebody whom a text of a run under way has reached says stop (`opted_out`), or something else."""
+        """A person who got a text of a run under way answers stop (`opted_out`), or something else."""
 
         def act(session: Session) -> bool:
             phone = _pick(session, _REACHED, pick)
@@ -159,7 +159,7 @@ class People:
         self._soon(act, lambda done: self._count(kind, done))
 
     def settle_unknown(self, pick: float) -> None:
-        """A person says of an unknown text what became of it, right or wrong; the network may know better."""
+        """A person settles an unknown text, rightly or wrongly; the network may know better."""
 
         def act(session: Session) -> bool:
             if (message_id := _pick(session, _UNKNOWN, pick)) is None:
@@ -207,7 +207,7 @@ class People:
         self._acts.append(self._pool.submit(self._persistently, act, then))
 
     def _persistently(self, act: Callable[[Session], T], then: Callable[[T], object]) -> None:
-        """As a person does: again after a moment if the service cannot now; what it forbids is left."""
+        """Act as a person does: try again after a moment if the service cannot now; give up what it forbids."""
         for _ in range(_TRIES):
             try:
                 with self.database.session() as session:
@@ -260,7 +260,9 @@ class People:
 
 
 def _settle_in(session: Session) -> _Cast:
-    """Two accounts of the city, so that who approves is not who wrote; a template per class; everyone."""
+    """Make two accounts of the city, so that one writes and another approves; a template per class; a segment of
+    all.
+    """
     people = []
     for role in ("officer", "approver"):
         account = accounts.create_account(session, SYSTEM, unit_id=1, login=role, name=role)

@@ -1,9 +1,9 @@
-"""`python -m chaos.pruning --seconds 60 [--bin DIR]`: the ledger's own statements from eight sessions against each
-other, on rows of two months that are changed under them, on a server of one's choice.
+"""`python -m chaos.pruning --seconds 60 [--bin DIR]`: eight sessions run the ledger's own statements at the same time,
+on rows of two months that change under them, on any PostgreSQL server.
 
-A server that chooses partitions wrongly dies of it with signal 11 (docs/operating.md, *Versions of PostgreSQL*). It
-ends with exit code 1 and the server's last words if a session was cut off; else with a line of JSON that counts what
-was done.
+A server that chooses partitions wrongly crashes with signal 11 (docs/operating.md, *Versions of PostgreSQL*). If a
+session is cut off, this program ends with exit code 1 and the server's last log lines; else with a line of JSON that
+counts what was done.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ SESSIONS = 8
 # messages afterwards; of one message two attempts may be in two hands, whose messages are in no common order. Here most
 # messages have several attempts, in a real run few; to sort the messages of every outcome and receipt would cost more.
 _MET = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
-PEOPLE = 40  # few, so that sessions meet
-HELD_S = 0.01  # how long a change under the others stays open
+PEOPLE = 40  # few, so that the sessions meet at the same rows
+HELD_S = 0.01  # how long a change stays open under the other sessions
 
 # Of the one planned run two of this month and two of the last, with a row for everybody, all under way.
 _RUNS = """
@@ -149,7 +149,7 @@ class Pruning:
         self._gateway_account_id, self._person, self.places = self._fill()
 
     def run(self, seconds: float) -> None:
-        """Eight sessions until the time is over, or one was cut off."""
+        """Run eight sessions until the time is over or one is cut off."""
         end = time.monotonic() + seconds
         acts: list[Callable[[random.Random], str]] = [self._hand_over, self._receive, self._clock, self._people]
         acts += [self._look_up, self._reply, self._change, self._change]

@@ -27,7 +27,7 @@ SELECT count(*) FILTER (WHERE status IN ('pending', 'claimed', 'submitting'))
        max(changed_at)::text || count(*) AS mark
 FROM messages
 """
-# Of which of several unknown texts of the line a receipt is nobody can tell, however long it waits.
+# If several texts of the line are unknown, nobody can tell which of them a receipt is about, however long it waits.
 _PARKED = f"SELECT count(*) FROM receipts WHERE applied_at IS NULL AND note IS DISTINCT FROM '{SEVERAL}'"
 # What was looked up before now counts too: it was unknown when its provider was asked.
 _UNKNOWN = f"""
@@ -40,8 +40,8 @@ WHERE a.status = 'unknown' OR a.looked_up_at IS NOT NULL
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Texts of which no outcome and no receipt told, the hand-overs, broken, that they come from, and how many of the
-    texts the simulators, asked, have not told either. A line cannot be asked.
+    """Texts without an outcome and without a receipt, the broken hand-overs that they come from, and the number of
+    those texts that are still unknown after the simulators were asked. A line cannot be asked.
     """
 
     texts: int
@@ -85,7 +85,7 @@ def _look_up(house: House) -> None:
 
 
 def unknown(database: Database) -> Unknown:
-    """How much is, or was, unknown."""
+    """How many texts are, or were, unknown."""
     with database.transaction() as connection:
         row = connection.exec_driver_sql(_UNKNOWN).one()
     return Unknown(row.texts, row.hand_overs, row.still)

@@ -61,8 +61,8 @@ WHERE a.started_at > s.created_at + interval '10 seconds' AND a.started_at < :un
 """)
 # What people said about single texts; they are responsible for it.
 _SETTLED = text("SELECT to_char(month, 'YYYYMM') || '-' || id FROM attempts WHERE settled_by IS NOT NULL")
-# The line echoes nothing: which of several unknown texts to a phone a receipt is of cannot be told, so none is. What a
-# person says of one of them does not tell it either.
+# The line sends back no name of ours, so if several texts to a phone are unknown, a receipt cannot be matched to one of
+# them. What a person says about one of them does not change that.
 _OF_SEVERAL = text("""
 SELECT to_char(a.month, 'YYYYMM') || '-' || a.id
 FROM attempts a JOIN gateway_accounts g ON g.id = a.account_id
@@ -141,8 +141,8 @@ def judge(session: Session, house: House, unknown: Unknown, until: datetime, say
 
 
 def _without_peoples_words(session: Session, found: Agreement) -> tuple[Agreement, int]:
-    """Without what people brought about knowingly, and how much that is: whoever sends an unknown text again may text
-    somebody twice, and a settled one is what the person said until the network says more.
+    """The agreement without what people caused knowingly, and how much that is: a person who sends an unknown text
+    again may text somebody twice, and a settled text is what the person said until the network says more.
     """
     settled, again = set(session.scalars(_SETTLED)), set(session.scalars(_SENT_AGAIN))
     open_ = set(session.scalars(_OF_SEVERAL, {"line": LINE, "several": SEVERAL}))
@@ -155,7 +155,7 @@ def _without_peoples_words(session: Session, found: Agreement) -> tuple[Agreemen
 
 
 def _acknowledged_replies(house: House) -> set[str]:
-    """The words of all replies that the simulators were told we have."""
+    """The words of all replies that we acknowledged to the simulators."""
     words: dict[str, str] = {}
     known = set()
     for line in house.ledgers():
