@@ -19,6 +19,7 @@ from wording.extracting import MADE_IN, MESSAGES, NOT_READ, PACKAGE, call_name
 
 # Raised for whoever wrote the caller, the settings or the provider's callback.
 NOT_FOR_PEOPLE = {"TypeError", "ValueError", "RuntimeError", "BadSetting", "BadCatalogue", "Refused", "NotStored"}
+NOT_FOR_PEOPLE |= {"InvalidRequest"}  # takes entries of `field_error`, each of which is looked at
 
 
 def test_a_sentence_is_its_text_and_knows_how_it_was_made():

@@ -37,7 +37,8 @@ MESSAGES: Mapping[str, int] = {
     **dict.fromkeys(("pause_account", "pause_link", "hold_unfreezable"), 2),
     "problem": 1,
 }
-MADE_IN = frozenset({"_misplaced", "_nobody", "_launched_before"})  # functions that return a message, or end with one
+# Functions that return a message, or end with one.
+MADE_IN = frozenset({"_misplaced", "_nobody", "_launched_before", "_outside", "_obstacle"})
 # The line of a command, a log or another program; adapters' words are for the log only.
 NOT_READ = ("gateways/", "simulator/", "cli/", "ops/", "embedded/", "db/")
 _NOT_IN_SENTENCES = (WaitReason, Caution, EventKind, UnknownAge)  # each comes with a sentence of its own, or needs none

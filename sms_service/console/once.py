@@ -21,7 +21,7 @@ from sms_service.accounts.models import StoredAnswer
 from sms_service.console.cookies import NOTICE, set_notice
 from sms_service.console.forgery import FIELD as TOKEN
 from sms_service.errors import Invalid, ServiceError
-from sms_service.said import from_json
+from sms_service.said import as_said, from_json
 
 FIELD = "_once"
 OWN_FIELDS = {FIELD, TOKEN, "_login", "_password"}  # of the form itself, not of what it is about
@@ -34,7 +34,7 @@ class AlreadySent(ServiceError):
     """This form was sent before with other content; `location` is where that one led."""
 
     def __init__(self, location: str | None) -> None:
-        super().__init__("this form has been sent already; what you changed since then was not done")
+        super().__init__(as_said("this form has been sent already; what you changed since then was not done"))
         self.location = location
 
 
