@@ -19,12 +19,15 @@ from sms_service.audit import trail
 from sms_service.controls.models import GatewayAccount, RouteMember, Stop
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
-from sms_service.directory.units import require_everywhere
+from sms_service.directory.units import require_everywhere, top_paths
 from sms_service.errors import Conflict, NotFound
 from sms_service.masking import mask_text
 from sms_service.said import say
 
-_NAMES = ("unit_code", "unit", "gateway_account", "stopped_by_login", "released_by_login")
+_NAMES = (
+    *("unit_code", "unit", "gateway_account", "stopped_by_login", "stopped_by_name"),
+    *("released_by_login", "released_by_name"),
+)
 
 
 def stop_unit(session: Session, actor: Actor, unit_id: int, why: str) -> tuple[int, bool]:
@@ -84,6 +87,21 @@ def release_stop(session: Session, actor: Actor, stop_id: int, why: str) -> None
     trail.record_act(session, actor.account_id, "stop.release", "stop", stop_id, path, why=why)
 
 
+def may_stop_unit(actor: Actor, unit: Unit) -> bool:
+    """Whether the actor may stop this unit, and release its stop."""
+    return actor.can(_permission(unit), unit.path)
+
+
+def may_stop_gateways(session: Session, actor: Actor) -> bool:
+    """Whether the actor may stop gateway accounts, and release their stops."""
+    return all(actor.can(Permission.operate_service, path) for path in top_paths(session))
+
+
+def find_standing_stop(session: Session, **target: int) -> int | None:
+    """The id of the stop that stands for just this `unit_id` or `gateway_account_id`, if one does."""
+    return session.scalar(select(Stop.id).filter_by(**target, released_at=None))
+
+
 def find_stops(paths: Sequence[str], *, released: bool = False) -> Select[*tuple[Any, ...]]:
     """The stops that reach into the subtrees at `paths`, as rows for `describe`, to be ordered and paged: those of
     units there or above, and those of gateway accounts. `released`: also those that are released.
@@ -127,7 +145,7 @@ def _permission(unit: Unit) -> Permission:
 
 
 def _stop(session: Session, actor: Actor, why: str, path: str, **target: int) -> tuple[int, bool]:
-    standing = session.scalar(select(Stop.id).filter_by(**target, released_at=None))
+    standing = find_standing_stop(session, **target)
     if standing is not None:
         return standing, False
     stop = Stop(**target, why=why, stopped_by=actor.account_id, stopped_at=session.scalar(select(func.sms_now())))
@@ -157,7 +175,9 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Unit.name.label("unit"),
             GatewayAccount.name.label("gateway_account"),
             stopper.login.label("stopped_by_login"),
+            stopper.name.label("stopped_by_name"),
             releaser.login.label("released_by_login"),
+            releaser.name.label("released_by_name"),
         )
         .outerjoin(Unit, Unit.id == Stop.unit_id)
         .outerjoin(GatewayAccount, GatewayAccount.id == Stop.gateway_account_id)
