@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import BigInteger, Text, column, select, table
+from sqlalchemy import BigInteger, Text, column, select, table, union_all
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.models import Account, RoleGrant
@@ -145,15 +145,22 @@ def require_power(session: Session, actor: Actor, account: Account) -> None:
         )
 
 
-def people_behind(session: Session, account_ids: Collection[int]) -> set[int]:
-    """These accounts and all accounts that could have logged in as one of them: the one that created it, the one that
-    last set its password, and in turn those that created these or set their passwords.
+def people_behind(session: Session, account_ids: Collection[int]) -> dict[int, set[int]]:
+    """For each of these accounts, itself and all that could have logged in as it: who created it, who last set its
+    password, and who created or set the password of those.
     """
-    found, unasked = set(account_ids), set(account_ids)
-    while unasked:
-        makers = select(Account.created_by, Account.password_set_by).where(Account.id.in_(unasked))
-        unasked = {maker for row in session.execute(makers) for maker in row if maker is not None} - found
-        found |= unasked
+    makers = union_all(
+        *(
+            select(Account.id, maker.label("maker")).where(maker.is_not(None))
+            for maker in (Account.created_by, Account.password_set_by)
+        )
+    ).subquery("makers")
+    own = select(Account.id.label("account_id"), Account.id.label("maker")).where(Account.id.in_(account_ids))
+    behind = own.cte("behind", recursive=True)
+    behind = behind.union(select(behind.c.account_id, makers.c.maker).join(makers, makers.c.id == behind.c.maker))
+    found = {account_id: {account_id} for account_id in account_ids}
+    for account_id, maker in session.execute(select(behind.c.account_id, behind.c.maker)):
+        found[account_id].add(maker)
     return found
 
 

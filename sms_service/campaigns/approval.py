@@ -10,21 +10,21 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from sms_service.accounts.actors import Actor, people_behind
+from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment
+from sms_service.audience.wording import describe_rule
 from sms_service.audit import trail
-from sms_service.audit.models import TrailEntry
+from sms_service.campaigns.authorship import list_authors, say_why_not
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.services import move_campaign, require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict, Forbidden, Invalid
-from sms_service.said import say
+from sms_service.said import say, to_json
 
 LONGEST_COMMENT = 500
-_AUTHORSHIP = ("campaign.create", "campaign.change", "campaign.submit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Content:
     class_: str
     segment_rule: dict[str, Any]
 
-    def digest(self) -> bytes:
-        """SHA-256 over everything that decides what is sent, to whom and how; equal contents have equal digests."""
-        covered = {
+    def covered(self) -> dict[str, Any]:
+        """Everything that decides what is sent, to whom and how, as JSON takes it."""
+        covered: dict[str, Any] = {
             "unit": self.campaign.unit_id,
             "template_version": self.version.id,
             "body": self.version.body,
@@ -53,7 +53,11 @@ class Content:
         for flag in ("urgent", "canary_receipts"):
             if getattr(self.campaign, flag):
                 covered[flag] = True
-        text = json.dumps(covered, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return covered
+
+    def digest(self) -> bytes:
+        """SHA-256 over what `covered` says; equal contents have equal digests."""
+        text = json.dumps(self.covered(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).digest()
 
 
@@ -105,7 +109,9 @@ def decide_approval(
     """
     campaign, path = require_on_campaign(session, actor, Permission.approve_campaigns, campaign_id)
     if actor.account_id is not None:
-        _require_another_person(session, actor.account_id, actor.login, campaign)
+        why_not = say_why_not(session, actor, campaign, list_authors(session, campaign))
+        if why_not is not None:
+            raise Forbidden(why_not)
     if comment is not None and len(comment) > LONGEST_COMMENT:
         raise Invalid(
             "comment", f"{len(comment)} characters", say("must have at most {most} characters", most=LONGEST_COMMENT)
@@ -128,6 +134,10 @@ def decide_approval(
             account_id=actor.account_id,
             verdict=verdict,
             digest=content.digest(),
+            content={
+                "covered": content.covered(),
+                "whom": to_json(describe_rule(session, SYSTEM, campaign.unit_id, content.segment_rule)),
+            },
             comment=comment,
             at=session.scalar(select(func.sms_now())),
         )
@@ -142,38 +152,3 @@ def latest_decision(session: Session, campaign_id: int) -> Decision | None:
     return session.scalar(
         select(Decision).where(Decision.campaign_id == campaign_id).order_by(Decision.id.desc()).limit(1)
     )
-
-
-def _require_another_person(session: Session, account_id: int, login: str, campaign: Campaign) -> None:
-    """Raises Forbidden if the account wrote, changed or submitted the campaign, or if its owner could have logged in as
-    an author, or an author as this account. Otherwise an administrator could create an approver and approve their own
-    text.
-    """
-    authors = _authors(session, campaign)
-    if account_id in authors:
-        raise Forbidden(
-            say(
-                "{login} had a hand in campaign {campaign}; another person must decide on it",
-                login=login,
-                campaign=campaign.id,
-            )
-        )
-    if authors & people_behind(session, [account_id]) or account_id in people_behind(session, authors):
-        raise Forbidden(
-            say(
-                "{login} is no other person than who wrote campaign {campaign}: one of the two created the other's "
-                "account or set its password, or did so for an account that did; another approver must decide on it",
-                login=login,
-                campaign=campaign.id,
-            )
-        )
-
-
-def _authors(session: Session, campaign: Campaign) -> set[int]:
-    """The accounts that wrote, changed or submitted the campaign, as the trail has them."""
-    acts = select(TrailEntry.account_id).where(
-        TrailEntry.target_kind == "campaign",
-        TrailEntry.target_id == str(campaign.id),
-        TrailEntry.act.in_(_AUTHORSHIP),
-    )
-    return {author for author in (campaign.created_by, *session.scalars(acts)) if author is not None}

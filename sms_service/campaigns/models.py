@@ -58,6 +58,7 @@ class Decision(Base):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     verdict: Mapped[str]
     digest: Mapped[bytes] = mapped_column(LargeBinary)
+    content: Mapped[dict[str, Any] | None]  # `covered` by the digest, `whom` in words; None: before it was kept
     comment: Mapped[str | None]
     at: Mapped[datetime]
 

@@ -129,11 +129,16 @@ def foresee_content(
     rates: Mapping[str, float],
     prices: Mapping[str, float],
     at: datetime | None = None,
+    known: tuple[datetime, bool] | None = None,
 ) -> Outlook:
-    """The same of a content that was read already; `path` is that of the campaign's unit, which the actor may read."""
+    """The same of a content that was read already; `path` is that of the campaign's unit, which the actor may read.
+
+    `known`: what time it is, and whether a stop holds back its texts, where that was asked already.
+    """
     campaign = content.campaign
     unit = session.get_one(Unit, campaign.unit_id)
-    now, stopped = session.execute(select(func.sms_now(), is_stopped(literal(path), literal(campaign.route_id)))).one()
+    stops = is_stopped(literal(path), literal(campaign.route_id))
+    now, stopped = known or session.execute(select(func.sms_now(), stops)).one()
     at = now if at is None else max(at, now)
     own = [name for name in content.version.variables if name not in campaign.values]
     reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own))

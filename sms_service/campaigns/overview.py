@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, false, func, or_, select
+from sqlalchemy import JSON, BigInteger, ColumnElement, Row, Select, Text, cast, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment
+from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.approval import Content, bounded_rule
 from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
@@ -21,6 +23,7 @@ from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
 from sms_service.errors import NotFound
 from sms_service.ledger.models import Run
+from sms_service.said import from_json
 
 _COLUMNS = (
     *("id", "unit_id", "name", "status", "template_version_id", "segment_id", "values", "signature", "validity_s"),
@@ -43,11 +46,65 @@ def find_campaigns(
 
 def get_campaign(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
     """One campaign, described. Raises NotFound or Forbidden."""
-    row = session.execute(_rows().where(Campaign.id == campaign_id)).first()
+    return describe_campaign(_row(session, actor, campaign_id, _rows()))
+
+
+def get_with_difference(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
+    """The same with `approved_before`, None or what was approved last: of this campaign, or of the one that it is a
+    copy of. It has `at`, `campaign_id`, what was `covered` by its digest, `whom` in words, and `changes`, the names of
+    what is different now.
+
+    Raises NotFound or Forbidden.
+    """
+    row = _row(session, actor, campaign_id, _rows().add_columns(_last_approved()))
+    described = describe_campaign(row)
+    last = row.approved_before
+    if last is not None:
+        kept = last.pop("content")
+        now, then = described["content"].covered(), kept["covered"]
+        last["at"] = datetime.fromisoformat(last["at"])
+        last["covered"], last["whom"] = then, from_json(**kept["whom"])
+        last["changes"] = {name for name in {*then, *now} if then.get(name) != now.get(name)}
+    return described | {"approved_before": last}
+
+
+def _row(session: Session, actor: Actor, campaign_id: int, rows: Select[*tuple[Any, ...]]) -> Row[Any]:
+    row = session.execute(rows.where(Campaign.id == campaign_id)).first()
     if row is None:
         raise NotFound("campaign", campaign_id)
     actor.require(Permission.read, row.path)
-    return describe_campaign(row)
+    return row
+
+
+def _last_approved() -> ColumnElement[Any]:
+    copy_of = (
+        select(cast(TrailEntry.details["copy_of"].astext, BigInteger))
+        .where(
+            TrailEntry.target_kind == "campaign",
+            TrailEntry.target_id == cast(Campaign.id, Text),
+            TrailEntry.act == "campaign.create",
+        )
+        .correlate(Campaign)
+        .limit(1)
+        .scalar_subquery()
+    )
+    earlier = aliased(Decision)
+    said = func.json_build_object(
+        "at", earlier.at, "campaign_id", earlier.campaign_id, "content", earlier.content, type_=JSON
+    )
+    return (
+        select(said)
+        .where(
+            or_(earlier.campaign_id == Campaign.id, earlier.campaign_id == copy_of),
+            earlier.verdict == "approved",
+            earlier.content.is_not(None),
+        )
+        .correlate(Campaign)
+        .order_by((earlier.campaign_id == Campaign.id).desc(), earlier.id.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("approved_before")
+    )
 
 
 def describe_campaign(row: Row[Any]) -> dict[str, Any]:
@@ -56,7 +113,7 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     `digest` (hexadecimal) of its present content; `missing_values`, the variables that only recipients' attributes can
     fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on; `run_id`,
     `run_status`, `audience` (recipients) and `due_at`, None before launch; `stopped`, whether a stop holds back its
-    texts or some of them; and for the rooms `content`, and `path`, that of its unit.
+    texts or some of them; and for the rooms `content`, `path`, that of its unit, and `now`.
     """
     campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
     rule = bounded_rule(row.Segment, row.segment_path, row.path)
@@ -67,6 +124,7 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
         **{name: getattr(campaign, name) for name in _COLUMNS},
         "content": content,
         "path": row.path,
+        "now": row.now,
         "unit": row.unit,
         "template_id": version.template_id,
         "template": row.template,
@@ -106,7 +164,9 @@ def _rows() -> Select[*tuple[Any, ...]]:
             TemplateVersion,
             Segment,
             Decision,
+            Unit,
             Unit.name.label("unit"),
+            func.sms_now().label("now"),
             Unit.path.label("path"),
             Template.name.label("template"),
             Template.class_.label("class_"),

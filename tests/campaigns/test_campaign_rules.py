@@ -363,3 +363,18 @@ def test_a_held_run_that_was_never_frozen_is_due_when_it_is_released(database: D
         assert session.scalars(select(Run.status)).all() == ["held"]
         assert control.resume_run(session, SYSTEM, city.run_id, "照发").status == "planned"
     assert freeze.begin_due_runs(database) == [city.run_id]
+
+
+def test_a_decision_keeps_what_was_decided_on(
+    session: Session, district: Unit, officer: Actor, approver: Actor
+) -> None:
+    campaign = approved(session, officer, approver, district, values={"词": "旧"})
+    assert overview.get_with_difference(session, officer, campaign.id)["approved_before"]["changes"] == set()
+    services.change_campaign(session, officer, campaign.id, {"values": {"词": "新"}, "urgent": True})
+    found = overview.get_with_difference(session, officer, campaign.id)["approved_before"]
+    assert (found["changes"], found["covered"]["values"]) == ({"values", "urgent"}, {"词": "旧"})
+    assert (found["campaign_id"], district.name in found["whom"]) == (campaign.id, True)
+    copy = services.copy_campaign(session, officer, campaign.id)
+    assert overview.get_with_difference(session, officer, copy.id)["approved_before"]["campaign_id"] == campaign.id
+    first = write(session, officer, district)
+    assert overview.get_with_difference(session, officer, first.id)["approved_before"] is None
