@@ -42,7 +42,7 @@ MADE_IN = frozenset({"_misplaced", "_nobody", "_launched_before", "_outside", "_
 # The line of a command, a log or another program; adapters' words are for the log only.
 NOT_READ = ("gateways/", "simulator/", "cli/", "ops/", "embedded/", "db/")
 _NOT_IN_SENTENCES = (WaitReason, Caution, EventKind, UnknownAge)  # each comes with a sentence of its own, or needs none
-_SAYING = ("say", "_")  # what names a message with places
+_SAYING = ("say", "_", "say_here")  # what names a message with places
 _IN_SQL = re.compile(r"'message',((?:\s*'[^']*')+)")
 
 # What marshmallow says of fields by itself, and Werkzeug of a request that reaches no page.

@@ -106,7 +106,8 @@ def send_one_campaign(campaign_id: int) -> Response:
 def foresee_campaign(campaign: dict[str, Any], at: datetime | None = None) -> Outlook:
     """What will happen to the campaign if it is sent then, by this installation's gateways."""
     rates, prices = read_rates_and_prices()
-    return foresee_content(g.session, g.actor, campaign["content"], campaign["path"], rates, prices, at)
+    known = (campaign["now"], campaign["stopped"])
+    return foresee_content(g.session, g.actor, campaign["content"], campaign["path"], rates, prices, at, known)
 
 
 def change_address(campaign: dict[str, Any]) -> str:

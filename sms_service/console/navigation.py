@@ -45,6 +45,7 @@ MENU = (
             MenuEntry("console.show_home", _("To do"), "home", None),
             MenuEntry("console.show_invite", _("Send an invitation"), "send", Permission.edit_campaigns),
             MenuEntry("console.list_campaigns", _("Campaigns"), "campaign"),
+            MenuEntry("console.list_decisions", _("Approvals"), "check", Permission.approve_campaigns),
             MenuEntry("console.list_replies", _("Replies"), "reply"),
             MenuEntry("console.show_counts", _("Counts"), "chart"),
         ),
