@@ -19,11 +19,9 @@ from sms_service.console.rendering import render_page
 from sms_service.dispatch.pace import Pace
 from sms_service.dispatch.waiting import explain_wait
 from sms_service.dispatch.waits import UNDER_WAY, Wait
-from sms_service.gateways.config import BadGatewayConfig, GatewayConfig
-from sms_service.gateways.registry import Gateways
 from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.reports.watching import RunWatch, watch_run
-from sms_service.web.context import current_context
+from sms_service.web.context import current_context, gateways_or_none
 
 SHARED_S = 1.0  # for so long one look serves all who ask
 SHORTEST_S, WAITING_S, PLANNED_S = 2.0, 10.0, 60.0  # until the page asks again
@@ -50,7 +48,7 @@ def watch_for_page(run_id: int) -> tuple[RunWatch, list[Wait], float]:
     began = time.monotonic()
     watch = watch_run(g.session, g.actor, run_id)
     took_s = time.monotonic() - began
-    gateways = _gateways()
+    gateways = gateways_or_none()
     pace = None if context.pace is None else Pace(context.pace, gateways.rates())
     waits = explain_wait(g.session, g.actor, run_id, gateways, pace, context.pace)
     return watch, waits, _delay_s(watch, waits, took_s)
@@ -122,10 +120,3 @@ def _delay_s(watch: RunWatch, waits: list[Wait], took_s: float) -> float:
         case RunStatus.freezing:
             return SHORTEST_S
     return WAITING_S
-
-
-def _gateways() -> Gateways:
-    try:
-        return current_context().gateways
-    except BadGatewayConfig:  # no worker can read the file either: it is as if it had no account
-        return Gateways(GatewayConfig({}, {}), "")

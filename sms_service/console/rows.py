@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g
+from flask import Response, g, make_response, request
 from marshmallow import fields
 
-from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns import resending
 from sms_service.campaigns.models import Campaign
+from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import WhyForm, read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
-from sms_service.ledger.models import Run
+from sms_service.errors import Invalid
+from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
-from sms_service.reports.messages import get_message
+from sms_service.reports.remedies import find_remedy
+from sms_service.reports.timeline import reveal_message_phone, trace_message
 from sms_service.said import as_said
 from sms_service.vocabulary import MessageReason
+from sms_service.web.context import current_context, gateways_or_none
 from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
 from sms_service.web.paging import PageQuery
+from sms_service.web.problems import InvalidRequest, find_problem
 from sms_service.web.validators import OneOfWords
 
 
@@ -61,12 +65,37 @@ def list_rows() -> str:
 @page_view("/messages/<int:message_id>", Permission.read)
 def show_message(message_id: int) -> str:
     """One text and what became of it, step by step."""
-    row, attempts = get_message(g.session, g.actor, message_id)
-    may_settle = row.Message.status == MessageStatus.unknown and g.actor.can(
-        Permission.operate_campaigns, unit_path(g.session, row.Message.unit_id)
-    )
-    values: dict[str, Any] = {"row": row, "message": row.Message, "attempts": attempts, "may_settle": may_settle}
-    return render_page("message.html", **values, campaign=g.session.get(Campaign, row.campaign_id))
+    return render_page("message.html", **_describe(message_id))
+
+
+@page_view("/messages/<int:message_id>/phone", Permission.see_phones, methods=("POST",))
+def show_phone_of_message(message_id: int) -> Response:
+    """The same with the whole phone, for a reason that the trail keeps."""
+    try:
+        confirm_password()
+        phone = reveal_message_phone(g.session, g.actor, message_id, read_form(WhyForm)["why"])
+    except (Invalid, InvalidRequest) as error:
+        g.form_errors, g.submitted = find_problem(error).errors, request.form
+        return make_response(render_page("message.html", **_describe(message_id)), 422)
+    shown = {**_describe(message_id), "phone": phone, "shown_at": current_context().clock()}
+    return make_response(render_page("message.html", **shown))
+
+
+def _describe(message_id: int) -> dict[str, Any]:
+    line = trace_message(g.session, g.actor, message_id, gateways_or_none())
+    message: Message = line.row.Message
+    settles = message.status == MessageStatus.unknown
+    return {
+        "row": line.row,
+        "message": message,
+        "events": line.events,
+        "campaign": g.session.get(Campaign, line.row.campaign_id),
+        "remedy": find_remedy(message.status, message.reason),
+        "may_settle": settles and g.actor.can(Permission.operate_campaigns, line.row.unit_now),
+        "may_see_phone": message.phone is not None and g.actor.can(Permission.see_phones, line.row.unit_now),
+        "phone": None,
+        "fresh": is_password_fresh(),
+    }
 
 
 @act_view("/messages/<int:message_id>/settle", Permission.operate_campaigns, again=show_message)

@@ -7,7 +7,6 @@ from typing import Any
 from flask import Response, g, request
 from marshmallow import fields
 
-from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns import control, resending
 from sms_service.console.forms import WhyForm, read_form
@@ -16,7 +15,9 @@ from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.controls.stops import stops_of
 from sms_service.ledger.states import HeldFor, MessageStatus, RunStatus
+from sms_service.reports.failures import describe_failures
 from sms_service.said import say
+from sms_service.web.context import gateways_or_none
 from sms_service.web.validators import OneOfWords
 
 CANCELLABLE = (RunStatus.planned, RunStatus.freezing, RunStatus.running, RunStatus.paused, RunStatus.held)
@@ -33,10 +34,11 @@ def show_run(run_id: int) -> str:
     """The run: what refreshes itself, and outside of it the buttons, so that none moves while it is pressed."""
     watch, waits, delay_s = watch_for_page(run_id)
     run = watch.run
-    may = g.actor.can(Permission.operate_campaigns, unit_path(g.session, run.unit_id))
+    may = g.actor.can(Permission.operate_campaigns, watch.unit.path)
     return render_page(
         "run.html",
         live=describe_live(watch, waits, delay_s),
+        failures=describe_failures(g.session, g.actor, run_id, gateways_or_none()),
         run=run,
         may=may,
         stops=stops_of(g.session, run.unit_path, run.route_id) if run.unit_path else [],

@@ -38,7 +38,7 @@ def test_the_page_leads_from_each_number_to_its_rows(place, log_in, session):
     listed = visitor.get(rows).text
     assert listed.count("<tr>") == 2
     message = re.search(r'href="(/messages/\d+)"', listed).group(1)
-    assert "It has not been handed to a gateway." in visitor.get(message).text
+    assert "it was written down for" in visitor.get(message).text
 
 
 def test_what_refreshes_itself_answers_only_what_changed(place, log_in, session):
