@@ -9,36 +9,12 @@
 `pages.py` has both decorators. Everything works without JavaScript; htmx only refreshes fragments.
 """
 
-from sms_service.console import (
-    campaigns,
-    check,
-    decision,
-    drafts,
-    errors,
-    home,
-    invite,
-    log_in,
-    me,
-    people,
-    person_acts,
-    texts,
-    units,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 from sms_service.console.blueprint import blueprint
 
-__all__ = [
-    "blueprint",
-    "campaigns",
-    "check",
-    "decision",
-    "drafts",
-    "errors",
-    "home",
-    "invite",
-    "log_in",
-    "me",
-    "people",
-    "person_acts",
-    "texts",
-    "units",
-]
+for _module in iter_modules(__path__):  # each registers its pages: a page needs no line here
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["blueprint"]
