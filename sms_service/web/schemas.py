@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
 
 from sms_service.masking import mask_phone, mask_text
-from sms_service.said import say, to_json
+from sms_service.said import as_said, say, to_json
 
 MAX_ID = 2**63 - 1  # PostgreSQL's bigint
 
@@ -157,8 +157,9 @@ def find_unstorable(data: Any) -> Any:
     """Messages on the texts that contain NUL or half a surrogate pair, nested as `data` is; empty if there are none."""
     if isinstance(data, str):
         if "\x00" in data:
-            return ["must not contain the character NUL"]
-        return ["contains half of a surrogate pair"] if any("\ud800" <= c <= "\udfff" for c in data) else []
+            return [as_said("must not contain the character NUL")]
+        broken = any("\ud800" <= character <= "\udfff" for character in data)
+        return [as_said("contains half of a surrogate pair")] if broken else []
     if isinstance(data, Mapping):
         found = {str(key): find_unstorable(value) or find_unstorable(key) for key, value in data.items()}
     elif isinstance(data, list):
