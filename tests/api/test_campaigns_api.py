@@ -291,7 +291,8 @@ def test_counts_name_what_is_wrong_with_the_question(place: Place) -> None:
 
 def test_accounts_and_routes_can_be_read(place: Place) -> None:
     account = {"name": "main", "adapter": "scripted", "state": "open", "simulated": True}
-    account |= dict.fromkeys(("reason", "paused_by", "reopens_at", "rate"))  # no gateways.toml lies in this folder
+    # Without a rate: no gateways.toml lies in this folder.
+    account |= dict.fromkeys(("reason", "reason_message", "paused_by", "reopens_at", "rate"))
     assert place.auditor.get("/gateway-accounts").json == {"items": [account], "next": None}
     members = [{"name": "main", "priority": 1, "weight": 1}]
     route = {"name": "default", "accounts": ["main"], "members": members}
