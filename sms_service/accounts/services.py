@@ -17,7 +17,7 @@ from sms_service.accounts.actors import Actor, Grant, load_grants, require_power
 from sms_service.accounts.guessable import check_unguessable
 from sms_service.accounts.models import ROLES, Account, RoleGrant
 from sms_service.accounts.passwords import check_password, hash_password
-from sms_service.accounts.permissions import Permission
+from sms_service.accounts.permissions import PERMISSIONS, Permission
 from sms_service.audit import trail
 from sms_service.db.locks import LockKey, take_lock
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
@@ -228,6 +228,20 @@ def find_administrators(session: Session, unit_id: int, most: int = 3) -> list[s
             .order_by(func.length(units.c.path).desc(), Account.id)
             .limit(most)
         )
+    )
+
+
+def select_holders(permission: Permission, path: str) -> Select[int, str, int]:
+    """The enabled accounts that hold the permission over the unit at `path`: id, name, and the length of the path of
+    the unit where they hold it, which is greater the nearer they are. Several rows where an account holds it several
+    times.
+    """
+    roles = [role for role, permissions in PERMISSIONS.items() if permission in permissions]
+    return (
+        select(Account.id, Account.name, func.length(units.c.path))
+        .join(RoleGrant, RoleGrant.account_id == Account.id)
+        .join(units, units.c.id == RoleGrant.unit_id)
+        .where(RoleGrant.role.in_(roles), Account.disabled_at.is_(None), literal(path).op("^@")(units.c.path))
     )
 
 

@@ -6,11 +6,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Text, cast, literal, null, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, people_behind
 from sms_service.accounts.models import Account
+from sms_service.accounts.permissions import Permission
+from sms_service.accounts.services import select_holders
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign
 from sms_service.said import Said, say
@@ -32,11 +34,7 @@ def list_authors(session: Session, campaign: Campaign) -> list[Authored]:
     rows = session.execute(
         select(TrailEntry.account_id, Account.name, TrailEntry.act, TrailEntry.at)
         .outerjoin(Account, Account.id == TrailEntry.account_id)
-        .where(
-            TrailEntry.target_kind == "campaign",
-            TrailEntry.target_id == str(campaign.id),
-            TrailEntry.act.in_(_AUTHORSHIP),
-        )
+        .where(*_hand_in(campaign))
         .order_by(TrailEntry.id)
     )
     return [Authored(*row) for row in rows]
@@ -69,6 +67,24 @@ def say_why_not(session: Session, actor: Actor, campaign: Campaign, authored: Se
     return None
 
 
+def find_approvers(
+    session: Session, campaign: Campaign, path: str, submitter: int | None = None, most: int = 3
+) -> list[str]:
+    """The names of people who may decide on the campaign of the unit at `path`, the nearest first. `submitter`: the
+    account that is about to submit it and so has a hand in it.
+    """
+    wrote = select(TrailEntry.account_id, cast(null(), Text), literal(0)).where(*_hand_in(campaign))
+    holders = select_holders(Permission.approve_campaigns, path)
+    rows: list[tuple[int | None, str | None, int]] = [tuple(row) for row in session.execute(wrote.union_all(holders))]  # type: ignore[misc]
+    authors = {account_id for account_id, name, _ in rows if name is None} | {campaign.created_by, submitter}
+    known = {author for author in authors if author is not None}
+    names = {account_id: name for account_id, name, _ in rows if account_id is not None and name is not None}
+    nearness = {one: max(near for account_id, _, near in rows if account_id == one) for one in names}
+    behind = people_behind(session, {*known, *names})
+    able = [one for one in names if one not in known and not _is_one_person(one, known, behind)]
+    return [names[one] for one in sorted(able, key=lambda one: (-nearness[one], one))[:most]]
+
+
 def find_last_change(session: Session, segment_id: int) -> str | None:
     """The name of who changed the segment last; None: nobody did, or the service itself."""
     return session.scalar(
@@ -81,6 +97,14 @@ def find_last_change(session: Session, segment_id: int) -> str | None:
         )
         .order_by(TrailEntry.id.desc())
         .limit(1)
+    )
+
+
+def _hand_in(campaign: Campaign) -> tuple[ColumnElement[bool], ...]:
+    return (
+        TrailEntry.target_kind == "campaign",
+        TrailEntry.target_id == str(campaign.id),
+        TrailEntry.act.in_(_AUTHORSHIP),
     )
 
 

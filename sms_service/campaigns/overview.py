@@ -113,7 +113,7 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     `digest` (hexadecimal) of its present content; `missing_values`, the variables that only recipients' attributes can
     fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on; `run_id`,
     `run_status`, `audience` (recipients) and `due_at`, None before launch; `stopped`, whether a stop holds back its
-    texts or some of them; and for the rooms `content`, `path`, that of its unit, and `now`.
+    texts or some of them; and for the rooms `content`, `owner`, its unit, `path`, that of the unit, and `now`.
     """
     campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
     rule = bounded_rule(row.Segment, row.segment_path, row.path)
@@ -124,6 +124,7 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
         **{name: getattr(campaign, name) for name in _COLUMNS},
         "content": content,
         "path": row.path,
+        "owner": row.Unit,
         "now": row.now,
         "unit": row.unit,
         "template_id": version.template_id,

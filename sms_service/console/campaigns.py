@@ -10,6 +10,7 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.wording import describe_rule
 from sms_service.campaigns import overview, services
+from sms_service.campaigns.authorship import find_approvers
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.services import EDITABLE
 from sms_service.campaigns.states import CampaignStatus
@@ -68,6 +69,9 @@ def show_campaign(campaign_id: int) -> str:
         state=_state(campaign),
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         change=change_address(campaign),
+        approvers=find_approvers(g.session, campaign["content"].campaign, path)
+        if campaign["status"] == CampaignStatus.submitted
+        else None,
         may_edit=g.actor.can(Permission.edit_campaigns, path),
         may_operate=g.actor.can(Permission.operate_campaigns, path),
         may_approve=g.actor.can(Permission.approve_campaigns, path),
@@ -115,8 +119,6 @@ def _state(campaign: dict[str, Any]) -> Said:
     match campaign["status"]:
         case CampaignStatus.draft:
             return as_said("A draft. Nobody has been asked to approve it, and nothing is sent.")
-        case CampaignStatus.submitted:
-            return as_said("It waits for an approver. Nothing is sent before.")
         case CampaignStatus.approved if decision.get("holds"):
             return say("Approved by {login}. It is not sent yet.", login=decision["login"] or "system")
         case CampaignStatus.approved:

@@ -13,6 +13,7 @@ from sms_service.audience.wording import describe_rule
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns import overview, services
 from sms_service.campaigns.approval import content_of
+from sms_service.campaigns.authorship import find_approvers
 from sms_service.campaigns.outlook import Outlook, foresee_content
 from sms_service.campaigns.services import EDITABLE
 from sms_service.campaigns.states import CampaignStatus
@@ -53,7 +54,7 @@ def show_check(campaign_id: int) -> str | Response:
     status, path = campaign["status"], campaign["path"]
     if status in (CampaignStatus.active, CampaignStatus.ended):
         return go_to("console.show_campaign", campaign_id=campaign_id)
-    unit = g.session.get_one(Unit, campaign["unit_id"])
+    unit: Unit = campaign["owner"]
     fault, at = None, None
     try:
         at = _chosen_time(unit.timezone)
@@ -61,6 +62,7 @@ def show_check(campaign_id: int) -> str | Response:
         fault = error.reason
     outlook = foresee_campaign(campaign, at)
     holds = status == CampaignStatus.approved and campaign["decision"]["holds"]
+    may_send = holds and g.actor.can(Permission.operate_campaigns, path)
     return render_page(
         "check.html",
         campaign=campaign,
@@ -70,10 +72,11 @@ def show_check(campaign_id: int) -> str | Response:
         earliest=write_moment(current_context().clock(), unit.timezone),
         opens=format_clock(unit.window_opens),
         closes=format_clock(unit.window_closes),
-        may_send=holds and g.actor.can(Permission.operate_campaigns, path),
+        may_send=may_send,
         may_submit=status in EDITABLE and not holds and g.actor.can(Permission.edit_campaigns, path),
         may_edit=status in EDITABLE and g.actor.can(Permission.edit_campaigns, path),
         change=change_address(campaign),
+        approvers=None if may_send else _find_approvers(campaign, path),
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         must_read=outlook.phones > READ_ABOVE,
         must_type=outlook.phones > TYPED_ABOVE,
@@ -110,6 +113,11 @@ def foresee_campaign(campaign: dict[str, Any], at: datetime | None = None) -> Ou
     return foresee_content(g.session, g.actor, campaign["content"], campaign["path"], rates, prices, at, known)
 
 
+def _find_approvers(campaign: dict[str, Any], path: str) -> list[str]:
+    submitter = None if campaign["status"] == CampaignStatus.submitted else g.actor.account_id
+    return find_approvers(g.session, campaign["content"].campaign, path, submitter)
+
+
 def change_address(campaign: dict[str, Any]) -> str:
     """Where it is changed: an invitation on the short form, whatever else on the whole one."""
     short = campaign["class_"] == TextClass.invitation and campaign["segment_rule"].keys() <= {"people", "everyone"}
@@ -132,7 +140,7 @@ def _read_what_was_seen(campaign_id: int) -> datetime | None:
     content = content_of(g.session, campaign["content"].campaign)  # held: it is what is submitted or sent
     if content.digest().hex() != form["digest"]:
         raise Conflict("the content has changed since you looked at it; look again before you send it")
-    zone = g.session.get_one(Unit, campaign["unit_id"]).timezone
+    zone = campaign["owner"].timezone
     at = parse_moment(form["at"], zone=zone) if form["at"] else None
     phones = foresee_campaign(campaign, at).phones
     if phones == 0:

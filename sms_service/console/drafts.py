@@ -92,7 +92,7 @@ def show_draft(campaign_id: int) -> str:
     """The form with what the campaign has now; `version` in the address: with another wording."""
     campaign = overview.get_campaign(g.session, g.actor, campaign_id)
     g.actor.require(Permission.edit_campaigns, campaign["path"])
-    unit = g.session.get_one(Unit, campaign["unit_id"])
+    unit: Unit = campaign["owner"]
     version_id = read_query(NewCampaignQuery)["version"] or campaign["template_version_id"]
     return _show_form(unit, version_id, campaign, campaign, None)
 

@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import SYSTEM, Actor
+from sms_service.accounts.actors import SYSTEM, Actor, load_actor
 from sms_service.accounts.models import Account
 from sms_service.audience import segments
 from sms_service.audit.models import TrailEntry
-from sms_service.campaigns import approval, control, overview, services
+from sms_service.campaigns import approval, authorship, control, overview, services
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
@@ -28,7 +28,7 @@ from sms_service.dispatch import freeze
 from sms_service.errors import Conflict, Forbidden, Invalid
 from sms_service.ledger.models import Message, Run
 from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, make_city, make_dispatcher
-from tests.factories import make_actor, make_person, make_segment, make_template, make_unit
+from tests.factories import make_account, make_actor, make_person, make_segment, make_template, make_unit
 
 S = CampaignStatus
 
@@ -378,3 +378,26 @@ def test_a_decision_keeps_what_was_decided_on(
     assert overview.get_with_difference(session, officer, copy.id)["approved_before"]["campaign_id"] == campaign.id
     first = write(session, officer, district)
     assert overview.get_with_difference(session, officer, first.id)["approved_before"] is None
+
+
+def test_who_can_approve_is_named_nearest_first(session: Session, district: Unit, officer: Actor) -> None:
+    campaign = write(session, officer, district)
+    city = session.get_one(Unit, district.parent_id)
+
+    def found(submitter: int | None = None) -> list[str]:
+        return authorship.find_approvers(session, campaign, district.path, submitter)
+
+    assert found() == []
+    far = make_account(session, city, "far", ("approver",), name="市里")
+    near = make_account(session, district, "near", ("approver", "officer"), name="区里")
+    make_account(session, district, "gone", ("approver",), name="走了", disabled_at=func.now())
+    make_account(session, make_unit(session, parent=city), "other", ("approver",), name="别处")
+    make_account(session, district, "maker", ("approver",), name="本人", created_by=officer.account_id)
+    session.flush()
+    assert found() == ["区里", "市里"]
+    assert found(near.id) == ["市里"]
+    services.change_campaign(session, load_actor(session, near.id), campaign.id, {"name": "改"})
+    assert found() == ["市里"]
+    far.created_by = near.id
+    session.flush()
+    assert found() == []

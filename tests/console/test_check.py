@@ -14,7 +14,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.console import check
 from sms_service.ledger.models import Run
 from tests.console.campaigning import Walker, approve_draft, make_branch, write_draft
-from tests.factories import make_person, make_segment, make_template
+from tests.factories import make_account, make_person, make_segment, make_template
 
 
 @pytest.fixture
@@ -92,6 +92,18 @@ def test_what_changed_since_is_not_sent_unseen(log_in, branch, session):
     assert walker.answer.status_code == 409
     session.expire_all()
     assert session.get_one(Campaign, campaign.id).status == "draft"
+
+
+def test_it_names_who_can_approve(log_in, branch, session):
+    campaign = write_draft(session, branch)
+    session.commit()
+    officer = log_in(branch)
+    assert "Nobody can approve it now" in officer.get(f"/campaigns/{campaign.id}/check").text
+    make_account(session, branch, "wang", ("approver",), name="王审批")
+    session.commit()
+    walker = Walker(officer, f"/campaigns/{campaign.id}/check")
+    assert "Who can approve it: 王审批" in walker.text
+    assert "Who can approve it: 王审批" in walker.tap("Submit for approval").text
 
 
 def test_nobody_is_no_campaign(log_in, branch, session):
