@@ -18,9 +18,9 @@ import sms_service.tables  # noqa: F401 - every room's tables, so that foreign k
 from chaos import plan
 from chaos.faults import Faults
 from chaos.house import House
+from chaos.judgement import judge
 from chaos.people import People
 from chaos.settling import settle, unknown
-from chaos.verdict import judge
 from sms_service.embedded import EngineError
 from sms_service.ops.errors import OperationError
 
@@ -92,13 +92,13 @@ def attack(folder: Path, events: Sequence[plan.Event], *, in_order: bool, keep: 
         ended_at = datetime.now(UTC)
         settle(house, people.database, say)
         with people.database.session() as session:
-            verdict = judge(session, house, unknown(people.database), ended_at, say)
+            judgement = judge(session, house, unknown(people.database), ended_at, say)
     return {
-        "chaos": "held" if verdict.good else "broken",
+        "chaos": "held" if judgement.good else "broken",
         "seconds": round(time.monotonic() - started, 1),
         "faults": dict(sorted((faults.injected + people.done).items())),
         "ended_by_themselves": dict(house.ended_by_themselves),
-        **verdict.figures,
+        **judgement.figures,
     }
 
 

@@ -47,7 +47,7 @@ from sms_service.gateways.base import (
     ReceiptStatus,
     Reply,
 )
-from sms_service.ledger import decisions, protocol, receipts, sweeps
+from sms_service.ledger import protocol, receipts, resolving, sweeps
 from sms_service.ledger.models import Run
 from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.states import RunStatus
@@ -276,13 +276,13 @@ class Pruning:
         with self.database.transaction() as connection:
             match chance.randrange(3):
                 case 0:
-                    decisions.retry_rows(connection, place.run_id, decisions.RETRYABLE)
+                    resolving.retry_rows(connection, place.run_id, resolving.RETRYABLE)
                 case 1:
-                    decisions.send_rows_again(connection, place.run_id, None)
+                    resolving.send_rows_again(connection, place.run_id, None)
                 case _:
                     for message in chance.sample(place.ids, 5):
-                        verdict = chance.choice(("accepted", "refused"))
-                        decisions.settle_row(connection, place.month, message, cast(Any, verdict), self._person)
+                        settled_as = chance.choice(("accepted", "refused"))
+                        resolving.settle_row(connection, place.month, message, cast(Any, settled_as), self._person)
         return "decided"
 
     def _look_up(self, chance: random.Random) -> str:

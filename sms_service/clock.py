@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
-from sms_service.accounts import answers, sessions
+from sms_service.accounts import sessions, stored_responses
 from sms_service.campaigns.closing import end_finished
 from sms_service.controls import account_breaker, caps, link_state
 from sms_service.db.engine import Database, first_line
@@ -186,8 +186,8 @@ def _put_off_ended(database: Database, reporting: Sequence[int], no_receipt_hour
 
 def _forget(database: Database) -> None:
     with database.session() as session:
-        if forgotten := answers.forget_old_answers(session):
-            log.info("deleted %s stored answers of API requests", forgotten)
+        if forgotten := stored_responses.forget_old_responses(session):
+            log.info("deleted %s stored responses to API requests", forgotten)
         if forgotten := sessions.forget_old_sessions(session):
             log.info("deleted %s sessions of browsers that began 30 days ago", forgotten)
     with database.transaction() as connection:

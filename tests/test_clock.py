@@ -13,7 +13,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.db.engine import Database
 from sms_service.db.leadership import Leadership
 from sms_service.directory.models import Unit
-from sms_service.ledger import decisions, protocol, sweeps
+from sms_service.ledger import protocol, resolving, sweeps
 from sms_service.ledger.models import Run
 from tests.clocks import ahead_by, end_lease
 from tests.dispatch.city import drain, make_city, make_dispatcher, messages, statuses, unknown
@@ -195,7 +195,7 @@ def test_a_run_that_goes_again_is_watched_anew(database: Database) -> None:
     with ahead_by(database.url, "40 hours") as ahead:
         clock.tick(ahead, None, city.gateways)
         with ahead.transaction() as connection:
-            decisions.send_rows_again(connection, city.run_id, None)
+            resolving.send_rows_again(connection, city.run_id, None)
             connection.execute(text("UPDATE runs SET status = 'cancelled'"))
         clock.tick(ahead, None, city.gateways)
         assert statuses(ahead, city.run_id) == {"cancelled": 1}
@@ -211,7 +211,7 @@ def test_a_settled_text_closes_its_run_at_once(database: Database) -> None:
     with ahead_by(database.url, "40 hours") as ahead:
         clock.tick(ahead, None, city.gateways)
         with ahead.transaction() as connection:
-            assert decisions.settle_row(
+            assert resolving.settle_row(
                 connection, city.month, messages(database, city.run_id)[0].id, "refused", somebody
             )
         clock.tick(ahead, None, city.gateways)

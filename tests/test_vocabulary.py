@@ -14,8 +14,8 @@ import sms_service
 from sms_service.audience.skipping import find_reason
 from sms_service.controls.models import PausedBy
 from sms_service.gateways.base import ErrorClass, ReceiptStatus
-from sms_service.ledger.decisions import StayReason
 from sms_service.ledger.models import KINDS
+from sms_service.ledger.resolving import StayReason
 from sms_service.ledger.states import AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.vocabulary import MessageReason, TextClass
 

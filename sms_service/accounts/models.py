@@ -92,8 +92,8 @@ class BrowserSession(Base):
     __table_args__ = (Index(None, "account_id", "id"), Index(None, "created_at"))
 
 
-class StoredAnswer(Base):
-    """The answer to a POST with an Idempotency-Key, written in the transaction of that request and kept for 24 h."""
+class StoredResponse(Base):
+    """The response to a POST with an Idempotency-Key, written in the transaction of that request and kept for 24 h."""
 
     __tablename__ = "stored_answers"
 

@@ -32,7 +32,7 @@ from sms_service.said import say
 from sms_service.web import limits
 from sms_service.web.bodies import LARGEST_JSON
 from sms_service.web.context import Context, current_context
-from sms_service.web.idempotency import HEADER, answer_once
+from sms_service.web.idempotency import HEADER, respond_once
 
 
 class Own(Enum):
@@ -74,7 +74,7 @@ def endpoint(
                 if g.actor.account_id is None:
                     raise Forbidden("the service itself does not call its own API")
                 g.actor = RecordingActor(g.actor.account_id, g.actor.login, g.actor.grants)
-                return answer_once(session, g.actor, request, answer, secret_fields)
+                return respond_once(session, g.actor, request, answer, secret_fields)
 
         run.permission = permission  # type: ignore[attr-defined]
         run._apidoc = _documented(view, permission, password)  # type: ignore[attr-defined]

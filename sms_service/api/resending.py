@@ -16,8 +16,8 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.api.messages import OneMessageOut
 from sms_service.api.runs import OneRunOut, WhyIn, show_run
 from sms_service.campaigns import resending
-from sms_service.ledger.decisions import RETRYABLE, GoneAgain
 from sms_service.ledger.models import Run
+from sms_service.ledger.resolving import RETRYABLE, GoneAgain
 from sms_service.reports.messages import get_message
 from sms_service.web.schemas import Id
 from sms_service.web.validators import ListLength, OneOfWords

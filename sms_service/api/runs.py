@@ -55,7 +55,7 @@ class ResumeIn(WhyIn):
 
     verdict = fields.String(
         load_default=None,
-        validate=OneOfWords([*control.Verdict]),
+        validate=OneOfWords([*control.FailoverChoice]),
         metadata={
             "description": "For a run held for `cluster`, and only then: `nothing_lost`, or `go_on` though some people "
             "may get their text twice; the third answer, to drop the rest, is to cancel the run"

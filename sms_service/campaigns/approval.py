@@ -127,12 +127,12 @@ def decide_approval(
                 campaign=campaign_id,
             )
         )
-    verdict = "approved" if approve else "rejected"
+    decided = "approved" if approve else "rejected"
     session.add(
         Decision(
             campaign_id=campaign_id,
             account_id=actor.account_id,
-            verdict=verdict,
+            decided=decided,
             digest=content.digest(),
             content={
                 "covered": content.covered(),

@@ -34,7 +34,7 @@ _NOT_LEFT = (
 )
 
 
-class Verdict(Words):
+class FailoverChoice(Words):
     """How a person releases a run that is held because PostgreSQL is another server than before. The third choice,
     *cancel the rest*, is to cancel the run.
     """
@@ -78,20 +78,20 @@ def pause_run(session: Session, actor: Actor, run_id: int, why: str) -> Run:
     return _move(session, actor, run_id, (RunStatus.running,), RunStatus.paused, why)
 
 
-def resume_run(session: Session, actor: Actor, run_id: int, why: str, verdict: str | None = None) -> Run:
+def resume_run(session: Session, actor: Actor, run_id: int, why: str, choice: str | None = None) -> Run:
     """Go on with a paused run, or release a held one; a held run that was never frozen is due now.
 
-    A run held for its canary goes on with all its texts. A run held for the cluster needs a `verdict`, which goes into
+    A run held for its canary goes on with all its texts. A run held for the cluster needs a `choice`, which goes into
     the trail; other runs take none. Raises NotFound, Forbidden, Invalid, or Conflict if it is neither paused nor held.
     """
     run = get_run(session, actor, run_id, Permission.operate_campaigns)
     session.refresh(run)
-    _check_verdict(run, verdict)
+    _check_choice(run, choice)
     # The statement checks `held_for` again: if the reason has changed since it was read, this was another question.
     held_for = None if run.status != RunStatus.held else run.held_for
     as_read = Run.held_for.is_not_distinct_from(held_for)
     changes: dict[str, Any] = {"canary": None} if held_for == HeldFor.canary else {}
-    details = {} if verdict is None else {"verdict": verdict}
+    details = {} if choice is None else {"verdict": choice}
     if held_for is not None and run.frozen_at is None:
         changes |= {"due_at": func.sms_now()}
         return _move(session, actor, run_id, (RunStatus.held,), RunStatus.planned, why, as_read, changes, details)
@@ -119,22 +119,22 @@ def cancel_run(session: Session, actor: Actor, run_id: int, why: str) -> tuple[R
     return run, gone
 
 
-def _check_verdict(run: Run, verdict: str | None) -> None:
+def _check_choice(run: Run, choice: str | None) -> None:
     if run.held_for == HeldFor.cluster:
-        known = [f"`{word}`" for word in Verdict]
-        if verdict not in list(Verdict):
+        known = [f"`{word}`" for word in FailoverChoice]
+        if choice not in list(FailoverChoice):
             raise Invalid(
                 "verdict",
-                verdict,
+                choice,
                 say(
                     "must be {verdicts: or }: PostgreSQL is another server than before; or cancel it",
                     verdicts=known,
                 ),
             )
-    elif verdict is not None:
+    elif choice is not None:
         raise Invalid(
             "verdict",
-            verdict,
+            choice,
             say("belongs to a run that is held for `{held_for}`; this one is not", held_for=HeldFor.cluster),
         )
 

@@ -56,7 +56,7 @@ class Decision(Base):
     id: Mapped[Id]
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
-    verdict: Mapped[str]
+    decided: Mapped[str] = mapped_column("verdict")
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     content: Mapped[dict[str, Any] | None]  # `covered` by the digest, `whom` in words; None: before it was kept
     comment: Mapped[str | None]

@@ -96,7 +96,7 @@ def _last_approved() -> ColumnElement[Any]:
         select(said)
         .where(
             or_(earlier.campaign_id == Campaign.id, earlier.campaign_id == copy_of),
-            earlier.verdict == "approved",
+            earlier.decided == "approved",
             earlier.content.is_not(None),
         )
         .correlate(Campaign)
@@ -139,7 +139,7 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
         "missing_values": missing_values(campaign, version),
         "decision": decision
         and {
-            "verdict": decision.verdict,
+            "verdict": decision.decided,
             "account_id": decision.account_id,
             "login": row.login,
             "at": decision.at,

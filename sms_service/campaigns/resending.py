@@ -16,9 +16,9 @@ from sms_service.campaigns.states import CampaignStatus
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.gateways.base import ErrorClass
-from sms_service.ledger import decisions
-from sms_service.ledger.decisions import RETRYABLE, GoneAgain, Verdict
+from sms_service.ledger import resolving
 from sms_service.ledger.models import Message, Run
+from sms_service.ledger.resolving import RETRYABLE, GoneAgain, SettledAs
 from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.said import say
 
@@ -40,7 +40,7 @@ def retry_run(
             raise Invalid("classes", class_, say("cannot be retried; these can: {classes}", classes=RETRYABLE))
     chosen = RETRYABLE if classes is None else [ErrorClass(class_) for class_ in classes]
     why = required_line("why", why, LONGEST_WHY)
-    run, gone = _go_again(session, actor, run_id, lambda connection: decisions.retry_rows(connection, run_id, chosen))
+    run, gone = _go_again(session, actor, run_id, lambda connection: resolving.retry_rows(connection, run_id, chosen))
     details = {"why": why, "again": dict(gone.again), "left": dict(gone.left)}
     trail.record_act(session, actor.account_id, "run.retry", "run", run_id, unit_path(session, run.unit_id), **details)
     return run, gone
@@ -58,7 +58,7 @@ def send_run_again(
         raise Invalid("messages", f"{len(messages)} ids", say("must name 1 to {most:,} messages", most=MOST_IDS))
     why = required_line("why", why, LONGEST_WHY)
     run, gone = _go_again(
-        session, actor, run_id, lambda connection: decisions.send_rows_again(connection, run_id, messages)
+        session, actor, run_id, lambda connection: resolving.send_rows_again(connection, run_id, messages)
     )
     details = {"why": why, "messages": list(gone.ids), "left": dict(gone.left)}
     trail.record_act(
@@ -67,7 +67,7 @@ def send_run_again(
     return run, gone
 
 
-def settle_attempt(session: Session, actor: Actor, message_id: int, verdict: Verdict, why: str) -> None:
+def settle_attempt(session: Session, actor: Actor, message_id: int, settled_as: SettledAs, why: str) -> None:
     """Record what the actor found out about an unknown text, for example at the provider. A receipt may still follow.
 
     Raises NotFound, Invalid, Forbidden (also for the service itself: a person must be responsible for this), or
@@ -84,7 +84,7 @@ def settle_attempt(session: Session, actor: Actor, message_id: int, verdict: Ver
     actor.require(Permission.operate_campaigns, path)
     if actor.account_id is None:
         raise Forbidden("a person must answer for what became of a text; act as an account")
-    settled = decisions.settle_row(session.connection(), message.month, message_id, verdict, actor.account_id)
+    settled = resolving.settle_row(session.connection(), message.month, message_id, settled_as, actor.account_id)
     session.refresh(message)
     if not settled:
         raise Conflict(
@@ -95,7 +95,9 @@ def settle_attempt(session: Session, actor: Actor, message_id: int, verdict: Ver
                 settleable=MessageStatus.unknown,
             )
         )
-    trail.record_act(session, actor.account_id, "message.settle", "message", message_id, path, verdict=verdict, why=why)
+    trail.record_act(
+        session, actor.account_id, "message.settle", "message", message_id, path, verdict=settled_as, why=why
+    )
 
 
 def _go_again(

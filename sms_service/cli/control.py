@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from sms_service.campaigns.control import Verdict
+from sms_service.campaigns.control import FailoverChoice
 from sms_service.cli.campaigns import act_on, as_anybody, as_somebody, campaign, campaign_id, why
-from sms_service.ledger.decisions import RETRYABLE
+from sms_service.ledger.resolving import RETRYABLE
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from sms_service.accounts.actors import Actor
-    from sms_service.ledger.decisions import GoneAgain
+    from sms_service.ledger.resolving import GoneAgain
 
 
 @campaign.command()
@@ -38,7 +38,7 @@ def pause(campaign_id: int, why: str, login: str | None) -> None:
 @why
 @click.option(
     "--verdict",
-    type=click.Choice([*Verdict]),
+    type=click.Choice([*FailoverChoice]),
     help="For a run held for `cluster`: nothing was lost, or go on though some people may get their text twice.",
 )
 @as_anybody

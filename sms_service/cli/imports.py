@@ -55,10 +55,10 @@ def _import(kind: str, file: Path, code: str | None) -> None:
             done = intake.take_in_import(session, SYSTEM, data, name, unit_id=unit_id)
             record, suppressed = done.record, done.suppressed
         for problem in session.scalars(problems_of(record).order_by(ImportProblem.id)):
-            verdict = "refused" if problem.refused else "noted"
+            treatment = "refused" if problem.refused else "noted"
             value = mask_text(problem.value) if problem.value else ""
             reason = mask_quoted(problem.reason, problem.value)
-            click.echo(f"{verdict} row {problem.row} {problem.column} {value!r}: {reason}")
+            click.echo(f"{treatment} row {problem.row} {problem.column} {value!r}: {reason}")
         click.echo(
             f"import {record.id}: {record.rows} rows = {record.created} created + {record.changed} changed"
             f" + {record.unchanged} unchanged + {record.refused} refused; {suppressed} phone numbers newly suppressed"

@@ -16,8 +16,8 @@ from flask import Response, g, request
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import RecordingActor, require_again
-from sms_service.accounts.answers import keep_answer, reserve_answer
-from sms_service.accounts.models import StoredAnswer
+from sms_service.accounts.models import StoredResponse
+from sms_service.accounts.stored_responses import keep_response, reserve_response
 from sms_service.console.cookies import NOTICE, set_notice
 from sms_service.console.forgery import FIELD as TOKEN
 from sms_service.errors import Invalid, ServiceError
@@ -56,9 +56,9 @@ def act_once(session: Session, actor: RecordingActor, act: Callable[[], Response
         raise Invalid(FIELD, None, "is missing; open the page again and send its form")
     key = f"console:{key}"
     try:
-        stored = reserve_answer(session, actor.account_id, key, _digest())
+        stored = reserve_response(session, actor.account_id, key, _digest())
     except Invalid:
-        first = session.get(StoredAnswer, (actor.account_id, key))
+        first = session.get(StoredResponse, (actor.account_id, key))
         raise AlreadySent(first.headers.get("Location") if first else None) from None
     if stored is not None:
         headers = dict(stored.headers)
@@ -73,7 +73,7 @@ def act_once(session: Session, actor: RecordingActor, act: Callable[[], Response
     headers = {"Location": location, _ASKED: json.dumps(sorted(actor.asked))}
     if g.get(NOTICE) is not None:
         headers[_SAID] = json.dumps(g.get(NOTICE))
-    keep_answer(session, actor.account_id, key, 303, headers, b"")
+    keep_response(session, actor.account_id, key, 303, headers, b"")
     return response
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sms_service.controls import account_breaker
 from sms_service.db.engine import Database, first_line
 from sms_service.dispatch import breaker
-from sms_service.dispatch.answers import outcomes_of
+from sms_service.dispatch.outcomes import outcomes_of
 from sms_service.dispatch.points import Point
 from sms_service.dispatch.rendering import Renderer
 from sms_service.dispatch.retry import BLAMES_ACCOUNT, IN_ONE_RECIPIENT, MAX_ATTEMPTS, STOPS_ACCOUNT, retry_after

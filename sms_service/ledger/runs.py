@@ -2,7 +2,7 @@
 
 The rooms above decide and call; what may follow what is in `states.py`. Each function is one conditional statement, so
 that a run which is not (any more) what its caller thinks stays as it is. Whether a run is finished, is closed or runs
-again is told by its rows (`sweeps.py`, `decisions.py`); after a failover it is held by `failover.py`.
+again is told by its rows (`sweeps.py`, `resolving.py`); after a failover it is held by `failover.py`.
 """
 
 from __future__ import annotations

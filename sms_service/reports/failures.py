@@ -12,8 +12,8 @@ from sms_service.campaigns.control import get_run
 from sms_service.controls.models import GatewayAccount
 from sms_service.gateways.base import CodeMeaning
 from sms_service.gateways.registry import Gateways
-from sms_service.ledger.decisions import RETRYABLE
 from sms_service.ledger.models import Message
+from sms_service.ledger.resolving import RETRYABLE
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.remedies import Remedy, find_remedy
 from sms_service.vocabulary import MessageReason

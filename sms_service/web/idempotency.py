@@ -16,7 +16,7 @@ from collections.abc import Callable
 from flask import Request, Response
 from sqlalchemy.orm import Session
 
-from sms_service.accounts import answers
+from sms_service.accounts import stored_responses
 from sms_service.accounts.actors import RecordingActor, require_again
 from sms_service.errors import Invalid
 
@@ -27,7 +27,7 @@ _ASKED = "asked"  # stored beside the headers and never sent: the permissions th
 _KEPT_HEADERS = ("Location", "ETag")
 
 
-def answer_once(
+def respond_once(
     session: Session,
     actor: RecordingActor,
     request: Request,
@@ -47,7 +47,7 @@ def answer_once(
         return answer()
     if not _KEY.fullmatch(key):
         raise Invalid(HEADER, key, "must be 1 to 255 visible ASCII characters, such as a UUID")
-    stored = answers.reserve_answer(session, account_id, key, request_digest(request))
+    stored = stored_responses.reserve_response(session, account_id, key, request_digest(request))
     if stored is not None:
         headers = {**stored.headers, REPLAYED: "true"}
         require_again(session, actor, json.loads(headers.pop(_ASKED, "[]")))
@@ -57,7 +57,7 @@ def answer_once(
     headers["Content-Type"] = response.content_type or "application/json"
     headers[_ASKED] = json.dumps(sorted(actor.asked))
     body = _without(response, secret_fields)
-    answers.keep_answer(session, account_id, key, response.status_code, headers, body)
+    stored_responses.keep_response(session, account_id, key, response.status_code, headers, body)
     return response
 
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from enum import Enum
 
 from sms_service.accounts.permissions import Permission
-from sms_service.campaigns.control import Verdict
+from sms_service.campaigns.control import FailoverChoice
 from sms_service.campaigns.outlook import Caution
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.controls.models import AccountState, PausedBy
 from sms_service.dispatch.waits import WaitReason
 from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
-from sms_service.ledger.decisions import StayReason
+from sms_service.ledger.resolving import StayReason
 from sms_service.ledger.states import AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.reports.timeline import EventKind
 from sms_service.reports.unknowns import UnknownAge
@@ -79,9 +79,9 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         HeldFor.breaker: say("Too many texts failed"),
         HeldFor.cluster: say("The database server changed"),
     },
-    Verdict: {
-        Verdict.nothing_lost: say("Nothing is missing: go on"),
-        Verdict.go_on: say("Go on; some may get it twice"),
+    FailoverChoice: {
+        FailoverChoice.nothing_lost: say("Nothing is missing: go on"),
+        FailoverChoice.go_on: say("Go on; some may get it twice"),
     },
     Lane: {Lane.urgent: say("Urgent"), Lane.small: say("Small"), Lane.bulk: say("Bulk")},
     MessageStatus: {

@@ -9,7 +9,7 @@ from directory_client import Caller
 from factories import make_account, make_unit
 from sqlalchemy import select
 
-from sms_service.accounts.models import Account, RoleGrant, StoredAnswer, Token
+from sms_service.accounts.models import Account, RoleGrant, StoredResponse, Token
 from sms_service.accounts.passwords import hash_password
 
 PASSWORD = "correct horse battery"
@@ -90,7 +90,7 @@ def test_the_secret_is_never_stored_and_never_replayed(client, session, city):
     first, again = log_in(client, headers=headers), log_in(client, headers=headers)
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (201, "true")
     assert again.json == {**first.json, "token": None}
-    stored = session.scalars(select(StoredAnswer)).one()
+    stored = session.scalars(select(StoredResponse)).one()
     assert first.json["token"].encode() not in stored.body
     assert len(session.scalars(select(Token)).all()) == 1
 

@@ -173,7 +173,7 @@ def write_everywhere(database: Database, place: Place, written: str) -> dict[str
         session.execute(update(Attempt).values(detail=written))
         session.execute(update(Run).values(reason=written))
         run = session.get_one(Run, message.run_id)
-        said = Decision(campaign_id=run.campaign_id, verdict="approved", digest=b"", comment=written)
+        said = Decision(campaign_id=run.campaign_id, decided="approved", digest=b"", comment=written)
         said.at = message.changed_at
         trail.record_act(session, None, "x", "x", 1, place.one.path, why=written, more={written: [written]})
         done = Import(unit_id=place.one.id, kind="people", file_name=written, digest=b"", rows=0)

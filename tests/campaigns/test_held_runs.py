@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns import approval, control, overview, services
-from sms_service.campaigns.control import Verdict
+from sms_service.campaigns.control import FailoverChoice
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign
 from sms_service.controls import stops
@@ -35,17 +35,17 @@ def held(database: Database, held_for: str, canary: list[int] | None = None) -> 
     return run_id
 
 
-@pytest.mark.parametrize("verdict", [*Verdict])
-def test_a_run_held_for_the_cluster_needs_a_verdict_which_the_trail_keeps(database: Database, verdict: str) -> None:
+@pytest.mark.parametrize("choice", [*FailoverChoice])
+def test_a_run_held_for_the_cluster_needs_a_choice_which_the_trail_keeps(database: Database, choice: str) -> None:
     run_id = held(database, "cluster")
     with database.session() as session:
         for wrong in (None, "perhaps"):
             with pytest.raises(Invalid, match="verdict: must be `nothing_lost` or `go_on`"):
                 control.resume_run(session, SYSTEM, run_id, "已核对", wrong)
-        run = control.resume_run(session, SYSTEM, run_id, "已核对", verdict)
+        run = control.resume_run(session, SYSTEM, run_id, "已核对", choice)
         assert (run.status, run.held_for, run.reason) == ("running", None, None)
         entry = session.scalars(select(TrailEntry).order_by(TrailEntry.id.desc()).limit(1)).one()
-        assert (entry.act, entry.details) == ("run.running", {"why": "已核对", "verdict": verdict})
+        assert (entry.act, entry.details) == ("run.running", {"why": "已核对", "verdict": choice})
 
 
 @pytest.mark.parametrize("held_for", [word for word in HeldFor if word != HeldFor.cluster])
@@ -71,9 +71,9 @@ def test_only_a_person_who_releases_the_canary_lets_the_others_go(
 ) -> None:
     run_id = held(database, held_for, canary=[1])
     with database.session() as session:
-        verdict = "nothing_lost" if held_for == "cluster" else None
+        choice = "nothing_lost" if held_for == "cluster" else None
         before = session.get_one(Run, run_id).watched_from
-        run = control.resume_run(session, SYSTEM, run_id, "照发", verdict)
+        run = control.resume_run(session, SYSTEM, run_id, "照发", choice)
         assert (run.canary, run.in_canary) == (left, left is not None)
         assert run.watched_from > before
 

@@ -11,7 +11,7 @@ from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.dispatch.points import Point
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
-from sms_service.ledger import decisions
+from sms_service.ledger import resolving
 from tests.dispatch.city import (
     City,
     ScriptedAdapter,
@@ -95,10 +95,10 @@ def test_a_place_is_kept_if_any_attempt_may_have_arrived(database: Database, fir
     with database.session() as session:
         officer = make_account(session, city.unit)
         if first == "settled":
-            assert decisions.settle_row(session.connection(), city.month, row.id, "refused", officer.id)
-            again = decisions.retry_rows(session.connection(), run_id, [ErrorClass.unclassified])
+            assert resolving.settle_row(session.connection(), city.month, row.id, "refused", officer.id)
+            again = resolving.retry_rows(session.connection(), run_id, [ErrorClass.unclassified])
         else:
-            again = decisions.send_rows_again(session.connection(), run_id, None)
+            again = resolving.send_rows_again(session.connection(), run_id, None)
         assert again.ids == [row.id]
     city.adapter.answer = refused(ErrorClass.bad_number)
     drain(database, city.gateways)

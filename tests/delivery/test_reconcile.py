@@ -23,7 +23,7 @@ from sms_service.gateways.base import ErrorClass, Finding, OutcomeKind, Question
 from sms_service.gateways.config import AccountConfig, ConfiguredMember, GatewayConfig
 from sms_service.gateways.registry import Gateways
 from sms_service.gateways.simulator.adapter import Options
-from sms_service.ledger import decisions, protocol, receipts
+from sms_service.ledger import protocol, receipts, resolving
 from sms_service.ledger.protocol import Recorded
 from sms_service.ops.agreement import disagreements
 from tests.clocks import ahead_by, end_lease
@@ -212,7 +212,7 @@ def test_a_redacted_text_cannot_be_asked_about(database: Database) -> None:
 def test_an_older_attempt_is_settled_and_its_message_left_alone(database: Database) -> None:
     city, adapter = unknown_city(database)
     with database.transaction() as connection:
-        decisions.send_rows_again(connection, city.run_id, None)
+        resolving.send_rows_again(connection, city.run_id, None)
     hand_over(database, city, "accepted")
     adapter.tell = lambda question: Finding(None)
     assert look_up(database, city.gateways, "11 minutes") == 1
@@ -235,7 +235,7 @@ def test_what_never_left_gives_its_place_of_the_cap_back_and_may_be_retried(data
     assert statuses(database, city.run_id) == {"refused": 1}
     assert used() == 0
     with database.transaction() as connection:
-        decisions.retry_rows(connection, city.run_id, [ErrorClass.not_taken])
+        resolving.retry_rows(connection, city.run_id, [ErrorClass.not_taken])
     assert statuses(database, city.run_id) == {"pending": 1}
 
 

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, text
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus
-from sms_service.ledger import decisions, protocol, receipts, sweeps
-from sms_service.ledger.decisions import RETRYABLE
+from sms_service.ledger import protocol, receipts, resolving, sweeps
 from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.receipt_matching import NO_TEXT, ON_ITS_WAY, SEVERAL, TOO_MANY, match_receipts
+from sms_service.ledger.resolving import RETRYABLE
 from sms_service.reports.counts import check_identity
 from tests.clocks import ahead_by
 from tests.dispatch.city import City, drain, make_city, messages, statuses
@@ -71,12 +71,12 @@ def notes(database: Database) -> list[str]:
         )
 
 
-def settle(database: Database, city: City, verdict: decisions.Verdict) -> None:
+def settle(database: Database, city: City, settled_as: resolving.SettledAs) -> None:
     with database.session() as session:
         person = make_account(session, city.unit).id
     row = messages(database, city.run_id)[0]
     with database.transaction() as connection:
-        assert decisions.settle_row(connection, city.month, row.id, verdict, person)
+        assert resolving.settle_row(connection, city.month, row.id, settled_as, person)
 
 
 def test_a_receipt_that_came_before_a_text_left_is_not_of_it(database: Database) -> None:
@@ -138,7 +138,7 @@ def test_of_two_texts_neither_is_meant_whatever_became_of_the_first(database: Da
     store(database, phone, "x")
     if ended == "again and refused":
         with database.transaction() as connection:
-            decisions.send_rows_again(connection, first.run_id, None)
+            resolving.send_rows_again(connection, first.run_id, None)
         hand_over(database, first, "refused", "later")
     elif ended != "72 h old":
         settle(database, first, ended)  # type: ignore[arg-type]
@@ -156,12 +156,12 @@ def test_of_two_texts_neither_is_meant_whatever_became_of_the_first(database: Da
 
 
 @pytest.mark.parametrize("status", [DELIVERED, UNDELIVERED])
-@pytest.mark.parametrize("verdict", ["refused", "accepted"])
+@pytest.mark.parametrize("settled_as", ["refused", "accepted"])
 def test_the_networks_word_stands_above_a_persons(
-    database: Database, verdict: decisions.Verdict, status: ReceiptStatus
+    database: Database, settled_as: resolving.SettledAs, status: ReceiptStatus
 ) -> None:
     city = unknown(database)
-    settle(database, city, verdict)
+    settle(database, city, settled_as)
     store(database, phone_of(database, city), "x", status)
     apply(database)
     assert statuses(database, city.run_id) == {status.value: 1}
@@ -178,7 +178,7 @@ def test_what_was_settled_refused_and_waits_again_is_delivered_and_not_sent(data
     settle(database, city, "refused")
     claim = Claim(city.run_id, city.month, 1, TOKEN)
     with database.transaction() as connection:
-        assert decisions.retry_rows(connection, city.run_id, RETRYABLE).again == {"unclassified": 1}
+        assert resolving.retry_rows(connection, city.run_id, RETRYABLE).again == {"unclassified": 1}
     if again == "claimed":
         with database.transaction() as connection:
             [row] = protocol.claim_rows(connection, claim, 10, 60.0)
@@ -270,7 +270,7 @@ def test_a_person_who_settles_while_the_receipt_is_applied(
         person = make_account(session, city.unit).id
 
     def refuse(connection: Connection) -> object:
-        return decisions.settle_row(connection, city.month, row.id, "refused", person)
+        return resolving.settle_row(connection, city.month, row.id, "refused", person)
 
     def deliver(connection: Connection) -> object:
         return receipts.apply_receipts(connection, 10)

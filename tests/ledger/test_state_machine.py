@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from sms_service.db.engine import Database
 from sms_service.delivery import inbox
 from sms_service.gateways.base import OutcomeKind, Receipt, ReceiptStatus
-from sms_service.ledger import decisions, protocol, receipts, sweeps
+from sms_service.ledger import protocol, receipts, resolving, sweeps
 from sms_service.ledger.models import Message
 from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.receipts import attempt_reference
@@ -157,15 +157,15 @@ def machine(database: Database) -> type[RuleBasedStateMachine]:
         def a_person_sends_again(self, what: str) -> None:
             with database.transaction() as connection:
                 if what == "retry":
-                    decisions.retry_rows(connection, self.city.run_id, decisions.RETRYABLE)
+                    resolving.retry_rows(connection, self.city.run_id, resolving.RETRYABLE)
                 else:
-                    decisions.send_rows_again(connection, self.city.run_id, None)
+                    resolving.send_rows_again(connection, self.city.run_id, None)
 
-        @rule(data=st.data(), verdict=st.sampled_from(["accepted", "refused"]))
-        def a_person_settles(self, data: st.DataObject, verdict: decisions.Verdict) -> None:
+        @rule(data=st.data(), settled_as=st.sampled_from(["accepted", "refused"]))
+        def a_person_settles(self, data: st.DataObject, settled_as: resolving.SettledAs) -> None:
             message = data.draw(st.sampled_from(sorted(self.messages)))
             with database.transaction() as connection:
-                decisions.settle_row(connection, self.city.month, message, verdict, self.somebody)
+                resolving.settle_row(connection, self.city.month, message, settled_as, self.somebody)
 
         @rule(wish=st.sampled_from(["paused", "running", "cancelled"]), luck=st.integers(0, 3))
         def people_decide(self, wish: str, luck: int) -> None:

@@ -14,9 +14,9 @@ from sms_service.controls.models import CapUse
 from sms_service.db.engine import Database
 from sms_service.delivery.inbox import Inbox
 from sms_service.gateways.base import ErrorClass, Receipt, ReceiptStatus
-from sms_service.ledger import decisions, receipts, sweeps
-from sms_service.ledger.decisions import RETRYABLE
+from sms_service.ledger import receipts, resolving, sweeps
 from sms_service.ledger.models import Run
+from sms_service.ledger.resolving import RETRYABLE
 from sms_service.reports.counts import check_identity
 from tests.dispatch.city import City, make_city, messages, statuses
 from tests.factories import make_account
@@ -63,7 +63,7 @@ def test_a_retry_takes_what_passes_and_says_what_it_leaves(database: Database) -
     write(database, "UPDATE runs SET expires_at = launched_at, watched_from = launched_at - interval '1 day'")
     write(database, "UPDATE messages SET expires_at = changed_at - interval '1 day'")
     with database.transaction() as connection:
-        gone = decisions.retry_rows(connection, city.run_id, RETRYABLE)
+        gone = resolving.retry_rows(connection, city.run_id, RETRYABLE)
     assert gone.again == {"later": 1, "balance": 1, "unclassified": 1}
     assert gone.left == {"content": 1, "bad_number": 1, "redacted": 1}
     assert gone.ids == ids[:3]
@@ -91,7 +91,7 @@ def test_a_retry_of_some_classes_leaves_the_others(database: Database) -> None:
     ids = hand_over(database, city, "refused", "rate")
     write(database, "UPDATE messages SET reason = 'balance' WHERE id = :id", id=ids[0])
     with database.transaction() as connection:
-        gone = decisions.retry_rows(connection, city.run_id, [ErrorClass.balance])
+        gone = resolving.retry_rows(connection, city.run_id, [ErrorClass.balance])
     assert (gone.ids, gone.again, gone.left) == (ids[:1], {"balance": 1}, {"rate": 1})
 
 
@@ -102,7 +102,7 @@ def test_a_run_that_waits_for_a_person_goes_on_waiting(database: Database, statu
     held_for = "breaker" if status == "held" else None
     write(database, "UPDATE runs SET status = :s, held_for = :h", s=status, h=held_for)
     with database.transaction() as connection:
-        assert len(decisions.retry_rows(connection, city.run_id, RETRYABLE).ids) == 1
+        assert len(resolving.retry_rows(connection, city.run_id, RETRYABLE).ids) == 1
     assert run_of(database, city).status == status
 
 
@@ -113,9 +113,9 @@ def test_nothing_of_a_cancelled_run_goes_again(database: Database, act: str) -> 
     write(database, "UPDATE runs SET status = 'cancelled'")
     with database.transaction() as connection:
         if act == "retry":
-            assert decisions.retry_rows(connection, city.run_id, RETRYABLE).ids == []
+            assert resolving.retry_rows(connection, city.run_id, RETRYABLE).ids == []
         else:
-            assert decisions.send_rows_again(connection, city.run_id, None).ids == []
+            assert resolving.send_rows_again(connection, city.run_id, None).ids == []
     assert statuses(database, city.run_id) == {"refused" if act == "retry" else "unknown": 1}
 
 
@@ -125,13 +125,13 @@ def test_unknown_rows_go_again_by_name_and_others_are_left_with_why(database: Da
     write(database, "UPDATE messages SET status = 'accepted' WHERE id = :id", id=ids[1])
     write(database, "UPDATE messages SET phone = NULL WHERE id = :id", id=ids[2])
     with database.transaction() as connection:
-        gone = decisions.send_rows_again(connection, city.run_id, [*ids[:3], ids[0], ids[3] + 1])
+        gone = resolving.send_rows_again(connection, city.run_id, [*ids[:3], ids[0], ids[3] + 1])
     assert (gone.ids, gone.again) == ([ids[0]], {"unknown": 1})
     assert gone.left == {"accepted": 1, "redacted": 1, "not_of_this_run": 1}
     assert statuses(database, city.run_id) == {"pending": 1, "accepted": 1, "unknown": 2}
     with database.transaction() as connection:
         assert set(connection.execute(text("SELECT status FROM attempts")).scalars()) == {"unknown"}
-        rest = decisions.send_rows_again(connection, city.run_id, None)
+        rest = resolving.send_rows_again(connection, city.run_id, None)
     assert (rest.ids, rest.left) == ([ids[3]], {"redacted": 1})
 
 
@@ -142,10 +142,10 @@ def test_what_was_delivered_first_does_not_go_again(database: Database) -> None:
     deliver(database, reference(database, city, ids[0]))
     with while_open(database, lambda connection: receipts.apply_receipts(connection, 10)):
         with database.transaction() as connection:
-            gone = decisions.send_rows_again(connection, city.run_id, None)
+            gone = resolving.send_rows_again(connection, city.run_id, None)
         assert (gone.ids, gone.left) == ([ids[1]], {"busy": 1})
     with database.transaction() as connection:
-        assert decisions.send_rows_again(connection, city.run_id, ids).left == {"delivered": 1, "pending": 1}
+        assert resolving.send_rows_again(connection, city.run_id, ids).left == {"delivered": 1, "pending": 1}
     assert statuses(database, city.run_id) == {"delivered": 1, "pending": 1}
 
 
@@ -154,7 +154,7 @@ def test_what_is_delivered_after_the_decision_is_not_sent(database: Database, po
     city = make_city(database, 1)
     (message_id,) = hand_over(database, city, "unknown")
     deliver(database, reference(database, city, message_id))
-    with while_open(database, lambda connection: decisions.send_rows_again(connection, city.run_id, [message_id])):
+    with while_open(database, lambda connection: resolving.send_rows_again(connection, city.run_id, [message_id])):
         applied = waiting(database, lambda connection: receipts.apply_receipts(connection, 10), pool)
     assert applied.result(30).moved == 1
     assert statuses(database, city.run_id) == {"delivered": 1}
@@ -168,7 +168,7 @@ def test_a_cancel_that_comes_later_waits_for_the_retry_and_takes_its_rows(
     city = make_city(database, 2)
     hand_over(database, city, "refused", "later")
     cancel = text("UPDATE runs SET status = 'cancelled', reason = '停' WHERE status IN ('running', 'finished')")
-    with while_open(database, lambda connection: decisions.retry_rows(connection, city.run_id, RETRYABLE)):
+    with while_open(database, lambda connection: resolving.retry_rows(connection, city.run_id, RETRYABLE)):
         cancelled = waiting(database, lambda connection: connection.execute(cancel).rowcount, pool)
     assert cancelled.result(30) == 1
     with database.transaction() as connection:
@@ -181,7 +181,7 @@ def test_a_retry_that_waited_for_a_cancel_does_nothing(database: Database, pool:
     hand_over(database, city, "refused", "later")
     cancel = text("UPDATE runs SET status = 'cancelled', reason = '停'")
     with while_open(database, lambda connection: connection.execute(cancel)):
-        retried = waiting(database, lambda connection: decisions.retry_rows(connection, city.run_id, RETRYABLE), pool)
+        retried = waiting(database, lambda connection: resolving.retry_rows(connection, city.run_id, RETRYABLE), pool)
     assert retried.result(30).ids == []
     assert statuses(database, city.run_id) == {"refused": 2}
 
@@ -193,7 +193,7 @@ def test_a_run_is_not_finished_over_a_retry_that_commits_meanwhile(
     city = make_city(database, 1)
     hand_over(database, city, "refused", "later")
     write(database, "UPDATE runs SET status = :s", s=status)
-    with while_open(database, lambda connection: decisions.retry_rows(connection, city.run_id, RETRYABLE)):
+    with while_open(database, lambda connection: resolving.retry_rows(connection, city.run_id, RETRYABLE)):
         finished = waiting(database, sweeps.finish_runs, pool)
     assert finished.result(30) == {}
     run = run_of(database, city)
@@ -208,7 +208,7 @@ def test_two_send_agains_at_once_send_once(database: Database) -> None:
     def decide(_: int) -> int:
         with database.transaction() as connection:
             together.wait(30)
-            return len(decisions.send_rows_again(connection, city.run_id, None).ids)
+            return len(resolving.send_rows_again(connection, city.run_id, None).ids)
 
     with ThreadPoolExecutor(2) as two:
         assert sum(two.map(decide, range(2))) == 20
@@ -231,9 +231,9 @@ def test_a_person_settles_an_unknown_row(database: Database, account_id: Callabl
     write(database, "UPDATE messages SET cap_day = '2026-10-01'")
     write(database, "INSERT INTO cap_uses SELECT phone, class, cap_day, 1 FROM messages")
     with database.transaction() as connection:
-        assert decisions.settle_row(connection, city.month, one, "accepted", who)
-        assert decisions.settle_row(connection, city.month, two, "refused", who)
-        assert not decisions.settle_row(connection, city.month, two, "accepted", who)
+        assert resolving.settle_row(connection, city.month, one, "accepted", who)
+        assert resolving.settle_row(connection, city.month, two, "refused", who)
+        assert not resolving.settle_row(connection, city.month, two, "accepted", who)
     rows = messages(database, city.run_id)
     assert [(row.status, row.reason) for row in rows] == [("accepted", None), ("refused", "unclassified")]
     with database.transaction() as connection:
@@ -255,7 +255,7 @@ def test_the_networks_word_stands_above_a_persons(
     deliver(database, reference(database, city, message_id))
 
     def settle(connection: Connection) -> bool:
-        return decisions.settle_row(connection, city.month, message_id, "refused", who)
+        return resolving.settle_row(connection, city.month, message_id, "refused", who)
 
     def apply(connection: Connection) -> int:
         return receipts.apply_receipts(connection, 10).moved

@@ -1,8 +1,8 @@
-"""Stored answers: a repeated request gets the answer of the first, even if the first answer was lost on its way.
+"""Stored responses: a repeated request gets the response to the first, even if that was lost on its way.
 
 The first request inserts the row of its key when it begins and fills the row before it commits, all in its own
 transaction. A second request with the key waits at the unique index until the first has ended. If the first committed,
-the second answers the same; if it was rolled back, nothing was done, and the second does the work itself.
+the second gets the same; if it was rolled back, nothing was done, and the second does the work itself.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.models import StoredAnswer
+from sms_service.accounts.models import StoredResponse
 from sms_service.errors import Conflict, Invalid
 
 HONOURED = timedelta(hours=24)
 LONGEST_WAIT_S = 30
-UNANSWERED = 0  # the status of a row that is not filled yet; no other transaction ever sees it
+UNFILLED = 0  # the status of a row that is not filled yet; no other transaction ever sees it
 
 
-def reserve_answer(session: Session, account_id: int, key: str, request_digest: bytes) -> StoredAnswer | None:
-    """The answer stored for the key in the last 24 h. None: the key is reserved for this transaction until it ends.
+def reserve_response(session: Session, account_id: int, key: str, request_digest: bytes) -> StoredResponse | None:
+    """The response stored for the key in the last 24 h. None: the key is reserved for this transaction until it ends.
 
     `request_digest` is the SHA-256 of method, address and body. Raises Invalid if the key was used for another request,
     Conflict if the first request has not ended after 30 s.
@@ -31,21 +31,21 @@ def reserve_answer(session: Session, account_id: int, key: str, request_digest: 
     session.execute(text(f"SET LOCAL lock_timeout = '{LONGEST_WAIT_S}s'"))
     fresh = {
         "request_digest": request_digest,
-        "status": UNANSWERED,
+        "status": UNFILLED,
         "headers": {},
         "body": b"",
         "created_at": func.now(),
     }
     try:
         ours = session.scalar(
-            insert(StoredAnswer)
+            insert(StoredResponse)
             .values(account_id=account_id, key=key, **fresh)
             .on_conflict_do_update(
-                index_elements=[StoredAnswer.account_id, StoredAnswer.key],
+                index_elements=[StoredResponse.account_id, StoredResponse.key],
                 set_=fresh,
-                where=StoredAnswer.created_at <= func.now() - HONOURED,
+                where=StoredResponse.created_at <= func.now() - HONOURED,
             )
-            .returning(StoredAnswer.status)
+            .returning(StoredResponse.status)
         )
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) == "55P03":  # lock_not_available
@@ -54,22 +54,24 @@ def reserve_answer(session: Session, account_id: int, key: str, request_digest: 
     session.execute(text("SET LOCAL lock_timeout = DEFAULT"))
     if ours is not None:
         return None
-    stored = session.scalars(select(StoredAnswer).filter_by(account_id=account_id, key=key)).one()
+    stored = session.scalars(select(StoredResponse).filter_by(account_id=account_id, key=key)).one()
     if stored.request_digest != request_digest:
         raise Invalid("Idempotency-Key", key, "was used for another request in the last 24 hours; choose a new key")
     return stored
 
 
-def keep_answer(session: Session, account_id: int, key: str, status: int, headers: dict[str, str], body: bytes) -> None:
-    """Fill the row that `reserve` made in this transaction."""
+def keep_response(
+    session: Session, account_id: int, key: str, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    """Fill the row that `reserve_response` made in this transaction."""
     session.execute(
-        update(StoredAnswer)
-        .where(StoredAnswer.account_id == account_id, StoredAnswer.key == key)
+        update(StoredResponse)
+        .where(StoredResponse.account_id == account_id, StoredResponse.key == key)
         .values(status=status, headers=headers, body=body)
     )
 
 
-def forget_old_answers(session: Session) -> int:
-    """Delete the answers that are no longer valid; returns how many. The clock calls it."""
-    old = delete(StoredAnswer).where(StoredAnswer.created_at <= func.now() - HONOURED)
-    return len(session.scalars(old.returning(StoredAnswer.status)).all())
+def forget_old_responses(session: Session) -> int:
+    """Delete the responses that are no longer valid; returns how many. The clock calls it."""
+    old = delete(StoredResponse).where(StoredResponse.created_at <= func.now() - HONOURED)
+    return len(session.scalars(old.returning(StoredResponse.status)).all())

@@ -45,7 +45,7 @@ class StayReason(Words):
     not_of_this_run = "not_of_this_run"  # the run has no such row
 
 
-Verdict = Literal["accepted", "refused"]
+SettledAs = Literal["accepted", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,10 @@ def send_rows_again(connection: Connection, run_id: int, ids: Collection[int] | 
     return _go_again(connection, run_id, MessageStatus.unknown, ids, ())
 
 
-def settle_row(connection: Connection, month: date, message_id: int, verdict: Verdict, settled_by: int) -> bool:
+def settle_row(connection: Connection, month: date, message_id: int, settled_as: SettledAs, settled_by: int) -> bool:
     """Write down what the person with this account found out about an unknown row; False if it is not unknown."""
-    row = SETTLE(connection, month=month, message_id=message_id, verdict=verdict, settled_by=settled_by).first()
-    if row is not None and verdict == "refused":
+    row = SETTLE(connection, month=month, message_id=message_id, settled_as=settled_as, settled_by=settled_by).first()
+    if row is not None and settled_as == "refused":
         FREE_CAPS(connection, month=month, ids=[message_id])
     if row is not None:
         LOOK_SOON(connection, month=month, message_id=message_id)

@@ -81,7 +81,7 @@ WHERE t.act = 'run.send_again'
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """`figures` are the content of the line; `good`: nobody lost, nobody texted twice, no contradiction, all sums
     right.
     """
@@ -90,7 +90,7 @@ class Verdict:
     good: bool
 
 
-def judge(session: Session, house: House, unknown: Unknown, until: datetime, say: Callable[[str], None]) -> Verdict:
+def judge(session: Session, house: House, unknown: Unknown, until: datetime, say: Callable[[str], None]) -> Judgement:
     """Compare the ledgers. `unknown`: how much was, and is after the simulators were asked. `until`: the end of the
     attack, after which the service's clock was put forward.
     """
@@ -137,7 +137,7 @@ def judge(session: Session, house: House, unknown: Unknown, until: datetime, say
         and bool(figures["identity"])
         and bool(runs)
     )
-    return Verdict(figures, good)
+    return Judgement(figures, good)
 
 
 def _without_peoples_words(session: Session, found: Agreement) -> tuple[Agreement, int]:
