@@ -23,7 +23,7 @@ from sms_service.audience import segments
 from sms_service.campaigns import approval, control, launch, resending, services
 from sms_service.content import library
 from sms_service.controls import account_state, stops
-from sms_service.controls.models import Cap, GatewayAccount, Stop
+from sms_service.controls.models import AccountState, Cap, GatewayAccount, Stop
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.errors import ServiceError
@@ -236,7 +236,7 @@ class People:
         with self.database.session() as session:
             found = {
                 "run": select(Run.id).where(Run.status.in_(("paused", "held"))),
-                "account": select(GatewayAccount.id).where(GatewayAccount.state == "paused"),
+                "account": select(GatewayAccount.id).where(GatewayAccount.state == AccountState.paused),
                 "stop": select(Stop.id).where(Stop.released_at.is_(None)),
             }
             return [(what, number) for what, query in found.items() for number in session.scalars(query)]

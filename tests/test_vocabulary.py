@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 import sms_service
 from sms_service.audience.skipping import find_reason
-from sms_service.controls.models import PausedBy
+from sms_service.controls.models import AccountState, PausedBy
 from sms_service.gateways.base import ErrorClass, ReceiptStatus
 from sms_service.ledger.models import KINDS
 from sms_service.ledger.resolving import StayReason
@@ -22,7 +22,6 @@ from sms_service.vocabulary import MessageReason, TextClass
 PACKAGE = Path(sms_service.__file__).parent
 # Other words in quotes: no status, class or reason.
 OTHER = {
-    *("open", "removed"),  # states of a gateway account
     *("all", "one"),  # gateway_accounts.receipt_parts
     "stop",  # replies.meaning
     *("unit", "role", "tag", "kind", "suspect", "attribute", "value"),  # what a rule may ask for
@@ -40,6 +39,7 @@ KNOWN = {
     *ReceiptStatus,
     *StayReason,
     *PausedBy,
+    *AccountState,
     *KINDS,
 }
 

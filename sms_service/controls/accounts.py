@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Select, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import Session
 
-from sms_service.controls.models import GatewayAccount, Route, RouteMember
+from sms_service.controls.models import AccountState, GatewayAccount, Route, RouteMember
 from sms_service.db.locks import LockKey, take_lock
 from sms_service.errors import NotFound
 from sms_service.gateways.registry import Gateways
@@ -28,11 +28,11 @@ def synchronise_gateways(session: Session, gateways: Gateways) -> None:
     accounts = {account.name: account for account in session.scalars(select(GatewayAccount))}
     for name, account in accounts.items():
         if name not in configured:
-            if account.state == "open":
-                account.state, account.state_since = "removed", now
+            if account.state == AccountState.open:
+                account.state, account.state_since = AccountState.removed.value, now
             continue
-        if account.state == "removed":
-            account.state, account.state_since = "open", now
+        if account.state == AccountState.removed:
+            account.state, account.state_since = AccountState.open.value, now
         for column, value in columns[name].items():
             setattr(account, column, value)
     session.flush()

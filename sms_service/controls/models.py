@@ -58,7 +58,7 @@ class GatewayAccount(Base):
     names_groups: Mapped[bool] = mapped_column(server_default="false")
     names_parts: Mapped[bool] = mapped_column(server_default="false")
     one_text: Mapped[bool] = mapped_column(server_default="false")
-    state: Mapped[str] = mapped_column(server_default="open")
+    state: Mapped[str] = mapped_column(server_default=AccountState.open.value)
     reason: Mapped[str | None]
     # Of a reason that the service wrote; a process of an older release writes a reason and leaves this as it is.
     reason_message: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sms_service.controls.models import GatewayAccount, PausedBy
+from sms_service.controls.models import AccountState, GatewayAccount, PausedBy
 from sms_service.ledger.models import Run
 from sms_service.masking import mask_said, mask_text
 from sms_service.said import Said, say
@@ -55,7 +55,7 @@ def explain_account_wait(member: Any, run: Run, zone: ZoneInfo) -> Wait:
     """Why an account of the run's route, with the `stop_why` of a stop of it, takes nothing of the run."""
     account: GatewayAccount = member.GatewayAccount
     name, why = account.name, mask_said(account.said_reason or account.reason or "", mask_text)
-    if account.state == "paused":
+    if account.state == AccountState.paused:
         return _of_pause(account, why, zone)
     if member.stop_why is not None:
         words = mask_text(member.stop_why)
