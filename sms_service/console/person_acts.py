@@ -42,7 +42,7 @@ class PersonForm(In):
     name = OneLine(LONGEST_NAME, required=True)
     kind = fields.String(required=True, validate=OneOfWords(people.KINDS))
     phone = fields.String(load_default=None)
-    no_phone = fields.Boolean(load_default=False)
+    without_phone = fields.Boolean(load_default=False)
     tags = fields.String(load_default="")
     lost_contact = fields.Boolean(load_default=False)
     left = fields.Boolean(load_default=False)
@@ -100,9 +100,9 @@ def change_one_person(person_id: int) -> Response:
     }
     wanted: dict[str, Any] = {**{name: form[name] for name in was}, "tags": _split(form["tags"])}
     changes = {name: value for name, value in wanted.items() if value != was[name]}
-    if form["no_phone"]:
+    if form["without_phone"]:
         if form["phone"]:
-            raise Invalid("no_phone", None, "cannot be ticked together with a new number")
+            raise Invalid("without_phone", None, "cannot be ticked together with a new number")
         changes |= {"phone": None}
     elif form["phone"]:
         changes |= {"phone": form["phone"]}

@@ -26,7 +26,7 @@ CANCELLABLE = (RunStatus.planned, RunStatus.freezing, RunStatus.running, RunStat
 class ResumeForm(WhyForm):
     """The reason, and what is known after PostgreSQL became another server."""
 
-    verdict = fields.String(load_default=None, validate=OneOfWords([*control.FailoverChoice]))
+    choice = fields.String(load_default=None, validate=OneOfWords([*control.FailoverChoice]))
 
 
 @page_view("/runs/<int:run_id>", Permission.read)
@@ -147,6 +147,6 @@ def _ask(run_id: int, act: str) -> str:
         "gone": gone,
         "refused": counts.get(MessageStatus.refused, 0),
         "unknown": counts.get(MessageStatus.unknown, 0),
-        "verdicts": list(control.FailoverChoice) if act == "resume" and watch.run.held_for == HeldFor.cluster else [],
+        "choices": list(control.FailoverChoice) if act == "resume" and watch.run.held_for == HeldFor.cluster else [],
     }
     return render_page("run_act.html", **values)

@@ -165,9 +165,9 @@ def test_changing_keeps_what_is_not_touched(log_in, session, city, branch):
     assert visitor.post(path, form=path, data={**data, "phone": "13900002222"}).status_code == 303
     session.expire_all()
     assert person.phone == "+8613900002222"
-    both = {**data, "phone": "13900002222", "no_phone": "true"}
+    both = {**data, "phone": "13900002222", "without_phone": "true"}
     assert visitor.post(path, form=path, data=both).status_code == 422
-    visitor.post(path, form=path, data={**data, "no_phone": "true", "left": "true"})
+    visitor.post(path, form=path, data={**data, "without_phone": "true", "left": "true"})
     session.expire_all()
     assert person.phone is None
     assert person.left_at is not None
