@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, any_, insert, literal, select
+from sqlalchemy import ColumnElement, Select, Text, any_, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import CollectionAggregate
@@ -160,6 +160,48 @@ def problems_of(done: Import, *, refused: bool | None = None) -> Select[ImportPr
     """The findings of one import, to be paged by id, which is the order of the rows."""
     statement = select(ImportProblem).where(ImportProblem.import_id == done.id)
     return statement if refused is None else statement.where(ImportProblem.refused == refused)
+
+
+class ProblemGroup(NamedTuple):
+    """Findings of one import that say the same of the same column: how many, and the first of them."""
+
+    first: ImportProblem
+    findings: int
+
+
+def group_problems(session: Session, done: Import) -> list[ProblemGroup]:
+    """The findings of an import by what they say, those that refused rows first, the most frequent first."""
+    groups = (
+        select(func.min(ImportProblem.id).label("first_id"), func.count().label("count"))
+        .where(ImportProblem.import_id == done.id)
+        .group_by(_what_it_says(), ImportProblem.column, ImportProblem.refused)
+        .subquery()
+    )
+    statement = select(ImportProblem, groups.c.count).join(groups, groups.c.first_id == ImportProblem.id)
+    ordered = statement.order_by(ImportProblem.refused.desc(), groups.c.count.desc(), ImportProblem.id)
+    return [ProblemGroup(row[0], row[1]) for row in session.execute(ordered)]
+
+
+def problems_like(first: ImportProblem) -> Select[ImportProblem]:
+    """All findings of its import that say the same of the same column, to be paged by id."""
+    return select(ImportProblem).where(
+        ImportProblem.import_id == first.import_id,
+        _what_it_says() == (first.message or first.reason),
+        ImportProblem.column == first.column,
+        ImportProblem.refused == first.refused,
+    )
+
+
+def find_same_file(session: Session, done: Import) -> Import | None:
+    """The last import before this one of just the same file for the same unit, if there is one."""
+    same = select(Import).where(
+        Import.id < done.id, Import.digest == done.digest, Import.unit_id.is_not_distinct_from(done.unit_id)
+    )
+    return session.scalar(same.order_by(Import.id.desc()).limit(1))
+
+
+def _what_it_says() -> ColumnElement[str]:
+    return func.coalesce(ImportProblem.message, ImportProblem.reason)
 
 
 def may_see_values(session: Session, actor: Actor, done: Import) -> bool:

@@ -11,7 +11,7 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.audience import intake
 from sms_service.audience.models import Suppression
 from sms_service.audit.models import TrailEntry
-from sms_service.directory.importing import problems_of
+from sms_service.directory.importing import find_same_file, group_problems, problems_like, problems_of
 from sms_service.directory.models import Contact, Import, ImportProblem, Person, Unit
 from sms_service.directory.people_import import import_people
 from sms_service.directory.units_import import import_units
@@ -124,6 +124,20 @@ def test_a_finding_is_kept_as_message_and_values_too(session, branch):
     assert [problem.said for problem in found] == [problem.reason for problem in found]
     found[0].message = found[0].values = None  # as findings are from before these were kept
     assert (found[0].said, found[0].said.values) == ("has 10 digits; a mobile number has 11", {})
+
+
+def test_findings_that_say_the_same_are_one_group_and_the_same_file_is_known(session, city, branch):
+    rows = "编号,姓名,手机号,组织编码\n1,林一,1390000111,01\n2,林二,139000011,01\n3,林三,13900000003,99\n".replace(
+        ",01", f",{branch.code}"
+    )
+    first = import_people(session, SYSTEM, rows.encode(), "a.csv", unit_id=city.id).record
+    groups = group_problems(session, first)
+    assert [(group.first.refused, group.findings) for group in groups] == [(True, 1), (False, 2)]
+    alike = session.scalars(problems_like(groups[1].first).order_by(ImportProblem.id)).all()
+    assert [found.row for found in alike] == [2, 3]
+    assert find_same_file(session, first) is None
+    second = import_people(session, SYSTEM, rows.encode(), "b.csv", unit_id=city.id).record
+    assert find_same_file(session, second) is first
 
 
 def test_a_lost_leading_zero_is_named_as_the_likely_cause(session, branch):
