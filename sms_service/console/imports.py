@@ -1,0 +1,120 @@
+"""Files of units and people: read in at once, and what became of every row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g, request
+from marshmallow import fields
+from sqlalchemy import select
+
+from sms_service.accounts.models import Account
+from sms_service.accounts.permissions import Permission
+from sms_service.audience import intake
+from sms_service.console.forms import read_form, read_query
+from sms_service.console.mending import find_mending
+from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.rendering import render_page
+from sms_service.directory import importing
+from sms_service.directory.models import Import, ImportProblem, Unit
+from sms_service.directory.units_import import import_units
+from sms_service.errors import Invalid, NotFound
+from sms_service.masking import mask_quoted, mask_said, mask_text
+from sms_service.said import Said, as_said, say
+from sms_service.web.paging import PageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id, In
+from sms_service.web.validators import OneOfWords
+
+IMPORT_KINDS = ("people", "units")
+
+
+class UploadForm(In):
+    """What is in the file, and which units it may touch."""
+
+    kind = fields.String(required=True, validate=OneOfWords(IMPORT_KINDS))
+    unit_id = Id(load_default=None)
+
+
+class FindingFilter(PageQuery):
+    """Which findings: those that refused rows or not, or those like one of them (its id)."""
+
+    refused = fields.Boolean(load_default=None)
+    like = Id(load_default=None)
+
+
+@page_view("/imports", Permission.manage_directory)
+def list_imports() -> str:
+    """The form for a file, and what was read in before."""
+    query = read_query(PageQuery)
+    scope = scope_filter(g.session, g.actor, Permission.manage_directory, None)
+    statement = importing.find_imports(scope.covers(Unit.path))
+    found, following = fetch_page(g.session, statement, query, sort="id", key=Import.id, id_=Import.id, descending=True)
+    return render_page(
+        "imports.html", found=found, following=following, query=query, scope=scope.units, **_names(found)
+    )
+
+
+@act_view("/imports", Permission.manage_directory, again=list_imports, file=True)
+def import_file() -> Response:
+    """Read the file in: every good row is written, all at once."""
+    form, file = read_form(UploadForm), request.files.get("file")
+    if file is None or not file.filename:
+        raise Invalid("file", None, "is missing: choose a file")
+    data, name = file.stream.read(), file.filename
+    suppressed = 0
+    if form["kind"] == "units":
+        record = import_units(g.session, g.actor, data, name, unit_id=form["unit_id"])
+    else:
+        done = intake.take_in_import(g.session, g.actor, data, name, unit_id=form["unit_id"])
+        record, suppressed = done.record, done.suppressed
+    said = as_said("The file is read in.")
+    if suppressed:
+        said = say("The file is read in. By it {count} phone numbers want no texts any more.", count=suppressed)
+    return go_to("console.show_import", said=said, import_id=record.id)
+
+
+@page_view("/imports/<int:import_id>", Permission.read)
+def show_import(import_id: int) -> str:
+    """One import: how many rows became what, what was found, and the rows concerned."""
+    query = read_query(FindingFilter)
+    done = importing.get_import(g.session, g.actor, import_id)
+    like = g.session.get(ImportProblem, query["like"]) if query["like"] is not None else None
+    if query["like"] is not None and (like is None or like.import_id != done.id):
+        raise NotFound("finding", query["like"])
+    statement = importing.problems_like(like) if like else importing.problems_of(done, refused=query["refused"])
+    rows, following = fetch_page(g.session, statement, query, sort="id", key=ImportProblem.id, id_=ImportProblem.id)
+    groups = importing.group_problems(g.session, done)
+    return render_page(
+        "import.html",
+        done=done,
+        groups=[_shown(group.first) | {"count": group.findings} for group in groups],
+        rows=[_shown(row) for row in rows],
+        following=following,
+        query=query,
+        earlier=importing.find_same_file(g.session, done),
+        **_names([done]),
+    )
+
+
+def _shown(found: ImportProblem) -> dict[str, Any]:
+    """A finding with phone numbers masked, and what to do about it."""
+    reason: Said = mask_said(found.said, lambda text: mask_quoted(text, found.value, found.column))
+    return {
+        "id": found.id,
+        "row": found.row,
+        "column": mask_text(found.column),
+        "value": None if found.value is None else mask_text(found.value),
+        "reason": reason,
+        "refused": found.refused,
+        "remedy": find_mending(found.said),
+    }
+
+
+def _names(found: list[Import]) -> dict[str, dict[int, str]]:
+    """The names of who made the imports and of the units for which."""
+    people = select(Account.id, Account.name).where(Account.id.in_({one.account_id for one in found}))
+    units = select(Unit.id, Unit.name).where(Unit.id.in_({one.unit_id for one in found}))
+    return {
+        "makers": {row[0]: row[1] for row in g.session.execute(people)},
+        "units": {row[0]: row[1] for row in g.session.execute(units)},
+    }
