@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, select
@@ -30,6 +31,7 @@ def write_invitation(
     people: Collection[int] | None,
     segment_name: str,
     campaign: Campaign | None = None,
+    unchanged_since: datetime | None = None,
 ) -> Campaign:
     """A draft of the unit to these people (ids), or to everybody of the unit where that is None; `campaign`: the one
     that is changed instead.
@@ -47,7 +49,7 @@ def write_invitation(
     }
     if campaign is None:
         return create_campaign(session, actor, unit_id=unit_id, **fields)
-    return change_campaign(session, actor, campaign.id, fields)
+    return change_campaign(session, actor, campaign.id, fields, unchanged_since)
 
 
 def _segment(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -14,6 +15,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.rules import audience_select
 from sms_service.audience.segments import get_segment
 from sms_service.audit import trail
+from sms_service.campaigns.authorship import list_authors
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
 from sms_service.content.compose import check_beginning, check_signature
@@ -90,14 +92,27 @@ def copy_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
     return _create(session, actor, old.unit_id, given, copy_of=campaign_id)
 
 
-def change_campaign(session: Session, actor: Actor, campaign_id: int, changes: Mapping[str, Any]) -> Campaign:
+def change_campaign(
+    session: Session,
+    actor: Actor,
+    campaign_id: int,
+    changes: Mapping[str, Any],
+    unchanged_since: datetime | None = None,
+) -> Campaign:
     """Change a draft; a rejected or approved campaign becomes a draft again, since the decision was on other content.
 
-    Raises Conflict in any other status.
+    Raises Conflict in any other status, and where it was changed after `unchanged_since`, its `updated_at` as the actor
+    read it.
     """
     campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
     # Locked until the commit: nobody can change a campaign between its submission and the decision.
     session.refresh(campaign, with_for_update=True)
+    if unchanged_since is not None and campaign.updated_at != unchanged_since:
+        who = next((one.name for one in reversed(list_authors(session, campaign)) if one.name), "system")
+        message = (
+            "{who} changed campaign {campaign} since you opened it, and your change was not made; look at it again"
+        )
+        raise Conflict(say(message, who=who, campaign=campaign_id))
     if campaign.status not in EDITABLE:
         raise Conflict(
             say(

@@ -50,7 +50,7 @@ def list_campaigns() -> str:
         campaigns=[overview.describe_campaign(row) for row in rows],
         following=following,
         scope=scope,
-        units=choose_unit(g.session, g.actor, Permission.read, query["unit"]).options,
+        units=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True).options,
         query=query,
         statuses=[(status, name_here(status)) for status in CampaignStatus],
         may_write=bool(g.actor.scope(Permission.edit_campaigns)),

@@ -44,7 +44,7 @@ class NewCampaignQuery(In):
 
 
 class CampaignForm(In):
-    """A campaign but for its values, which are fields of their own."""
+    """A campaign but for its values, which are fields of their own. `seen`: as of when it was opened to be changed."""
 
     name = OneLine(services.LONGEST_NAME, required=True)
     segment_id = Id(required=True)
@@ -53,6 +53,7 @@ class CampaignForm(In):
     validity_s = Whole(
         load_default=86_400, validate=WithinRange(services.SHORTEST_VALIDITY_S, services.LONGEST_VALIDITY_S)
     )
+    seen = fields.AwareDateTime(load_default=None)
     urgent = fields.Boolean(load_default=False)
     canary_receipts = fields.Boolean(load_default=False)
 
@@ -76,6 +77,7 @@ def write_campaign() -> Response:
     place = choose_unit(g.session, g.actor, Permission.edit_campaigns, query["unit"], top=True)
     assert place.unit is not None
     form = read_form(CampaignForm, apart=VALUE)
+    form.pop("seen")
     made = services.create_campaign(
         g.session,
         g.actor,
@@ -102,11 +104,10 @@ def change_draft(campaign_id: int) -> Response:
     """Keep the change and go on to the check; an approval of the old content counts no longer."""
     campaign, _ = services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
     version_id = read_query(NewCampaignQuery)["version"] or campaign.template_version_id
-    changes = read_form(CampaignForm, apart=VALUE) | {
-        "template_version_id": version_id,
-        "values": read_named(VALUE),
-    }
-    services.change_campaign(g.session, g.actor, campaign_id, changes)
+    form = read_form(CampaignForm, apart=VALUE)
+    seen = form.pop("seen")
+    changes = form | {"template_version_id": version_id, "values": read_named(VALUE)}
+    services.change_campaign(g.session, g.actor, campaign_id, changes, seen)
     return go_to("console.show_check", said=as_said("The change is kept."), campaign_id=campaign_id)
 
 

@@ -61,6 +61,7 @@ class InviteForm(In):
     signature = fields.String(required=True)
     people = fields.List(Id(), load_default=list)
     whole = fields.Boolean(load_default=False)
+    seen = fields.AwareDateTime(load_default=None)
     when = fields.String(load_default="now")
     at = fields.String(load_default="")
 
@@ -111,6 +112,7 @@ def go_on_with_invite() -> Response:
         if ticked in (None, everybody)
         else say_here("{name}: {count} people", name=name, count=count),
         campaign=old,
+        unchanged_since=form["seen"],
     )
     return go_to("console.show_check", campaign_id=made.id, at=write_moment(at, place.unit.timezone) or None)
 

@@ -169,6 +169,17 @@ def test_a_change_takes_the_approval_away_and_says_so(log_in, branch, session):
     assert answer.status_code in (409, 422)
 
 
+def test_two_who_change_one_draft_do_not_undo_each_other(log_in, branch, session):
+    campaign = write_draft(session, branch)
+    session.commit()
+    first, second = (Walker(log_in(branch), f"/campaigns/{campaign.id}/change") for _ in range(2))
+    first.tap("Keep and check", name="先改的")
+    second.tap("Keep and check", name="后改的")
+    assert second.answer.status_code == 409
+    assert f"账号{first.visitor.login} changed campaign" in second.text
+    assert newest(session).name == "先改的"
+
+
 def test_names_are_text(log_in, branch, session):
     evil = '"><svg onload=alert(1)><b>'
     version = make_template(session, branch, "{{ 词 }}", name=evil, variables=("词",))
