@@ -66,6 +66,7 @@ def examine_installation(settings: Settings) -> Iterator[DoctorFinding]:
     yield from _database(settings)
     yield from _redis(settings)
     yield _web(settings)
+    yield _transport(settings)
 
 
 def _space(settings: Settings) -> DoctorFinding:
@@ -92,6 +93,17 @@ def _web(settings: Settings) -> DoctorFinding:
         f"no healthy answer on {settings.host} port {settings.port}",
         "start it: `make run`, or gunicorn wsgi:app",
     )
+
+
+def _transport(settings: Settings) -> DoctorFinding:
+    """Whether what people send to the console can be read on its way."""
+    if settings.allow_plain_http:
+        return DoctorFinding(
+            "transport",
+            "ALLOW_PLAIN_HTTP=1: passwords and phone numbers travel readable",
+            "put a reverse proxy with https in front and take the setting out",
+        )
+    return DoctorFinding("transport", "the console takes https, and plain http of this machine alone")
 
 
 def _database(settings: Settings) -> Iterator[DoctorFinding]:

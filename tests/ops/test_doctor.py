@@ -50,6 +50,7 @@ def test_a_new_installation_lacks_months_clock_workers_and_web_and_nothing_else(
     assert {
         "disk",
         "gateways",
+        "transport",
         "database",
         "clock",
         "roles",
@@ -172,3 +173,10 @@ def test_a_stop_is_named_with_how_to_release_it(
     with database.session() as session:
         stops.release_stop(session, SYSTEM, stop_id, "已改")
     assert examined(database_url, redis_url, tmp_path)["stops"].mend is None
+
+
+def test_plain_http_from_elsewhere_is_named(database_url: str, redis_url: str, tmp_path: Path) -> None:
+    assert examined(database_url, redis_url, tmp_path)["transport"].mend is None
+    found = examined(database_url, redis_url, tmp_path, ALLOW_PLAIN_HTTP="1")["transport"]
+    assert found.mend is not None
+    assert "ALLOW_PLAIN_HTTP" in found.found
