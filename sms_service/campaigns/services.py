@@ -86,7 +86,7 @@ def copy_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
     the old one uses can be used no longer.
     """
     old, _ = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
-    given = {field: getattr(old, field) for field in CHANGEABLE if field not in ("name", "route")}
+    given = {field: getattr(old, field) for field in CHANGEABLE if field not in ("name", "route", "planned_at")}
     given["route"] = session.scalars(select(Route.name).where(Route.id == old.route_id)).one()
     given["name"] = _next_name(session, old)
     return _create(session, actor, old.unit_id, given, copy_of=campaign_id)

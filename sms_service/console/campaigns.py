@@ -120,11 +120,11 @@ def _state(campaign: dict[str, Any]) -> Said:
         case CampaignStatus.draft:
             return as_said("A draft. Nobody has been asked to approve it, and nothing is sent.")
         case CampaignStatus.approved if decision.get("holds"):
-            return say("Approved by {login}. It is not sent yet.", login=decision["login"] or "system")
+            return say("Approved by {name}. It is not sent yet.", name=decision["name"] or "system")
         case CampaignStatus.approved:
             return as_said("It was approved, but has changed since: submit it again.")
         case CampaignStatus.rejected:
-            return say("Returned by {login}. Change it and submit it again.", login=decision.get("login") or "system")
+            return say("Returned by {name}. Change it and submit it again.", name=decision.get("name") or "system")
         case CampaignStatus.withdrawn:
             return as_said("It was given up. To send it after all, copy it.")
         case CampaignStatus.ended:

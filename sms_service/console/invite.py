@@ -210,8 +210,11 @@ def _ticked(roll: Sequence[RollEntry], old: Campaign | None) -> list[str]:
 
 def _require_values(variables: Sequence[tuple[str, bool]], values: Mapping[str, str]) -> None:
     """Raises InvalidRequest naming each value that is missing."""
-    reason = say("write what stands here in the text")
-    missing = [field_error(f"{VALUE}{name}", None, reason) for name, must in variables if must and name not in values]
+    missing = [
+        field_error(f"{VALUE}{name}", None, say("{name} is missing: the text needs it", name=name))
+        for name, must in variables
+        if must and name not in values
+    ]
     if missing:
         raise InvalidRequest(missing)
 

@@ -83,6 +83,7 @@ def test_what_is_missing_is_named(log_in, branch, session):
     walker = Walker(log_in(branch), "/invite").tap("Next", **{**WORDS, "values.地点": " "})
     assert walker.answer.status_code == 422
     assert 'href="#f-values.地点"' in walker.text
+    assert "地点 is missing" in walker.text
     assert 'value="本周六上午9时"' in walker.text
     assert newest(session)[0].name == "上次"
 
