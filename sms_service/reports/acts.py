@@ -1,0 +1,98 @@
+"""The names of what the trail's entries are about: who did it, to what, on which unit, in one statement for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Select, Text, cast, func, literal, null, select, union_all
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.models import Account, Token
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.models import Segment
+from sms_service.audit.models import TrailEntry
+from sms_service.campaigns.models import Campaign
+from sms_service.content.models import Template
+from sms_service.controls.models import GatewayAccount, Stop
+from sms_service.directory.models import Import, Person, Unit
+from sms_service.ledger.models import Run
+
+# By kind and id, as the trail writes both.
+Names = Mapping[tuple[str, str], str]
+
+
+def name_targets(session: Session, actor: Actor, entries: Sequence[TrailEntry]) -> Names:
+    """The names of whatever these entries name by an id: accounts by who acted, and what lies in a unit that the actor
+    may read. What is gone, or may not be read where it is by now, has none.
+    """
+    wanted: dict[str, set[int]] = {}
+    for kind, number in _named_in(entries):
+        if number.isdecimal():
+            wanted.setdefault(kind, set()).add(int(number))
+    parts = [_PARTS[kind].where(_IDS[kind].in_(ids)) for kind, ids in wanted.items() if kind in _PARTS]
+    if not parts:
+        return {}
+    rows = session.execute(union_all(*parts))
+    return {(row[0], row[1]): row[2] for row in rows if row[3] is None or actor.can(Permission.read, row[3])}
+
+
+def _named_in(entries: Iterable[TrailEntry]) -> Iterable[tuple[str, str]]:
+    for entry in entries:
+        yield "account", str(entry.account_id)
+        yield entry.target_kind, entry.target_id
+        yield "unit", str(entry.details.get("unit_id"))
+
+
+_PATHLESS = cast(null(), Text)
+_IDS = {
+    "account": Account.id,
+    "token": Token.id,
+    "campaign": Campaign.id,
+    "run": Run.id,
+    "person": Person.id,
+    "unit": Unit.id,
+    "segment": Segment.id,
+    "template": Template.id,
+    "import": Import.id,
+    "stop": Stop.id,
+}
+_COLUMNS = {
+    "account": (Account.name, _PATHLESS),
+    "token": (Account.name, _PATHLESS),
+    "campaign": (Campaign.name, Unit.path),
+    "run": (Campaign.name, Unit.path),
+    "person": (Person.name, Unit.path),
+    "unit": (Unit.name, Unit.path),
+    "segment": (Segment.name, Unit.path),
+    "template": (Template.name, Unit.path),
+    "import": (Import.file_name, Unit.path),
+    "stop": (func.coalesce(Unit.name, GatewayAccount.name), Unit.path),
+}
+
+
+def _part(kind: str) -> Select[str, str, str, str | None]:
+    name, path = _COLUMNS[kind]
+    part = select(literal(kind, Text), cast(_IDS[kind], Text), name, path)
+    match kind:
+        case "token":
+            return part.join(Account, Account.id == Token.account_id)
+        case "run":
+            return part.join(Campaign, Campaign.id == Run.campaign_id).join(Unit, Unit.id == Run.unit_id)
+        case "stop":
+            part = part.outerjoin(Unit, Unit.id == Stop.unit_id)
+            return part.outerjoin(GatewayAccount, GatewayAccount.id == Stop.gateway_account_id)
+        case "import":
+            return part.outerjoin(Unit, Unit.id == Import.unit_id)
+        case "campaign":
+            return part.join(Unit, Unit.id == Campaign.unit_id)
+        case "person":
+            return part.join(Unit, Unit.id == Person.unit_id)
+        case "segment":
+            return part.join(Unit, Unit.id == Segment.unit_id)
+        case "template":
+            return part.join(Unit, Unit.id == Template.unit_id)
+    return part
+
+
+_PARTS = {kind: _part(kind) for kind in _IDS}
