@@ -1,0 +1,91 @@
+"""The trail: who did what to what, and when, as sentences."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import g
+from marshmallow import fields
+
+from sms_service.accounts.models import Account
+from sms_service.accounts.permissions import Permission
+from sms_service.audit.models import TrailEntry
+from sms_service.audit.trail import find_entries
+from sms_service.console.forms import read_query
+from sms_service.console.languages import CITY_ZONE, translate_here
+from sms_service.console.pages import page_view
+from sms_service.console.rendering import link_to, render_page
+from sms_service.console.trail_sentences import tell_act
+from sms_service.console.unit_choice import choose_unit
+from sms_service.masking import mask_text
+from sms_service.reports.acts import name_targets
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id
+from sms_service.web.validators import OneOfWords
+from sms_service.web.words import WORDS
+
+# The page of what an act was done to: endpoint, its parameter, and the right that it demands somewhere.
+_PAGES = {
+    "campaign": ("console.show_campaign", "campaign_id", Permission.read),
+    "run": ("console.show_run", "run_id", Permission.read),
+    "message": ("console.show_message", "message_id", Permission.read),
+    "person": ("console.show_person", "person_id", Permission.read),
+    "unit": ("console.show_unit", "unit_id", Permission.read),
+    "import": ("console.show_import", "import_id", Permission.read),
+    "account": ("console.show_account", "account_id", Permission.manage_accounts),
+    "stop": ("console.show_stop", "stop_id", Permission.operate_campaigns),
+    "segment": ("console.show_segment", "segment_id", Permission.read),
+    "template": ("console.show_template", "template_id", Permission.read),
+}
+
+
+class TrailFilter(ScopedPageQuery):
+    """Which acts; days are those of the city, both included."""
+
+    act = fields.String(load_default=None, validate=OneOfWords(tuple(WORDS["act"])))
+    account = Id(load_default=None)
+    since = fields.Date(load_default=None)
+    until = fields.Date(load_default=None)
+
+
+@page_view("/trail", Permission.read)
+def list_trail() -> str:
+    """What was done, newest first."""
+    query = read_query(TrailFilter)
+    scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+    zone = ZoneInfo(CITY_ZONE)
+    since = query["since"] and datetime.combine(query["since"], time(), zone).astimezone(UTC)
+    until = query["until"] and datetime.combine(query["until"] + timedelta(days=1), time(), zone).astimezone(UTC)
+    statement = find_entries(scope.paths, act=query["act"], account_id=query["account"], since=since, until=until)
+    entries, following = fetch_page(
+        g.session, statement, query, sort="id", key=TrailEntry.id, id_=TrailEntry.id, descending=True
+    )
+    names = name_targets(g.session, g.actor, entries)
+    acts = {act: translate_here(word) for act, word in WORDS["act"].items()}
+    chosen = g.session.get(Account, query["account"]) if query["account"] is not None else None
+    return render_page(
+        "trail.html",
+        rows=[(entry, tell_act(entry, names), _why(entry), _link(entry)) for entry in entries],
+        following=following,
+        query=query,
+        narrowed=any(query[name] is not None for name in ("act", "account", "since", "until", "unit", "cursor")),
+        acts=sorted(acts.items(), key=lambda pair: pair[1]),
+        chosen=chosen,
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
+        scope=scope.units,
+    )
+
+
+def _why(entry: TrailEntry) -> str | None:
+    why = entry.details.get("why")
+    return mask_text(why) if isinstance(why, str) else None
+
+
+def _link(entry: TrailEntry) -> str | None:
+    """The page of what the act was done to, where the visitor may open it."""
+    page = _PAGES.get(entry.target_kind)
+    if page is None or not entry.target_id.isdecimal() or entry.target_id == "0":
+        return None
+    endpoint, parameter, permission = page
+    return link_to(endpoint, **{parameter: int(entry.target_id)}) if g.actor.scope(permission) else None

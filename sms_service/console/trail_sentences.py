@@ -1,0 +1,111 @@
+"""Each act of the trail as a sentence: who did what to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sms_service.audit.models import TrailEntry
+from sms_service.masking import mask_text
+from sms_service.reports.acts import Names
+from sms_service.said import Said, as_said, say
+from sms_service.web.words import name_of, name_word
+
+
+def _(message: str) -> str:
+    return message
+
+
+# By act; an act with different targets has a sentence for a kind of target too, "act/kind".
+SENTENCES: Mapping[str, str] = {
+    "account.create": _("{who} created the account of {what}"),
+    "account.disable": _("{who} disabled the account of {what}"),
+    "account.enable": _("{who} enabled the account of {what} again"),
+    "account.move": _("{who} moved the account of {what} to another unit"),
+    "account.rename": _("{who} changed the name of the account, now {what}"),
+    "account.set_password": _("{who} set the password of {what}"),
+    "campaign.approve": _("{who} approved the campaign {what}"),
+    "campaign.change": _("{who} changed the campaign {what}"),
+    "campaign.create": _("{who} wrote the campaign {what}"),
+    "campaign.launch": _("{who} launched the campaign {what}"),
+    "campaign.reject": _("{who} returned the campaign {what}"),
+    "campaign.submit": _("{who} submitted the campaign {what} for approval"),
+    "campaign.withdraw": _("{who} withdrew the campaign {what}"),
+    "cap.remove": _("{who} removed the daily cap of the class {what}"),
+    "cap.set": _("{who} set the daily cap of the class {what} to {per_day}"),
+    "cluster.change": _("{who} noticed that the database server changed"),
+    "cluster.hold": _("{who} held all runs after a restore"),
+    "gateway.open": _("{who} opened the gateway account {what}"),
+    "gateway.paused": _("{who} paused the gateway account {what}"),
+    "message.settle": _("{who} settled a text to be checked as {verdict}"),
+    "people.import": _("{who} imported people from {what}: {created} added, {changed} changed, {refused} refused"),
+    "people.see_phones": _("{who} looked at whole phone numbers"),
+    "people.see_phones/person": _("{who} looked at the whole phone number of {what}"),
+    "person.change": _("{who} changed the person {what}"),
+    "person.create": _("{who} added the person {what}"),
+    "role.grant": _("{who} gave {what} the role {role} on {unit}"),
+    "role.revoke": _("{who} took the role {role} on {unit} away from {what}"),
+    "run.cancelled": _("{who} cancelled the run of {what}"),
+    "run.held": _("{who} held the run of {what}"),
+    "run.paused": _("{who} paused the run of {what}"),
+    "run.planned": _("{who} let the run of {what} wait for its time again"),
+    "run.retry": _("{who} let refused texts of {what} go again"),
+    "run.running": _("{who} let the run of {what} go on"),
+    "run.send_again": _("{who} let texts of {what} go again that were to be checked"),
+    "segment.change": _("{who} changed the segment {what}"),
+    "segment.create": _("{who} created the segment {what}"),
+    "session.begin": _("{who} logged in"),
+    "session.end": _("{who} ended a session"),
+    "session.end_all": _("{who} ended all sessions of {what}"),
+    "stop.begin": _("{who} stopped all sending of {what}"),
+    "stop.release": _("{who} released the stop of {what}"),
+    "suppression.add": _("{who} put the phone of {what} on the opt-out list: {reason}"),
+    "suppression.import": _("{who} imported {suppressed} phones that want no texts, by {what}"),
+    "suppression.lift": _("{who} took the phone of {what} off the opt-out list"),
+    "template.create": _("{who} created the template {what}"),
+    "template.revise": _("{who} wrote version {version} of the template {what}"),
+    "token.issue": _("{who} issued a token for {what}"),
+    "token.revoke": _("{who} revoked a token of {what}"),
+    "token.revoke_all": _("{who} revoked all tokens of {what}"),
+    "unit.change": _("{who} changed the unit {what}"),
+    "unit.create": _("{who} created the unit {what}"),
+    "units.import": _("{who} imported units from {what}: {created} added, {changed} changed, {refused} refused"),
+}
+_OTHER = say("{who}: {act}", who="{who}", act="{act}").message
+_NOBODY = as_said("the service itself")
+
+
+def tell_act(entry: TrailEntry, names: Names) -> Said:
+    """The entry as a sentence; numbers that may be phone numbers are masked in what people wrote."""
+    message = SENTENCES.get(f"{entry.act}/{entry.target_kind}") or SENTENCES.get(entry.act) or _OTHER
+    return say(message, **_values(entry, names))
+
+
+def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
+    details = entry.details
+    who = names.get(("account", str(entry.account_id))) if entry.account_id is not None else None
+    values: dict[str, Any] = dict.fromkeys(_DETAILS, "—")
+    values |= {name: details[name] for name in _DETAILS if isinstance(details.get(name), int | str)}
+    return values | {
+        "who": _NOBODY if entry.account_id is None else mask_text(who or f"#{entry.account_id}"),
+        "what": _what(entry, names),
+        "unit": names.get(("unit", str(details.get("unit_id"))), "—"),
+        "role": name_word("role", str(details.get("role", "—"))),
+        "reason": name_of(str(details.get("reason", "—"))),
+        "verdict": name_of(str(details.get("verdict", "—"))),
+        "act": name_word("act", entry.act),
+    }
+
+
+_DETAILS = ("per_day", "created", "changed", "refused", "suppressed", "version")
+
+
+def _what(entry: TrailEntry, names: Names) -> Said | str:
+    name = names.get((entry.target_kind, entry.target_id))
+    if name is None and entry.target_kind == "gateway_account":
+        name = entry.details.get("name")
+    if name is None and entry.target_kind == "account":
+        name = entry.details.get("login")
+    if name is None and entry.target_kind == "cap":
+        return name_of(entry.target_id)
+    return mask_text(name) if name else say("no. {number}", number=entry.target_id)
