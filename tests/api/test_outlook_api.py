@@ -82,3 +82,16 @@ def test_what_a_rule_may_ask_for_is_listed(place: Place) -> None:
     assert sorted(unit["people"] for unit in found["units"]) == [2, 3]
     assert found["kinds"] == [{"name": "member", "people": 5}]
     assert place.stranger.get(f"/units/{place.one.id}/rule-values").status_code == 403
+
+
+def test_a_review_says_who_wrote_who_may_decide_and_what_is_different(place: Place) -> None:
+    first = place.approved()
+    copy = place.officer.post(f"/campaigns/{first}/copy").json["id"]
+    assert place.officer.patch(f"/campaigns/{copy}", signature="城西街道").status_code == 200
+    found = place.approver.get(f"/campaigns/{copy}/review").json
+    assert [one["act"] for one in found["authored"]] == ["campaign.create", "campaign.change"]
+    assert (len(found["approvers"]), found["why_not"]) == (1, None)
+    assert (found["approved_before"]["campaign_id"], found["approved_before"]["changes"]) == (first, ["signature"])
+    assert "had a hand in" in place.officer.get(f"/campaigns/{copy}/review").json["why_not"]
+    assert place.approver.get(f"/campaigns/{first}/review").json["approved_before"]["changes"] == []
+    assert place.stranger.get(f"/campaigns/{copy}/review").status_code == 403
