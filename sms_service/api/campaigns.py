@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import g
@@ -12,10 +13,12 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.runs import RunOut
+from sms_service.audience.segments import get_segment
 from sms_service.campaigns import approval, overview, services
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CampaignStatus
+from sms_service.content.library import get_template
 from sms_service.content.values import LONGEST_VALUE, MOST_VALUES
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.ledger.models import Run
@@ -42,7 +45,19 @@ _CANARY_RECEIPTS = (
     "Above 1,000 people the first texts go alone; with this the others wait, some minutes at most, for the first ones' "
     "receipts too. Part of what is approved"
 )
+_LAUNCH_ON_APPROVAL = (
+    "Its approval launches it, for `planned_at` or at once. Whoever submits it must be allowed to launch it. Part of "
+    "what is approved"
+)
+_PLANNED_AT = "When it shall be sent, ISO 8601 with offset, at most 365 days ahead. Part of what is approved"
 OFFSET = "must be a time with its offset, such as 2026-12-01T09:00:00+08:00"
+
+
+def _planned_at(**kwargs: Any) -> fields.AwareDateTime:
+    messages: dict[str, Any] = {"invalid": OFFSET, "invalid_awareness": OFFSET}
+    return fields.AwareDateTime(
+        allow_none=True, error_messages=messages, metadata={"description": _PLANNED_AT}, **kwargs
+    )
 
 
 class CampaignQuery(ScopedPageQuery):
@@ -54,6 +69,8 @@ class CampaignQuery(ScopedPageQuery):
         metadata={"description": "Only campaigns of this status"},
     )
     name = OneLine(load_default=None, metadata={"description": "Part of the name"})
+    segment = Id(load_default=None, metadata={"description": "Only campaigns that use this segment"})
+    template = Id(load_default=None, metadata={"description": "Only campaigns that use a version of this template"})
 
 
 class CampaignChange(In):
@@ -68,6 +85,8 @@ class CampaignChange(In):
     validity_s = Whole(validate=_validity_range, metadata={"description": _VALIDITY})
     urgent = fields.Boolean(metadata={"description": _URGENT})
     canary_receipts = fields.Boolean(metadata={"description": _CANARY_RECEIPTS})
+    launch_on_approval = fields.Boolean(metadata={"description": _LAUNCH_ON_APPROVAL})
+    planned_at = _planned_at()
 
 
 class CampaignIn(CampaignChange):
@@ -87,6 +106,8 @@ class CampaignIn(CampaignChange):
     validity_s = Whole(load_default=86_400, validate=_validity_range, metadata={"description": _VALIDITY})
     urgent = fields.Boolean(load_default=False, metadata={"description": _URGENT})
     canary_receipts = fields.Boolean(load_default=False, metadata={"description": _CANARY_RECEIPTS})
+    launch_on_approval = fields.Boolean(load_default=False, metadata={"description": _LAUNCH_ON_APPROVAL})
+    planned_at = _planned_at(load_default=None)
 
 
 class NothingIn(In):
@@ -163,6 +184,12 @@ class CampaignListed(Out):
     validity_s = fields.Integer(metadata={"description": _VALIDITY})
     urgent = fields.Boolean(metadata={"description": _URGENT})
     canary_receipts = fields.Boolean(metadata={"description": _CANARY_RECEIPTS})
+    launch_on_approval = fields.Boolean(metadata={"description": _LAUNCH_ON_APPROVAL})
+    planned_at = fields.AwareDateTime(allow_none=True, metadata={"description": _PLANNED_AT})
+    unlaunched = fields.String(
+        allow_none=True,
+        metadata={"description": "Why its approval did not launch it, as it should have; null unless that is so"},
+    )
     digest = fields.String(metadata={"description": "SHA-256 of what is sent to whom and how, as it stands now"})
     decision = fields.Nested(DecisionOut, allow_none=True, metadata={"description": "The last decision on it"})
     run_id = fields.Integer(allow_none=True, metadata={"description": "Its run, once it is launched"})
@@ -199,7 +226,14 @@ class Campaigns(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List campaigns, newest first, without texts, values and rules"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-        statement = overview.find_campaigns(scope.paths, status=query["status"], name=query["name"])
+        _check_named(query)
+        statement = overview.find_campaigns(
+            scope.paths,
+            status=query["status"],
+            name=query["name"],
+            segment_id=query["segment"],
+            template_id=query["template"],
+        )
         rows, following = fetch_page(
             g.session, statement, query, sort="id", key=Campaign.id, id_=Campaign.id, descending=True
         )
@@ -268,6 +302,9 @@ class Approval(MethodView):
     def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
         """Approve a submitted campaign as it stands; not by anyone who wrote, changed or submitted it
 
+        With `launch_on_approval` this launches it, at `planned_at` or at once. If its time was missed by more than 30
+        minutes it stays approved, and `unlaunched` says so: launch it, or withdraw it.
+
         These accounts may not approve it either: an account that one of those people created, or whose password they
         set last; an account that did this to one of theirs; and so on over any number of accounts.
         """
@@ -321,6 +358,14 @@ class Launch(MethodView):
         return run, 201 if made else 200
 
 
+def _check_named(query: Mapping[str, Any]) -> None:
+    """What is asked for by name must be there and readable: an empty list would say that nothing uses it."""
+    if query["segment"] is not None:
+        get_segment(g.session, g.actor, query["segment"])
+    if query["template"] is not None:
+        get_template(g.session, g.actor, query["template"])
+
+
 def _shown(campaign: Campaign) -> dict[str, Any]:
     return overview.get_campaign(g.session, g.actor, campaign.id)
 
@@ -330,4 +375,7 @@ def _decided(campaign_id: int, approve: bool, body: dict[str, Any]) -> dict[str,
     decided = approval.decide_approval(
         g.session, g.actor, campaign_id, approve=approve, comment=body["comment"], digest=digest
     )
-    return _shown(decided)
+    shown = _shown(decided)
+    if approve and shown["run_id"] is not None:
+        begin_after_commit()
+    return shown

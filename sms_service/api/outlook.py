@@ -29,7 +29,7 @@ class OutlookQuery(In):
     at = fields.AwareDateTime(
         load_default=None,
         error_messages={"invalid": OFFSET, "invalid_awareness": OFFSET},
-        metadata={"description": "ISO 8601 with offset; left out, or past: now"},
+        metadata={"description": "ISO 8601 with offset; left out: its planned time; past: now"},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -17,6 +18,7 @@ from sms_service.audience.wording import describe_rule
 from sms_service.audit import trail
 from sms_service.campaigns.authorship import list_authors, say_why_not
 from sms_service.campaigns.models import Campaign, Decision
+from sms_service.campaigns.planning import find_due_time, plan_approved_run
 from sms_service.campaigns.services import move_campaign, require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
@@ -50,9 +52,11 @@ class Content:
             "validity_s": self.campaign.validity_s,
         }
         # Only where they are set, so that campaigns approved before these fields existed keep their digest.
-        for flag in ("urgent", "canary_receipts"):
+        for flag in ("urgent", "canary_receipts", "launch_on_approval"):
             if getattr(self.campaign, flag):
                 covered[flag] = True
+        if self.campaign.planned_at is not None:
+            covered["planned_at"] = self.campaign.planned_at.astimezone(UTC).isoformat()
         return covered
 
     def digest(self) -> bytes:
@@ -101,7 +105,9 @@ def decide_approval(
     comment: str | None = None,
     digest: bytes | None = None,
 ) -> Campaign:
-    """Approve or reject a submitted campaign, as it stands now.
+    """Approve or reject a submitted campaign, as it stands now. An approval of one with `launch_on_approval` plans its
+    run for its planned time, in the same transaction; if that was missed by more than the grace it stays approved, and
+    somebody launches it or gives it up.
 
     `digest`: the digest of the content that the actor has read. Raises Forbidden if the actor wrote, changed or
     submitted the campaign, may be the same person as somebody who did, or lacks the permission over its unit; Conflict
@@ -128,6 +134,7 @@ def decide_approval(
             )
         )
     decided = "approved" if approve else "rejected"
+    now: datetime = session.scalars(select(func.sms_now())).one()
     session.add(
         Decision(
             campaign_id=campaign_id,
@@ -139,11 +146,16 @@ def decide_approval(
                 "whom": to_json(describe_rule(session, SYSTEM, campaign.unit_id, content.segment_rule)),
             },
             comment=comment,
-            at=session.scalar(select(func.sms_now())),
+            at=now,
         )
     )
     act = "campaign.approve" if approve else "campaign.reject"
-    trail.record_act(session, actor.account_id, act, "campaign", campaign_id, path)
+    due_at = find_due_time(campaign.planned_at, now)
+    missed = approve and campaign.launch_on_approval and due_at is None
+    details = {"missed": str(campaign.planned_at)} if missed else {}
+    trail.record_act(session, actor.account_id, act, "campaign", campaign_id, path, **details)
+    if approve and campaign.launch_on_approval and due_at is not None:
+        plan_approved_run(session, actor, content, due_at, on_approval=True)
     return campaign
 
 

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
-from sms_service.audit import trail
 from sms_service.campaigns.approval import content_of, latest_decision
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.services import move_campaign, require_on_campaign
+from sms_service.campaigns.planning import plan_approved_run
+from sms_service.campaigns.services import LATEST, check_ahead, require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.language import get_compiled
 from sms_service.content.models import TemplateVersion
 from sms_service.content.values import RECIPIENT_FIELDS
-from sms_service.directory.models import Unit
-from sms_service.dispatch.freeze import foresee_lane
-from sms_service.errors import Conflict, Invalid
+from sms_service.errors import Conflict
 from sms_service.ledger.models import Run
-from sms_service.ledger.runs import plan_run
-from sms_service.ledger.states import Lane, RunStatus
+from sms_service.ledger.states import RunStatus
 from sms_service.said import Said, say
-
-FURTHEST = timedelta(days=365)
-LATEST = timedelta(minutes=1)  # how far a time may lie in the past and still mean now
 
 
 def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: datetime | None = None) -> tuple[Run, bool]:
@@ -37,7 +30,7 @@ def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: dateti
     raises Conflict. Raises Conflict too unless the campaign is approved and its content is still what was approved, and
     Invalid if no run can be planned for `at`.
     """
-    campaign, path = require_on_campaign(session, actor, Permission.operate_campaigns, campaign_id)
+    campaign, _ = require_on_campaign(session, actor, Permission.operate_campaigns, campaign_id)
     # Two launches at once queue here; the later one finds the run. Without this lock the unique index would stop it.
     session.execute(select(Campaign.id).where(Campaign.id == campaign_id).with_for_update())
     session.refresh(campaign)
@@ -60,36 +53,8 @@ def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: dateti
         raise Conflict(
             say("campaign {campaign} is not what was approved any more; submit it again", campaign=campaign_id)
         )
-    unit = session.get_one(Unit, campaign.unit_id)
-    # Refuse a rule that cannot be used now, while somebody is watching, rather than at night when the run is due.
-    lane = Lane.urgent if campaign.urgent else foresee_lane(session, content.segment_rule, unit.path)
     now: datetime = session.scalars(select(func.sms_now())).one()
-    due_at = _due(at, now)
-    day = due_at.astimezone(ZoneInfo(unit.timezone)).date()
-    run_id = plan_run(
-        session,
-        {
-            "campaign_id": campaign_id,
-            "unit_id": unit.id,
-            "unit_path": unit.path,
-            "template_version_id": content.version.id,
-            "class_": content.class_,
-            "segment_rule": content.segment_rule,
-            "values": campaign.values,
-            "signature": campaign.signature,
-            "route_id": campaign.route_id,
-            "demonstration": unit.demonstration,
-            "validity_s": campaign.validity_s,
-            "lane": lane.value,
-            "canary_receipts": campaign.canary_receipts,
-            "due_at": due_at,
-            "day": day,
-            "month": day.replace(day=1),
-        },
-    )
-    move_campaign(session, campaign, CampaignStatus.active)
-    trail.record_act(session, actor.account_id, "campaign.launch", "campaign", campaign_id, path, run=run_id)
-    return session.get_one(Run, run_id), True
+    return plan_approved_run(session, actor, content, _due(at, now)), True
 
 
 def missing_values(campaign: Campaign, version: TemplateVersion) -> list[str]:
@@ -126,10 +91,5 @@ def _launched_before(campaign_id: int, run: Run) -> Said:
 def _due(at: datetime | None, now: datetime) -> datetime:
     if at is None:
         return now
-    if at.tzinfo is None:
-        raise Invalid("at", at.isoformat(), "must carry its offset, such as 2026-12-01T09:00:00+08:00")
-    if at < now - LATEST:
-        raise Invalid("at", at.isoformat(), "lies in the past; leave it out to launch now")
-    if at > now + FURTHEST:
-        raise Invalid("at", at.isoformat(), say("lies more than {most} days ahead", most=FURTHEST.days))
+    check_ahead("at", at, now, "lies in the past; leave it out to launch now")
     return max(at, now)

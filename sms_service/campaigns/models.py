@@ -17,7 +17,7 @@ class Campaign(Base):
     variables that are the same for all.
 
     `urgent`: its texts go before all that are not urgent. `canary_receipts`: after its first texts, the run waits for
-    their receipts.
+    their receipts. `launch_on_approval`: its approval launches it, for `planned_at` or, where that is empty, at once.
     """
 
     __tablename__ = "campaigns"
@@ -34,6 +34,8 @@ class Campaign(Base):
     validity_s: Mapped[int] = mapped_column(server_default="86400")  # seconds from launch
     urgent: Mapped[bool] = mapped_column(server_default="false")
     canary_receipts: Mapped[bool] = mapped_column(server_default="false")
+    launch_on_approval: Mapped[bool] = mapped_column(server_default="false")
+    planned_at: Mapped[datetime | None]
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
@@ -42,6 +44,8 @@ class Campaign(Base):
         CheckConstraint(f"status IN {CampaignStatus.sql()}", name="status"),
         CheckConstraint("validity_s BETWEEN 300 AND 259200", name="validity"),
         Index(None, "unit_id", "id"),
+        Index(None, "segment_id", "id"),
+        Index("ix_campaigns_submitted", "id", postgresql_where="status = 'submitted'"),
         Index("ix_campaigns_active", "id", postgresql_where="status = 'active'"),
     )
 

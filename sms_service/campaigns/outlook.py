@@ -112,7 +112,8 @@ def foresee_run(
     prices: Mapping[str, float],
     at: datetime | None = None,
 ) -> Outlook:
-    """What will happen if the campaign is sent now, or `at` that time (aware); nothing is changed.
+    """What will happen if the campaign is sent `at` that time (aware), by default at its planned time or, without
+    one, now; nothing is changed.
 
     `rates` (parts per second) and `prices` (fen for a part) by gateway account, as gateways.toml has them. Raises
     NotFound, Forbidden, or Invalid for a segment whose rule cannot be used any more.
@@ -139,7 +140,7 @@ def foresee_content(
     unit = session.get_one(Unit, campaign.unit_id)
     stops = is_stopped(literal(path), literal(campaign.route_id))
     now, stopped = known or session.execute(select(func.sms_now(), stops)).one()
-    at = now if at is None else max(at, now)
+    at = max(at or campaign.planned_at or now, now)
     own = [name for name in content.version.variables if name not in campaign.values]
     reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own))
     texts = _try_texts(content, reach, own)

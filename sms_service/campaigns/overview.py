@@ -17,31 +17,45 @@ from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.approval import Content, bounded_rule
 from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
+from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.controls.models import Route
 from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
 from sms_service.errors import NotFound
 from sms_service.ledger.models import Run
-from sms_service.said import from_json
+from sms_service.said import Said, from_json, say
 
 _COLUMNS = (
     *("id", "unit_id", "name", "status", "template_version_id", "segment_id", "values", "signature", "validity_s"),
-    *("urgent", "canary_receipts", "created_by", "created_at", "updated_at"),
+    *("urgent", "canary_receipts", "launch_on_approval", "planned_at", "created_by", "created_at", "updated_at"),
 )
 
 
 def find_campaigns(
-    paths: Sequence[str], *, status: str | None = None, name: str | None = None
+    paths: Sequence[str],
+    *,
+    status: str | None = None,
+    name: str | None = None,
+    segment_id: int | None = None,
+    template_id: int | None = None,
 ) -> Select[*tuple[Any, ...]]:
-    """The campaigns of all units under `paths`, as rows for `describe`; to be ordered and paged.
+    """The campaigns of all units under `paths`, as rows for `describe_campaign`; to be ordered and paged.
 
-    `name`: part of the campaign's name.
+    `name`: part of the campaign's name. The others, where given, must be equal: those that use a segment, or any
+    version of a template.
     """
     statement = _rows().where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
     if name is not None:
         statement = statement.where(Campaign.name.contains(name, autoescape=True))
-    return statement if status is None else statement.where(Campaign.status == status)
+    for column, wanted in (
+        (Campaign.status, status),
+        (Campaign.segment_id, segment_id),
+        (TemplateVersion.template_id, template_id),
+    ):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    return statement
 
 
 def get_campaign(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
@@ -113,7 +127,8 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     `digest` (hexadecimal) of its present content; `missing_values`, the variables that only recipients' attributes can
     fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on; `run_id`,
     `run_status`, `audience` (recipients) and `due_at`, None before launch; `stopped`, whether a stop holds back its
-    texts or some of them; and for the rooms `content`, `owner`, its unit, `path`, that of the unit, and `now`.
+    texts or some of them; `unlaunched`, the sentence that says why its approval did not launch it, None unless that is
+    so; and for the rooms `content`, `owner`, its unit, `path`, that of the unit, and `now`.
     """
     campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
     rule = bounded_rule(row.Segment, row.segment_path, row.path)
@@ -152,7 +167,16 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
         "audience": row.audience,
         "due_at": row.due_at,
         "stopped": row.stopped,
+        "unlaunched": _say_unlaunched(campaign),
     }
+
+
+def _say_unlaunched(campaign: Campaign) -> Said | None:
+    """An approval launches in its own transaction, so that one without a run was given too late."""
+    if campaign.status != CampaignStatus.approved or not campaign.launch_on_approval or campaign.planned_at is None:
+        return None
+    at = campaign.planned_at.isoformat(timespec="minutes")
+    return say("its planned time {at} was missed before it was approved, so nothing was launched", at=at)
 
 
 def _rows() -> Select[*tuple[Any, ...]]:

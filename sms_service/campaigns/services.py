@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -30,6 +30,8 @@ from sms_service.said import say
 
 LONGEST_NAME = 100
 SHORTEST_VALIDITY_S, LONGEST_VALIDITY_S = 300, 259_200
+FURTHEST = timedelta(days=365)  # that a launch is planned ahead
+LATEST = timedelta(minutes=1)  # how far a time may lie in the past and still mean now
 EDITABLE = (CampaignStatus.draft, CampaignStatus.rejected, CampaignStatus.approved)
 _NUMBERED = re.compile("（([0-9]{1,5})）$")
 CHANGEABLE = (
@@ -42,7 +44,10 @@ CHANGEABLE = (
     "validity_s",
     "urgent",
     "canary_receipts",
+    "launch_on_approval",
+    "planned_at",
 )
+_FLAGS = ("urgent", "canary_receipts", "launch_on_approval")
 
 
 def create_campaign(
@@ -59,6 +64,8 @@ def create_campaign(
     validity_s: int = 86_400,
     urgent: bool = False,
     canary_receipts: bool = False,
+    launch_on_approval: bool = False,
+    planned_at: datetime | None = None,
 ) -> Campaign:
     """A new draft of the unit. `validity_s`: seconds from launch until texts that have not left expire. `urgent`: its
     texts go before all that are not urgent. `canary_receipts`: after its first texts, the run waits for their receipts.
@@ -75,6 +82,8 @@ def create_campaign(
         "validity_s": validity_s,
         "urgent": urgent,
         "canary_receipts": canary_receipts,
+        "launch_on_approval": launch_on_approval,
+        "planned_at": planned_at,
     }
     return _create(session, actor, unit_id, given)
 
@@ -137,8 +146,17 @@ def change_campaign(
 
 
 def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
-    """Put a campaign before an approver. Raises Conflict unless it is a draft, rejected or approved."""
+    """Put a campaign before an approver. Raises Conflict unless it is a draft, rejected or approved.
+
+    One that its approval launches is submitted by somebody who may launch it (Forbidden), for a time that is not past
+    (Invalid).
+    """
     campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
+    session.refresh(campaign, with_for_update=True)
+    if campaign.launch_on_approval:
+        actor.require(Permission.operate_campaigns, path)
+        if campaign.planned_at is not None:
+            _check_planned(session, campaign.planned_at)
     if campaign.status == CampaignStatus.rejected:
         move_campaign(session, campaign, CampaignStatus.draft)
     move_campaign(session, campaign, CampaignStatus.submitted)
@@ -208,6 +226,23 @@ def _next_name(session: Session, old: Campaign) -> str:
     return f"{stem}（{max([1, *numbers]) + 1}）"
 
 
+def check_ahead(field: str, at: datetime, now: datetime, past: str) -> None:
+    """Raises Invalid unless the time carries its offset and lies ahead, by at most a year; `past` is what is said of
+    one that does not.
+    """
+    if at.tzinfo is None:
+        raise Invalid(field, at.isoformat(), "must carry its offset, such as 2026-12-01T09:00:00+08:00")
+    if at < now - LATEST:
+        raise Invalid(field, at.isoformat(), past)
+    if at > now + FURTHEST:
+        raise Invalid(field, at.isoformat(), say("lies more than {most} days ahead", most=FURTHEST.days))
+
+
+def _check_planned(session: Session, at: datetime) -> None:
+    now = session.scalars(select(func.sms_now())).one()
+    check_ahead("planned_at", at, now, "lies in the past; choose a later time, or leave it out")
+
+
 def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: Mapping[str, Any]) -> None:
     for field in given:
         if field not in CHANGEABLE:
@@ -219,9 +254,13 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
             reason = say("must be {least} to {most} seconds", least=SHORTEST_VALIDITY_S, most=LONGEST_VALIDITY_S)
             raise Invalid("validity_s", given["validity_s"], reason)
         campaign.validity_s = given["validity_s"]
-    for flag in ("urgent", "canary_receipts"):
+    for flag in _FLAGS:
         if flag in given:
             setattr(campaign, flag, given[flag])
+    if "planned_at" in given:
+        if given["planned_at"] is not None and given["planned_at"] != campaign.planned_at:
+            _check_planned(session, given["planned_at"])
+        campaign.planned_at = given["planned_at"]
     if "values" in given:
         check_values(given["values"])
         campaign.values = dict(given["values"])

@@ -26,6 +26,16 @@ why = click.option("--why", required=True, help="Why; it goes into the trail.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def _time(_: click.Context, option: click.Parameter, value: str | None) -> datetime | None:
+    from sms_service.errors import Invalid
+
+    try:
+        return None if value is None else datetime.fromisoformat(value)
+    except ValueError:
+        reason = "must be a time with its offset, such as 2026-12-01T09:00:00+08:00"
+        raise Invalid(option.opts[0], value, reason) from None
+
+
 @click.group()
 def campaign() -> None:
     """Write, decide on, launch and stop campaigns."""
@@ -44,6 +54,8 @@ def campaign() -> None:
 @click.option("--validity", "validity_s", type=int, default=86_400, show_default=True, metavar="SECONDS")
 @click.option("--urgent", is_flag=True, help="It goes before all that is not.")
 @click.option("--canary-receipts", is_flag=True, help="After its first texts it waits for their receipts.")
+@click.option("--launch-on-approval", is_flag=True, help="Its approval launches it.")
+@click.option("--planned", "planned_at", metavar="TIME", callback=_time, help="When: ISO 8601 with offset.")
 def create(login: str, code: str, template_id: int, number: int | None, pairs: tuple[str, ...], **fields: Any) -> None:
     """Write a campaign; it is a draft."""
     from sms_service.campaigns import services
@@ -75,6 +87,8 @@ def create(login: str, code: str, template_id: int, number: int | None, pairs: t
 @click.option("--validity", "validity_s", type=int, metavar="SECONDS", help="From launch until texts expire.")
 @click.option("--urgent/--not-urgent", default=None, help="It goes before all that is not.")
 @click.option("--canary-receipts/--no-canary-receipts", default=None, help="Its first texts' receipts are waited for.")
+@click.option("--launch-on-approval/--no-launch-on-approval", default=None, help="Its approval launches it.")
+@click.option("--planned", "planned_at", metavar="TIME", callback=_time, help="When: ISO 8601 with offset.")
 def change(campaign_id: int, login: str, **changes: Any) -> None:
     """Change a draft; an approved or rejected campaign becomes a draft again."""
     from sms_service.campaigns.services import change_campaign
@@ -136,17 +150,12 @@ def withdraw(campaign_id: int, login: str) -> None:
 @campaign.command()
 @campaign_id
 @as_anybody
-@click.option("--at", metavar="TIME", help="ISO 8601 with offset, such as 2026-12-01T09:00:00+08:00; by default now.")
-def launch(campaign_id: int, login: str | None, at: str | None) -> None:
+@click.option("--at", metavar="TIME", callback=_time, help="ISO 8601 with offset; by default now.")
+def launch(campaign_id: int, login: str | None, at: datetime | None) -> None:
     """Launch an approved campaign, once: launching it again shows its run."""
     from sms_service.campaigns.launch import launch_campaign
-    from sms_service.errors import Invalid
 
-    try:
-        when = None if at is None else datetime.fromisoformat(at)
-    except ValueError:
-        raise Invalid("--at", at, "must be a time with its offset, such as 2026-12-01T09:00:00+08:00") from None
-    act_on(campaign_id, login, lambda session, actor: launch_campaign(session, actor, campaign_id, when))
+    act_on(campaign_id, login, lambda session, actor: launch_campaign(session, actor, campaign_id, at))
 
 
 @campaign.command()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from redis import Redis
+from rq import Queue
 
+from sms_service import wake
 from sms_service.db.engine import Database
 from tests.api.campaign_client import Place, make_place
 
@@ -95,3 +99,40 @@ def test_a_review_says_who_wrote_who_may_decide_and_what_is_different(place: Pla
     assert "had a hand in" in place.officer.get(f"/campaigns/{copy}/review").json["why_not"]
     assert place.approver.get(f"/campaigns/{first}/review").json["approved_before"]["changes"] == []
     assert place.stranger.get(f"/campaigns/{copy}/review").status_code == 403
+
+
+def test_an_approval_launches_and_wakes_a_worker(
+    database: Database, tmp_path: Path, redis_url: str, redis_client: Redis
+) -> None:
+    place = make_place(database, tmp_path, redis_url)
+    made = place.create(launch_on_approval=True)
+    assert (made["launch_on_approval"], made["planned_at"], made["unlaunched"]) == (True, None, None)
+    path = f"/campaigns/{made['id']}"
+    assert place.officer.post(f"{path}/submit").status_code == 200
+    shown = place.approver.post(f"{path}/approve", json={"digest": made["digest"]}).json
+    assert (shown["status"], shown["run_status"]) == ("active", "planned")
+    assert Queue(wake.QUEUE, connection=redis_client).count == 1
+    assert place.approver.post(f"{path}/approve").status_code == 409
+    assert len(place.officer.get("/runs", campaign=made["id"]).json["items"]) == 1
+
+
+def test_a_planned_time_is_kept_and_foreseen(place: Place) -> None:
+    made = place.create()
+    later = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+    changed = place.officer.patch(f"/campaigns/{made['id']}", planned_at=later.isoformat()).json
+    assert datetime.fromisoformat(changed["planned_at"]) == later
+    found = place.officer.get(f"/campaigns/{made['id']}/outlook").json
+    assert datetime.fromisoformat(found["at"]) == later
+    answer = place.officer.patch(f"/campaigns/{made['id']}", planned_at="2020-01-01T09:00:00+08:00")
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["field"] == "planned_at"
+
+
+def test_where_a_segment_or_template_is_used_is_listed(place: Place) -> None:
+    made = place.create()
+    for query in ({"segment": place.segment_id}, {"template": made["template_id"]}):
+        (used,) = place.officer.get("/campaigns", **query).json["items"]
+        assert (used["id"], used["name"]) == (made["id"], "每日一学")
+        assert place.officer.get("/campaigns", status="approved", **query).json["items"] == []
+    assert place.stranger.get("/campaigns", segment=place.segment_id).status_code == 403
+    assert place.officer.get("/campaigns", template=2**40).status_code == 404

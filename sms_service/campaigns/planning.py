@@ -1,0 +1,70 @@
+"""The one run of an approved campaign: planned when somebody launches it, or by its approval."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.audit import trail
+from sms_service.campaigns.services import move_campaign
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.directory.models import Unit
+from sms_service.dispatch.freeze import GRACE_MIN, foresee_lane
+from sms_service.ledger.models import Run
+from sms_service.ledger.runs import plan_run
+from sms_service.ledger.states import Lane
+
+if TYPE_CHECKING:  # an approval plans the run of what it approves
+    from sms_service.campaigns.approval import Content
+
+GRACE = timedelta(minutes=GRACE_MIN)  # as for a run whose time is missed
+
+
+def plan_approved_run(session: Session, actor: Actor, content: Content, due_at: datetime, **details: Any) -> Run:
+    """Plan the run of an approved campaign, whose row the caller has locked, and write that the actor launched it, with
+    these details.
+
+    Raises Invalid for a rule that cannot be used, Conflict unless the campaign is approved.
+    """
+    campaign = content.campaign
+    unit = session.get_one(Unit, campaign.unit_id)
+    # A rule that cannot be used is refused now, not at night.
+    lane = Lane.urgent if campaign.urgent else foresee_lane(session, content.segment_rule, unit.path)
+    day = due_at.astimezone(ZoneInfo(unit.timezone)).date()
+    run_id = plan_run(
+        session,
+        {
+            "campaign_id": campaign.id,
+            "unit_id": unit.id,
+            "unit_path": unit.path,
+            "template_version_id": content.version.id,
+            "class_": content.class_,
+            "segment_rule": content.segment_rule,
+            "values": campaign.values,
+            "signature": campaign.signature,
+            "route_id": campaign.route_id,
+            "demonstration": unit.demonstration,
+            "validity_s": campaign.validity_s,
+            "lane": lane.value,
+            "canary_receipts": campaign.canary_receipts,
+            "due_at": due_at,
+            "day": day,
+            "month": day.replace(day=1),
+        },
+    )
+    move_campaign(session, campaign, CampaignStatus.active)
+    trail.record_act(
+        session, actor.account_id, "campaign.launch", "campaign", campaign.id, unit.path, run=run_id, **details
+    )
+    return session.get_one(Run, run_id)
+
+
+def find_due_time(planned_at: datetime | None, now: datetime) -> datetime | None:
+    """When the run of a campaign that its approval launches is due; None: its planned time was missed."""
+    if planned_at is None:
+        return now
+    return None if planned_at < now - GRACE else max(planned_at, now)
