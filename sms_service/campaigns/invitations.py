@@ -30,11 +30,12 @@ def write_invitation(
     values: Mapping[str, str],
     people: Collection[int] | None,
     segment_name: str,
+    planned_at: datetime | None = None,
     campaign: Campaign | None = None,
     unchanged_since: datetime | None = None,
 ) -> Campaign:
     """A draft of the unit to these people (ids), or to everybody of the unit where that is None; `campaign`: the one
-    that is changed instead.
+    that is changed instead. Its approval sends it, `planned_at` or at once.
 
     The segment that says so is the unit's own under `segment_name`, with a number where that is taken; one with the
     same rule is used again. Raises as `create_segment`, `create_campaign` and `change_campaign` do.
@@ -45,6 +46,8 @@ def write_invitation(
         "template_version_id": template_version_id,
         "signature": signature,
         "values": dict(values),
+        "planned_at": planned_at,
+        "launch_on_approval": True,
         "segment_id": _segment(session, actor, unit_id, rule, segment_name, campaign).id,
     }
     if campaign is None:

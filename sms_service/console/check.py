@@ -57,7 +57,7 @@ def show_check(campaign_id: int) -> str | Response:
     unit: Unit = campaign["owner"]
     fault, at = None, None
     try:
-        at = _chosen_time(unit.timezone)
+        at = _chosen_time(unit.timezone, campaign["planned_at"])
     except Invalid as error:
         fault = error.reason
     outlook = foresee_campaign(campaign, at)
@@ -73,6 +73,7 @@ def show_check(campaign_id: int) -> str | Response:
         opens=format_clock(unit.window_opens),
         closes=format_clock(unit.window_closes),
         may_send=may_send,
+        by_itself=g.actor.can(Permission.operate_campaigns, path),
         may_submit=status in EDITABLE and not holds and g.actor.can(Permission.edit_campaigns, path),
         may_edit=status in EDITABLE and g.actor.can(Permission.edit_campaigns, path),
         change=change_address(campaign),
@@ -86,8 +87,10 @@ def show_check(campaign_id: int) -> str | Response:
 @act_view("/campaigns/<int:campaign_id>/submit", Permission.edit_campaigns, again=show_check)
 def submit_one_campaign(campaign_id: int) -> Response:
     """Put it before an approver."""
-    services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
-    _read_what_was_seen(campaign_id)
+    _, path = services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
+    at = _read_what_was_seen(campaign_id)
+    by_itself = g.actor.can(Permission.operate_campaigns, path)
+    services.change_campaign(g.session, g.actor, campaign_id, {"planned_at": at, "launch_on_approval": by_itself})
     services.submit_campaign(g.session, g.actor, campaign_id)
     said = as_said("It is submitted. Nothing is sent before somebody has approved it.")
     return go_to("console.show_campaign", said=said, campaign_id=campaign_id)
@@ -126,11 +129,14 @@ def change_address(campaign: dict[str, Any]) -> str:
     return url_for("console.show_draft", campaign_id=campaign["id"])
 
 
-def _chosen_time(zone: str) -> datetime | None:
+def _chosen_time(zone: str, planned: datetime | None) -> datetime | None:
+    """What was asked for; otherwise the planned time, unless it is past."""
     written = request.values.get("at", "")
-    if request.values.get("when") == "now" or not written:
+    if request.values.get("when") == "now":
         return None
-    return parse_moment(written, zone=zone)
+    if written:
+        return parse_moment(written, zone=zone)
+    return planned if planned is not None and planned > current_context().clock() else None
 
 
 def _read_what_was_seen(campaign_id: int) -> datetime | None:

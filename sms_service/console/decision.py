@@ -28,6 +28,7 @@ from sms_service.errors import Conflict, Invalid
 from sms_service.said import Said, as_said, say
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import In, Whole
+from sms_service.web.waking import begin_after_commit
 
 PASSWORD_ABOVE = 1_000  # people: the password again, where it is not fresh
 # Why campaigns are returned most often; each with room for more words.
@@ -112,7 +113,11 @@ def approve_one_campaign(campaign_id: int) -> Response:
         raise Invalid("phones", None, reason)
     digest = bytes.fromhex(form["digest"])
     approval.decide_approval(g.session, g.actor, campaign_id, approve=True, digest=digest)
-    return go_to("console.show_campaign", said=as_said("The campaign is approved."), campaign_id=campaign_id)
+    run_id = overview.get_campaign(g.session, g.actor, campaign_id)["run_id"]
+    if run_id is None:
+        return go_to("console.show_campaign", said=as_said("The campaign is approved."), campaign_id=campaign_id)
+    begin_after_commit()
+    return go_to("console.show_run", said=as_said("The campaign is approved and on its way."), run_id=run_id)
 
 
 @act_view("/campaigns/<int:campaign_id>/decision/return", Permission.approve_campaigns, again=show_decision)

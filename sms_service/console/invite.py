@@ -111,10 +111,11 @@ def go_on_with_invite() -> Response:
         segment_name=segment_name
         if ticked in (None, everybody)
         else say_here("{name}: {count} people", name=name, count=count),
+        planned_at=at,
         campaign=old,
         unchanged_since=form["seen"],
     )
-    return go_to("console.show_check", campaign_id=made.id, at=write_moment(at, place.unit.timezone) or None)
+    return go_to("console.show_check", campaign_id=made.id)
 
 
 def _draft(campaign_id: int | None) -> Campaign | None:
@@ -174,7 +175,7 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
         opens=format_clock(unit.window_opens),
         closes=format_clock(unit.window_closes),
         earliest=write_moment(current_context().clock(), unit.timezone),
-        planned="",
+        planned=write_moment(old.planned_at, unit.timezone) if old else "",
         again=url_for(
             "console.go_on_with_invite",
             unit=unit.id,

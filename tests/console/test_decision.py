@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from sms_service.accounts import services as accounts
 from sms_service.accounts.actors import SYSTEM, load_actor
@@ -16,7 +17,8 @@ from sms_service.campaigns import services
 from sms_service.campaigns.approval import decide_approval
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.console import decision
-from tests.console.campaigning import Walker, approve_draft, make_branch, write_draft
+from sms_service.ledger.models import Run
+from tests.console.campaigning import Walker, approve_draft, make_branch, make_invitation, write_draft
 from tests.factories import make_actor, make_person, make_segment, make_unit
 
 PASSWORD = "correct horse battery staple"
@@ -56,6 +58,37 @@ def test_three_taps_from_the_link(log_in, branch, session, author, language):
     walker.tap("确认批准 3 人" if language == "zh" else "Confirm for 3 people")
     assert walker.taps == 3
     assert now(session, campaign).status in ("approved", "active")
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_the_approval_of_an_invitation_sends_it(log_in, branch, session, clock, later):
+    make_invitation(session, branch)
+    session.commit()
+    at = (clock.now + timedelta(days=1)).astimezone(ZoneInfo("Asia/Shanghai")).strftime("%Y-%m-%dT09:30")
+    words = {"values.主题": "重温", "values.时间": "周六", "values.地点": "二楼", "signature": "云州先锋"}
+    walker = Walker(log_in(branch), "/invite").tap("Next", **words, **({"when": "later", "at": at} if later else {}))
+    assert ("Its approval sends it, at" if later else "as soon as it may be sent") in walker.text
+    walker.tap("Submit for approval")
+    campaign = session.scalars(select(Campaign)).one()
+    approver = Walker(log_in(branch, "approver"), f"/campaigns/{campaign.id}/decision")
+    assert "Its approval sends it" in approver.text
+    approver.tap("Approve", "/approve").tap("Confirm for 3 people")
+    run = session.scalars(select(Run)).one()
+    assert approver.answer.request.path == f"/runs/{run.id}"
+    assert (now(session, campaign).status, run.status) == ("active", "planned")
+    if later:
+        assert run.due_at.astimezone(ZoneInfo("Asia/Shanghai")).strftime("%Y-%m-%dT%H:%M") == at
+
+
+def test_a_time_that_was_missed_is_said_and_can_be_sent_now(log_in, branch, session, author):
+    campaign = submit(session, branch, author, launch_on_approval=True)
+    session.execute(update(Campaign).values(planned_at=func.sms_now() - timedelta(hours=1)))
+    session.commit()
+    approver = Walker(log_in(branch, "approver"), f"/campaigns/{campaign.id}/decision")
+    approver.tap("Approve", "/approve").tap("Confirm for 3 people")
+    assert "was over before it was approved" in approver.text
+    officer = Walker(log_in(branch), f"/campaigns/{campaign.id}").tap("Check and send").tap("Send to 3 people")
+    assert officer.answer.request.path.startswith("/runs/")
 
 
 def test_what_waits_is_listed_for_who_may_approve_it(log_in, branch, session, author):
