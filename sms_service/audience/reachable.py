@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Select, Text, type_coerce
 
+from sms_service.audience.models import Suppression
 from sms_service.audience.skipping import find_reason, join_reasons
-from sms_service.directory.models import Unit
+from sms_service.directory.models import Person, Unit
 from sms_service.directory.people import find_people
 from sms_service.vocabulary import MessageReason
 
@@ -37,4 +38,14 @@ def find_reached(paths: Sequence[str], *, reach: str | None = None, **filters: A
     ).add_columns(Unit.name.label("unit"), reason.label("reason"))
     if reach is None or reach == SUSPECT:
         return statement
-    return statement.where(reason.is_(None) if reach == REACHABLE else reason == reach)
+    if reach == REACHABLE:
+        return statement.where(reason.is_(None))
+    # What the reason implies, said again: only by this is a rare one found by its index.
+    match reach:
+        case MessageReason.lost_contact:
+            statement = statement.where(Person.lost_contact)
+        case MessageReason.no_phone | MessageReason.bad_number:
+            statement = statement.where(Person.phone.is_(None))
+        case _:
+            statement = statement.where(Suppression.reason == reach)
+    return statement.where(reason == reach)

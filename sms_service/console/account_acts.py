@@ -73,7 +73,7 @@ def show_new_role(account_id: int) -> str:
         "account_role.html",
         account=account,
         choice=choice,
-        size=measure_units(g.session, [choice.unit.id])[choice.unit.id] if choice.unit else None,
+        size=measure_units(g.session, [choice.unit])[choice.unit.id] if choice.unit else None,
         roles=ROLES,
         stories=ROLE_STORIES,
         fresh=is_password_fresh(),

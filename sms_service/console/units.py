@@ -139,7 +139,7 @@ def _show_one(unit: Unit, query: dict[str, Any]) -> str:
         line=[*list_above(g.session, g.actor, unit), unit],
         below=below,
         following=following,
-        sizes=units.measure_units(g.session, [unit.id, *(u.id for u in below)]),
+        sizes=units.measure_units(g.session, [unit, *below]),
         contacts=units.list_contacts(g.session, unit.id),
         clock=units.format_clock,
         may_change=g.actor.can(Permission.manage_directory, unit.path),
@@ -148,7 +148,7 @@ def _show_one(unit: Unit, query: dict[str, Any]) -> str:
 
 
 def _show_list(found: list[Unit], wanted: str | None = None, more: bool = False) -> str:
-    sizes = units.measure_units(g.session, [u.id for u in found])
+    sizes = units.measure_units(g.session, found)
     above = _names_above(found)
     return render_page(
         "units.html", found=found, sizes=sizes, above=above, wanted=wanted, more=more, most=MOST_UNITS_FOUND

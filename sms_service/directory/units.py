@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -59,12 +60,20 @@ class UnitSize(NamedTuple):
     lacking: int
 
 
-def measure_units(session: Session, unit_ids: Sequence[int]) -> dict[int, UnitSize]:
+def measure_units(session: Session, measured: Sequence[Unit]) -> dict[int, UnitSize]:
     """How large each of these units is, by id, in one statement."""
+    if not measured:
+        return {}
     below = aliased(Unit)
+    # What all of them lie in, so that a street's branches read neither the city's people nor its other units.
+    common = posixpath.commonpath([unit.path for unit in measured]).rstrip("/") + "/"
     # People are counted by unit before anything is joined: a city's districts otherwise read each person several times.
-    living = select(Person.unit_id, func.count().label("people")).where(Person.left_at.is_(None))
-    counted = living.group_by(Person.unit_id).subquery()
+    counted = (
+        select(Person.unit_id, func.count().label("people"))
+        .where(Person.left_at.is_(None), Person.unit_id.in_(select(Unit.id).where(Unit.path.op("^@")(common))))
+        .group_by(Person.unit_id)
+        .subquery()
+    )
     lacks = and_(below.level == LEVELS[-1], ~exists().where(Contact.unit_id == below.id))
     statement = (
         select(
@@ -73,9 +82,9 @@ def measure_units(session: Session, unit_ids: Sequence[int]) -> dict[int, UnitSi
             func.coalesce(func.sum(counted.c.people), 0),
             func.count().filter(lacks),
         )
-        .join(below, below.path.op("^@")(Unit.path))
+        .join(below, and_(below.path.op("^@")(Unit.path), below.path.op("^@")(common)))
         .outerjoin(counted, counted.c.unit_id == below.id)
-        .where(Unit.id.in_(unit_ids))
+        .where(Unit.id.in_([unit.id for unit in measured]))
         .group_by(Unit.id)
     )
     return {row[0]: UnitSize(row[1], int(row[2]), row[3]) for row in session.execute(statement)}

@@ -240,7 +240,7 @@ def test_how_large_units_are(session, city, district, elsewhere):
     make_person(session, district)
     people.change_person(session, SYSTEM, make_person(session, branch).id, left=True)
     people.change_person(session, SYSTEM, secretary.id, roles=[{"unit_id": branch.id, "role": "书记"}])
-    sizes = units.measure_units(session, [city.id, district.id, elsewhere.id, lacking.id])
+    sizes = units.measure_units(session, [city, district, elsewhere, lacking])
     assert sizes == {city.id: (4, 2, 1), district.id: (2, 2, 1), elsewhere.id: (0, 0, 0), lacking.id: (0, 0, 1)}
     found = session.scalars(units.find_units([city.path], level="branch", has_contact=False))
     assert [unit.id for unit in found] == [lacking.id]
