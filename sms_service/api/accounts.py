@@ -14,6 +14,7 @@ from sms_service.accounts import services
 from sms_service.accounts.models import ROLES, Account, RoleGrant
 from sms_service.accounts.passwords import LONGEST, SHORTEST
 from sms_service.accounts.permissions import PERMISSIONS, Permission
+from sms_service.accounts.uses import find_last_uses
 from sms_service.api.authentication import Own, endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.directory.models import Unit
@@ -41,6 +42,10 @@ class AccountQuery(ScopedPageQuery):
     """Filters; all that are given must hold."""
 
     login = OneLine(load_default=None, metadata={"description": "Exactly this login"})
+    role = fields.String(
+        load_default=None, validate=OneOfWords(ROLES), metadata={"description": "Holds this role on some unit"}
+    )
+    disabled = fields.Boolean(load_default=None, metadata={"description": "Is disabled, or is not"})
 
 
 class AccountIn(In):
@@ -101,6 +106,13 @@ class AccountOut(Out):
     has_password = fields.Boolean(metadata={"description": "Whether it can log in with a password"})
     disabled_at = fields.AwareDateTime(allow_none=True, metadata={"description": "Since when it is disabled, or null"})
     created_at = fields.AwareDateTime(metadata={"description": "When it was created"})
+    last_used_at = fields.AwareDateTime(
+        allow_none=True,
+        metadata={
+            "description": "When it was last used with a browser or a token; null: not since its tokens were issued, "
+            "nor with a browser in the last 30 days"
+        },
+    )
     created_by = fields.Integer(
         allow_none=True,
         metadata={
@@ -133,7 +145,7 @@ class Accounts(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List accounts by login"""
         scope = scope_filter(g.session, g.actor, Permission.manage_accounts, query["unit"])
-        statement = services.accounts_in(scope.paths)
+        statement = services.accounts_in(scope.paths, role=query["role"], disabled=query["disabled"])
         if query["login"] is not None:
             statement = statement.where(Account.login == query["login"])
         items, following = fetch_page(g.session, statement, query, sort="login", key=Account.login, id_=Account.id)
@@ -219,6 +231,7 @@ class MyPassword(MethodView):
 def _shown(accounts: Sequence[Account]) -> list[dict[str, Any]]:
     held = select(RoleGrant).where(RoleGrant.account_id.in_([account.id for account in accounts]))
     grants = g.session.scalars(held.order_by(RoleGrant.id)).all()
+    used = find_last_uses(g.session, [account.id for account in accounts])
     roles: dict[int, list[dict[str, Any]]] = {account.id: [] for account in accounts}
     for grant, role in zip(grants, _roles(grants), strict=True):
         roles[grant.account_id].append(role)
@@ -231,6 +244,7 @@ def _shown(accounts: Sequence[Account]) -> list[dict[str, Any]]:
             "has_password": account.password_hash is not None,
             "disabled_at": account.disabled_at,
             "created_at": account.created_at,
+            "last_used_at": used.get(account.id),
             "created_by": account.created_by,
             "password_set_by": account.password_set_by,
             "roles": roles[account.id],

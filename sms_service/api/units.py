@@ -31,6 +31,9 @@ class UnitQuery(ScopedPageQuery):
     level = fields.String(
         load_default=None, validate=OneOfWords(LEVELS), metadata={"description": "Only units of this level"}
     )
+    has_contact = fields.Boolean(
+        load_default=None, metadata={"description": "Somebody holds a role in it, or nobody does"}
+    )
     parent = Id(load_default=None, metadata={"description": "Only units directly below the unit with this id"})
 
 
@@ -91,7 +94,12 @@ class Units(MethodView):
         """List units by code"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         statement = units.find_units(
-            scope.paths, name=query["name"], code=query["code"], level=query["level"], parent_id=query["parent"]
+            scope.paths,
+            name=query["name"],
+            code=query["code"],
+            level=query["level"],
+            parent_id=query["parent"],
+            has_contact=query["has_contact"],
         )
         items, following = fetch_page(g.session, statement, query, sort="code", key=Unit.code, id_=Unit.id)
         return scope.answer(items, following)

@@ -156,6 +156,23 @@ def test_accounts_are_listed_in_pages_within_the_scope(client, session, administ
     assert administrator.get("/accounts", offset=1).json["errors"][0]["field"] == "offset"
 
 
+def test_accounts_are_found_by_role_and_state_and_say_when_they_were_used(client, session, administrator, city, clock):
+    make_account(session, city["one"], "wu", ("auditor",), disabled_at=clock.now)
+    session.commit()
+
+    def logins(query):
+        return [item["login"] for item in administrator.get(f"/accounts?{query}").json["items"]]
+
+    assert logins("role=auditor") == ["wu"]
+    assert logins("disabled=true") == ["wu"]
+    assert logins("disabled=false&role=officer") == ["li.na"]
+    assert administrator.get("/accounts?role=king").status_code == 422
+    assert administrator.get("/accounts?login=li.na").json["items"][0]["last_used_at"] is None
+    client.get("/api/v1/me", headers=bearer(log_in(client).json["token"]))
+    used = administrator.get("/accounts?login=li.na").json["items"][0]["last_used_at"]
+    assert datetime.fromisoformat(used) == clock.now
+
+
 def test_an_administrator_sees_and_revokes_tokens_of_others_in_scope(client, administrator, city):
     issued = log_in(client).json
     listed = administrator.get("/tokens", account=issued["account_id"]).json["items"]

@@ -259,6 +259,14 @@ def test_nobody_of_one_district_reaches_another(administrator, officer, session,
     assert session.scalars(select(Person.name).where(Person.id == stranger.id)).one() == stranger.name
 
 
+def test_branches_without_a_contact_can_be_listed(officer, session, tree):
+    lacking = make_unit(session, parent=tree["one"], level="branch")
+    session.commit()
+    found = officer.get("/units?has_contact=false&level=branch").json["items"]
+    assert lacking.id in [unit["id"] for unit in found]
+    assert officer.get("/units?has_contact=true&level=branch").json["items"] == []
+
+
 def test_officers_and_auditors_change_nothing_in_the_directory(officer, auditor, session, tree):
     person = make_person(session, tree["branch"])
     session.commit()
