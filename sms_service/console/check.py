@@ -42,6 +42,7 @@ class SendForm(In):
 
     digest = fields.String(required=True)
     phones = Whole(required=True)
+    when = fields.String(load_default="now")
     at = fields.String(load_default=None)
     read = fields.Boolean(load_default=False)
     number = fields.String(load_default="")
@@ -60,7 +61,7 @@ def show_check(campaign_id: int) -> str | Response:
         at = _chosen_time(unit.timezone, campaign["planned_at"])
     except Invalid as error:
         fault = error.reason
-    outlook = foresee_campaign(campaign, at)
+    outlook = foresee_campaign(campaign, at or campaign["now"])
     holds = status == CampaignStatus.approved and campaign["decision"]["holds"]
     may_send = holds and g.actor.can(Permission.operate_campaigns, path)
     return render_page(
@@ -110,7 +111,9 @@ def send_one_campaign(campaign_id: int) -> Response:
 
 
 def foresee_campaign(campaign: dict[str, Any], at: datetime | None = None) -> Outlook:
-    """What will happen to the campaign if it is sent then, by this installation's gateways."""
+    """What will happen to the campaign if it is sent then, by default at its planned time, by this installation's
+    gateways.
+    """
     rates, prices = read_rates_and_prices()
     known = (campaign["now"], campaign["stopped"])
     return foresee_content(g.session, g.actor, campaign["content"], campaign["path"], rates, prices, at, known)
@@ -148,7 +151,7 @@ def _read_what_was_seen(campaign_id: int) -> datetime | None:
         raise Conflict("the content has changed since you looked at it; look again before you send it")
     zone = campaign["owner"].timezone
     at = parse_moment(form["at"], zone=zone) if form["at"] else None
-    phones = foresee_campaign(campaign, at).phones
+    phones = foresee_campaign(campaign, at or campaign["now"]).phones
     if phones == 0:
         raise Invalid("phones", None, "nobody would get a text")
     if phones != form["phones"]:

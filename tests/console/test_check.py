@@ -75,6 +75,18 @@ def test_a_planned_time_is_worked_out_and_kept(log_in, branch, session, clock):
     assert "lies in the past" in past.text
 
 
+def test_a_planned_time_is_given_up_for_now(log_in, branch, session, clock):
+    campaign = write_draft(session, branch, planned_at=clock.now + timedelta(days=2))
+    session.commit()
+    walker = Walker(log_in(branch), f"/campaigns/{campaign.id}/check")
+    assert "Its approval sends it, at" in walker.text
+    walker.tap("Work it out", when="now")
+    assert "Its approval sends it, as soon as" in walker.text
+    walker.tap("Submit for approval")
+    session.expire_all()
+    assert (session.get_one(Campaign, campaign.id).planned_at, campaign.launch_on_approval) == (None, True)
+
+
 def test_what_changed_since_is_not_sent_unseen(log_in, branch, session):
     segment = make_segment(session, branch, {"everyone": True})
     campaign = write_draft(session, branch, segment_id=segment.id)
