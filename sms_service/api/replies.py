@@ -12,11 +12,10 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.controls.accounts import id_of
-from sms_service.directory.units import top_paths
-from sms_service.replies.listing import MEANINGS, find_replies
+from sms_service.replies.listing import MEANINGS, find_replies, may_read_strangers
 from sms_service.replies.models import ReplyRow
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import MaskedPhone, MaskedText, OneLine, Out, list_of
+from sms_service.web.schemas import Id, MaskedPhone, MaskedText, OneLine, Out, list_of
 from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint("replies", description="What people answered, and which text they answered.")
@@ -30,6 +29,7 @@ class ReplyQuery(ScopedPageQuery):
         validate=OneOfWords(MEANINGS),
         metadata={"description": "Only replies that mean this: `stop`, no more texts"},
     )
+    campaign = Id(load_default=None, metadata={"description": "Only replies that answer a text of this campaign"})
     account = OneLine(
         load_default=None, metadata={"description": "Only replies that came in at this gateway account, by its name"}
     )
@@ -111,11 +111,10 @@ class Replies(MethodView):
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         if query["account"] is not None:
             id_of(g.session, query["account"])
-        everything = all(g.actor.can(Permission.read, path) for path in top_paths(g.session))
         statement = find_replies(
             scope.paths,
-            strangers=query["unit"] is None and everything,
-            **{name: query[name] for name in ("meaning", "account", "has_phone", "since", "until")},
+            strangers=query["unit"] is None and may_read_strangers(g.session, g.actor),
+            **{name: query[name] for name in ("meaning", "campaign", "account", "has_phone", "since", "until")},
         )
         rows, following = fetch_page(
             g.session,

@@ -28,6 +28,16 @@ blueprint = Blueprint(
 )
 
 
+class SuppressionQuery(ScopedPageQuery):
+    """Filters; all that are given must hold."""
+
+    reason = fields.String(
+        load_default=None,
+        validate=OneOfWords(suppression.ALL_REASONS),
+        metadata={"description": "Only numbers that get no texts for this reason"},
+    )
+
+
 class PhoneIn(In):
     """Whose number: exactly one of the two."""
 
@@ -82,14 +92,14 @@ class Suppressions(MethodView):
     """The suppressed numbers."""
 
     @endpoint(Permission.read)
-    @blueprint.arguments(ScopedPageQuery, location="query")
+    @blueprint.arguments(SuppressionQuery, location="query")
     @blueprint.response(200, list_of(SuppressedPersonOut, "SuppressionList"))
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List people whose number is suppressed, newest first"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         rows, following = fetch_page(
             g.session,
-            suppression.find_suppressed(scope.paths),
+            suppression.find_suppressed(scope.paths, reason=query["reason"]),
             query,
             sort="created_at",
             key=Suppression.created_at,

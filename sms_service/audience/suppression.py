@@ -27,6 +27,7 @@ from sms_service.said import say
 from sms_service.vocabulary import MessageReason
 
 REASONS = (MessageReason.opted_out, MessageReason.wrong_person, MessageReason.complaint)  # that people give
+ALL_REASONS = (*REASONS, MessageReason.blacklisted)
 
 
 class Holder(NamedTuple):
@@ -53,7 +54,7 @@ def suppress_phones(session: Session, phones: Collection[str], reason: str, sour
     `account_id` who did it.
     The caller has checked the scope and writes the trail. Raises Invalid for an unknown reason.
     """
-    if reason not in (*REASONS, MessageReason.blacklisted):
+    if reason not in ALL_REASONS:
         raise Invalid("reason", reason, say("must be one of {reasons}", reasons=REASONS))
     if not phones:
         return 0
@@ -130,16 +131,37 @@ def lift_suppression(session: Session, actor: Actor, phone: str, why: str) -> No
         )
 
 
-def find_suppressed(paths: Sequence[str]) -> Select[Person, str, str, str, datetime]:
-    """The suppressed phones of people within the subtrees at `paths`, one row (as `Suppressed`) a person."""
+def may_lift_suppression(session: Session, actor: Actor, phone: str) -> bool:
+    """Whether `lift_suppression` would let the actor."""
+    paths = [holder.path for holder in _holders(session, phone)] or top_paths(session)
+    return all(actor.can(Permission.manage_directory, path) for path in paths)
+
+
+def find_suppression_of_nobody(session: Session, actor: Actor, phone: str) -> Suppression | None:
+    """The suppression of a phone (E.164) that no person has, for whoever may read everything; None otherwise."""
+    if _holders(session, phone) or not all(actor.can(Permission.read, path) for path in top_paths(session)):
+        return None
+    return session.get(Suppression, phone)
+
+
+def find_suppressed(
+    paths: Sequence[str], *, reason: str | None = None, phone: str | None = None
+) -> Select[Person, str, str, str, datetime]:
+    """The suppressed phones of people within the subtrees at `paths`, one row (as `Suppressed`) a person.
+
+    `reason`: only those with this reason. `phone` (E.164): only the people who have it.
+    """
     # Begin with the suppressed phones: beginning with the people of the units would read all of them to compare phones.
     unit_of_person = Person.unit_id + 0
-    return (
+    statement = (
         select(Person, Suppression.phone, Suppression.reason, Suppression.source, Suppression.created_at)
         .join(Suppression, Suppression.phone == Person.phone)
         .join(Unit, Unit.id == unit_of_person)
         .where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
     )
+    if reason is not None:
+        statement = statement.where(Suppression.reason == reason)
+    return statement if phone is None else statement.where(Suppression.phone == phone)
 
 
 def _holders(session: Session, phone: str) -> list[Holder]:

@@ -221,6 +221,12 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     },
     "decision": {"approved": say("Approved"), "rejected": say("Returned")},
     "meaning": {"stop": say("Wants no more texts")},
+    "source": {
+        "import": say("An import"),
+        "reply": say("A reply"),
+        "api": say("An account of ours"),
+        "gateway": say("The gateway"),
+    },
     "import": {"units": say("Units"), "people": say("People")},
     "dimension": {
         "unit": say("Unit"),
