@@ -1,0 +1,60 @@
+"""Replies: what people answered, whom and what they answered, and what a stop did."""
+
+from __future__ import annotations
+
+from flask import g
+from marshmallow import fields
+
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.suppression import suppressed_among
+from sms_service.campaigns.overview import get_campaign
+from sms_service.console.forms import read_query
+from sms_service.console.pages import page_view
+from sms_service.console.rendering import render_page
+from sms_service.console.unit_choice import choose_unit
+from sms_service.replies.listing import MEANINGS, find_answered_campaigns, find_replies, may_read_strangers
+from sms_service.replies.models import ReplyRow
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.schemas import Id
+from sms_service.web.validators import OneOfWords
+from sms_service.web.words import name_word
+
+
+class RepliesFilter(ScopedPageQuery):
+    """Which replies."""
+
+    meaning = fields.String(load_default=None, validate=OneOfWords(MEANINGS))
+    campaign = Id(load_default=None)
+
+
+@page_view("/replies", Permission.read)
+def list_replies() -> str:
+    """Replies by unit, campaign and meaning, newest first."""
+    query = read_query(RepliesFilter)
+    scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+    campaign = get_campaign(g.session, g.actor, query["campaign"]) if query["campaign"] is not None else None
+    strangers = query["unit"] is None and may_read_strangers(g.session, g.actor)
+    statement = find_replies(scope.paths, strangers=strangers, meaning=query["meaning"], campaign=query["campaign"])
+    rows, following = fetch_page(
+        g.session,
+        statement,
+        query,
+        sort="received_at",
+        key=ReplyRow.received_at,
+        id_=ReplyRow.id,
+        descending=True,
+    )
+    stopped = {row.ReplyRow.phone for row in rows if row.ReplyRow.meaning and row.ReplyRow.phone}
+    return render_page(
+        "replies.html",
+        rows=rows,
+        following=following,
+        query=query,
+        scope=scope.units,
+        campaign=campaign,
+        answered=find_answered_campaigns(g.session, [row.ReplyRow for row in rows]),
+        suppressed=suppressed_among(g.session, stopped),
+        name_meaning=lambda meaning: name_word("meaning", meaning),
+        may_read=lambda path: g.actor.can(Permission.read, path),
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
+    )
