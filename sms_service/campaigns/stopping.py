@@ -53,7 +53,7 @@ def foresee_unit_stop(session: Session, actor: Actor, unit: Unit, most: int = 20
     concerned = or_(
         within,
         Message.unit_path.op("^@")(unit.path),
-        select(Unit.id).where(Unit.id == Message.unit_id, Unit.path.op("^@")(unit.path)).exists(),
+        Message.unit_id.in_(select(Unit.id).where(Unit.path.op("^@")(unit.path))),  # once, not for each text
     )
     return _foresee(session, actor, or_(within, above), concerned, elsewhere=false(), most=most)
 
