@@ -155,7 +155,9 @@ def _do(view: View, permission: Permission | None, again: View | None, args: Any
 
 
 def _send_to_log_in(fragment: bool) -> Response:
-    if fragment:  # htmx then loads the page anew, which leads to the log-in
-        return Response(status=401, headers={"HX-Refresh": "true"})
+    if fragment:
+        # htmx then loads the page anew, which leads to the log-in; but not a page on which somebody writes, since that
+        # would lose the words: its own form asks for the password and keeps them.
+        return Response(status=401, headers={"HX-Refresh": "true"} if request.method == "GET" else {})
     following = local_path(request.full_path.rstrip("?")) if request.method == "GET" else None
     return make_response(redirect(url_for("console.show_log_in", next=following if following != "/" else None), 303))
