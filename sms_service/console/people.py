@@ -87,7 +87,10 @@ def _names(session: Session, path: str, unit_ids: list[int]) -> dict[int, str]:
     return {unit.id: unit.name for unit in units if g.actor.can(Permission.read, unit.path)}
 
 
-def _search(wanted: str) -> str:
+def search_people(wanted: str, most: int) -> list[Any]:
+    """The first of those whom a search finds among the people that the visitor may read: by the beginning of the name,
+    the number or the phone.
+    """
     scope = scope_filter(g.session, g.actor, Permission.read, None)
     text = plain_text(wanted.replace("\x00", ""))[:100]
     phone = read_phone(text).phone if re.search(r"\d{7}", re.sub(r"\D", "", text)) else None
@@ -96,9 +99,13 @@ def _search(wanted: str) -> str:
     ways += [{"number": text}, {"name": person_name(wanted.replace("\x00", ""))[:100]}] if text else []
     found: dict[int, Any] = {}
     for way in ways:
-        statement = find_reached(scope.paths, left=None, **way).order_by(Person.name, Person.id).limit(MOST_FOUND + 1)
+        statement = find_reached(scope.paths, left=None, **way).order_by(Person.name, Person.id).limit(most)
         found |= {row.Person.id: row for row in g.session.execute(statement)}
-    rows = list(found.values())
+    return list(found.values())
+
+
+def _search(wanted: str) -> str:
+    rows = search_people(wanted, MOST_FOUND + 1)
     return _list(rows[:MOST_FOUND], read_query(PeopleFilter), wanted=wanted[:100], more=len(rows) > MOST_FOUND)
 
 

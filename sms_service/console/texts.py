@@ -13,7 +13,7 @@ from sms_service.console.languages import say_here
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import render_page
 from sms_service.content.compose import Composed, compose_text
-from sms_service.content.language import CannotRender, get_compiled
+from sms_service.content.language import CannotRender, CompiledTemplate, get_compiled
 from sms_service.content.library import get_version
 from sms_service.directory.models import Unit
 from sms_service.directory.people import get_person
@@ -60,7 +60,20 @@ def compose_in_general(
     Where no text can be made, why.
     """
     try:
-        template = get_compiled(version_id, body)
+        return fill_in_general(get_compiled(version_id, body), class_, signature, values, own)
+    except CannotRender as error:
+        return error.said
+
+
+def fill_in_general(
+    template: CompiledTemplate,
+    class_: str,
+    signature: str,
+    values: Mapping[str, Any],
+    own: Mapping[str, Any] | None = None,
+) -> Composed | Said:
+    """The same for a text that is not saved yet."""
+    try:
         known = {**_standing_for_people(), **(own or {}), **values}
         missing = {name: f"〔{name}〕" for name in template.required if name not in known}
         return compose_text(template, {**missing, **known}, signature, class_)

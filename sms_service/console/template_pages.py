@@ -1,0 +1,216 @@
+"""Templates: the list, one with its versions and where it is used, a new one and a new version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g, make_response, request
+from marshmallow import fields
+from sqlalchemy import select
+
+from sms_service.accounts.actors import unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.campaigns import overview, suggestions
+from sms_service.campaigns.models import Campaign
+from sms_service.console.forms import read_form, read_named, read_query
+from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.people import search_people
+from sms_service.console.rendering import name_here, render_page
+from sms_service.console.texts import VALUE, compose_in_general, fill_in_general, find_own
+from sms_service.console.unit_choice import choose_unit
+from sms_service.content import library
+from sms_service.content.classes import UNSUBSCRIBE_LINE, class_rules
+from sms_service.content.compose import check_beginning, check_signature
+from sms_service.content.language import compile_template
+from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.values import RECIPIENT_FIELDS
+from sms_service.controls.models import Cap
+from sms_service.directory.models import Unit
+from sms_service.errors import Invalid
+from sms_service.said import as_said, say
+from sms_service.vocabulary import TextClass
+from sms_service.web.paging import PageQuery, ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.problems import InvalidRequest, find_problem
+from sms_service.web.schemas import Id, In, OneLine
+from sms_service.web.validators import OneOfWords
+
+MOST_USES = 20  # campaigns named on a template's page
+MOST_TRIED = 10  # people offered for a preview
+EXAMPLE = "云州先锋"  # the signature of a preview where the unit has sent nothing yet
+
+
+class TemplateFilter(ScopedPageQuery):
+    """Which templates."""
+
+    class_ = fields.String(data_key="class", load_default=None, validate=OneOfWords(list(TextClass)))
+
+
+class TemplateForm(In):
+    """A new template; the fields of its preview are not kept."""
+
+    unit_id = Id(required=True)
+    name = OneLine(library.LONGEST_NAME, required=True)
+    class_ = fields.String(data_key="class", required=True, validate=OneOfWords(list(TextClass)))
+    body = fields.String(required=True)
+    signature = fields.String()
+    wanted = fields.String()
+    person = fields.String()
+
+
+class WordingForm(In):
+    """A new wording; the fields of its preview are not kept."""
+
+    body = fields.String(required=True)
+    signature = fields.String()
+    wanted = fields.String()
+    person = fields.String()
+
+
+@page_view("/templates", Permission.read)
+def list_templates() -> str:
+    """The templates that can be used in one's units, by name."""
+    query = read_query(TemplateFilter)
+    scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+    statement = library.find_templates(scope.paths, class_=query["class_"])
+    rows, following = fetch_page(g.session, statement, query, sort="name", key=Template.name, id_=Template.id)
+    named = select(Unit.id, Unit.name).where(Unit.id.in_({row.Template.unit_id for row in rows}))
+    return render_page(
+        "templates.html",
+        rows=rows,
+        units={row.id: row.name for row in g.session.execute(named)},
+        following=following,
+        query=query,
+        scope=scope.units,
+        classes=_classes(),
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
+        may_write=bool(g.actor.scope(Permission.manage_templates)),
+    )
+
+
+@page_view("/templates/<int:template_id>", Permission.read)
+def show_template(template_id: int) -> str:
+    """Its newest text, what its class means, who uses it, and all versions."""
+    query = read_query(PageQuery)
+    template, newest = library.get_numbered_version(g.session, g.actor, template_id, None)
+    unit = g.session.get_one(Unit, template.unit_id)
+    key = TemplateVersion.id
+    versions, following = fetch_page(
+        g.session, library.find_versions(template.id), query, sort="id", key=key, id_=key, descending=True
+    )
+    signature = _signature(unit.path)
+    used = overview.find_campaigns(g.actor.scope(Permission.read), template_id=template.id)
+    used = used.order_by(Campaign.id.desc()).limit(MOST_USES + 1)
+    campaigns = [overview.describe_campaign(row) for row in g.session.execute(used)]
+    return render_page(
+        "template.html",
+        kept=template,
+        newest=newest,
+        unit=unit,
+        versions=[(one, compose_in_general(one.id, one.body, template.class_, signature, {})) for one in versions],
+        following=following,
+        campaigns=campaigns[:MOST_USES],
+        more=len(campaigns) > MOST_USES,
+        may_write=g.actor.can(Permission.manage_templates, unit.path),
+        **_describe_class(template.class_),
+    )
+
+
+@page_view("/templates/new", Permission.manage_templates, methods=("GET", "POST"))
+def show_new_template() -> Response:
+    """The form for a new template, and what its text will look like."""
+    place = choose_unit(g.session, g.actor, Permission.manage_templates, None)
+    options = place.options
+    unit_id = _number(request.form.get("unit_id")) or (options[0][0] if options else None)
+    path = unit_path(g.session, unit_id) if unit_id is not None else ""
+    class_ = request.form.get("class", TextClass.study)
+    return _show_form("template_new.html", class_, path, "", options=options, classes=_classes())
+
+
+@act_view("/templates/new/keep", Permission.manage_templates, again=show_new_template)
+def write_template() -> Response:
+    """Keep it, as version 1."""
+    form = read_form(TemplateForm, apart=VALUE)
+    template, _ = library.create_template(
+        g.session, g.actor, form["unit_id"], form["name"], form["class_"], _plain(form["body"])
+    )
+    return go_to("console.show_template", said=as_said("The template is kept."), template_id=template.id)
+
+
+@page_view("/templates/<int:template_id>/new-version", Permission.manage_templates, methods=("GET", "POST"))
+def show_new_version(template_id: int) -> Response:
+    """The form with the newest wording, and what the text will look like."""
+    template, newest = library.get_numbered_version(g.session, g.actor, template_id, None)
+    path = unit_path(g.session, template.unit_id)
+    g.actor.require(Permission.manage_templates, path)
+    return _show_form("template_version.html", template.class_, path, newest.body, kept=template, newest=newest)
+
+
+@act_view("/templates/<int:template_id>/versions", Permission.manage_templates, again=show_new_version)
+def write_version(template_id: int) -> Response:
+    """Keep the wording as the next version; the old ones stay."""
+    body = _plain(read_form(WordingForm, apart=VALUE)["body"])
+    version = library.add_version(g.session, g.actor, template_id, body)
+    said = say("This is version {number}. Campaigns that use an older one keep it.", number=version.number)
+    return go_to("console.show_template", said=said, template_id=template_id)
+
+
+def _show_form(page: str, class_: str, path: str, body: str, **values: Any) -> Response:
+    """The form with the text as it will look; with a message at the field where there can be none."""
+    posted = request.method == "POST"
+    if posted:
+        g.submitted = request.form
+    wanted = request.form.get("wanted", "").strip()
+    people = search_people(wanted, MOST_TRIED) if wanted else []
+    text, variables = None, list[str]()
+    shown_body = _plain(request.form.get("body", "")) if posted else body
+    signature = request.form.get("signature", "").strip() if posted else _signature(path)
+    try:
+        class_rules(class_)
+        compiled = (
+            compile_template(_plain(request.form.get("body", "")) if posted else body) if posted or body else None
+        )
+        if compiled is not None:
+            variables = [name for name in compiled.variables if name not in RECIPIENT_FIELDS]
+            check_signature(signature)
+            check_beginning(shown_body, signature)
+            ids = [str(row.Person.id) for row in people]
+            chosen = request.form.get("person", "")
+            own = find_own([chosen] if chosen in ids else ids)
+            text = fill_in_general(compiled, class_, signature, read_named(VALUE), own)
+    except (Invalid, InvalidRequest) as error:
+        g.form_errors = g.get("form_errors") or find_problem(error).errors
+    shown = render_page(
+        page,
+        text=text,
+        variables=variables,
+        people=[(row.Person.id, f"{row.Person.name} · {row.unit}") for row in people],
+        nobody=bool(wanted) and not people,
+        signature=signature,
+        body=body,
+        **_describe_class(class_ if class_ in list(TextClass) else TextClass.study),
+        **values,
+    )
+    return make_response(shown, 422 if g.get("form_errors") else 200)
+
+
+def _describe_class(class_: str) -> dict[str, Any]:
+    cap = g.session.get(Cap, class_)
+    line = UNSUBSCRIBE_LINE if class_rules(class_).unsubscribe_line else None
+    return {"class_name": name_here(TextClass(class_)), "stop_line": line, "cap": cap and cap.per_day}
+
+
+def _classes() -> list[tuple[str, str]]:
+    return [(str(one), name_here(one)) for one in TextClass]
+
+
+def _signature(path: str) -> str:
+    return next(iter(suggestions.list_signatures(g.session, path)), EXAMPLE) if path else EXAMPLE
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() and len(text) < 19 else None
+
+
+def _plain(body: str) -> str:
+    """The text with the line breaks that templates have: a browser sends two characters for each."""
+    return body.replace("\r\n", "\n")
