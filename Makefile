@@ -8,9 +8,10 @@ TESTS  ?=
 # One worker of pytest per core. worksteal: a worker that has no tests left takes some from the others.
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal --durations 10
 MINUTES ?= 30
+export ADDRESS
 SEED   ?= 1
 
-.PHONY: help run demo test test-ledger lint messages bench chaos vendor clean
+.PHONY: help run demo test test-ledger lint messages bench chaos vendor screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -62,6 +63,9 @@ chaos: $(VENV)/run.stamp  ## break everything for MINUTES=30 while it sends, by 
 
 vendor: $(VENV)/run.stamp  ## fetch the pages' npm files anew, as versions.toml says
 	@$(BIN)/python -m vendoring
+
+screenshots: $(VENV)/dev.stamp  ## take the pictures of docs/console.md; ADDRESS=http://… of a demonstration that runs
+	@$(BIN)/python -m screenshots
 
 clean:  ## remove the virtual environment and caches; data under var/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
