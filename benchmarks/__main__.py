@@ -12,6 +12,7 @@ from benchmarks.crowding import CROWD
 from benchmarks.figures import Benchmark, measure
 from benchmarks.laboratory import BenchmarkError, Laboratory
 from benchmarks.migrating import MIGRATION
+from benchmarks.pages import PAGES, WATCHED
 from benchmarks.preparing import IMPORT, RENDER
 from benchmarks.reading import LISTING
 from benchmarks.receiving import RECEIVING
@@ -25,6 +26,7 @@ from sms_service.embedded import EngineError
 BENCHMARKS: tuple[Benchmark, ...] = (
     *(RENDER, IMPORT, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, STRANGERS, URGENT, CROWD),
     *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
+    *(PAGES, WATCHED),
     *(MIGRATION, LISTING, *COSTS, COMPARISON),
 )
 
