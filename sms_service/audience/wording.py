@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -38,24 +38,36 @@ def describe_rule(session: Session, actor: Actor, unit_id: int, rule: object) ->
 
     Raises Invalid for a rule that cannot be read, NotFound (unit), Forbidden (the actor may not read it).
     """
-    parsed = parse_rule(rule)
-    leaves = [leaf for leaf in list_leaves(parsed) if isinstance(leaf, InUnit)]
-    ids = {leaf.unit_id for leaf in leaves if leaf.unit_id is not None}
-    codes = {leaf.code for leaf in leaves if leaf.code is not None}
-    units = session.scalars(select(Unit).where(or_(Unit.id.in_({unit_id, *ids}), Unit.code.in_(codes)))).all()
-    own = next((unit for unit in units if unit.id == unit_id), None)
+    own = session.get(Unit, unit_id)
     if own is None:
         raise NotFound("unit", unit_id)
     actor.require(Permission.read, own.path)
+    return describe_rules(session, [(own, rule)])[0]
+
+
+def describe_rules(session: Session, rules: Sequence[tuple[Unit, object]]) -> list[Said]:
+    """The same of several rules, each with its unit, in one statement. The caller has asked for the units' scope."""
+    parsed = [(own, parse_rule(rule)) for own, rule in rules]
+    leaves = [leaf for _, rule in parsed for leaf in list_leaves(rule) if isinstance(leaf, InUnit)]
+    ids = {leaf.unit_id for leaf in leaves if leaf.unit_id is not None}
+    codes = {leaf.code for leaf in leaves if leaf.code is not None}
+    units: Sequence[Unit] = ()
+    if leaves:
+        units = session.scalars(select(Unit).where(or_(Unit.id.in_(ids), Unit.code.in_(codes)))).all()
+    return [_describe(own, rule, units) for own, rule in parsed]
+
+
+def _describe(own: Unit, rule: Rule, units: Sequence[Unit]) -> Said:
+    leaves = [leaf for leaf in list_leaves(rule) if isinstance(leaf, InUnit)]
     # Only below the rule's own unit: of another, a rule that never worked would tell the name.
     known: dict[Any, str] = {}
-    for unit in units:
+    for unit in (own, *units):
         if unit.path.startswith(own.path):
             known |= {unit.id: unit.name, unit.code: unit.name}
     names = {leaf: known.get(leaf.code if leaf.unit_id is None else leaf.unit_id) for leaf in leaves}
-    if isinstance(parsed, Everyone):
+    if isinstance(rule, Everyone):
         return say("everybody in {unit} and below", unit=own.name)
-    return say("everybody in {unit} and below who {rule}", unit=own.name, rule=_word(parsed, names, True))
+    return say("everybody in {unit} and below who {rule}", unit=own.name, rule=_word(rule, names, True))
 
 
 def _word(rule: Rule, names: _Names, holds: bool, inner: bool = False) -> Said:
