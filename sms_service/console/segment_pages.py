@@ -1,0 +1,198 @@
+"""Segments: the list with the rules in words, one with whom it finds, and the builder."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response, g, make_response, request
+from marshmallow import fields
+from sqlalchemy import select
+
+from sms_service.accounts.actors import unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.audience import segments
+from sms_service.audience.choices import list_rule_values
+from sms_service.audience.models import Segment
+from sms_service.audience.reach import count_by_unit
+from sms_service.audience.somebody import require_somebody
+from sms_service.audience.wording import describe_rule, describe_rules
+from sms_service.campaigns import overview
+from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.uses import count_campaigns_of_segments
+from sms_service.console.forms import read_query
+from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.rendering import render_page
+from sms_service.console.rule_rows import (
+    MOST_ROWS,
+    RuleRow,
+    join_rules,
+    list_options,
+    make_rules,
+    read_raw,
+    read_rows,
+    split_rule,
+)
+from sms_service.console.unit_choice import choose_unit
+from sms_service.directory.models import Unit
+from sms_service.errors import Invalid
+from sms_service.said import as_said
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.problems import find_problem
+from sms_service.web.schemas import Id, In, OneLine
+
+MOST_USES = 20  # campaigns named on a segment's page
+DECIDED = (CampaignStatus.submitted, CampaignStatus.approved, CampaignStatus.active)
+
+
+class SegmentsFilter(ScopedPageQuery):
+    """Which segments; `lists`: also the lists of people that invitations made."""
+
+    name = OneLine(load_default=None)
+    lists = fields.Boolean(load_default=False)
+
+
+class SegmentUnit(In):
+    """For which unit a new segment is."""
+
+    unit = Id(load_default=None)
+
+
+@page_view("/segments", Permission.read)
+def list_segments() -> str:
+    """The segments of one's units, by name, with their rules in words."""
+    query = read_query(SegmentsFilter)
+    scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+    statement = segments.find_segments(scope.paths, name=query["name"])
+    if not query["lists"]:
+        statement = statement.where(~Segment.rule.has_key("people"))
+    rows, following = fetch_page(g.session, statement, query, sort="name", key=Segment.name, id_=Segment.id)
+    units = _units({row.unit_id for row in rows})
+    return render_page(
+        "segments.html",
+        rows=rows,
+        following=following,
+        query=query,
+        scope=scope.units,
+        units=units,
+        words=describe_rules(g.session, [(units[row.unit_id], row.rule) for row in rows]),
+        uses=count_campaigns_of_segments(g.session, [row.id for row in rows], g.actor.scope(Permission.read)),
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
+        may_write=bool(g.actor.scope(Permission.manage_segments)),
+    )
+
+
+@page_view("/segments/<int:segment_id>", Permission.read)
+def show_segment(segment_id: int) -> str:
+    """One segment: the rule in words, whom it finds now, and which campaigns use it."""
+    segment = segments.get_segment(g.session, g.actor, segment_id)
+    unit = g.session.get_one(Unit, segment.unit_id)
+    return render_page(
+        "segment.html",
+        segment=segment,
+        unit=unit,
+        may_write=g.actor.can(Permission.manage_segments, unit.path),
+        raw=json.dumps(segment.rule, ensure_ascii=False, indent=2),
+        campaigns=_uses(segment.id),
+        most=MOST_USES,
+        **_preview(unit.id, segment.rule),
+    )
+
+
+@page_view("/segments/new", Permission.manage_segments, methods=("GET", "POST"))
+def show_new_segment() -> Response:
+    """The builder for a new segment of a unit; its buttons add a row or show whom the rows find."""
+    choice = choose_unit(g.session, g.actor, Permission.manage_segments, read_query(SegmentUnit)["unit"], top=True)
+    return _build("segment_new.html", choice.unit, ("all", []), "", choice=choice)
+
+
+@act_view("/segments/new/keep", Permission.manage_segments, again=show_new_segment)
+def write_segment() -> Response:
+    """Keep the segment."""
+    unit_id = read_query(SegmentUnit)["unit"]
+    rule = _read_rule(unit_path(g.session, unit_id))
+    made = segments.create_segment(g.session, g.actor, unit_id, _name(), rule)
+    return go_to("console.show_segment", said=as_said("The segment is kept."), segment_id=made.id)
+
+
+@page_view("/segments/<int:segment_id>/change", Permission.manage_segments, methods=("GET", "POST"))
+def show_segment_form(segment_id: int) -> Response:
+    """The builder with the rule as it is, and what a change would touch."""
+    segment = segments.get_segment(g.session, g.actor, segment_id)
+    unit = g.session.get_one(Unit, segment.unit_id)
+    g.actor.require(Permission.manage_segments, unit.path)
+    split = split_rule(segment.rule)
+    raw = "" if split else json.dumps(segment.rule, ensure_ascii=False, indent=2)
+    decided = [one for one in _uses(segment.id) if one["status"] in DECIDED]
+    return _build("segment_change.html", unit, split or ("all", []), raw, segment=segment, decided=decided)
+
+
+@act_view("/segments/<int:segment_id>/change/keep", Permission.manage_segments, again=show_segment_form)
+def change_one_segment(segment_id: int) -> Response:
+    """Keep the changed rule; lists that are written stay."""
+    segment = segments.get_segment(g.session, g.actor, segment_id)
+    rule = _read_rule(unit_path(g.session, segment.unit_id))
+    changes: dict[str, Any] = {"name": _name(), "rule": rule}
+    was = {"name": segment.name, "rule": segment.rule}
+    changes = {field: value for field, value in changes.items() if value != was[field]}
+    segments.change_segment(g.session, g.actor, segment_id, **changes)
+    return go_to("console.show_segment", said=as_said("The change is kept."), segment_id=segment_id)
+
+
+def _build(page: str, unit: Unit | None, now: tuple[str, list[RuleRow]], raw: str, **values: Any) -> Response:
+    posted = request.method == "POST"
+    joined, rows = now
+    preview: dict[str, Any] = {"preview": None}
+    if posted:
+        g.submitted = request.form
+        joined, rows, raw = request.form.get("joined", "all"), read_rows(request.form), request.form.get("raw", "")
+    adds = "add" in request.form and len(rows) < MOST_ROWS
+    if unit is not None and not adds and (posted or not raw) and (posted or rows):
+        try:
+            rule = read_raw(raw) if raw.strip() else join_rules(make_rules(rows), joined)
+            preview = _preview(unit.id, rule)
+        except Invalid as error:
+            g.form_errors = g.get("form_errors") or find_problem(error).errors
+    if adds or not rows:
+        rows = [*rows, RuleRow("")]
+    options = list_options(list_rule_values(g.session, g.actor, unit.id), rows) if unit is not None else []
+    shown = render_page(
+        page, unit=unit, rows=rows, joined=joined, raw=raw, options=options, most=MOST_ROWS, **preview, **values
+    )
+    return make_response(shown, 422 if g.get("form_errors") else 200)
+
+
+def _preview(unit_id: int, rule: dict[str, Any]) -> dict[str, Any]:
+    """Whom the rule finds now: in words, counted, by unit, and the first by name."""
+    return {
+        "words": describe_rule(g.session, g.actor, unit_id, rule),
+        "preview": segments.preview_audience(g.session, g.actor, unit_id, rule),
+        "by_unit": count_by_unit(g.session, g.actor, unit_id, rule),
+    }
+
+
+def _read_rule(path: str) -> dict[str, Any]:
+    raw = request.form.get("raw", "")
+    if raw.strip():
+        rule, rules = read_raw(raw), list[dict[str, Any]]()
+    else:
+        rules = make_rules(read_rows(request.form))
+        rule = join_rules(rules, request.form.get("joined", "all"))
+    g.actor.require(Permission.manage_segments, path)
+    require_somebody(g.session, rule, rules, path)
+    return rule
+
+
+def _name() -> str:
+    return request.form.get("name", "").replace("\x00", "")
+
+
+def _units(ids: set[int]) -> dict[int, Unit]:
+    return {unit.id: unit for unit in g.session.scalars(select(Unit).where(Unit.id.in_(ids)))}
+
+
+def _uses(segment_id: int) -> list[dict[str, Any]]:
+    used = overview.find_campaigns(g.actor.scope(Permission.read), segment_id=segment_id)
+    used = used.order_by(Campaign.id.desc()).limit(MOST_USES)
+    return [overview.describe_campaign(row) for row in g.session.execute(used)]

@@ -1,0 +1,164 @@
+"""Segments: rules in words, the builder without JavaScript, and what a change touches."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import select, text
+
+from sms_service.audience.models import Segment
+from sms_service.audience.somebody import require_somebody
+from sms_service.console.rule_rows import RuleRow, join_rules, make_rules, split_rule
+from sms_service.errors import Invalid
+from tests.api.samples import make_samples
+from tests.console.conftest import SAME_ORIGIN
+from tests.factories import make_person, make_segment, make_unit
+
+RETIRED, YOUNG = {"tag": "退休"}, {"attribute": {"name": "birthday", "after": "1990-01-01"}}
+
+
+@pytest.fixture
+def city(session):
+    city = make_unit(session, name="云州市")
+    branch = make_unit(session, name="第一支部", level="branch", parent=city)
+    make_person(session, branch, "林一", tags=["退休"])
+    make_person(session, city, "林二<b>", tags=["骨干"], attributes={"gender": "女"})
+    session.commit()
+    return city
+
+
+def choice(rule):
+    return json.dumps(rule, ensure_ascii=False, sort_keys=True)
+
+
+def send(visitor, address, fields, **rows):
+    return visitor.client.post(address, data={**fields, **rows}, headers=SAME_ORIGIN)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"everyone": True},
+        RETIRED,
+        {"not": {"role": "书记"}},
+        {"all": [{"unit": 17}, {"not": YOUNG}, {"attribute": {"name": "gender", "is": "女"}}]},
+        {"any": [RETIRED, {"kind": "member"}, {"suspect": True}]},
+    ],
+)
+def test_rows_say_what_the_rule_says(rule):
+    joined, rows = split_rule(rule)
+    assert join_rules(make_rules(rows), joined) == rule
+
+
+def test_what_rows_cannot_say_stays_json():
+    assert split_rule({"all": [{"any": [RETIRED, YOUNG]}, RETIRED]}) is None
+    for row in (
+        RuleRow("x"),
+        RuleRow("[]"),
+        RuleRow('{"tag": 1}'),
+        RuleRow(choice({"attribute": {"name": "a", "is": None}})),
+    ):
+        with pytest.raises(Invalid) as refused:
+            make_rules([row])
+        assert refused.value.field == "row-1"
+
+
+def test_a_rule_for_nobody_names_its_rows(session, city):
+    for rows, message in (
+        ([RETIRED, {"tag": "无"}], "no person fits row 2"),
+        ([RETIRED, {"tag": "骨干"}], "alone they find 1, 1 people"),
+        ([], "nobody is found"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            require_somebody(session, {"all": rows} if rows else {"tag": "无"}, rows, city.path)
+        assert message in refused.value.reason
+
+
+def test_the_list_says_the_rules_in_words_and_who_uses_them(log_in, database, session):
+    city = make_unit(session, name="青山市")
+    session.commit()
+    visitor = log_in(city, "officer")
+    assert "青山市: there is no segment yet." in visitor.get("/segments").text
+    ids = make_samples(database, session, city)
+    make_segment(session, city, {"all": [RETIRED, {"unit": city.id}]}, "老同志<b>")
+    make_segment(session, city, {"people": [ids["person_id"]]}, "一次名单")
+    session.commit()
+    page = visitor.get("/segments").text
+    assert "everybody in 青山市 and below who has the tag 退休 and is in 青山市 or below" in page
+    assert "老同志&lt;b&gt;" in page
+    assert "一次名单" not in page
+    assert "一次名单" in visitor.get("/segments?lists=true").text
+    assert "No segment of 青山市 fits these filters." in visitor.get("/segments?name=x").text
+    used = visitor.get(f"/segments/{ids['segment_id']}").text
+    assert f'href="/campaigns/{ids["campaign_id"]}"' in used
+    assert f'href="/people/{ids["person_id"]}"' in used
+    assert log_in(make_unit(session), "officer").get(f"/segments/{ids['segment_id']}").status_code == 403
+    assert "/segments/new" not in log_in(city, "auditor").get("/segments").text
+
+
+def test_the_builder_adds_rows_previews_and_keeps_once(log_in, session, city):
+    visitor, path = log_in(city, "officer"), f"/segments/new?unit={city.id}"
+    first = visitor.get(path).text
+    assert "退休 (1)" in first
+    assert "gender：女 (1)" in first
+    assert "第一支部 (1)" in first
+    fields = {**visitor.fields(path), "name": "老同志", "joined": "all", "row-1": choice(RETIRED)}
+    more = send(visitor, path, fields, add="1", count="1")
+    assert more.status_code == 200
+    assert 'name="row-2"' in more.text
+    assert 'value="老同志"' in more.text
+    seen = send(visitor, path, fields, count="1")
+    assert "everybody in 云州市 and below who has the tag 退休" in seen.text
+    assert "林一" in seen.text
+    assert "Keep, with 1 people" in seen.text
+    assert not session.scalars(select(Segment)).all()
+    keep = f"/segments/new/keep?unit={city.id}"
+    nobody = send(visitor, keep, fields, count="2", **{"row-2": choice({"tag": "骨干"})})
+    assert nobody.status_code == 422
+    assert "nobody fits the rows together" in nobody.text
+    nameless = send(visitor, keep, {**fields, "name": ""}, count="1")
+    assert nameless.status_code == 422
+    answers = [send(visitor, keep, fields, count="1") for _ in range(2)]
+    made = session.scalars(select(Segment)).one()
+    assert {answer.location for answer in answers} == {f"/segments/{made.id}"}
+    assert (made.name, made.rule) == ("老同志", RETIRED)
+
+
+def test_raw_json_counts_instead_of_the_rows(log_in, session, city):
+    visitor, keep = log_in(city, "officer"), f"/segments/new/keep?unit={city.id}"
+    fields = {**visitor.fields(f"/segments/new?unit={city.id}"), "name": "复杂", "count": "1"}
+    wrong = send(visitor, keep, fields, raw="{")
+    assert wrong.status_code == 422
+    assert "is not JSON" in wrong.text
+    assert 'name="raw"' in wrong.text
+    rule = {"any": [{"all": [RETIRED, {"kind": "member"}]}, {"tag": "骨干"}]}
+    assert send(visitor, keep, fields, raw=json.dumps(rule)).status_code == 303
+    made = session.scalars(select(Segment)).one()
+    assert made.rule == rule
+    assert "&#34;any&#34;" in visitor.get(f"/segments/{made.id}/change").text
+
+
+def test_a_change_names_the_campaigns_that_it_touches(log_in, database, session):
+    city = make_unit(session)
+    session.commit()
+    ids = make_samples(database, session, city)
+    visitor, path = log_in(city, "officer"), f"/segments/{ids['segment_id']}/change"
+    assert "These campaigns use it" not in visitor.get(path).text
+    session.execute(text("UPDATE campaigns SET status = 'approved'"))
+    session.commit()
+    page = visitor.get(path).text
+    assert "These campaigns use it" in page
+    make_person(session, city, tags=["退休"])
+    session.commit()
+    fields = {**visitor.fields(path), "name": "改名", "joined": "any", "row-1": choice(RETIRED)}
+    rows = {"count": "2", "row-2": choice({"tag": "骨干"}), "not-2": "true"}
+    assert send(visitor, f"{path}/keep", fields, **rows).location == f"/segments/{ids['segment_id']}"
+    session.expire_all()
+    changed = session.get_one(Segment, ids["segment_id"])
+    assert (changed.name, changed.rule) == ("改名", {"any": [RETIRED, {"not": {"tag": "骨干"}}]})
+    assert "is not" in visitor.get(path).text
+    assert log_in(city, "auditor").get(path).status_code == 403
+    elsewhere = log_in(make_unit(session), "officer")
+    assert elsewhere.get(path).status_code == 403
+    assert elsewhere.post(f"{path}/keep", data={"name": "x"}).status_code == 403
