@@ -19,6 +19,7 @@ from werkzeug import exceptions
 
 from sms_service.campaigns.outlook import Caution
 from sms_service.dispatch.waits import WaitReason
+from sms_service.reports.tasks import TaskKind
 from sms_service.reports.timeline import EventKind
 from sms_service.reports.unknowns import UnknownAge
 from sms_service.said import JOINER, as_said
@@ -41,7 +42,8 @@ MESSAGES: Mapping[str, int] = {
 MADE_IN = frozenset({"_misplaced", "_nobody", "_launched_before", "_outside", "_obstacle"})
 # The line of a command, a log or another program; adapters' words are for the log only.
 NOT_READ = ("gateways/", "simulator/", "cli/", "ops/", "embedded/", "db/")
-_NOT_IN_SENTENCES = (WaitReason, Caution, EventKind, UnknownAge)  # each comes with a sentence of its own, or needs none
+# Each comes with a sentence of its own, or needs none.
+_NOT_IN_SENTENCES = (WaitReason, Caution, EventKind, UnknownAge, TaskKind)
 _SAYING = ("say", "_", "say_here")  # what names a message with places
 _IN_SQL = re.compile(r"'message',((?:\s*'[^']*')+)")
 

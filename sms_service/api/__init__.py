@@ -35,6 +35,7 @@ from sms_service.api import (
     segments,
     stops,
     suppressions,
+    tasks,
     templates,
     timelines,
     tokens,
@@ -78,6 +79,7 @@ RESOURCES = (
     operations.blueprint,
     replies.blueprint,
     receipts.blueprint,
+    tasks.blueprint,
     trail.blueprint,
 )  # fmt: skip
 

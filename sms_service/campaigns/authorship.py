@@ -17,7 +17,7 @@ from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign
 from sms_service.said import Said, say
 
-_AUTHORSHIP = ("campaign.create", "campaign.change", "campaign.submit")
+AUTHORSHIP = ("campaign.create", "campaign.change", "campaign.submit")
 
 
 class Authored(NamedTuple):
@@ -104,7 +104,7 @@ def _hand_in(campaign: Campaign) -> tuple[ColumnElement[bool], ...]:
     return (
         TrailEntry.target_kind == "campaign",
         TrailEntry.target_id == str(campaign.id),
-        TrailEntry.act.in_(_AUTHORSHIP),
+        TrailEntry.act.in_(AUTHORSHIP),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +24,8 @@ from sms_service.content.models import Template, TemplateVersion
 from sms_service.db.engine import Database
 from sms_service.directory.models import Person
 from sms_service.gateways.config import DEFAULT_ROUTE
-from sms_service.ledger.models import Run
+from sms_service.ledger.models import Message, Run
+from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.ops.http import instruct_simulator
 from sms_service.ops.supervisor import Running
 
@@ -93,7 +94,7 @@ class Life:
         self._instruct(receipt_delay_s=[0.1, 0.3], by_phone=rules)
         with self.database.session() as session:
             run_id = self._send(session, "secretary", self._branch_id, "参观党史馆")
-        self._wait_until(run_id, "finished", "closed")
+        self._wait_until(lambda session: session.get_one(Run, run_id).status in (RunStatus.finished, RunStatus.closed))
         self.running.stopping.wait(3)  # the phones answer a moment after they have the text
 
     def _hold_one(self) -> None:
@@ -101,7 +102,7 @@ class Life:
         self._instruct(refuse_share=1.0, refuse_code="content", by_phone=[])
         with self.database.session() as session:
             run_id = self._send(session, "district-officer", self._district_id, "应知应会测试通知")
-        self._wait_until(run_id, "held")
+        self._wait_until(lambda session: session.get_one(Run, run_id).status == RunStatus.held)
         self._instruct(by_phone=[])
 
     def _lose_some(self) -> None:
@@ -113,7 +114,7 @@ class Life:
         self._instruct(by_phone=rules)
         with self.database.session() as session:
             run_id = self._send(session, "secretary", self._branch_id, "组织生活会通知", route=SLOW_ROUTE)
-        self._wait_until(run_id, "finished", "closed")
+        self._wait_until(lambda session: _count(session, run_id, MessageStatus.unknown) == len(rules))
         self._instruct(by_phone=[])
 
     def _instruct(self, **changes: Any) -> None:
@@ -165,13 +166,18 @@ class Life:
         run, _ = launch.launch_campaign(session, actor, campaign_id, at)
         return run.id
 
-    def _wait_until(self, run_id: int, *statuses: str) -> None:
-        """Until the run has one of these, or for LONGEST_S."""
+    def _wait_until(self, is_so: Callable[[Session], bool]) -> None:
+        """Until it is so, or for LONGEST_S."""
         began = time.monotonic()
         while time.monotonic() - began < LONGEST_S and not self.running.stopping.wait(_LOOK_S):
             with self.database.session() as session:
-                if session.get_one(Run, run_id).status in statuses:
+                if is_so(session):
                     return
+
+
+def _count(session: Session, run_id: int, status: MessageStatus) -> int:
+    of_the_run = select(func.count()).select_from(Message).where(Message.run_id == run_id, Message.status == status)
+    return session.scalars(of_the_run).one()
 
 
 def _next_morning(now: datetime) -> datetime:

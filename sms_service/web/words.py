@@ -17,6 +17,7 @@ from sms_service.dispatch.waits import WaitReason
 from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
 from sms_service.ledger.resolving import StayReason
 from sms_service.ledger.states import AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
+from sms_service.reports.tasks import TaskKind
 from sms_service.reports.timeline import EventKind
 from sms_service.reports.unknowns import UnknownAge
 from sms_service.said import Said, as_said, say
@@ -52,6 +53,14 @@ _WHY: Mapping[str, Said] = {
 
 # By enum; texts of a closed set that is no enum are under the name of what they are.
 WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
+    TaskKind: {
+        TaskKind.approval: say("Campaigns to decide on"),
+        TaskKind.returned: say("Campaigns that were returned to you"),
+        TaskKind.held_run: say("Runs held until somebody decides"),
+        TaskKind.gateway_paused: say("Gateway accounts that are paused"),
+        TaskKind.unknown: say("Texts with an unknown outcome"),
+        TaskKind.branch_without_contact: say("Branches without a contact"),
+    },
     CampaignStatus: {
         CampaignStatus.draft: say("Draft"),
         CampaignStatus.submitted: say("Waiting for approval"),

@@ -22,7 +22,7 @@ HEADER = "编号,姓名,手机号,组织编码"
 # They change nothing, although they are POSTs: their question does not fit an address.
 QUESTIONS = {"POST /segments/preview", "POST /templates/preview", "POST /templates/<int:template_id>/preview"}
 # They concern the caller's own account only, whatever is sent.
-OWN = {"GET /me", "PUT /me/password", "POST /tokens"}
+OWN = {"GET /me", "GET /tasks", "PUT /me/password", "POST /tokens"}
 # They list what belongs to the whole installation: names, states, codes and numbers, nothing of any unit.
 EVERYBODYS = {
     "GET /gateway-accounts",
