@@ -53,6 +53,7 @@ def page_view(
                 require_form_token(request, secret or "")
             return _show(view, permission, args, kwargs)
 
+        show.is_fragment = fragment  # type: ignore[attr-defined]
         return _declare(show, rule, permission, methods)
 
     return decorate

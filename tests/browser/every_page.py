@@ -13,11 +13,12 @@ ROLES = ("administrator", "approver")
 
 
 def list_pages(app: Flask) -> list[tuple[str, str]]:
-    """(endpoint, rule) of every page that a GET shows, parts that refresh themselves included."""
+    """(endpoint, rule) of every page that a GET shows, without the parts that refresh themselves."""
     return sorted(
         (rule.endpoint, rule.rule)
         for rule in app.url_map.iter_rules()
         if rule.endpoint.startswith("console.") and "GET" in (rule.methods or ()) and rule.endpoint not in NO_PAGES
+        and not getattr(app.view_functions[rule.endpoint], "is_fragment", False)
     )
 
 
