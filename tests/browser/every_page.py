@@ -17,7 +17,9 @@ def list_pages(app: Flask) -> list[tuple[str, str]]:
     return sorted(
         (rule.endpoint, rule.rule)
         for rule in app.url_map.iter_rules()
-        if rule.endpoint.startswith("console.") and "GET" in (rule.methods or ()) and rule.endpoint not in NO_PAGES
+        if rule.endpoint.startswith("console.")
+        and "GET" in (rule.methods or ())
+        and rule.endpoint not in NO_PAGES
         and not getattr(app.view_functions[rule.endpoint], "is_fragment", False)
     )
 

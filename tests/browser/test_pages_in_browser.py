@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from sms_service.audience.models import Suppression
+from sms_service.directory.models import Person
+from sms_service.vocabulary import MessageReason
 from tests.api.samples import make_samples
 from tests.browser.conftest import DESK, NARROW
 from tests.browser.every_page import ROLES, fill, list_pages
@@ -35,6 +38,10 @@ def look(tab, path, problems):
 def test_every_page_is_in_order(app, database, session, open_tab, begin, language, size, full):
     unit = make_unit(session, name="滨海区新城街道阳光花园社区第一网格综合党支部委员会" if full else "城区")
     ids = make_samples(database, session, unit) if full else {"unit_id": unit.id}
+    if full:
+        ids["grant_id"] = ids["role_id"]
+        phone = session.get_one(Person, ids["person_id"]).phone
+        session.add(Suppression(phone=phone, reason=MessageReason.opted_out, source="reply"))
     session.commit()
     tab = open_tab(size, language, secret=begin(unit, *ROLES, language=language))
     problems, seen = [], set()
