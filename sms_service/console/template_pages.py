@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Response, g, make_response, request
@@ -36,6 +37,7 @@ from sms_service.web.validators import OneOfWords
 
 MOST_USES = 20  # campaigns named on a template's page
 MOST_TRIED = 10  # people offered for a preview
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 EXAMPLE = "云州先锋"  # the signature of a preview where the unit has sent nothing yet
 
 
@@ -81,6 +83,7 @@ def list_templates() -> str:
         following=following,
         query=query,
         scope=scope.units,
+        excerpts=[_COMMENT.sub("", row.TemplateVersion.body).strip() for row in rows],
         classes=_classes(),
         choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
         may_write=bool(g.actor.scope(Permission.manage_templates)),
