@@ -136,6 +136,8 @@ def test_a_number_is_suppressed_listed_masked_and_lifted(officer, administrator,
         if cursor is None:
             break
     assert names == ["丙", "乙", "甲"]
+    assert [item["name"] for item in auditor.get("/suppressions", reason="complaint").json["items"]] == ["甲"]
+    assert auditor.get("/suppressions", reason="no_phone").status_code == 422
     assert officer.get(f"/people/{people[0].id}").json["opted_out"] is True
 
     lift = {"person_id": people[0].id, "why": "本人到支部要求"}

@@ -19,7 +19,7 @@ from sms_service.delivery.listing import find_unknown_codes
 from sms_service.delivery.refusals import Refusals
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt, ReceiptStatus, Reply
 from sms_service.ledger import receipts
-from sms_service.ledger.models import Message
+from sms_service.ledger.models import Message, Run
 from sms_service.replies import matching
 from sms_service.replies.inbox import store_replies
 from tests.api.campaign_client import Place, make_place
@@ -84,6 +84,10 @@ def test_replies_are_filtered_and_paged(place: Place, auditor: Caller, database:
     assert [item["text"] for item in listed(auditor, meaning="stop")] == ["退订"]
     assert len(listed(auditor, account="main")) == 6
     assert auditor.get("/replies", account="nobody").status_code == 404
+    with database.session() as session:
+        campaign_id = session.query(Run.campaign_id).join(Message, Message.run_id == Run.id).limit(1).scalar()
+    assert len(listed(auditor, campaign=campaign_id)) == 6
+    assert listed(auditor, campaign=campaign_id + 999) == []
     at = listed(auditor)[-1]["received_at"]
     assert len(listed(auditor, since=at)) == 6
     assert listed(auditor, until=at) == []
