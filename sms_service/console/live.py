@@ -14,6 +14,7 @@ from typing import Any
 from flask import Response, g
 
 from sms_service.campaigns.control import get_run
+from sms_service.console.crowd import Crowd
 from sms_service.console.languages import page_language
 from sms_service.console.rendering import render_page
 from sms_service.dispatch.pace import Pace
@@ -37,6 +38,7 @@ class _Look:
     until: float = 0.0
     seen: str = ""
     page: str = ""
+    crowd: Crowd = field(default_factory=Crowd)
 
 
 _looks: dict[tuple[int, int, str], _Look] = {}
@@ -58,9 +60,11 @@ def show_live(run_id: int, seen: str) -> Response:
     """The fragment, or 204 where the visitor has `seen` it as it is."""
     get_run(g.session, g.actor, run_id)  # what is shared below was read for somebody else
     look = _look_of(run_id)
+    look.crowd.note(time.monotonic())
     with look.lock:
         if time.monotonic() >= look.until:
             watch, waits, delay_s = watch_for_page(run_id)
+            delay_s = look.crowd.stretch(delay_s, time.monotonic())
             look.seen = _digest_of(watch, waits)
             look.page = render_page("live.html", live=describe_live(watch, waits, delay_s))
             look.until = time.monotonic() + SHARED_S
