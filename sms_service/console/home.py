@@ -6,10 +6,43 @@ from flask import g
 
 from sms_service.accounts.permissions import Permission
 from sms_service.console.pages import NO_ROLE, page_view
-from sms_service.console.rendering import render_page
+from sms_service.console.rendering import link_to, render_page
+from sms_service.console.run_list import list_last_runs
+from sms_service.reports.tasks import TaskKind, list_tasks
+from sms_service.said import Said, as_said
+
+RUNS = 6  # the last ones
+# Where each kind of task is done.
+_DONE_AT: dict[TaskKind, tuple[str, dict[str, str]]] = {
+    TaskKind.approval: ("console.list_decisions", {}),
+    TaskKind.returned: ("console.list_campaigns", {"status": "rejected"}),
+    TaskKind.held_run: ("console.list_runs", {"status": "held"}),
+    TaskKind.gateway_paused: ("console.list_gateways", {}),
+    TaskKind.unknown: ("console.list_unknowns", {}),
+    TaskKind.branch_without_contact: ("console.list_units", {}),
+}
+# What people come for, by right: the first three that they hold. (right, endpoint, words, icon)
+_STARTS: tuple[tuple[Permission, str, Said, str], ...] = (
+    (Permission.edit_campaigns, "console.show_invite", as_said("Send an invitation"), "send"),
+    (Permission.edit_campaigns, "console.show_new_campaign", as_said("Write a campaign"), "draft"),
+    (Permission.approve_campaigns, "console.list_decisions", as_said("Decide on campaigns"), "check"),
+    (Permission.operate_service, "console.list_gateways", as_said("Watch the gateways"), "gateway"),
+    (Permission.manage_directory, "console.list_imports", as_said("Import people"), "import"),
+    (Permission.read, "console.show_counts", as_said("Count texts"), "chart"),
+)
+MOST_STARTS = 3
 
 
 @page_view("/", NO_ROLE)
 def show_home() -> str:
     """The first page after the log-in."""
-    return render_page("home.html", may_write=bool(g.actor.scope(Permission.edit_campaigns)))
+    tasks = [
+        {"task": task, "href": link_to(_DONE_AT[task.kind][0], **_DONE_AT[task.kind][1])}
+        for task in list_tasks(g.session, g.actor)
+    ]
+    starts = [
+        {"href": link_to(endpoint), "label": label, "icon": icon}
+        for permission, endpoint, label, icon in _STARTS
+        if g.actor.scope(permission) and link_to(endpoint)
+    ]
+    return render_page("home.html", tasks=tasks, starts=starts[:MOST_STARTS], runs=list_last_runs(g.session, RUNS))

@@ -1,0 +1,55 @@
+"""Runs by status, such as those that are held until somebody decides."""
+
+from __future__ import annotations
+
+from flask import g
+from marshmallow import fields
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.permissions import Permission
+from sms_service.campaigns.control import find_runs
+from sms_service.campaigns.models import Campaign
+from sms_service.console.forms import read_query
+from sms_service.console.pages import page_view
+from sms_service.console.rendering import render_page
+from sms_service.directory.models import Unit
+from sms_service.ledger.models import Run
+from sms_service.ledger.states import RunStatus
+from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.validators import OneOfWords
+
+
+class RunsQuery(ScopedPageQuery):
+    """Which runs."""
+
+    status = fields.String(load_default=None, validate=OneOfWords([*RunStatus]))
+
+
+@page_view("/runs", Permission.read)
+def list_runs() -> str:
+    """The runs, newest first."""
+    query = read_query(RunsQuery)
+    scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+    named = name_runs(find_runs(scope.paths, status=query["status"]))
+    rows, following = fetch_page(g.session, named, query, sort="id", key=Run.id, id_=Run.id, descending=True)
+    return render_page(
+        "runs.html", rows=rows, following=following, query=query, scope=scope.units, statuses=list(RunStatus)
+    )
+
+
+def name_runs(runs: Select[Run]) -> Select[Run, str, str]:
+    """The runs of `find_runs`, each as (Run, campaign, unit) with both names."""
+    return runs.join(Campaign, Campaign.id == Run.campaign_id).with_only_columns(
+        Run, Campaign.name.label("campaign"), Unit.name.label("unit")
+    )
+
+
+def list_last_runs(session: Session, number: int) -> list[tuple[Run, str, str]]:
+    """The last runs that the visitor may read, as (Run, campaign, unit)."""
+    paths = g.actor.scope(Permission.read)
+    if not paths:
+        return []
+    newest = find_runs(paths).with_only_columns(Run.id).order_by(Run.id.desc()).limit(number).subquery()
+    own = select(Run).join(Unit, Unit.id == Run.unit_id).join(newest, newest.c.id == Run.id)
+    return [(row.Run, row.campaign, row.unit) for row in session.execute(name_runs(own).order_by(Run.id.desc()))]
