@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-MOST_PER_S = 5.0
+MOST_PER_S = 4.0
 _WINDOW_S = 10.0
 
 
