@@ -60,5 +60,7 @@ SHOTS = (
     _shot("units-en", "admin", "/units", language="en"),
     _shot("accounts", "admin", "/accounts"),
     _shot("stops", "city-officer", "/stops", phone=True),
+    _shot("gateways", "operator", "/gateways"),
+    _shot("unknowns-en", "operator", "/unknowns", language="en"),
     _shot("trail", "auditor", "/trail"),
 )
