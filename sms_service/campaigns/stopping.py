@@ -74,6 +74,7 @@ def foresee_account_stop(session: Session, actor: Actor, gateway_account_id: int
             GatewayAccount.state == AccountState.open,
             ~stopped,
         )
+        .correlate(Run)  # of the statement around it: by itself it would ask of any run
         .exists()
     )
     return _foresee(session, actor, Run.route_id.in_(of_account), ~others, elsewhere=others, most=most)

@@ -8,11 +8,11 @@ from sqlalchemy import select, text
 from sms_service.accounts.actors import SYSTEM
 from sms_service.campaigns.stopping import foresee_account_stop, foresee_unit_stop
 from sms_service.controls import stops
-from sms_service.controls.models import GatewayAccount, Stop
+from sms_service.controls.models import GatewayAccount, Route, RouteMember, Stop
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze as freezing
 from tests.console.conftest import SAME_ORIGIN
-from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_city
+from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_city, make_run
 from tests.factories import make_person, make_unit
 
 
@@ -87,6 +87,26 @@ def test_a_gateway_account_with_another_beside_it_holds_nothing(session, databas
     stops.stop_gateway_account(session, SYSTEM, "spare", "x")
     assert foresee_account_stop(session, SYSTEM, account.id).text_count == 2
     assert city.run_id
+
+
+def test_the_accounts_of_another_route_take_nothing_over(session, database):
+    """A run of a route with one account waits, whatever other runs' routes have beside theirs."""
+    gateways = ScriptedGateways({"main": ScriptedAdapter(), "spare": ScriptedAdapter()})
+    city = make_city(database, 2, gateways=gateways)
+    spare = session.scalars(select(GatewayAccount).where(GatewayAccount.name == "spare")).one()
+    alone = Route(name="alone")
+    session.add(alone)
+    session.flush()
+    session.add(RouteMember(route_id=alone.id, gateway_account_id=spare.id, priority=1, weight=1))
+    other = make_run(session, session.get_one(Unit, city.unit.id))
+    other.route_id = alone.id
+    session.commit()
+    freezing.begin_due_runs(database)
+    freezing.freeze_run(database, other.id)
+    found = foresee_account_stop(session, SYSTEM, spare.id)
+    assert (found.text_count, {run.run_id: run.elsewhere for run in found.runs}) == (
+        2, {city.run_id: True, other.id: False},
+    )  # fmt: skip
 
 
 def test_who_may_stop_what(log_in, session, database, tree):
