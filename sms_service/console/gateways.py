@@ -76,10 +76,10 @@ def open_one_gateway(name: str) -> Response:
 def set_one_cap() -> Response:
     """How many texts of a class one phone may get on a day."""
     form = read_form(CapForm)
-    if form["per_day"] is None:
-        caps.remove_cap(g.session, g.actor, form["class_"])
-    else:
+    if form["per_day"] is not None:
         caps.set_cap(g.session, g.actor, form["class_"], form["per_day"])
+    elif g.session.get(Cap, form["class_"]) is not None:  # left empty where there was none: nothing changes
+        caps.remove_cap(g.session, g.actor, form["class_"])
     return go_to("console.list_gateways", said=say("The cap is kept."))
 
 

@@ -73,6 +73,22 @@ def test_a_cap_is_set_and_taken_away(place, log_in, session):
     assert session.query(Cap).count() == 0
 
 
+def test_an_empty_cap_of_a_class_without_one_changes_nothing(place, log_in, session):
+    unit, _ = place
+    visitor = log_in(unit, "operator")
+    assert visitor.post("/caps", form="/gateways", data={"class": "study", "per_day": ""}).status_code == 303
+    assert session.query(Cap).count() == 0
+
+
+def test_a_phone_in_the_reason_of_a_pause_is_masked(place, log_in):
+    unit, _ = place
+    visitor, path = log_in(unit, "operator"), "/gateways/main"
+    visitor.post(f"{path}/pause", form=path, data={"why": "asked 13800138000"})
+    shown = visitor.get(path).text
+    assert "It was paused: asked 138" in shown
+    assert "13800138000" not in shown
+
+
 def test_unknown_texts_lead_to_their_rows(place, log_in, session):
     unit, ids = place
     session.execute(text("UPDATE messages SET account_id = 1"))
