@@ -224,12 +224,14 @@ def _of_pace(
         )
         yield Wait(WaitReason.slowed, said)
         return
-    said = say(
-        "{rate:.0f} parts a second; {before} runs go before it and {beside} take turns with it",
-        rate=now,
-        before=before,
-        beside=beside,
-    )
+    said = say("{rate:.0f} parts a second", rate=now)
+    if before or beside:
+        said = say(
+            "{rate:.0f} parts a second; {before} runs go before it and {beside} take turns with it",
+            rate=now,
+            before=before,
+            beside=beside,
+        )
     yield Wait(WaitReason.pace, said)
 
 
