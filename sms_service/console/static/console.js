@@ -22,6 +22,11 @@ window.addEventListener("pageshow", function (event) {
 document.addEventListener("DOMContentLoaded", function () {
   var focused = document.querySelector("[data-focus]");
   if (focused) focused.focus();
+  // Two quick taps on a page's button shall not press the one that stands there on the next page.
+  document.querySelectorAll("[data-deliberate] button").forEach(function (button) {
+    button.disabled = true;
+    setTimeout(function () { button.disabled = false; }, 700);
+  });
 });
 
 // A page that refreshes itself: it can be stopped, waits longer after each failure, and says when its numbers stopped.
