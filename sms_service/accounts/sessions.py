@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, load_grants, unit_path
@@ -75,13 +75,7 @@ def find_visitor(session: Session, secret: str, now: datetime, *, acts: bool = T
     row = session.execute(
         select(BrowserSession, Account)
         .join(Account, Account.id == BrowserSession.account_id)
-        .where(
-            BrowserSession.digest == digest_token(secret),
-            BrowserSession.ended_at.is_(None),
-            BrowserSession.created_at > now - LONGEST,
-            BrowserSession.seen_at > now - IDLE,
-            Account.disabled_at.is_(None),
-        )
+        .where(BrowserSession.digest == digest_token(secret), *_is_open(now), Account.disabled_at.is_(None))
     ).one_or_none()
     if row is None:
         raise NotAuthenticated(_OVER)
@@ -150,12 +144,7 @@ def list_sessions(session: Session, account_id: int, now: datetime) -> list[Brow
     return list(
         session.scalars(
             select(BrowserSession)
-            .where(
-                BrowserSession.account_id == account_id,
-                BrowserSession.ended_at.is_(None),
-                BrowserSession.created_at > now - LONGEST,
-                BrowserSession.seen_at > now - IDLE,
-            )
+            .where(BrowserSession.account_id == account_id, *_is_open(now))
             .order_by(BrowserSession.seen_at.desc(), BrowserSession.id.desc())
         )
     )
@@ -172,3 +161,12 @@ def set_preferences(session: Session, account_id: int, *, language: str | None, 
     account = session.get_one(Account, account_id)
     account.language, account.large_text = language, large_text
     session.flush()
+
+
+def _is_open(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """The conditions of a session that is not over."""
+    return (
+        BrowserSession.ended_at.is_(None),
+        BrowserSession.created_at > now - LONGEST,
+        BrowserSession.seen_at > now - IDLE,
+    )
