@@ -12,11 +12,10 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.dispatch.pace import Pace
 from sms_service.masking import mask_said, mask_text
 from sms_service.reports.account_health import MOST_CODES, AccountHealth, list_account_health
 from sms_service.reports.unknowns import UnknownAge, UnknownGroup, group_unknown
-from sms_service.web.context import current_context, gateways_or_none
+from sms_service.web.context import current_pace, gateways_or_none
 from sms_service.web.paging import scope_filter
 from sms_service.web.schemas import Id, In, MaskedText, Out, SaidMessage, ScopeUnit
 
@@ -125,9 +124,9 @@ class HealthOfAccounts(MethodView):
     @blueprint.response(200, AccountHealthList)
     def get(self) -> dict[str, Any]:
         """Show how all gateway accounts are: state, last minute, rate, link, and what nobody understood"""
-        context, gateways = current_context(), gateways_or_none()
-        pace = None if context.pace is None else Pace(context.pace, gateways.rates())
-        return {"items": [_shown(found) for found in list_account_health(g.session, g.actor, gateways, pace)]}
+        gateways = gateways_or_none()
+        health = list_account_health(g.session, g.actor, gateways, current_pace(gateways))
+        return {"items": [_shown(found) for found in health]}
 
 
 @blueprint.route("/unknowns")

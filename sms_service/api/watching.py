@@ -14,14 +14,13 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.runs import RunOut
 from sms_service.api.timelines import MeaningOut
-from sms_service.dispatch.pace import Pace
 from sms_service.dispatch.waiting import explain_wait
 from sms_service.dispatch.waits import WaitReason
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.failures import FAILED, MOST_FAILURES, describe_failures
 from sms_service.reports.watching import watch_run
 from sms_service.said import to_json
-from sms_service.web.context import current_context, gateways_or_none
+from sms_service.web.context import current_context, current_pace, gateways_or_none
 from sms_service.web.schemas import MESSAGE, VALUES, Out, ScopeUnit
 
 blueprint = Blueprint("watching", description="A run as it goes: how far it is, how fast, and until when.")
@@ -131,7 +130,7 @@ class WaitsOfRun(MethodView):
         """
         context = current_context()
         gateways = gateways_or_none()
-        pace = None if context.pace is None else Pace(context.pace, gateways.rates())
+        pace = current_pace(gateways)
         waits = explain_wait(g.session, g.actor, run_id, gateways, pace, context.pace)
         return {
             "items": [

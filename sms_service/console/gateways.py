@@ -18,13 +18,12 @@ from sms_service.controls.accounts import id_of
 from sms_service.controls.models import AccountState, Cap
 from sms_service.delivery.models import RefusedCallbacks
 from sms_service.delivery.refusals import find_refused
-from sms_service.dispatch.pace import Pace
 from sms_service.errors import NotFound
 from sms_service.reports.account_health import AccountHealth, list_account_health
 from sms_service.reports.unknowns import group_unknown
 from sms_service.said import say
 from sms_service.vocabulary import TextClass
-from sms_service.web.context import current_context, gateways_or_none
+from sms_service.web.context import current_pace, gateways_or_none
 from sms_service.web.schemas import In, Whole
 from sms_service.web.validators import OneOfWords, WithinRange
 
@@ -91,10 +90,8 @@ def list_unknowns() -> str:
 
 
 def _health() -> list[AccountHealth]:
-    context = current_context()
     gateways = gateways_or_none()
-    pace = None if context.pace is None else Pace(context.pace, gateways.rates())
-    return list_account_health(g.session, g.actor, gateways, pace)
+    return list_account_health(g.session, g.actor, gateways, current_pace(gateways))
 
 
 def _describe(name: str) -> dict[str, Any]:

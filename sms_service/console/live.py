@@ -17,12 +17,11 @@ from sms_service.campaigns.control import get_run
 from sms_service.console.crowd import Crowd
 from sms_service.console.languages import page_language
 from sms_service.console.rendering import render_page
-from sms_service.dispatch.pace import Pace
 from sms_service.dispatch.waiting import explain_wait
 from sms_service.dispatch.waits import UNDER_WAY, Wait
 from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.reports.watching import RunWatch, watch_run
-from sms_service.web.context import current_context, gateways_or_none
+from sms_service.web.context import current_context, current_pace, gateways_or_none
 
 SHARED_S = 1.0  # for so long one look serves all who ask
 SHORTEST_S, WAITING_S, PLANNED_S = 2.0, 10.0, 60.0  # until the page asks again
@@ -51,7 +50,7 @@ def watch_for_page(run_id: int) -> tuple[RunWatch, list[Wait], float]:
     watch = watch_run(g.session, g.actor, run_id)
     took_s = time.monotonic() - began
     gateways = gateways_or_none()
-    pace = None if context.pace is None else Pace(context.pace, gateways.rates())
+    pace = current_pace(gateways)
     waits = explain_wait(g.session, g.actor, run_id, gateways, pace, context.pace)
     return watch, waits, _delay_s(watch, waits, took_s)
 

@@ -13,7 +13,7 @@ from flask import current_app
 from redis import Redis
 
 from sms_service.db.engine import Database
-from sms_service.dispatch.pace import connect_pace
+from sms_service.dispatch.pace import Pace, connect_pace
 from sms_service.gateways.config import BadGatewayConfig, GatewayConfig
 from sms_service.gateways.registry import Gateways
 from sms_service.keepalive import redis_keepalive
@@ -62,6 +62,12 @@ class Context:
         return Gateways.from_file(
             self.settings.gateways_file, self.settings.public_url, read_environment(root=self.settings.root)
         )
+
+
+def current_pace(gateways: Gateways) -> Pace | None:
+    """How fast these gateways' accounts may go at present; None where no Redis is named."""
+    redis = current_context().pace
+    return None if redis is None else Pace(redis, gateways.rates())
 
 
 def gateways_or_none() -> Gateways:
