@@ -88,8 +88,8 @@ def measure_reach(session: Session, rule: object, path: str, own: Sequence[str],
     `own`: the variables that each recipient fills; `needed`: those of them that a text cannot do without. Raises
     Invalid as `audience_select` does.
     """
-    lacks = [_value(name).is_(None).label(f"lacks_{number}") for number, name in enumerate(needed)]
-    length = sum((func.coalesce(func.char_length(_value(name)), 0) for name in own), start=literal(0, Integer))
+    lacks = [recipient_value(name).is_(None).label(f"lacks_{number}") for number, name in enumerate(needed)]
+    length = sum((func.coalesce(func.char_length(recipient_value(name)), 0) for name in own), start=literal(0, Integer))
     known = (
         join_reasons(audience_select(session, rule, path))
         .add_columns(Person.phone, length.label("length"), find_reason(path).label("reason"), *lacks)
@@ -211,8 +211,8 @@ def name_skipped(session: Session, rule: object, path: str) -> dict[MessageReaso
     return dict(named)
 
 
-def _value(name: str) -> ColumnElement[Any]:
-    """A recipient's value of a variable, as freeze takes it, for its length."""
+def recipient_value(name: str) -> ColumnElement[Any]:
+    """SQL for a recipient's value of a variable, as text and as freeze takes it; NULL if the person has none."""
     match name:
         case "name":
             return Person.name.expression

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, false, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.reach import recipient_value
 from sms_service.content.compose import Composed, check_beginning, check_signature, compose_text
 from sms_service.content.language import CannotRender, CompiledTemplate, compile_template
 from sms_service.content.values import check_values
@@ -89,18 +90,6 @@ def _scope(session: Session, actor: Actor, unit_id: int | None) -> tuple[str, ..
     return (path,)
 
 
-def _value(name: str) -> ColumnElement[Any]:
-    """The column that holds a recipient's value of a variable, as text; NULL if the person has none."""
-    match name:
-        case "name":
-            return Person.name.expression
-        case "unit":
-            return Unit.name.expression
-        case "number":
-            return Person.number.expression
-    return func.jsonb_extract_path_text(Person.attributes, name, type_=String)
-
-
 def _people(statement: Select[*tuple[Any, ...]], scope: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
     return (
         statement.select_from(Person)
@@ -111,7 +100,7 @@ def _people(statement: Select[*tuple[Any, ...]], scope: tuple[str, ...]) -> Sele
 
 def _lacking(session: Session, scope: tuple[str, ...], needed: list[str]) -> tuple[int, dict[str, int]]:
     """How many people the scope has, and for each needed variable that some of them lack, how many lack it."""
-    counts = [func.count().filter(_value(name).is_(None)) for name in needed]
+    counts = [func.count().filter(recipient_value(name).is_(None)) for name in needed]
     total, *without = session.execute(_people(select(func.count(), *counts), scope)).one()
     return total, {name: count for name, count in zip(needed, without, strict=True) if count}
 
@@ -119,14 +108,14 @@ def _lacking(session: Session, scope: tuple[str, ...], needed: list[str]) -> tup
 def _samples(session: Session, scope: tuple[str, ...], wanted: list[str], needed: list[str]) -> list[dict[str, str]]:
     """The wanted values of the two people whose values are shortest and longest in total; empty if there is nobody."""
     length = sum((_length(name) for name in wanted), start=literal(0))
-    statement = _people(select(*(_value(name) for name in wanted)), scope).limit(1)
-    statement = statement.where(*(_value(name).is_not(None) for name in needed))
+    statement = _people(select(*(recipient_value(name) for name in wanted)), scope).limit(1)
+    statement = statement.where(*(recipient_value(name).is_not(None) for name in needed))
     rows = [session.execute(statement.order_by(order, Person.id)).one_or_none() for order in (length, length.desc())]
     return [dict(zip(wanted, row, strict=True)) for row in rows if row is not None]
 
 
 def _length(name: str) -> ColumnElement[int]:
-    return func.coalesce(func.char_length(_value(name)), 0)
+    return func.coalesce(func.char_length(recipient_value(name)), 0)
 
 
 def _nobody(people: int, needed: list[str], lacking: Mapping[str, int]) -> str:
