@@ -6,7 +6,6 @@ twice.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import secrets
@@ -22,6 +21,7 @@ from sms_service.console.cookies import NOTICE, set_notice
 from sms_service.console.forgery import FIELD as TOKEN
 from sms_service.errors import Invalid, ServiceError
 from sms_service.said import as_said, from_json
+from sms_service.web.idempotency import form_digest
 
 FIELD = "_once"
 OWN_FIELDS = {FIELD, TOKEN, "_login", "_password"}  # of the form itself, not of what it is about
@@ -56,7 +56,7 @@ def act_once(session: Session, actor: RecordingActor, act: Callable[[], Response
         raise Invalid(FIELD, None, "is missing; open the page again and send its form")
     key = f"console:{key}"
     try:
-        stored = reserve_response(session, actor.account_id, key, _digest())
+        stored = reserve_response(session, actor.account_id, key, form_digest(request, OWN_FIELDS))
     except Invalid:
         first = session.get(StoredResponse, (actor.account_id, key))
         raise AlreadySent(first.headers.get("Location") if first else None) from None
@@ -75,15 +75,3 @@ def act_once(session: Session, actor: RecordingActor, act: Callable[[], Response
         headers[_SAID] = json.dumps(g.get(NOTICE))
     keep_response(session, actor.account_id, key, 303, headers, b"")
     return response
-
-
-def _digest() -> bytes:
-    digest = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
-    for name, value in sorted(request.form.items(multi=True)):
-        if name not in OWN_FIELDS:
-            digest.update(json.dumps([name, value]).encode())
-    for name, file in sorted(request.files.items(multi=True), key=lambda item: item[0]):
-        content = hashlib.file_digest(file.stream, "sha256").hexdigest()  # type: ignore[arg-type]
-        file.stream.seek(0)
-        digest.update(json.dumps([name, file.filename, content]).encode())
-    return digest.digest()

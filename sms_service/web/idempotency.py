@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from flask import Request, Response
 from sqlalchemy.orm import Session
@@ -66,17 +66,28 @@ def request_digest(request: Request) -> bytes:
 
     For a form with files it covers the fields and the files' contents, since clients choose a new boundary each time.
     """
-    digest = hashlib.sha256(f"{request.method} {request.full_path}\n".encode())
     if request.mimetype == "multipart/form-data":
-        for name, value in sorted(request.form.items(multi=True)):
-            digest.update(json.dumps([name, value]).encode())
-        for name, file in sorted(request.files.items(multi=True), key=lambda item: item[0]):
-            content = hashlib.file_digest(file.stream, "sha256").hexdigest()  # type: ignore[arg-type]
-            file.stream.seek(0)
-            digest.update(json.dumps([name, file.filename, content]).encode())
-    else:
-        digest.update(request.get_data(cache=True))
+        return form_digest(request)
+    digest = hashlib.sha256(_address(request))
+    digest.update(request.get_data(cache=True))
     return digest.digest()
+
+
+def form_digest(request: Request, left_out: Collection[str] = ()) -> bytes:
+    """The SHA-256 of method, address, a form's fields but those `left_out`, and its files' contents."""
+    digest = hashlib.sha256(_address(request))
+    for name, value in sorted(request.form.items(multi=True)):
+        if name not in left_out:
+            digest.update(json.dumps([name, value]).encode())
+    for name, file in sorted(request.files.items(multi=True), key=lambda item: item[0]):
+        content = hashlib.file_digest(file.stream, "sha256").hexdigest()  # type: ignore[arg-type]
+        file.stream.seek(0)
+        digest.update(json.dumps([name, file.filename, content]).encode())
+    return digest.digest()
+
+
+def _address(request: Request) -> bytes:
+    return f"{request.method} {request.full_path}\n".encode()
 
 
 def _without(response: Response, secret_fields: tuple[str, ...]) -> bytes:
