@@ -110,6 +110,14 @@ def show_once(page: str, endpoint: str, **values: Any) -> Response:
     return make_response(page)
 
 
+def show_again(refused: ServiceError, page: Callable[[], Any]) -> Response:
+    """The page with its form once more, what was sent kept and a message at each field that was refused."""
+    g.form_errors, g.submitted = find_problem(refused).errors, request.form
+    response = make_response(page())
+    response.status_code = 422
+    return response
+
+
 def local_path(address: str | None) -> str | None:
     """The path of `address` if it is one of this service, with its query; None otherwise."""
     if not address or not address.startswith("/") or address.startswith(("//", "/\\")):
@@ -144,15 +152,12 @@ def _do(view: View, permission: Permission | None, again: View | None, args: Any
             g.session = session
             return act_once(session, g.actor, lambda: make_response(view(*args, **kwargs)))
     except ServiceError as error:
-        problem = find_problem(error)
-        if again is None or not problem.errors or isinstance(error, Conflict):
+        if again is None or not find_problem(error).errors or isinstance(error, Conflict):
             raise
-        g.form_errors, g.submitted = problem.errors, request.form
+        refused, page = error, again.__wrapped__  # type: ignore[attr-defined]
     with current_context().database.session() as session:
         g.session = session
-        response = make_response(again.__wrapped__(*args, **kwargs))  # type: ignore[attr-defined]
-    response.status_code = 422
-    return response
+        return show_again(refused, lambda: page(*args, **kwargs))
 
 
 def _send_to_log_in(fragment: bool) -> Response:

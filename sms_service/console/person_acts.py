@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Response, g, make_response, request
+from flask import Response, g, make_response
 from marshmallow import fields
 
 from sms_service.accounts.actors import unit_path
@@ -13,7 +13,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.intake import change_taken_in_person, take_in_person
 from sms_service.console.entering import confirm_password
 from sms_service.console.forms import WhyForm, read_form, read_query
-from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.pages import act_view, go_to, page_view, show_again
 from sms_service.console.people import describe_person
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit
@@ -23,7 +23,7 @@ from sms_service.directory.people_rows import LONGEST_NAME, LONGEST_WORD
 from sms_service.errors import Invalid
 from sms_service.said import as_said
 from sms_service.web.context import current_context
-from sms_service.web.problems import InvalidRequest, find_problem
+from sms_service.web.problems import InvalidRequest
 from sms_service.web.schemas import Id, In, OneLine
 from sms_service.web.validators import OneOfWords
 
@@ -136,8 +136,7 @@ def show_whole_phone(person_id: int) -> Response:
         confirm_password()
         phone = people.reveal_phone(g.session, g.actor, person_id, read_form(WhyForm)["why"])
     except (Invalid, InvalidRequest) as error:
-        g.form_errors, g.submitted = find_problem(error).errors, request.form
-        return make_response(render_page("person.html", **describe_person(person_id)), 422)
+        return show_again(error, lambda: render_page("person.html", **describe_person(person_id)))
     shown = {**describe_person(person_id), "phone": phone, "shown_at": current_context().clock()}
     return make_response(render_page("person.html", **shown))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g, make_response, request
+from flask import Response, g, make_response
 from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
@@ -12,7 +12,7 @@ from sms_service.campaigns import resending
 from sms_service.campaigns.models import Campaign
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import WhyForm, read_form, read_query
-from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.pages import act_view, go_to, page_view, show_again
 from sms_service.console.rendering import render_page
 from sms_service.errors import Invalid
 from sms_service.ledger.models import Message, Run
@@ -24,7 +24,7 @@ from sms_service.vocabulary import MessageReason
 from sms_service.web.context import current_context, gateways_or_none
 from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
 from sms_service.web.paging import PageQuery
-from sms_service.web.problems import InvalidRequest, find_problem
+from sms_service.web.problems import InvalidRequest
 from sms_service.web.validators import OneOfWords
 
 
@@ -75,8 +75,7 @@ def show_phone_of_message(message_id: int) -> Response:
         confirm_password()
         phone = reveal_message_phone(g.session, g.actor, message_id, read_form(WhyForm)["why"])
     except (Invalid, InvalidRequest) as error:
-        g.form_errors, g.submitted = find_problem(error).errors, request.form
-        return make_response(render_page("message.html", **_describe(message_id)), 422)
+        return show_again(error, lambda: render_page("message.html", **_describe(message_id)))
     shown = {**_describe(message_id), "phone": phone, "shown_at": current_context().clock()}
     return make_response(render_page("message.html", **shown))
 

@@ -11,7 +11,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience import suppression
 from sms_service.audience.models import Suppression
 from sms_service.console.forms import read_form, read_query
-from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.pages import act_view, go_to, page_view, show_again
 from sms_service.console.rendering import name_here, render_page
 from sms_service.console.unit_choice import choose_unit
 from sms_service.directory import people
@@ -21,7 +21,6 @@ from sms_service.directory.text import LONGEST_WHY
 from sms_service.errors import Invalid, NotFound
 from sms_service.said import as_said
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.problems import find_problem
 from sms_service.web.schemas import Id, In, OneLine
 from sms_service.web.validators import OneOfWords
 from sms_service.web.words import name_word
@@ -122,8 +121,7 @@ def _search(wanted: str) -> Response:
     try:
         phone = parse_phone("wanted", wanted)
     except Invalid as error:
-        g.form_errors, g.submitted = find_problem(error).errors, request.form
-        return make_response(_list([], query, wanted=wanted[:100]), 422)
+        return show_again(error, lambda: _list([], query, wanted=wanted[:100]))
     scope = scope_filter(g.session, g.actor, Permission.read, None)
     statement = _with_unit(suppression.find_suppressed(scope.paths, phone=phone)).order_by(Person.id)
     rows = list(g.session.execute(statement.limit(MOST_HOLDERS)))
