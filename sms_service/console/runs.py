@@ -16,6 +16,7 @@ from sms_service.console.rendering import render_page
 from sms_service.controls.stops import stops_of
 from sms_service.ledger.states import HeldFor, MessageStatus, RunStatus
 from sms_service.reports.failures import describe_failures
+from sms_service.reports.watching import watch_run
 from sms_service.said import say
 from sms_service.web.context import gateways_or_none
 from sms_service.web.validators import OneOfWords
@@ -131,7 +132,7 @@ def do_send_again(run_id: int) -> Response:
 def _ask(run_id: int, act: str) -> str:
     """The page before an act on a run: what will happen in numbers, and why one does it."""
     control.get_run(g.session, g.actor, run_id, Permission.operate_campaigns)
-    watch, _, _ = watch_for_page(run_id)
+    watch = watch_run(g.session, g.actor, run_id)
     counts = watch.statuses
     gone = (
         sum(counts.values())
