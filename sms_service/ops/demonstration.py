@@ -23,17 +23,16 @@ import sms_service.tables  # noqa: F401 - every room's tables, so that foreign k
 from sms_service.accounts import services as accounts
 from sms_service.accounts import tokens
 from sms_service.accounts.actors import SYSTEM, Actor, load_actor
-from sms_service.audience import intake, segments
-from sms_service.campaigns import approval, launch, services
+from sms_service.audience import intake
 from sms_service.console.demonstration import LOGINS_FILE
 from sms_service.content import shipped
-from sms_service.content.models import Template, TemplateVersion
 from sms_service.db.engine import Database
 from sms_service.directory import units_import
 from sms_service.directory.models import ImportProblem, Person, Unit
 from sms_service.directory.units import change_unit
 from sms_service.ledger.models import Run
 from sms_service.ops.agreement import disagreements
+from sms_service.ops.demonstration_campaigns import send_demonstration_campaign
 from sms_service.ops.demonstration_life import Life
 from sms_service.ops.errors import OperationError
 from sms_service.ops.http import call_api, instruct_simulator, simulators_ledger
@@ -188,14 +187,13 @@ def _write_logins(running: Running, cast: Cast) -> None:
 def _study(session: Session, cast: Cast, city_id: int) -> int:
     """The city centre schedules a study-content text, a few seconds ahead, to everyone."""
     now: datetime = session.scalars(select(func.sms_now())).one()
-    return _campaign(
+    return send_demonstration_campaign(
         session,
         cast.city_officer,
         cast.approver,
         unit_id=city_id,
         name="每日一学",
         template="学习内容",
-        signature="云州先锋",
         values={"日期": f"{now.month}月{now.day}日", "内容": "坚持理论联系实际，把学习成果转化为服务群众的实际行动。"},
         at=now + timedelta(seconds=AHEAD_S),
     )
@@ -203,53 +201,15 @@ def _study(session: Session, cast: Cast, city_id: int) -> int:
 
 def _theme_day(session: Session, cast: Cast) -> int:
     """A branch secretary invites the branch to a theme day, at once."""
-    return _campaign(
+    return send_demonstration_campaign(
         session,
         cast.secretary,
         cast.approver,
         unit_id=cast.secretary.grants[0].unit_id,
         name="主题党日",
         template="主题党日邀请",
-        signature="云州先锋",
         values={"主题": "重温入党誓词", "时间": "本周六上午9时", "地点": "社区党群服务中心"},
-        at=None,
     )
-
-
-def _campaign(
-    session: Session,
-    author: Actor,
-    approver: Actor,
-    *,
-    unit_id: int,
-    name: str,
-    template: str,
-    signature: str,
-    values: dict[str, str],
-    at: datetime | None,
-) -> int:
-    segment = segments.create_segment(session, author, unit_id, f"{name}：全体成员", {"everyone": True})
-    campaign = services.create_campaign(
-        session,
-        author,
-        unit_id=unit_id,
-        name=name,
-        template_version_id=_version(session, template).id,
-        segment_id=segment.id,
-        signature=signature,
-        values=values,
-    )
-    services.submit_campaign(session, author, campaign.id)
-    approval.decide_approval(session, approver, campaign.id, approve=True)
-    run, _ = launch.launch_campaign(session, author, campaign.id, at)
-    return run.id
-
-
-def _version(session: Session, template: str) -> TemplateVersion:
-    """The newest version of an installed template, by its name."""
-    versions = select(TemplateVersion).join(Template, Template.id == TemplateVersion.template_id)
-    newest = versions.where(Template.name == template).order_by(TemplateVersion.number.desc()).limit(1)
-    return session.scalars(newest).one()
 
 
 def _watch(running: Running, database: Database, runs: Sequence[int], started: float) -> None:

@@ -18,19 +18,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
-from sms_service.audience import segments
-from sms_service.campaigns import approval, launch, services
-from sms_service.content.models import Template, TemplateVersion
+from sms_service.campaigns import approval, services
 from sms_service.db.engine import Database
 from sms_service.directory.models import Person
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus, RunStatus
+from sms_service.ops.demonstration_campaigns import send_demonstration_campaign, write_demonstration_campaign
 from sms_service.ops.http import instruct_simulator
 from sms_service.ops.supervisor import Running
 
 SLOW_ROUTE = "slow"  # of gateways.toml: two texts a second, so that a run is under way for an hour
-SIGNATURE = "云州先锋"
 LONGEST_S = 25.0  # how long each step waits for what it wants to be seen
 _ANSWERS = ("参加", "参加，带一位同事", "出差，不能来", "几点开始？", "收到", "退订")
 _LOOK_S = 0.3
@@ -126,28 +124,11 @@ class Life:
             found = session.scalars(of_the_branch.order_by(Person.id).offset(offset).limit(number))
             return [phone for phone in found if phone is not None]
 
-    def _write(self, session: Session, author: str, unit_id: int, name: str, route: str = DEFAULT_ROUTE) -> int:
-        actor = self.officers[author]
-        template, values = ("主题党日邀请", _INVITATION) if author == "secretary" else ("学习内容", _STUDY)
-        newest = (
-            select(TemplateVersion.id)
-            .join(Template, Template.id == TemplateVersion.template_id)
-            .where(Template.name == template)
-            .order_by(TemplateVersion.number.desc())
-            .limit(1)
+    def _write(self, session: Session, author: str, unit_id: int, name: str) -> int:
+        template, values = _content_of(author)
+        return write_demonstration_campaign(
+            session, self.officers[author], unit_id=unit_id, name=name, template=template, values=values
         )
-        campaign = services.create_campaign(
-            session,
-            actor,
-            unit_id=unit_id,
-            name=name,
-            template_version_id=session.scalars(newest).one(),
-            segment_id=segments.create_segment(session, actor, unit_id, f"{name}：全体成员", {"everyone": True}).id,
-            signature=SIGNATURE,
-            values=values,
-            route=route,
-        )
-        return campaign.id
 
     def _send(
         self,
@@ -159,12 +140,18 @@ class Life:
         route: str = DEFAULT_ROUTE,
     ) -> int:
         """Write it, have it approved and launched; returns the run's id."""
-        actor = self.officers[author]
-        campaign_id = self._write(session, author, unit_id, name, route)
-        services.submit_campaign(session, actor, campaign_id)
-        approval.decide_approval(session, self.officers["city-approver"], campaign_id, approve=True)
-        run, _ = launch.launch_campaign(session, actor, campaign_id, at)
-        return run.id
+        template, values = _content_of(author)
+        return send_demonstration_campaign(
+            session,
+            self.officers[author],
+            self.officers["city-approver"],
+            unit_id=unit_id,
+            name=name,
+            template=template,
+            values=values,
+            route=route,
+            at=at,
+        )
 
     def _wait_until(self, is_so: Callable[[Session], bool]) -> None:
         """Until it is so, or for LONGEST_S."""
@@ -173,6 +160,11 @@ class Life:
             with self.database.session() as session:
                 if is_so(session):
                     return
+
+
+def _content_of(author: str) -> tuple[str, Mapping[str, str]]:
+    """The template that this author uses, by name, and its values."""
+    return ("主题党日邀请", _INVITATION) if author == "secretary" else ("学习内容", _STUDY)
 
 
 def _count(session: Session, run_id: int, status: MessageStatus) -> int:
