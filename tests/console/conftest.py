@@ -17,7 +17,7 @@ from sms_service import callbacks, console, settings
 from sms_service.accounts import sessions
 from sms_service.api import create_app
 from sms_service.directory.models import Unit
-from tests.factories import make_actor
+from tests.factories import make_actor, make_unit
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -84,3 +84,11 @@ def log_in(app: Flask, session: Session, clock: Clock) -> Callable[..., Visitor]
         return Visitor(client, actor.login, actor.account_id)
 
     return make
+
+
+@pytest.fixture
+def city(session: Session) -> Unit:
+    """The top of a tree."""
+    city = make_unit(session, name="云州市")
+    session.commit()
+    return city

@@ -17,13 +17,6 @@ from tests.factories import make_account, make_unit
 
 
 @pytest.fixture
-def city(session):
-    city = make_unit(session, name="云州市")
-    session.commit()
-    return city
-
-
-@pytest.fixture
 def district(session, city):
     district = make_unit(session, name="城东区", parent=city)
     session.commit()

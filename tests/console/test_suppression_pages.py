@@ -14,13 +14,6 @@ from tests.factories import fictional_phone, make_person, make_unit
 
 
 @pytest.fixture
-def city(session):
-    city = make_unit(session, name="云州市")
-    session.commit()
-    return city
-
-
-@pytest.fixture
 def branch(session, city):
     branch = make_unit(session, name="第一支部", level="branch", parent=city)
     session.commit()

@@ -11,13 +11,6 @@ from tests.factories import make_person, make_unit
 
 
 @pytest.fixture
-def city(session):
-    city = make_unit(session, name="云州市")
-    session.commit()
-    return city
-
-
-@pytest.fixture
 def district(session, city):
     district = make_unit(session, name="城东区", parent=city)
     session.commit()
