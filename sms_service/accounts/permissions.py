@@ -18,7 +18,7 @@ class Permission(StrEnum):
     edit_campaigns = "edit_campaigns"
     approve_campaigns = "approve_campaigns"
     operate_campaigns = "operate_campaigns"  # launch, pause, resume, cancel, stop, retry, send again, settle
-    operate_service = "operate_service"  # gateway accounts, caps, stops of everything
+    operate_service = "operate_service"  # gateway accounts, their stops, caps
     manage_accounts = "manage_accounts"  # accounts, roles, other people's tokens
     see_phones = "see_phones"  # whole phone numbers, in requests that ask for them
 

@@ -97,7 +97,8 @@ class Stops(MethodView):
     def post(self, body: dict[str, Any]) -> tuple[Mapping[str, Any], int]:
         """Stop everything of a unit and below it, or through a gateway account
 
-        A unit without a parent, that is a whole city, and gateway accounts need the permission `operate_service`.
+        A unit, also a whole city, needs the permission `operate_campaigns` over it; a gateway account needs
+        `operate_service` over every city, since it carries everybody's texts.
         """
         if "unit_id" in body:
             stop_id, made = stops.stop_unit(g.session, g.actor, body["unit_id"], body["why"])

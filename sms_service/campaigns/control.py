@@ -48,7 +48,7 @@ def get_run(session: Session, actor: Actor, run_id: int, permission: Permission 
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound("run", run_id)
-    actor.require(permission, unit_path(session, run.unit_id))
+    actor.require(permission, session.get_one(Unit, run.unit_id).path)
     return run
 
 

@@ -20,6 +20,7 @@ from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import name_here, render_page
 from sms_service.console.texts import compose_in_general
 from sms_service.console.unit_choice import choose_unit
+from sms_service.replies.listing import count_campaign_replies
 from sms_service.said import Said, as_said, say
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import OneLine
@@ -67,6 +68,7 @@ def show_campaign(campaign_id: int) -> str:
         campaign=campaign,
         text=general_text(campaign),
         state=_state(campaign),
+        replies=count_campaign_replies(g.session, g.actor, campaign_id) if campaign["run_id"] else 0,
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         change=change_address(campaign),
         approvers=find_approvers(g.session, campaign["content"].campaign, path)

@@ -15,6 +15,7 @@ from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.controls.stops import stops_of
 from sms_service.ledger.states import HeldFor, MessageStatus, RunStatus
+from sms_service.replies.listing import count_campaign_replies
 from sms_service.reports.failures import describe_failures
 from sms_service.reports.watching import watch_run
 from sms_service.said import say
@@ -41,6 +42,7 @@ def show_run(run_id: int) -> str:
         live=describe_live(watch, waits, delay_s),
         failures=describe_failures(g.session, g.actor, run_id, gateways_or_none()),
         run=run,
+        replies=count_campaign_replies(g.session, g.actor, run.campaign_id),
         may=may,
         stops=stops_of(g.session, run.unit_path, run.route_id) if run.unit_path else [],
         can_pause=may and run.status == RunStatus.running,

@@ -100,7 +100,7 @@ def release_one_stop(stop_id: int) -> Response:
 
 
 def _target(query: dict[str, Any]) -> dict[str, Any]:
-    """What is chosen, whether the visitor may stop it, and what that would hold."""
+    """What is chosen of what the visitor may stop, and what a stop of it would hold."""
     if query["account"] is not None:
         if not stops.may_stop_gateways(g.session, g.actor):
             raise Forbidden("only who operates the whole service may stop a gateway account")
@@ -108,17 +108,16 @@ def _target(query: dict[str, Any]) -> dict[str, Any]:
         choice = choose_unit(g.session, g.actor, Permission.operate_campaigns, None)
         foreseen: Foreseen | None = foresee_account_stop(g.session, g.actor, account_id)
         standing = stops.find_standing_stop(g.session, gateway_account_id=account_id)
-        return {"choice": choice, "allowed": True, "foreseen": foreseen, "standing": standing}
+        return {"choice": choice, "foreseen": foreseen, "standing": standing}
     choice = choose_unit(g.session, g.actor, Permission.operate_campaigns, query["unit"], top=True)
-    if choice.unit is None or not stops.may_stop_unit(g.actor, choice.unit):
-        return {"choice": choice, "allowed": False, "foreseen": None, "standing": None}
+    if choice.unit is None:
+        return {"choice": choice, "foreseen": None, "standing": None}
     foreseen = foresee_unit_stop(g.session, g.actor, choice.unit)
     standing = stops.find_standing_stop(g.session, unit_id=choice.unit.id)
-    return {"choice": choice, "allowed": True, "foreseen": foreseen, "standing": standing}
+    return {"choice": choice, "foreseen": foreseen, "standing": standing}
 
 
 def _may_release(path: str | None, may_stop_gateways: bool) -> bool:
     if path is None:
         return may_stop_gateways
-    is_top = path.count("/") == 2
-    return bool(g.actor.can(Permission.operate_service if is_top else Permission.operate_campaigns, path))
+    return bool(g.actor.can(Permission.operate_campaigns, path))

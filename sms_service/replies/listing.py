@@ -49,6 +49,12 @@ def find_answered_campaigns(session: Session, rows: Sequence[ReplyRow]) -> dict[
     return {row[0]: AnsweredCampaign(row[1], row[2], row[3]) for row in found}
 
 
+def count_campaign_replies(session: Session, actor: Actor, campaign_id: int) -> int:
+    """How many replies to texts of the campaign the actor may read: the rows of `find_replies` with this campaign."""
+    found = find_replies(actor.scope(Permission.read), strangers=False, campaign=campaign_id)
+    return session.scalar(select(func.count()).select_from(found.subquery())) or 0
+
+
 def find_replies(
     paths: Sequence[str],
     *,
@@ -81,7 +87,11 @@ def find_replies(
     if campaign is not None:
         answered = select(Message.id).join(Run, Run.id == Message.run_id)
         answered = answered.where(Message.id == ReplyRow.message_id, Message.month == ReplyRow.month)
-        statement = statement.where(answered.where(Run.campaign_id == campaign).exists())
+        # Nobody answers a text before its run is launched; so what came before is not even looked at.
+        launched = select(func.min(Run.launched_at)).where(Run.campaign_id == campaign).scalar_subquery()
+        statement = statement.where(
+            ReplyRow.received_at >= launched, answered.where(Run.campaign_id == campaign).exists()
+        )
     if account is not None:
         statement = statement.where(GatewayAccount.name == account)
     if has_phone is not None:

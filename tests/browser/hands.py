@@ -34,6 +34,11 @@ class Hands:
         with self.tab.page.expect_navigation():
             self.find(selector).click()
 
+    def open(self, selector: str) -> None:
+        """One tap on what opens something on the same page, such as the menu of a phone."""
+        self.taps += 1
+        self.find(selector).click()
+
     def write(self, selector: str, text: str) -> None:
         """Type into a field; to be in it costs no tap where the field before it is left by the keyboard's own key."""
         self.typed.append(text)

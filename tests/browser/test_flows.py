@@ -146,16 +146,28 @@ def test_an_auditor_is_at_a_row_in_three_clicks(open_tab, begin, running):
     assert "/messages/" in hands.tab.page.url
 
 
-@pytest.mark.parametrize(("size", "javascript"), [(PHONE, False), (DESK, True)])
-def test_an_emergency_stop_is_menu_why_stop(open_tab, begin, branch, session, size, javascript):
-    hands = Hands(open_tab(size, "zh", javascript, begin(branch, "officer", language="zh")))
+@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.parametrize("size", [PHONE, DESK])
+@pytest.mark.parametrize(("language", "words"), [("zh", "停发"), ("en", "Stop")])
+def test_an_emergency_stop_of_a_whole_city_is_menu_why_stop(
+    open_tab, begin, running, session, language, words, size, javascript
+):
+    unit, _ = running  # the top of its tree, with 12 texts that have not left
+    hands = Hands(open_tab(size, language, javascript, begin(unit, "officer", language=language)))
     hands.tab.go("/")
     if size is PHONE:
-        hands.find("summary.btn").click()
+        hands.open("summary.btn")
     hands.tap("a[href='/stops']")
     hands.write("[name=why]", "内容有误")
+    button = hands.find("main form.narrow .btn-danger").inner_text()
+    assert words in button
+    assert "12" in button
     hands.tap("main form.narrow .btn-danger")
-    assert count(session, Stop, unit_id=branch.id, released_at=None) == 1
+    # 「停发」 in the menu, the reason, 「停发」; on a phone the menu is behind a button.
+    assert (hands.taps, len(hands.typed)) == (3 if size is PHONE else 2, 1)
+    assert count(session, Stop, unit_id=unit.id, released_at=None) == 1
+    assert "内容有误" in hands.tab.page.inner_text("main table")
+    assert not hands.tab.is_too_wide()
     hands.tab.page.go_back()
     assert hands.tab.page.locator("main form.narrow .btn-danger").count() == 0, "it says that it is stopped already"
     assert count(session, Stop) == 1

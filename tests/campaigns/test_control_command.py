@@ -42,9 +42,9 @@ def test_stop_everything_and_release_it(run: Shell, city: City) -> None:
     assert run("stop", "--unit", "01", "--why", "又").output.endswith(": 错字 (stopped already)\n")
     assert run("stop", "--gateway", "main", "--why", "密钥外泄").output.startswith("stop 2: gateway account main, ")
     assert [line.split(":")[0] for line in run("stops").output.splitlines()] == ["stop 2", "stop 1"]
-    refused = run("release", "1", "--why", "好了", "--as", "wang")
+    refused = run("release", "2", "--why", "好了", "--as", "wang")
     assert (refused.exit_code, "operate_service" in refused.output) == (1, True)
-    assert "; released " in run("release", "1", "--why", "已改").output
+    assert "; released " in run("release", "1", "--why", "已改", "--as", "wang").output
     assert run("stops", "--as", "wang").output.startswith("stop 2: ")
     assert len(run("stops", "--released").output.splitlines()) == 2
     assert run("stop", "--why", "x").exit_code == run("stop", "--city", "--unit", "01", "--why", "x").exit_code == 2

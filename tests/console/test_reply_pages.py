@@ -13,6 +13,7 @@ from sms_service.gateways.base import Reply
 from sms_service.ledger.models import Message
 from sms_service.replies import matching
 from sms_service.replies.inbox import store_replies
+from sms_service.replies.models import ReplyRow
 from tests.dispatch.city import drain, make_city
 from tests.factories import fictional_phone, make_unit
 
@@ -63,6 +64,26 @@ def test_filters_and_what_is_not_there(log_in, session, answered):
     assert "Here will be what people of 第九支部 answer." in here.get("/replies").text
     assert here.get(f"/replies?unit={unit.id}").status_code == 403
     assert here.get(f"/replies?campaign={campaign_id}").status_code == 403
+
+
+def test_a_campaign_and_its_run_lead_to_their_replies(log_in, session, answered):
+    city, unit, _ = answered
+    campaign = session.scalars(select(Campaign)).one()
+    visitor, link = log_in(unit, "auditor"), f'href="/replies?campaign={campaign.id}"'
+    for path in (f"/campaigns/{campaign.id}", f"/runs/{city.run_id}"):
+        page = visitor.get(path).text
+        assert link in page
+        assert "2 replies" in page, "and not what a stranger wrote"
+    listed = visitor.get(f"/replies?campaign={campaign.id}").text
+    assert listed.count("the text it answers") == 2
+    unmatched = {"message_id": None, "month": None}
+    session.execute(update(ReplyRow).where(ReplyRow.meaning.is_(None)).values(unmatched))
+    session.commit()
+    assert "1 reply" in visitor.get(f"/runs/{city.run_id}").text
+    session.execute(update(ReplyRow).values(unmatched))
+    session.commit()
+    for path in (f"/campaigns/{campaign.id}", f"/runs/{city.run_id}"):
+        assert link not in visitor.get(path).text, "where nobody has answered there is no link"
 
 
 def test_a_stop_that_was_lifted_says_so(log_in, session, answered):

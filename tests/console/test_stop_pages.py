@@ -113,9 +113,12 @@ def test_who_may_stop_what(log_in, session, database, tree):
     _city, unit, one, _ = tree
     officer = log_in(unit, "officer")
     page = officer.get("/stops").text
-    assert "A whole city is stopped by its administrator or operator." in page
+    assert f"This stops {unit.name}" in page, "an officer of a whole city stops the city"
     assert "Or a gateway account" not in page
-    assert officer.post("/stops", form="/me", data={"unit_id": unit.id, "why": "x"}).status_code == 403
+    below = log_in(one, "officer")
+    assert below.get(f"/stops?unit={unit.id}").status_code == 403
+    assert below.post("/stops", form="/me", data={"unit_id": unit.id, "why": "x"}).status_code == 403
+    assert officer.post("/stops", form="/me", data={"gateway_account": "main", "why": "x"}).status_code == 403
     assert officer.get("/stops?account=main").status_code == 403
     assert "This stops 第一支部" in officer.get(f"/stops?unit={one.id}").text
     operator = log_in(unit, "operator")

@@ -62,7 +62,7 @@ def test_a_stopped_gateway_account_is_handed_nothing(database: Database) -> None
     assert statuses(database, city.run_id) == {"accepted": 2}
 
 
-def test_whoever_launches_in_a_district_may_stop_it_and_only_an_administrator_the_city_or_an_account(
+def test_whoever_launches_in_a_unit_may_stop_it_and_only_who_operates_the_service_an_account(
     session: Session, tree: tuple[Unit, Unit, Unit, Unit]
 ) -> None:
     city, one, two, branch = tree
@@ -70,18 +70,20 @@ def test_whoever_launches_in_a_district_may_stop_it_and_only_an_administrator_th
     administrator = make_actor(session, city, ("administrator",))
     for unit in (one, branch):
         assert stops.stop_unit(session, officer, unit.id, "查错")[1]
-    for actor, unit in ((officer, two), (officer, city), (everywhere, city)):
+    for actor, unit in ((officer, two), (officer, city), (make_actor(session, city, ("auditor", "approver")), city)):
         with pytest.raises(Forbidden):
             stops.stop_unit(session, actor, unit.id, "查错")
     for actor in (officer, everywhere, make_actor(session, one, ("administrator",))):
         with pytest.raises(Forbidden, match="operate_service"):
             stops.stop_gateway_account(session, actor, "main", "查错")
-    of_city, _ = stops.stop_unit(session, administrator, city.id, "查错")
+    of_city, _ = stops.stop_unit(session, everywhere, city.id, "查错")
     of_account, _ = stops.stop_gateway_account(session, administrator, "main", "查错")
-    for stop_id in (of_city, of_account):
-        with pytest.raises(Forbidden):
-            stops.release_stop(session, everywhere, stop_id, "好了")
-        stops.release_stop(session, administrator, stop_id, "好了")
+    with pytest.raises(Forbidden, match="operate_campaigns"):
+        stops.release_stop(session, officer, of_city, "好了")
+    with pytest.raises(Forbidden, match="operate_service"):
+        stops.release_stop(session, everywhere, of_account, "好了")
+    stops.release_stop(session, everywhere, of_city, "好了")
+    stops.release_stop(session, administrator, of_account, "好了")
 
 
 def test_what_is_stopped_stays_so_by_the_stop_that_stands(
