@@ -1,5 +1,5 @@
 """What people decide about texts that have ended: `/runs/<id>/retry`, `/runs/<id>/send-again`,
-`/messages/<id>/settle`.
+`/messages/settle`, `/messages/<id>/settle`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sms_service.campaigns import resending
 from sms_service.ledger.models import Run
 from sms_service.ledger.resolving import RETRYABLE, GoneAgain
 from sms_service.reports.messages import get_message
-from sms_service.web.schemas import Id
+from sms_service.web.schemas import Id, Out
 from sms_service.web.validators import ListLength, OneOfWords
 
 blueprint = Blueprint(
@@ -70,6 +70,23 @@ class SettleIn(WhyIn):
     )
 
 
+class SettleSeveralIn(SettleIn):
+    """What a person found out about several unknown messages."""
+
+    messages = fields.List(
+        Id(),
+        required=True,
+        validate=ListLength(1, resending.MOST_SETTLED),
+        metadata={"description": f"The messages' ids, at most {resending.MOST_SETTLED}, of whatever runs"},
+    )
+
+
+class SettledOut(Out):
+    """What came of settling several messages."""
+
+    settled = fields.Integer(metadata={"description": "How many messages were settled: all that were named"})
+
+
 class GoneAgainOut(OneRunOut):
     """A run of which messages go again."""
 
@@ -113,6 +130,22 @@ class SendAgain(MethodView):
         If the delivery of a message is reported while it waits, it is not sent.
         """
         return _gone(*resending.send_run_again(g.session, g.actor, run_id, body["why"], body.get("messages")))
+
+
+@blueprint.route("/messages/settle")
+class Settlements(MethodView):
+    """Settling several unknown messages."""
+
+    @endpoint(Permission.operate_campaigns)
+    @blueprint.arguments(SettleSeveralIn)
+    @blueprint.response(200, SettledOut)
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Write down what became of several unknown messages, all or none
+
+        If one of them is not unknown any more, nothing is settled, and the problem names each such message.
+        """
+        settled = resending.settle_attempts(g.session, g.actor, body["messages"], body["verdict"], body["why"])
+        return {"settled": settled}
 
 
 @blueprint.route("/messages/<int:message_id>/settle")

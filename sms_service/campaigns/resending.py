@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection
+from datetime import date
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
@@ -13,6 +15,7 @@ from sms_service.audit import trail
 from sms_service.campaigns.control import get_run
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CampaignStatus
+from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.gateways.base import ErrorClass
@@ -23,6 +26,7 @@ from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.said import say
 
 MOST_IDS = 10_000  # messages that one send-again may name
+MOST_SETTLED = 100  # messages that may be settled at once
 
 _ROWS_ARE_FINAL_OR_LACKING = (RunStatus.planned, RunStatus.freezing, RunStatus.cancelled)
 
@@ -73,31 +77,74 @@ def settle_attempt(session: Session, actor: Actor, message_id: int, settled_as: 
     Raises NotFound, Invalid, Forbidden (also for the service itself: a person must be responsible for this), or
     Conflict if the message is not unknown, or not any more.
     """
-    why = required_line("why", why, LONGEST_WHY)
-    # Ids are unique over all months, but only with the month can PostgreSQL find the partition and its index.
-    message = session.scalar(
-        select(Message).where(Message.id == message_id, Message.month.in_(select(Run.month).distinct()))
-    )
-    if message is None:
-        raise NotFound("message", message_id)
-    path = unit_path(session, message.unit_id)
-    actor.require(Permission.operate_campaigns, path)
-    if actor.account_id is None:
-        raise Forbidden("a person must answer for what became of a text; act as an account")
-    settled = resolving.settle_row(session.connection(), message.month, message_id, settled_as, actor.account_id)
-    session.refresh(message)
-    if not settled:
+    for status in _settle(session, actor, [message_id], settled_as, why).values():
         raise Conflict(
             say(
                 "message {message_id} is {status}; only an {settleable} one can be settled",
                 message_id=message_id,
-                status=MessageStatus(message.status),
+                status=status,
                 settleable=MessageStatus.unknown,
             )
         )
-    trail.record_act(
-        session, actor.account_id, "message.settle", "message", message_id, path, verdict=settled_as, why=why
+
+
+def settle_attempts(
+    session: Session, actor: Actor, message_ids: Collection[int], settled_as: SettledAs, why: str
+) -> int:
+    """The same for 1 to 100 unknown texts at once, of whatever runs: all of them or none. Returns how many.
+
+    Raises the same errors as `settle_attempt`; the Conflict names each message that is not unknown any more.
+    """
+    wanted = sorted(set(message_ids))
+    if not 1 <= len(wanted) <= MOST_SETTLED:
+        raise Invalid("messages", f"{len(wanted)} ids", say("must name 1 to {most:,} messages", most=MOST_SETTLED))
+    if left := _settle(session, actor, wanted, settled_as, why):
+        named = [say("message {id} is {status}", id=str(id_), status=status) for id_, status in sorted(left.items())]
+        raise Conflict(
+            say(
+                "nothing was settled, since of the {all} messages these are not {settleable} any more: {left}",
+                all=len(wanted),
+                settleable=MessageStatus.unknown,
+                left=named,
+            )
+        )
+    return len(wanted)
+
+
+def _settle(
+    session: Session, actor: Actor, message_ids: Collection[int], settled_as: SettledAs, why: str
+) -> dict[int, MessageStatus]:
+    """Settles those that are unknown, each with its entry in the trail; returns what the others are."""
+    why = required_line("why", why, LONGEST_WHY)
+    # Ids are unique over all months, but only with the month can PostgreSQL find the partition and its index.
+    rows = session.execute(
+        select(Message.id, Message.month, Message.unit_id).where(
+            Message.id.in_(message_ids), Message.month.in_(select(Run.month).distinct())
+        )
+    ).all()
+    for missing in sorted(set(message_ids) - {row.id for row in rows}):
+        raise NotFound("message", missing)
+    paths = dict(session.execute(select(Unit.id, Unit.path).where(Unit.id.in_({row.unit_id for row in rows}))).all())
+    for row in rows:
+        actor.require(Permission.operate_campaigns, paths[row.unit_id])
+    if actor.account_id is None:
+        raise Forbidden("a person must answer for what became of a text; act as an account")
+    settled = set[int]()
+    by_month: dict[date, list[int]] = defaultdict(list)
+    for row in rows:
+        by_month[row.month].append(row.id)
+    for month, ids in sorted(by_month.items()):  # in one order, so that two people do not deadlock
+        settled |= resolving.settle_rows(session.connection(), month, ids, settled_as, actor.account_id)
+    session.expire_all()
+    for row in sorted(rows, key=lambda row: row.id):
+        if row.id in settled:
+            details = {"verdict": settled_as, "why": why}
+            path = paths[row.unit_id]
+            trail.record_act(session, actor.account_id, "message.settle", "message", row.id, path, **details)
+    left = select(Message.id, Message.status).where(
+        Message.month.in_(by_month), Message.id.in_(set(message_ids) - settled)
     )
+    return {row.id: MessageStatus(row.status) for row in session.execute(left)} if len(settled) < len(rows) else {}
 
 
 def _go_again(

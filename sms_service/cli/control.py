@@ -110,19 +110,23 @@ def send_again(campaign_id: int, why: str, messages: tuple[int, ...], all_: bool
 
 
 @click.command()
-@click.argument("message_id", metavar="MESSAGE", type=click.IntRange(1))
+@click.argument("message_ids", metavar="MESSAGE...", nargs=-1, required=True, type=click.IntRange(1))
 @click.argument("verdict", type=click.Choice(["accepted", "refused"]))
 @why
 @as_somebody
-def settle(message_id: int, verdict: Literal["accepted", "refused"], why: str, login: str) -> None:
-    """Write down what became of an unknown text, as the provider's records say."""
+def settle(message_ids: tuple[int, ...], verdict: Literal["accepted", "refused"], why: str, login: str) -> None:
+    """Write down what became of unknown texts, up to 100, as the provider's records say: all of them or none."""
     from sms_service.campaigns import resending
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
 
     with open_session() as session:
-        resending.settle_attempt(session, acting(session, login), message_id, verdict, why)
-    click.echo(f"message {message_id} is {verdict}")
+        actor = acting(session, login)
+        if len(message_ids) == 1:
+            resending.settle_attempt(session, actor, message_ids[0], verdict, why)
+        else:
+            resending.settle_attempts(session, actor, message_ids, verdict, why)
+    click.echo("\n".join(f"message {message_id} is {verdict}" for message_id in sorted(set(message_ids))))
 
 
 def _run(session: Session, actor: Actor, campaign_id: int) -> int:

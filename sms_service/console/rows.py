@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g, make_response
+from flask import Response, g, make_response, request
 from marshmallow import fields
+from sqlalchemy import Row
 
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns import resending
@@ -17,15 +18,17 @@ from sms_service.console.rendering import render_page
 from sms_service.errors import Invalid
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
+from sms_service.reports.messages import find_look_ups
 from sms_service.reports.remedies import find_remedy
 from sms_service.reports.timeline import reveal_message_phone, trace_message
-from sms_service.said import as_said
+from sms_service.said import as_said, say
 from sms_service.vocabulary import MessageReason
 from sms_service.web.context import current_context, gateways_or_none
 from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
 from sms_service.web.paging import PageQuery
 from sms_service.web.problems import InvalidRequest
-from sms_service.web.validators import OneOfWords
+from sms_service.web.schemas import Id
+from sms_service.web.validators import ListLength, OneOfWords
 
 
 class RowsQuery(PageQuery, MessageFilter):
@@ -36,6 +39,12 @@ class SettleForm(WhyForm):
     """What the provider's records say."""
 
     verdict = fields.String(required=True, validate=OneOfWords(["accepted", "refused"]))
+
+
+class SettleSeveralForm(SettleForm):
+    """The same of the texts that are ticked."""
+
+    messages = fields.List(Id(), load_default=list, validate=ListLength(1, resending.MOST_SETTLED))
 
 
 @page_view("/rows", Permission.read)
@@ -59,7 +68,34 @@ def list_rows() -> str:
         statuses=list(MessageStatus),
         reasons=list(MessageReason),
         readable={row.Message.id: g.actor.can(Permission.read, row.unit_now) for row in found},
+        here=request.args.to_dict(),
+        settling=_settling(found) if query["status"] == MessageStatus.unknown else None,
     )
+
+
+def _settling(found: list[Row[Any]]) -> dict[str, Any] | None:
+    """Of a page of unknown texts: which of them the visitor may settle, and when the provider was asked about each."""
+    may_settle = {row.Message.id for row in found if g.actor.can(Permission.operate_campaigns, row.unit_now)}
+    if not may_settle:
+        return None
+    gateways = gateways_or_none()
+    return {
+        "may": may_settle,
+        "asked_at": find_look_ups(g.session, [row.Message for row in found]),
+        "looks_up": {row.account for row in found if row.account and gateways.looks_up(row.account)},
+        "most": resending.MOST_SETTLED,
+    }
+
+
+@act_view("/rows", Permission.operate_campaigns, again=list_rows)
+def settle_rows_on_page() -> Response:
+    """Write down what the provider's records say of the unknown texts that are ticked, all or none."""
+    read_query(RowsQuery)  # the address has the filter of the page that it came from
+    form = read_form(SettleSeveralForm)
+    number = resending.settle_attempts(g.session, g.actor, form["messages"], form["verdict"], form["why"])
+    here = {name: value for name, value in request.args.items() if name != "cursor"}
+    said = say("{count} texts are settled.", count=number) if number != 1 else as_said("The outcome is settled.")
+    return go_to("console.list_rows", said=said, **here)
 
 
 @page_view("/messages/<int:message_id>", Permission.read)

@@ -103,6 +103,10 @@ class Gateways:
             return None
         return self.adapter(name).capabilities.meanings.get((use, code))
 
+    def looks_up(self, name: str) -> bool:
+        """Whether the account's provider can be asked what became of a text; False if the file does not have it."""
+        return name in self.config.accounts and self.adapter(name).capabilities.look_up_after_s is not None
+
     def links(self) -> set[str]:
         """The accounts whose adapters are links: each has its own process, which hands it texts."""
         return {name for name in self.config.accounts if self.adapter(name).capabilities.link}

@@ -1,4 +1,10 @@
--- A person has settled a text of a run that ended: the clock looks at it soon, and closes it if that was the last.
-UPDATE runs SET look_at = 'epoch'
-WHERE status = 'finished'
-  AND id = (SELECT run_id FROM messages WHERE month = %(month)s::date AND id = %(message_id)s::bigint)
+-- A person has settled texts of runs that ended: the clock looks at these soon, and closes each if they were its last.
+-- The runs are locked in the order of ids, so that two people who settle do not deadlock.
+WITH ended AS MATERIALIZED (
+    SELECT id FROM runs
+    WHERE status = 'finished' AND id IN (
+        SELECT run_id FROM messages WHERE month = %(month)s::date AND id = ANY (%(ids)s::bigint[]))
+    ORDER BY id
+    FOR NO KEY UPDATE
+)
+UPDATE runs SET look_at = 'epoch' FROM ended e WHERE runs.id = e.id AND runs.status = 'finished'

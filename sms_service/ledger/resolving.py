@@ -77,14 +77,24 @@ def send_rows_again(connection: Connection, run_id: int, ids: Collection[int] | 
     return _go_again(connection, run_id, MessageStatus.unknown, ids, ())
 
 
+def settle_rows(
+    connection: Connection, month: date, ids: Collection[int], settled_as: SettledAs, settled_by: int
+) -> set[int]:
+    """Write down what the person with this account found out about unknown rows of the month; returns the ids of those
+    that were unknown.
+    """
+    rows = SETTLE(connection, month=month, ids=sorted(ids), settled_as=settled_as, settled_by=settled_by)
+    settled = sorted(row.id for row in rows)
+    if settled and settled_as == "refused":
+        FREE_CAPS(connection, month=month, ids=settled)
+    if settled:
+        LOOK_SOON(connection, month=month, ids=settled)
+    return set(settled)
+
+
 def settle_row(connection: Connection, month: date, message_id: int, settled_as: SettledAs, settled_by: int) -> bool:
-    """Write down what the person with this account found out about an unknown row; False if it is not unknown."""
-    row = SETTLE(connection, month=month, message_id=message_id, settled_as=settled_as, settled_by=settled_by).first()
-    if row is not None and settled_as == "refused":
-        FREE_CAPS(connection, month=month, ids=[message_id])
-    if row is not None:
-        LOOK_SOON(connection, month=month, message_id=message_id)
-    return row is not None
+    """The same for one row; False if it is not unknown."""
+    return bool(settle_rows(connection, month, [message_id], settled_as, settled_by))
 
 
 def _go_again(

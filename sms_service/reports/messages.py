@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, false, func, or_, select
+from sqlalchemy import CTE, Row, Select, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, unit_path
@@ -16,6 +16,7 @@ from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Person, Unit
 from sms_service.errors import Forbidden, NotFound
 from sms_service.ledger.models import Attempt, Message, Run
+from sms_service.ledger.states import AttemptStatus, MessageStatus
 from sms_service.reports.counts import Filter, parts_taken
 from sms_service.said import as_said, say
 
@@ -27,8 +28,31 @@ def find_messages(rows: Filter) -> Select[*tuple[Any, ...]]:
     campaign's name (`campaign`), the gateway account's name (`account`) and the parts of its accepted attempts
     (`parts_taken`). Whoever shows it hides what is personal from those who may not read the unit where it is by now, at
     the path `unit_now`.
+
+    The columns `key_month` and `key_id` are the row's month and id, to order and page by. Unknown rows of whatever run
+    are found by the unknown attempts, of which an index is kept: what a page costs is bounded by what is unknown now,
+    not by all that was ever sent.
     """
-    return _rows().where(*rows.conditions())
+    statement = _rows().where(*rows.conditions())
+    if rows.status != MessageStatus.unknown or rows.run_id is not None:
+        return statement.add_columns(Message.month.label("key_month"), Message.id.label("key_id"))
+    unknown = _unknown_attempts(rows.account)
+    return statement.join(
+        unknown,
+        (unknown.c.month == Message.month)
+        & (unknown.c.message_id == Message.id)
+        & (unknown.c.number == Message.attempts),
+    ).add_columns(unknown.c.month.label("key_month"), unknown.c.message_id.label("key_id"))
+
+
+def find_look_ups(session: Session, messages: Collection[Message]) -> Mapping[int, datetime | None]:
+    """When the provider was last asked about the latest attempt of each of these messages, by the message's id."""
+    keys = [(message.month, message.id, message.attempts) for message in messages]
+    latest = select(Attempt.message_id, Attempt.looked_up_at).where(
+        Attempt.month.in_({month for month, _, _ in keys}),
+        tuple_(Attempt.month, Attempt.message_id, Attempt.number).in_(keys),
+    )
+    return dict(session.execute(latest).all())
 
 
 def get_message(session: Session, actor: Actor, message_id: int) -> tuple[Row[Any], Sequence[Row[Any]]]:
@@ -116,6 +140,15 @@ def _meet(held: str, path: str) -> bool:
     """Whether the unit at `held` is, or is above or below, the one that is or was at `path`."""
     own = held.strip("/").rpartition("/")[2]
     return held.startswith(path) or held == "/" or f"/{own}/" in path
+
+
+def _unknown_attempts(account: str | None) -> CTE:
+    # Materialized: else the planner may walk all messages in the page's order until it has met enough of them.
+    found = select(Attempt.month, Attempt.message_id, Attempt.number).where(Attempt.status == AttemptStatus.unknown)
+    if account:
+        named = select(GatewayAccount.id).where(GatewayAccount.name == account).scalar_subquery()
+        found = found.where(Attempt.gateway_account_id == named)
+    return found.cte("unknown_attempts").prefix_with("MATERIALIZED")
 
 
 def _rows() -> Select[*tuple[Any, ...]]:

@@ -76,7 +76,7 @@ def group_unknown(session: Session, paths: Sequence[str], gateways: Gateways) ->
             oldest=row.oldest,
             asked=row.asked,
             asked_at=row.asked_at,
-            looks_up=_looks_up(gateways, row.name),
+            looks_up=gateways.looks_up(row.name),
             since=now - _ENDS[age] if age in _ENDS else None,
             before=now if age == order[0] else now - _ENDS[order[order.index(age) - 1]],
         )
@@ -111,11 +111,6 @@ def _statement(paths: Sequence[str], now: datetime) -> Select[*tuple[Any, ...]]:
         .where(Attempt.status == AttemptStatus.unknown, Message.changed_at < now, within)
         .group_by(GatewayAccount.name, age)
     )
-
-
-def _looks_up(gateways: Gateways, account: str) -> bool:
-    known = account in gateways.config.accounts
-    return known and gateways.adapter(account).capabilities.look_up_after_s is not None
 
 
 def _text(moment: datetime) -> str:

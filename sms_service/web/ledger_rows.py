@@ -113,6 +113,7 @@ def fetch_messages(session: Session, rows: Filter, query: Mapping[str, Any]) -> 
     """
     statement = find_messages(rows)
     if rows.run_id is None:
-        return fetch_page(session, statement, query, sort="month", key=Message.month, id_=Message.id)
+        keys = statement.selected_columns
+        return fetch_page(session, statement, query, sort="month", key=keys.key_month.element, id_=keys.key_id.element)
     statement = statement.where(Message.month == month_of_run(session, rows.run_id))
     return fetch_page(session, statement, query, sort="person", key=Message.person_id, id_=Message.unit_id)

@@ -110,6 +110,7 @@ def _campaign_is_approved(session: Session, ids: dict[str, Any]) -> None:
 
 def _message_is_unknown(session: Session, ids: dict[str, Any]) -> None:
     """As after a hand-over of which nothing came back."""
+    session.execute(text("DELETE FROM attempts WHERE message_id = :id"), {"id": ids["message_id"]})
     session.execute(
         text(
             "WITH m AS (UPDATE messages SET status = 'unknown', attempts = 1 WHERE id = :id RETURNING *)"
@@ -139,6 +140,7 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /runs/<int:run_id>/retry": _run_is("finished"),
     "POST /runs/<int:run_id>/send-again": _run_is("finished"),
     "POST /messages/<int:message_id>/settle": _message_is_unknown,
+    "POST /messages/settle": _message_is_unknown,
     "POST /gateway-accounts/<name>/open": _account_is_paused,
 }
 # By method and rule: a body that is right in every respect, made from the ids of `make_samples`.
@@ -180,6 +182,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /runs/<int:run_id>/retry": lambda ids: {"why": "账户已充值"},
     "POST /runs/<int:run_id>/send-again": lambda ids: {"messages": [ids["message_id"]], "why": "对方没有收到"},
     "POST /messages/<int:message_id>/settle": lambda ids: {"as": "accepted", "why": "服务商有记录"},
+    "POST /messages/settle": lambda ids: {"messages": [ids["message_id"]], "as": "refused", "why": "服务商没有记录"},
     "POST /messages/<int:message_id>/phone": lambda ids: {"why": "核对号码"},
     "POST /gateway-accounts/<name>/pause": lambda ids: {"why": "换密钥"},
     "POST /gateway-accounts/<name>/open": lambda ids: {"why": "已换"},

@@ -105,6 +105,43 @@ def test_a_page_reads_no_more_rows_than_it_shows(make_app, database, session):
         session.rollback()
 
 
+def test_unknown_rows_cost_what_is_unknown_now_not_all_that_was_sent(make_app, database, session):
+    city = make_unit(session, code="01")
+    synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
+    branch = make_unit(session, parent=city)
+    people = [{"unit_id": branch.id, "name": f"党员{n}", "phone": fictional_phone(n)} for n in range(PEOPLE)]
+    session.execute(insert(Person), people)
+    run = make_run(session, city)
+    caller = Caller(make_app().test_client(), session, city, "administrator")
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, run.id)
+    with database.at_once() as connection:
+        connection.exec_driver_sql(
+            "UPDATE messages SET attempts = 1, account_id = 1,"
+            " status = CASE WHEN mod(id, 100) = 99 THEN 'unknown' ELSE 'delivered' END"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO attempts (month, message_id, run_id, number, account_id, claim_token, status, parts,"
+            " started_at) SELECT month, id, run_id, 1, 1, gen_random_uuid(), status, 1, sms_now() FROM messages"
+        )
+        connection.exec_driver_sql("SET ROLE NONE")
+        connection.exec_driver_sql("ANALYZE")
+        connection.exec_driver_sql("SET ROLE sms_app")
+    for query in ({"account": "main"}, {}, {"account": "main", "unit": branch.id}):
+        seen, at = [], {}
+        while at is not None:
+            with sent(database) as statements:
+                page = caller.get("/messages", status="unknown", limit=8, **query, **at)
+            seen += [item["id"] for item in page.json["items"]]
+            at = page.json["next"] and {"cursor": page.json["next"]}
+            (listing,) = [one for one in statements if "page_key" in one[0]]
+            plan = session.connection().exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {listing[0]}", listing[1])
+            found = plan.scalar_one()[0]["Plan"]
+            assert max(rows_of(found)) <= 2 * PEOPLE / 100, query
+            session.rollback()
+        assert len(set(seen)) == len(seen) == PEOPLE / 100, query
+
+
 def rows_of(node):
     """The rows that each node of a plan gave or took away."""
     yield (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]

@@ -107,6 +107,23 @@ def test_unknown_messages_are_sent_again_or_settled(place: Place) -> None:
     assert entry["details"]["messages"] == ids[1:]
 
 
+def test_several_unknown_messages_are_settled_at_once(place: Place) -> None:
+    run_id = place.launched()
+    place.adapter.answer = lambda text: None
+    place.hand_over()
+    ids = [row["id"] for row in place.officer.get("/messages", status="unknown", account="main").json["items"]]
+    assert len(ids) > 1
+    said = {"as": "refused", "why": "服务商没有记录"}
+    for wrong in ([], ["x"], list(range(1, 102))):
+        assert place.officer.post("/messages/settle", json={**said, "messages": wrong}).status_code == 422, wrong
+    assert place.stranger.post("/messages/settle", json={**said, "messages": ids}).status_code == 403
+    assert place.officer.post("/messages/settle", json={**said, "messages": ids[1:]}).json == {"settled": len(ids) - 1}
+    assert place.officer.get(f"/runs/{run_id}").json["statuses"]["refused"] == len(ids) - 1
+    again = place.officer.post("/messages/settle", json={**said, "messages": ids})
+    assert (again.status_code, f"message {ids[1]} is refused" in again.json["detail"]) == (409, True)
+    assert [row["id"] for row in place.officer.get("/messages", status="unknown").json["items"]] == ids[:1]
+
+
 def test_a_held_run_says_why_and_is_released_for_it(place: Place, database: Database) -> None:
     run_id = place.launched()
     with database.session() as session:

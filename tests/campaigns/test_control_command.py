@@ -81,6 +81,15 @@ def test_send_again_and_settle(run: Shell, city: City, database: Database) -> No
     assert statuses(database, city.run_id) == {"pending": 2, "accepted": 1}
 
 
+def test_several_texts_are_settled_at_once(run: Shell, city: City, database: Database) -> None:
+    one, two, three = map(str, hand_over(database, city, "unknown"))
+    settled = run("settle", two, one, "refused", "--why", "没有", "--as", "wang")
+    assert settled.output == f"message {one} is refused\nmessage {two} is refused\n"
+    twice = run("settle", two, three, "accepted", "--why", "有记录", "--as", "wang")
+    assert (twice.exit_code, f"message {two} is refused" in twice.output) == (1, True)
+    assert statuses(database, city.run_id) == {"refused": 2, "unknown": 1}
+
+
 def test_a_run_held_for_the_cluster_is_resumed_by_a_verdict(run: Shell, city: City, database: Database) -> None:
     with database.session() as session:
         session.execute(update(Run).values(status="held", held_for="cluster"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor
@@ -16,7 +16,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.db.engine import Database
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.ledger import sweeps
-from sms_service.ledger.models import Run
+from sms_service.ledger.models import Message, Run
 from tests.dispatch.city import City, drain, make_city, statuses
 from tests.factories import make_actor, make_unit
 from tests.ledger.outcomes import hand_over
@@ -119,6 +119,52 @@ def test_a_person_settles_and_the_service_itself_does_not(database: Database) ->
     assert statuses(database, city.run_id) == {"accepted": 1}
 
 
+def test_several_texts_are_settled_all_or_none(database: Database) -> None:
+    city = make_city(database, 4)
+    ids = hand_over(database, city, "unknown")
+    officer = officer_of(database, city)
+    with database.transaction() as connection:
+        connection.execute(update(Message).where(Message.id == ids[1]).values(status="delivered"))
+    with database.session() as session:
+        for wrong in ([], range(1, 102)):
+            with pytest.raises(Invalid, match="1 to 100"):
+                resending.settle_attempts(session, officer, wrong, "accepted", "有记录")
+        with pytest.raises(NotFound):
+            resending.settle_attempts(session, officer, [ids[0], ids[3] + 1], "refused", "没有")
+    with pytest.raises(Conflict) as refused, database.session() as session:
+        resending.settle_attempts(session, officer, ids[:3], "refused", "没有")
+    assert str(refused.value) == (
+        f"nothing was settled, since of the 3 messages these are not unknown any more: message {ids[1]} is delivered"
+    )
+    assert statuses(database, city.run_id) == {"unknown": 3, "delivered": 1}
+    with database.session() as session:
+        assert session.scalar(select(func.count()).where(TrailEntry.act == "message.settle")) == 0
+        assert resending.settle_attempts(session, officer, [ids[0], ids[2], ids[0]], "refused", "没有") == 2
+    assert statuses(database, city.run_id) == {"unknown": 1, "delivered": 1, "refused": 2}
+    with database.session() as session:
+        found = session.scalars(select(TrailEntry).where(TrailEntry.act == "message.settle").order_by(TrailEntry.id))
+        assert [(entry.target_id, entry.details["verdict"]) for entry in found] == [
+            (str(id_), "refused") for id_ in (ids[0], ids[2])
+        ]
+
+
+def test_two_people_who_settle_the_same_texts_do_not_deadlock(database: Database) -> None:
+    """Two real sessions; the second waits, and is told what became of them."""
+    city = make_city(database, 20)
+    ids = hand_over(database, city, "unknown")
+    officer = officer_of(database, city)
+
+    def settle(session: Session, these: list[int]) -> object:
+        return resending.settle_attempts(session, officer, these, "accepted", "有记录")
+
+    with ThreadPoolExecutor(1) as pool:
+        with while_open(database, lambda connection: settle(Session(connection), ids)):
+            second = waiting(database, lambda connection: settle(Session(connection), ids[::-1]), pool)
+        with pytest.raises(Conflict, match="of the 20 messages"):
+            second.result(timeout=30)
+    assert statuses(database, city.run_id) == {"accepted": 20}
+
+
 def test_another_districts_officer_decides_nothing(database: Database) -> None:
     city = make_city(database, 1)
     (message_id,) = hand_over(database, city, "unknown")
@@ -128,6 +174,7 @@ def test_another_districts_officer_decides_nothing(database: Database) -> None:
             lambda: resending.retry_run(session, stranger, city.run_id, "再试"),
             lambda: resending.send_run_again(session, stranger, city.run_id, "再发", None),
             lambda: resending.settle_attempt(session, stranger, message_id, "refused", "没有"),
+            lambda: resending.settle_attempts(session, stranger, [message_id], "refused", "没有"),
         ):
             with pytest.raises(Forbidden):
                 act()

@@ -9,9 +9,11 @@ from sqlalchemy import select, text
 
 from sms_service.audit.models import TrailEntry
 from sms_service.console import live
+from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
 from tests.api.samples import PREPARATIONS, make_samples
-from tests.factories import make_unit
+from tests.dispatch.city import make_run
+from tests.factories import make_person, make_unit
 
 
 @pytest.fixture
@@ -116,6 +118,42 @@ def test_unknown_texts_are_settled_or_sent_again(place, log_in, session):
     assert visitor.post(f"{path}/settle", form=path, data={"why": "x", "verdict": "accepted"}).status_code == 303
     session.expire_all()
     assert session.scalars(select(Message.status)).one() == "accepted"
+
+
+def test_several_unknown_texts_are_ticked_and_settled(place, log_in, session, database):
+    unit, ids = place
+    for _ in range(2):
+        make_person(session, unit)
+    run = make_run(session, unit)
+    session.commit()
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, run.id)
+    PREPARATIONS["POST /messages/settle"](session, ids)
+    session.commit()
+    session.execute(text("UPDATE messages SET account_id = 1 WHERE id = :id"), {"id": ids["message_id"]})
+    others = session.scalars(select(Message.id).where(Message.run_id == run.id).order_by(Message.id)).all()
+    for message_id in others[:2]:
+        PREPARATIONS["POST /messages/settle"](session, {"message_id": message_id})
+    session.execute(text("UPDATE attempts SET looked_up_at = '2026-01-02 03:04Z'"))
+    session.commit()
+    visitor = log_in(unit)
+    path = "/rows?status=unknown"
+    page = visitor.get(path).text
+    assert page.count('type="checkbox"') == 3
+    assert "cannot be asked" in page
+    said = {"verdict": "accepted", "why": "见对账单"}
+    kept = visitor.post(path, form=path, data={**said, "messages": [str(others[0])], "why": ""})
+    assert (kept.status_code, kept.text.count(" checked>")) == (422, 2)
+    assert visitor.post(path, form=path, data=said).status_code == 422  # nothing is ticked
+    done = visitor.post(path, form=path, data={**said, "messages": [str(others[0]), str(ids["message_id"])]})
+    assert (done.status_code, done.location) == (303, path)
+    assert "2 texts are settled." in visitor.get(path).text
+    session.expire_all()
+    status_of = dict(session.execute(select(Message.id, Message.status)).all())
+    assert [status_of[id_] for id_ in (others[0], ids["message_id"], others[1])] == ["accepted", "accepted", "unknown"]
+    late = visitor.post(path, form=path, data={**said, "messages": [str(others[0]), str(others[1])]})
+    assert (late.status_code, f"message {others[0]} is accepted" in late.text) == (409, True)
+    assert 'type="checkbox"' not in log_in(unit, "auditor").get(path).text
 
 
 def test_who_may_only_read_sees_no_buttons(place, log_in):
