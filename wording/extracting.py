@@ -160,6 +160,8 @@ def _texts_of(node: ast.AST, scopes: tuple[ast.AST, ...]) -> Iterator[str]:
         case ast.BoolOp() | ast.Dict():
             for value in node.values:
                 yield from _texts_of(value, scopes)
+        case ast.Subscript():  # one of a table of messages
+            yield from _texts_of(node.value, scopes)
         case ast.Tuple():
             yield from _texts_of(node.elts[-1], scopes)  # of what such a function returns, the message stands last
         case ast.Name():

@@ -31,8 +31,12 @@ blueprint = Blueprint(
 _RULE = (
     'One of `{"all": [rules]}`, `{"any": [rules]}`, `{"not": rule}`, `{"everyone": true}`, `{"unit": id}`, '
     '`{"unit": {"code": "0101"}}`, `{"role": "书记"}`, `{"tag": "退休"}`, `{"kind": "member"}` (or contact), '
+    '`{"level": "branch"}` (of the unit itself: city, district, street or branch), '
     '`{"suspect": true}` (the phone seems dead), `{"people": [17, 23]}` (at most 500 ids of people), '
-    '`{"attribute": {"name": "gender", "is": "女"}}` (or in: [texts], exists: true, before or after: "1985-03-01")'
+    '`{"attribute": {"name": "gender", "is": "女"}}`, or instead of `is` one of `in: [texts]`, `exists: true`, as '
+    'numbers `less`, `more`, `at_least`, `at_most: 60`, as dates `before` or `after: "1985-03-01"` or '
+    '`{"years_ago": 1}` (months_ago, days_ago, days_ahead), `age: {"at_least": 60}` (whole years since the date), '
+    '`anniversary: "this_month"` (its day or month: today, tomorrow, this_month, next_month)'
 )
 _SENTENCE = "Whom the rule finds, in words"
 _LARGEST_SAMPLE = 100

@@ -6,30 +6,26 @@
 {"role": "书记"}       holds this role in the unit: finds contacts, each for every unit where the role is held
 {"tag": "退休"}        has this tag              {"kind": "member"}    a member, or "contact": an outside contact
 {"suspect": true}     the phone seems dead, or with false: does not
-{"people": [17, 23]}  is one of these, by id
-{"attribute": {"name": "gender", "is": "女"}}    also "in": [texts], "exists": true or false,
-                                                "before" or "after": "1985-03-01" (that day itself is neither)
+{"people": [17, 23]}  is one of these, by id    {"level": "branch"}   the unit itself is a branch (or another level)
+{"attribute": {"name": "gender", "is": "女"}}    has this attribute; `attributes.py` has the comparisons
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
 
+from sms_service.audience.attributes import MAX_TEXT, Attribute, read_attribute, read_text
+from sms_service.directory.models import LEVELS
 from sms_service.directory.people import KINDS
 from sms_service.errors import Invalid
 from sms_service.said import say
 
 MAX_DEPTH = 8
 MAX_NODES = 100
-MAX_TEXT = 200  # characters of a tag, role, code, attribute's name or value
-MAX_VALUES = 100  # of "in"
 MAX_PEOPLE = 500  # of "people"
 
-_KEYS = ("all", "any", "not", "everyone", "unit", "role", "tag", "kind", "suspect", "people", "attribute")
-_COMPARISONS = ("is", "in", "exists", "before", "after")
+_KEYS = ("all", "any", "not", "everyone", "unit", "level", "role", "tag", "kind", "suspect", "people", "attribute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +99,13 @@ class IsAmong:
 
 
 @dataclass(frozen=True, slots=True)
-class Attribute:
-    """The attribute compares so. `comparison` is is, in, exists, before or after; it decides the type of `value`."""
+class OfLevel:
+    """The unit is a city, a district, a street or a branch."""
 
-    name: str
-    comparison: str
-    value: str | tuple[str, ...] | bool
+    level: str
 
 
-Rule = All | AnyOf | Not | Everyone | InUnit | HasRole | HasTag | OfKind | IsSuspect | IsAmong | Attribute
+Rule = All | AnyOf | Not | Everyone | InUnit | OfLevel | HasRole | HasTag | OfKind | IsSuspect | IsAmong | Attribute
 
 
 def parse_rule(rule: object, where: str = "rule") -> Rule:
@@ -155,10 +149,14 @@ def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
             return Everyone()
         case "unit":
             return _unit(value, here)
+        case "level":
+            if value not in LEVELS:
+                raise Invalid(here, value, say("must be one of {levels}", levels=LEVELS))
+            return OfLevel(value)
         case "role":
-            return HasRole(_text(value, here))
+            return HasRole(read_text(value, here))
         case "tag":
-            return HasTag(_text(value, here))
+            return HasTag(read_text(value, here))
         case "kind":
             if value not in KINDS:
                 raise Invalid(here, value, say("must be one of {kinds}", kinds=KINDS))
@@ -170,7 +168,7 @@ def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
         case "people":
             return IsAmong(_people(value, here))
         case "attribute":
-            return _attribute(value, here)
+            return read_attribute(value, here)
     raise Invalid(here[:MAX_TEXT], None, say("is not known; a rule has one key, one of {keys}", keys=_KEYS))
 
 
@@ -191,53 +189,5 @@ def _unit(value: object, where: str) -> InUnit:
     if isinstance(value, int) and _is_id(value):
         return InUnit(value, None, where)
     if isinstance(value, Mapping) and set(value) == {"code"}:
-        return InUnit(None, _text(value["code"], f"{where}.code"), f"{where}.code")
+        return InUnit(None, read_text(value["code"], f"{where}.code"), f"{where}.code")
     raise Invalid(where, None, 'must be a unit\'s id or {"code": …}')
-
-
-def _attribute(value: object, where: str) -> Attribute:
-    if not isinstance(value, Mapping) or "name" not in value:
-        raise Invalid(
-            where, None, say("must be an object with a name and one of {comparisons}", comparisons=_COMPARISONS)
-        )
-    given = [key for key in value if key != "name"]
-    unknown = next((key for key in given if key not in _COMPARISONS), None)
-    if unknown is not None:
-        raise Invalid(
-            f"{where}.{unknown}"[:MAX_TEXT],
-            None,
-            say("is not known; right is one of {comparisons}", comparisons=_COMPARISONS),
-        )
-    if len(given) != 1:
-        raise Invalid(
-            where, None, say("must have exactly one of {comparisons}; join several with all", comparisons=_COMPARISONS)
-        )
-    name, comparison = _text(value["name"], f"{where}.name"), given[0]
-    operand, here = value[comparison], f"{where}.{comparison}"
-    match comparison:
-        case "exists":
-            if not isinstance(operand, bool):
-                raise Invalid(here, None, "must be true or false")
-            return Attribute(name, comparison, operand)
-        case "in":
-            if not isinstance(operand, list) or not 1 <= len(operand) <= MAX_VALUES:
-                raise Invalid(here, None, say("must be a list of 1 to {most} texts", most=MAX_VALUES))
-            return Attribute(name, comparison, tuple(_text(text, f"{here}[{i}]") for i, text in enumerate(operand)))
-        case "before" | "after":
-            return Attribute(name, comparison, _date(operand, here))
-    return Attribute(name, comparison, _text(operand, here))
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT:
-        raise Invalid(where, None, say("must be a text of 1 to {most} characters", most=MAX_TEXT))
-    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise Invalid(where, None, "contains a character that no text may hold")
-    return value
-
-
-def _date(value: Any, where: str) -> str:
-    try:
-        return date.fromisoformat(value).isoformat()
-    except (TypeError, ValueError):
-        raise Invalid(where, None, "must be a date like 1985-03-01") from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -32,10 +33,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+from sms_service.audience.attributes import Attribute
+from sms_service.audience.comparing import compare_attribute
 from sms_service.audience.grammar import (
     All,
     AnyOf,
-    Attribute,
     Everyone,
     HasRole,
     HasTag,
@@ -44,14 +46,13 @@ from sms_service.audience.grammar import (
     IsSuspect,
     Not,
     OfKind,
+    OfLevel,
     Rule,
     list_leaves,
     parse_rule,
 )
 from sms_service.directory.models import Contact, Person, Unit
 from sms_service.errors import Invalid
-
-_ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,15 @@ def compile_segment(
         select(Person.id.label("person_id"), unit_id.label("unit_id"))
         .select_from(candidates)
         .join(Unit, Unit.id == unit_id)
-        .where(Person.left_at.is_(None), *_below(scope_path), _condition(rule, held, unit_paths))
+        .where(Person.left_at.is_(None), *_below(scope_path), _condition(rule, held, _Place(scope_path, unit_paths)))
     )
+
+
+class _Place(NamedTuple):
+    """Where a rule is asked: the subtree, and the paths of the units that the rule names."""
+
+    scope_path: str | ColumnElement[str]
+    unit_paths: Mapping[InUnit, str]
 
 
 def _below(scope_path: str | ColumnElement[str]) -> Iterable[ColumnElement[bool]]:
@@ -149,59 +157,44 @@ def _below(scope_path: str | ColumnElement[str]) -> Iterable[ColumnElement[bool]
         yield Unit.path.between(scope_path, scope_path + ":")  # ":" comes after every digit
 
 
-def _condition(
-    rule: Rule, held: ColumnElement[Sequence[str]] | None, unit_paths: Mapping[InUnit, str]
-) -> ColumnElement[bool]:
+def _condition(rule: Rule, held: ColumnElement[Sequence[str]] | None, place: _Place) -> ColumnElement[bool]:
     """The SQL condition; never NULL, since NOT NULL would not be true. `held`: those of the asked roles in the pair."""
     match rule:
         case All(rules) | AnyOf(rules):
-            return _joined(rules, isinstance(rule, All), held, unit_paths)
+            return _joined(rules, isinstance(rule, All), held, place)
         case Not(inner):
-            return not_(_condition(inner, held, unit_paths))
+            return not_(_condition(inner, held, place))
         case Everyone():
             return true()
         case InUnit():
-            return Unit.path.op("^@", is_comparison=True)(unit_paths[rule])
+            return Unit.path.op("^@", is_comparison=True)(place.unit_paths[rule])
         case HasRole() | HasTag():
-            return _joined((rule,), True, held, unit_paths)
+            return _joined((rule,), True, held, place)
         case OfKind(kind):
             return Person.kind == kind
         case IsSuspect(suspect):
             return Person.suspect_since.is_not(None) if suspect else Person.suspect_since.is_(None)
         case IsAmong(people):
             return Person.id == any_(literal(list(people), ARRAY(BigInteger)))
-        case Attribute(name, comparison, value):
-            return _attribute(Person.attributes[name].astext, comparison, value)
+        case OfLevel(level):
+            return Unit.level == level
+        case Attribute():
+            return compare_attribute(rule, place.scope_path)
 
 
 def _joined(
     rules: tuple[Rule, ...],
     every: bool,
     held: ColumnElement[Sequence[str]] | None,
-    unit_paths: Mapping[InUnit, str],
+    place: _Place,
 ) -> ColumnElement[bool]:
     """All of the rules, or any of them. All roles that they name become one test, all tags another."""
     roles = sorted({rule.role for rule in rules if isinstance(rule, HasRole)})
     tags = sorted({rule.tag for rule in rules if isinstance(rule, HasTag)})
-    found = [_condition(rule, held, unit_paths) for rule in rules if not isinstance(rule, HasRole | HasTag)]
+    found = [_condition(rule, held, place) for rule in rules if not isinstance(rule, HasRole | HasTag)]
     if roles and held is not None:
         wanted = cast(roles, ARRAY(Text))
         found.append(func.coalesce(held.contains(wanted) if every else held.overlap(wanted), False))
     if tags:
         found.append(Person.tags.contains(tags) if every else Person.tags.overlap(tags))
     return and_(*found) if every else or_(*found)
-
-
-def _attribute(stored: ColumnElement[str], comparison: str, value: str | tuple[str, ...] | bool) -> ColumnElement[bool]:
-    match comparison:
-        case "is":
-            return func.coalesce(stored == value, False)
-        case "in":
-            assert isinstance(value, tuple)
-            return func.coalesce(stored.in_(value), False)
-        case "exists":
-            return stored.is_not(None) if value else stored.is_(None)
-    # ISO dates compare as text. A value that is not a date (it was kept as written) is neither before nor after.
-    text = stored.collate("C")
-    compared = text < value if comparison == "before" else text > value
-    return func.coalesce(and_(stored.regexp_match(_ISO_DATE), compared), False)

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.attribute_words import word_attribute
+from sms_service.audience.attributes import Attribute
 from sms_service.audience.grammar import (
     All,
     AnyOf,
-    Attribute,
     Everyone,
     HasRole,
     HasTag,
@@ -22,13 +23,14 @@ from sms_service.audience.grammar import (
     IsSuspect,
     Not,
     OfKind,
+    OfLevel,
     Rule,
     list_leaves,
     parse_rule,
 )
 from sms_service.directory.models import Unit
 from sms_service.errors import NotFound
-from sms_service.said import Said, say
+from sms_service.said import Said, Word, say
 
 _Names = Mapping[InUnit, str | None]
 
@@ -88,6 +90,10 @@ def _word(rule: Rule, names: _Names, holds: bool, inner: bool = False) -> Said:
             return say("is anybody") if holds else say("is nobody")
         case InUnit():
             return _word_unit(rule, names[rule], holds)
+        case OfLevel(level):
+            word = Word(level, {})
+            own = say("belongs to a unit of the level {level}", level=word)
+            return own if holds else say("does not belong to a unit of the level {level}", level=word)
         case HasRole(role):
             return say("holds the role {role}", role=role) if holds else say("does not hold the role {role}", role=role)
         case HasTag(tag):
@@ -102,27 +108,9 @@ def _word(rule: Rule, names: _Names, holds: bool, inner: bool = False) -> Said:
             among = say("is one of {number} chosen people", number=number)
             return among if holds else say("is none of {number} chosen people", number=number)
         case Attribute():
-            return _word_attribute(rule, holds)
+            return word_attribute(rule, holds)
 
 
 def _word_unit(leaf: InUnit, name: str | None, holds: bool) -> Said:
     unit = say("a unit that is not there ({number})", number=leaf.code or leaf.unit_id) if name is None else name
     return say("is in {unit} or below", unit=unit) if holds else say("is not in {unit} or below", unit=unit)
-
-
-def _word_attribute(leaf: Attribute, holds: bool) -> Said:
-    name, value = leaf.name, leaf.value
-    match leaf.comparison:
-        case "in":
-            one_of = say("has one of {values: or } as {name}", values=value, name=name)
-            return one_of if holds else say("has none of {values: or } as {name}", values=value, name=name)
-        case "exists":
-            return say("has a {name}", name=name) if value == holds else say("has no {name}", name=name)
-        case "before":
-            earlier = say("has a {name} before {day}", name=name, day=value)
-            return earlier if holds else say("has no {name} before {day}", name=name, day=value)
-        case "after":
-            later = say("has a {name} after {day}", name=name, day=value)
-            return later if holds else say("has no {name} after {day}", name=name, day=value)
-    same = say("has {value} as {name}", value=value, name=name)
-    return same if holds else say("does not have {value} as {name}", value=value, name=name)

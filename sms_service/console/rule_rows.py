@@ -20,7 +20,7 @@ from sms_service.said import say
 
 MOST_ROWS = 20
 EVERYONE: dict[str, Any] = {"everyone": True}
-_SIMPLE = ("unit", "role", "tag", "kind", "suspect", "attribute", "people")
+_SIMPLE = ("unit", "level", "role", "tag", "kind", "suspect", "attribute", "people")
 _WRITTEN = ("is", "before", "after")
 
 
@@ -122,7 +122,7 @@ def _row(rule: Any) -> RuleRow | None:
         return None
     if key == "attribute":
         comparison = next(one for one in value if one != "name")
-        if comparison in ("before", "after"):
+        if comparison in ("before", "after") and isinstance(value[comparison], str):
             choice = {"attribute": {"name": value["name"], comparison: None}}
             return RuleRow(_as_json(choice), negated, str(value[comparison]))
     return RuleRow(_as_json(rule), negated)

@@ -1,5 +1,9 @@
 """Rules to SQL, against the same rules read by a few lines of Python over a small population."""
 
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
+
 import pytest
 from factories import make_person, make_unit
 from hypothesis import HealthCheck, given, settings
@@ -8,21 +12,39 @@ from sqlalchemy import func, literal, select, true
 from sqlalchemy.orm import Session
 
 from sms_service.audience import rules
+from sms_service.audience.attributes import ANNIVERSARIES, NUMBERS
 from sms_service.audience.grammar import MAX_DEPTH, MAX_NODES, MAX_PEOPLE, parse_rule
 from sms_service.audience.rules import audience_select
 from sms_service.directory.models import Contact
 from sms_service.errors import Invalid
 from tests.audience.counting import count_audience
+from tests.clocks import ahead_by
 
 TAGS, ROLES, KINDS, GENDERS = ["退休", "青年"], ["书记", "组织委员"], ["member", "contact"], ["男", "女"]
-DATES = ["1985-03-01", "1990-01-01", "一九八五年", "20000101"]
+LEVELS = ["city", "district", "branch"]
+CITY_TIME, FAR = "Asia/Shanghai", "Pacific/Auckland"  # the second district lives by another clock
+TODAY = datetime.now(ZoneInfo(CITY_TIME)).date()
+
+
+def years_ago(day, years):
+    """The same day so many years before; the 28th of February where that year has no 29th."""
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:
+        return day.replace(year=day.year - years, day=28)
+
+
+NEAR = [years_ago(TODAY, years) + timedelta(days=days) for years in (0, 1, 18) for days in (-1, 0, 1, 40)]
+DATES = ["1985-03-01", "1990-01-01", "一九八五年", "20000101", "2000-02-29", *(day.isoformat() for day in NEAR)]
+BIRTHDAYS = ["02-28", "02-29", "03-01"]
+POINTS = ["100", "99.5", "-3", "+100", "0100", "１００", "100分", "1e3", "", "100.0"]
 UNITS = range(6)  # 0 the city; 1, 2 districts; 3, 4 branches of 1; 5 a branch of 2
 
 
 def build(session, people):
     """The units and `people` = [(unit, tags, kind, attributes, left, [(unit, role)])]."""
     city = make_unit(session, code="U0")
-    districts = [make_unit(session, code=f"U{n}", parent=city) for n in (1, 2)]
+    districts = [make_unit(session, code=f"U{n}", parent=city, timezone=zone) for n, zone in ((1, CITY_TIME), (2, FAR))]
     units = [city, *districts]
     units += [
         make_unit(session, code=f"U{n}", parent=districts[above], level="branch")
@@ -38,8 +60,72 @@ def build(session, people):
     return units, made
 
 
+def as_number(text):
+    """The number that a text is, written with digits of ours, or None."""
+    try:
+        return Decimal(text) if text is not None and text.isascii() and "e" not in text else None
+    except InvalidOperation:
+        return None
+
+
+def compares(left, comparison, right):
+    return {"less": left < right, "more": left > right, "at_least": left >= right, "at_most": left <= right}[comparison]
+
+
+def whole_years(since, today):
+    """Whole years since a date; None for one that lies ahead."""
+    if since > today:
+        return None
+    years = today.year - since.year
+    return years if years_ago(today, years) >= since else years - 1
+
+
+def falls_on(born, when, today):
+    """Whether the day and month of a date are those, in the year of today or of tomorrow."""
+    if when.endswith("month"):
+        return born.month == (today.month if when == "this_month" else today.month % 12 + 1)
+    day = today if when == "today" else today + timedelta(days=1)
+    try:
+        return born.replace(year=day.year) == day
+    except ValueError:
+        return (day.month, day.day) == (2, 28)
+
+
+def far_from(today, distance):
+    unit, number = next(iter(distance.items()))
+    if unit == "years_ago":
+        return years_ago(today, number)
+    return today + timedelta(days=number if unit == "days_ahead" else -number)
+
+
+def holds_of_attribute(value, stored, today):
+    comparison, operand = next((key, operand) for key, operand in value.items() if key != "name")
+    match comparison:
+        case "exists":
+            return (stored is not None) == operand
+        case "is":
+            return stored == operand
+        case "in":
+            return stored in operand
+        case "less" | "more" | "at_least" | "at_most":
+            number = as_number(stored)
+            return number is not None and compares(number, comparison, operand)
+    if stored is None or len(stored) != 10:
+        return False
+    day = date.fromisoformat(stored)
+    match comparison:
+        case "age":
+            years, (how, most) = whole_years(day, today), next(iter(operand.items()))
+            return years is not None and compares(years, how, most)
+        case "anniversary":
+            return falls_on(day, operand, today)
+    bound = far_from(today, operand) if isinstance(operand, dict) else date.fromisoformat(operand)
+    return day < bound if comparison == "before" else day > bound
+
+
 def oracle(rule, scope, units, people, made):
     """The pairs (person id, unit id) that the rule finds, by the words of its documentation."""
+    today = datetime.now(ZoneInfo(FAR if scope == 2 else CITY_TIME)).date()
 
     def below(unit, above):
         return units[unit].path.startswith(units[above].path)
@@ -70,16 +156,9 @@ def oracle(rule, scope, units, people, made):
                 return value in tags
             case "kind":
                 return kind == value
-        stored = attributes.get(value["name"])
-        if "exists" in value:
-            return (stored is not None) == value["exists"]
-        if "is" in value:
-            return stored == value["is"]
-        if "in" in value:
-            return stored in value["in"]
-        if stored is None or len(stored) != 10:
-            return False
-        return stored < value["before"] if "before" in value else stored > value["after"]
+            case "level":
+                return units[unit].level == value
+        return holds_of_attribute(value, attributes.get(value["name"]), today)
 
     asked = roles_asked(rule)
     found = []
@@ -94,7 +173,12 @@ def oracle(rule, scope, units, people, made):
 
 
 attributes = st.fixed_dictionaries(
-    {}, optional={"gender": st.sampled_from(GENDERS), "joined_on": st.sampled_from(DATES)}
+    {},
+    optional={
+        "gender": st.sampled_from(GENDERS),
+        "joined_on": st.sampled_from(DATES),
+        "points": st.sampled_from(POINTS),
+    },
 )
 population = st.lists(
     st.tuples(
@@ -117,6 +201,20 @@ def rules_within(scope):
         st.sampled_from(ROLES).map(lambda role: {"role": role}),
         st.sampled_from(TAGS).map(lambda tag: {"tag": tag}),
         st.sampled_from(KINDS).map(lambda kind: {"kind": kind}),
+        st.sampled_from(LEVELS).map(lambda level: {"level": level}),
+        st.tuples(st.sampled_from(NUMBERS), st.sampled_from([100, 99.5, -3, 0])).map(
+            lambda pair: {"attribute": {"name": "points", pair[0]: pair[1]}}
+        ),
+        st.tuples(st.sampled_from(NUMBERS), st.sampled_from([0, 1, 17, 18])).map(
+            lambda pair: {"attribute": {"name": "joined_on", "age": {pair[0]: pair[1]}}}
+        ),
+        st.tuples(
+            st.sampled_from(["before", "after"]),
+            st.sampled_from(
+                [{"years_ago": 1}, {"years_ago": 18}, {"days_ago": 0}, {"days_ahead": 40}, {"days_ago": 1}]
+            ),
+        ).map(lambda pair: {"attribute": {"name": "joined_on", pair[0]: pair[1]}}),
+        st.sampled_from(ANNIVERSARIES).map(lambda when: {"attribute": {"name": "joined_on", "anniversary": when}}),
         st.sampled_from(
             [
                 {"name": "gender", "is": "男"},
@@ -208,6 +306,23 @@ def test_the_query_finds_what_the_words_say(database, people, found):
         ({"attribute": {"name": "a", "before": "31.12.1999"}}, "rule.attribute.before"),
         ({"attribute": {"name": "a", "after": "2023-02-30"}}, "rule.attribute.after"),
         ({"attribute": {"name": "a", "after": 5}}, "rule.attribute.after"),
+        ({"attribute": {"name": "a", "after": {}}}, "rule.attribute.after"),
+        ({"attribute": {"name": "a", "before": {"weeks_ago": 1}}}, "rule.attribute.before"),
+        ({"attribute": {"name": "a", "before": {"years_ago": 1, "days_ago": 1}}}, "rule.attribute.before"),
+        ({"attribute": {"name": "a", "before": {"years_ago": 151}}}, "rule.attribute.before.years_ago"),
+        ({"attribute": {"name": "a", "before": {"days_ago": -1}}}, "rule.attribute.before.days_ago"),
+        ({"attribute": {"name": "a", "less": "5"}}, "rule.attribute.less"),
+        ({"attribute": {"name": "a", "less": True}}, "rule.attribute.less"),
+        ({"attribute": {"name": "a", "less": float("nan")}}, "rule.attribute.less"),
+        ({"attribute": {"name": "a", "more": float("inf")}}, "rule.attribute.more"),
+        ({"attribute": {"name": "a", "at_least": 10**400}}, "rule.attribute.at_least"),
+        ({"attribute": {"name": "a", "age": 60}}, "rule.attribute.age"),
+        ({"attribute": {"name": "a", "age": {"is": 60}}}, "rule.attribute.age"),
+        ({"attribute": {"name": "a", "age": {"less": 60.5}}}, "rule.attribute.age.less"),
+        ({"attribute": {"name": "a", "anniversary": "yesterday"}}, "rule.attribute.anniversary"),
+        ({"attribute": {"name": "a", "anniversary": ["today"]}}, "rule.attribute.anniversary"),
+        ({"level": "village"}, "rule.level"),
+        ({"level": ["city"]}, "rule.level"),
     ],
 )
 def test_what_is_no_rule_is_refused_with_its_place(rule, where):
@@ -235,7 +350,24 @@ def test_depth_and_size_are_bounded():
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(["all", "any", "not", "unit", "tag", "attribute", "name", "is", "x"]), inner
+                st.sampled_from(
+                    [
+                        "all",
+                        "any",
+                        "not",
+                        "unit",
+                        "level",
+                        "tag",
+                        "attribute",
+                        "name",
+                        "is",
+                        "less",
+                        "before",
+                        "age",
+                        "x",
+                    ]
+                ),
+                inner,
             )
         ),
         max_leaves=10,
@@ -289,3 +421,21 @@ def test_a_rule_may_name_people_who_are_found_within_the_unit_only(session):
     assert found(rule, units[1]) == {inside}
     assert found({"not": rule}, units[1]) == {other}
     assert found({"people": [*range(10**12, 10**12 + MAX_PEOPLE - 1), 2**63 - 1]}, units[0]) == set()
+
+
+@pytest.mark.parametrize(
+    ("clock", "found"),
+    [
+        ("2027-02-28T15:00:00Z", {"02-28", "02-29"}),  # 23:00 in the city: a year without the 29th
+        ("2027-02-28T16:01:00Z", {"03-01"}),  # past its midnight
+        ("2028-02-28T12:00:00Z", {"02-28"}),
+        ("2028-02-29T12:00:00Z", {"02-29"}),
+    ],
+)
+def test_a_birthday_of_a_leap_year_is_found_in_every_year(database_url, clock, found):
+    offset = f"{(datetime.fromisoformat(clock) - datetime.now(UTC)).total_seconds():.0f} s"
+    with ahead_by(database_url, offset) as then, Session(then.engine) as session:
+        city = make_unit(session)
+        days = {make_person(session, city, attributes={"生日": f"1984-{day}"}).id: day for day in BIRTHDAYS}
+        rule = {"attribute": {"name": "生日", "anniversary": "today"}}
+        assert {days[row.person_id] for row in session.execute(audience_select(session, rule, city.path))} == found
