@@ -110,13 +110,13 @@ def _campaign_is_approved(session: Session, ids: dict[str, Any]) -> None:
 
 def _message_is_unknown(session: Session, ids: dict[str, Any]) -> None:
     """As after a hand-over of which nothing came back."""
-    session.execute(text("DELETE FROM attempts WHERE message_id = :id"), {"id": ids["message_id"]})
     session.execute(
         text(
             "WITH m AS (UPDATE messages SET status = 'unknown', attempts = 1 WHERE id = :id RETURNING *)"
             " INSERT INTO attempts"
             " (month, message_id, run_id, number, account_id, claim_token, status, parts, started_at)"
             " SELECT month, id, run_id, 1, 1, gen_random_uuid(), 'unknown', 1, sms_now() FROM m"
+            " ON CONFLICT (month, message_id, number) DO UPDATE SET status = 'unknown'"
         ),
         {"id": ids["message_id"]},
     )
