@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from sms_service.campaigns.services import require_on_campaign
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
 from sms_service.content.compose import Composed
 from sms_service.content.language import CannotRender, get_compiled
+from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
 from sms_service.dispatch.forecast import Leaving, foresee_leaving
@@ -36,6 +38,7 @@ class Caution(Words):
     nobody = "nobody"  # no text would leave
     stopped = "stopped"  # a stop holds back texts, or some of them
     no_account = "no_account"  # no gateway account of the route takes texts now
+    quiet_day = "quiet_day"  # texts of its class do not leave on the day on which it would begin
     waits = "waits"  # it begins later than at its time, since the window is closed then
     interrupted = "interrupted"  # the window closes before all have left
     expires = "expires"  # its validity ends before all have left
@@ -148,10 +151,11 @@ def foresee_content(
     mean = texts.mean_parts
     window = Window(unit.timezone, unit.window_opens, unit.window_closes)
     until = at + timedelta(seconds=campaign.validity_s)
+    quiet = list_quiet_dates(session, path, content.class_)
     leaving = Leaving(None, None, False, 0.0)
     if mean is not None and accounts:
         parts = {share: mean * phones for share, phones in reach.windows.items()}
-        leaving = foresee_leaving(at, until, window, parts, sum(rates[name] for name in accounts))
+        leaving = foresee_leaving(at, until, window, parts, sum(rates[name] for name in accounts), quiet)
     people = {tried.person_id for tried in reach.tried}
     similar = find_similar_runs(session, actor, content, path, people, {text.text for _, text in texts.made})
     shared = MessageReason.duplicate_phone in reach.skipped  # whose text is sent was not asked
@@ -170,7 +174,11 @@ def foresee_content(
         begins=leaving.begins,
         through=leaving.through,
         similar=similar,
-        warnings=[*_warn(reach, texts, leaving, at, accounts, stopped, mean), *map(_warn_of_similar, similar)],
+        warnings=[
+            *_warn(reach, texts, leaving, at, accounts, stopped, mean),
+            *_warn_of_quiet_day(quiet, at, unit),
+            *map(_warn_of_similar, similar),
+        ],
     )
 
 
@@ -247,6 +255,13 @@ def _warn(
     if texts.fault is not None and not reach.lacking:
         found.append(Warned(Caution.unrendered, say("some texts cannot be made: {fault}", fault=texts.fault)))
     return found
+
+
+def _warn_of_quiet_day(quiet: Mapping[date, str], at: datetime, unit: Unit) -> Iterator[Warned]:
+    day = at.astimezone(ZoneInfo(unit.timezone)).date()
+    if day in quiet:
+        said = say("{day} is a quiet day ({name}); the texts wait for the day after", day=day, name=quiet[day])
+        yield Warned(Caution.quiet_day, said)
 
 
 def _warn_of_similar(run: SimilarRun) -> Warned:

@@ -19,6 +19,7 @@ from sms_service.cli.counts import counts
 from sms_service.cli.gateways import caps, gateway
 from sms_service.cli.imports import import_
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
+from sms_service.cli.quiet_days import quiet_days
 from sms_service.cli.replies import receipts, replies
 from sms_service.cli.stops import release, stop, stops_
 from sms_service.embedded import EngineError
@@ -56,6 +57,6 @@ def main() -> None:
 
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, account, campaign, settle, counts),
-    *(stop, stops_, release, gateway, caps, cluster, replies, receipts),
+    *(stop, stops_, release, quiet_days, gateway, caps, cluster, replies, receipts),
 ):
     main.add_command(_command)

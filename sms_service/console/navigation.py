@@ -71,6 +71,7 @@ MENU = (
         _("Operation"),
         (
             MenuEntry("console.list_stops", _("Stops"), "stop", Permission.operate_campaigns),
+            MenuEntry("console.list_quiet_days", _("Quiet days"), "clock", Permission.manage_directory),
             MenuEntry("console.list_unknowns", _("Unknown outcomes"), "question", Permission.operate_campaigns),
             MenuEntry("console.list_gateways", _("Gateways"), "gateway", Permission.operate_service),
             MenuEntry("console.list_trail", _("Trail"), "trail"),

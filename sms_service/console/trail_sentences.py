@@ -43,6 +43,8 @@ SENTENCES: Mapping[str, str] = {
     "people.see_phones/person": _("{who} looked at the whole phone number of {what}"),
     "person.change": _("{who} changed the person {what}"),
     "person.create": _("{who} added the person {what}"),
+    "quiet_day.remove": _("{who} removed the quiet day {day} of {what}"),
+    "quiet_day.set": _("{who} set quiet days of {what}: {days}"),
     "role.grant": _("{who} gave {what} the role {role} on {unit}"),
     "role.revoke": _("{who} took the role {role} on {unit} away from {what}"),
     "run.cancelled": _("{who} cancelled the run of {what}"),
@@ -89,6 +91,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
     return values | {
         "who": _NOBODY if entry.account_id is None else mask_text(who or f"#{entry.account_id}"),
         "what": _what(entry, names),
+        "days": tuple(str(day) for day in details.get("days", ())),
         "unit": names.get(("unit", str(details.get("unit_id"))), "—"),
         "role": name_word("role", str(details.get("role", "—"))),
         "reason": name_of(str(details.get("reason", "—"))),
@@ -97,7 +100,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
     }
 
 
-_DETAILS = ("per_day", "created", "changed", "refused", "suppressed", "version")
+_DETAILS = ("day", "per_day", "created", "changed", "refused", "suppressed", "version")
 
 
 def _what(entry: TrailEntry, names: Names) -> Said | str:

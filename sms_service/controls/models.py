@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, SmallInteger, func
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, SmallInteger, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -135,6 +135,31 @@ class CapUse(Base):
     used: Mapped[int] = mapped_column(SmallInteger)
 
     __table_args__ = (CheckConstraint("used >= 0", name="used"), Index(None, "day"))
+
+
+class QuietDay(Base):
+    """A local day on which texts of these classes do not leave to people of the unit's subtree; they wait for the day
+    after. Test texts are not kept back.
+    """
+
+    __tablename__ = "quiet_days"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    day: Mapped[date] = mapped_column(Date)
+    name: Mapped[str]
+    classes: Mapped[list[str]]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        UniqueConstraint("unit_id", "day"),
+        CheckConstraint(
+            f"cardinality(classes) > 0 AND classes <@ ARRAY[{', '.join(repr(str(one)) for one in TextClass)}]",
+            name="classes",
+        ),
+        Index(None, "day", "id"),
+    )
 
 
 class Stop(Base):

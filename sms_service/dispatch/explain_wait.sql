@@ -8,9 +8,10 @@ WITH standing AS MATERIALIZED (
     WHERE s.released_at IS NULL
 ),
 run AS MATERIALIZED (
-    SELECT r.id, r.month, r.unit_path, r.canary, u.path,
+    SELECT r.id, r.month, r.unit_path, r.canary, u.path, r.class, r.kind,
            window_is_open(u.timezone, u.window_opens, u.window_closes) AS window_open,
-           next_opening(u.timezone, u.window_opens) AS opens_at
+           name_quiet_day(u.path, (sms_now() AT TIME ZONE u.timezone)::date, r.class, r.kind) AS quiet,
+           next_opening(u.path, u.timezone, u.window_opens, r.class, r.kind) AS opens_at
     FROM runs r JOIN units u ON u.id = r.unit_id
     WHERE r.id = %(run_id)s::bigint
 ),
@@ -19,9 +20,10 @@ stop AS MATERIALIZED (
 ),
 first AS MATERIALIZED (
     SELECT m.not_before, m.reason, u.path, m.unit_path,
-           window_is_open(u.timezone, u.window_opens, u.window_closes) AS window_open,
-           next_opening(u.timezone, u.window_opens) AS opens_at
-    FROM (
+           window_is_open(u.timezone, u.window_opens, u.window_closes)
+           AND NOT is_quiet(u.path, u.timezone, r.class, r.kind) AS window_open,
+           next_opening(u.path, u.timezone, u.window_opens, r.class, r.kind) AS opens_at
+    FROM run r CROSS JOIN (
         (SELECT m.not_before, m.id, m.reason, m.unit_id, m.unit_path
          FROM run r, messages m
          WHERE r.canary IS NULL AND m.month = %(month)s::date AND m.run_id = r.id AND m.status = 'pending'
@@ -55,7 +57,7 @@ waits AS (
             WHERE m.month = %(month)s::date AND m.run_id = %(run_id)s::bigint AND m.status = 'pending'
             ORDER BY m.not_before, m.id LIMIT 1) IS NOT NULL AS some
 )
-SELECT sms_now() AS at, cluster_is_known() AS known, r.window_open, r.opens_at, w.some AS waits, e.free,
+SELECT sms_now() AS at, cluster_is_known() AS known, r.window_open, r.quiet, r.opens_at, w.some AS waits, e.free,
        e.opens_at AS first_opens_at, e.not_before, e.throttled, e.answered,
        s.name AS stopped_unit, s.why AS stop_why, s.id AS stop_id,
        t.name AS first_stopped_unit, t.why AS first_stop_why, t.id AS first_stop_id

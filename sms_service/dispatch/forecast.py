@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,11 +21,19 @@ class Leaving(NamedTuple):
     expired: float
 
 
-def foresee_leaving(at: datetime, until: datetime, own: Window, parts: Mapping[Window, float], rate: float) -> Leaving:
+def foresee_leaving(
+    at: datetime,
+    until: datetime,
+    own: Window,
+    parts: Mapping[Window, float],
+    rate: float,
+    quiet: Collection[date] = (),
+) -> Leaving:
     """Let `parts`, by the window of the recipients' units, leave from `at` on with `rate` parts per second.
 
-    A text leaves while the window of the campaign's unit (`own`) and that of the recipient's unit are both open. Those
-    that may leave at one moment share the pace. After `until` they expire.
+    A text leaves while the window of the campaign's unit (`own`) and that of the recipient's unit are both open, and
+    not on the days `quiet`, local to the campaign's unit. Those that may leave at one moment share the pace. After
+    `until` they expire.
     """
     left = {window: amount for window, amount in parts.items() if amount > 0}
     begins = through = None
@@ -33,7 +41,8 @@ def foresee_leaving(at: datetime, until: datetime, own: Window, parts: Mapping[W
     now = at
     while left and now < until:
         turn = min(until, *(_next_turn(window, now) for window in (own, *left)))
-        leaving = [window for window in left if _is_open(own, now) and _is_open(window, now)]
+        open_now = _is_open(own, now) and now.astimezone(ZoneInfo(own.timezone)).date() not in quiet
+        leaving = [window for window in left if open_now and _is_open(window, now)]
         if not leaving:
             interrupted = interrupted or begins is not None
             now = turn

@@ -1,5 +1,5 @@
 -- Which of these runs are running, and whether each has rows that are due. To save work, this also asks what would
--- make the gate refuse all rows of a run: the window of the campaign's unit, a stop of that unit, another PostgreSQL
+-- make the gate refuse all rows of a run: the window of the campaign's unit, a quiet day or a stop of that unit, another PostgreSQL
 -- server than the one this ledger worked on. The gate asks again for each recipient. The number of runs is limited
 -- (lookout.py), since each costs two look-ups in an index.
 SELECT r.*,
@@ -13,6 +13,7 @@ SELECT r.*,
 FROM (
     SELECT r.id AS run_id, r.month, r.unit_id, r.lane, r.canary, r.parts_estimate, r.route_id, r.demonstration, r.launched_at,
            window_is_open(u.timezone, u.window_opens, u.window_closes)
+           AND NOT is_quiet(u.path, u.timezone, r.class, r.kind)
            AND (SELECT cluster_is_known())
            AND NOT EXISTS (
                SELECT FROM stops s JOIN units su ON su.id = s.unit_id

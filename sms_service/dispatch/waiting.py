@@ -97,11 +97,15 @@ def _of_gate(run: Run, row: Any, zone: ZoneInfo) -> Iterator[Wait]:
     if not row.window_open:
         said = say("the sending window opens at {at}", at=format_local(row.opens_at, zone))
         yield Wait(WaitReason.window, said, row.opens_at)
+    elif row.quiet is not None:
+        at = format_local(row.opens_at, zone)
+        said = say("today is a quiet day: {name}; it goes on at {at}", name=mask_text(row.quiet), at=at)
+        yield Wait(WaitReason.quiet_day, said, row.opens_at)
     if row.stop_id is not None:
         yield _stop(row.stopped_unit, row.stop_why)
     if row.free:
         return
-    if row.first_opens_at is not None and row.window_open:
+    if row.first_opens_at is not None and row.window_open and row.quiet is None:
         at = format_local(row.first_opens_at, zone)
         said = say("the sending window of the recipients' units opens at {at}", at=at)
         yield Wait(WaitReason.window, said, row.first_opens_at)

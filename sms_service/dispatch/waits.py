@@ -23,6 +23,7 @@ class WaitReason(Words):
     held = "held"  # the service holds it until a person decides
     cluster = "cluster"  # PostgreSQL is another server than before
     window = "window"  # the sending window is closed
+    quiet_day = "quiet_day"  # texts of its class do not leave today
     stop = "stop"  # a person stopped its unit, or a unit above or below
     account_breaker = "account_breaker"  # the breaker paused the gateway account
     account_paused = "account_paused"  # a person paused the gateway account

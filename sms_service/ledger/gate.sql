@@ -29,6 +29,13 @@ account AS MATERIALIZED (
 stopped AS MATERIALIZED (
     SELECT s.gateway_account_id, u.path FROM stops s LEFT JOIN units u ON u.id = s.unit_id WHERE s.released_at IS NULL
 ),
+-- The days on which texts of this class do not leave, of the three that are today somewhere.
+quiet AS MATERIALIZED (
+    SELECT u.path, q.day
+    FROM run r, quiet_days q JOIN units u ON u.id = q.unit_id
+    WHERE q.day BETWEEN (sms_now() AT TIME ZONE 'UTC')::date - 1 AND (sms_now() AT TIME ZONE 'UTC')::date + 1
+      AND r.class = ANY (q.classes) AND r.kind <> 'test'
+),
 cap AS MATERIALIZED (
     SELECT c.per_day FROM caps c, run r WHERE c.class = r.class AND r.kind <> 'test'
 ),
@@ -50,6 +57,7 @@ eligible AS MATERIALIZED (
       AND (a.simulated OR NOT r.demonstration)
       AND cluster_is_known()
       AND window_is_open(u.timezone, u.window_opens, u.window_closes)
+      AND NOT EXISTS (SELECT FROM quiet q WHERE q.day = (sms_now() AT TIME ZONE u.timezone)::date AND u.path ^@ q.path)
       AND NOT EXISTS (SELECT FROM suppressions s WHERE s.phone = m.phone)
       AND NOT EXISTS (
           SELECT FROM stopped s

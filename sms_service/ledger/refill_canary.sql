@@ -5,7 +5,7 @@
 -- whole city, and a canary of nothing but skipped rows would prove nothing. A row that was replaced waits like the
 -- rest of the run. The first hand-over is noted, since judge_canary.sql counts from it.
 WITH run AS MATERIALIZED (
-    SELECT canary, canary_since FROM runs WHERE id = %(run_id)s::bigint AND status = 'running' AND canary IS NOT NULL
+    SELECT canary, canary_since, class, kind FROM runs WHERE id = %(run_id)s::bigint AND status = 'running' AND canary IS NOT NULL
 ),
 seen AS MATERIALIZED (
     SELECT coalesce(array_agg(m.id) FILTER (WHERE NOT v.silent), '{}') AS kept,
@@ -21,6 +21,12 @@ seen AS MATERIALIZED (
     ) v
     WHERE m.month = %(month)s::date AND m.id = ANY ((SELECT canary FROM run)::bigint[])
 ),
+quiet AS MATERIALIZED (
+    SELECT u.path, q.day
+    FROM run r, quiet_days q JOIN units u ON u.id = q.unit_id
+    WHERE q.day BETWEEN (sms_now() AT TIME ZONE 'UTC')::date - 1 AND (sms_now() AT TIME ZONE 'UTC')::date + 1
+      AND r.class = ANY (q.classes) AND r.kind <> 'test'
+),
 other AS MATERIALIZED (
     SELECT array_agg(w.id) AS ids
     FROM (
@@ -32,6 +38,7 @@ other AS MATERIALIZED (
           AND m.attempts = 0
           AND m.id <> ALL (c.canary)
           AND window_is_open(u.timezone, u.window_opens, u.window_closes)
+          AND NOT EXISTS (SELECT FROM quiet q WHERE q.day = (sms_now() AT TIME ZONE u.timezone)::date AND u.path ^@ q.path)
           AND NOT EXISTS (
               SELECT FROM stops t JOIN units tu ON tu.id = t.unit_id
               WHERE t.released_at IS NULL AND (u.path ^@ tu.path OR m.unit_path ^@ tu.path))

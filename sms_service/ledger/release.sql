@@ -1,7 +1,7 @@
 -- Gives back claimed rows that did not pass the gate, with the reason why they cannot go, or the time when they may. A
--- closed window moves not_before to its next opening, so that a night costs one look per row and not one every two
--- seconds. For the same reason a stop of some of the run's units moves it by a minute, and a gate that waited in vain
--- moves it by `again_s`. It does not wait for a locked row: that row's lease will end.
+-- closed window or a quiet day moves not_before to the next opening, so that a night costs one look per row and not
+-- one every two seconds. For the same reason a stop of some of the run's units moves it by a minute, and a gate that
+-- waited in vain moves it by `again_s`. It does not wait for a locked row: that row's lease will end.
 WITH mine AS MATERIALIZED (
     SELECT id, run_id, unit_id, unit_path, phone, class, cap_day, account_id
     FROM messages
@@ -21,7 +21,7 @@ SET status = CASE
         WHEN used.up THEN 'capped'
     END,
     not_before = CASE
-        WHEN NOT window_is_open(u.timezone, u.window_opens, u.window_closes) THEN next_opening(u.timezone, u.window_opens)
+        WHEN closed.yes THEN next_opening(u.path, u.timezone, u.window_opens, r.class, r.kind)
         WHEN stopped.yes THEN sms_now() + interval '1 minute'
         WHEN %(again_s)s::float > 0 THEN sms_now() + make_interval(secs => %(again_s)s::float)
         ELSE m.not_before
@@ -36,6 +36,10 @@ JOIN units u ON u.id = c.unit_id
 JOIN gateway_accounts a ON a.id = c.account_id
 LEFT JOIN suppressions s ON s.phone = c.phone
 CROSS JOIN LATERAL (
+    SELECT NOT window_is_open(u.timezone, u.window_opens, u.window_closes)
+        OR is_quiet(u.path, u.timezone, r.class, r.kind) AS yes
+) AS closed
+CROSS JOIN LATERAL (
     SELECT EXISTS (
         SELECT FROM stops t JOIN units tu ON tu.id = t.unit_id
         WHERE t.released_at IS NULL AND (u.path ^@ tu.path OR c.unit_path ^@ tu.path OR r.unit_path ^@ tu.path)) AS yes
@@ -44,7 +48,7 @@ CROSS JOIN LATERAL (
     -- A row is capped only if nothing else forbids it: a row that waits for a window, a pause or a stop may leave on
     -- another day.
     SELECT r.status = 'running' AND a.state = 'open' AND (a.simulated OR NOT r.demonstration) AND cluster_is_known()
-        AND window_is_open(u.timezone, u.window_opens, u.window_closes) AND NOT stopped.yes
+        AND NOT closed.yes AND NOT stopped.yes
         AND NOT EXISTS (SELECT FROM stops t WHERE t.released_at IS NULL AND t.gateway_account_id = a.id)
         AND EXISTS (
             SELECT FROM caps k JOIN cap_uses n ON n.class = k.class AND n.used >= k.per_day

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.control import get_run
 from sms_service.campaigns.models import Campaign
 from sms_service.controls.models import Route, Tally
+from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus, RunStatus
@@ -87,12 +88,12 @@ def watch_run(session: Session, actor: Actor, run_id: int) -> RunWatch:
         moved_by=row.moved_by if row.moved_act == f"run.{run.status}" else None,
         moved_at=row.moved_at if row.moved_act == f"run.{run.status}" else None,
     )
-    return _with_rate(watch) if run.status == RunStatus.running else watch
+    return _with_rate(session, watch) if run.status == RunStatus.running else watch
 
 
-def estimate_end(begin: datetime, work_s: float, unit: Unit) -> datetime | None:
-    """When so many seconds of work are done that begin at `begin` and go on in the unit's window only; None if that is
-    more than 30 days ahead.
+def estimate_end(begin: datetime, work_s: float, unit: Unit, quiet: Collection[date] = ()) -> datetime | None:
+    """When so many seconds of work are done that begin at `begin` and go on in the unit's window only, and not on its
+    days `quiet`; None if that is more than 30 days ahead.
     """
     zone = ZoneInfo(unit.timezone)
     day = begin.astimezone(zone).date()
@@ -100,6 +101,8 @@ def estimate_end(begin: datetime, work_s: float, unit: Unit) -> datetime | None:
         midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
         opens = max(begin, midnight + timedelta(minutes=unit.window_opens))
         room_s = (midnight + timedelta(minutes=unit.window_closes) - opens).total_seconds()
+        if day in quiet:
+            room_s = -1.0
         if 0 <= work_s <= room_s:
             return opens + timedelta(seconds=work_s)
         work_s -= max(0.0, room_s)
@@ -107,13 +110,16 @@ def estimate_end(begin: datetime, work_s: float, unit: Unit) -> datetime | None:
     return None
 
 
-def _with_rate(watch: RunWatch) -> RunWatch:
+def _with_rate(session: Session, watch: RunWatch) -> RunWatch:
     """The same with the rate of a running run, counted from its launch, or from when it went on, if that was less than
     a minute ago.
     """
     begin = max(moment for moment in (watch.run.launched_at, watch.run.watched_from) if moment is not None)
     per_s = watch.handed_over / min(float(RATE_S), max(1.0, (watch.at - begin).total_seconds()))
-    through_at = estimate_end(watch.at, watch.waiting / per_s, watch.unit) if per_s and watch.waiting else None
+    through_at = None
+    if per_s and watch.waiting:
+        quiet = list_quiet_dates(session, watch.unit.path, watch.run.class_)
+        through_at = estimate_end(watch.at, watch.waiting / per_s, watch.unit, quiet)
     return replace(watch, per_minute=per_s * 60, through_at=through_at)
 
 

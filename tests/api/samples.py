@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import select, text, update
@@ -18,9 +18,10 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.accounts.models import RoleGrant
 from sms_service.campaigns import approval
 from sms_service.campaigns.models import Campaign
-from sms_service.controls import stops
+from sms_service.controls import quiet_days, stops
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import GatewayAccount
+from sms_service.controls.quiet_days import NamedDay
 from sms_service.db.engine import Database
 from sms_service.directory.models import Import, Unit
 from sms_service.dispatch import freeze
@@ -29,6 +30,7 @@ from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_account, make_person, make_segment, make_template
 
 EVERYONE = {"everyone": True}
+QUIET_DAY = date(2999, 4, 5)
 
 
 def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     freeze.freeze_run(database, run.id)
     message_id = session.scalars(select(Message.id).filter_by(run_id=run.id)).one()
     stop_id, _ = stops.stop_unit(session, SYSTEM, unit.id, "查错")
+    (quiet_day,) = quiet_days.set_quiet_days(session, SYSTEM, unit.id, [NamedDay(QUIET_DAY, "清明节")])
     session.commit()
     return {
         "unit_id": unit.id,
@@ -83,6 +86,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "run_id": run.id,
         "message_id": message_id,
         "stop_id": stop_id,
+        "quiet_day_id": quiet_day.id,
         "class_": "study",
         "name": "main",
     }
@@ -188,6 +192,10 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /gateway-accounts/<name>/open": lambda ids: {"why": "已换"},
     "POST /stops": lambda ids: {"unit_id": ids["unit_id"], "why": "查错"},
     "POST /stops/<int:stop_id>/release": lambda ids: {"why": "查完"},
+    "POST /quiet-days": lambda ids: {
+        "unit_id": ids["unit_id"],
+        "days": [{"day": QUIET_DAY.isoformat(), "name": "清明节"}],
+    },
     "PUT /caps/<class_>": lambda ids: {"per_day": 2},
     "POST /units": lambda ids: {"code": "99", "name": "某支部", "level": "branch", "parent_id": ids["unit_id"]},
     "PATCH /units/<int:unit_id>": lambda ids: {"name": "改名"},

@@ -20,6 +20,7 @@ from sms_service.campaigns.outlook import Caution, Outlook, foresee_run
 from sms_service.controls import stops
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import GatewayAccount
+from sms_service.controls.quiet_days import NamedDay, set_quiet_days
 from sms_service.db.engine import Database
 from sms_service.directory.models import Person, Unit
 from sms_service.dispatch import freeze
@@ -27,7 +28,7 @@ from sms_service.dispatch.forecast import foresee_leaving
 from sms_service.errors import Forbidden
 from sms_service.gateways.config import ConfiguredMember
 from sms_service.ledger.models import Message, Run
-from sms_service.vocabulary import MessageReason
+from sms_service.vocabulary import MessageReason, TextClass
 from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, drain
 from tests.factories import fictional_phone, make_actor, make_person, make_segment, make_template, make_unit
 
@@ -273,6 +274,18 @@ def test_waiting_for_the_window_is_said(session: Session, gateways: ScriptedGate
     assert (outlook.at, outlook.begins, cautions(outlook)) == (night, night + timedelta(hours=9), [Caution.waits])
     short = foresee(session, make_actor(session, unit), write(session, unit, "您好。", validity_s=600), at=night)
     assert (short.begins, cautions(short)) == (None, [Caution.expires])
+
+
+def test_a_quiet_day_is_said_and_the_texts_begin_on_the_day_after(session: Session, gateways: ScriptedGateways) -> None:
+    unit = make_unit(session)
+    make_person(session, unit)
+    now = session.scalars(select(func.sms_now())).one()
+    noon = (now + CITY_TIME + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0) - CITY_TIME
+    set_quiet_days(session, SYSTEM, unit.id, [NamedDay((noon + CITY_TIME).date(), "清明节")], list(TextClass))
+    outlook = foresee(session, make_actor(session, unit), write(session, unit, "您好。"), at=noon)
+    assert outlook.begins == noon + timedelta(hours=20)
+    assert cautions(outlook) == [Caution.waits, Caution.quiet_day]
+    assert "(清明节)" in outlook.warnings[1].text
 
 
 class Past:

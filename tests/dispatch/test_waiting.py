@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from redis import Redis
@@ -16,6 +17,7 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.campaigns import control
 from sms_service.controls.account_state import pause_gateway_account
 from sms_service.controls.link_state import pause_link
+from sms_service.controls.quiet_days import NamedDay, set_quiet_days
 from sms_service.controls.stops import stop_gateway_account, stop_unit
 from sms_service.db.engine import Database
 from sms_service.db.leadership import LeadershipRow
@@ -23,7 +25,7 @@ from sms_service.dispatch import freeze
 from sms_service.dispatch.breaker import check_canaries
 from sms_service.dispatch.pace import Pace, connect_pace
 from sms_service.dispatch.waiting import explain_wait
-from sms_service.dispatch.waits import UNDER_WAY, Wait
+from sms_service.dispatch.waits import UNDER_WAY, Wait, WaitReason
 from sms_service.errors import Forbidden
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
 from sms_service.ledger.models import Run
@@ -362,3 +364,16 @@ def test_only_who_may_read_the_unit_is_told(database: Database, redis_client: Re
         stranger = make_actor(session, make_unit(session))
         with pytest.raises(Forbidden):
             explain_wait(session, stranger, city.run_id, city.gateways, None, redis_client)
+
+
+def test_a_quiet_day_is_named_with_the_time_when_texts_go_on(database: Database, explain: Explain) -> None:
+    city = make_city(database, 2, window_opens=0, window_closes=1440)
+    with database.session() as session:
+        today = session.scalar(text("SELECT (sms_now() AT TIME ZONE 'Asia/Shanghai')::date"))
+        set_quiet_days(session, SYSTEM, city.unit.id, [NamedDay(today, "清明节")], ["notice"])
+    (wait,) = explain(city)
+    assert wait.reason == WaitReason.quiet_day
+    assert wait.said.startswith("today is a quiet day: 清明节; it goes on at ")
+    assert wait.until is not None
+    assert wait.until.astimezone(ZoneInfo("Asia/Shanghai")).date() == today + timedelta(days=1)
+    check_true(database, city, [wait])
