@@ -41,6 +41,7 @@ from sms_service.api import (
     timelines,
     tokens,
     trail,
+    unit_caps,
     units,
     watching,
 )
@@ -76,6 +77,7 @@ RESOURCES = (
     counts.blueprint,
     stops.blueprint,
     quiet_days.blueprint,
+    unit_caps.blueprint,
     caps.blueprint,
     gateway_accounts.blueprint,
     operations.blueprint,

@@ -69,6 +69,7 @@ SENTENCES: Mapping[str, str] = {
     "token.issue": _("{who} issued a token for {what}"),
     "token.revoke": _("{who} revoked a token of {what}"),
     "token.revoke_all": _("{who} revoked all tokens of {what}"),
+    "unit.caps": _("{who} set the daily caps of {what}"),
     "unit.change": _("{who} changed the unit {what}"),
     "unit.create": _("{who} created the unit {what}"),
     "units.import": _("{who} imported units from {what}: {created} added, {changed} changed, {refused} refused"),

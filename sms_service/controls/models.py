@@ -122,6 +122,21 @@ class Cap(Base):
     )
 
 
+class UnitCap(Base):
+    """The same for people of one unit's subtree. The smallest of the caps that hold for a person counts."""
+
+    __tablename__ = "unit_caps"
+
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"), primary_key=True)
+    class_: Mapped[str] = mapped_column("class", primary_key=True)
+    per_day: Mapped[int] = mapped_column(SmallInteger)
+
+    __table_args__ = (
+        CheckConstraint(f"class IN {TextClass.sql()}", name="class"),
+        CheckConstraint("per_day BETWEEN 1 AND 100", name="per_day"),
+    )
+
+
 class CapUse(Base):
     """How many places of a cap a phone has used on a local day. The gate reserves a place; it is given back if the text
     did not leave, for certain.

@@ -36,14 +36,19 @@ quiet AS MATERIALIZED (
     WHERE q.day BETWEEN (sms_now() AT TIME ZONE 'UTC')::date - 1 AND (sms_now() AT TIME ZONE 'UTC')::date + 1
       AND r.class = ANY (q.classes) AND r.kind <> 'test'
 ),
+-- Everybody's cap has the path that is the beginning of every path.
 cap AS MATERIALIZED (
-    SELECT c.per_day FROM caps c, run r WHERE c.class = r.class AND r.kind <> 'test'
+    SELECT '/' AS path, c.per_day FROM run r JOIN caps c ON c.class = r.class WHERE r.kind <> 'test'
+    UNION ALL
+    SELECT u.path, c.per_day
+    FROM run r JOIN unit_caps c ON c.class = r.class JOIN units u ON u.id = c.unit_id WHERE r.kind <> 'test'
 ),
 offered AS (
     SELECT * FROM unnest(%(ids)s::bigint[], %(texts)s::text[], %(parts)s::smallint[]) AS o (id, text, parts)
 ),
 eligible AS MATERIALIZED (
-    SELECT m.id, m.phone, m.cap_day, o.text, o.parts, (sms_now() AT TIME ZONE u.timezone)::date AS day
+    SELECT m.id, m.phone, m.cap_day, o.text, o.parts, (sms_now() AT TIME ZONE u.timezone)::date AS day,
+           (SELECT min(c.per_day) FROM cap c WHERE u.path ^@ c.path) AS per_day
     FROM run r, account a, offered o, messages m, units u
     WHERE m.month = %(month)s::date
       AND m.id = o.id
@@ -66,8 +71,10 @@ eligible AS MATERIALIZED (
 ),
 reserved AS (
     INSERT INTO cap_uses AS c (phone, class, day, used)
-    SELECT e.phone, r.class, e.day, 1 FROM eligible e, run r, cap WHERE e.cap_day IS NULL ORDER BY e.phone
-    ON CONFLICT (phone, class, day) DO UPDATE SET used = c.used + 1 WHERE c.used < (SELECT per_day FROM cap)
+    SELECT e.phone, r.class, e.day, 1
+    FROM eligible e, run r WHERE e.cap_day IS NULL AND e.per_day IS NOT NULL ORDER BY e.phone
+    ON CONFLICT (phone, class, day) DO UPDATE SET used = c.used + 1
+        WHERE c.used < (SELECT e.per_day FROM eligible e WHERE e.phone = c.phone LIMIT 1)
     RETURNING c.phone
 ),
 passed AS (
@@ -76,13 +83,13 @@ passed AS (
         attempts = m.attempts + 1,
         text = coalesce(m.text, e.text),
         parts = coalesce(m.parts, e.parts),
-        cap_day = CASE WHEN EXISTS (SELECT FROM cap) THEN coalesce(e.cap_day, e.day) END,
+        cap_day = CASE WHEN e.per_day IS NOT NULL THEN coalesce(e.cap_day, e.day) END,
         lease_until = sms_now() + make_interval(secs => %(lease_s)s::float),
         changed_at = sms_now()
     FROM eligible e
     WHERE m.month = %(month)s::date
       AND m.id = e.id
-      AND (e.cap_day IS NOT NULL OR NOT EXISTS (SELECT FROM cap) OR e.phone IN (SELECT phone FROM reserved))
+      AND (e.cap_day IS NOT NULL OR e.per_day IS NULL OR e.phone IN (SELECT phone FROM reserved))
     RETURNING m.id, m.attempts, m.phone, m.text, m.parts, m.account_id, m.expires_at
 ),
 numbered AS MATERIALIZED (

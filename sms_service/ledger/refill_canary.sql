@@ -45,8 +45,8 @@ other AS MATERIALIZED (
           -- Not rows that the gate would skip; but as long as nothing has left at all, the gate may find that out.
           AND (cardinality(s.kept) = 0 OR NOT EXISTS (SELECT FROM suppressions p WHERE p.phone = m.phone))
           AND (cardinality(s.kept) = 0 OR NOT EXISTS (
-              SELECT FROM caps k JOIN cap_uses n ON n.class = k.class AND n.used >= k.per_day
-              WHERE k.class = m.class AND n.phone = m.phone AND n.day = (sms_now() AT TIME ZONE u.timezone)::date))
+              SELECT FROM cap_uses n
+              WHERE n.class = m.class AND n.used >= find_cap(u.path, m.class) AND n.phone = m.phone AND n.day = (sms_now() AT TIME ZONE u.timezone)::date))
         ORDER BY m.not_before, m.id
         LIMIT (SELECT cardinality(c.canary) - cardinality(s.kept) FROM run c, seen s)
     ) w

@@ -51,8 +51,8 @@ CROSS JOIN LATERAL (
         AND NOT closed.yes AND NOT stopped.yes
         AND NOT EXISTS (SELECT FROM stops t WHERE t.released_at IS NULL AND t.gateway_account_id = a.id)
         AND EXISTS (
-            SELECT FROM caps k JOIN cap_uses n ON n.class = k.class AND n.used >= k.per_day
-            WHERE k.class = c.class AND r.kind <> 'test' AND c.cap_day IS NULL
+            SELECT FROM cap_uses n
+            WHERE n.class = c.class AND n.used >= find_cap(u.path, c.class) AND r.kind <> 'test' AND c.cap_day IS NULL
               AND n.phone = c.phone AND n.day = (sms_now() AT TIME ZONE u.timezone)::date) AS up
 ) AS used
 WHERE m.month = %(month)s::date AND m.id = c.id

@@ -291,6 +291,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "session.end": say("ended a session"),
         "session.end_all": say("ended all sessions"),
         "stop.begin": say("stopped all sending"),
+        "unit.caps": say("set a unit's caps"),
         "quiet_day.remove": say("removed a quiet day"),
         "quiet_day.set": say("set quiet days"),
         "stop.release": say("released a stop"),

@@ -117,3 +117,19 @@ def test_renaming_and_adding(log_in, session, city, district):
     session.expire_all()
     assert district.name == "新城区"
     assert visitor.post(path, form=path, data={**data, **visitor.fields(path)}).status_code == 409
+
+
+def test_a_unit_has_caps_of_its_own(log_in, session):
+    unit = make_unit(session, name="城东街道")
+    session.commit()
+    visitor = log_in(unit, "administrator")
+    path = f"/units/{unit.id}/caps"
+    assert path in visitor.get(f"/units/{unit.id}").text
+    answer = visitor.post(path, form=path, data={"study": "1", "why": "群众反映太多"})
+    assert answer.location == path
+    page = visitor.get(path).text
+    assert "The new caps hold for the unit and all below it." in page
+    assert 'name="study" type="number" value="1"' in page
+    assert visitor.post(path, form=path, data={"study": "0", "why": "x"}).status_code == 422
+    reader = log_in(unit, "auditor")
+    assert "<form" not in reader.get(path).text.split("<main")[1].split("</main")[0]

@@ -6,13 +6,18 @@ import threading
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
+from sms_service.accounts.actors import SYSTEM
+from sms_service.controls.unit_caps import list_unit_caps, set_unit_caps
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.dispatch.points import Point
+from sms_service.errors import Forbidden, Invalid
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
 from sms_service.ledger import resolving
 from tests.dispatch.city import (
+    ALL_DAY,
     City,
     ScriptedAdapter,
     drain,
@@ -24,7 +29,7 @@ from tests.dispatch.city import (
     statuses,
     unknown,
 )
-from tests.factories import make_account
+from tests.factories import make_account, make_actor, make_person, make_unit
 
 
 def capped_city(database: Database, people: int = 2, per_day: int = 1, runs: int = 2) -> tuple[City, list[int]]:
@@ -165,3 +170,64 @@ def test_runs_to_the_same_phones_reserve_without_deadlock_and_exactly(database: 
     assert sum(row.status == "accepted" for row in together) == 120
     assert sum(row.status == "skipped" and row.reason == "capped" for row in together) == 240
     assert used(database) == [2] * 60
+
+
+def test_people_of_a_unit_with_a_cap_of_its_own_get_fewer_texts(database: Database) -> None:
+    """The city's cap is two; the branch's own is one."""
+    city, _ = capped_city(database, people=1, per_day=2, runs=1)
+    with database.session() as session:
+        branch = make_unit(session, level="branch", parent=city.unit, **ALL_DAY)
+        make_person(session, branch)
+        set_unit_caps(session, SYSTEM, branch.id, {"notice": 1}, "少打扰")
+        runs = [make_run(session, city.unit).id for _ in range(2)]
+    freeze.begin_due_runs(database)
+    for run_id in runs:
+        freeze.freeze_run(database, run_id)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE runs SET status = 'cancelled' WHERE id <> ALL (:runs)"), {"runs": runs})
+    drain(database, city.gateways)
+    together = [row for run_id in runs for row in messages(database, run_id)]
+    assert sorted((row.unit_id == branch.id, row.status, row.reason) for row in together) == [
+        (False, "accepted", None),
+        (False, "accepted", None),
+        (True, "accepted", None),
+        (True, "skipped", "capped"),
+    ]
+
+
+def test_a_class_without_a_cap_of_the_city_is_counted_where_a_unit_has_one(database: Database) -> None:
+    city = make_city(database, 1, freeze_now=False)
+    with database.session() as session:
+        branch = make_unit(session, level="branch", parent=city.unit, **ALL_DAY)
+        make_person(session, branch)
+        set_unit_caps(session, SYSTEM, branch.id, {"notice": 3}, "少打扰")
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, city.run_id)
+    drain(database, city.gateways)
+    assert used(database) == [1]
+
+
+def test_the_smallest_cap_above_counts_and_a_cap_is_taken_away(session: Session) -> None:
+    top = make_unit(session)
+    street = make_unit(session, parent=top)
+    branch = make_unit(session, level="branch", parent=street)
+    session.execute(text("INSERT INTO caps VALUES ('notice', 9)"))
+    assert set_unit_caps(session, SYSTEM, top.id, {"notice": 5, "survey": 4}, "少打扰") == ["notice", "survey"]
+    set_unit_caps(session, SYSTEM, street.id, {"notice": 2}, "少打扰")
+    set_unit_caps(session, SYSTEM, branch.id, {"notice": 7}, "少打扰")
+    found = {one.class_: one for one in list_unit_caps(session, SYSTEM, branch.id)}
+    assert found["notice"] == ("notice", 7, 2)
+    assert found["survey"].own is None
+    assert set_unit_caps(session, SYSTEM, street.id, {"notice": None}, "放开") == ["notice"]
+    assert set_unit_caps(session, SYSTEM, street.id, {"notice": None}, "放开") == []
+    found = {one.class_: one for one in list_unit_caps(session, SYSTEM, branch.id)}
+    assert found["notice"] == ("notice", 7, 5)
+
+
+def test_a_cap_of_a_unit_needs_the_directory_and_a_class_and_a_number(session: Session) -> None:
+    unit = make_unit(session)
+    with pytest.raises(Forbidden):
+        set_unit_caps(session, make_actor(session, unit), unit.id, {"notice": 1}, "少打扰")
+    for caps, why in (({"advert": 1}, "x"), ({"notice": 0}, "x"), ({"notice": 101}, "x"), ({"notice": 1}, " ")):
+        with pytest.raises(Invalid):
+            set_unit_caps(session, SYSTEM, unit.id, caps, why)

@@ -122,6 +122,7 @@ def test_what_the_gate_reads_is_found() -> None:
     assert tables_in(gate) == {
         *("runs", "messages", "attempts", "gateway_accounts", "stops", "units", "caps", "cap_uses", "suppressions"),
         "quiet_days",
+        "unit_caps",
     }
 
 
