@@ -101,12 +101,15 @@ def make_template(
     class_: str = "study",
     name: str | None = None,
     variables: tuple[str, ...] = (),
+    fields: list[dict[str, str]] | None = None,
 ) -> TemplateVersion:
     """A template of `unit` and its version 1, written down unchecked; returns the version."""
     template = Template(unit_id=unit.id, name=name or f"模板{next_number()}", class_=class_)
     session.add(template)
     session.flush()
-    version = TemplateVersion(template_id=template.id, number=1, body=body, variables=list(variables))
+    version = TemplateVersion(
+        template_id=template.id, number=1, body=body, variables=list(variables), fields=fields or []
+    )
     session.add(version)
     session.flush()
     return version

@@ -34,8 +34,9 @@ blueprint = Blueprint(
 )
 
 _VALUES = (
-    f"Texts or numbers by variable, the same for all recipients: at most {MOST_VALUES} of at most {LONGEST_VALUE} "
-    "characters. The recipients' own attributes fill the other variables"
+    "Texts, numbers or lists of them by variable, the same for all recipients: "
+    f"at most {MOST_VALUES} of at most {LONGEST_VALUE} characters. "
+    "The recipients' own attributes fill the other variables"
 )
 _SIGNATURE = "Stands in front as 【signature】: 2 to 16 characters, written without brackets"
 _VALIDITY = "Seconds from launch after which texts that have not left expire"

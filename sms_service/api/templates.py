@@ -12,8 +12,10 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.content import library
+from sms_service.content.fields import LONGEST_LABEL, FieldKind, TemplateField, check_kinds, fields_of, read_field
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.preview import preview_text
+from sms_service.content.values import LONGEST_NAME, MOST_VALUES
 from sms_service.directory.models import Unit
 from sms_service.vocabulary import TextClass
 from sms_service.web.paging import PageQuery, ScopedPageQuery, fetch_page, scope_filter
@@ -28,9 +30,10 @@ blueprint = Blueprint(
 
 _CLASS = "What kind of text it is; study, invitation and survey end with how to unsubscribe"
 _BODY = (
-    "The text, at most 2,000 characters: {{ name }}, {% if %}, comparisons and the filters default, lower, replace, "
-    "trim, truncate, upper. Of each recipient it may use name, unit, number and the attributes"
+    "The text, at most 2,000 characters: {{ name }}, {% if %}, {% for one in list %}, comparisons and the filters of "
+    "docs/templates.md. Of each recipient it may use name, unit, number and the attributes"
 )
+_FIELDS = "What forms ask for, in their order: each variable that no recipient has by themselves"
 _LARGEST_SAMPLE = 100
 
 
@@ -45,6 +48,37 @@ class TemplateQuery(ScopedPageQuery):
     )
 
 
+class FieldIn(In):
+    """How a form asks for a variable."""
+
+    name = OneLine(LONGEST_NAME, required=True, metadata={"description": "The variable, as the text names it"})
+    label = OneLine(LONGEST_LABEL, metadata={"description": "What stands before the field; by default the name"})
+    hint = fields.String(load_default="", metadata={"description": "What helps to fill it, at most 200 characters"})
+    example = fields.String(load_default="", metadata={"description": "A value of the field's kind"})
+    kind = fields.String(
+        load_default=FieldKind.text,
+        validate=OneOfWords(list(FieldKind)),
+        metadata={"description": "What a value must be; `moment` is a date with a time"},
+    )
+
+
+class FieldOut(Out):
+    """How a form asks for a variable."""
+
+    name = fields.String(metadata={"description": "The variable, as the text names it"})
+    label = fields.String(metadata={"description": "What stands before the field"})
+    hint = fields.String(metadata={"description": "What helps to fill it; may be empty"})
+    example = fields.String(metadata={"description": "A value; may be empty"})
+    kind = fields.String(metadata={"description": "What a value must be; `moment` is a date with a time"})
+
+
+class _FieldsOfVersion(fields.List[Any]):
+    """What a version asks for, also one that was saved before its fields were kept."""
+
+    def get_value(self, obj: Any, attr: str, accessor: Any = None, default: Any = None) -> Any:
+        return fields_of(obj)
+
+
 class TemplateIn(In):
     """A new template and its first wording."""
 
@@ -54,12 +88,26 @@ class TemplateIn(In):
         data_key="class", required=True, validate=OneOfWords(list(TextClass)), metadata={"description": _CLASS}
     )
     body = fields.String(required=True, metadata={"description": _BODY})
+    described = fields.List(
+        fields.Nested(FieldIn),
+        data_key="fields",
+        load_default=list,
+        validate=ListLength(0, MOST_VALUES),
+        metadata={"description": f"{_FIELDS}; those that are left out follow, labelled by their names"},
+    )
 
 
 class VersionIn(In):
     """A new wording of a template."""
 
     body = fields.String(required=True, metadata={"description": _BODY})
+    described = fields.List(
+        fields.Nested(FieldIn),
+        data_key="fields",
+        load_default=None,
+        validate=ListLength(0, MOST_VALUES),
+        metadata={"description": f"{_FIELDS}; by default the newest version's, for the variables that are still there"},
+    )
 
 
 class VersionListed(Out):
@@ -69,6 +117,7 @@ class VersionListed(Out):
     template_id = fields.Integer(metadata={"description": "The template's id"})
     number = fields.Integer(metadata={"description": "1 for the first wording, and so on"})
     variables = fields.List(fields.String(), metadata={"description": "The names of its variables, sorted"})
+    described = _FieldsOfVersion(fields.Nested(FieldOut), data_key="fields", metadata={"description": _FIELDS})
     created_by = fields.Integer(allow_none=True, metadata={"description": "The account; null: the service itself"})
     created_at = fields.AwareDateTime(metadata={"description": "When it was saved"})
 
@@ -108,7 +157,7 @@ class PreviewIn(In):
         keys=fields.String(),
         values=fields.Raw(),
         load_default=dict,
-        metadata={"description": "The campaign's values, the same for all: texts or numbers by variable"},
+        metadata={"description": "The campaign's values, the same for all: texts, numbers or lists by variable"},
     )
     unit_id = Id(
         load_default=None,
@@ -192,7 +241,15 @@ class Templates(MethodView):
     @blueprint.response(201, TemplateOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
         """Make a template with its first version"""
-        made = library.create_template(g.session, g.actor, body["unit_id"], body["name"], body["class_"], body["body"])
+        made = library.create_template(
+            g.session,
+            g.actor,
+            body["unit_id"],
+            body["name"],
+            body["class_"],
+            body["body"],
+            [_field(one) for one in body["described"]],
+        )
         return _with_version(*made)
 
 
@@ -232,8 +289,10 @@ class Versions(MethodView):
     @blueprint.arguments(VersionIn)
     @blueprint.response(201, VersionOut)
     def post(self, body: dict[str, Any], template_id: int) -> TemplateVersion:
-        """Add a version; a body equal to the newest version's adds nothing and answers that one"""
-        return library.add_version(g.session, g.actor, template_id, body["body"])
+        """Add a version; one equal to the newest version adds nothing and answers that one"""
+        given = body["described"]
+        described = None if given is None else [_field(one) for one in given]
+        return library.add_version(g.session, g.actor, template_id, body["body"], described)
 
 
 @blueprint.route("/templates/<int:template_id>/preview")
@@ -246,6 +305,7 @@ class SavedPreview(MethodView):
     def post(self, body: dict[str, Any], template_id: int) -> Any:
         """Render a version for the recipients with the shortest and the longest values; changes nothing"""
         template, version = library.get_numbered_version(g.session, g.actor, template_id, body.pop("version"))
+        check_kinds(fields_of(version), body["values"])
         return preview_text(g.session, g.actor, version.body, template.class_, **body)
 
 
@@ -259,6 +319,10 @@ class UnsavedPreview(MethodView):
     def post(self, body: dict[str, Any]) -> Any:
         """Render a text that is not saved yet; changes nothing"""
         return preview_text(g.session, g.actor, **body)
+
+
+def _field(given: dict[str, Any]) -> TemplateField:
+    return read_field({"label": given["name"], **given})
 
 
 def _with_version(template: Template, version: TemplateVersion) -> dict[str, Any]:

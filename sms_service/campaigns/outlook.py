@@ -18,8 +18,9 @@ from sms_service.audience.reach import NAMED_UP_TO, Reach, Skipped, Tried, Windo
 from sms_service.campaigns.approval import Content, content_of
 from sms_service.campaigns.services import require_on_campaign
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
+from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed
-from sms_service.content.language import CannotRender, get_compiled
+from sms_service.content.language import get_compiled
 from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit

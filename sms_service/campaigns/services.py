@@ -19,6 +19,7 @@ from sms_service.campaigns.authorship import list_authors
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
 from sms_service.content.compose import check_beginning, check_signature
+from sms_service.content.fields import check_kinds, fields_of
 from sms_service.content.library import get_version
 from sms_service.content.values import check_values
 from sms_service.controls.models import Route
@@ -284,6 +285,7 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         campaign.signature = check_signature(given["signature"])
     if "template_version_id" in given:
         campaign.template_version_id = get_version(session, actor, given["template_version_id"])[1].id
-    if {"template_version_id", "signature"} & given.keys():
-        body = get_version(session, actor, campaign.template_version_id)[1].body
-        check_beginning(body, campaign.signature)
+    if {"template_version_id", "signature", "values"} & given.keys():
+        version = get_version(session, actor, campaign.template_version_id)[1]
+        check_beginning(version.body, campaign.signature)
+        check_kinds(fields_of(version), campaign.values)

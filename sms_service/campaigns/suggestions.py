@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.campaigns.models import Campaign
 from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.values import write_value
 from sms_service.directory.models import Person, Unit
 
 OFFERED = 5  # of each kind
@@ -43,7 +44,7 @@ def list_last_values(session: Session, unit_id: int, names: Collection[str]) -> 
     found: dict[str, list[str]] = {name: [] for name in names}
     for values in rows:
         for name, offered in found.items():
-            value = str(values.get(name, "")).strip()
+            value = write_value(values.get(name, "")).strip()
             if value and value not in offered and len(offered) < OFFERED:
                 offered.append(value)
     return found

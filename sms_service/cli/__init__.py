@@ -22,6 +22,7 @@ from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.cli.quiet_days import quiet_days
 from sms_service.cli.replies import receipts, replies
 from sms_service.cli.stops import release, stop, stops_
+from sms_service.cli.templates import template
 from sms_service.cli.unit_caps import unit_caps
 from sms_service.embedded import EngineError
 from sms_service.errors import ServiceError
@@ -58,6 +59,7 @@ def main() -> None:
 
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, account, campaign, settle, counts),
+    *(stop, stops_, release, quiet_days, gateway, caps, cluster, replies, receipts, template),
     *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts),
 ):
     main.add_command(_command)

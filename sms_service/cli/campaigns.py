@@ -63,7 +63,7 @@ def create(login: str, code: str, template_id: int, number: int | None, pairs: t
     from sms_service.cli.context import open_session
     from sms_service.content.library import get_numbered_version
 
-    values = dict(_pair(pair) for pair in pairs)
+    values = dict(read_pair(pair) for pair in pairs)
     with open_session() as session:
         actor = acting(session, login)
         _, version = get_numbered_version(session, actor, template_id, number)
@@ -257,7 +257,8 @@ def _numbers(session: Session, run: Run) -> dict[str, Any]:
     return {**about, "audience": found.audience, "statuses": found.statuses, "identity": found.holds}
 
 
-def _pair(given: str) -> tuple[str, str]:
+def read_pair(given: str) -> tuple[str, str]:
+    """Name and text of a value as it is written on the command line. Raises Invalid."""
     from sms_service.errors import Invalid
 
     name, equals, value = given.partition("=")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Response, g, request
 from marshmallow import fields
@@ -19,10 +18,10 @@ from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.console.texts import VALUE, compose_in_general
 from sms_service.console.unit_choice import choose_unit
+from sms_service.content.fields import FieldKind, fields_of
 from sms_service.content.language import compile_template
 from sms_service.content.library import find_templates, get_version
 from sms_service.content.models import Template, TemplateVersion
-from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.controls.accounts import find_routes
 from sms_service.controls.models import Route
 from sms_service.directory.models import Unit
@@ -32,8 +31,18 @@ from sms_service.web.schemas import Id, In, OneLine, Whole
 from sms_service.web.validators import WithinRange
 
 HOURS = (1, 6, 12, 24, 48, 72)  # of validity, to choose from
-_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _MOST_OFFERED = 200  # templates and segments in a list to choose from
+
+
+class AskedValue(NamedTuple):
+    """A variable that a campaign fills, as a form asks for it; `must`: it cannot be left empty."""
+
+    name: str
+    must: bool
+    label: str
+    hint: str
+    example: str
+    kind: FieldKind
 
 
 class NewCampaignQuery(In):
@@ -117,16 +126,17 @@ def list_usable_templates(path: str, class_: str | None = None) -> list[tuple[Te
     return [(row[0], row[1]) for row in g.session.execute(statement)]
 
 
-def own_variables(version: TemplateVersion, path: str) -> list[tuple[str, bool]]:
-    """The variables that a campaign fills, in the order in which the text has them: name, and whether it must.
+def ask_values(version: TemplateVersion, path: str) -> list[AskedValue]:
+    """What the version asks a campaign for, in the order of its fields.
 
-    It need not where the text can do without, or where people of the unit have it as an attribute of their own.
+    A value need not be given where the text can do without, or where people of the unit have it as an attribute.
     """
-    compiled = compile_template(version.body)
-    body = _COMMENT.sub("", version.body)
-    named = sorted((name for name in compiled.variables if name not in RECIPIENT_FIELDS), key=body.find)
+    required = compile_template(version.body).required
     own = suggestions.list_attribute_names(g.session, path)
-    return [(name, name in compiled.required and name not in own) for name in named]
+    return [
+        AskedValue(one.name, one.name in required and one.name not in own, one.label, one.hint, one.example, one.kind)
+        for one in fields_of(version)
+    ]
 
 
 def _show_form(
@@ -136,7 +146,7 @@ def _show_form(
     if version_id is None and len(templates) == 1:
         version_id = templates[0][1].id
     chosen = get_version(g.session, g.actor, version_id) if version_id is not None else None
-    variables = own_variables(chosen[1], unit.path) if chosen else []
+    variables = ask_values(chosen[1], unit.path) if chosen else []
     routes = list(g.session.scalars(find_routes().with_only_columns(Route.name).order_by(Route.name)))
     signatures = suggestions.list_signatures(g.session, unit.path)
     return render_page(
@@ -148,7 +158,7 @@ def _show_form(
         version=chosen and chosen[1],
         versions=_versions(templates, chosen),
         variables=variables,
-        offered=suggestions.list_last_values(g.session, unit.id, [name for name, _ in variables]),
+        offered=suggestions.list_last_values(g.session, unit.id, [one.name for one in variables]),
         segments=_segments(unit, now["segment_id"]),
         signatures=signatures,
         routes=[(name, name) for name in routes],

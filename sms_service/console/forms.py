@@ -19,10 +19,10 @@ class WhyForm(In):
     why = OneLine(LONGEST_WHY, required=True)
 
 
-def read_form(schema: type[Schema], *, apart: str | None = None) -> dict[str, Any]:
+def read_form(schema: type[Schema], *, apart: str | tuple[str, ...] = ()) -> dict[str, Any]:
     """The form's values by `schema`; a field left empty counts as not sent. Raises InvalidRequest.
 
-    `apart`: fields whose names begin so are not the schema's; see `read_named`.
+    `apart`: fields whose names begin so, or so, are not the schema's; see `read_named`.
     """
     return _load(schema, request.form, apart)
 
@@ -47,12 +47,12 @@ def read_query(schema: type[Schema]) -> dict[str, Any]:
     return _load(schema, request.args)
 
 
-def _load(schema: type[Schema], values: Any, apart: str | None = None) -> dict[str, Any]:
+def _load(schema: type[Schema], values: Any, apart: str | tuple[str, ...] = ()) -> dict[str, Any]:
     made = schema()
     lists = {field.data_key or name for name, field in made.fields.items() if isinstance(field, fields.List)}
     given: dict[str, Any] = {}
     for name in values:
-        if name in OWN_FIELDS or (apart is not None and name.startswith(apart)):
+        if name in OWN_FIELDS or name.startswith(apart):
             continue
         if name in lists:
             given[name] = [value for value in values.getlist(name) if value.strip()]

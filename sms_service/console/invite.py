@@ -16,7 +16,7 @@ from sms_service.campaigns import services, suggestions
 from sms_service.campaigns.invitations import MOST_TICKED, write_invitation
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.services import EDITABLE
-from sms_service.console.drafts import list_usable_templates, own_variables
+from sms_service.console.drafts import AskedValue, ask_values, list_usable_templates
 from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import say_here
 from sms_service.console.moments import read_moment, write_moment
@@ -35,7 +35,6 @@ from sms_service.web.context import current_context
 from sms_service.web.problems import InvalidRequest, field_error
 from sms_service.web.schemas import Id, In
 
-_SUBJECTS = ("主题", "活动", "标题")  # variables that say what an invitation is about
 _Chosen = tuple[Template, TemplateVersion]
 
 
@@ -89,7 +88,7 @@ def go_on_with_invite() -> Response:
     templates = list_usable_templates(place.unit.path, TextClass.invitation)
     template, version = _choose_template(place.unit, templates, query["template"], old)
     form, values = read_form(InviteForm, apart=VALUE), read_named(VALUE)
-    variables = own_variables(version, place.unit.path)
+    variables = ask_values(version, place.unit.path)
     _require_values(variables, values)
     at = read_moment(zone=place.unit.timezone)
     everybody = {entry.person_id for entry in _list_roll(place.unit)}
@@ -151,7 +150,7 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
     values: Mapping[str, Any] = old.values if old else {}
     signatures = suggestions.list_signatures(g.session, unit.path)
     signature = old.signature if old else (signatures or [""])[0]
-    variables = own_variables(version, unit.path)
+    variables = ask_values(version, unit.path)
     ticked = set(form_values("people", _ticked(roll, old)))
     first = next((entry.person_id for entry in roll if str(entry.person_id) in ticked), None)
     return render_page(
@@ -162,7 +161,7 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
         chosen=template,
         version=version,
         variables=variables,
-        offered=suggestions.list_last_values(g.session, unit.id, [name for name, _ in variables]),
+        offered=suggestions.list_last_values(g.session, unit.id, [one.name for one in variables]),
         now={"values": values},
         roll=roll,
         ticked=ticked,
@@ -209,20 +208,19 @@ def _ticked(roll: Sequence[RollEntry], old: Campaign | None) -> list[str]:
     return [str(entry.person_id) for entry in roll if named is None or entry.person_id in named]
 
 
-def _require_values(variables: Sequence[tuple[str, bool]], values: Mapping[str, str]) -> None:
+def _require_values(variables: Sequence[AskedValue], values: Mapping[str, str]) -> None:
     """Raises InvalidRequest naming each value that is missing."""
     missing = [
-        field_error(f"{VALUE}{name}", None, say("{name} is missing: the text needs it", name=name))
-        for name, must in variables
-        if must and name not in values
+        field_error(f"{VALUE}{one.name}", None, say("{name} is missing: the text needs it", name=one.label))
+        for one in variables
+        if one.must and one.name not in values
     ]
     if missing:
         raise InvalidRequest(missing)
 
 
-def _name(template: Template, variables: Sequence[tuple[str, bool]], values: Mapping[str, str]) -> str:
-    """By which the sender finds it again: the template, and what the invitation is about or the first of its words."""
-    order = [*_SUBJECTS, *(name for name, _ in variables)]
-    words = next((values[name] for name in order if name in values), None)
+def _name(template: Template, variables: Sequence[AskedValue], values: Mapping[str, str]) -> str:
+    """By which the sender finds it again: the template, and the first of its values: what it is about."""
+    words = next((values[one.name] for one in variables if one.name in values), None)
     name = say_here("{template}: {words}", template=template.name, words=words) if words else template.name
     return name[: services.LONGEST_NAME]

@@ -13,6 +13,7 @@ from sms_service.console import cookies, forgery, languages, once
 from sms_service.console.assets import asset_url
 from sms_service.console.blueprint import blueprint
 from sms_service.console.navigation import list_entries
+from sms_service.content.values import write_value
 from sms_service.masking import mask_phone, mask_text
 from sms_service.said import translate
 from sms_service.web.words import name_of
@@ -105,6 +106,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "percent": languages.write_percent,
     "masked": mask_phone,
     "mask_text": mask_text,
+    "written": write_value,
 }
 for _name, _function in _GLOBALS.items():
     blueprint.add_app_template_global(_function, _name)

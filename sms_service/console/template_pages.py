@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, g, make_response, request
@@ -22,9 +23,9 @@ from sms_service.console.unit_choice import choose_unit
 from sms_service.content import library
 from sms_service.content.classes import UNSUBSCRIBE_LINE, class_rules
 from sms_service.content.compose import check_beginning, check_signature
-from sms_service.content.language import compile_template
+from sms_service.content.fields import FieldKind, TemplateField, describe_fields, examples_of, fields_of
+from sms_service.content.language import CompiledTemplate, compile_template
 from sms_service.content.models import Template, TemplateVersion
-from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.controls.models import Cap
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
@@ -38,6 +39,9 @@ from sms_service.web.validators import OneOfWords
 MOST_USES = 20  # campaigns named on a template's page
 MOST_TRIED = 10  # people offered for a preview
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+FIELD = "fields."  # before the names of the inputs that describe a variable: fields.label.时间
+_OF_PEOPLE = {"name": as_said("name"), "unit": as_said("unit"), "number": as_said("number")}
+_PARTS = ("place", "label", "hint", "example", "kind")
 EXAMPLE = "云州先锋"  # the signature of a preview where the unit has sent nothing yet
 
 
@@ -109,7 +113,12 @@ def show_template(template_id: int) -> str:
         kept=template,
         newest=newest,
         unit=unit,
-        versions=[(one, compose_in_general(one.id, one.body, template.class_, signature, {})) for one in versions],
+        fields=fields_of(newest),
+        own=[word for name, word in _OF_PEOPLE.items() if name in newest.variables],
+        versions=[
+            (one, compose_in_general(one.id, one.body, template.class_, signature, examples_of(one)))
+            for one in versions
+        ],
         following=following,
         campaigns=campaigns[:MOST_USES],
         more=len(campaigns) > MOST_USES,
@@ -126,15 +135,17 @@ def show_new_template() -> Response:
     unit_id = _number(request.form.get("unit_id")) or (options[0][0] if options else None)
     path = unit_path(g.session, unit_id) if unit_id is not None else ""
     class_ = request.form.get("class", TextClass.study)
-    return _show_form("template_new.html", class_, path, "", options=options, classes=_classes())
+    return _show_form("template_new.html", class_, path, "", (), options=options, classes=_classes())
 
 
 @act_view("/templates/new/keep", Permission.manage_templates, again=show_new_template)
 def write_template() -> Response:
     """Keep it, as version 1."""
-    form = read_form(TemplateForm, apart=VALUE)
+    form = read_form(TemplateForm, apart=(VALUE, FIELD))
+    body = _plain(form["body"])
+    described = _read_fields(compile_template(body), body, ())
     template, _ = library.create_template(
-        g.session, g.actor, form["unit_id"], form["name"], form["class_"], _plain(form["body"])
+        g.session, g.actor, form["unit_id"], form["name"], form["class_"], body, described
     )
     return go_to("console.show_template", said=as_said("The template is kept."), template_id=template.id)
 
@@ -145,26 +156,29 @@ def show_new_version(template_id: int) -> Response:
     template, newest = library.get_numbered_version(g.session, g.actor, template_id, None)
     path = unit_path(g.session, template.unit_id)
     g.actor.require(Permission.manage_templates, path)
-    return _show_form("template_version.html", template.class_, path, newest.body, kept=template, newest=newest)
+    fields = fields_of(newest)
+    return _show_form("template_version.html", template.class_, path, newest.body, fields, kept=template, newest=newest)
 
 
 @act_view("/templates/<int:template_id>/versions", Permission.manage_templates, again=show_new_version)
 def write_version(template_id: int) -> Response:
     """Keep the wording as the next version; the old ones stay."""
-    body = _plain(read_form(WordingForm, apart=VALUE)["body"])
-    version = library.add_version(g.session, g.actor, template_id, body)
+    body = _plain(read_form(WordingForm, apart=(VALUE, FIELD))["body"])
+    _, newest = library.get_numbered_version(g.session, g.actor, template_id, None)
+    described = _read_fields(compile_template(body), body, fields_of(newest))
+    version = library.add_version(g.session, g.actor, template_id, body, described)
     said = say("This is version {number}. Campaigns that use an older one keep it.", number=version.number)
     return go_to("console.show_template", said=said, template_id=template_id)
 
 
-def _show_form(page: str, class_: str, path: str, body: str, **values: Any) -> Response:
+def _show_form(page: str, class_: str, path: str, body: str, known: Sequence[TemplateField], **values: Any) -> Response:
     """The form with the text as it will look; with a message at the field where there can be none."""
     posted = request.method == "POST"
     if posted:
         g.submitted = request.form
     wanted = request.form.get("wanted", "").strip()
     people = search_people(wanted, MOST_TRIED) if wanted else []
-    text, variables = None, list[str]()
+    text, described = None, list[TemplateField]()
     shown_body = _plain(request.form.get("body", "")) if posted else body
     signature = request.form.get("signature", "").strip() if posted else _signature(path)
     try:
@@ -173,19 +187,21 @@ def _show_form(page: str, class_: str, path: str, body: str, **values: Any) -> R
             compile_template(_plain(request.form.get("body", "")) if posted else body) if posted or body else None
         )
         if compiled is not None:
-            variables = [name for name in compiled.variables if name not in RECIPIENT_FIELDS]
+            described = _read_fields(compiled, shown_body, known)
             check_signature(signature)
             check_beginning(shown_body, signature)
             ids = [str(row.Person.id) for row in people]
             chosen = request.form.get("person", "")
             own = find_own([chosen] if chosen in ids else ids)
-            text = fill_in_general(compiled, class_, signature, read_named(VALUE), own)
+            examples = {one.name: one.example for one in described if one.example}
+            text = fill_in_general(compiled, class_, signature, examples | read_named(VALUE), own)
     except (Invalid, InvalidRequest) as error:
         g.form_errors = g.get("form_errors") or find_problem(error).errors
     shown = render_page(
         page,
         text=text,
-        variables=variables,
+        described=described,
+        kinds=[(str(kind), name_here(kind)) for kind in FieldKind],
         people=[(row.Person.id, f"{row.Person.name} · {row.unit}") for row in people],
         nobody=bool(wanted) and not people,
         signature=signature,
@@ -194,6 +210,22 @@ def _show_form(page: str, class_: str, path: str, body: str, **values: Any) -> R
         **values,
     )
     return make_response(shown, 422 if g.get("form_errors") else 200)
+
+
+def _read_fields(compiled: CompiledTemplate, body: str, known: Sequence[TemplateField]) -> list[TemplateField]:
+    """The body's fields as the form has them, in the order of the numbers before them; `known`: those of before."""
+    given = read_named(FIELD)
+    made = []
+    for number, one in enumerate(describe_fields(compiled, body, known)):
+        if f"label.{one.name}" in given:
+            parts = {part: given.get(f"{part}.{one.name}", "") for part in _PARTS}
+            kind = FieldKind(parts["kind"]) if parts["kind"] in list(FieldKind) else FieldKind.text
+            place = int(parts["place"]) if parts["place"].isdecimal() and len(parts["place"]) < 5 else number + 1
+            one = TemplateField(one.name, parts["label"], parts["hint"], parts["example"], kind)
+        else:
+            place = number + 1
+        made.append((place, number, one))
+    return [one for _, _, one in sorted(made, key=lambda entry: entry[:2])]
 
 
 def _describe_class(class_: str) -> dict[str, Any]:

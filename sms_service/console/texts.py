@@ -12,8 +12,9 @@ from sms_service.console.forms import read_named
 from sms_service.console.languages import say_here
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import render_page
+from sms_service.content.comparing import CannotRender, Unfilled
 from sms_service.content.compose import Composed, compose_text
-from sms_service.content.language import CannotRender, CompiledTemplate, get_compiled
+from sms_service.content.language import CompiledTemplate, get_compiled
 from sms_service.content.library import get_version
 from sms_service.directory.models import Unit
 from sms_service.directory.people import get_person
@@ -75,7 +76,7 @@ def fill_in_general(
     """The same for a text that is not saved yet."""
     try:
         known = {**_standing_for_people(), **(own or {}), **values}
-        missing = {name: f"〔{name}〕" for name in template.required if name not in known}
+        missing = {name: Unfilled(f"〔{name}〕") for name in template.required if name not in known}
         return compose_text(template, {**missing, **known}, signature, class_)
     except CannotRender as error:
         return error.said
@@ -83,7 +84,7 @@ def fill_in_general(
 
 def _standing_for_people() -> dict[str, str]:
     return {
-        "name": f"〔{say_here('name')}〕",
-        "unit": f"〔{say_here('unit')}〕",
-        "number": f"〔{say_here('number')}〕",
+        "name": Unfilled(f"〔{say_here('name')}〕"),
+        "unit": Unfilled(f"〔{say_here('unit')}〕"),
+        "number": Unfilled(f"〔{say_here('number')}〕"),
     }

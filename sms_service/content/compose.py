@@ -6,7 +6,8 @@ import unicodedata
 from typing import NamedTuple
 
 from sms_service.content.classes import UNSUBSCRIBE_LINE, class_rules
-from sms_service.content.language import CannotRender, CompiledTemplate, Values
+from sms_service.content.comparing import CannotRender
+from sms_service.content.language import CompiledTemplate, Values
 from sms_service.errors import Invalid
 from sms_service.parts import Encoding, measure_text
 from sms_service.said import say

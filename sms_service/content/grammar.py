@@ -1,37 +1,43 @@
 """Which constructs of Jinja2 a template may use: an allow-list over the syntax tree.
 
-template  := (text | {{ wording }} | {% if condition %} … {% elif %} … {% else %} … {% endif %})*
-wording   := name | "text" | number | wording ~ wording | wording or wording
+template  := (text | {{ wording }} | {% if condition %} … {% elif %} … {% else %} … {% endif %} | loop)*
+loop      := {% for name in list %} … {% else %} … {% endfor %}, no loop within a loop
+list      := name | name | default('text')
+wording   := name | loop.index | "text" | number | wording ~ wording | wording or wording
            | wording if condition else wording | wording | filter
-condition := wording | comparison | not/and/or of conditions
+condition := wording | loop.first | loop.last | comparison | not/and/or of conditions
 comparison := wording (== != < <= > >= in, not in) (wording | list of constants)
 """
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jinja2 import nodes
 
+from sms_service.content.filters import FILTERS
 from sms_service.errors import Invalid
-from sms_service.said import Said, as_said, say
+from sms_service.said import as_said, say
 
 MAX_DEPTH = 20  # nested constructs; not far above this, Python's own compiler and Jinja2's parser fail
 ALLOWED = as_said(
-    "allowed are text, {{ name }}, {% if %} {% elif %} {% else %}, comparisons, and, or, not, in, 'a' if b else 'c', "
-    "~, and the filters default, lower, replace, trim, truncate, upper"
+    "allowed are text, {{ name }}, {% if %} {% elif %} {% else %}, {% for one in list %}, comparisons, and, or, not, "
+    "in, 'a' if b else 'c', ~, and the filters default, lower, replace, trim, truncate, upper, 日期, 星期, 时间, "
+    "日期时间, 数字, 中文数字, 列表, 称呼, 姓"
 )
 
 # Jinja2 gives these names a meaning of its own.
 _RESERVED = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 # Braces that a Chinese keyboard types, and closing braces without an opening: they would be sent as plain text.
 _STRAY = ("}}", "%}", "｛｛", "｝｝", "｛%", "%｝")
+_LOOP = "{% for one in list %} … {% endfor %}"
 _CONSTRUCTS = {
-    "For": "{% for %}", "Assign": "{% set %}", "AssignBlock": "{% set %}", "Macro": "{% macro %}",
+    "Assign": "{% set %}", "AssignBlock": "{% set %}", "Macro": "{% macro %}",
     "Include": "{% include %}", "Import": "{% import %}", "FromImport": "{% from %}", "Extends": "{% extends %}",
     "Block": "{% block %}", "CallBlock": "{% call %}", "FilterBlock": "{% filter %}", "With": "{% with %}",
+    "Scope": "{% autoescape %}",
     "Call": as_said("a call"), "Test": "is …", "Getattr": as_said("an attribute (name.attribute)"),
     "Getitem": as_said("a subscript (name[…])"),
     "Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**", "Neg": "-", "Pos": "+",
@@ -46,6 +52,7 @@ class Names:
 
     all: set[str] = field(default_factory=set)
     required: set[str] = field(default_factory=set)
+    member: str | None = None  # the name of a list's member, within a loop
 
 
 def walk_template(tree: nodes.Template, names: Names) -> None:
@@ -67,8 +74,37 @@ def _body(body: list[nodes.Node], names: Names, depth: int) -> None:
                 _condition(branch.test, names, depth + 1)
                 _body(branch.body, names, depth + 1)
             _body(node.else_, names, depth + 1)
+        elif isinstance(node, nodes.For):
+            _deeper(node, depth)
+            _loop(node, names, depth)
         else:
             raise _refused(node)
+
+
+def _loop(node: nodes.For, names: Names, depth: int) -> None:
+    """Through the entries of one list: how many there are is bounded when the text is made."""
+    source = node.iter
+    listed = isinstance(source, nodes.Name) or (
+        isinstance(source, nodes.Filter) and source.name == "default" and isinstance(source.node, nodes.Name)
+    )
+    if names.member is not None or node.recursive or node.test is not None or not listed:
+        raise Invalid(
+            "body",
+            "{% for %}",
+            say("line {line}: write a loop as {form}, not within another loop", line=node.lineno, form=_LOOP),
+        )
+    if not isinstance(node.target, nodes.Name):
+        raise _refused(node.target)
+    _wording(source, names, depth + 1)
+    _name(node.target, Names())  # refuses what no variable may be called
+    member = node.target.name
+    if member in names.all:
+        reason = say("line {line}: {name} is a variable already; choose another name", line=node.lineno, name=member)
+        raise Invalid("body", member, reason)
+    names.member = member
+    _body(node.body, names, depth + 1)
+    names.member = None
+    _body(node.else_, names, depth + 1)
 
 
 def _data(node: nodes.TemplateData) -> None:
@@ -86,9 +122,13 @@ def _wording(node: nodes.Node, names: Names, depth: int) -> None:
     """An expression that makes text."""
     _deeper(node, depth)
     match node:
+        case nodes.Name() if node.name == names.member:
+            pass
         case nodes.Name():
             _name(node, names)
             names.required.add(node.name)
+        case nodes.Getattr(node=nodes.Name(name="loop"), attr="index") if names.member is not None:
+            pass
         case nodes.Const():
             _constant(node)
         case nodes.Concat():
@@ -120,6 +160,8 @@ def _condition(node: nodes.Node, names: Names, depth: int) -> None:
             _condition(node.right, names, depth + 1)
         case nodes.Not():
             _condition(node.node, names, depth + 1)
+        case nodes.Getattr(node=nodes.Name(name="loop"), attr="first" | "last") if names.member is not None:
+            pass
         case nodes.Compare():
             _wording(node.expr, names, depth + 1)
             for operand in node.ops:
@@ -133,7 +175,7 @@ def _condition(node: nodes.Node, names: Names, depth: int) -> None:
 
 
 def _filter(node: nodes.Filter, names: Names, depth: int) -> None:
-    rule = _FILTERS.get(node.name)
+    rule = FILTERS.get(node.name)
     if rule is None:
         raise Invalid(
             "body",
@@ -149,47 +191,10 @@ def _filter(node: nodes.Filter, names: Names, depth: int) -> None:
         raise Invalid(
             "body", node.name, say("line {line}: write the filter as {form}", line=node.lineno, form=rule.form)
         )
-    if node.name == "default" and isinstance(node.node, nodes.Name):
+    if node.name == "default" and isinstance(node.node, nodes.Name) and node.node.name != names.member:
         _name(node.node, names)  # used, but not required
     else:
         _wording(node.node, names, depth + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class _FilterRule:
-    form: Said  # how it is written, for the error
-    fits: Callable[[list[object]], bool]  # whether these constants may be its arguments; None is no constant
-
-
-def _default_fits(arguments: list[object]) -> bool:
-    match arguments:
-        case [str() | int() | float() as value] | [str() | int() | float() as value, bool()]:
-            return not isinstance(value, bool)
-    return False
-
-
-def _replace_fits(arguments: list[object]) -> bool:
-    match arguments:
-        case [str(old), str(new)]:  # never longer, so that a chain of them cannot grow
-            return len(old) > 0 and len(new) <= len(old)
-    return False
-
-
-def _truncate_fits(arguments: list[object]) -> bool:
-    match arguments:
-        case [int(length)]:
-            return not isinstance(length, bool) and 1 <= length <= 1_000
-    return False
-
-
-_FILTERS = {
-    "default": _FilterRule(as_said("default('text') or default('text', true)"), _default_fits),
-    "lower": _FilterRule(as_said("lower, without arguments"), lambda arguments: not arguments),
-    "replace": _FilterRule(as_said("replace('old', 'new'), the new text not longer than the old"), _replace_fits),
-    "trim": _FilterRule(as_said("trim, without arguments"), lambda arguments: not arguments),
-    "truncate": _FilterRule(as_said("truncate(n), n from 1 to 1000"), _truncate_fits),
-    "upper": _FilterRule(as_said("upper, without arguments"), lambda arguments: not arguments),
-}
 
 
 def _name(node: nodes.Name, names: Names) -> None:
@@ -212,7 +217,8 @@ def _name(node: nodes.Name, names: Names) -> None:
 def _constant(node: nodes.Node) -> None:
     if not isinstance(node, nodes.Const):
         raise _refused(node)
-    if isinstance(node.value, bool) or not isinstance(node.value, (str, int, float)):
+    number = isinstance(node.value, (int, float)) and math.isfinite(node.value) and not isinstance(node.value, bool)
+    if not number and not isinstance(node.value, str):
         raise Invalid(
             "body",
             str(node.value),
@@ -229,10 +235,9 @@ def _deeper(node: nodes.Node, depth: int) -> None:
 
 def _refused(node: nodes.Node) -> Invalid:
     construct = _CONSTRUCTS.get(type(node).__name__, type(node).__name__)
+    line = node.lineno or next((one.lineno for one in node.find_all(nodes.Node) if one.lineno), 1)
     return Invalid(
         "body",
         construct,
-        say(
-            "line {line}: {construct} is not allowed; {allowed}", line=node.lineno, construct=construct, allowed=ALLOWED
-        ),
+        say("line {line}: {construct} is not allowed; {allowed}", line=line, construct=construct, allowed=ALLOWED),
     )

@@ -1,43 +1,65 @@
-"""The language of templates: a part of Jinja2 without loops and calls, rendered as plain text.
+"""The language of templates: a part of Jinja2 without calls, rendered as plain text.
 
 A body is checked against an allow-list over its syntax tree when a version is saved and again when it is compiled.
-Rendering an allowed body always ends, and the text is never larger than the size of the body times that of its values:
-there are no loops, calls, assignments or arithmetic, and `replace` never makes a text longer.
+Rendering an allowed body always ends: there are no calls, assignments or arithmetic, a loop goes through at most 50
+entries and holds no other, `replace` never makes a text longer, and rendering stops at 2,000 UTF-16 units.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
+from sms_service.content.comparing import CannotRender, Items, compare_values, split_items, write_plain
+from sms_service.content.filters import MADE
 from sms_service.content.grammar import Names, walk_template
-from sms_service.errors import Invalid, ServiceError
+from sms_service.errors import Invalid
 from sms_service.said import say
 
 MAX_BODY = 2_000  # characters of a template
 MAX_VALUE = 2_000  # characters of one value
 MAX_TEXT = 1_000  # UTF-16 code units of a rendered text: 15 parts
+MAX_RENDERED = 2_000  # UTF-16 code units at which rendering stops, white space at the ends included
 
-Values = Mapping[str, object]  # texts and numbers by the variable's name; None counts as missing
+Values = Mapping[str, object]  # texts, numbers and lists of them by the variable's name; None counts as missing
 
 # Characters that a text message must not have: controls other than the line break, halves of surrogate pairs, U+2028
 # and U+2029.
 _UNWANTED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-class CannotRender(ServiceError):
-    """This text cannot be made from these values. The message names variables, never values."""
+# What a value must not hold: a place for another value, which would be sent as it stands.
+_PLACE = re.compile(r"\{[{%#]|｛[｛%#]")
+# Filters that only `_Exact` writes; no body can name them.
+_COMPARE, _MEMBERS = "compare_values", "split_items"
 
 
-def _truncate(value: object, length: int) -> str:
-    """At most `length` characters, the last of them `…` if something was cut. (Jinja2's own cuts at spaces.)"""
-    text = str(value)
-    return text if len(text) <= length else text[: length - 1] + "…"
+class _Exact(NodeTransformer):
+    """Writes a walked body in terms of our own comparison and our own lists, in place of Jinja2's."""
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        self.generic_visit(node)
+        arguments: list[nodes.Expr] = []
+        for operand in node.ops:
+            arguments += [nodes.Const(operand.op, lineno=node.lineno), operand.expr]
+        return nodes.Filter(node.expr, _COMPARE, arguments, [], None, None, lineno=node.lineno)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:
+        self.generic_visit(node)
+        node.iter = nodes.Filter(node.iter, _MEMBERS, [], [], None, None, lineno=node.lineno)
+        return node
+
+    def visit_Const(self, node: nodes.Const) -> nodes.Node:
+        if isinstance(node.value, float):
+            return nodes.Const(_number(node.value), lineno=node.lineno)
+        return node
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
@@ -46,7 +68,8 @@ def _environment() -> ImmutableSandboxedEnvironment:
         undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, cache_size=0
     )
     environment.globals.clear()
-    environment.filters["truncate"] = _truncate
+    environment.filters = {"default": environment.filters["default"], **MADE}
+    environment.filters |= {_COMPARE: compare_values, _MEMBERS: split_items}
     return environment
 
 
@@ -68,38 +91,18 @@ class CompiledTemplate:
         """The text with `values` filled in: `\\n` line breaks, no other control characters, no white space at its ends.
 
         Values that the template does not name are ignored. Raises CannotRender if a value is missing, is neither text
-        nor number or has over 2,000 characters, or if the text comes out empty or over 1,000 UTF-16 code units.
+        nor number nor a list of at most 50, has over 2,000 characters or holds {{ or {%, or cannot be compared or
+        written as the template says, or if the text comes out empty or over 1,000 UTF-16 code units.
         """
         given = {}
         for name in self.variables:
             value = values.get(name)
-            if type(value) is str:
-                if len(value) > MAX_VALUE:
-                    raise CannotRender(
-                        say(
-                            "the value of {name} has {number} characters; at most {most} are allowed",
-                            name=name,
-                            number=len(value),
-                            most=MAX_VALUE,
-                        )
-                    )
-            elif value is None:
-                continue
-            elif isinstance(value, bool) or not isinstance(value, (str, int, float)):
-                raise CannotRender(
-                    say(
-                        "the value of {name} is a {type}; it must be a text or a number",
-                        name=name,
-                        type=type(value).__name__,
-                    )
-                )
-            given[name] = value
+            if value is not None:
+                given[name] = _check_value(name, value)
         try:
-            text = self._template.render(given)
+            text = self._make(given)
         except UndefinedError as error:
             raise CannotRender(say("a value is missing: {fault}", fault=error.message)) from None
-        except TypeError:
-            raise CannotRender("a comparison in the template mixes texts and numbers") from None
         if not text.isprintable():  # a quick check; most texts of one line are printable and need no more
             text = _UNWANTED.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
         text = text.strip()
@@ -111,6 +114,50 @@ class CompiledTemplate:
                 say("the text has {units} characters (UTF-16); at most {most} are allowed", units=units, most=MAX_TEXT)
             )
         return text
+
+    def _make(self, given: Mapping[str, object]) -> str:
+        chunks, units = [], 0
+        for chunk in self._template.generate(given):
+            chunks.append(chunk)
+            units += len(chunk) + sum(character > "\uffff" for character in chunk)
+            if units > MAX_RENDERED:
+                raise CannotRender(say("the text has more than {most} characters (UTF-16)", most=MAX_RENDERED))
+        return "".join(chunks)
+
+
+def _check_value(name: str, value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, list, tuple)):
+        kind = type(value).__name__
+        raise CannotRender(
+            say("the value of {name} is a {type}; it must be a text, a number or a list of them", name=name, type=kind)
+        )
+    if isinstance(value, (int, float)):
+        return _number(value)
+    if not isinstance(value, str):
+        if not all(type(one) in (str, int, float) for one in value):
+            raise CannotRender(say("the value of {name} is a list of more than texts and numbers", name=name))
+        value = Items([one if isinstance(one, str) else write_plain(one) for one in value])
+    if len(value) > MAX_VALUE:
+        message = "the value of {name} has {number} characters; at most {most} are allowed"
+        raise CannotRender(say(message, name=name, number=len(value), most=MAX_VALUE))
+    if mark := find_place(value):
+        raise CannotRender(say("the value of {name} holds {mark}; it would be sent as it stands", name=name, mark=mark))
+    return value
+
+
+def find_place(value: str) -> str | None:
+    """The beginning of a place for another value that a value holds, such as {{; it would be sent as it stands."""
+    found = _PLACE.search(value)
+    return found[0] if found else None
+
+
+def _number(value: float) -> int | float | str:
+    """As people write it: 100, not 100.0."""
+    if isinstance(value, int):
+        return value
+    if not math.isfinite(value):
+        raise CannotRender("a number is not finite")
+    return int(value) if value.is_integer() else value if "e" not in repr(value) else write_plain(value)
 
 
 def check_template(body: str) -> list[str]:
@@ -138,7 +185,7 @@ def compile_template(body: str) -> CompiledTemplate:
     try:
         tree = _ENVIRONMENT.parse(body)
         walk_template(tree, names)
-        template = _ENVIRONMENT.from_string(tree)
+        template = _ENVIRONMENT.from_string(_Exact().visit(tree))
     except TemplateSyntaxError as error:
         raise Invalid(
             "body", _line(body, error.lineno), say("line {line}: {fault}", line=error.lineno, fault=error.message)

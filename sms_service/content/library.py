@@ -7,6 +7,7 @@ or above it, may read and use it. A version never changes: a new wording is a ne
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Select, false, or_, select
 from sqlalchemy.dialects.postgresql import insert
@@ -16,6 +17,7 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.content import classes, language
+from sms_service.content.fields import TemplateField, check_fields, describe_fields, fields_of, write_field
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
@@ -25,19 +27,26 @@ LONGEST_NAME = 100
 
 
 def create_template(
-    session: Session, actor: Actor, unit_id: int, name: str, class_: str, body: str
+    session: Session,
+    actor: Actor,
+    unit_id: int,
+    name: str,
+    class_: str,
+    body: str,
+    fields: Sequence[TemplateField] = (),
 ) -> tuple[Template, TemplateVersion]:
-    """A new template of a unit, with `body` as its version 1.
+    """A new template of a unit, with `body` as its version 1; `fields` say how a form asks for its variables.
 
     `name` has 1 to 100 characters and is unique in the unit; `class_` is a `TextClass`; `body` is written in
-    the language of `content.language`. Raises NotFound (unit), Forbidden (no scope over it), Invalid (name, class or
-    body), Conflict (the name is taken).
+    the language of `content.language`. Raises NotFound (unit), Forbidden (no scope over it), Invalid (name, class,
+    body or fields), Conflict (the name is taken).
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_templates, path)
     name = _check_name(name)
     classes.class_rules(class_)
-    variables = language.check_template(body)
+    compiled = language.compile_template(body)
+    check_fields(compiled, body, fields)
     # If two people save the same name at once, the second gets the Conflict here, and the transaction stays usable.
     template = session.scalar(
         insert(Template)
@@ -48,17 +57,20 @@ def create_template(
     )
     if template is None:
         raise Conflict("the unit already has a template of this name; choose another name or add a version to that one")
-    version = _add(session, actor, template, 1, body, variables)
+    version = _add(session, actor, template, 1, body, describe_fields(compiled, body, fields))
     trail.record_act(
         session, actor.account_id, "template.create", "template", template.id, path, version=1, **{"class": class_}
     )
     return template, version
 
 
-def add_version(session: Session, actor: Actor, template_id: int, body: str) -> TemplateVersion:
-    """Add the next version of a template. If the newest version has the same body, return that version instead.
+def add_version(
+    session: Session, actor: Actor, template_id: int, body: str, fields: Sequence[TemplateField] | None = None
+) -> TemplateVersion:
+    """Add the next version of a template. If the newest version has the same body and fields, return that one instead.
 
-    Raises NotFound (template), Forbidden (no scope over its unit), Invalid (body).
+    `fields`: None keeps the newest version's for the variables that are still there. Raises NotFound (template),
+    Forbidden (no scope over its unit), Invalid (body or fields).
     """
     # Locked, so that two people who save at once get different numbers.
     template = session.scalar(select(Template).where(Template.id == template_id).with_for_update())
@@ -66,11 +78,14 @@ def add_version(session: Session, actor: Actor, template_id: int, body: str) -> 
         raise NotFound("template", template_id)
     path = unit_path(session, template.unit_id)
     actor.require(Permission.manage_templates, path)
-    variables = language.check_template(body)
+    compiled = language.compile_template(body)
     newest = _newest(session, template.id)
-    if newest.body == body:
+    if fields is not None:
+        check_fields(compiled, body, fields)
+    described = describe_fields(compiled, body, fields_of(newest) if fields is None else fields)
+    if newest.body == body and fields_of(newest) == described:
         return newest
-    version = _add(session, actor, template, newest.number + 1, body, variables)
+    version = _add(session, actor, template, newest.number + 1, body, described)
     trail.record_act(
         session, actor.account_id, "template.revise", "template", template.id, path, version=version.number
     )
@@ -168,10 +183,15 @@ def _newest(session: Session, template_id: int) -> TemplateVersion:
 
 
 def _add(
-    session: Session, actor: Actor, template: Template, number: int, body: str, variables: list[str]
+    session: Session, actor: Actor, template: Template, number: int, body: str, fields: Sequence[TemplateField]
 ) -> TemplateVersion:
     version = TemplateVersion(
-        template_id=template.id, number=number, body=body, variables=variables, created_by=actor.account_id
+        template_id=template.id,
+        number=number,
+        body=body,
+        variables=language.check_template(body),
+        fields=[write_field(field) for field in fields],
+        created_by=actor.account_id,
     )
     session.add(version)
     session.flush()

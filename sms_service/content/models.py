@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -40,6 +42,7 @@ class TemplateVersion(Base):
     number: Mapped[int] = mapped_column(SmallInteger)
     body: Mapped[str]
     variables: Mapped[list[str]]
+    fields: Mapped[list[Any]] = mapped_column(server_default="[]")  # TemplateField as JSON, in the order of a form
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[CreatedAt]
 

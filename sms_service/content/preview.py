@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.reach import recipient_value
+from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed, check_beginning, check_signature, compose_text
-from sms_service.content.language import CannotRender, CompiledTemplate, compile_template
+from sms_service.content.language import CompiledTemplate, compile_template
 from sms_service.content.values import check_values
 from sms_service.directory.models import Person, Unit
 from sms_service.errors import Invalid

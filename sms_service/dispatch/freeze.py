@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from sms_service.audience.rules import audience_select, audience_select_below
-from sms_service.content.language import CannotRender
+from sms_service.content.comparing import CannotRender
 from sms_service.content.models import TemplateVersion
 from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.db.engine import Database, first_line

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed, compose_text
-from sms_service.content.language import CannotRender, CompiledTemplate, get_compiled
+from sms_service.content.language import CompiledTemplate, get_compiled
 from sms_service.content.models import TemplateVersion
 from sms_service.db.engine import Database
 from sms_service.ledger.models import Run

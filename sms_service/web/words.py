@@ -12,6 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.control import FailoverChoice
 from sms_service.campaigns.outlook import Caution
 from sms_service.campaigns.states import CampaignStatus
+from sms_service.content.fields import FieldKind
 from sms_service.controls.models import AccountState, PausedBy
 from sms_service.dispatch.waits import WaitReason
 from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
@@ -53,6 +54,17 @@ _WHY: Mapping[str, Said] = {
 
 # By enum; texts of a closed set that is no enum are under the name of what they are.
 WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
+    FieldKind: {
+        FieldKind.text: say("Any text"),
+        FieldKind.date: say("Date"),
+        FieldKind.time: say("Time of day"),
+        FieldKind.moment: say("Date with time"),
+        FieldKind.number: say("Figure"),
+        FieldKind.place: say("Place"),
+        FieldKind.phone: say("Phone number"),
+        FieldKind.link: say("Link"),
+        FieldKind.list: say("List"),
+    },
     TaskKind: {
         TaskKind.approval: say("Campaigns to decide on"),
         TaskKind.returned: say("Campaigns that were returned to you"),

@@ -173,7 +173,7 @@ def test_a_preview_shows_the_shortest_and_the_longest_text(
 @pytest.mark.parametrize(
     ("field", "change"),
     [
-        ("body", {"body": "a\n{% for x in y %}{% endfor %}"}),
+        ("body", {"body": "a\n{% set x = y %}"}),
         ("body", {"body": "【别的】您好"}),
         ("body", {"body": "\x00"}),
         ("class", {"class": "advert"}),
@@ -204,3 +204,25 @@ def test_a_taken_name_is_a_conflict_and_a_repeated_request_is_not(
     assert make(client, keyed, districts[0]).json == first.json
     again = make(client, officer, districts[0])
     assert (again.status_code, again.mimetype) == (409, "application/problem+json")
+
+
+def test_what_a_template_asks_for_is_kept_with_each_version(
+    client: FlaskClient, session: Session, districts: tuple[Unit, Unit]
+) -> None:
+    officer = login(session, districts[0])
+    asked = {"name": "时间", "label": "何时", "hint": "几点开始", "example": "12月1日9:00", "kind": "moment"}
+    made = make(client, officer, districts[0], fields=[asked])
+    assert made.json["version"]["fields"] == [asked]
+    versions = f"{URL}/{made.json['id']}/versions"
+    second = client.post(versions, json={"body": "{{ 地点 }}{{ 时间 }}"}, headers=officer).json
+    plain = {"name": "地点", "label": "地点", "hint": "", "example": "", "kind": "text"}
+    assert second["fields"] == [asked, plain], "what is known of a variable stays with it"
+    third = client.post(versions, json={"body": second["body"], "fields": [{"name": "地点"}, asked]}, headers=officer)
+    assert (third.json["number"], third.json["fields"]) == (3, [plain, asked])
+    for wrong, at in (
+        ({"name": "人数"}, "fields.人数"),
+        ({"name": "地点", "kind": "colour"}, "fields[0].kind"),
+        ({"name": "时间", "kind": "moment", "example": "随时"}, "fields.时间"),
+    ):
+        answer = client.post(versions, json={"body": second["body"], "fields": [wrong]}, headers=officer)
+        assert (answer.status_code, [one["field"] for one in answer.json["errors"]]) == (422, [at])

@@ -13,6 +13,7 @@ from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.campaigns import services
 from sms_service.campaigns.approval import decide_approval
 from sms_service.campaigns.models import Campaign
+from sms_service.content.fields import TemplateField, describe_fields, write_field
 from sms_service.content.language import compile_template
 from sms_service.content.models import TemplateVersion
 from sms_service.controls.accounts import synchronise_gateways
@@ -37,9 +38,11 @@ def make_branch(session: Session, people: int = 3, **kw: Any) -> Unit:
 def make_invitation(
     session: Session, unit: Unit, name: str = "主题党日邀请", body: str = INVITATION
 ) -> TemplateVersion:
-    """A template of the class invitation."""
+    """A template of the class invitation, which asks for its subject first."""
+    compiled = compile_template(body)
+    asked = [write_field(field) for field in describe_fields(compiled, body, [TemplateField("主题", "主题")])]
     return make_template(
-        session, unit, body, class_="invitation", name=name, variables=compile_template(body).variables
+        session, unit, body, class_="invitation", name=name, variables=compiled.variables, fields=asked
     )
 
 

@@ -8,10 +8,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.models import Segment, Suppression
 from sms_service.campaigns import approval
 from sms_service.campaigns.invitations import MOST_TICKED
 from sms_service.campaigns.models import Campaign
+from sms_service.content.fields import FieldKind, TemplateField
+from sms_service.content.library import create_template
 from sms_service.directory.models import Person
 from tests.console.campaigning import Walker, make_branch, make_invitation, write_draft
 from tests.factories import make_actor, make_person, make_template, make_unit
@@ -196,3 +199,28 @@ def test_who_may_not_write_gets_no_form(log_in, branch, session):
     session.commit()
     assert log_in(elsewhere).get(f"/invite?unit={branch.id}").status_code == 403
     assert log_in(elsewhere).get(f"/invite?campaign={newest(session)[0].id}").status_code == 403
+
+
+def test_a_form_asks_with_label_hint_and_example_and_refuses_another_kind(log_in, branch, session):
+    fields = [
+        TemplateField("主题", "活动主题", "只写主题", "重温入党誓词"),
+        TemplateField("时间", "何时", kind=FieldKind.moment, example="12月1日9:00"),
+        TemplateField("人数", "几人", kind=FieldKind.number),
+    ]
+    body = "{{ name }}：{{ 时间 | 日期时间 }}{{ 人数 }}人，{{ 主题 }}。"
+    made, _ = create_template(session, SYSTEM, branch.id, "报名", "invitation", body, fields)
+    session.commit()
+    walker = Walker(log_in(branch), f"/invite?template={made.id}")
+    page = walker.text
+    assert page.index("活动主题") < page.index("何时") < page.index("几人")
+    assert "只写主题" in page
+    assert "for example: 12月1日9:00" in page
+    assert 'inputmode="decimal"' in page
+    words = {"values.主题": "党课", "values.时间": "十点", "values.人数": "3"}
+    refused = walker.tap("Next", **words)
+    assert refused.answer.status_code == 422
+    assert "must be a date with a time" in refused.text
+    kept = refused.tap("Next", **words | {"values.时间": "2026-12-01 9:00"})
+    assert "12月1日（周二）上午9:00" in kept.text
+    campaign, _ = newest(session)
+    assert campaign.name == "报名: 党课", "what is asked first says what it is about"

@@ -121,3 +121,39 @@ def test_a_new_template_and_who_may_write_one(log_in, session, city):
     elsewhere = {**good, "unit_id": other.id}
     assert visitor.post(keep, form=path, data=elsewhere).status_code == 403
     assert log_in(city, "auditor").get(path).status_code == 403
+
+
+def test_what_a_campaign_fills_in_is_described_on_the_form_and_asked_in_its_order(log_in, session, city):
+    visitor = log_in(city, "officer")
+    form = visitor.fields("/templates/new")
+    form |= {
+        "unit_id": city.id,
+        "name": "会议",
+        "signature": "云州先锋",
+        "class": "notice",
+        "body": "{{ 时间 }}在{{ 地点 }}，{{ name }}",
+    }
+    page = visitor.client.post("/templates/new", data=form, headers=SAME_ORIGIN).text
+    assert 'name="fields.label.时间"' in page
+    assert 'name="fields.label.name"' not in page, "that is each person's own"
+    form |= {
+        "fields.label.时间": EVIL,
+        "fields.kind.时间": "moment",
+        "fields.example.时间": "随时",
+        "fields.place.时间": "2",
+        "fields.label.地点": "地点",
+        "fields.place.地点": "1",
+    }
+    refused = visitor.client.post("/templates/new/keep", data=form, headers=SAME_ORIGIN)
+    assert refused.status_code == 422
+    assert "must be a date with a time" in refused.text
+    assert "<svg onload" not in refused.text
+    form["fields.example.时间"] = "12月1日9:00"
+    visitor.client.post("/templates/new/keep", data=form, headers=SAME_ORIGIN)
+    version = session.scalars(select(TemplateVersion)).one()
+    assert [(one["name"], one["kind"]) for one in version.fields] == [("地点", "text"), ("时间", "moment")]
+    page = visitor.get(f"/templates/{version.template_id}").text
+    assert "12月1日9:00在〔地点〕" in page, "an example stands where there is one"
+    assert "<svg onload" not in page
+    changed = visitor.get(f"/templates/{version.template_id}/new-version").text
+    assert changed.index('name="fields.label.地点"') < changed.index('name="fields.label.时间"')

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sms_service.content import classes
+from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import check_beginning, check_signature, compose_text
-from sms_service.content.language import CannotRender, compile_template
+from sms_service.content.language import compile_template
 from sms_service.errors import Invalid
 from sms_service.parts import measure_text
 from sms_service.vocabulary import TextClass

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sms_service.content.language import MAX_TEXT, CannotRender, check_template, compile_template, get_compiled
+from sms_service.content.comparing import CannotRender
+from sms_service.content.language import MAX_TEXT, check_template, compile_template, get_compiled
 from sms_service.errors import Invalid
 
 
@@ -38,6 +39,50 @@ from sms_service.errors import Invalid
         ("甲{{ a }}乙", {"a": "\ud83d"}, "甲 乙"),
         ("{{ '\\x07甲' }}", {}, "甲"),
         (" \n甲　", {}, "甲"),
+        # Attributes and what forms send are texts; compared with numbers they are numbers.
+        ("{% if a == 55 %}是{% endif %}甲", {"a": "55"}, "是甲"),
+        ("{% if a != 55 %}是{% endif %}甲", {"a": "５５"}, "甲"),
+        ("{% if a in [55, 60] %}是{% endif %}甲", {"a": "60"}, "是甲"),
+        ("{% if a not in [55, 60] %}是{% endif %}甲", {"a": "60.0"}, "甲"),
+        ("{% if a > '100' %}是{% endif %}甲", {"a": "99"}, "甲"),
+        ("{% if a > '100' %}是{% endif %}甲", {"a": "1,000"}, "是甲"),
+        ("{% if 1 < a < b %}是{% endif %}甲", {"a": "3", "b": "20"}, "是甲"),
+        ("{% if a == 55 %}是{% endif %}甲", {"a": ""}, "甲"),
+        ("{% if a == '是' %}是{% endif %}甲", {"a": "是 "}, "是甲"),
+        ("{% if a >= '2026-02-01' %}是{% endif %}甲", {"a": "2026-12-01"}, "是甲"),
+        ("{{ a }}、{{ b }}、{{ 2.0 }}、{{ a ~ '' }}", {"a": 100.0, "b": 1e-7}, "100、0.0000001、2、100"),
+        # Lists.
+        (
+            "{% for x in a %}{{ loop.index }}{{ x }}{% if not loop.last %}；{% endif %}{% endfor %}",
+            {"a": "甲、乙"},
+            "1甲；2乙",
+        ),
+        ("{% for x in a %}{{ x }}{% if loop.first %}：{% endif %}{% endfor %}", {"a": ["甲、乙", 3.0]}, "甲、乙：3"),
+        ("{% for x in a | default('') %}{{ x }}{% else %}无{% endfor %}", {}, "无"),
+        ("{{ a }}，{{ a | 列表('/') }}", {"a": ["甲", "乙"]}, "甲、乙，甲/乙"),
+        ("{% if '甲' in a %}是{% endif %}乙", {"a": ["甲乙", "丙"]}, "乙"),
+        # Dates, times, numbers, salutations; what is written in words stays.
+        (
+            "{{ a | 日期 }}，{{ a | date('年') }}，{{ a | 日期('周') }}",
+            {"a": "2026-12-01"},
+            "12月1日，2026年12月1日，12月1日（周二）",
+        ),
+        ("{{ a | 日期 }}，{{ a | 星期 }}", {"a": "本周六"}, "本周六，星期六"),
+        (
+            "{{ a | 时间 }}、{{ b | time }}、{{ '00:30' | 时间 }}",
+            {"a": "19:05", "b": "下午两点半"},
+            "晚上7:05、下午两点半、凌晨0:30",
+        ),
+        ("{{ a | 日期时间 }}", {"a": "2026-12-01 14:00-16:30"}, "12月1日（周二）下午2:00至下午4:30"),
+        ("{{ a | moment }}", {"a": "本周六上午9时"}, "本周六上午9时"),
+        ("{{ a | 数字 }}、{{ a | number(2) }}", {"a": "12400"}, "12,400、12,400.00"),
+        ("{{ 0 | 中文数字 }}{{ 12 | 中文数字 }}、{{ a | chinese_number }}", {"a": "1010"}, "零十二、一千零一十"),
+        (
+            "{{ a | 称呼 }}、{{ b | 称呼 }}、{{ a | 姓 }}{{ '老师' }}",
+            {"a": "欧阳海", "b": "王同志"},
+            "欧阳海同志、王同志、欧阳老师",
+        ),
+        ("{{ a | surname }}", {"a": "Anna Smith"}, "Anna Smith"),
     ],
 )
 def test_rendering(body: str, values: dict[str, object], expected: str) -> None:
@@ -56,7 +101,46 @@ def test_variables_are_named_once_and_sorted_and_a_default_makes_one_optional() 
 @pytest.mark.parametrize(
     ("body", "line", "construct"),
     [
-        ("a\n{% for x in y %}{{ x }}{% endfor %}", 2, "{% for %}"),
+        ("a\n{% for x in y.z %}{{ x }}{% endfor %}", 2, "write a loop as"),
+        ("{% for x in 'abc' %}{{ x }}{% endfor %}", 1, "write a loop as"),
+        ("{% for x in ['a', 'b'] %}{{ x }}{% endfor %}", 1, "write a loop as"),
+        ("{% for x in range(9) %}{{ x }}{% endfor %}", 1, "write a loop as"),
+        ("{% for x in y if x %}{{ x }}{% endfor %}", 1, "write a loop as"),
+        ("{% for x in y recursive %}{{ x }}{% endfor %}", 1, "write a loop as"),
+        ("{% for x in y %}{% for z in y %}{{ z }}{% endfor %}{% endfor %}", 1, "not within another loop"),
+        (
+            "{% for x in y %}{% if x %}{% for z in x %}{{ z }}{% endfor %}{% endif %}{% endfor %}",
+            1,
+            "not within another",
+        ),
+        ("{% for x, z in y %}{{ x }}{% endfor %}", 1, "(…, …)"),
+        ("{{ x }}{% for x in y %}{{ x }}{% endfor %}", 1, "x is a variable already"),
+        ("{% for x in y %}{{ loop.length }}{% endfor %}", 1, "an attribute"),
+        ("{% for x in y %}{{ loop.cycle('a') }}{% endfor %}", 1, "a call"),
+        ("{% for x in y %}{{ loop }}{% endfor %}", 1, "loop cannot be a variable"),
+        ("{% for loop in y %}{{ y }}{% endfor %}", 1, "loop"),
+        ("{{ loop.index }}", 1, "an attribute"),
+        ("{% for x in y %}{% break %}{% endfor %}", 1, "break"),
+        ("{{ a | compare_values('eq', 1) }}", 1, "there is no filter"),
+        ("{{ a | split_items }}", 1, "there is no filter"),
+        ("{{ a | 日期('%Y') }}", 1, "write the filter as"),
+        ("{{ a | 数字(99999999) }}", 1, "write the filter as"),
+        ("{{ a | 列表('xxxxxxxxx') }}", 1, "write the filter as"),
+        ("{{ a | 称呼('" + "长" * 11 + "') }}", 1, "write the filter as"),
+        ("{{ ''.__class__ }}", 1, "an attribute"),
+        ("{{ a['__class__'] }}", 1, "a subscript"),
+        ("{{ a | attr('__class__') }}", 1, "there is no filter attr"),
+        ("{{ cycler.__init__.__globals__ }}", 1, "an attribute"),
+        ("{{ a.__class__.__mro__[1].__subclasses__() }}", 1, "a call"),
+        ("{{ a | map('upper') }}", 1, "there is no filter map"),
+        ("{{ '%s' | format(a) }}", 1, "there is no filter format"),
+        ("{{ a | center(9999999) }}", 1, "there is no filter center"),
+        ("{{ a | xmlattr }}", 1, "there is no filter xmlattr"),
+        ("{{ lipsum(9) }}", 1, "a call"),
+        ("{{ namespace(a=1) }}", 1, "a call"),
+        ("{{ 1e999 }}", 1, "neither text nor number"),
+        ("{% autoescape true %}{{ a }}{% endautoescape %}", 1, "autoescape"),
+        ("{% do a.append(1) %}", 1, "do"),
         ("{% set a = 1 %}", 1, "{% set %}"),
         ("{% set a %}x{% endset %}", 1, "{% set %}"),
         ("{% macro a() %}{% endmacro %}", 1, "{% macro %}"),
@@ -149,9 +233,27 @@ def test_empty_long_and_deep_bodies_are_refused(body: str) -> None:
         ("{{ 活动时间 | upper }}", {}, "活动时间"),
         ("{{ 活动时间 | truncate(3) }}", {}, "活动时间"),
         ("{{ a }}", {"a": True}, "the value of a is a bool"),
-        ("{{ a }}", {"a": ["x"]}, "the value of a is a list"),
+        ("{{ a }}", {"a": [["x"]]}, "a list of more than texts"),
         ("{{ a | truncate(3) }}", {"a": "x" * 2_001}, "the value of a has 2001"),
-        ("{% if a > 3 %}x{% endif %}", {"a": "4"}, "mixes texts and numbers"),
+        ("{% if a > 3 %}x{% endif %}", {"a": "四"}, "compare numbers or whole dates"),
+        ("{% if a > b %}x{% endif %}", {"a": "甲", "b": "乙"}, "compare numbers or whole dates"),
+        ("{% if a == 55 %}x{% endif %}", {"a": "55岁"}, "no number"),
+        ("{% if a in [55] %}x{% endif %}", {"a": "55岁"}, "no number"),
+        ("{% if a == 55 %}x{% endif %}", {}, "'a' is undefined"),
+        ("{% if 5 == a %}x{% endif %}", {}, "'a' is undefined"),
+        ("{{ a | 日期 }}", {}, "'a' is undefined"),
+        ("{{ a | 日期 }}", {"a": "2月30日"}, "the filter 日期 needs a date"),
+        ("{{ a | 星期 }}", {"a": "12月1日"}, "a date with its year"),
+        ("{{ a | 时间 }}", {"a": "12月1日"}, "a time such as"),
+        ("{{ a | 数字 }}", {"a": "百"}, "needs a number"),
+        ("{{ a | 中文数字 }}", {"a": "10000"}, "below 10,000"),
+        ("{% for x in a %}{{ x }}{% endfor %}", {"a": ["x"] * 51}, "51 entries; at most 50"),
+        ("{% for x in a %}{{ x }}{% endfor %}", {"a": "、".join("x" * 51)}, "51 entries; at most 50"),
+        ("{% for x in a %}{{ x ~ b ~ b }}{% endfor %}", {"a": ["x"] * 50, "b": "y" * 100}, "more than 2000"),
+        ("{{ a }}", {"a": "请{{ 时间 }}到"}, "the value of a holds {{"),
+        ("{{ a }}", {"a": "{% if b %}"}, "the value of a holds {%"),
+        ("{{ a }}", {"a": ["x", "{# 注 #}"]}, "the value of a holds {#"),
+        ("{{ a }}", {"a": "｛｛ 时间 ｝｝"}, "the value of a holds ｛｛"),
         ("{{ a }}", {"a": " \n "}, "empty"),
         ("{{ a }}", {"a": "中" * 1_001}, "1001"),
         ("{{ a }}", {"a": "😀" * 501}, "1002"),
@@ -171,7 +273,7 @@ def test_a_version_is_compiled_once_and_its_id_never_brings_another_text() -> No
     assert get_compiled(1, "甲") is first
     assert get_compiled(1, "乙").render({}) == "乙"
     with pytest.raises(CannotRender, match="version 9 "):
-        get_compiled(9, "{% for a in b %}{% endfor %}")
+        get_compiled(9, "{% set a = b %}")
 
 
 fragments = st.sampled_from(
@@ -179,6 +281,7 @@ fragments = st.sampled_from(
         *"{}%#()[]'\"|~,.:=<>+-*/ \n",
         *("{{", "}}", "{%", "%}", "{% if a %}", "{% endif %}", " if ", " else ", " or ", " and ", " not ", " in "),
         *(" a ", "名", "self", "'b'", "7", "\\x"),
+        *("{% for 人 in a %}", "{% endfor %}", "人", "loop.index", "|日期", "|中文数字", "|列表", "|姓", " > "),
         *("|trim", "|upper", "|truncate(3)", "|default('x')", "|replace('ab','c')"),
     ]
 )

@@ -97,7 +97,7 @@ def test_a_version_never_changes_and_the_next_one_is_numbered(session: Session, 
     with pytest.raises(NotFound):
         library.get_numbered_version(session, officer, template.id, 4)
     with pytest.raises(Invalid):
-        library.add_version(session, officer, template.id, "{% for a in b %}{% endfor %}")
+        library.add_version(session, officer, template.id, "{% set a = b %}")
 
 
 def test_two_people_who_save_at_once_get_two_numbers(database: Database) -> None:
@@ -206,10 +206,14 @@ def test_shipped_templates_are_installed_once_and_follow_their_files(
     "text",
     [
         "您好",
-        "---\nname: 甲\n---\n您好",
-        "---\nname: 甲\nclass: advert\n---\n您好",
-        "---\nname: 甲\nclass: study\n---\n{{ a.b }}",
-        "---\nname: 甲\nclass: study\n---\n",
+        '+++\nname = "甲"\n+++\n您好',
+        '+++\nname = "甲"\nclass = "advert"\n+++\n您好',
+        '+++\nname = 甲\nclass = "study"\n+++\n您好',
+        '+++\nname = "甲"\nclass = "study"\n+++\n{{ a.b }}',
+        '+++\nname = "甲"\nclass = "study"\n+++\n',
+        '+++\nname = "甲"\nclass = "study"\n[[fields]]\nname = "乙"\n+++\n您好',
+        '+++\nname = "甲"\nclass = "study"\n[[fields]]\nname = "乙"\nkind = "colour"\n+++\n{{ 乙 }}',
+        '+++\nname = "甲"\nclass = "study"\n[[fields]]\nname = "乙"\ncolour = "red"\n+++\n{{ 乙 }}',
     ],
 )
 def test_a_bad_template_file_is_named(tmp_path: Path, text: str) -> None:

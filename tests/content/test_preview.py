@@ -104,7 +104,7 @@ def test_what_is_outside_the_scope_is_refused(session: Session, district: Unit, 
         ("class", "学习", "advert", SIGNATURE, {}, "study"),
         ("signature", "学习", "study", "【城东】", {}, "brackets"),
         ("values", "{{ 时间 }}", "study", SIGNATURE, {}, "nobody in the scope has 时间"),
-        ("values", "{% if 时间 > 3 %}x{% endif %}", "study", SIGNATURE, {"时间": "九点"}, "mixes"),
+        ("values", "{% if 时间 > 3 %}x{% endif %}", "study", SIGNATURE, {"时间": "九点"}, "compare numbers"),
         ("values.name", "{{ name }}", "study", SIGNATURE, {"name": "王"}, "own"),
     ],
 )
@@ -131,9 +131,11 @@ def test_an_empty_scope_says_so(session: Session) -> None:
     assert (bodies(result), result.people) == (("同志。", "同志。"), 0)
 
 
-@pytest.mark.parametrize("value", [True, None, ["x"], {"a": 1}, "x" * 2_001])
+@pytest.mark.parametrize(
+    "value", [True, None, [["x"]], [True], ["x"] * 51, {"a": 1}, "x" * 2_001, "{{ 时间 }}", ["{% if a %}"]]
+)
 def test_values_are_short_texts_or_numbers(value: object) -> None:
-    check_values({"时间": "九点", "期数": 3, "比例": 0.5})
+    check_values({"时间": "九点", "期数": 3, "比例": 0.5, "名单": ["甲", 2]})
     with pytest.raises(Invalid) as caught:
         check_values({"时间": value})
     assert caught.value.field == "values.时间"

@@ -1,0 +1,123 @@
+"""`python -m sms_service template …`: the API's acts on templates from the shell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sms_service.content.models import Template, TemplateVersion
+
+template_id = click.argument("template_id", metavar="ID", type=click.IntRange(1))
+_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+
+
+@click.group()
+def template() -> None:
+    """Keep, show and look at templates."""
+
+
+@template.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--unit", "code", metavar="CODE", required=True, help="The code of the unit that keeps it.")
+@_as
+def keep(file: Path, code: str, login: str | None) -> None:
+    """Keep the template in FILE, written as those in templates/: a new one, or the next version of its name."""
+    from sqlalchemy import select
+
+    from sms_service.cli.acting import acting, find_unit_id
+    from sms_service.cli.context import open_session
+    from sms_service.content import library
+    from sms_service.content.models import Template
+    from sms_service.content.shipped import read_template_file
+
+    read = read_template_file(file)
+    with open_session() as session:
+        actor, unit_id = acting(session, login), find_unit_id(session, code)
+        found = session.scalar(select(Template).where(Template.unit_id == unit_id, Template.name == read.name))
+        if found is None:
+            made = library.create_template(session, actor, unit_id, read.name, read.class_, read.body, read.fields)
+        else:
+            made = found, library.add_version(session, actor, found.id, read.body, read.fields)
+        click.echo(_line(*made))
+
+
+@template.command("list")
+@click.option("--unit", "code", metavar="CODE", help="What this unit and those below it can use.")
+@_as
+def list_(code: str | None, login: str | None) -> None:
+    """List templates by name, each with its newest version."""
+    from sms_service.cli.acting import acting, scope_of
+    from sms_service.cli.context import open_session
+    from sms_service.content.library import find_templates
+    from sms_service.content.models import Template
+
+    with open_session() as session:
+        statement = find_templates(scope_of(session, acting(session, login), code))
+        rows = session.execute(statement.order_by(Template.name, Template.id)).all()
+        lines = [_line(*row) for row in rows]
+    click.echo("\n".join(lines) if lines else "there is no template")
+
+
+@template.command()
+@template_id
+@click.option("--version", "number", type=int, metavar="N", help="Its version; by default the newest.")
+@_as
+def show(template_id: int, number: int | None, login: str | None) -> None:
+    """Print a template's version as JSON: its text, and what it asks campaigns for."""
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.content.fields import fields_of, write_field
+    from sms_service.content.library import get_numbered_version
+
+    with open_session() as session:
+        found, version = get_numbered_version(session, acting(session, login), template_id, number)
+        shown = {
+            "id": found.id,
+            "name": found.name,
+            "class": found.class_,
+            "version": version.number,
+            "version_id": version.id,
+            "body": version.body,
+            "fields": [write_field(field) for field in fields_of(version)],
+        }
+    click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+
+
+@template.command()
+@template_id
+@click.option("--version", "number", type=int, metavar="N", help="Its version; by default the newest.")
+@click.option("--signature", required=True, help="Stands in front as 【signature】; without brackets.")
+@click.option("--value", "pairs", multiple=True, metavar="NAME=TEXT", help="A variable's value; may be given again.")
+@click.option("--unit", "code", metavar="CODE", help="For people of this unit and below it.")
+@_as
+def preview(
+    template_id: int, number: int | None, signature: str, pairs: tuple[str, ...], code: str | None, login: str | None
+) -> None:
+    """Print the shortest and the longest text that people would get."""
+    from sms_service.cli.acting import acting, find_unit_id
+    from sms_service.cli.campaigns import read_pair
+    from sms_service.cli.context import open_session
+    from sms_service.content.fields import check_kinds, fields_of
+    from sms_service.content.library import get_numbered_version
+    from sms_service.content.preview import preview_text
+    from sms_service.masking import mask_text
+
+    values: dict[str, Any] = dict(read_pair(pair) for pair in pairs)
+    with open_session() as session:
+        actor = acting(session, login)
+        found, version = get_numbered_version(session, actor, template_id, number)
+        check_kinds(fields_of(version), values)
+        unit_id = None if code is None else find_unit_id(session, code)
+        seen = preview_text(session, actor, version.body, found.class_, signature, values, unit_id=unit_id)
+    for text in dict.fromkeys((seen.shortest, seen.longest)):
+        click.echo(f"{mask_text(text.text)}\n({text.units} units of {text.encoding}, parts: {text.parts})")
+    for name, count in seen.lacking.items():
+        click.echo(f"people without {name}: {count}", err=True)
+
+
+def _line(found: Template, version: TemplateVersion) -> str:
+    return f"template {found.id} {found.name} ({found.class_}), version {version.number}"
