@@ -14,6 +14,7 @@ from sms_service import logs
 from sms_service.cli.accounts import account
 from sms_service.cli.campaigns import campaign
 from sms_service.cli.cluster import cluster
+from sms_service.cli.contacts import contacts
 from sms_service.cli.control import settle
 from sms_service.cli.counts import counts
 from sms_service.cli.gateways import caps, gateway
@@ -58,8 +59,7 @@ def main() -> None:
 
 
 for _command in (
-    *(run, demo, clock, migrate, doctor, import_, account, campaign, settle, counts),
-    *(stop, stops_, release, quiet_days, gateway, caps, cluster, replies, receipts, template),
-    *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts),
+    *(run, demo, clock, migrate, doctor, import_, contacts, account, campaign, settle, counts),
+    *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template),
 ):
     main.add_command(_command)

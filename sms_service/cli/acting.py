@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import SYSTEM, Actor, load_actor, unit_path
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
-from sms_service.directory.models import Unit
+from sms_service.directory.models import Person, Unit
 from sms_service.errors import NotFound
 
 
@@ -31,6 +31,14 @@ def find_unit_id(session: Session, code: str) -> int:
     if unit_id is None:
         raise NotFound("unit with the code", code)
     return unit_id
+
+
+def find_person_id(session: Session, number: str) -> int:
+    """The id of the person with this number of the office's. Raises NotFound."""
+    person_id = session.scalar(select(Person.id).where(Person.number == number))
+    if person_id is None:
+        raise NotFound("person with the number", number)
+    return person_id
 
 
 def scope_of(session: Session, actor: Actor, code: str | None) -> tuple[str, ...]:

@@ -35,6 +35,8 @@ SENTENCES: Mapping[str, str] = {
     "cap.set": _("{who} set the daily cap of the class {what} to {per_day}"),
     "cluster.change": _("{who} noticed that the database server changed"),
     "cluster.hold": _("{who} held all runs after a restore"),
+    "contact.give": _("{who} gave {what} the role {role} in {unit}"),
+    "contact.take": _("{who} took the role {role} in {unit} away from {what}"),
     "gateway.open": _("{who} opened the gateway account {what}"),
     "gateway.paused": _("{who} paused the gateway account {what}"),
     "message.settle": _("{who} settled a text to be checked as {verdict}"),

@@ -9,6 +9,7 @@ from marshmallow import fields
 from sqlalchemy import or_, select
 
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.contacts import count_unreached, list_holders
 from sms_service.console.forms import read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
@@ -68,16 +69,6 @@ def list_units() -> str:
 def show_unit(unit_id: int) -> str:
     """One unit: what is below it, who holds a role there, when texts may leave."""
     return _show_one(units.get_unit(g.session, g.actor, unit_id), read_query(PageQuery))
-
-
-@page_view("/units/<int:unit_id>/without-contact", Permission.read)
-def list_lacking_units(unit_id: int) -> str:
-    """The branches within a unit in which nobody holds a role."""
-    unit = units.get_unit(g.session, g.actor, unit_id)
-    statement = units.find_units([unit.path], level=LEVELS[-1], has_contact=False)
-    found, following = fetch_page(g.session, statement, read_query(PageQuery), sort="code", key=Unit.code, id_=Unit.id)
-    above = {u.id: u.name for u in g.session.scalars(select(Unit).where(Unit.id.in_({u.parent_id for u in found})))}
-    return render_page("units_lacking.html", unit=unit, found=found, following=following, above=above)
 
 
 @page_view("/units/<int:unit_id>/window", Permission.manage_directory)
@@ -140,7 +131,8 @@ def _show_one(unit: Unit, query: dict[str, Any]) -> str:
         below=below,
         following=following,
         sizes=units.measure_units(g.session, [unit, *below]),
-        contacts=units.list_contacts(g.session, unit.id),
+        lacking=count_unreached(g.session, [unit, *below]),
+        holders=list_holders(g.session, [unit.id], most=100).get(unit.id, []),
         clock=units.format_clock,
         may_change=g.actor.can(Permission.manage_directory, unit.path),
         may_grow=unit.level != LEVELS[-1],
@@ -149,9 +141,15 @@ def _show_one(unit: Unit, query: dict[str, Any]) -> str:
 
 def _show_list(found: list[Unit], wanted: str | None = None, more: bool = False) -> str:
     sizes = units.measure_units(g.session, found)
-    above = _names_above(found)
     return render_page(
-        "units.html", found=found, sizes=sizes, above=above, wanted=wanted, more=more, most=MOST_UNITS_FOUND
+        "units.html",
+        found=found,
+        sizes=sizes,
+        lacking=count_unreached(g.session, found),
+        above=_names_above(found),
+        wanted=wanted,
+        more=more,
+        most=MOST_UNITS_FOUND,
     )
 
 

@@ -51,13 +51,10 @@ def find_units(
 
 
 class UnitSize(NamedTuple):
-    """What lies within a unit's subtree: the units below it, the people who have not left, and the branches, it and
-    those below, in which nobody holds a role.
-    """
+    """What lies within a unit's subtree: the units below it, and the people who have not left."""
 
     units: int
     people: int
-    lacking: int
 
 
 def measure_units(session: Session, measured: Sequence[Unit]) -> dict[int, UnitSize]:
@@ -76,20 +73,14 @@ def measure_units(session: Session, measured: Sequence[Unit]) -> dict[int, UnitS
         .group_by(Person.unit_id)
         .subquery()
     )
-    lacks = and_(below.level == LEVELS[-1], ~exists().where(Contact.unit_id == below.id))
     statement = (
-        select(
-            Unit.id,
-            func.count() - 1,
-            func.coalesce(func.sum(counted.c.people), 0),
-            func.count().filter(lacks),
-        )
+        select(Unit.id, func.count() - 1, func.coalesce(func.sum(counted.c.people), 0))
         .join(below, and_(below.path.op("^@")(Unit.path), below.path.op("^@")(common)))
         .outerjoin(counted, counted.c.unit_id == below.id)
         .where(Unit.id.in_([unit.id for unit in measured]))
         .group_by(Unit.id)
     )
-    return {row[0]: UnitSize(row[1], int(row[2]), row[3]) for row in session.execute(statement)}
+    return {row[0]: UnitSize(row[1], int(row[2])) for row in session.execute(statement)}
 
 
 def count_windows(session: Session, unit: Unit) -> tuple[int, int]:
@@ -104,13 +95,6 @@ def count_windows(session: Session, unit: Unit) -> tuple[int, int]:
     statement = select(func.count(), func.count().filter(differs)).where(Unit.path.op("^@")(unit.path))
     reached, other = session.execute(statement).one()
     return reached, other
-
-
-def list_contacts(session: Session, unit_id: int, most: int = 100) -> list[tuple[Contact, Person]]:
-    """Who holds a role in the unit, by role; at most `most`. Their phones are whole: whoever shows them masks them."""
-    statement = select(Contact, Person).join(Person, Person.id == Contact.person_id).where(Contact.unit_id == unit_id)
-    rows = session.execute(statement.order_by(Contact.role, Person.name, Contact.id).limit(most))
-    return [(row[0], row[1]) for row in rows]
 
 
 def get_unit(session: Session, actor: Actor, unit_id: int) -> Unit:

@@ -10,12 +10,13 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.contacts import is_unreached
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.authorship import AUTHORSHIP
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.controls.models import AccountState, GatewayAccount
-from sms_service.directory.models import Contact, Unit
+from sms_service.directory.models import Unit
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus, RunStatus
 from sms_service.reports.counts import stood_under
@@ -30,7 +31,7 @@ class TaskKind(Words):
     held_run = "held_run"  # runs that wait for a decision
     gateway_paused = "gateway_paused"  # gateway accounts that take nothing
     unknown = "unknown"  # texts of which nobody can tell whether they were taken
-    branch_without_contact = "branch_without_contact"  # branches in which nobody holds a role
+    branch_without_contact = "branch_without_contact"  # branches in which nobody with a role can be texted
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,7 @@ def _unknown(actor: Actor) -> Select[int] | None:
 
 
 def _branches(actor: Actor) -> Select[int] | None:
-    lacking = select(func.count(Unit.id)).where(Unit.level == "branch", ~exists().where(Contact.unit_id == Unit.id))
-    return _of_units(actor, Permission.manage_directory, lacking)
+    return _of_units(actor, Permission.manage_directory, select(func.count(Unit.id)).where(is_unreached()))
 
 
 def _of_units(actor: Actor, permission: Permission, count: Select[int]) -> Select[int] | None:

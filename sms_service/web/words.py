@@ -71,7 +71,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         TaskKind.held_run: say("Runs held until somebody decides"),
         TaskKind.gateway_paused: say("Gateway accounts that are paused"),
         TaskKind.unknown: say("Texts with an unknown outcome"),
-        TaskKind.branch_without_contact: say("Branches without a contact"),
+        TaskKind.branch_without_contact: say("Branches without a reachable contact"),
     },
     CampaignStatus: {
         CampaignStatus.draft: say("Draft"),
@@ -281,6 +281,8 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "cap.set": say("set a cap"),
         "cluster.change": say("noticed that the database server changed"),
         "cluster.hold": say("held all runs after a restore"),
+        "contact.give": say("gave a person a role in a unit"),
+        "contact.take": say("took a role in a unit away from a person"),
         "gateway.open": say("opened a gateway account"),
         "gateway.paused": say("paused a gateway account"),
         "message.settle": say("settled a text to be checked"),

@@ -23,6 +23,7 @@ from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import GatewayAccount
 from sms_service.controls.quiet_days import NamedDay
 from sms_service.db.engine import Database
+from sms_service.directory import contacts
 from sms_service.directory.models import Import, Unit
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
@@ -53,6 +54,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     session.add(read_in)
     session.flush()
     person = make_person(session, unit)
+    contact, _ = contacts.give_contact_role(session, SYSTEM, person.id, unit.id, "书记")
     run = make_run(session, unit)
     segment, version = make_segment(session, unit, EVERYONE), make_template(session, unit)
     campaign = Campaign(
@@ -75,6 +77,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     return {
         "unit_id": unit.id,
         "person_id": person.id,
+        "contact_id": contact.id,
         "account_id": account.id,
         "role_id": session.scalars(select(RoleGrant.id).filter_by(account_id=account.id)).one(),
         "token_id": token.id,
@@ -198,6 +201,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     },
     "PUT /units/<int:unit_id>/caps": lambda ids: {"caps": {"study": 2}, "why": "少打扰"},
     "PUT /caps/<class_>": lambda ids: {"per_day": 2},
+    "POST /units/<int:unit_id>/contacts": lambda ids: {"person_id": ids["person_id"], "role": "组织委员"},
     "POST /units": lambda ids: {"code": "99", "name": "某支部", "level": "branch", "parent_id": ids["unit_id"]},
     "PATCH /units/<int:unit_id>": lambda ids: {"name": "改名"},
 }

@@ -32,7 +32,7 @@ def test_one_top_shows_its_level_with_counts_that_lead_to_rows(log_in, session, 
     assert "城东区" in page
     assert "第一支部" not in page
     assert f'href="/people?unit={district.id}">3<' in page
-    assert f'href="/units/{district.id}/without-contact">1<' in page
+    assert f'href="/units/without-contact?unit={district.id}">1<' in page
     assert "Rename" not in page
 
 
@@ -55,7 +55,7 @@ def test_a_branch_shows_who_holds_a_role_or_that_nobody_does(log_in, session, ci
     visitor = log_in(city, "auditor")
     path = f"/units/{branch.id}"
     assert "Nobody holds a role in this branch" in visitor.get(path).text
-    assert "第一支部" in visitor.get(f"/units/{city.id}/without-contact").text
+    assert "第一支部" in visitor.get(f"/units/without-contact?unit={city.id}").text
     person = make_person(session, branch, "林书记")
     session.add(Contact(unit_id=branch.id, person_id=person.id, role="书记"))
     session.commit()
@@ -63,7 +63,13 @@ def test_a_branch_shows_who_holds_a_role_or_that_nobody_does(log_in, session, ci
     assert "林书记" in page
     assert person.phone not in page
     assert "Nobody holds a role" not in page
-    assert "In every branch" in visitor.get(f"/units/{city.id}/without-contact").text
+    assert "In every branch" in visitor.get(f"/units/without-contact?unit={city.id}").text
+    person.lost_contact = True
+    session.commit()
+    assert "Nobody who holds a role in this branch is reachable" in visitor.get(path).text
+    listed = visitor.get(f"/units/without-contact?unit={city.id}").text
+    assert "林书记" in listed
+    assert "Out of reach" in listed
     assert log_in(branch, "auditor").get(f"/units/{city.id}").status_code == 403
     above = log_in(branch, "auditor").get(path).text
     assert "云州市" not in above

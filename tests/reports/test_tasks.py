@@ -25,6 +25,7 @@ def test_each_waits_for_those_who_may_do_it_and_in_their_units_only(database: Da
     session.execute(text("UPDATE runs SET status = 'held', held_for = 'canary', reason = 'x'"))
     session.execute(text("UPDATE gateway_accounts SET state = 'paused', paused_by = 'person', reason = 'x'"))
     PREPARATIONS["POST /messages/<int:message_id>/settle"](session, ids)
+    make_unit(session, parent=city, level="branch")  # nobody holds a role in it
     session.add(Contact(unit_id=other.id, person_id=make_person(session, other).id, role="书记"))
     session.flush()
     assert waiting(session, make_actor(session, branch, ("approver",))) == {"approval": 1}
