@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -11,8 +12,10 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, load_actor
 from sms_service.accounts.models import Account, RoleGrant
 from sms_service.audience.models import Segment
+from sms_service.audience.nesting import list_used
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import LEVELS, Person, Unit
+from sms_service.errors import Invalid
 
 _numbers = count(1)
 
@@ -88,7 +91,10 @@ def make_actor(session: Session, unit: Unit, roles: tuple[str, ...] = ("officer"
 
 def make_segment(session: Session, unit: Unit, rule: dict[str, Any], name: str | None = None) -> Segment:
     """A saved rule of `unit`, written down unchecked."""
-    segment = Segment(unit_id=unit.id, name=name or f"分组{next_number()}", rule=rule)
+    uses: list[int] = []
+    with suppress(Invalid):
+        uses = list_used(rule)
+    segment = Segment(unit_id=unit.id, name=name or f"分组{next_number()}", rule=rule, uses=uses)
     session.add(segment)
     session.flush()
     return segment

@@ -47,6 +47,10 @@ class Actor:
         """Whether the actor may do this to the whole subtree at `path`."""
         return any(path.startswith(held) for held in self.scope(permission))
 
+    def may_use(self, path: str) -> bool:
+        """Whether the actor may read and use what the unit at `path` keeps for itself and all below it."""
+        return any(path.startswith(held) or held.startswith(path) for held in self.scope(Permission.read))
+
     def require(self, permission: Permission, path: str) -> None:
         """Raises Forbidden unless the actor may do this to the whole subtree at `path`."""
         if not self.can(permission, path):

@@ -232,7 +232,7 @@ class Campaigns(MethodView):
             scope.paths,
             status=query["status"],
             name=query["name"],
-            segment_id=query["segment"],
+            segment_ids=None if query["segment"] is None else [query["segment"]],
             template_id=query["template"],
         )
         rows, following = fetch_page(

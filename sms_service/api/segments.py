@@ -17,7 +17,9 @@ from sms_service.audience.choices import RuleValues, list_rule_values
 from sms_service.audience.models import Segment
 from sms_service.audience.reach import count_by_unit
 from sms_service.audience.segments import LONGEST_NAME, SAMPLE
-from sms_service.audience.wording import describe_rule
+from sms_service.audience.wording import describe_rules
+from sms_service.campaigns import uses
+from sms_service.directory.models import Unit
 from sms_service.masking import mask_values
 from sms_service.said import to_json
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
@@ -31,6 +33,7 @@ blueprint = Blueprint(
 _RULE = (
     'One of `{"all": [rules]}`, `{"any": [rules]}`, `{"not": rule}`, `{"everyone": true}`, `{"unit": id}`, '
     '`{"unit": {"code": "0101"}}`, `{"role": "书记"}`, `{"tag": "退休"}`, `{"kind": "member"}` (or contact), '
+    '`{"segment": 12}` (found by that segment of this unit, of one above or of one below), '
     '`{"level": "branch"}` (of the unit itself: city, district, street or branch), '
     '`{"suspect": true}` (the phone seems dead), `{"people": [17, 23]}` (at most 500 ids of people), '
     '`{"attribute": {"name": "gender", "is": "女"}}`, or instead of `is` one of `in: [texts]`, `exists: true`, as '
@@ -84,6 +87,17 @@ class PreviewQuery(SampleQuery):
     below = Id(
         load_default=None,
         metadata={"description": "With `by_unit`: by the units right below this one; by default the segment's own"},
+    )
+
+
+class SavedPreviewQuery(PreviewQuery):
+    """What to show, and for which unit."""
+
+    unit = Id(
+        load_default=None,
+        metadata={
+            "description": "Whom it finds within this unit, as for a campaign of it; by default the segment's own"
+        },
     )
 
 
@@ -157,6 +171,40 @@ class SegmentPreviewOut(Out):
         fields.Nested(UnitReachOut),
         allow_none=True,
         metadata={"description": "Recipients by unit, at most 500 units, those with the most; null unless asked for"},
+    )
+
+
+class UsingSegmentOut(Out):
+    """A segment whose rule uses another."""
+
+    id = fields.Integer(metadata={"description": "The segment's id"})
+    unit_id = fields.Integer(metadata={"description": "The unit that keeps it"})
+    name = MaskedText(metadata={"description": "Its name"})
+
+
+class UsingCampaignOut(Out):
+    """A campaign that goes to a segment."""
+
+    id = fields.Integer(metadata={"description": "The campaign's id"})
+    unit_id = fields.Integer(metadata={"description": "Its unit"})
+    name = MaskedText(metadata={"description": "Its name"})
+    status = fields.String(metadata={"description": "Its status"})
+    segment_id = fields.Integer(metadata={"description": "The segment that it names: this one, or one that uses it"})
+
+
+class SegmentUsesOut(Out):
+    """Who uses a segment."""
+
+    segments = fields.List(
+        fields.Nested(UsingSegmentOut), metadata={"description": "Segments that use it, directly or by others"}
+    )
+    hidden = fields.Integer(metadata={"description": "How many more segments, which you may not read, use it"})
+    campaigns = fields.List(
+        fields.Nested(UsingCampaignOut),
+        metadata={
+            "description": "Campaigns that go to it or to one of these: those submitted, approved or active, then "
+            "the newest; at most 50"
+        },
     )
 
 
@@ -245,12 +293,27 @@ class SavedPreview(MethodView):
     """What a segment finds now."""
 
     @endpoint(Permission.read)
-    @blueprint.arguments(PreviewQuery, location="query")
+    @blueprint.arguments(SavedPreviewQuery, location="query")
     @blueprint.response(200, SegmentPreviewOut)
     def get(self, query: dict[str, Any], segment_id: int) -> dict[str, Any]:
         """Count what a segment finds now and show the first recipients"""
         found = segments.get_segment(g.session, g.actor, segment_id)
-        return _preview(found.unit_id, found.rule, query)
+        if query["unit"] is None:
+            return _preview(found.unit_id, found.rule, query)
+        return _preview(query["unit"], {"segment": found.id}, query)
+
+
+@blueprint.route("/segments/<int:segment_id>/uses")
+class SegmentUses(MethodView):
+    """Who uses a segment."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, SegmentUsesOut)
+    def get(self, segment_id: int) -> uses.SegmentUses:
+        """List the campaigns and the other segments that use a segment. If its rule changes, what was approved for
+        those campaigns counts no longer; audiences already frozen stay what they were
+        """
+        return uses.list_segment_uses(g.session, g.actor, segments.get_segment(g.session, g.actor, segment_id))
 
 
 @blueprint.route("/segments/preview")
@@ -291,5 +354,5 @@ def _shown(segment: Segment) -> dict[str, Any]:
 
 
 def _in_words(unit_id: int, rule: object) -> dict[str, Any]:
-    sentence = describe_rule(g.session, g.actor, unit_id, rule)
+    sentence = describe_rules(g.session, [(g.session.get_one(Unit, unit_id), rule)])[0]
     return {"sentence": sentence, "said": mask_values(to_json(sentence))}

@@ -7,6 +7,7 @@
 {"tag": "退休"}        has this tag              {"kind": "member"}    a member, or "contact": an outside contact
 {"suspect": true}     the phone seems dead, or with false: does not
 {"people": [17, 23]}  is one of these, by id    {"level": "branch"}   the unit itself is a branch (or another level)
+{"segment": 12}       is found by this segment; `nesting.py` writes its rule out
 {"attribute": {"name": "gender", "is": "女"}}    has this attribute; `attributes.py` has the comparisons
 """
 
@@ -25,7 +26,21 @@ MAX_DEPTH = 8
 MAX_NODES = 100
 MAX_PEOPLE = 500  # of "people"
 
-_KEYS = ("all", "any", "not", "everyone", "unit", "level", "role", "tag", "kind", "suspect", "people", "attribute")
+_KEYS = (
+    "all",
+    "any",
+    "not",
+    "everyone",
+    "unit",
+    "level",
+    "role",
+    "tag",
+    "kind",
+    "suspect",
+    "people",
+    "segment",
+    "attribute",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +120,29 @@ class OfLevel:
     level: str
 
 
-Rule = All | AnyOf | Not | Everyone | InUnit | OfLevel | HasRole | HasTag | OfKind | IsSuspect | IsAmong | Attribute
+@dataclass(frozen=True, slots=True)
+class InSegment:
+    """The segment with this id finds the recipient. `where` is the place in the rule."""
+
+    segment_id: int
+    where: str
+
+
+Rule = (
+    All
+    | AnyOf
+    | Not
+    | Everyone
+    | InUnit
+    | OfLevel
+    | HasRole
+    | HasTag
+    | OfKind
+    | IsSuspect
+    | IsAmong
+    | InSegment
+    | Attribute
+)
 
 
 def parse_rule(rule: object, where: str = "rule") -> Rule:
@@ -167,6 +204,10 @@ def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
             return IsSuspect(value)
         case "people":
             return IsAmong(_people(value, here))
+        case "segment":
+            if not _is_id(value):
+                raise Invalid(here, None, "must be a segment's id")
+            return InSegment(value, here)
         case "attribute":
             return read_attribute(value, here)
     raise Invalid(here[:MAX_TEXT], None, say("is not known; a rule has one key, one of {keys}", keys=_KEYS))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id
@@ -13,7 +14,9 @@ from sms_service.vocabulary import MessageReason
 
 
 class Segment(Base):
-    """A saved rule that finds people. It belongs to a unit and never reaches outside that unit's subtree."""
+    """A saved rule that finds people. It belongs to a unit and never reaches outside that unit's subtree. `uses`: the
+    segments that the rule names.
+    """
 
     __tablename__ = "segments"
 
@@ -21,11 +24,16 @@ class Segment(Base):
     unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
     name: Mapped[str]
     rule: Mapped[dict[str, Any]]
+    uses: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
-    __table_args__ = (UniqueConstraint("unit_id", "name"), Index(None, "name", "id"))
+    __table_args__ = (
+        UniqueConstraint("unit_id", "name"),
+        Index(None, "name", "id"),
+        Index(None, "uses", postgresql_using="gin"),
+    )
 
 
 class Suppression(Base):

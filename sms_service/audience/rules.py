@@ -41,6 +41,7 @@ from sms_service.audience.grammar import (
     Everyone,
     HasRole,
     HasTag,
+    InSegment,
     InUnit,
     IsAmong,
     IsSuspect,
@@ -51,6 +52,7 @@ from sms_service.audience.grammar import (
     list_leaves,
     parse_rule,
 )
+from sms_service.audience.nesting import write_out_now
 from sms_service.directory.models import Contact, Person, Unit
 from sms_service.errors import Invalid
 
@@ -73,19 +75,21 @@ def audience_select(session: Session, rule: object, unit_path: str) -> Select[in
 
     Whatever the rule says, it finds only people who have not left, and only units within the subtree at `unit_path`.
     Each pair comes once. Raises Invalid (field: the place in the rule) if the rule is malformed or names a unit that
-    does not exist or lies outside `unit_path`.
+    does not exist or lies outside `unit_path`, or a segment that cannot be used there.
     """
-    parsed = parse_rule(rule)
-    return compile_segment(parsed, unit_path, resolve_units(session, parsed, unit_path))
+    written = write_out_now(session, rule, unit_path)
+    with written.with_its_places():
+        parsed = parse_rule(written.rule)
+        return compile_segment(parsed, unit_path, resolve_units(session, parsed, unit_path))
 
 
 def audience_select_below(rule: object, unit_path: str) -> Select[int, int] | None:
     """The same for many units at once, as a LATERAL part of a query that has their paths in its column `unit_path`.
 
-    Returns None for a rule that names units, since such a rule has to be checked for each path separately.
+    Returns None for a rule that names units or segments, since such a rule has to be checked for each path separately.
     """
     parsed = parse_rule(rule)
-    if any(isinstance(leaf, InUnit) for leaf in list_leaves(parsed)):
+    if any(isinstance(leaf, InUnit | InSegment) for leaf in list_leaves(parsed)):
         return None
     return compile_segment(parsed, literal_column(unit_path, Text), {})
 
@@ -178,6 +182,8 @@ def _condition(rule: Rule, held: ColumnElement[Sequence[str]] | None, place: _Pl
             return Person.id == any_(literal(list(people), ARRAY(BigInteger)))
         case OfLevel(level):
             return Unit.level == level
+        case InSegment():
+            raise AssertionError("segments that a rule uses are written out before")
         case Attribute():
             return compare_attribute(rule, place.scope_path)
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Select, false, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment
+from sms_service.audience.nesting import UsedSegment, find_users, list_used, load_used, write_out
 from sms_service.audience.rules import Recipient, audience_select, sample_audience
 from sms_service.audience.skipping import PEOPLE, find_reason
 from sms_service.audience.suppression import REASONS
@@ -21,7 +22,8 @@ from sms_service.audit import trail
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import required_line
-from sms_service.errors import Conflict, Invalid, NotFound
+from sms_service.directory.units import usable_from
+from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.said import say
 from sms_service.vocabulary import MessageReason
 
@@ -71,18 +73,26 @@ class AudiencePreview:
 
 
 def find_segments(paths: Sequence[str], *, name: str | None = None) -> Select[Segment]:
-    """The segments of the units within the subtrees at `paths`, to be ordered and paged. `name`: part of the name."""
-    statement = select(Segment).join(Unit, Unit.id == Segment.unit_id)
-    statement = statement.where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
+    """The segments that may be used within the subtrees at `paths`: those of the units there and of the units above
+    them; to be ordered and paged. `name`: part of the name.
+    """
+    statement = select(Segment).join(Unit, Unit.id == Segment.unit_id).where(usable_from(paths))
     return statement.where(Segment.name.contains(name, autoescape=True)) if name is not None else statement
 
 
 def get_segment(session: Session, actor: Actor, segment_id: int) -> Segment:
-    """The segment. Raises NotFound, or Forbidden if the actor may not read its unit."""
+    """A segment that the actor may read and use. Raises NotFound or Forbidden."""
     segment = session.get(Segment, segment_id)
     if segment is None:
         raise NotFound("segment", segment_id)
-    actor.require(Permission.read, unit_path(session, segment.unit_id))
+    if not actor.may_use(unit_path(session, segment.unit_id)):
+        raise Forbidden(
+            say(
+                "{login} holds no role on the unit to which segment {segment} belongs, nor above or below it",
+                login=actor.login,
+                segment=segment.id,
+            )
+        )
     return segment
 
 
@@ -95,10 +105,9 @@ def create_segment(session: Session, actor: Actor, unit_id: int, name: str, rule
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_segments, path)
     name = required_line("name", name, LONGEST_NAME)
-    _check_size(rule)
-    audience_select(session, rule, path)
+    uses = _check_rule(session, rule, path)
     _check_name_free(session, unit_id, name, None)
-    segment = Segment(unit_id=unit_id, name=name, rule=rule, created_by=actor.account_id)
+    segment = Segment(unit_id=unit_id, name=name, rule=rule, uses=uses, created_by=actor.account_id)
     session.add(segment)
     session.flush()
     session.refresh(segment)
@@ -111,8 +120,11 @@ def change_segment(
 ) -> Segment:
     """Change the name or the rule (None: leave it). Audiences already frozen stay what they were.
 
-    Raises as `create_segment` does, and NotFound for the segment.
+    Raises as `create_segment` does, NotFound for the segment, and Invalid if with this rule a segment would use itself
+    or one that uses this segment could not be used any more.
     """
+    if rule is not None:  # two changes at once must not close a circle that neither of them sees
+        lock_name(session, LockedName.segment, "uses")
     segment = session.get(Segment, segment_id, with_for_update=True, populate_existing=True)
     if segment is None:
         raise NotFound("segment", segment_id)
@@ -124,9 +136,8 @@ def change_segment(
             _check_name_free(session, segment.unit_id, name, segment.id)
             segment.name = name
         if rule is not None:
-            _check_size(rule)
-            audience_select(session, rule, path)
-            segment.rule = rule
+            uses = _check_rule(session, rule, path, segment)
+            segment.rule, segment.uses = rule, uses
     if session.is_modified(segment):
         segment.updated_at = session.scalar(select(func.now())) or segment.updated_at
     session.flush()
@@ -171,6 +182,31 @@ def preview_audience(
         skipped[MessageReason.duplicate_phone] = textable - phones
     in_all = sum(number for _, number, _ in counted)
     return AudiencePreview(in_all, phones, skipped, sample_audience(session, rule, path, sample_size))
+
+
+def _check_rule(session: Session, rule: dict[str, Any], path: str, changed: Segment | None = None) -> list[int]:
+    """Check the rule of a segment at the path; returns the segments that it uses."""
+    _check_size(rule)
+    uses = list_used(rule)
+    used = load_used(session, uses) if uses else {}
+    own = None if changed is None else UsedSegment(changed.id, changed.name, rule, changed.unit_id, path)
+    _check_size(write_out(rule, used, path, () if own is None else (own,)).rule)
+    audience_select(session, rule, path)
+    if own is not None:
+        _check_users(session, own, used)
+    return uses
+
+
+def _check_users(session: Session, changed: UsedSegment, used: Mapping[int, UsedSegment]) -> None:
+    """Those who use the changed segment must still be able to."""
+    users = find_users(session, changed.id)
+    others = load_used(session, users) if users else {}
+    for user in users.values():
+        try:
+            _check_size(write_out(user.rule, {**others, **used, changed.id: changed}, user.path, (user,)).rule)
+        except Invalid as error:
+            reason = say("with it, segment {segment} cannot be used: {error}", segment=user.id, error=error.reason)
+            raise Invalid("rule", None, reason) from None
 
 
 def _check_size(rule: Mapping[str, Any]) -> None:

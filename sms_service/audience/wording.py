@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -18,6 +18,7 @@ from sms_service.audience.grammar import (
     Everyone,
     HasRole,
     HasTag,
+    InSegment,
     InUnit,
     IsAmong,
     IsSuspect,
@@ -28,11 +29,19 @@ from sms_service.audience.grammar import (
     list_leaves,
     parse_rule,
 )
+from sms_service.audience.nesting import UsedSegment, load_used
 from sms_service.directory.models import Unit
 from sms_service.errors import NotFound
 from sms_service.said import Said, Word, say
 
-_Names = Mapping[InUnit, str | None]
+_MOST_WITHIN = 8  # segments within segments that are told; a rule has no more levels
+
+
+class _Known(NamedTuple):
+    """What a sentence may name: units by id and by code, and segments by id with what they say."""
+
+    units: Mapping[Any, str]
+    segments: Mapping[int, UsedSegment]
 
 
 def describe_rule(session: Session, actor: Actor, unit_id: int, rule: object) -> Said:
@@ -50,33 +59,37 @@ def describe_rule(session: Session, actor: Actor, unit_id: int, rule: object) ->
 def describe_rules(session: Session, rules: Sequence[tuple[Unit, object]]) -> list[Said]:
     """The same of several rules, each with its unit, in one statement. The caller has asked for the units' scope."""
     parsed = [(own, parse_rule(rule)) for own, rule in rules]
-    leaves = [leaf for _, rule in parsed for leaf in list_leaves(rule) if isinstance(leaf, InUnit)]
-    ids = {leaf.unit_id for leaf in leaves if leaf.unit_id is not None}
-    codes = {leaf.code for leaf in leaves if leaf.code is not None}
+    leaves = [leaf for _, rule in parsed for leaf in list_leaves(rule)]
+    used: Mapping[int, UsedSegment] = {}
+    if ids := {leaf.segment_id for leaf in leaves if isinstance(leaf, InSegment)}:
+        used = load_used(session, ids)
+        leaves += [leaf for one in used.values() for leaf in list_leaves(parse_rule(one.rule))]
+    named = [leaf for leaf in leaves if isinstance(leaf, InUnit)]
     units: Sequence[Unit] = ()
-    if leaves:
-        units = session.scalars(select(Unit).where(or_(Unit.id.in_(ids), Unit.code.in_(codes)))).all()
-    return [_describe(own, rule, units) for own, rule in parsed]
+    if named:
+        by_id = Unit.id.in_({leaf.unit_id for leaf in named if leaf.unit_id is not None})
+        by_code = Unit.code.in_({leaf.code for leaf in named if leaf.code is not None})
+        units = session.scalars(select(Unit).where(or_(by_id, by_code))).all()
+    return [_describe(own, rule, units, used) for own, rule in parsed]
 
 
-def _describe(own: Unit, rule: Rule, units: Sequence[Unit]) -> Said:
-    leaves = [leaf for leaf in list_leaves(rule) if isinstance(leaf, InUnit)]
+def _describe(own: Unit, rule: Rule, units: Sequence[Unit], used: Mapping[int, UsedSegment]) -> Said:
     # Only below the rule's own unit: of another, a rule that never worked would tell the name.
-    known: dict[Any, str] = {}
+    names: dict[Any, str] = {}
     for unit in (own, *units):
         if unit.path.startswith(own.path):
-            known |= {unit.id: unit.name, unit.code: unit.name}
-    names = {leaf: known.get(leaf.code if leaf.unit_id is None else leaf.unit_id) for leaf in leaves}
+            names |= {unit.id: unit.name, unit.code: unit.name}
+    usable = {one.id: one for one in used.values() if one.path.startswith(own.path) or own.path.startswith(one.path)}
     if isinstance(rule, Everyone):
         return say("everybody in {unit} and below", unit=own.name)
-    return say("everybody in {unit} and below who {rule}", unit=own.name, rule=_word(rule, names, True))
+    return say("everybody in {unit} and below who {rule}", unit=own.name, rule=_word(rule, _Known(names, usable), True))
 
 
-def _word(rule: Rule, names: _Names, holds: bool, inner: bool = False) -> Said:
+def _word(rule: Rule, known: _Known, holds: bool, inner: bool = False, within: int = 0) -> Said:
     """What is true of those whom the rule finds, or with `holds` False of the others: what follows "who"."""
     match rule:
         case All(rules) | AnyOf(rules):
-            words = [_word(one, names, holds, inner=len(rules) > 1) for one in rules]
+            words = [_word(one, known, holds, len(rules) > 1, within) for one in rules]
             if len(words) == 1:
                 return words[0]
             # Who is not both lacks the one or the other.
@@ -85,11 +98,12 @@ def _word(rule: Rule, names: _Names, holds: bool, inner: bool = False) -> Said:
                 return say("({rules: and })", rules=words) if every else say("({rules: or })", rules=words)
             return say("{rules: and }", rules=words) if every else say("{rules: or }", rules=words)
         case Not(other):
-            return _word(other, names, not holds, inner)
+            return _word(other, known, not holds, inner, within)
         case Everyone():
             return say("is anybody") if holds else say("is nobody")
         case InUnit():
-            return _word_unit(rule, names[rule], holds)
+            name = known.units.get(rule.code if rule.unit_id is None else rule.unit_id)
+            return _word_unit(rule, name, holds)
         case OfLevel(level):
             word = Word(level, {})
             own = say("belongs to a unit of the level {level}", level=word)
@@ -107,6 +121,8 @@ def _word(rule: Rule, names: _Names, holds: bool, inner: bool = False) -> Said:
             number = len(people)
             among = say("is one of {number} chosen people", number=number)
             return among if holds else say("is none of {number} chosen people", number=number)
+        case InSegment():
+            return _word_segment(rule, known, holds, within)
         case Attribute():
             return word_attribute(rule, holds)
 
@@ -114,3 +130,14 @@ def _word(rule: Rule, names: _Names, holds: bool, inner: bool = False) -> Said:
 def _word_unit(leaf: InUnit, name: str | None, holds: bool) -> Said:
     unit = say("a unit that is not there ({number})", number=leaf.code or leaf.unit_id) if name is None else name
     return say("is in {unit} or below", unit=unit) if holds else say("is not in {unit} or below", unit=unit)
+
+
+def _word_segment(leaf: InSegment, known: _Known, holds: bool, within: int) -> Said:
+    found = known.segments.get(leaf.segment_id)
+    if found is None or within == _MOST_WITHIN:
+        number = leaf.segment_id
+        gone = say("is in the segment {number}, which cannot be used here", number=number)
+        return gone if holds else say("is not in the segment {number}, which cannot be used here", number=number)
+    rule = _word(parse_rule(found.rule), known, True, within=within + 1)
+    own = say("is in the segment {segment} ({rule})", segment=found.name, rule=rule)
+    return own if holds else say("is not in the segment {segment} ({rule})", segment=found.name, rule=rule)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment
+from sms_service.audience.nesting import UsedSegment, load_used, write_out
 from sms_service.audience.wording import describe_rule
 from sms_service.audit import trail
 from sms_service.campaigns.authorship import list_authors, say_why_not
@@ -82,18 +84,24 @@ def content_of(session: Session, campaign: Campaign, *, held: bool = True) -> Co
     if held:
         statement = statement.with_for_update(read=True, of=Segment)
     version, class_, segment, segment_path, campaign_path = session.execute(statement).one()
-    return Content(campaign, version, class_, bounded_rule(segment, segment_path, campaign_path))
+    used = load_used(session, segment.uses, held=held) if segment.uses else {}
+    return Content(campaign, version, class_, bounded_rule(segment, segment_path, campaign_path, used))
 
 
-def bounded_rule(segment: Segment, segment_path: str, campaign_path: str) -> dict[str, Any]:
-    """The segment's rule for a run of the campaign's unit.
+def bounded_rule(
+    segment: Segment, segment_path: str, campaign_path: str, used: Mapping[int, UsedSegment]
+) -> dict[str, Any]:
+    """The segment's rule for a run of the campaign's unit, with the segments that it uses written out (`used`), so that
+    who changes one of them changes what was approved.
 
     A run reaches the campaign's subtree. If the segment belongs to a unit below, it still must not reach outside that
-    unit.
+    unit. A rule that cannot be written out for this unit stays as it is, and whoever asks whom it finds is refused.
     """
-    if campaign_path.startswith(segment_path):
-        return segment.rule
-    return {"all": [{"unit": segment.unit_id}, segment.rule]}
+    own = UsedSegment(segment.id, segment.name, segment.rule, segment.unit_id, segment_path)
+    try:
+        return write_out({"segment": segment.id}, {**used, segment.id: own}, campaign_path).rule
+    except Invalid:
+        return {"all": [{"unit": segment.unit_id}, segment.rule]}
 
 
 def decide_approval(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment
+from sms_service.audience.nesting import USED_SEGMENTS, read_used
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.approval import Content, bounded_rule
 from sms_service.campaigns.launch import missing_values
@@ -37,22 +38,20 @@ def find_campaigns(
     *,
     status: str | None = None,
     name: str | None = None,
-    segment_id: int | None = None,
+    segment_ids: Collection[int] | None = None,
     template_id: int | None = None,
 ) -> Select[*tuple[Any, ...]]:
     """The campaigns of all units under `paths`, as rows for `describe_campaign`; to be ordered and paged.
 
-    `name`: part of the campaign's name. The others, where given, must be equal: those that use a segment, or any
-    version of a template.
+    `name`: part of the campaign's name; `segment_ids`: those that use one of these segments; `template_id`: those that
+    use any version of the template.
     """
     statement = _rows().where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
     if name is not None:
         statement = statement.where(Campaign.name.contains(name, autoescape=True))
-    for column, wanted in (
-        (Campaign.status, status),
-        (Campaign.segment_id, segment_id),
-        (TemplateVersion.template_id, template_id),
-    ):
+    if segment_ids is not None:
+        statement = statement.where(Campaign.segment_id.in_(segment_ids))
+    for column, wanted in ((Campaign.status, status), (TemplateVersion.template_id, template_id)):
         if wanted is not None:
             statement = statement.where(column == wanted)
     return statement
@@ -131,7 +130,7 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     so; and for the rooms `content`, `owner`, its unit, `path`, that of the unit, and `now`.
     """
     campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
-    rule = bounded_rule(row.Segment, row.segment_path, row.path)
+    rule = bounded_rule(row.Segment, row.segment_path, row.path, read_used(row.used))
     content = Content(campaign, version, class_, rule)
     digest = content.digest()
     decision: Decision | None = row.Decision
@@ -197,6 +196,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Template.name.label("template"),
             Template.class_.label("class_"),
             segment_unit.path.label("segment_path"),
+            USED_SEGMENTS.label("used"),
             Route.name.label("route"),
             Account.login.label("login"),
             Account.name.label("decider"),

@@ -17,10 +17,7 @@ from sms_service.audience.models import Segment
 from sms_service.audience.reach import count_by_unit
 from sms_service.audience.somebody import require_somebody
 from sms_service.audience.wording import describe_rule, describe_rules
-from sms_service.campaigns import overview
-from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.states import CampaignStatus
-from sms_service.campaigns.uses import count_campaigns_of_segments
+from sms_service.campaigns.uses import MOST_USES, count_campaigns_of_segments, list_segment_uses
 from sms_service.console.forms import read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
@@ -41,9 +38,6 @@ from sms_service.said import as_said
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.problems import find_problem
 from sms_service.web.schemas import Id, In, OneLine
-
-MOST_USES = 20  # campaigns named on a segment's page
-DECIDED = (CampaignStatus.submitted, CampaignStatus.approved, CampaignStatus.active)
 
 
 class SegmentsFilter(ScopedPageQuery):
@@ -88,15 +82,17 @@ def show_segment(segment_id: int) -> str:
     """One segment: the rule in words, whom it finds now, and which campaigns use it."""
     segment = segments.get_segment(g.session, g.actor, segment_id)
     unit = g.session.get_one(Unit, segment.unit_id)
+    readable = g.actor.can(Permission.read, unit.path)
+    seen_in = unit if readable else _first_below(unit)
     return render_page(
         "segment.html",
         segment=segment,
         unit=unit,
         may_write=g.actor.can(Permission.manage_segments, unit.path),
         raw=json.dumps(segment.rule, ensure_ascii=False, indent=2),
-        campaigns=_uses(segment.id),
+        uses=list_segment_uses(g.session, g.actor, segment),
         most=MOST_USES,
-        **_preview(unit.id, segment.rule),
+        **_preview_saved(seen_in, segment),
     )
 
 
@@ -124,7 +120,7 @@ def show_segment_form(segment_id: int) -> Response:
     g.actor.require(Permission.manage_segments, unit.path)
     split = split_rule(segment.rule)
     raw = "" if split else json.dumps(segment.rule, ensure_ascii=False, indent=2)
-    decided = [one for one in _uses(segment.id) if one["status"] in DECIDED]
+    decided = list_segment_uses(g.session, g.actor, segment).decided
     return _build("segment_change.html", unit, split or ("all", []), raw, segment=segment, decided=decided)
 
 
@@ -172,6 +168,23 @@ def _preview(unit_id: int, rule: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _preview_saved(unit: Unit, segment: Segment) -> dict[str, Any]:
+    """The same of a segment within the unit; `why_not`: why it cannot be used there."""
+    rule = segment.rule if unit.id == segment.unit_id else {"segment": segment.id}
+    try:
+        return {**_preview(unit.id, rule), "why_not": None}
+    except Invalid as error:
+        words = describe_rules(g.session, [(unit, segment.rule)])[0]
+        return {"words": words, "preview": None, "by_unit": (), "why_not": error.said}
+
+
+def _first_below(unit: Unit) -> Unit:
+    """The visitor's first unit below one that they may not read."""
+    own = next(path for path in g.actor.scope(Permission.read) if path.startswith(unit.path))
+    unit_below: Unit = g.session.scalars(select(Unit).where(Unit.path == own)).one()
+    return unit_below
+
+
 def _read_rule(path: str) -> dict[str, Any]:
     raw = request.form.get("raw", "")
     if raw.strip():
@@ -190,9 +203,3 @@ def _name() -> str:
 
 def _units(ids: set[int]) -> dict[int, Unit]:
     return {unit.id: unit for unit in g.session.scalars(select(Unit).where(Unit.id.in_(ids)))}
-
-
-def _uses(segment_id: int) -> list[dict[str, Any]]:
-    used = overview.find_campaigns(g.actor.scope(Permission.read), segment_id=segment_id)
-    used = used.order_by(Campaign.id.desc()).limit(MOST_USES)
-    return [overview.describe_campaign(row) for row in g.session.execute(used)]

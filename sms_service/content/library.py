@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, false, or_, select
+from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -20,6 +20,7 @@ from sms_service.content import classes, language
 from sms_service.content.fields import TemplateField, check_fields, describe_fields, fields_of, write_field
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Unit
+from sms_service.directory.units import usable_from
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.said import say
 
@@ -140,7 +141,7 @@ def find_templates(scope: tuple[str, ...], *, class_: str | None = None) -> Sele
         select(Template, TemplateVersion)
         .join(TemplateVersion, TemplateVersion.id == latest)
         .join(Unit, Unit.id == Template.unit_id)
-        .where(_usable(scope))
+        .where(usable_from(scope))
     )
     return statement if class_ is None else statement.where(Template.class_ == class_)
 
@@ -150,20 +151,9 @@ def find_versions(template_id: int) -> Select[TemplateVersion]:
     return select(TemplateVersion).where(TemplateVersion.template_id == template_id)
 
 
-def _usable(scope: tuple[str, ...]) -> ColumnElement[bool]:
-    above = {ancestor for path in scope for ancestor in _ancestors(path)}
-    return or_(false(), *(Unit.path.op("^@")(path) for path in scope), Unit.path.in_(sorted(above)))
-
-
-def _ancestors(path: str) -> list[str]:
-    """The paths of the units above a unit: "/1/" and "/1/5/" for "/1/5/49/"."""
-    ids = path.strip("/").split("/")
-    return ["/" + "/".join(ids[:n]) + "/" for n in range(1, len(ids))]
-
-
 def _require_use(session: Session, actor: Actor, template: Template) -> None:
     path = unit_path(session, template.unit_id)
-    if not any(path.startswith(held) or held.startswith(path) for held in actor.scope(Permission.read)):
+    if not actor.may_use(path):
         raise Forbidden(
             say(
                 "{login} holds no role on the unit to which template {template} belongs, nor above or below it",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Select, and_, exists, false, func, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor
@@ -241,3 +241,17 @@ def _check_timezone(session: Session, name: str) -> None:
         known = None
     if not known:
         raise Invalid("timezone", name, "must be an IANA time zone, like Asia/Shanghai")
+
+
+def usable_from(scope: Sequence[str]) -> ColumnElement[bool]:
+    """SQL over units: those within the subtrees at `scope` and those above them, whose templates and segments may be
+    used there.
+    """
+    above = {ancestor for path in scope for ancestor in _ancestors(path)}
+    return or_(false(), *(Unit.path.op("^@")(path) for path in scope), Unit.path.in_(sorted(above)))
+
+
+def _ancestors(path: str) -> list[str]:
+    """The paths of the units above a unit: "/1/" and "/1/5/" for "/1/5/49/"."""
+    ids = path.strip("/").split("/")
+    return ["/" + "/".join(ids[:n]) + "/" for n in range(1, len(ids))]

@@ -175,3 +175,33 @@ def test_a_number_of_the_own_district_that_no_one_suppressed(administrator, sess
     answer = administrator.post("/suppressions/lift", json={"phone": phone, "why": "x"})
     assert answer.status_code == 404
     assert phone not in answer.text
+
+
+def test_a_segment_of_above_is_used_below(client, officer, session, tree):
+    city = Caller(client, session, tree["city"], "officer")
+    make_person(session, tree["one"], tags=["退休"])
+    make_person(session, tree["other"], tags=["退休"])
+    session.commit()
+    base = city.post("/segments", json={"unit_id": tree["city"].id, "name": "老同志", "rule": {"tag": "退休"}}).json
+    names = [segment["name"] for segment in officer.get("/segments").json["items"]]
+    assert names == ["老同志"]
+    path = f"/segments/{base['id']}"
+    assert officer.get(path).json["rule"] == {"tag": "退休"}
+    assert officer.get(f"{path}/preview").status_code == 403, "whom it finds elsewhere"
+    assert officer.get(f"{path}/preview", unit=tree["one"].id).json["count"] == 1
+    assert officer.patch(path, name="x").status_code == 403
+    body = {"unit_id": tree["one"].id, "name": "本区", "rule": {"not": {"segment": base["id"]}}}
+    own = officer.post("/segments", json=body).json
+    assert own["sentence"].endswith(" who is not in the segment 老同志 (has the tag 退休)")
+    assert city.get(f"{path}/uses").json == {
+        "segments": [{"id": own["id"], "unit_id": tree["one"].id, "name": "本区"}],
+        "hidden": 0,
+        "campaigns": [],
+    }
+    circle = city.patch(path, rule={"any": [{"tag": "退休"}, {"segment": own["id"]}]})
+    assert circle.status_code == 422
+    assert circle.json["errors"][0]["field"] == "rule.any[1].segment.not.segment"
+    elsewhere = Caller(client, session, make_unit(session), "officer")
+    session.commit()
+    for address in (path, f"{path}/uses", f"{path}/preview"):
+        assert elsewhere.get(address).status_code == 403

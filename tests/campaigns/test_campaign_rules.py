@@ -17,7 +17,7 @@ from sms_service.accounts.actors import SYSTEM, Actor, load_actor
 from sms_service.accounts.models import Account
 from sms_service.audience import segments
 from sms_service.audit.models import TrailEntry
-from sms_service.campaigns import approval, authorship, control, overview, services
+from sms_service.campaigns import approval, authorship, control, overview, services, uses
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
@@ -195,6 +195,33 @@ def test_an_approval_is_for_one_content(
     services.submit_campaign(session, officer, campaign.id)
     approval.decide_approval(session, approver, campaign.id, approve=True)
     assert launch_campaign(session, officer, campaign.id)[1] is True
+
+
+def test_an_approval_covers_the_segments_that_its_segment_uses(
+    session: Session, district: Unit, officer: Actor, approver: Actor
+) -> None:
+    inner = segments.create_segment(session, officer, district.id, "内", {"everyone": True})
+    middle = segments.create_segment(session, officer, district.id, "中", {"not": {"segment": inner.id}})
+    outer = segments.create_segment(session, officer, district.id, "外", {"not": {"segment": middle.id}})
+    campaign = approved(session, officer, approver, district, segment_id=outer.id)
+    decision = approval.latest_decision(session, campaign.id)
+    assert decision is not None
+    assert decision.content is not None
+    assert decision.content["covered"]["segment_rule"] == {"not": {"not": {"everyone": True}}}
+    assert overview.get_campaign(session, officer, campaign.id)["decision"]["holds"] is True
+    (used,) = uses.list_segment_uses(session, officer, inner).decided
+    assert used["id"] == campaign.id
+    segments.change_segment(session, officer, inner.id, rule={"tag": "退休"})
+    assert overview.get_campaign(session, officer, campaign.id)["decision"]["holds"] is False
+    with pytest.raises(Conflict, match="not what was approved any more"):
+        launch_campaign(session, officer, campaign.id)
+    services.submit_campaign(session, officer, campaign.id)
+    approval.decide_approval(session, approver, campaign.id, approve=True)
+    run, _ = launch_campaign(session, officer, campaign.id)
+    assert run.segment_rule == {"not": {"not": {"tag": "退休"}}}
+    segments.change_segment(session, officer, inner.id, rule={"everyone": True})  # what is launched stays
+    session.refresh(run)
+    assert run.segment_rule == {"not": {"not": {"tag": "退休"}}}
 
 
 def test_a_change_takes_the_approval_away(session: Session, district: Unit, officer: Actor, approver: Actor) -> None:

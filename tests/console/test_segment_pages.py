@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 from sms_service.audience.models import Segment
 from sms_service.audience.somebody import require_somebody
 from sms_service.console.rule_rows import RuleRow, join_rules, make_rules, split_rule
+from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
 from tests.api.samples import make_samples
 from tests.console.conftest import SAME_ORIGIN
@@ -162,3 +163,24 @@ def test_a_change_names_the_campaigns_that_it_touches(log_in, database, session)
     elsewhere = log_in(make_unit(session), "officer")
     assert elsewhere.get(path).status_code == 403
     assert elsewhere.post(f"{path}/keep", data={"name": "x"}).status_code == 403
+
+
+def test_a_segment_of_above_is_seen_within_ones_own_unit(log_in, session, city):
+    branch = session.scalars(select(Unit).where(Unit.parent_id == city.id)).one()
+    base = make_segment(session, city, RETIRED, "老同志")
+    names = make_segment(session, city, {"unit": city.id}, "全市")
+    own = make_segment(session, branch, {"not": {"segment": base.id}}, "其余")
+    session.commit()
+    visitor = log_in(branch, "officer")
+    assert "老同志" in visitor.get("/segments").text
+    page = visitor.get(f"/segments/{base.id}").text
+    assert "everybody in 第一支部 and below who is in the segment 老同志 (has the tag 退休)" in page
+    assert "林一" in page
+    assert "林二" not in page
+    assert f'href="/segments/{own.id}"' in page
+    assert f"/segments/{base.id}/change" not in page
+    assert visitor.get(f"/segments/{base.id}/change").status_code == 403
+    unusable = visitor.get(f"/segments/{names.id}")
+    assert unusable.status_code == 200
+    assert "must be a unit within" in unusable.text
+    assert f'href="/segments/{own.id}"' in log_in(city, "officer").get(f"/segments/{base.id}").text
