@@ -32,7 +32,7 @@ PACKAGE = ROOT / "sms_service"
 MESSAGES: Mapping[str, int] = {
     **dict.fromkeys(("Conflict", "Forbidden", "NotFound", "NotAuthenticated", "TooManyHashes"), 0),
     **dict.fromkeys(("CannotRender", "BadTemplateFile", "BadRequest", "UnsupportedMediaType", "ServiceError"), 0),
-    **dict.fromkeys(("ValidationError", "_unusable", "_invalid"), 0),
+    **dict.fromkeys(("ValidationError", "_unusable", "refuse_file"), 0),
     **dict.fromkeys(("Invalid", "field_error"), 2),
     **dict.fromkeys(("refuse", "note"), 3),
     **dict.fromkeys(("pause_account", "pause_link", "hold_unfreezable"), 2),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sms_service.directory.problems import Findings
-from sms_service.directory.reading import Cells, SheetTable
+from sms_service.directory.reading import Cells
 from sms_service.directory.text import plain_text
 from sms_service.errors import Invalid
 from sms_service.said import say
+
+if TYPE_CHECKING:
+    from sms_service.directory.reading import SheetTable
 
 _HEADER_WITHIN = 10  # rows: a title and a note may stand above the header
 _DECORATION = re.compile(r"\(.*?\)|[\s*:_]")  # "*手机号 (必填):" is 手机号

@@ -15,7 +15,7 @@ from sqlalchemy.sql.expression import CollectionAggregate
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.directory.columns import Column, ColumnHeader, find_header, is_header
+from sms_service.directory.columns import Column, ColumnHeader, find_header
 from sms_service.directory.models import Import, ImportProblem, Unit
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import SheetTable, read_table
@@ -68,7 +68,7 @@ def import_scope(session: Session, actor: Actor, unit_id: int | None) -> ImportS
 
 def open_file(data: bytes, columns: Mapping[str, Column]) -> tuple[SheetTable, ColumnHeader]:
     """The file's table and where its columns are. Raises Invalid("file", …) saying what is wrong with the file."""
-    table = read_table(data, lambda cell: is_header(cell, columns))
+    table = read_table(data, columns)
     return table, find_header(table, columns)
 
 
