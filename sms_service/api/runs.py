@@ -15,6 +15,7 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.api.messages import MessageList, message_page
 from sms_service.api.stops import StopOut
 from sms_service.campaigns import control
+from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.services import require_on_campaign
 from sms_service.controls.stops import stops_of
 from sms_service.directory.models import Unit
@@ -116,7 +117,14 @@ class RunOut(Out):
     )
 
 
-class OneRunOut(RunOut):
+class NamedRunOut(RunOut):
+    """A run, and what its campaign and unit are called now."""
+
+    campaign = fields.String(metadata={"description": "The campaign's name"})
+    unit = fields.String(metadata={"description": "The unit's present name"})
+
+
+class OneRunOut(NamedRunOut):
     """A run and its numbers."""
 
     statuses = fields.Dict(
@@ -152,14 +160,17 @@ class Runs(MethodView):
 
     @endpoint(Permission.read)
     @blueprint.arguments(RunQuery, location="query")
-    @blueprint.response(200, list_of(RunOut, "RunList"))
+    @blueprint.response(200, list_of(NamedRunOut, "RunList"))
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List runs, newest first"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         if query["campaign"] is not None:
             require_on_campaign(g.session, g.actor, Permission.read, query["campaign"])
         statement = control.find_runs(scope.paths, campaign_id=query["campaign"], status=query["status"])
-        items, following = fetch_page(g.session, statement, query, sort="id", key=Run.id, id_=Run.id, descending=True)
+        rows, following = fetch_page(
+            g.session, control.name_runs(statement), query, sort="id", key=Run.id, id_=Run.id, descending=True
+        )
+        items = [{**_columns(row.Run), "campaign": row.campaign, "unit": row.unit} for row in rows]
         return scope.answer(items, following)
 
 
@@ -228,6 +239,10 @@ class RunMessages(MethodView):
         return message_page(scope, Filter(scope.paths, run_id=run.id, status=query["status"]), query)
 
 
+def _columns(run: Run) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in _RUN_FIELDS}
+
+
 def _reason(reason: str | None, held_for: str | None) -> str | None:
     """A person's reason with phone numbers masked; what holds a run is in our own words."""
     return reason if reason is None or held_for is not None else mask_text(reason)
@@ -238,7 +253,9 @@ def show_run(run: Run) -> dict[str, Any]:
     found = check_identity(g.session, run.id) if run.audience is not None else None
     total = tabulate_counts(g.session, Filter(_WHOLE_TREE, run_id=run.id), ()).total
     return {
-        **{name: getattr(run, name) for name in _RUN_FIELDS},
+        **_columns(run),
+        "campaign": g.session.get_one(Campaign, run.campaign_id).name,
+        "unit": g.session.get_one(Unit, run.unit_id).name,
         "statuses": found.statuses if found else {},
         "people": total.people,
         "messages": total.messages,

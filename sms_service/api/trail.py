@@ -14,8 +14,9 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.audit import trail
 from sms_service.audit.models import TrailEntry
 from sms_service.masking import mask_values
+from sms_service.reports.acts import name_entries
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, OneLine, Out, list_of
+from sms_service.web.schemas import Id, MaskedText, OneLine, Out, list_of
 
 blueprint = Blueprint(
     "trail", description="Who did what to what, and when. Entries are added with every act and never change."
@@ -40,14 +41,28 @@ class TrailQuery(ScopedPageQuery):
 class TrailEntryOut(Out):
     """One act."""
 
-    id = fields.Integer(metadata={"description": "The entry's id"})
-    at = fields.AwareDateTime(metadata={"description": "When it was done"})
-    account_id = fields.Integer(allow_none=True, metadata={"description": "Who did it; null: the service itself"})
-    act = fields.String(metadata={"description": "What was done, such as `token.issue`"})
-    target_kind = fields.String(metadata={"description": "What kind of thing it was done to"})
-    target_id = fields.String(metadata={"description": "The thing's id"})
+    id = fields.Integer(attribute="entry.id", metadata={"description": "The entry's id"})
+    at = fields.AwareDateTime(attribute="entry.at", metadata={"description": "When it was done"})
+    account_id = fields.Integer(
+        attribute="entry.account_id",
+        allow_none=True,
+        metadata={"description": "Who did it; null: the service itself"},
+    )
+    login = fields.String(allow_none=True, metadata={"description": "The login of who did it"})
+    act = fields.String(attribute="entry.act", metadata={"description": "What was done, such as `token.issue`"})
+    target_kind = fields.String(
+        attribute="entry.target_kind", metadata={"description": "What kind of thing it was done to"}
+    )
+    target_id = fields.String(attribute="entry.target_id", metadata={"description": "The thing's id"})
+    target = MaskedText(
+        allow_none=True,
+        metadata={"description": "Its present name; null: it has none, or lies outside what the caller may read"},
+    )
+    unit = fields.String(
+        allow_none=True, metadata={"description": "The present name of the unit that it belonged to then, likewise"}
+    )
     details = fields.Function(
-        lambda entry: mask_values(entry.details),
+        lambda named: mask_values(named.entry.details),
         metadata={"type": "object", "description": "Ids, counts and words; phone numbers in them are masked"},
     )
 
@@ -74,4 +89,4 @@ class Trail(MethodView):
         items, following = fetch_page(
             g.session, statement, query, sort="id", key=TrailEntry.id, id_=TrailEntry.id, descending=True
         )
-        return scope.answer(items, following)
+        return scope.answer(name_entries(g.session, g.actor, items), following)

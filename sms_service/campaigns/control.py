@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.services import require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.directory.models import Unit
@@ -71,6 +72,13 @@ def find_runs(paths: Sequence[str], *, campaign_id: int | None = None, status: s
     if campaign_id is not None:
         statement = statement.where(Run.campaign_id == campaign_id)
     return statement.where(Run.status == status) if status else statement
+
+
+def name_runs(runs: Select[Run]) -> Select[Run, str, str]:
+    """The runs of `find_runs`, each as (Run, campaign, unit) with both names."""
+    return runs.join(Campaign, Campaign.id == Run.campaign_id).with_only_columns(
+        Run, Campaign.name.label("campaign"), Unit.name.label("unit")
+    )
 
 
 def pause_run(session: Session, actor: Actor, run_id: int, why: str) -> Run:

@@ -14,6 +14,7 @@ from sms_service.accounts.models import LANGUAGES
 from sms_service.catalogues import get_catalogue
 from sms_service.console.cookies import LANGUAGE, read_cookie
 from sms_service.said import say, translate
+from sms_service.web.words import ENGLISH
 
 CITY_ZONE = "Asia/Shanghai"
 _LOCALES = {"zh": "zh_Hans_CN", "en": "en_GB"}
@@ -41,8 +42,9 @@ def language_tag() -> str:
 
 
 def page_catalogue() -> Mapping[str, str]:
-    """The translations into the page's language."""
-    return get_catalogue(page_language())
+    """The translations into the page's language; into English, those of the words that are no words of English."""
+    language = page_language()
+    return ENGLISH if language == "en" else get_catalogue(language)
 
 
 def say_here(message: str, /, **values: object) -> str:

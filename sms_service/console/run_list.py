@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from flask import g
 from marshmallow import fields
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.permissions import Permission
-from sms_service.campaigns.control import find_runs
-from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.control import find_runs, name_runs
 from sms_service.console.forms import read_query
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import render_page
@@ -35,13 +34,6 @@ def list_runs() -> str:
     rows, following = fetch_page(g.session, named, query, sort="id", key=Run.id, id_=Run.id, descending=True)
     return render_page(
         "runs.html", rows=rows, following=following, query=query, scope=scope.units, statuses=list(RunStatus)
-    )
-
-
-def name_runs(runs: Select[Run]) -> Select[Run, str, str]:
-    """The runs of `find_runs`, each as (Run, campaign, unit) with both names."""
-    return runs.join(Campaign, Campaign.id == Run.campaign_id).with_only_columns(
-        Run, Campaign.name.label("campaign"), Unit.name.label("unit")
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Select, Text, cast, func, literal, null, select, union_all
 from sqlalchemy.orm import Session
@@ -37,11 +38,43 @@ def name_targets(session: Session, actor: Actor, entries: Sequence[TrailEntry]) 
     return {(row[0], row[1]): row[2] for row in rows if row[3] is None or actor.can(Permission.read, row[3])}
 
 
+class NamedEntry(NamedTuple):
+    """An entry of the trail with the login of who acted (None: the service), and the names of what it was done to and
+    of the unit that this belonged to; None where there is none, or the actor may not read it where it is by now.
+    """
+
+    entry: TrailEntry
+    login: str | None
+    target: str | None
+    unit: str | None
+
+
+def name_entries(session: Session, actor: Actor, entries: Sequence[TrailEntry]) -> list[NamedEntry]:
+    """The entries with their names, in two statements whatever their number."""
+    names = name_targets(session, actor, entries)
+    acting = {entry.account_id for entry in entries if entry.account_id is not None}
+    logins = dict(session.execute(select(Account.id, Account.login).where(Account.id.in_(acting))).all())
+    return [
+        NamedEntry(
+            entry,
+            None if entry.account_id is None else logins.get(entry.account_id),
+            names.get((entry.target_kind, entry.target_id)),
+            names.get(("unit", _unit_of(entry))),
+        )
+        for entry in entries
+    ]
+
+
+def _unit_of(entry: TrailEntry) -> str:
+    return entry.unit_path.strip("/").rpartition("/")[2]
+
+
 def _named_in(entries: Iterable[TrailEntry]) -> Iterable[tuple[str, str]]:
     for entry in entries:
         yield "account", str(entry.account_id)
         yield entry.target_kind, entry.target_id
         yield "unit", str(entry.details.get("unit_id"))
+        yield "unit", _unit_of(entry)
 
 
 _PATHLESS = cast(null(), Text)

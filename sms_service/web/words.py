@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.control import FailoverChoice
@@ -342,3 +343,18 @@ def name_of(member: object) -> Said:
 def name_word(kind: str, word: str) -> Said:
     """The same for a text that several have: `kind` is the enum's name, or "role", "level", "act" and so on."""
     return _BY_NAME[kind].get(word) or as_said(word)
+
+
+def _in_english() -> Mapping[str, str]:
+    made: dict[str, str] = {}
+    for words in WORDS.values():
+        for member, name in words.items():
+            word = str(member)
+            if "_" in word and isinstance(member, Enum):
+                made.setdefault(word, name[0].lower() + name[1:])
+    # Of a text: "is …".
+    return MappingProxyType(made | {MessageStatus.no_receipt.value: "without a receipt"})
+
+
+# What stands in an English sentence of a page for a member whose name is no word of English, such as `no_receipt`.
+ENGLISH = _in_english()

@@ -124,6 +124,9 @@ def test_a_run_is_paused_resumed_and_cancelled_with_a_reason(place: Place) -> No
     cancelled = place.officer.post(f"/runs/{run_id}/cancel", json={"why": "停"}).json
     assert (cancelled["status"], cancelled["left"]) == ("cancelled", 4)
     trail = place.auditor.get("/trail", target_kind="run", target_id=str(run_id)).json["items"]
+    assert {entry["target"] for entry in trail} == {place.auditor.get(f"/runs/{run_id}").json["campaign"]}
+    assert {entry["unit"] for entry in trail} == {place.one.name}
+    assert {entry["login"] is None for entry in trail} == {entry["account_id"] is None for entry in trail}
     assert [(entry["act"], entry["details"]["why"]) for entry in trail] == [
         ("run.cancelled", "停"),
         ("run.running", "没错"),
@@ -256,7 +259,11 @@ def test_lists_filter_and_page(place: Place) -> None:
     rest = place.officer.get("/campaigns", status="draft", limit=2, cursor=answer["next"]).json
     assert ([item["id"] for item in rest["items"]], rest["next"]) == (drafts[:1], None)
     campaign_id = place.officer.get(f"/runs/{run_id}").json["campaign_id"]
-    assert [run["id"] for run in place.officer.get("/runs", campaign=campaign_id).json["items"]] == [run_id]
+    (listed,) = place.officer.get("/runs", campaign=campaign_id).json["items"]
+    shown = place.officer.get(f"/runs/{run_id}").json
+    named = place.officer.get(f"/campaigns/{campaign_id}").json["name"]
+    assert (listed["id"], listed["campaign"], listed["unit"]) == (run_id, named, shown["unit"])
+    assert (shown["campaign"], shown["unit"]) == (named, place.one.name)
     assert place.officer.get("/runs", campaign=drafts[0]).json["items"] == []
     assert place.officer.get("/runs", status="running", unit=place.one.id).json["items"][0]["id"] == run_id
     assert place.officer.get("/runs", status="held").json["items"] == []

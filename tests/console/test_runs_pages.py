@@ -154,6 +154,10 @@ def test_several_unknown_texts_are_ticked_and_settled(place, log_in, session, da
     late = visitor.post(path, form=path, data={**said, "messages": [str(others[0]), str(others[1])]})
     assert (late.status_code, f"message {others[0]} is accepted" in late.text) == (409, True)
     assert 'type="checkbox"' not in log_in(unit, "auditor").get(path).text
+    session.execute(text("UPDATE messages SET status = 'no_receipt' WHERE id = :id"), {"id": others[1]})
+    session.commit()
+    gone = visitor.post(path, form="/rows", data={**said, "messages": [str(others[1])]})
+    assert (gone.status_code, f"message {others[1]} is without a receipt" in gone.text) == (409, True)
 
 
 def test_who_may_only_read_sees_no_buttons(place, log_in):
