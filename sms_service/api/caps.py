@@ -13,7 +13,10 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.controls import caps
 from sms_service.controls.models import Cap
-from sms_service.web.schemas import In, Out, Whole
+from sms_service.directory.text import LONGEST_WHY
+from sms_service.errors import NotFound
+from sms_service.vocabulary import TextClass
+from sms_service.web.schemas import In, OneLine, Out, Whole
 from sms_service.web.validators import WithinRange
 
 blueprint = Blueprint(
@@ -23,21 +26,26 @@ blueprint = Blueprint(
 )
 
 
+_PER_DAY = "Texts that one phone gets on one local day at most; null: any number"
+
+
 class CapIn(In):
-    """A cap."""
+    """A cap, and why."""
 
     per_day = Whole(
         required=True,
+        allow_none=True,
         validate=WithinRange(1, caps.LARGEST),
-        metadata={"description": "Texts that one phone gets on one local day at most", "example": 3},
+        metadata={"description": _PER_DAY, "example": 3},
     )
+    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads the trail later"})
 
 
 class CapOut(Out):
     """The cap of a class."""
 
     class_ = fields.String(data_key="class", metadata={"description": "What kind of text it limits"})
-    per_day = fields.Integer(metadata={"description": "Texts that one phone gets on one local day at most"})
+    per_day = fields.Integer(allow_none=True, metadata={"description": _PER_DAY})
 
 
 class CapList(Out):
@@ -64,12 +72,9 @@ class OneCap(MethodView):
     @endpoint(Permission.operate_service)
     @blueprint.arguments(CapIn)
     @blueprint.response(200, CapOut)
-    def put(self, body: dict[str, Any], class_: str) -> Cap:
-        """Set the cap of a class, for all texts that have not left"""
-        return caps.set_cap(g.session, g.actor, class_, body["per_day"])
-
-    @endpoint(Permission.operate_service)
-    @blueprint.response(204)
-    def delete(self, class_: str) -> None:
-        """Remove the cap of a class: its texts are not limited any more"""
-        caps.remove_cap(g.session, g.actor, class_)
+    def put(self, body: dict[str, Any], class_: str) -> dict[str, Any]:
+        """Set the cap of a class, or remove it, for all texts that have not left"""
+        if class_ not in list(TextClass):
+            raise NotFound("class", class_)
+        caps.set_caps(g.session, g.actor, {class_: body["per_day"]}, body["why"])
+        return {"class_": class_, "per_day": body["per_day"]}

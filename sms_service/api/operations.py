@@ -61,6 +61,11 @@ class AccountHealthOut(Out):
     simulated = fields.Boolean(metadata={"description": "It reaches no real phone"})
     stop_id = fields.Integer(allow_none=True, metadata={"description": "A stop of all that goes through it"})
     routes = fields.List(fields.String(), metadata={"description": "The routes that it belongs to"})
+    others = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        metadata={"description": "Of each route, the other accounts that take texts now; none: they would wait"},
+    )
     accepted = fields.Integer(metadata={"description": "Texts that it took in the last minute"})
     refused = fields.Integer(metadata={"description": "Texts that it refused in the last minute"})
     unknown_ = fields.Integer(

@@ -9,7 +9,6 @@ from typing import Any
 from flask import g
 from flask.views import MethodView
 from marshmallow import fields
-from sqlalchemy import case
 
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
@@ -17,7 +16,7 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.controls.accounts import id_of
 from sms_service.delivery.listing import find_unknown_codes, find_unmatched
 from sms_service.delivery.models import RefusedCallbacks
-from sms_service.delivery.refusals import find_refused
+from sms_service.delivery.refusals import REASON_PLACE, find_refused
 from sms_service.directory.units import require_everywhere
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.ledger.models import ReceiptRow
@@ -103,15 +102,13 @@ class RefusedOfAccount(MethodView):
     @blueprint.response(200, list_of(RefusedCallbacksOut, "RefusedCallbacksList", scoped=False))
     def get(self, query: dict[str, Any], name: str) -> dict[str, Any]:
         """List how many callbacks were refused, by day and reason, newest first"""
-        reasons = ("forged", "replayed", "malformed")
-        place = case({reason: number for number, reason in enumerate(reasons, 1)}, value=RefusedCallbacks.reason)
         items, following = fetch_page(
             g.session,
             find_refused(id_of(g.session, name)),
             query,
             sort="day",
             key=RefusedCallbacks.day,
-            id_=place,
+            id_=REASON_PLACE,
             descending=True,
         )
         return {"items": items, "next": following}

@@ -123,29 +123,31 @@ def caps(ctx: click.Context) -> None:
 @caps.command("set")
 @_class
 @click.argument("per_day", metavar="N", type=click.IntRange(1, 100))
+@_why
 @_as
-def set_(class_: str, per_day: int, login: str | None) -> None:
+def set_(class_: str, per_day: int, why: str, login: str | None) -> None:
     """Let one phone get at most N texts of a class on one local day."""
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
     from sms_service.controls.caps import set_cap
 
     with open_session() as session:
-        set_cap(session, acting(session, login), class_, per_day)
+        set_cap(session, acting(session, login), class_, per_day, why)
     click.echo(f"{class_}: {per_day} a day")
 
 
 @caps.command()
 @_class
+@_why
 @_as
-def remove(class_: str, login: str | None) -> None:
+def remove(class_: str, why: str, login: str | None) -> None:
     """Send texts of a class without a cap."""
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
     from sms_service.controls.caps import remove_cap
 
     with open_session() as session:
-        remove_cap(session, acting(session, login), class_)
+        remove_cap(session, acting(session, login), class_, why)
     click.echo(f"{class_} has no cap any more")
 
 

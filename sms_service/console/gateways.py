@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, g
-from marshmallow import fields
 from sqlalchemy import select
 
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.stopping import foresee_account_stop
-from sms_service.console.forms import WhyForm, read_form
+from sms_service.console.forms import WhyForm, read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.controls import account_state, caps
 from sms_service.controls.accounts import id_of
-from sms_service.controls.models import AccountState, Cap
+from sms_service.controls.models import AccountState, Cap, PausedBy
 from sms_service.delivery.models import RefusedCallbacks
-from sms_service.delivery.refusals import find_refused
+from sms_service.delivery.refusals import REASON_PLACE, find_refused
 from sms_service.errors import NotFound
 from sms_service.reports.account_health import AccountHealth, list_account_health
 from sms_service.reports.unknowns import group_unknown
-from sms_service.said import say
+from sms_service.said import as_said, say
 from sms_service.vocabulary import TextClass
 from sms_service.web.context import current_pace, gateways_or_none
-from sms_service.web.schemas import In, Whole
-from sms_service.web.validators import OneOfWords, WithinRange
+from sms_service.web.paging import PageQuery, fetch_page
+from sms_service.web.schemas import Whole
+from sms_service.web.validators import WithinRange
+from sms_service.web.words import name_of
 
-MOST_REFUSED = 60  # lines of refused callbacks: a day and a reason each
+MOST_REFUSED = 5  # lines of refused callbacks, a day and a reason each, on an account's own page
 
-
-class CapForm(In):
-    """How many texts of a class a phone may get on a day; left empty: any number."""
-
-    class_ = fields.String(data_key="class", required=True, validate=OneOfWords([*TextClass]))
-    per_day = Whole(load_default=None, validate=WithinRange(1, caps.LARGEST))
+# How many texts of each class a phone may get on a day, left empty: any number; and why.
+CapsForm = WhyForm.from_dict(
+    {class_.value: Whole(load_default=None, validate=WithinRange(1, caps.LARGEST)) for class_ in TextClass},
+    name="CapsForm",
+)
 
 
 @page_view("/gateways", Permission.operate_service)
@@ -71,15 +72,23 @@ def open_one_gateway(name: str) -> Response:
     return go_to("console.show_gateway", said=said, name=name)
 
 
+@page_view("/gateways/<name>/callbacks", Permission.operate_service)
+def list_refused_callbacks(name: str) -> str:
+    """The callbacks that were refused at an account, by day and reason."""
+    query = read_query(PageQuery)
+    lines, following = _refused(id_of(g.session, name), query)
+    return render_page("callbacks.html", name=name, refused=lines, following=following)
+
+
 @act_view("/caps", Permission.operate_service, again=list_gateways)
-def set_one_cap() -> Response:
-    """How many texts of a class one phone may get on a day."""
-    form = read_form(CapForm)
-    if form["per_day"] is not None:
-        caps.set_cap(g.session, g.actor, form["class_"], form["per_day"])
-    elif g.session.get(Cap, form["class_"]) is not None:  # left empty where there was none: nothing changes
-        caps.remove_cap(g.session, g.actor, form["class_"])
-    return go_to("console.list_gateways", said=say("The cap is kept."))
+def set_all_caps() -> Response:
+    """How many texts of each class one phone may get on a day."""
+    form = read_form(CapsForm)
+    changed = caps.set_caps(g.session, g.actor, {class_: form[class_] for class_ in TextClass}, form["why"])
+    if not changed:
+        return go_to("console.list_gateways", said=as_said("The caps are what they were."))
+    said = say("The new caps hold: {classes}.", classes=[name_of(class_) for class_ in changed])
+    return go_to("console.list_gateways", said=said)
 
 
 @page_view("/unknowns", Permission.operate_campaigns)
@@ -99,12 +108,20 @@ def _describe(name: str) -> dict[str, Any]:
     if health is None:
         raise NotFound("gateway account", name)
     account_id = id_of(g.session, name)
-    newest = find_refused(account_id).order_by(RefusedCallbacks.day.desc(), RefusedCallbacks.reason)
+    refused, more = _refused(account_id, {"limit": MOST_REFUSED, "cursor": None})
     return {
         "health": health,
         "account": health.account,
-        "refused": g.session.scalars(newest.limit(MOST_REFUSED)).all(),
+        "paused_by": health.account.paused_by and PausedBy(health.account.paused_by),
+        "refused": refused,
+        "more_refused": more is not None,
         "foreseen": foresee_account_stop(g.session, g.actor, account_id),
         "can_pause": health.account.state == AccountState.open,
         "can_open": health.account.state == AccountState.paused,
     }
+
+
+def _refused(account_id: int, query: Mapping[str, Any]) -> tuple[list[RefusedCallbacks], str | None]:
+    lines = find_refused(account_id)
+    day, place = RefusedCallbacks.day, REASON_PLACE
+    return fetch_page(g.session, lines, query, sort="day", key=day, id_=place, descending=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection, Select, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -10,6 +12,7 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.controls.models import Cap, CapUse
+from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
 from sms_service.errors import Invalid, NotFound
 from sms_service.said import say
@@ -25,13 +28,13 @@ def find_caps() -> Select[Cap]:
     return select(Cap)
 
 
-def set_cap(session: Session, actor: Actor, class_: str, per_day: int) -> Cap:
+def set_cap(session: Session, actor: Actor, class_: str, per_day: int, why: str) -> Cap:
     """Let a phone get at most `per_day` texts of the class on a local day. This holds at once for texts that have not
     left.
 
     Raises NotFound for an unknown class, Invalid, or Forbidden.
     """
-    path = _require(session, actor, class_)
+    path, why = _require(session, actor, class_), required_line("why", why, LONGEST_WHY)
     if not 1 <= per_day <= LARGEST:
         raise Invalid(
             "per_day", per_day, say("must be from 1 to {most}; remove the cap to send without one", most=LARGEST)
@@ -41,16 +44,34 @@ def set_cap(session: Session, actor: Actor, class_: str, per_day: int) -> Cap:
         .values(class_=class_, per_day=per_day)
         .on_conflict_do_update(index_elements=[Cap.class_], set_={"per_day": per_day})
     )
-    trail.record_act(session, actor.account_id, "cap.set", "cap", class_, path, per_day=per_day)
+    trail.record_act(session, actor.account_id, "cap.set", "cap", class_, path, per_day=per_day, why=why)
     return session.get_one(Cap, class_, populate_existing=True)
 
 
-def remove_cap(session: Session, actor: Actor, class_: str) -> None:
-    """Send texts of the class without a cap. Raises NotFound if there is none, or Forbidden."""
-    path = _require(session, actor, class_)
+def remove_cap(session: Session, actor: Actor, class_: str, why: str) -> None:
+    """Send texts of the class without a cap. Raises NotFound if there is none, Invalid or Forbidden."""
+    path, why = _require(session, actor, class_), required_line("why", why, LONGEST_WHY)
     if session.scalar(delete(Cap).where(Cap.class_ == class_).returning(Cap.per_day)) is None:
         raise NotFound("cap of the class", class_)
-    trail.record_act(session, actor.account_id, "cap.remove", "cap", class_, path)
+    trail.record_act(session, actor.account_id, "cap.remove", "cap", class_, path, why=why)
+
+
+def set_caps(session: Session, actor: Actor, wanted: Mapping[str, int | None], why: str) -> list[str]:
+    """The caps of several classes at once, None: no cap; returns the classes whose cap is another one now.
+
+    Each change is an entry of the trail with this reason. Raises the same errors as `set_cap`.
+    """
+    required_line("why", why, LONGEST_WHY)
+    require_everywhere(session, actor, Permission.operate_service)
+    held = {cap.class_: cap.per_day for cap in session.scalars(select(Cap).order_by(Cap.class_).with_for_update())}
+    changed = [class_ for class_, per_day in sorted(wanted.items()) if per_day != held.get(class_)]
+    for class_ in changed:
+        per_day = wanted[class_]
+        if per_day is None:
+            remove_cap(session, actor, class_, why)
+        else:
+            set_cap(session, actor, class_, per_day, why)
+    return changed
 
 
 def forget_old_cap_uses(connection: Connection) -> int:

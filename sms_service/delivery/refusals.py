@@ -6,9 +6,9 @@ import atexit
 import logging
 import threading
 from collections import Counter
-from typing import Literal
+from typing import Literal, get_args
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, case, select
 from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import Database, first_line
@@ -18,6 +18,10 @@ from sms_service.delivery.models import RefusedCallbacks
 COUNT_REFUSED = Statement(__file__, "count_refused")
 
 Reason = Literal["forged", "replayed", "malformed"]
+# With the day it orders the lines of one account, and so pages them.
+REASON_PLACE = case(
+    {reason: number for number, reason in enumerate(get_args(Reason), 1)}, value=RefusedCallbacks.reason
+)
 EVERY_S = 5.0
 
 log = logging.getLogger(__name__)
@@ -91,5 +95,7 @@ class Refusals:
 
 
 def find_refused(gateway_account_id: int) -> Select[RefusedCallbacks]:
-    """How many callbacks to this account were refused, by day and reason, to be ordered and paged."""
+    """How many callbacks to this account were refused, by day and reason, to be ordered and paged by the day and
+    REASON_PLACE.
+    """
     return select(RefusedCallbacks).where(RefusedCallbacks.gateway_account_id == gateway_account_id)

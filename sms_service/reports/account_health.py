@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redis.exceptions import RedisError
-from sqlalchemy import Date, Select, cast, func, literal, select, text, union
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Date, ScalarSelect, Select, Text, cast, func, literal, select, text, union
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array
+from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
-from sms_service.controls.models import GatewayAccount, Route, RouteMember, Stop, Tally
+from sms_service.controls.models import AccountState, GatewayAccount, Route, RouteMember, Stop, Tally
 from sms_service.db.leadership import LeadershipRow
 from sms_service.delivery.models import RefusedCallbacks
 from sms_service.dispatch.pace import Pace
@@ -35,6 +36,7 @@ MOST_CODES = 1000
 class AccountHealth:
     """One gateway account at one moment.
 
+    `others`: of each of its routes, the other accounts that would take its texts now: open ones that nobody stopped.
     `stop_id` names a stop of all that goes through it. `accepted`, `refused`, `unknown`: texts of the last minute, by
     what it answered; throttled ones are not among them. `rate`: parts a second by gateways.toml, None if the file does
     not have the account; `rate_now`: what they are at present, less where it throttles, None without Redis. `link`:
@@ -44,6 +46,7 @@ class AccountHealth:
 
     account: GatewayAccount
     routes: Sequence[str]
+    others: Mapping[str, Sequence[str]]
     stop_id: int | None
     accepted: int
     refused: int
@@ -72,7 +75,8 @@ def list_account_health(session: Session, actor: Actor, gateways: Gateways, pace
     return [
         AccountHealth(
             account=(account := row.GatewayAccount),
-            routes=row.routes or (),
+            routes=list(row.others or ()),
+            others=row.others or {},
             stop_id=row.stop_id,
             accepted=(row.tally or {}).get("accepted", 0),
             refused=(row.tally or {}).get("refused", 0),
@@ -119,12 +123,7 @@ def _accounts() -> Select[*tuple[Any, ...]]:
     )
     return select(
         GatewayAccount,
-        select(func.array_agg(Route.name).label("names"))
-        .join(RouteMember, RouteMember.route_id == Route.id)
-        .where(RouteMember.gateway_account_id == GatewayAccount.id)
-        .correlate(GatewayAccount)
-        .scalar_subquery()
-        .label("routes"),
+        _others().label("others"),
         select(func.min(Stop.id))
         .where(Stop.gateway_account_id == GatewayAccount.id, Stop.released_at.is_(None))
         .correlate(GatewayAccount)
@@ -142,6 +141,31 @@ def _accounts() -> Select[*tuple[Any, ...]]:
         .scalar_subquery()
         .label("refused_at"),
     ).order_by(GatewayAccount.name)
+
+
+def _others() -> ScalarSelect[Any]:
+    """By route of the account, the names of the others that take texts, by priority."""
+    own, member, account = aliased(RouteMember), aliased(RouteMember), aliased(GatewayAccount)
+    stopped = select(Stop.id).where(Stop.gateway_account_id == account.id, Stop.released_at.is_(None)).exists()
+    takes = (account.state == AccountState.open) & ~stopped
+    others = (
+        select(func.array_agg(aggregate_order_by(account.name, member.priority, account.name)))
+        .select_from(member)
+        .join(account, account.id == member.gateway_account_id)
+        .where(member.route_id == own.route_id, member.gateway_account_id != own.gateway_account_id, takes)
+        .correlate(own)
+        .scalar_subquery()
+    )
+    none: ColumnElement[Any] = cast(array([]), ARRAY(Text))
+    by_route = aggregate_order_by(func.coalesce(others, none), Route.name)
+    return (
+        select(func.json_object_agg(Route.name, by_route))
+        .select_from(own)
+        .join(Route, Route.id == own.route_id)
+        .where(own.gateway_account_id == GatewayAccount.id)
+        .correlate(GatewayAccount)
+        .scalar_subquery()
+    )
 
 
 def _codes(session: Session, gateways: Gateways) -> Mapping[int, list[str]]:

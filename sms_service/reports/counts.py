@@ -20,6 +20,7 @@ from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus
+from sms_service.reports.open_rows import with_unclassified
 from sms_service.said import Said, say
 
 DIMENSIONS = ("unit", "status", "reason", "code", "campaign", "run", "day", "account", "class", "kind")
@@ -38,6 +39,7 @@ class Filter:
     launch, both ends included. `reason`, `code` (the provider's own) and `account` (a gateway account's name): "" means
     the rows that have none. `class_` and `kind` (`campaign`, `test`, …) are those of the run. `changed_since` and
     `changed_before`: when the row changed last, the first included.
+    `unclassified`: a provider's code that no table has, of `account`: rows that it answered or reported with that code.
     `under`: only rows that were also within the subtree of the unit at this path.
     """
 
@@ -56,6 +58,7 @@ class Filter:
     changed_before: datetime | None = None
     subtree: bool = True
     under: str | None = None
+    unclassified: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The filter as SQL over messages joined to runs and, outer, to gateway accounts."""
@@ -82,7 +85,10 @@ class Filter:
             found.append(Message.changed_at >= self.changed_since)
         if self.changed_before is not None:
             found.append(Message.changed_at < self.changed_before)
-        if self.account is not None:
+        if self.unclassified is not None:  # then `account` is the one whose code it is
+            keys = with_unclassified(self.unclassified, self.account)
+            found.append(tuple_(Message.month, Message.id).in_(select(keys.c.month, keys.c.message_id)))
+        elif self.account is not None:
             found.append(func.coalesce(GatewayAccount.name, "") == self.account)
         return found
 
@@ -99,7 +105,7 @@ class Filter:
     @property
     def asks_whole_runs(self) -> bool:
         """Whether of each run it asks for all rows, but for the units that are covered."""
-        narrow = (self.status, self.reason, self.code, self.account, self.under)
+        narrow = (self.status, self.reason, self.code, self.account, self.under, self.unclassified)
         return self.subtree and all(value is None for value in (*narrow, self.changed_since, self.changed_before))
 
 

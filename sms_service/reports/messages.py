@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CTE, Row, Select, false, func, or_, select, tuple_
+from sqlalchemy import Row, Select, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, unit_path
@@ -16,8 +17,9 @@ from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Person, Unit
 from sms_service.errors import Forbidden, NotFound
 from sms_service.ledger.models import Attempt, Message, Run
-from sms_service.ledger.states import AttemptStatus, MessageStatus
+from sms_service.ledger.states import MessageStatus
 from sms_service.reports.counts import Filter, parts_taken
+from sms_service.reports.open_rows import unknown_attempts, with_unclassified
 from sms_service.said import as_said, say
 
 
@@ -33,10 +35,16 @@ def find_messages(rows: Filter) -> Select[*tuple[Any, ...]]:
     are found by the unknown attempts, of which an index is kept: what a page costs is bounded by what is unknown now,
     not by all that was ever sent.
     """
+    if rows.unclassified is not None and rows.run_id is None:
+        keys = with_unclassified(rows.unclassified, rows.account)
+        statement = _rows().where(*replace(rows, unclassified=None, account=None).conditions())
+        return statement.join(keys, (keys.c.month == Message.month) & (keys.c.message_id == Message.id)).add_columns(
+            keys.c.month.label("key_month"), keys.c.message_id.label("key_id")
+        )
     statement = _rows().where(*rows.conditions())
     if rows.status != MessageStatus.unknown or rows.run_id is not None:
         return statement.add_columns(Message.month.label("key_month"), Message.id.label("key_id"))
-    unknown = _unknown_attempts(rows.account)
+    unknown = unknown_attempts(rows.account)
     return statement.join(
         unknown,
         (unknown.c.month == Message.month)
@@ -140,15 +148,6 @@ def _meet(held: str, path: str) -> bool:
     """Whether the unit at `held` is, or is above or below, the one that is or was at `path`."""
     own = held.strip("/").rpartition("/")[2]
     return held.startswith(path) or held == "/" or f"/{own}/" in path
-
-
-def _unknown_attempts(account: str | None) -> CTE:
-    # Materialized: else the planner may walk all messages in the page's order until it has met enough of them.
-    found = select(Attempt.month, Attempt.message_id, Attempt.number).where(Attempt.status == AttemptStatus.unknown)
-    if account:
-        named = select(GatewayAccount.id).where(GatewayAccount.name == account).scalar_subquery()
-        found = found.where(Attempt.gateway_account_id == named)
-    return found.cte("unknown_attempts").prefix_with("MATERIALIZED")
 
 
 def _rows() -> Select[*tuple[Any, ...]]:

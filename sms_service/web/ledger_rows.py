@@ -72,6 +72,13 @@ class MessageFilter(In):
         load_default=None,
         metadata={"description": "Only messages that this gateway account had last, by its name; empty: none had"},
     )
+    unclassified = fields.String(
+        load_default=None,
+        metadata={
+            "description": "Only messages of which `account`, or any, answered or reported this code of the provider's "
+            "own, which no table has"
+        },
+    )
     changed_since = fields.AwareDateTime(
         load_default=None, metadata={"description": "Only messages whose status changed last at this moment or later"}
     )
@@ -99,6 +106,7 @@ def scope_messages(session: Session, actor: Actor, query: Mapping[str, Any]) -> 
         kind=query["kind"],
         changed_since=query["changed_since"],
         changed_before=query["changed_before"],
+        unclassified=query["unclassified"],
         subtree=query["subtree"],
         under=None if under is None else scope.paths[0],
     )

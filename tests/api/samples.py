@@ -200,7 +200,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "days": [{"day": QUIET_DAY.isoformat(), "name": "清明节"}],
     },
     "PUT /units/<int:unit_id>/caps": lambda ids: {"caps": {"study": 2}, "why": "少打扰"},
-    "PUT /caps/<class_>": lambda ids: {"per_day": 2},
+    "PUT /caps/<class_>": lambda ids: {"per_day": 2, "why": "试行"},
     "POST /units/<int:unit_id>/contacts": lambda ids: {"person_id": ids["person_id"], "role": "组织委员"},
     "POST /units": lambda ids: {"code": "99", "name": "某支部", "level": "branch", "parent_id": ids["unit_id"]},
     "PATCH /units/<int:unit_id>": lambda ids: {"name": "改名"},

@@ -180,15 +180,22 @@ def test_the_rate_is_that_of_the_file(place: Place, database: Database, tmp_path
 
 
 def test_caps(place: Place, administrator: Caller) -> None:
+    def put(class_: str, per_day: object, caller: Caller = administrator) -> Any:
+        return caller.call("PUT", f"/caps/{class_}", json={"per_day": per_day, "why": "试行"})
+
     assert place.auditor.get("/caps").json == {"items": []}
-    assert place.officer.call("PUT", "/caps/study", json={"per_day": 2}).status_code == 403
-    assert administrator.call("PUT", "/caps/study", json={"per_day": 2}).json == {"class": "study", "per_day": 2}
+    assert put("study", 2, place.officer).status_code == 403
+    assert put("study", 2).json == {"class": "study", "per_day": 2}
     assert place.auditor.get("/caps").json == {"items": [{"class": "study", "per_day": 2}]}
     for number in (0, 101, 1.5, "x"):
-        assert administrator.call("PUT", "/caps/study", json={"per_day": number}).status_code == 422
-    assert administrator.call("PUT", "/caps/spam", json={"per_day": 2}).status_code == 404
-    assert administrator.call("DELETE", "/caps/study").status_code == 204
-    assert administrator.call("DELETE", "/caps/study").status_code == 404
+        assert put("study", number).status_code == 422
+    assert administrator.call("PUT", "/caps/study", json={"per_day": 2}).status_code == 422
+    assert put("spam", 2).status_code == 404
+    assert put("study", None).json == {"class": "study", "per_day": None}
+    assert put("study", None).status_code == 200
+    assert place.auditor.get("/caps").json == {"items": []}
+    (removed, made) = administrator.get("/trail").json["items"][:2]
+    assert (removed["act"], made["act"], made["details"]) == ("cap.remove", "cap.set", {"per_day": 2, "why": "试行"})
 
 
 def test_a_campaigns_flags_are_written_changed_and_shown(place: Place) -> None:

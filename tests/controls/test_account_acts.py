@@ -88,25 +88,47 @@ def test_another_citys_administrator_operates_nothing_that_all_share(session: Se
     with pytest.raises(Forbidden, match="operate_service"):
         account_state.pause_gateway_account(session, administrator, "main", "停")
     with pytest.raises(Forbidden, match="operate_service"):
-        caps.set_cap(session, administrator, "study", 1)
+        caps.set_cap(session, administrator, "study", 1, "限频")
 
 
 def test_caps_are_set_changed_and_removed(session: Session, administrator: Actor) -> None:
-    assert caps.set_cap(session, administrator, "study", 2).per_day == 2
-    assert caps.set_cap(session, administrator, "study", 5).per_day == 5
-    caps.set_cap(session, administrator, "survey", 1)
+    assert caps.set_cap(session, administrator, "study", 2, "试行").per_day == 2
+    assert caps.set_cap(session, administrator, "study", 5, "放宽").per_day == 5
+    caps.set_cap(session, administrator, "survey", 1, "试行")
     assert {cap.class_: cap.per_day for cap in session.scalars(caps.find_caps())} == {"study": 5, "survey": 1}
-    caps.remove_cap(session, administrator, "study")
+    caps.remove_cap(session, administrator, "study", "取消")
     with pytest.raises(NotFound, match="cap of the class study"):
-        caps.remove_cap(session, administrator, "study")
+        caps.remove_cap(session, administrator, "study", "取消")
     with pytest.raises(NotFound, match="class spam"):
-        caps.set_cap(session, administrator, "spam", 1)
+        caps.set_cap(session, administrator, "spam", 1, "试行")
     for number in (0, caps.LARGEST + 1):
         with pytest.raises(Invalid, match="per_day"):
-            caps.set_cap(session, administrator, "study", number)
+            caps.set_cap(session, administrator, "study", number, "试行")
+    with pytest.raises(Invalid, match="why"):
+        caps.set_cap(session, administrator, "study", 1, " ")
     with pytest.raises(Forbidden):
-        caps.set_cap(session, make_actor(session, make_unit(session)), "study", 1)
-    assert [act for act, _ in trail(session)] == ["cap.set", "cap.set", "cap.set", "cap.remove"]
+        caps.set_cap(session, make_actor(session, make_unit(session)), "study", 1, "试行")
+    assert [(act, details["why"]) for act, details in trail(session)] == [
+        ("cap.set", "试行"),
+        ("cap.set", "放宽"),
+        ("cap.set", "试行"),
+        ("cap.remove", "取消"),
+    ]
+
+
+def test_all_caps_at_once_write_down_only_what_changed(session: Session, administrator: Actor) -> None:
+    caps.set_caps(session, administrator, {"study": 2, "notice": 3, "survey": None}, "试行")
+    changed = caps.set_caps(session, administrator, {"study": 2, "notice": None, "survey": 4}, "调整")
+    assert changed == ["notice", "survey"]
+    assert {cap.class_: cap.per_day for cap in session.scalars(caps.find_caps())} == {"study": 2, "survey": 4}
+    assert [(act, details["why"]) for act, details in trail(session)] == [
+        ("cap.set", "试行"),
+        ("cap.set", "试行"),
+        ("cap.remove", "调整"),
+        ("cap.set", "调整"),
+    ]
+    with pytest.raises(Invalid, match="why"):
+        caps.set_caps(session, administrator, {}, "")
 
 
 def test_places_of_past_days_are_forgotten_and_those_of_the_last_days_kept(database: Database) -> None:

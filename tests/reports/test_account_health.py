@@ -66,6 +66,7 @@ def test_what_an_account_answered_in_the_last_minute(
     first = found["main"]
     assert (first.accepted, first.refused, first.unknown) == (2, 2, 1)
     assert (first.unknown_codes, first.refused_callbacks, first.routes) == (["E77"], {"forged": 2}, ["default"])
+    assert first.others == {"default": ["second"]}
     assert (first.stop_id, first.link, first.refused_at is not None) == (None, None, True)
     assert first.rate == 100_000
     assert first.rate_now is not None
