@@ -12,6 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.campaigns import OFFSET
+from sms_service.api.segments import UnitReachOut
 from sms_service.campaigns.outlook import Caution, Outlook, foresee_run
 from sms_service.said import to_json
 from sms_service.vocabulary import MessageReason
@@ -96,6 +97,13 @@ class OutlookOut(Out):
     skipped = fields.List(
         fields.Nested(SkippedByReasonOut), metadata={"description": "Who would get no text, by reason"}
     )
+    units = fields.List(
+        fields.Nested(UnitReachOut),
+        metadata={
+            "description": "Recipients by the units right below; who belongs to the campaign's unit itself stands "
+            "under it; at most 500, those with the most"
+        },
+    )
     texts = fields.List(
         fields.Nested(ShownTextOut),
         metadata={"description": "The shortest, the median and the longest text; one alone if all are the same"},
@@ -135,8 +143,9 @@ class CampaignOutlook(MethodView):
     def get(self, query: dict[str, Any], campaign_id: int) -> dict[str, Any]:
         """Foresee what happens if the campaign is sent now or at a time
 
-        Similar texts and, of a large audience with values of its own, the parts are found by samples of some hundred
-        people.
+        Of more than 1,000 recipients with values of their own, the parts are estimated from about 1,000 texts that are
+        made for some of them, the shortest and the longest among these. Similar texts are looked for by samples of some
+        hundred people.
         """
         rates, prices = read_rates_and_prices()
         return _shown(foresee_run(g.session, g.actor, campaign_id, rates, prices, query["at"]))
@@ -149,5 +158,8 @@ def _shown(outlook: Outlook) -> dict[str, Any]:
         if reason in outlook.skipped
     ]
     warnings = [{"caution": one.caution, "text": one.text, "said": to_json(one.text)} for one in outlook.warnings]
-    kept = ("at", "people", "phones", "texts", "parts", "exact", "tried", "cost_fen", "begins", "through", "similar")
+    kept = (
+        *("at", "people", "phones", "units", "texts", "parts", "exact", "tried"),
+        *("cost_fen", "begins", "through", "similar"),
+    )
     return {**{name: getattr(outlook, name) for name in kept}, "skipped": skipped, "warnings": warnings}

@@ -344,7 +344,10 @@ _PREVIEWED = SegmentPreviewOut().fields.keys() - {"sentence", "said", "units"}
 
 def _preview(unit_id: int, rule: object, asked: Mapping[str, Any]) -> dict[str, Any]:
     found = segments.preview_audience(g.session, g.actor, unit_id, rule, sample_size=asked["sample"])
-    by_unit = count_by_unit(g.session, g.actor, unit_id, rule, asked["below"]) if asked["by_unit"] else None
+    by_unit = None
+    if asked["by_unit"]:
+        below = asked["below"]
+        by_unit = found.units if below is None else count_by_unit(g.session, g.actor, unit_id, rule, below)
     return {**{name: getattr(found, name) for name in _PREVIEWED}, **_in_words(unit_id, rule), "units": by_unit}
 
 

@@ -13,14 +13,15 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.measuring import measure_reach
 from sms_service.audience.models import Segment
 from sms_service.audience.nesting import UsedSegment, find_users, list_used, load_used, write_out
+from sms_service.audience.reach import UnitReach
 from sms_service.audience.rules import Recipient, audience_select, sample_audience
-from sms_service.audience.skipping import PEOPLE, find_reason
 from sms_service.audience.suppression import REASONS
 from sms_service.audit import trail
 from sms_service.db.locks import LockedName, lock_name
-from sms_service.directory.models import Person, Unit
+from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line
 from sms_service.directory.units import usable_from
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
@@ -35,12 +36,13 @@ SAMPLE = 10
 @dataclass(frozen=True, slots=True)
 class AudiencePreview:
     """What a rule finds now, counted as freeze would write it: all recipients, the `phones` that would each get a text,
-    and the `skipped` recipients by reason.
+    the `skipped` recipients by reason, and all recipients by the `units` right below.
     """
 
     count: int
     phones: int
     skipped: Mapping[MessageReason, int]
+    units: Sequence[UnitReach]
     sample: list[Recipient]
 
     @property
@@ -170,18 +172,9 @@ def preview_audience(
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.read, path)
-    found = audience_select(session, rule, path).subquery("found")
-    people = found.join(PEOPLE, Person.id == found.c.person_id).join(Unit, Unit.id == found.c.unit_id)
-    reason = find_reason(path).label("reason")
-    counted = session.execute(
-        select(reason, func.count(), func.count(Person.phone.distinct())).select_from(people).group_by(reason)
-    ).all()
-    skipped = {MessageReason(why): number for why, number, _ in counted if why is not None}
-    textable, phones = next(((number, phones) for why, number, phones in counted if why is None), (0, 0))
-    if textable > phones:
-        skipped[MessageReason.duplicate_phone] = textable - phones
-    in_all = sum(number for _, number, _ in counted)
-    return AudiencePreview(in_all, phones, skipped, sample_audience(session, rule, path, sample_size))
+    reach = measure_reach(session, rule, path)
+    sample = sample_audience(session, rule, path, sample_size)
+    return AudiencePreview(reach.people, reach.phones, reach.skipped, reach.units, sample)
 
 
 def _check_rule(session: Session, rule: dict[str, Any], path: str, changed: Segment | None = None) -> list[int]:

@@ -6,7 +6,6 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, literal, select
@@ -14,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
-from sms_service.audience.reach import NAMED_UP_TO, Reach, Skipped, Tried, Window, measure_reach, name_skipped
+from sms_service.audience.measuring import measure_reach
+from sms_service.audience.reach import Reach, Skipped, Tried, UnitReach, Window
 from sms_service.campaigns.approval import Content, content_of
 from sms_service.campaigns.services import require_on_campaign
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
@@ -30,7 +30,7 @@ from sms_service.dispatch.routing import find_first_accounts
 from sms_service.said import Said, say
 from sms_service.vocabulary import MessageReason, Words
 
-_NO_VALUES: Mapping[str, Any] = {}
+_COMPARED = 200  # people of whom it is asked what they were sent lately
 
 
 class Caution(Words):
@@ -72,10 +72,11 @@ class Outlook:
     """What will happen if the campaign is sent `at`.
 
     `people`: recipients in all; `phones` get a text each, the others are `skipped` by reason. Of an audience of at most
-    1,000 recipients, `named` has those who are skipped, at most 30 by reason. `texts`: the shortest, the median and the
-    longest, of one person each; one alone where all people get the same. `parts`, of all texts: an estimate from
-    `tried` texts unless `exact`; None where no text can be made. `cost_fen`: None unless the price is known.
-    `begins` and `through`: when the first and the last text leave if no other run takes their turn; None where none
+    1,000 recipients, `named` has those who are skipped, at most 30 by reason. `units`: recipients by the units right
+    below, as `Reach` has them. `texts`: the shortest, the median and the longest, of one person each; one alone where
+    all people get the same. `parts`, of all texts: an estimate from `tried` texts unless `exact`; None where no text
+    can be made. `cost_fen`: None unless the price is known. `begins` and `through`: when the first and the last text
+    leave if no other run takes their turn; None where none
     would.
     """
 
@@ -84,6 +85,7 @@ class Outlook:
     phones: int
     skipped: Mapping[MessageReason, int]
     named: Mapping[MessageReason, Sequence[Skipped]]
+    units: Sequence[UnitReach]
     texts: Sequence[Shown]
     parts: int | None
     exact: bool
@@ -157,19 +159,20 @@ def foresee_content(
     if mean is not None and accounts:
         parts = {share: mean * phones for share, phones in reach.windows.items()}
         leaving = foresee_leaving(at, until, window, parts, sum(rates[name] for name in accounts), quiet)
-    people = {tried.person_id for tried in reach.tried}
-    similar = find_similar_runs(session, actor, content, path, people, {text.text for _, text in texts.made})
-    shared = MessageReason.duplicate_phone in reach.skipped  # whose text is sent was not asked
+    people = {tried.person_id for tried in reach.tried[:: len(reach.tried) // _COMPARED + 1]}
+    read = {text.text for tried, text in texts.made if texts.same or tried.person_id in people}
+    similar = find_similar_runs(session, actor, content, path, people, read)
     total = None if mean is None else round(mean * reach.phones)
     return Outlook(
         at=at,
         people=reach.people,
         phones=reach.phones,
         skipped=reach.skipped,
-        named=name_skipped(session, content.segment_rule, path) if reach.people <= NAMED_UP_TO else {},
+        named=reach.named,
+        units=reach.units,
         texts=_show(texts),
         parts=total,
-        exact=texts.same or (texts.fault is None and len(texts.made) == reach.phones and not shared),
+        exact=texts.same or (texts.fault is None and len(texts.made) == reach.phones),
         tried=len(texts.made),
         cost_fen=_cost(total, accounts, prices),
         begins=leaving.begins,

@@ -14,7 +14,6 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience import segments
 from sms_service.audience.choices import list_rule_values
 from sms_service.audience.models import Segment
-from sms_service.audience.reach import count_by_unit
 from sms_service.audience.somebody import require_somebody
 from sms_service.audience.wording import describe_rule, describe_rules
 from sms_service.campaigns.uses import MOST_USES, count_campaigns_of_segments, list_segment_uses
@@ -161,11 +160,9 @@ def _build(page: str, unit: Unit | None, now: tuple[str, list[RuleRow]], raw: st
 
 def _preview(unit_id: int, rule: dict[str, Any]) -> dict[str, Any]:
     """Whom the rule finds now: in words, counted, by unit, and the first by name."""
-    return {
-        "words": describe_rule(g.session, g.actor, unit_id, rule),
-        "preview": segments.preview_audience(g.session, g.actor, unit_id, rule),
-        "by_unit": count_by_unit(g.session, g.actor, unit_id, rule),
-    }
+    preview = segments.preview_audience(g.session, g.actor, unit_id, rule)
+    words = describe_rule(g.session, g.actor, unit_id, rule)
+    return {"words": words, "preview": preview, "by_unit": preview.units}
 
 
 def _preview_saved(unit: Unit, segment: Segment) -> dict[str, Any]:

@@ -165,25 +165,23 @@ def test_recipients_by_unit_add_up_to_the_preview(
     session: Session, crowded: Unit, city: Unit, street: Unit, officer: Actor
 ) -> None:
     everyone = {"everyone": True}
-    by_unit = count_by_unit(session, officer, crowded.id, everyone)
+    by_unit = count_by_unit(session, officer, crowded.id, everyone, crowded.id)
     assert [(one.name, one.people, one.textable) for one in by_unit] == [("东城区", 1, 0), ("湖滨街道", 2, 2)]
     preview = preview_audience(session, officer, crowded.id, everyone)
-    assert sum(one.people for one in by_unit) == preview.count
-    assert sum(one.textable for one in by_unit) == preview.textable
+    assert (preview.units, preview.count, preview.textable) == (by_unit, 3, 2)
     inside = count_by_unit(session, SYSTEM, city.id, everyone, street.id)
     assert [(one.name, one.people) for one in inside] == [("湖滨街道", 2)]
     with pytest.raises(Invalid):
         count_by_unit(session, officer, crowded.id, everyone, city.id)
     with pytest.raises(Forbidden):
-        count_by_unit(session, officer, city.id, everyone)
+        count_by_unit(session, officer, city.id, everyone, city.id)
 
 
 def test_contacts_are_counted_in_the_units_of_their_roles(
     session: Session, crowded: Unit, officer: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [(one.name, one.people) for one in count_by_unit(session, officer, crowded.id, ROLE)] == [
-        ("东城区", 1),
-        ("湖滨街道", 1),
-    ]
+    by_unit = count_by_unit(session, officer, crowded.id, ROLE, crowded.id)
+    assert [(one.name, one.people) for one in by_unit] == [("东城区", 1), ("湖滨街道", 1)]
+    assert preview_audience(session, officer, crowded.id, ROLE).units == by_unit
     monkeypatch.setattr(reach, "MOST_UNITS", 1)
-    assert len(count_by_unit(session, officer, crowded.id, ROLE)) == 1
+    assert len(count_by_unit(session, officer, crowded.id, ROLE, crowded.id)) == 1

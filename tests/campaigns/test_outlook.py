@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor
-from sms_service.audience import reach, segments
+from sms_service.audience import large_reach, measuring, segments
 from sms_service.audience.models import Suppression
 from sms_service.audience.reach import Window
 from sms_service.campaigns import approval, services
@@ -118,10 +118,10 @@ def test_of_a_large_audience_nobody_is_named_and_of_a_reason_only_the_first(
 ) -> None:
     kinds = crowd(session, district)
     campaign = write(session, district, "您好。")
-    monkeypatch.setattr(reach, "NAMED", 1)
+    monkeypatch.setattr(measuring, "NAMED", 1)
     named = foresee(session, officer, campaign).named
     assert [one.person_id for one in named[R.no_phone]] == [kinds[R.no_phone][0].id]
-    monkeypatch.setattr("sms_service.campaigns.outlook.NAMED_UP_TO", 8)
+    monkeypatch.setattr(measuring, "NAMED_UP_TO", 8)
     outlook = foresee(session, officer, campaign)
     assert (outlook.named, sum(outlook.skipped.values())) == ({}, 6)
 
@@ -160,8 +160,9 @@ def test_one_text_for_all_is_shown_once_and_counted(session: Session, district: 
 def test_of_many_people_some_are_tried_the_shortest_and_longest_among_them(
     session: Session, district: Unit, officer: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reach, "TRIED", 4)
-    monkeypatch.setattr(reach, "EXTREMES", 1)
+    monkeypatch.setattr(measuring, "NAMED_UP_TO", 5)
+    monkeypatch.setattr(large_reach, "TRIED", 4)
+    monkeypatch.setattr(large_reach, "EXTREMES", 1)
     for number in range(30):
         make_person(session, district, attributes={"事": "学" * (20 + number)})
     longest = make_person(session, district, attributes={"事": "学" * 200})

@@ -1,118 +1,186 @@
-"""Preview and freeze say the same of the same people: how many are skipped, and why."""
+"""Preview and freeze say the same of every person: who gets the text, and why the others get none."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, literal, select
 
 from sms_service.accounts.actors import SYSTEM
+from sms_service.audience import measuring
 from sms_service.audience.models import Suppression
+from sms_service.audience.reach import Reach, Window
 from sms_service.audience.segments import AudiencePreview, preview_audience
 from sms_service.audience.skipping import PEOPLE, find_reason
+from sms_service.controls.models import CapUse
 from sms_service.db.engine import Database
 from sms_service.directory.models import Contact, Person, Unit
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message
 from sms_service.vocabulary import MessageReason
-from tests.dispatch.city import City, make_city, make_run
+from tests.dispatch.city import ALL_DAY, make_city, make_run
 from tests.factories import fictional_phone, make_person, make_unit
 
-RULE = {"any": [{"everyone": True}, {"role": "书记"}]}
+EVERYBODY_AND_SECRETARIES = {"any": [{"everyone": True}, {"role": "书记"}]}
+RULES = (
+    {"everyone": True},
+    {"role": "书记"},
+    EVERYBODY_AND_SECRETARIES,
+    {"not": {"role": "书记"}},
+    {"all": [{"suspect": False}, {"kind": "member"}]},
+)
 SUPPRESSING = ("opted_out", "wrong_person", "complaint", "blacklisted")
+BODY, OWN = "{{ name }}，{{ 事 }}", ("name", "事")
+PLACES = ("district", "street", "branch", "elsewhere")
 _numbers = count(7_000_000)
+_Pair = tuple[int, int]  # a person and a unit
 
 
-def seen_and_frozen(
-    database: Database, city: City, people: Sequence[Mapping[str, Any]], suppressed: Mapping[str, str]
-) -> tuple[AudiencePreview, dict[str, int], int]:
-    """What the preview says of these people, whom freeze skips, by reason, and how many rows it lets wait.
+@dataclass
+class Said:
+    """What was said of a rule before it was frozen, person by person and in sums, and what freeze wrote down."""
 
-    `roles`: in how many of the two units the person is secretary. `suppressed`: phones and why.
+    preview: AudiencePreview
+    read: Reach  # as of a small audience
+    counted: Reach  # as of a large one
+    frozen: dict[_Pair, str | None]  # the reasons; None: waits to be sent
+    windows: Mapping[Window, int]
+    units: Mapping[str, int]
+    lacking: int
+
+    def check(self) -> None:
+        """Everything that was said is so."""
+        reasons = Counter(reason for reason in self.frozen.values() if reason is not None)
+        sent = [pair for pair, reason in self.frozen.items() if reason is None]
+        for reach in (self.read, self.counted):
+            assert {(one.person_id, one.unit_id) for one in reach.tried} == set(sent)
+            assert (reach.people, reach.phones, reach.skipped) == (len(self.frozen), len(sent), reasons)
+            assert reach.windows == self.windows
+            assert {unit.name: unit.people for unit in reach.units} == self.units
+            assert reach.lacking.get("事", 0) == self.lacking
+        assert self.read.units == self.counted.units
+        named = {(one.person_id, one.unit_id): why for why, found in self.read.named.items() for one in found}
+        assert named == {pair: reason for pair, reason in self.frozen.items() if reason is not None}
+        assert (self.preview.count, self.preview.phones, self.preview.skipped) == (len(self.frozen), len(sent), reasons)
+        assert self.preview.units == self.read.units
+
+
+def say_and_freeze(
+    database: Database,
+    people: Sequence[Mapping[str, Any]],
+    suppressed: Mapping[str, str],
+    rule: Mapping[str, Any] = EVERYBODY_AND_SECRETARIES,
+) -> Said:
+    """Make these people of a district, and hear and freeze the rule.
+
+    `home`: one of PLACES. `roles`: those of them where the person is secretary. `capped`: had a hundred texts today.
     """
+    city = make_city(database, 0)
     with database.session() as session:
-        unit = make_unit(session, parent=session.merge(city.unit))
-        units = [unit, make_unit(session, parent=unit)]
+        district = make_unit(session, parent=session.merge(city.unit), name="district", **ALL_DAY)
+        street = make_unit(session, parent=district, name="street")
+        branch = make_unit(session, parent=street, name="branch", **ALL_DAY)
+        units = {unit.name: unit for unit in (district, street, branch, make_unit(session, name="elsewhere"))}
         for columns in people:
             own = dict(columns)
-            roles = own.pop("roles", 0)
-            person = make_person(session, unit, **own)
-            session.add_all(Contact(unit_id=at.id, person_id=person.id, role="书记") for at in units[:roles])
+            home, roles, capped = own.pop("home", "district"), own.pop("roles", ()), own.pop("capped", False)
+            person = make_person(session, units[home], **own)
+            session.add_all(Contact(unit_id=units[at].id, person_id=person.id, role="书记") for at in roles)
+            if capped and person.phone:
+                today = func.sms_now().op("AT TIME ZONE")("Asia/Shanghai")
+                session.merge(CapUse(phone=person.phone, class_="notice", day=session.scalar(select(today)), used=100))
         session.add_all(
             Suppression(phone=phone, reason=reason, source="import") for phone, reason in suppressed.items()
         )
-        run_id = make_run(session, unit, segment_rule=RULE).id
-        unit_id = unit.id
-    with database.session() as session:
-        seen = preview_audience(session, SYSTEM, unit_id, RULE)
+        run_id = make_run(session, district, segment_rule=rule, body=BODY).id
+    with database.session() as session, pytest.MonkeyPatch.context() as patch:
+        preview = preview_audience(session, SYSTEM, district.id, rule)
+        patch.setattr(measuring, "NAMED", len(people) * len(PLACES))
+        read = measuring.measure_reach(session, rule, district.path, OWN, OWN)
+        patch.setattr(measuring, "NAMED_UP_TO", 0)
+        counted = measuring.measure_reach(session, rule, district.path, OWN, OWN)
     freeze.begin_due_runs(database)
-    assert freeze.freeze_run(database, run_id) == seen.count
+    assert freeze.freeze_run(database, run_id) == preview.count
     with database.session() as session:
-        rows = session.execute(
-            select(Message.status, Message.reason, func.count())
-            .where(Message.run_id == run_id)
-            .group_by(Message.status, Message.reason)
-        ).all()
-    skipped = {reason: number for status, reason, number in rows if status == "skipped"}
-    return seen, skipped, sum(number for status, _, number in rows if status == "pending")
+        found = select(Message, Unit).join(Unit, Unit.id == Message.unit_id).where(Message.run_id == run_id)
+        rows = session.execute(found).all()
+    sent = [(message, unit) for message, unit in rows if message.status == "pending"]
+    return Said(
+        preview,
+        read,
+        counted,
+        {(message.person_id, message.unit_id): message.reason for message, _ in rows},
+        Counter(Window(unit.timezone, unit.window_opens, unit.window_closes) for _, unit in sent),
+        Counter("district" if unit.id == district.id else "street" for _, unit in rows),
+        sum("事" not in message.values for message, _ in sent),
+    )
 
 
 def test_a_city_with_every_kind_of_skip_is_previewed_as_it_is_frozen(database: Database) -> None:
-    city = make_city(database, 0)
     shared, *out = (fictional_phone(next(_numbers)) for _ in range(5))
     people: list[dict[str, Any]] = [
-        {"phone": shared},
+        {"phone": shared, "attributes": {"事": "学习"}},
         {"phone": shared},
         {"phone": shared, "lost_contact": True},
-        {"roles": 2},  # for two units: one text
+        {"roles": ("district", "branch")},  # for two units: one text
+        {"home": "elsewhere", "roles": ("street",), "suspect_since": datetime.now(UTC)},
+        {"home": "elsewhere"},  # moved out of scope
+        {"left_at": datetime.now(UTC)},
+        {"home": "branch", "capped": True},  # the gate's matter, when the text leaves
         {"phone": None},
         {"phone": None, "phone_problem": "10 digits"},
         {"lost_contact": True, "phone": None},
         *({"phone": phone} for phone in out),
         {"phone": out[0], "lost_contact": True},
     ]
-    seen, skipped, waiting = seen_and_frozen(database, city, people, dict(zip(out, SUPPRESSING, strict=True)))
-    assert (
-        seen.skipped
-        == skipped
-        == {
-            "duplicate_phone": 2,
-            "lost_contact": 3,
-            "no_phone": 1,
-            "bad_number": 1,
-            **dict.fromkeys(SUPPRESSING, 1),
-        }
-    )
-    assert (seen.phones, seen.textable, seen.opted_out, seen.count) == (waiting, 4, 4, 13)
+    said = say_and_freeze(database, people, dict(zip(out, SUPPRESSING, strict=True)))
+    said.check()
+    assert said.preview.skipped == {
+        "duplicate_phone": 2,
+        "lost_contact": 3,
+        "no_phone": 1,
+        "bad_number": 1,
+        **dict.fromkeys(SUPPRESSING, 1),
+    }
+    seen = said.preview
+    assert (seen.phones, seen.textable, seen.opted_out, seen.count, said.lacking) == (4, 6, 4, 15, 3)
 
 
 @st.composite
 def _people(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    phones = [fictional_phone(next(_numbers)) for _ in range(4)]
+    phones = [fictional_phone(next(_numbers)) for _ in range(5)]
     person = st.fixed_dictionaries(
         {
             "phone": st.sampled_from([None, *phones]),
             "phone_problem": st.sampled_from([None, "10 digits"]),
             "lost_contact": st.booleans(),
-            "roles": st.integers(0, 2),
+            "suspect_since": st.sampled_from([None, datetime(2026, 1, 1, tzinfo=UTC)]),
+            "left_at": st.sampled_from([None, None, None, datetime(2026, 1, 1, tzinfo=UTC)]),
+            "kind": st.sampled_from(["member", "member", "contact"]),
+            "attributes": st.sampled_from([{}, {"事": "学习"}, {"事": None}]),
+            "home": st.sampled_from(PLACES),
+            "roles": st.sets(st.sampled_from(PLACES)),
+            "capped": st.booleans(),
         }
     )
     suppressed = draw(st.dictionaries(st.sampled_from(phones), st.sampled_from(SUPPRESSING)))
     return draw(st.lists(person, max_size=12)), suppressed
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(city_of=_people())
-def test_any_people_are_previewed_as_they_are_frozen(
-    database: Database, city_of: tuple[list[dict[str, Any]], dict[str, str]]
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(city_of=_people(), rule=st.sampled_from(RULES))
+def test_of_any_people_each_is_previewed_as_they_are_frozen(
+    database: Database, city_of: tuple[list[dict[str, Any]], dict[str, str]], rule: Mapping[str, Any]
 ) -> None:
-    seen, skipped, waiting = seen_and_frozen(database, make_city(database, 0), *city_of)
-    assert (seen.skipped, seen.phones) == (skipped, waiting)
-    assert seen.count == sum(skipped.values()) + waiting
+    say_and_freeze(database, *city_of, rule).check()
 
 
 def test_the_first_reason_that_applies_is_the_one(database: Database) -> None:
