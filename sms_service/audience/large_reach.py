@@ -156,6 +156,7 @@ class _Counting:
             .outerjoin(again, again.c.unit_id == counted.unit_id)
             .where(counted.reason.is_(None))
             .group_by(*window)
+            .having(phones > 0)
         )
 
     def count_units(self, path: str) -> _Rows:
