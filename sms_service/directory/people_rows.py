@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
 
 from sms_service.directory.columns import PEOPLE_COLUMNS, ColumnHeader, column_value, in_shape
+from sms_service.directory.dates import find_date, holds_dates, read_date
 from sms_service.directory.phones import read_phone
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells, SheetTable
@@ -29,9 +29,6 @@ _NO_ROLE = frozenset(
 )  # what the column 职务 says of people without a role
 _KINDS = {"党员": "member", "成员": "member", "member": "member", "联系人": "contact", "contact": "contact"}
 _SHEET_ERROR = re.compile(r"#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)")
-_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?( 0{1,2}:00(:00)?)?")
-_DATE_DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
-_DATE_DIGITS = re.compile(r"(\d{4})(\d{2})(\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,26 +172,24 @@ def _attributes(
     if "gender" in header.fields:
         found["gender"] = plain_text(raw["gender"] or "")
     if raw["joined_on"] is not None:
-        found["joined_on"] = iso_date(raw["joined_on"]) or visible_text(raw["joined_on"])
-        if iso_date(raw["joined_on"]) is None:
-            reason = "is not a date like 1985-03-01; kept as written, and no date rule finds it"
-            findings.note(row, PEOPLE_COLUMNS["joined_on"].header, raw["joined_on"], reason)
+        found["joined_on"] = _day(row, PEOPLE_COLUMNS["joined_on"].header, raw["joined_on"], findings)
+    for name in header.extras:
+        if found.get(name):
+            found[name] = _day(row, name, found[name], findings) if holds_dates(name) else _same_form(found[name])
     for name, text in found.items():
         if len(text) > LONGEST_ATTRIBUTE:
             findings.note(row, name, text, say("was cut after {most} characters", most=LONGEST_ATTRIBUTE))
     return tuple(sorted((name, text[:LONGEST_ATTRIBUTE]) for name, text in found.items() if text))
 
 
-def iso_date(raw: str) -> str | None:
-    """A date written 1985-3-1, 1985/3/1, 1985.3.1, 1985年3月1日, 19850301 or 31.12.1999 as 1985-03-01; else None."""
-    text = plain_text(raw)
-    if match := _DATE.fullmatch(text) or _DATE_DIGITS.fullmatch(text):
-        year, month, day = match[1], match[2], match[3]
-    elif match := _DATE_DAY_FIRST.fullmatch(text):
-        day, month, year = match[1], match[2], match[3]
-    else:
-        return None
-    try:
-        return date(int(year), int(month), int(day)).isoformat()
-    except ValueError:
-        return None
+def _day(row: int, column: str, raw: str, findings: Findings) -> str:
+    """The day that a cell of a column of dates says, in the form that rules compare; else the cell as written."""
+    reading = read_date(raw)
+    if reading.problem or reading.note:
+        findings.note(row, column, raw, reading.problem or reading.note or "")
+    return reading.day or visible_text(raw)
+
+
+def _same_form(text: str) -> str:
+    """A date in the form of all dates, whatever column it stands in; any other text as it is."""
+    return find_date(text) or text

@@ -22,11 +22,16 @@ REGION = "CN"  # of numbers written without a country code
 
 # What offices write into a cell to say that there is no number.
 _NO_NUMBER = frozenset({"", "/", "\\", "-", "--", "无", "没有", "暂无", "未填", "空", "none", "null", "n/a", "#n/a"})
-_SEPARATORS = re.compile(r"[/;,、|\n\r]|(?<=\d{11}) +(?=1\d{10}$)")
+_SEPARATORS = re.compile(r"[/;,、|\n\r或和及]|(?<=\d{11})[ -]+(?=1\d{10}$)")
+_LABEL = re.compile(
+    r"(手机号码|手机号|手机|联系电话|移动电话|电话|本人|telephone|tel|mobile|phone)[:. ]*(?=[+(0-9])", re.IGNORECASE
+)
+_OWN = re.compile(r" *\((本人|自己|手机)\)$")
+_EXTENSION = re.compile(r"0\d{2,3}[- ]?\d{7,8}[- ]+\d{1,6}")
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?e[+-]?\d+", re.IGNORECASE)
-_SPREADSHEET_FLOAT = re.compile(r"(\d{7,15})\.0+")
+_SPREADSHEET_FLOAT = re.compile(r"(\+?\d{7,15})\.0+")
 _WRITTEN = re.compile(r"\(?\+?[0-9][0-9() .-]*")
-_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−_", "-"))
 _APOSTROPHES = "'‘’`\""
 _CAN_GET_TEXTS = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 _ODD = "contains {odd}: only digits, blanks, hyphens, brackets and a leading + belong in a number"
@@ -50,14 +55,14 @@ def read_phone(raw: str | None) -> PhoneReading:
     """Read one cell. Of several numbers in it (`a/b`, `a;b`, `a、b`) the first that can get a text is taken."""
     text = unicodedata.normalize("NFKC", raw or "").translate(_DASHES)
     pieces = [visible_text(piece).strip(_APOSTROPHES + " ") for piece in _SEPARATORS.split(text.strip())]
-    pieces = [piece for piece in pieces if piece.casefold() not in _NO_NUMBER]
+    pieces = list(dict.fromkeys(piece for piece in pieces if piece.casefold() not in _NO_NUMBER))
     if not pieces or visible_text(text).casefold() in _NO_NUMBER:
         return PhoneReading()
     readings = [_read_one(piece) for piece in pieces]
-    usable = [reading.phone for reading in readings if reading.phone]
+    usable = list(dict.fromkeys(reading.phone for reading in readings if reading.phone))
     if not usable:
         return readings[0]
-    if len(pieces) == 1:
+    if len(usable) == 1 and all(reading.phone for reading in readings):
         return PhoneReading(phone=usable[0])
     note = say("{number} numbers in one cell: the first that can get a text was taken", number=len(pieces))
     return PhoneReading(phone=usable[0], note=note)
@@ -91,6 +96,11 @@ def _read_one(text: str) -> PhoneReading:
         return _unusable("is in scientific notation: its last digits are lost; write the number out as text")
     if mended := _SPREADSHEET_FLOAT.fullmatch(text):
         text = mended[1]
+    if "*" in text and re.fullmatch(r"[\d*+() -]+", text):
+        return _unusable("hides digits behind *; write the whole number")
+    text = _OWN.sub("", _LABEL.sub("", text, count=1) if _LABEL.match(text) else text)
+    if _EXTENSION.fullmatch(text):
+        return _unusable("is a landline, which cannot get texts")
     if odd := next((c for c in text if not (c.isascii() and (c.isdigit() or c in "+() .-"))), None):
         return _unusable(say(_ODD, odd=repr(odd)))
     digits = re.sub(r"\D", "", text)

@@ -171,6 +171,17 @@ def test_an_odd_date_is_kept_and_listed(session, branch):
     assert [(row, column) for row, column, _, _ in problems(session, record)] == [(2, "入党日期"), (4, "入党日期")]
 
 
+def test_every_column_that_holds_dates_has_them_in_one_form(session, branch):
+    days = ["1999年2月1日", "1990-5-3", "1987.02", "36192", "不详"]
+    rows = [f"M{i},王伟,男,,01010010001,党员,,,{day},1990/5/3" for i, day in enumerate(days)]
+    record = load(session, *rows, header=HEADER + ",转正时间,备注")
+    read = [person(session, f"M{i}").attributes for i in range(len(days))]
+    assert [each["转正时间"] for each in read] == ["1999-02-01", "1990-05-03", "1987-02-01", "1999-02-01", "不详"]
+    assert {each["备注"] for each in read} == {"1990-05-03"}
+    listed = [(row, value) for row, column, value, refused in problems(session, record) if column == "转正时间"]
+    assert listed == [(4, "1987.02"), (5, "36192"), (6, "不详")]
+
+
 def test_repeated_rows(session, branch):
     good = "M1,王伟,男,13975840246,01010010001,党员,,"
     record = load(
