@@ -38,11 +38,14 @@ DEEP = 1_000  # pages
 VIEWERS = 200
 _FRAGMENT_WAIT_S = 1.1  # a look at a run is shared for a second; each request here is to take one of its own
 CLOSED, UNDER_WAY = 1, 2
-# Every fifth text of the closed run was never reported on, the others have arrived: it has several lines.
+ACCOUNT = "null"  # the gateway account of all texts
+# Every fifth text of the closed run was never reported on, every hundredth is unknown, the others have arrived: it has
+# several lines.
 _CLOSE = """
 UPDATE messages SET status = CASE WHEN id %% 50 = 0 THEN 'undelivered' WHEN id %% 5 = 0 THEN 'expired'
-                                  ELSE 'delivered' END
+                                  WHEN id %% 100 = 1 THEN 'unknown' ELSE 'delivered' END
 WHERE run_id = 1;
+UPDATE attempts SET status = 'unknown', looked_up_at = now() WHERE run_id = 1 AND message_id %% 100 = 1;
 UPDATE runs SET status = 'closed', closed_at = now() WHERE id = 1;
 UPDATE segments SET name = '当时的全体成员';
 UPDATE templates SET name = '当时的学习内容'
@@ -150,6 +153,10 @@ def _ask_for_pages(stranger: Browser, reader: Browser, draft: int) -> Iterator[t
         "units": "/units",
         "rows": f"/rows?run={CLOSED}",
         "trail": "/trail",
+        "gateways": "/gateways",
+        "gateway": f"/gateways/{ACCOUNT}",
+        "unknowns": "/unknowns",
+        "unknown_rows": f"/rows?status=unknown&account={ACCOUNT}",
         "run": f"/runs/{UNDER_WAY}",
         "check": f"/campaigns/{draft}/check",
         "counts_by_unit": f"/counts?run={CLOSED}&by=unit",
@@ -237,6 +244,7 @@ PAGES = Benchmark(
             for name in (
                 *("home", "campaigns", "people", "people_page_1000", "people_search", "units", "rows"),
                 *("rows_page_1000", "trail", "run", "check", "counts_by_unit", "fragment"),
+                *("gateways", "gateway", "unknowns", "unknown_rows"),
             )
         },
     },

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, false, func, literal, literal_column, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor
@@ -89,13 +89,17 @@ def _foresee(
     elsewhere: ColumnElement[bool],
     most: int,
 ) -> Foreseen:
-    texts = (
+    # Each status apart: its own index then has the rows, where `IN` would read all that the run ever sent.
+    counted = [
         select(func.count())
         .select_from(Message)
-        .where(Message.month == Run.month, Message.run_id == Run.id, Message.status.in_(_NOT_LEFT), concerned)
+        .where(Message.month == Run.month, Message.run_id == Run.id, Message.status == literal_column(f"'{status}'"))
+        .where(concerned)
         .correlate(Run)
         .scalar_subquery()
-    )
+        for status in _NOT_LEFT
+    ]
+    texts = sum(counted[1:], counted[0])
     runs = (
         select(Run.id, Run.campaign_id, Run.unit_id, Run.unit_path, Run.status, Run.frozen_at, texts.label("texts"))
         .add_columns(elsewhere.label("elsewhere"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, unit_path
@@ -30,27 +30,43 @@ def find_messages(rows: Filter) -> Select[*tuple[Any, ...]]:
     campaign's name (`campaign`), the gateway account's name (`account`) and the parts of its accepted attempts
     (`parts_taken`). Whoever shows it hides what is personal from those who may not read the unit where it is by now, at
     the path `unit_now`.
-
-    The columns `key_month` and `key_id` are the row's month and id, to order and page by. Unknown rows of whatever run
-    are found by the unknown attempts, of which an index is kept: what a page costs is bounded by what is unknown now,
-    not by all that was ever sent.
     """
-    if rows.unclassified is not None and rows.run_id is None:
-        keys = with_unclassified(rows.unclassified, rows.account)
-        statement = _rows().where(*replace(rows, unclassified=None, account=None).conditions())
-        return statement.join(keys, (keys.c.month == Message.month) & (keys.c.message_id == Message.id)).add_columns(
-            keys.c.month.label("key_month"), keys.c.message_id.label("key_id")
-        )
-    statement = _rows().where(*rows.conditions())
-    if rows.status != MessageStatus.unknown or rows.run_id is not None:
-        return statement.add_columns(Message.month.label("key_month"), Message.id.label("key_id"))
-    unknown = unknown_attempts(rows.account)
-    return statement.join(
-        unknown,
-        (unknown.c.month == Message.month)
-        & (unknown.c.message_id == Message.id)
-        & (unknown.c.number == Message.attempts),
-    ).add_columns(unknown.c.month.label("key_month"), unknown.c.message_id.label("key_id"))
+    return _rows().where(*rows.conditions())
+
+
+def find_open_keys(rows: Filter) -> Select[*tuple[Any, ...]] | None:
+    """Of a filter whose rows are few among all that was ever sent, the keys of its rows, to be ordered and paged by
+    (`month`, `id`); None of any other filter.
+
+    Unknown rows of whatever run are found by the unknown attempts, those with a code that no table has by such attempts
+    and receipts: a page costs what is open now, and what is shown of a row is read for the rows of the page alone.
+    """
+    if rows.run_id is not None or (rows.status != MessageStatus.unknown and rows.unclassified is None):
+        return None
+    rest, same = rows, list[ColumnElement[bool]]()
+    if rows.unclassified is not None:
+        open_ = with_unclassified(rows.unclassified, rows.account)
+        rest = replace(rows, unclassified=None, account=None)
+    else:
+        open_ = unknown_attempts(rows.account)
+        same.append(open_.c.number == Message.attempts)
+    keys: Select[*tuple[Any, ...]] = (
+        select(open_.c.month.label("month"), open_.c.message_id.label("id"))
+        .join(Message, (Message.month == open_.c.month) & (Message.id == open_.c.message_id))
+        .join(Run, (Run.id == Message.run_id) & (Run.month == Message.month))
+        .outerjoin(GatewayAccount, GatewayAccount.id == Message.gateway_account_id)
+        .where(*rest.conditions(), *same)
+    )
+    return keys
+
+
+def read_messages(session: Session, keys: Sequence[tuple[date, int]]) -> list[Row[Any]]:
+    """The rows with these keys, (month, id), as `find_messages` gives them, in this order."""
+    if not keys:
+        return []
+    named = Message.month.in_({month for month, _ in keys}) & tuple_(Message.month, Message.id).in_(keys)
+    found = {row.Message.id: row for row in session.execute(_rows().where(named))}
+    return [found[id_] for _, id_ in keys if id_ in found]
 
 
 def find_look_ups(session: Session, messages: Collection[Message]) -> Mapping[int, datetime | None]:

@@ -14,7 +14,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.ledger.models import KINDS, Message
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.counts import Filter
-from sms_service.reports.messages import check_named, find_messages, month_of_run
+from sms_service.reports.messages import check_named, find_messages, find_open_keys, month_of_run, read_messages
 from sms_service.vocabulary import TextClass
 from sms_service.web.paging import Scope, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In
@@ -119,9 +119,15 @@ def fetch_messages(session: Session, rows: Filter, query: Mapping[str, Any]) -> 
 
     The order is that of an index, of a run's rows or of all, so that a page costs what is on it.
     """
+    keys = find_open_keys(rows)
+    if keys is not None:
+        columns = keys.selected_columns
+        page, following = fetch_page(
+            session, keys, query, sort="month", key=columns.month.element, id_=columns.id.element
+        )
+        return read_messages(session, [(row.month, row.id) for row in page]), following
     statement = find_messages(rows)
     if rows.run_id is None:
-        keys = statement.selected_columns
-        return fetch_page(session, statement, query, sort="month", key=keys.key_month.element, id_=keys.key_id.element)
+        return fetch_page(session, statement, query, sort="month", key=Message.month, id_=Message.id)
     statement = statement.where(Message.month == month_of_run(session, rows.run_id))
     return fetch_page(session, statement, query, sort="person", key=Message.person_id, id_=Message.unit_id)
