@@ -14,6 +14,7 @@ from benchmarks.laboratory import BenchmarkError, Laboratory
 from benchmarks.migrating import MIGRATION
 from benchmarks.pages import PAGES, WATCHED
 from benchmarks.preparing import IMPORT, RENDER
+from benchmarks.previewing import PREVIEWS
 from benchmarks.reading import LISTING
 from benchmarks.receiving import RECEIVING
 from benchmarks.sending import FREEZE, FREEZE_MANY, HTTP, PIPELINE
@@ -26,7 +27,7 @@ from sms_service.embedded import EngineError
 BENCHMARKS: tuple[Benchmark, ...] = (
     *(RENDER, IMPORT, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, STRANGERS, URGENT, CROWD),
     *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
-    *(PAGES, WATCHED),
+    *(PAGES, WATCHED, *PREVIEWS),
     *(MIGRATION, LISTING, *COSTS, COMPARISON),
 )
 

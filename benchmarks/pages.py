@@ -64,13 +64,15 @@ class Answer:
 
 
 class Browser:
-    """One connection that stays open, as a browser's does, with a session's cookie."""
+    """One connection that stays open, as a browser's does, with a session's cookie or a program's token."""
 
-    def __init__(self, port: int, secret: str | None = None) -> None:
+    def __init__(self, port: int, secret: str | None = None, token: str | None = None) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self._headers = {"Accept-Encoding": "gzip", "Accept-Language": "zh-CN", "Sec-Fetch-Site": "same-origin"}
         if secret is not None:
             self._headers["Cookie"] = f"sms={secret}"
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     def ask(self, path: str, form: dict[str, str] | None = None, *, ok: tuple[int, ...] = (200,)) -> Answer:
         """GET, or POST of the form. Raises BenchmarkError for another status."""

@@ -108,7 +108,7 @@ def _measure(laboratory: Laboratory) -> Measured:
         fill(database, Gateways.from_file(file, "http://127.0.0.1"))
         variables = laboratory.variables(database, file, RATE_LIMIT="1000000 per minute")
         client = create_app(settings.load_settings(variables, ROOT), database).test_client()
-        token = _token(database)
+        token = issue_reader_token(database)
         found: dict[str, float] = {}
         for name, path in LISTS.items():
             with counted(database) as sent:
@@ -127,7 +127,7 @@ def _processor_s(laboratory: Laboratory) -> float:
     return time.process_time() + processor_s(laboratory.server_pid, family=True)
 
 
-def _token(database: Database) -> str:
+def issue_reader_token(database: Database) -> str:
     """The secret of an administrator of the whole city."""
     with database.session() as session:
         account = services.create_account(session, SYSTEM, unit_id=1, login="reader", name="Reader")
