@@ -167,7 +167,7 @@ def test_errors_and_lost_digits_are_found(write):
         (b"," * 1_000_002, "characters in line 1"),
         (b"<html><table><tr><td>a", "web page"),
         (b'<?xml version="1.0"?><Workbook>', "web page"),
-        (b"\xd0\xcf\x11\xe0" + bytes(100), "old Excel format"),
+        (b"\xd0\xcf\x11\xe0" + bytes(100), "damaged"),
         (b"\xd0\xcf\x11\xe0" + bytes(99) + "EncryptedPackage".encode("utf-16-le"), "password"),
         (b"PK\x03\x04" + bytes(100), "damaged"),
     ],

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from sms_service.directory.reading.encodings import CODECS, detect_encoding
 from sms_service.directory.reading.limits import Limits
-from sms_service.directory.reading.sheets import IS_ERROR, LOST_DIGITS
 from sms_service.directory.reading.tables import (
+    IS_ERROR,
+    LOST_DIGITS,
+    SHEET_ERROR,
     CellFinding,
     Cells,
     RawRow,
@@ -25,7 +27,6 @@ from sms_service.directory.reading.tables import (
 from sms_service.said import say
 
 DELIMITERS = (",", ";", "\t")
-_SHEET_ERROR = re.compile(r"#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!|GETTING_DATA)")
 _SCIENTIFIC = re.compile(r"[+-]?\d(\.\d+)?E\+\d{2,3}", re.IGNORECASE)
 _WEB_PAGE = re.compile(r"\s*(<\?xml|<!doctype|<html|<table|<meta|<head)", re.IGNORECASE)
 _AS_TEXT = re.compile(r'="(.*)"', re.DOTALL)  # how exports keep a spreadsheet from changing 0101
@@ -134,7 +135,7 @@ def _row(number: int, fields: list[str], line: str, reason: str | None = None) -
         cells.pop()
     findings: list[CellFinding] = [] if reason is None else [note_cell(None, reason, fatal=True)]
     if "#" in line:
-        findings += _find_cells(cells, _SHEET_ERROR, IS_ERROR)
+        findings += _find_cells(cells, SHEET_ERROR, IS_ERROR)
     if "E+" in line or "e+" in line:
         findings += _find_cells(cells, _SCIENTIFIC, LOST_DIGITS)
     return RawRow(number, cells, findings)

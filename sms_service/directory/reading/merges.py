@@ -28,11 +28,20 @@ class _Held:
 class Merges:
     """The merged ranges of a sheet by their first row: column, last column, last row. To be asked row after row."""
 
-    ranges: dict[int, list[tuple[int, int, int]]]
+    ranges: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     _held: dict[int, _Held] = field(default_factory=dict)
+    _count: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.ranges or self._held)
+
+    def add(self, column: int, row: int, last_column: int, last_row: int, limits: Limits) -> None:
+        """Add a range before its first row is spread. Raises Invalid if there are too many."""
+        self._count += 1
+        if self._count > limits.merged:
+            raise refuse_file(say("has more than {most:,} merged cells", most=limits.merged))
+        if column < limits.columns:
+            self.ranges.setdefault(row, []).append((column, last_column, last_row))
 
     def spread(self, row: int, cells: Cells, findings: list[CellFinding]) -> MergedCells:
         """Fill the row's cells that lie in merged cells from above. The row must have a value of its own."""
@@ -68,17 +77,12 @@ def column_number(letters: str) -> int:
     return number - 1
 
 
-def read_merges(unpacked: Unpacked, name: str, limits: Limits) -> dict[int, list[tuple[int, int, int]]]:
-    """The sheet's merged ranges by first row. They stand behind its rows, so the part is searched before it is read."""
-    ranges: dict[int, list[tuple[int, int, int]]] = {}
-    for count, found in enumerate(_find_ranges(unpacked, name), start=1):
-        if count > limits.merged:
-            raise refuse_file(say("has more than {most:,} merged cells", most=limits.merged))
-        first, first_row, last, last_row = found
-        position = column_number(first.decode())
-        if position < limits.columns:
-            ranges.setdefault(int(first_row), []).append((position, column_number(last.decode()), int(last_row)))
-    return ranges
+def read_merges(unpacked: Unpacked, name: str, limits: Limits) -> Merges:
+    """The sheet's merged cells. They stand behind its rows, so the part is searched before it is read."""
+    merges = Merges()
+    for first, first_row, last, last_row in _find_ranges(unpacked, name):
+        merges.add(column_number(first.decode()), int(first_row), column_number(last.decode()), int(last_row), limits)
+    return merges
 
 
 def _find_ranges(unpacked: Unpacked, name: str) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:

@@ -51,6 +51,11 @@ def loses_digits(raw: str) -> bool:
     return bool(abs(_decimal(raw)) >= 10**_DIGITS_KEPT)
 
 
+def show_lossy(raw: str) -> str:
+    """A number that lost digits, as the format General shows it: no digit that nobody wrote."""
+    return f"{float(raw):.5E}"
+
+
 @lru_cache(maxsize=1024)
 def read_format(code: str, epoch_1904: bool) -> Shown:
     """How numbers with this format are shown. Raises ValueError where the number is none."""

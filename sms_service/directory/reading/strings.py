@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 from sms_service.directory.reading.limits import Limits
 from sms_service.directory.reading.tables import refuse_file
-from sms_service.directory.reading.xml_parts import Unpacked, clean_string, local_name, new_parser, parse_part
+from sms_service.directory.reading.xml_parts import ESCAPED, Unpacked, clean_string, local_name, new_parser, parse_part
 from sms_service.said import say
 
 FindString = Callable[[int], str]
@@ -52,7 +52,7 @@ def read_strings(unpacked: Unpacked, name: str | None, limits: Limits, stack: Ex
     def characters(text: str) -> None:
         if state["text"]:
             state["characters"] += len(text)
-            if state["characters"] > limits.characters * 7:  # an escape takes seven characters
+            if state["characters"] > limits.characters * ESCAPED:
                 raise refuse_file(say("has a text with more than {most} characters", most=limits.characters))
             pieces.append(text)
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sms_service.errors import Invalid
-from sms_service.said import Said, as_said, from_json, to_json
+from sms_service.said import Said, as_said, from_json, say, to_json
 
 if TYPE_CHECKING:
     from sms_service.directory.columns import Column
 
 Cells = list[str | None]
+
+# Why the text in a cell is not its value.
+NO_VALUE = say("is a formula without a stored value; open the file in Excel or WPS, save it, and import it again")
+LOST_DIGITS = say(
+    "is a number of over 15 digits, of which a spreadsheet loses the last; format the column as text, write it again"
+)
+IS_ERROR = say("is an error of the spreadsheet, not a value")
+SHEET_ERROR = re.compile(r"#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!|GETTING_DATA)|Err:\d{3}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def open_workbook(path: Path, choices: ReadChoices, limits: Limits, stack: ExitS
     context = SheetContext(find_string, styles, limits)
     sheets = [sheet for sheet in book.sheets if sheet.visible and _has_data(unpacked, sheet, context)]
     chosen = _choose(book, sheets, choices.sheet, lambda sheet: _has_data(unpacked, sheet, context))
-    parser = SheetParser(context, Merges(read_merges(unpacked, chosen.part, limits)))
+    parser = SheetParser(context, read_merges(unpacked, chosen.part, limits))
     rows = read_sheet(unpacked, chosen.part, parser)
     names = tuple(sheet.name for sheet in sheets)
     return RawTable("xlsx", rows, sheet=chosen.name, sheets=names, hidden_columns=lambda: parser.hidden_columns)
@@ -85,7 +85,7 @@ def _choose(book: _Book, sheets: list[_Sheet], chosen: str | None, has_data: Cal
 
 
 def _has_data(unpacked: Unpacked, sheet: _Sheet, context: SheetContext) -> bool:
-    return next(read_sheet(unpacked, sheet.part, SheetParser(context, Merges({}))), None) is not None
+    return next(read_sheet(unpacked, sheet.part, SheetParser(context, Merges())), None) is not None
 
 
 def _read_book(unpacked: Unpacked, limits: Limits) -> _Book:

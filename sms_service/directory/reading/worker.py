@@ -25,6 +25,7 @@ from sms_service.directory.columns import Column, column_letter, is_header
 from sms_service.directory.reading.csv_files import open_csv
 from sms_service.directory.reading.headers import WITHIN, find_headers
 from sms_service.directory.reading.limits import Limits
+from sms_service.directory.reading.open_documents import CONTENT, open_spreadsheet
 from sms_service.directory.reading.tables import (
     CellFinding,
     Layout,
@@ -40,10 +41,11 @@ from sms_service.directory.reading.workbooks import open_workbook
 from sms_service.errors import Invalid
 from sms_service.said import say, to_json
 
+_DIRECTORY = 16 * 2**20  # bytes within which an encrypted workbook names its content
 BATCH = 500  # rows
 LISTED_BLANK_ROWS = 20  # one after the other: a person took something out; more than that is the form of the sheet
 _HIDDEN_ROW = say("is hidden in the sheet; it was read like the others")
-_DAMAGED = say("is a damaged xlsx file; open it and save it again, or save it as CSV")
+_DAMAGED = say("is a damaged file; open it and save it again, or save it as CSV")
 _FAULTS = (
     zipfile.BadZipFile, zlib.error, struct.error, KeyError, ValueError, IndexError, EOFError, OSError, RuntimeError,
     OverflowError,
@@ -60,16 +62,18 @@ def open_raw_table(
     with path.open("rb") as file:
         head = file.read(8)
         if head.startswith(b"\xd0\xcf\x11\xe0"):
-            raise refuse_file(_old_or_encrypted(file.read(min(size, 4 * 2**20))))
+            if "EncryptedPackage".encode("utf-16-le") in file.read(_DIRECTORY):
+                raise refuse_file(say("is protected by a password; save it without one"))
+            # Few files are so old; the others need not wait for this import.
+            from sms_service.directory.reading.old_workbooks import open_old_workbook
+
+            return open_old_workbook(path, choices, limits)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return open_workbook(path, choices, limits, stack)
+        with zipfile.ZipFile(path) as archive:
+            is_open_document = CONTENT in archive.namelist()
+        opener = open_spreadsheet if is_open_document else open_workbook
+        return opener(path, choices, limits, stack)
     return open_csv(path, choices, limits, stack, lambda cell: is_header(cell, columns))
-
-
-def _old_or_encrypted(content: bytes) -> str:
-    if "EncryptedPackage".encode("utf-16-le") in content:
-        return say("is protected by a password; save it without one")
-    return say("is in the old Excel format (.xls); open it and save it as .xlsx or CSV, without a password")
 
 
 def lay_out_rows(raw: RawTable, choices: ReadChoices, columns: Mapping[str, Column]) -> tuple[Layout, Iterator[RawRow]]:

@@ -12,6 +12,7 @@ from sms_service.directory.reading.tables import refuse_file
 from sms_service.said import say
 
 CHUNK = 65_536
+ESCAPED = 7  # characters that one character may be written with
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _NEVER = re.compile("[\x00\ud800-\udfff\ufffe\uffff]")
 
@@ -51,8 +52,8 @@ class Unpacked:
 
 
 def new_parser(started: Started, ended: Ended, characters: Callable[[str], None]) -> expat.XMLParserType:
-    """A parser of UTF-8 that calls these with local names ("row", whatever its prefix) and knows no entities."""
-    parser = expat.ParserCreate("utf-8", "\n")
+    """A parser of UTF-8 that calls these with names as written ("row", "x:row") and knows no entities."""
+    parser = expat.ParserCreate("utf-8")
     parser.ordered_attributes = True
     parser.buffer_text = True
     parser.buffer_size = CHUNK
@@ -73,8 +74,8 @@ def parse_part(unpacked: Unpacked, name: str, parser: expat.XMLParserType) -> It
 
 
 def local_name(name: str) -> str:
-    """The name without its namespace."""
-    return name.rpartition("\n")[2]
+    """The name without its prefix. Parts of workbooks hold no two elements that differ in their namespaces alone."""
+    return name.rpartition(":")[2]
 
 
 def attribute_map(attributes: Attributes) -> dict[str, str]:
