@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sms_service.db.base import Base, CreatedAt, Id
 
 ROLES = ("administrator", "officer", "approver", "auditor", "operator")
+# Which of them many accounts may get at once: who writes, approves or reads. Whoever is to administer or operate gets
+# that role one by one.
+ROLES_OF_MANY = ("officer", "approver", "auditor")
 LANGUAGES = ("zh", "en")
 
 

@@ -16,35 +16,51 @@ from sms_service.accounts import sessions, tokens
 from sms_service.accounts.actors import Actor, Grant, load_grants, require_power, unit_path, units
 from sms_service.accounts.guessable import check_unguessable
 from sms_service.accounts.models import ROLES, Account, RoleGrant
-from sms_service.accounts.passwords import check_password, hash_password
+from sms_service.accounts.passwords import check_password, hash_made_password, hash_password
 from sms_service.accounts.permissions import PERMISSIONS, Permission
 from sms_service.audit import trail
 from sms_service.db.locks import LockKey, take_lock
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
-from sms_service.said import say
+from sms_service.said import as_said, say
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
+LOGIN_RULE = as_said("must be 2 to 64 characters of a-z, 0-9, '.', '_', '@', '-', the first a-z or 0-9")
 _TOP = re.compile(r"/[0-9]+/")  # the path of a unit without a parent
 
 
+def is_login(login: str) -> bool:
+    """Whether an account may have this login; if not, LOGIN_RULE says what may."""
+    return _LOGIN.fullmatch(login) is not None
+
+
 def create_account(
-    session: Session, actor: Actor, *, unit_id: int, login: str, name: str, password: str | None = None
+    session: Session,
+    actor: Actor,
+    *,
+    unit_id: int,
+    login: str,
+    name: str,
+    password: str | None = None,
+    made: bool = False,
 ) -> Account:
     """A new account of the unit, without a role. Without a password it can only use tokens issued from the shell.
+
+    `made`: the password is of `make_password`, so that its person has to choose another, whoever set it.
 
     Raises NotFound or Forbidden (the unit), Invalid (`login`, `password`), Conflict (the login is taken).
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_accounts, path)
-    if not _LOGIN.fullmatch(login):
-        raise Invalid(
-            "login", login, "must be 2 to 64 characters of a-z, 0-9, '.', '_', '@', '-', the first a-z or 0-9"
-        )
+    if not is_login(login):
+        raise Invalid("login", login, LOGIN_RULE)
     if session.scalar(select(Account.id).where(Account.login == login)) is not None:
         raise Conflict("the login is taken; choose another")
-    if password is not None:
+    password_hash = None
+    if password is not None and made:
+        password_hash = hash_made_password(password)
+    elif password is not None:
         check_unguessable(password, login, name)
-    password_hash = None if password is None else hash_password(password)
+        password_hash = hash_password(password)
     account = Account(
         unit_id=unit_id,
         login=login,
@@ -52,7 +68,7 @@ def create_account(
         password_hash=password_hash,
         created_by=actor.account_id,
         password_set_by=actor.account_id if password is not None else None,
-        password_due=password is not None and actor.account_id is not None,
+        password_due=password is not None and (made or actor.account_id is not None),
     )
     session.add(account)
     session.flush()

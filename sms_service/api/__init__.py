@@ -23,6 +23,7 @@ from sms_service.api import (
     gateway_accounts,
     health,
     imports,
+    logins,
     messages,
     operations,
     outlook,
@@ -61,6 +62,7 @@ LONGEST_STATEMENT_S = 30  # no question of a request may hold a connection and a
 RESOURCES = (
     tokens.blueprint,
     accounts.blueprint,
+    logins.blueprint,
     units.blueprint,
     people.blueprint,
     contacts.blueprint,

@@ -6,11 +6,12 @@ A person with the machine's shell may do everything: this is how the first admin
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sms_service.accounts.models import ROLES
+from sms_service.accounts.models import ROLES, ROLES_OF_MANY
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -89,6 +90,45 @@ def token(login: str, name: str, days: int) -> None:
             expires_at=now + timedelta(days=days),
         )
     click.echo(secret)
+
+
+@account.command()
+@_unit
+@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="姓名, 组织编码, 登录名.")
+@click.option("--contacts", "contact_role", metavar="ROLE", help="Those who hold this role there, such as 书记.")
+@click.option(
+    "--role", type=click.Choice(ROLES_OF_MANY), default="officer", show_default=True, help="On their own unit."
+)
+@click.option(
+    "--make", is_flag=True, help="Make them and print their first passwords; without it, only say what would."
+)
+@click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+def many(code: str, file: Path | None, contact_role: str | None, role: str, make: bool, login: str | None) -> None:
+    """Create the accounts of a file, or of those who hold a role in a unit or below."""
+    import secrets
+
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.directory import logins
+
+    if (file is None) == (contact_role is None):
+        raise click.UsageError("give either --file or --contacts")
+    with open_session() as session:
+        actor, unit_id = acting(session, login), _unit_id(session, code)
+        if file is not None:
+            rows = logins.read_login_rows(file.read_bytes())
+        else:
+            rows = logins.list_contact_rows(session, actor, unit_id, contact_role or "")
+        plan = logins.plan_logins(session, actor, unit_id, rows, role)
+        made = []
+        if make:
+            made = logins.make_logins(session, actor, unit_id, rows, role, plan.digest, secrets.token_bytes)
+    for row in plan.rows:
+        what = f"{row.why}" if row.why else row.login
+        click.echo(f"row {row.row} {row.name}, unit {row.unit_code}: {row.state} {what}", err=make)
+    click.echo(f"{len(plan.to_create)} of {len(plan.rows)} {'were' if make else 'would be'} created", err=make)
+    for one in made:
+        click.echo(f"{one.login}\t{one.password}\t{one.name}\t{one.unit}")
 
 
 @account.command("list")

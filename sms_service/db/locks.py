@@ -18,6 +18,7 @@ class LockKey(IntEnum):
     migrate = 0x736D_735F_6D69_67  # one migration at a time
     synchronise_gateways = 0x736D_735F_6163_6374  # workers start together
     import_file = 0x736D_735F_696D_7074  # imports take turns
+    make_logins = 0x736D_735F_6C6F_6769  # two lists at once would find the same logins free
     remove_power = 0x736D_7301  # two administrators who remove each other must not both succeed
 
 

@@ -15,6 +15,7 @@ from sms_service.campaigns.outlook import Caution
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.fields import FieldKind
 from sms_service.controls.models import AccountState, PausedBy
+from sms_service.directory.logins import LoginState
 from sms_service.dispatch.waits import WaitReason
 from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
 from sms_service.ledger.resolving import StayReason
@@ -227,6 +228,11 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         Permission.operate_service: say("Operate gateways and caps"),
         Permission.manage_accounts: say("Manage accounts"),
         Permission.see_phones: say("See whole phone numbers"),
+    },
+    LoginState: {
+        LoginState.create: say("Will be created"),
+        LoginState.exists: say("Has one already"),
+        LoginState.refused: say("Refused"),
     },
     "role": {
         "administrator": say("Administrator"),

@@ -24,6 +24,7 @@ from sms_service.controls.models import GatewayAccount
 from sms_service.controls.quiet_days import NamedDay
 from sms_service.db.engine import Database
 from sms_service.directory import contacts
+from sms_service.directory.logins import digest_logins
 from sms_service.directory.models import Import, Unit
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
@@ -76,6 +77,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     session.commit()
     return {
         "unit_id": unit.id,
+        "unit_code": unit.code,
         "person_id": person.id,
         "contact_id": contact.id,
         "account_id": account.id,
@@ -153,6 +155,12 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
 # By method and rule: a body that is right in every respect, made from the ids of `make_samples`.
 BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /accounts": lambda ids: {"login": "intruder", "name": "甲", "unit_id": ids["unit_id"]},
+    "POST /logins": lambda ids: {
+        "unit_id": ids["unit_id"],
+        "role": "officer",
+        "rows": [{"row": 2, "name": "新书记", "unit_code": ids["unit_code"], "login": "new.secretary"}],
+        "digest": digest_logins("officer", [("new.secretary", "新书记", ids["unit_id"])]),
+    },
     "PATCH /accounts/<int:account_id>": lambda ids: {"disabled": True},
     "POST /accounts/<int:account_id>/roles": lambda ids: {"role": "auditor", "unit_id": ids["unit_id"]},
     "POST /people": lambda ids: {"name": "乙", "unit_id": ids["unit_id"]},
@@ -207,6 +215,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 # The same for the routes that take a form.
 FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "POST /logins/plan": lambda ids: {"unit_id": ids["unit_id"], "role": "officer"},
     "POST /imports": lambda ids: {"kind": "people", "unit_id": ids["unit_id"]},
 }
 # Queries that name something outside, for lists without `unit`.

@@ -20,7 +20,12 @@ CALLBACKS = {"/callbacks/<account>", "/callbacks/<account>/<path:tail>"}
 PUBLIC = {"/health", "/docs", "/openapi.json", *CALLBACKS}
 HEADER = "编号,姓名,手机号,组织编码"
 # They change nothing, although they are POSTs: their question does not fit an address.
-QUESTIONS = {"POST /segments/preview", "POST /templates/preview", "POST /templates/<int:template_id>/preview"}
+QUESTIONS = {
+    "POST /logins/plan",
+    "POST /segments/preview",
+    "POST /templates/preview",
+    "POST /templates/<int:template_id>/preview",
+}
 # They concern the caller's own account only, whatever is sent.
 OWN = {"GET /me", "GET /tasks", "PUT /me/password", "POST /tokens"}
 # They list what belongs to the whole installation: names, states, codes and numbers, nothing of any unit.
@@ -200,7 +205,7 @@ def test_every_creating_post_honours_an_idempotency_key(app, session, city):
             first.status_code,
             "true",
         )
-        hidden = {"token": None} if name == "POST /tokens" else {}
+        hidden = {"POST /tokens": {"token": None}, "POST /logins": {"logins": None}}.get(name, {})
         answered = first.get_json(silent=True)  # None for 204
         assert second.get_json(silent=True) == (answered and {**answered, **hidden}), name
         assert (name, other.status_code) == (name, 422)
