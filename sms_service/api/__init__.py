@@ -20,6 +20,7 @@ from sms_service.api import (
     contacts,
     counts,
     documentation,
+    findings,
     gateway_accounts,
     health,
     imports,
@@ -46,6 +47,7 @@ from sms_service.api import (
     unit_caps,
     units,
     watching,
+    word_lists,
 )
 from sms_service.catalogues import get_catalogue
 from sms_service.db.engine import Database
@@ -70,8 +72,10 @@ RESOURCES = (
     segments.blueprint,
     suppressions.blueprint,
     templates.blueprint,
+    word_lists.blueprint,
     campaigns.blueprint,
     outlook.blueprint,
+    findings.blueprint,
     reviews.blueprint,
     runs.blueprint,
     watching.blueprint,

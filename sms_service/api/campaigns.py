@@ -130,6 +130,16 @@ class ApprovalIn(In):
     )
 
 
+class TickedApprovalIn(ApprovalIn):
+    """What goes with a yes."""
+
+    ticks = fields.List(
+        fields.String(),
+        load_default=list,
+        metadata={"description": "The keys of the findings of `/campaigns/{id}/lint` that need a tick and were seen"},
+    )
+
+
 class RejectionIn(ApprovalIn):
     """What goes with a refusal."""
 
@@ -298,7 +308,7 @@ class Approval(MethodView):
     """Saying yes."""
 
     @endpoint(Permission.approve_campaigns)
-    @blueprint.arguments(ApprovalIn)
+    @blueprint.arguments(TickedApprovalIn)
     @blueprint.response(200, CampaignOut)
     def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
         """Approve a submitted campaign as it stands; not by anyone who wrote, changed or submitted it
@@ -374,7 +384,13 @@ def _shown(campaign: Campaign) -> dict[str, Any]:
 def _decided(campaign_id: int, approve: bool, body: dict[str, Any]) -> dict[str, Any]:
     digest = bytes.fromhex(body["digest"]) if body["digest"] else None
     decided = approval.decide_approval(
-        g.session, g.actor, campaign_id, approve=approve, comment=body["comment"], digest=digest
+        g.session,
+        g.actor,
+        campaign_id,
+        approve=approve,
+        comment=body["comment"],
+        digest=digest,
+        ticks=body.get("ticks", ()),
     )
     shown = _shown(decided)
     if approve and shown["run_id"] is not None:

@@ -12,6 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.campaigns import OFFSET
+from sms_service.api.findings import FindingOut
 from sms_service.api.segments import UnitReachOut
 from sms_service.campaigns.outlook import Caution, Outlook, foresee_run
 from sms_service.said import to_json
@@ -131,6 +132,9 @@ class OutlookOut(Out):
         metadata={"description": "Runs of the last seven days that sent people of this audience the like"},
     )
     warnings = fields.List(fields.Nested(WarningOut), metadata={"description": "What to know before sending"})
+    findings = fields.List(
+        fields.Nested(FindingOut), metadata={"description": "What is odd about the text, what is refused first"}
+    )
 
 
 @blueprint.route("/campaigns/<int:campaign_id>/outlook")
@@ -160,6 +164,6 @@ def _shown(outlook: Outlook) -> dict[str, Any]:
     warnings = [{"caution": one.caution, "text": one.text, "said": to_json(one.text)} for one in outlook.warnings]
     kept = (
         *("at", "people", "phones", "units", "texts", "parts", "exact", "tried"),
-        *("cost_fen", "begins", "through", "similar"),
+        *("cost_fen", "begins", "through", "similar", "findings"),
     )
     return {**{name: getattr(outlook, name) for name in kept}, "skipped": skipped, "warnings": warnings}

@@ -6,12 +6,21 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, column, func, literal, select
+from sqlalchemy import BigInteger, column, false, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.audience.large_reach import count_reach
-from sms_service.audience.reach import MOST_UNITS, Reach, Skipped, UnitReach, Window, child_id, make_tried
+from sms_service.audience.reach import (
+    MOST_UNITS,
+    Reach,
+    Skipped,
+    UnitReach,
+    Window,
+    child_id,
+    make_tried,
+    recipient_value,
+)
 from sms_service.audience.rules import audience_select
 from sms_service.audience.skipping import find_reason, join_reasons
 from sms_service.directory.models import Person, Unit
@@ -35,6 +44,19 @@ def measure_reach(
     if len(pairs) > NAMED_UP_TO:
         return count_reach(session, found, path, own, needed)
     return _read_reach(_read_recipients(session, pairs, path) if pairs else (), own, needed)
+
+
+def name_lacking(session: Session, rule: object, path: str, names: Sequence[str]) -> dict[str, list[str]]:
+    """For each of these variables, the names of recipients to be texted who have no value, the first 30 by id."""
+    lacks = [recipient_value(name).is_(None) for name in names]
+    rows = session.execute(
+        join_reasons(audience_select(session, rule, path))
+        .where(find_reason(path).is_(None), or_(false(), *lacks))
+        .with_only_columns(Person.name, *lacks)
+        .order_by(Person.id)
+        .limit(NAMED)
+    ).all()
+    return {name: [row[0] for row in rows if row[number]] for number, name in enumerate(names, start=1)}
 
 
 def _read_recipients(session: Session, pairs: Sequence[Any], path: str) -> Sequence[Mapping[str, Any]]:

@@ -9,12 +9,15 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
-from sms_service.campaigns.approval import content_of, latest_decision
+from sms_service.campaigns.approval import latest_decision
+from sms_service.campaigns.contents import content_of
+from sms_service.campaigns.linting import lint_content
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.planning import plan_approved_run
 from sms_service.campaigns.services import LATEST, check_ahead, require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.language import get_compiled
+from sms_service.content.lint import require_clean
 from sms_service.content.models import TemplateVersion
 from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.errors import Conflict
@@ -27,10 +30,10 @@ def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: dateti
     """Plan the campaign's run for now, or for `at` (aware); returns the run and whether this call made it.
 
     If the campaign was launched before, and `at` is None or the run's time, this returns that run; with another time it
-    raises Conflict. Raises Conflict too unless the campaign is approved and its content is still what was approved, and
-    Invalid if no run can be planned for `at`.
+    raises Conflict. Raises Conflict too unless the campaign is approved, its content is still what was approved and
+    lint does not refuse it, and Invalid if no run can be planned for `at`.
     """
-    campaign, _ = require_on_campaign(session, actor, Permission.operate_campaigns, campaign_id)
+    campaign, path = require_on_campaign(session, actor, Permission.operate_campaigns, campaign_id)
     # Two launches at once queue here; the later one finds the run. Without this lock the unique index would stop it.
     session.execute(select(Campaign.id).where(Campaign.id == campaign_id).with_for_update())
     session.refresh(campaign)
@@ -53,6 +56,8 @@ def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: dateti
         raise Conflict(
             say("campaign {campaign} is not what was approved any more; submit it again", campaign=campaign_id)
         )
+    # A word may have been listed since the approval.
+    require_clean(lint_content(session, content, path))
     now: datetime = session.scalars(select(func.sms_now())).one()
     return plan_approved_run(session, actor, content, _due(at, now)), True
 

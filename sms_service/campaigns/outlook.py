@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,19 +12,16 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
-from sms_service.audience.measuring import measure_reach
-from sms_service.audience.reach import Reach, Skipped, Tried, UnitReach, Window
-from sms_service.campaigns.approval import Content, content_of
+from sms_service.audience.reach import Reach, Skipped, UnitReach, Window
+from sms_service.campaigns.contents import Content, content_of
+from sms_service.campaigns.linting import TriedTexts, lint_content, lint_reached, reach_content
 from sms_service.campaigns.services import require_on_campaign
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
-from sms_service.content.comparing import CannotRender
-from sms_service.content.compose import Composed
-from sms_service.content.language import get_compiled
+from sms_service.content.lint import LintFinding
 from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
 from sms_service.dispatch.forecast import Leaving, foresee_leaving
-from sms_service.dispatch.rendering import RunText
 from sms_service.dispatch.routing import find_first_accounts
 from sms_service.said import Said, say
 from sms_service.vocabulary import MessageReason, Words
@@ -75,8 +71,8 @@ class Outlook:
     1,000 recipients, `named` has those who are skipped, at most 30 by reason. `units`: recipients by the units right
     below, as `Reach` has them. `texts`: the shortest, the median and the longest, of one person each; one alone where
     all people get the same. `parts`, of all texts: an estimate from `tried` texts unless `exact`; None where no text
-    can be made. `cost_fen`: None unless the price is known. `begins` and `through`: when the first and the last text
-    leave if no other run takes their turn; None where none
+    can be made. `cost_fen`: None unless the price is known. `findings`: what is odd about it, see `content.lint`.
+    `begins` and `through`: when the first and the last text leave if no other run takes their turn; None where none
     would.
     """
 
@@ -95,19 +91,7 @@ class Outlook:
     through: datetime | None
     similar: Sequence[SimilarRun]
     warnings: Sequence[Warned]
-
-
-@dataclass(frozen=True, slots=True)
-class _Texts:
-    """Texts tried on people, ordered by their parts and length; `same`: all people get the same."""
-
-    made: Sequence[tuple[Tried, Composed]]
-    fault: Said | None
-    same: bool
-
-    @property
-    def mean_parts(self) -> float | None:
-        return statistics.fmean(text.parts for _, text in self.made) if self.made else None
+    findings: Sequence[LintFinding]
 
 
 def foresee_run(
@@ -126,6 +110,14 @@ def foresee_run(
     """
     campaign, path = require_on_campaign(session, actor, Permission.read, campaign_id)
     return foresee_content(session, actor, content_of(session, campaign, held=False), path, rates, prices, at)
+
+
+def lint_campaign(session: Session, actor: Actor, campaign_id: int) -> list[LintFinding]:
+    """What is odd about the campaign as it stands, what is refused first. Raises NotFound, Forbidden, or Invalid for a
+    segment whose rule cannot be used any more.
+    """
+    campaign, path = require_on_campaign(session, actor, Permission.read, campaign_id)
+    return lint_content(session, content_of(session, campaign, held=False), path)
 
 
 def foresee_content(
@@ -147,9 +139,7 @@ def foresee_content(
     stops = is_stopped(literal(path), literal(campaign.route_id))
     now, stopped = known or session.execute(select(func.sms_now(), stops)).one()
     at = max(at or campaign.planned_at or now, now)
-    own = [name for name in content.version.variables if name not in campaign.values]
-    reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own))
-    texts = _try_texts(content, reach, own)
+    reach, texts = reach_content(session, content, path)
     accounts = find_first_accounts(session.connection(), campaign.route_id, unit.demonstration, rates.keys())
     mean = texts.mean_parts
     window = Window(unit.timezone, unit.window_opens, unit.window_closes)
@@ -183,35 +173,11 @@ def foresee_content(
             *_warn_of_quiet_day(quiet, at, unit),
             *map(_warn_of_similar, similar),
         ],
+        findings=lint_reached(session, content, path, reach, texts, _price(accounts, prices)),
     )
 
 
-def _needed(content: Content, own: Sequence[str]) -> list[str]:
-    try:
-        required = get_compiled(content.version.id, content.version.body).required
-    except CannotRender:
-        return []
-    return [name for name in required if name in own]
-
-
-def _try_texts(content: Content, reach: Reach, own: Sequence[str]) -> _Texts:
-    campaign, version = content.campaign, content.version
-    made, fault = [], None
-    try:
-        text = RunText(get_compiled(version.id, version.body), campaign.values, campaign.signature, content.class_)
-    except CannotRender as error:
-        return _Texts([], error.said, not own)
-    for tried in reach.tried if own else reach.tried[:1]:
-        try:
-            values = {name: value for name, value in tried.values.items() if value is not None}
-            made.append((tried, text.compose(values)))
-        except CannotRender as error:
-            fault = error.said
-    made.sort(key=lambda one: (one[1].parts, one[1].units, one[0].person_id))
-    return _Texts(made, fault, not own)
-
-
-def _show(texts: _Texts) -> list[Shown]:
+def _show(texts: TriedTexts) -> list[Shown]:
     last = len(texts.made) - 1
     places = dict.fromkeys((0, last // 2, last)) if texts.made else ()
     chosen = [texts.made[place] for place in places]
@@ -220,17 +186,22 @@ def _show(texts: _Texts) -> list[Shown]:
     ]
 
 
-def _cost(parts: int | None, accounts: Mapping[str, int], prices: Mapping[str, float]) -> int | None:
-    """Fen, by the accounts' shares; None if one has no price."""
-    if parts is None or not accounts or not accounts.keys() <= prices.keys():
+def _price(accounts: Mapping[str, int], prices: Mapping[str, float]) -> float | None:
+    """Fen for a part, by the accounts' shares; None if one has no price."""
+    if not accounts or not accounts.keys() <= prices.keys():
         return None
-    shared = sum(prices[name] * weight for name, weight in accounts.items()) / sum(accounts.values())
-    return round(parts * shared)
+    return sum(prices[name] * weight for name, weight in accounts.items()) / sum(accounts.values())
+
+
+def _cost(parts: int | None, accounts: Mapping[str, int], prices: Mapping[str, float]) -> int | None:
+    """Fen; None if it is not known."""
+    price = _price(accounts, prices)
+    return None if parts is None or price is None else round(parts * price)
 
 
 def _warn(
     reach: Reach,
-    texts: _Texts,
+    texts: TriedTexts,
     leaving: Leaving,
     at: datetime,
     accounts: Mapping[str, int],

@@ -15,7 +15,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment
 from sms_service.audience.nesting import USED_SEGMENTS, read_used
 from sms_service.audit.models import TrailEntry
-from sms_service.campaigns.approval import Content, bounded_rule
+from sms_service.campaigns.contents import Content, bounded_rule
 from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.states import CampaignStatus

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.audit import trail
+from sms_service.campaigns.contents import Content
 from sms_service.campaigns.services import move_campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.directory.models import Unit
@@ -17,9 +18,6 @@ from sms_service.dispatch.freeze import GRACE_MIN, foresee_lane
 from sms_service.ledger.models import Run
 from sms_service.ledger.runs import plan_run
 from sms_service.ledger.states import Lane
-
-if TYPE_CHECKING:  # an approval plans the run of what it approves
-    from sms_service.campaigns.approval import Content
 
 GRACE = timedelta(minutes=GRACE_MIN)  # as for a run whose time is missed
 

@@ -16,11 +16,14 @@ from sms_service.audience.rules import audience_select
 from sms_service.audience.segments import get_segment
 from sms_service.audit import trail
 from sms_service.campaigns.authorship import list_authors
+from sms_service.campaigns.contents import content_of
+from sms_service.campaigns.linting import lint_content
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
 from sms_service.content.compose import check_beginning, check_signature
 from sms_service.content.fields import check_kinds, fields_of
 from sms_service.content.library import get_version
+from sms_service.content.lint import require_clean
 from sms_service.content.values import check_values
 from sms_service.controls.models import Route
 from sms_service.directory.models import Unit
@@ -147,7 +150,8 @@ def change_campaign(
 
 
 def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
-    """Put a campaign before an approver. Raises Conflict unless it is a draft, rejected or approved.
+    """Put a campaign before an approver. Raises Conflict unless it is a draft, rejected or approved, and where lint
+    refuses its text.
 
     One that its approval launches is submitted by somebody who may launch it (Forbidden), for a time that is not past
     (Invalid).
@@ -158,6 +162,7 @@ def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaig
         actor.require(Permission.operate_campaigns, path)
         if campaign.planned_at is not None:
             _check_planned(session, campaign.planned_at)
+    require_clean(lint_content(session, content_of(session, campaign), path))
     if campaign.status == CampaignStatus.rejected:
         move_campaign(session, campaign, CampaignStatus.draft)
     move_campaign(session, campaign, CampaignStatus.submitted)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.rules import audience_select
-from sms_service.campaigns.approval import Content
+from sms_service.campaigns.contents import Content
 from sms_service.campaigns.models import Campaign
 from sms_service.content.models import TemplateVersion
 from sms_service.db.statements import Statement

@@ -7,7 +7,7 @@ acts of the service itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from sms_service.accounts.actors import Actor
+    from sms_service.content.lint import LintFinding
     from sms_service.ledger.models import Run
 
 campaign_id = click.argument("campaign_id", metavar="ID", type=click.IntRange(1))
@@ -99,6 +100,19 @@ def change(campaign_id: int, login: str, **changes: Any) -> None:
 
 @campaign.command()
 @campaign_id
+@as_anybody
+def lint(campaign_id: int, login: str | None) -> None:
+    """Print what is odd about a campaign before it is sent."""
+    from sms_service.campaigns.outlook import lint_campaign
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+
+    with open_session() as session:
+        print_findings(lint_campaign(session, acting(session, login), campaign_id))
+
+
+@campaign.command()
+@campaign_id
 @as_somebody
 def submit(campaign_id: int, login: str) -> None:
     """Put a draft before an approver."""
@@ -111,14 +125,15 @@ def submit(campaign_id: int, login: str) -> None:
 @campaign_id
 @as_somebody
 @click.option("--comment", help="A remark for the people who wrote it.")
-def approve(campaign_id: int, login: str, comment: str | None) -> None:
+@click.option("--tick", "ticks", metavar="KEY", multiple=True, help="A finding of `lint` that was seen.")
+def approve(campaign_id: int, login: str, comment: str | None, ticks: tuple[str, ...]) -> None:
     """Approve a submitted campaign as it stands; not one that the same account wrote, changed or submitted."""
     from sms_service.campaigns.approval import decide_approval
 
     act_on(
         campaign_id,
         login,
-        lambda session, actor: decide_approval(session, actor, campaign_id, approve=True, comment=comment),
+        lambda session, actor: decide_approval(session, actor, campaign_id, approve=True, comment=comment, ticks=ticks),
     )
 
 
@@ -255,6 +270,16 @@ def _numbers(session: Session, run: Run) -> dict[str, Any]:
         return {**about, "due_at": run.due_at}
     found = check_identity(session, run.id)
     return {**about, "audience": found.audience, "statuses": found.statuses, "identity": found.holds}
+
+
+def print_findings(findings: Sequence[LintFinding]) -> None:
+    """A line for each finding: severity, key, place, what and what helps."""
+    for one in findings:
+        click.echo(f"{one.severity} [{one.key}] {one.place}: {one.text}; {one.remedy}")
+        if one.people:
+            click.echo(f"  {', '.join(one.people)}")
+    if not findings:
+        click.echo("nothing is odd")
 
 
 def read_pair(given: str) -> tuple[str, str]:

@@ -119,5 +119,25 @@ def preview(
         click.echo(f"people without {name}: {count}", err=True)
 
 
+@template.command()
+@template_id
+@click.option("--version", "number", type=int, metavar="N", help="Its version; by default the newest.")
+@click.option("--signature", default="签名", show_default=True, help="Stands in front as 【signature】.")
+@_as
+def lint(template_id: int, number: int | None, signature: str, login: str | None) -> None:
+    """Print what is odd about a version, with its examples in the places of values."""
+    from sms_service.accounts.actors import unit_path
+    from sms_service.cli.acting import acting
+    from sms_service.cli.campaigns import print_findings
+    from sms_service.cli.context import open_session
+    from sms_service.content.library import get_numbered_version
+    from sms_service.content.lint import lint_template
+
+    with open_session() as session:
+        found, version = get_numbered_version(session, acting(session, login), template_id, number)
+        path = unit_path(session, found.unit_id)
+        print_findings(lint_template(session, found.class_, version, path, signature))
+
+
 def _line(found: Template, version: TemplateVersion) -> str:
     return f"template {found.id} {found.name} ({found.class_}), version {version.number}"

@@ -12,8 +12,8 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.wording import describe_rule
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns import overview, services
-from sms_service.campaigns.approval import content_of
 from sms_service.campaigns.authorship import find_approvers
+from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.outlook import Outlook, foresee_content
 from sms_service.campaigns.services import EDITABLE
 from sms_service.campaigns.states import CampaignStatus
@@ -22,6 +22,7 @@ from sms_service.console.languages import write_number
 from sms_service.console.moments import parse_moment, write_moment
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import link_to, render_page
+from sms_service.content.lint import Severity
 from sms_service.directory.models import Unit
 from sms_service.directory.units import format_clock
 from sms_service.errors import Conflict, Invalid
@@ -68,6 +69,7 @@ def show_check(campaign_id: int) -> str | Response:
         "check.html",
         campaign=campaign,
         outlook=outlook,
+        refused=any(one.severity == Severity.refused for one in outlook.findings),
         at=write_moment(at, unit.timezone),
         time_fault=fault,
         earliest=write_moment(current_context().clock(), unit.timezone),

@@ -13,6 +13,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.wording import describe_rule
 from sms_service.campaigns import approval, overview
 from sms_service.campaigns.authorship import find_last_change, list_authors, say_why_not
+from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.services import require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
@@ -24,6 +25,7 @@ from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import name_here, render_page
 from sms_service.console.texts import compose_in_general
 from sms_service.content.compose import Composed
+from sms_service.content.lint import Severity
 from sms_service.errors import Conflict, Invalid
 from sms_service.said import Said, as_said, say
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
@@ -57,6 +59,7 @@ class ApproveForm(In):
     digest = fields.String(required=True, validate=_hexadecimal)
     whom = fields.String(load_default="")
     phones = Whole(required=True)
+    ticks = fields.List(fields.String(), load_default=list)
 
 
 class ReturnForm(In):
@@ -112,7 +115,7 @@ def approve_one_campaign(campaign_id: int) -> Response:
         reason = say("it reaches {now:,} people by now, not {then:,}; look again", now=phones, then=form["phones"])
         raise Invalid("phones", None, reason)
     digest = bytes.fromhex(form["digest"])
-    approval.decide_approval(g.session, g.actor, campaign_id, approve=True, digest=digest)
+    approval.decide_approval(g.session, g.actor, campaign_id, approve=True, digest=digest, ticks=form["ticks"])
     run_id = overview.get_campaign(g.session, g.actor, campaign_id)["run_id"]
     if run_id is None:
         return go_to("console.show_campaign", said=as_said("The campaign is approved."), campaign_id=campaign_id)
@@ -153,6 +156,7 @@ def _show(campaign_id: int, template: str, **values: Any) -> str:
         template,
         campaign=campaign,
         outlook=outlook,
+        refused=any(one.severity == Severity.refused for one in outlook.findings),
         whom=whom,
         authored=authored,
         why_not=say_why_not(g.session, g.actor, content.campaign, authored) if may and waits else None,
@@ -168,7 +172,7 @@ def _require_as_read(campaign: Campaign, form: Mapping[str, Any]) -> None:
     """Raises Conflict where the content is another one than that of the page on which somebody decided; while it waits
     for a decision only its segment can change.
     """
-    content = approval.content_of(g.session, campaign)
+    content = content_of(g.session, campaign)
     if content.digest().hex() == form["digest"]:
         return
     who = find_last_change(g.session, campaign.segment_id)

@@ -25,6 +25,7 @@ from sms_service.content.classes import UNSUBSCRIBE_LINE, class_rules
 from sms_service.content.compose import check_beginning, check_signature
 from sms_service.content.fields import FieldKind, TemplateField, describe_fields, examples_of, fields_of
 from sms_service.content.language import CompiledTemplate, compile_template
+from sms_service.content.lint import lint_template
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.controls.models import Cap
 from sms_service.directory.models import Unit
@@ -114,6 +115,7 @@ def show_template(template_id: int) -> str:
         newest=newest,
         unit=unit,
         fields=fields_of(newest),
+        findings=lint_template(g.session, template.class_, newest, unit.path, signature),
         own=[word for name, word in _OF_PEOPLE.items() if name in newest.variables],
         versions=[
             (one, compose_in_general(one.id, one.body, template.class_, signature, examples_of(one)))

@@ -73,6 +73,8 @@ SENTENCES: Mapping[str, str] = {
     "token.revoke_all": _("{who} revoked all tokens of {what}"),
     "unit.caps": _("{who} set the daily caps of {what}"),
     "unit.change": _("{who} changed the unit {what}"),
+    "word_list.add": _("{who} put {words} words on a list of {what}"),
+    "word_list.remove": _("{who} took the word “{word}” off a list of {what}"),
     "unit.create": _("{who} created the unit {what}"),
     "units.import": _("{who} imported units from {what}: {created} added, {changed} changed, {refused} refused"),
 }
@@ -103,7 +105,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
     }
 
 
-_DETAILS = ("day", "per_day", "created", "changed", "refused", "suppressed", "version")
+_DETAILS = ("day", "per_day", "created", "changed", "refused", "suppressed", "version", "word", "words")
 
 
 def _what(entry: TrailEntry, names: Names) -> Said | str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -193,6 +193,30 @@ def compile_template(body: str) -> CompiledTemplate:
     except RecursionError:
         raise Invalid("body", body[:40], "is nested too deeply") from None
     return CompiledTemplate(tuple(sorted(names.all)), tuple(sorted(names.required)), template)
+
+
+def find_adjacent(body: str) -> tuple[list[tuple[str, str]], bool, str]:
+    """Of an allowed body: the variables that stand next to each other with nothing between, whether it has words of its
+    own, and these words.
+    """
+    tree = _ENVIRONMENT.parse(body)
+    pairs = []
+    for output in tree.find_all(nodes.Output):
+        before: nodes.Node | None = None
+        for part in output.nodes:
+            if isinstance(part, nodes.TemplateData):
+                before = None if part.data.strip() else before
+            else:
+                names = [next((one.name for one in _named(node)), "") for node in (before, part) if node is not None]
+                if len(names) == 2 and all(names):
+                    pairs.append((names[0], names[1]))
+                before = part
+    plain = "".join(data.data for data in tree.find_all(nodes.TemplateData))
+    return pairs, bool(plain.strip("，。、；：！？,.;:!? \n\t")), plain
+
+
+def _named(node: nodes.Node) -> Iterator[nodes.Name]:
+    return iter([node]) if isinstance(node, nodes.Name) else node.find_all(nodes.Name)
 
 
 @lru_cache(maxsize=512)

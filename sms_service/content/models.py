@@ -8,7 +8,15 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id
-from sms_service.vocabulary import TextClass
+from sms_service.vocabulary import TextClass, Words
+
+
+class ListKind(Words):
+    """What a listed word means."""
+
+    block = "block"  # no text may hold it
+    review = "review"  # an approver must look at it
+    host = "host"  # a host to which links may lead
 
 
 class Template(Base):
@@ -47,3 +55,22 @@ class TemplateVersion(Base):
     created_at: Mapped[CreatedAt]
 
     __table_args__ = (UniqueConstraint("template_id", "number"),)
+
+
+class ListedWord(Base):
+    """A word, or a host, on a list of a unit, which holds for all its subtree."""
+
+    __tablename__ = "listed_words"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    kind: Mapped[str]
+    word: Mapped[str]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        UniqueConstraint("unit_id", "kind", "word"),
+        CheckConstraint(f"kind IN {ListKind.sql()}", name="kind"),
+        Index(None, "word", "id"),
+    )

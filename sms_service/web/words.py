@@ -14,6 +14,8 @@ from sms_service.campaigns.control import FailoverChoice
 from sms_service.campaigns.outlook import Caution
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.fields import FieldKind
+from sms_service.content.lint import Severity
+from sms_service.content.models import ListKind
 from sms_service.controls.models import AccountState, PausedBy
 from sms_service.directory.logins import LoginState
 from sms_service.dispatch.waits import WaitReason
@@ -56,6 +58,16 @@ _WHY: Mapping[str, Said] = {
 
 # By enum; texts of a closed set that is no enum are under the name of what they are.
 WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
+    Severity: {
+        Severity.refused: say("Not possible"),
+        Severity.tick: say("Needs the approver's tick"),
+        Severity.note: say("To know"),
+    },
+    ListKind: {
+        ListKind.block: say("Not allowed in any text"),
+        ListKind.review: say("Needs the approver's tick"),
+        ListKind.host: say("Links may lead there"),
+    },
     FieldKind: {
         FieldKind.text: say("Any text"),
         FieldKind.date: say("Date"),
@@ -315,6 +327,8 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "unit.caps": say("set a unit's caps"),
         "quiet_day.remove": say("removed a quiet day"),
         "quiet_day.set": say("set quiet days"),
+        "word_list.add": say("put words on a list"),
+        "word_list.remove": say("took a word off a list"),
         "stop.release": say("released a stop"),
         "suppression.add": say("put a phone on the opt-out list"),
         "suppression.import": say("imported phones that want no texts"),

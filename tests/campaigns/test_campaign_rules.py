@@ -317,6 +317,7 @@ def test_a_segment_that_the_unit_cannot_use_is_refused(session: Session, distric
 
 def test_what_an_overview_says(session: Session, district: Unit, officer: Actor, approver: Actor) -> None:
     version = make_template(session, district, "{{ name }}：{{ 时间 }}{{ 地点 }}", variables=("name", "时间", "地点"))
+    make_person(session, district, attributes={"地点": "二楼"})
     campaign = approved(session, officer, approver, district, template_version_id=version.id, values={"时间": "九点"})
     found = overview.get_campaign(session, officer, campaign.id)
     assert (found["missing_values"], found["decision"]["holds"], found["run_id"]) == (["地点"], True, None)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from sms_service.cli import main
 from sms_service.content.fields import FieldKind
 from sms_service.content.filters import FILTERS
+from sms_service.content.lint import FindingKind
 from sms_service.db.engine import Database
 from tests.factories import make_person, make_unit
 
@@ -44,9 +45,16 @@ def test_the_commands_print_what_stands_below_them(
         (tmp_path / name).write_text(content, encoding="utf-8")
     assert len(COMMANDS) >= 5
     for command, printed in COMMANDS:
-        words = shlex.split(command)
+        piped, _, acting = command.rpartition(" | ")
+        words = shlex.split(acting)
         assert words[:3] == ["python", "-m", "sms_service"]
-        assert CliRunner().invoke(main, words[3:]).output == printed, command
+        typed = shlex.split(piped)[1].replace("\\n", "\n") if piped else None  # of printf '…' |
+        assert CliRunner().invoke(main, words[3:], input=typed).output == printed, command
+
+
+def test_the_findings_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \| (?:refused|tick|note)[a-z ]* \|", DOCUMENT, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(FindingKind)
 
 
 def test_the_kinds_and_filters_are_those_of_the_code() -> None:

@@ -1,0 +1,131 @@
+"""What is odd about a campaign before it is sent: its text, its values, and what people of its audience would read."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from sms_service.audience.measuring import measure_reach, name_lacking
+from sms_service.audience.reach import Reach, Tried
+from sms_service.campaigns.contents import Content
+from sms_service.content.comparing import CannotRender
+from sms_service.content.compose import Composed
+from sms_service.content.fields import fields_of
+from sms_service.content.language import get_compiled
+from sms_service.content.lint import (
+    FindingKind,
+    LintFinding,
+    Severity,
+    lint_body,
+    lint_texts,
+    make_finding,
+    sort_findings,
+)
+from sms_service.content.wordlists import load_lists
+from sms_service.dispatch.rendering import RunText
+from sms_service.errors import Invalid
+from sms_service.said import Said, as_said, say
+
+
+@dataclass(frozen=True, slots=True)
+class TriedTexts:
+    """Texts tried on people, ordered by their parts and length; `same`: all people get the same."""
+
+    made: Sequence[tuple[Tried, Composed]]
+    fault: Said | None
+    same: bool
+
+    @property
+    def mean_parts(self) -> float | None:
+        """Of a text; None where none can be made."""
+        return statistics.fmean(text.parts for _, text in self.made) if self.made else None
+
+
+def reach_content(session: Session, content: Content, path: str) -> tuple[Reach, TriedTexts]:
+    """Whom the content would reach now, and the texts of some hundred of them."""
+    own = [name for name in content.version.variables if name not in content.campaign.values]
+    reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own))
+    return reach, _try_texts(content, reach, own)
+
+
+def lint_content(session: Session, content: Content, path: str) -> list[LintFinding]:
+    """Every finding about the content, what is refused first; `path` is that of the campaign's unit."""
+    return lint_reached(session, content, path, *reach_content(session, content, path))
+
+
+def lint_reached(
+    session: Session,
+    content: Content,
+    path: str,
+    reach: Reach,
+    texts: TriedTexts,
+    price_fen: float | None = None,
+) -> list[LintFinding]:
+    """The same where it is known whom it reaches; `price_fen`: of a part, if it is known."""
+    version, values = content.version, content.campaign.values
+    found = _lint_missing(session, content, path, reach)
+    if texts.fault is not None and not reach.lacking:
+        severity = Severity.note if texts.made else Severity.refused
+        place, remedy = as_said("the text"), as_said("correct the values or the text")
+        found.append(make_finding(FindingKind.unrendered, severity, "", place, texts.fault, remedy))
+    try:
+        get_compiled(version.id, version.body)
+        found += lint_body(version.body, content.class_, fields_of(version), values)
+    except CannotRender:
+        pass  # said above
+    made = [("" if texts.same else tried.name, text) for tried, text in texts.made]
+    found += lint_texts(made, content.class_, load_lists(session, path), price_fen)
+    return sort_findings(found)
+
+
+def require_ticks(findings: Iterable[LintFinding], ticked: Collection[str]) -> list[LintFinding]:
+    """The findings that an approver ticked. Raises Invalid("ticks", …) for one that needs a tick and has none."""
+    needed = [one for one in findings if one.severity == Severity.tick]
+    for one in needed:
+        if one.key not in ticked:
+            raise Invalid("ticks", one.key, say("tick that you have seen this: {text}", text=one.text))
+    return needed
+
+
+def _lint_missing(session: Session, content: Content, path: str, reach: Reach) -> list[LintFinding]:
+    who = name_lacking(session, content.segment_rule, path, list(reach.lacking)) if reach.lacking else {}
+    found = []
+    for name, number in reach.lacking.items():
+        place = say("the value of {name}", name=name)
+        if number >= reach.phones > 0:
+            text = say("neither the campaign nor anybody of its audience has {name}", name=name)
+            remedy = as_said("fill it in, or give it a default in the template")
+            found.append(make_finding(FindingKind.nobody_has, Severity.refused, name, place, text, remedy))
+        else:
+            text = say("{number} people have no {name}; they are refused, not texted", number=number, name=name)
+            remedy = as_said("fill it in for them, or give it a default in the template")
+            found.append(make_finding(FindingKind.missing, Severity.note, name, place, text, remedy, who[name]))
+    return found
+
+
+def _needed(content: Content, own: Sequence[str]) -> list[str]:
+    try:
+        required = get_compiled(content.version.id, content.version.body).required
+    except CannotRender:
+        return []
+    return [name for name in required if name in own]
+
+
+def _try_texts(content: Content, reach: Reach, own: Sequence[str]) -> TriedTexts:
+    campaign, version = content.campaign, content.version
+    made, fault = [], None
+    try:
+        text = RunText(get_compiled(version.id, version.body), campaign.values, campaign.signature, content.class_)
+    except CannotRender as error:
+        return TriedTexts([], error.said, not own)
+    for tried in reach.tried if own else reach.tried[:1]:
+        try:
+            values = {name: value for name, value in tried.values.items() if value is not None}
+            made.append((tried, text.compose(values)))
+        except CannotRender as error:
+            fault = error.said
+    made.sort(key=lambda one: (one[1].parts, one[1].units, one[0].person_id))
+    return TriedTexts(made, fault, not own)
