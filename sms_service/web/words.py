@@ -14,7 +14,7 @@ from sms_service.campaigns.control import FailoverChoice
 from sms_service.campaigns.outlook import Caution
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.fields import FieldKind
-from sms_service.content.lint import Severity
+from sms_service.content.lint import FindingKind, Severity
 from sms_service.content.models import ListKind
 from sms_service.controls.models import AccountState, PausedBy
 from sms_service.directory.logins import LoginState
@@ -62,6 +62,24 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         Severity.refused: say("Not possible"),
         Severity.tick: say("Needs the approver's tick"),
         Severity.note: say("To know"),
+    },
+    FindingKind: {
+        FindingKind.nobody_has: say("Value that nobody has"),
+        FindingKind.missing: say("Missing value"),
+        FindingKind.unrendered: say("Text cannot be made"),
+        FindingKind.long: say("Long text"),
+        FindingKind.parts: say("Parts of a text"),
+        FindingKind.costly_character: say("Character that costs a part"),
+        FindingKind.adjacent: say("Variables side by side"),
+        FindingKind.only_variables: say("Variables alone"),
+        FindingKind.link_in_value: say("Link in a value"),
+        FindingKind.phone_in_value: say("Phone number in a value"),
+        FindingKind.brackets: say("Signature brackets"),
+        FindingKind.unsubscribe: say("Opt-out line"),
+        FindingKind.blocked_word: say("Word not allowed"),
+        FindingKind.review_word: say("Word to be reviewed"),
+        FindingKind.link: say("Link"),
+        FindingKind.link_not_allowed: say("Link not allowed"),
     },
     ListKind: {
         ListKind.block: say("Not allowed in any text"),

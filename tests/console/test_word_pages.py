@@ -25,15 +25,17 @@ def branch(session):
 
 
 def test_words_are_added_shown_filtered_and_removed(log_in, session, branch):
-    walker = Walker(log_in(branch, "administrator"), "/words")
-    assert "no word is listed" in walker.text
-    walker.tap("Add", kind="block", unit_id=str(branch.id), words=f"免费\n{EVIL}\n")
-    assert "2 words were added." in walker.text
-    assert "免费" in walker.text
-    assert "<svg onload" not in walker.text
+    visitor = log_in(branch, "administrator")
+    assert "no word is listed" in visitor.get("/words").text
+    data = {"kind": "block", "unit_id": branch.id, "words": f"免费\n{EVIL}\n"}
+    assert visitor.post("/words", form="/words", data=data).status_code == 303
+    page = visitor.get("/words").text
+    assert "2 words were added." in page
+    assert "免费" in page
+    assert "<svg onload" not in page
     assert "免费" not in log_in(branch, "administrator").get("/words?kind=host").text
-    refused = walker.tap("Add", kind="host", unit_id=str(branch.id), words="不是网站")
-    assert refused.answer.status_code == 422
+    refused = visitor.post("/words", form="/words", data=data | {"kind": "host", "words": "不是网站"})
+    assert refused.status_code == 422
     assert "must be a host" in refused.text
     Walker(log_in(branch, "administrator"), "/words?kind=block").tap("Remove")
     assert len(session.scalars(select(ListedWord)).all()) == 1
