@@ -1,5 +1,5 @@
-"""Every room's tables, loaded together, so that foreign keys by name resolve. Each process imports this once at
-start.
+"""Every room's tables, loaded together, so that foreign keys by name resolve, and with them what a room above tells a
+room below. Each process imports this once at start.
 """
 
 import sms_service.accounts.models
@@ -12,6 +12,7 @@ import sms_service.db.leadership
 import sms_service.delivery.models
 import sms_service.directory.models
 import sms_service.ledger.models
+import sms_service.replies.earlier
 import sms_service.replies.models  # noqa: F401 - each import counts
 from sms_service.db.base import Base
 

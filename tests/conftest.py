@@ -16,6 +16,7 @@ import redis
 from psycopg import sql
 from sqlalchemy.orm import Session
 
+import sms_service.tables  # noqa: F401 - as every process does
 from sms_service.db import bootstrap
 from sms_service.db.engine import Database
 from sms_service.embedded import PostgresServer, RedisServer

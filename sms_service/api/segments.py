@@ -34,6 +34,8 @@ _RULE = (
     'One of `{"all": [rules]}`, `{"any": [rules]}`, `{"not": rule}`, `{"everyone": true}`, `{"unit": id}`, '
     '`{"unit": {"code": "0101"}}`, `{"role": "书记"}`, `{"tag": "退休"}`, `{"kind": "member"}` (or contact), '
     '`{"segment": 12}` (found by that segment of this unit, of one above or of one below), '
+    '`{"campaign": {"id": 17, "outcome": "not_delivered"}}` (what became of the text of an earlier campaign that '
+    "you may read: in_audience, texted, delivered, not_delivered, not_texted, answered or not_answered), "
     '`{"level": "branch"}` (of the unit itself: city, district, street or branch), '
     '`{"suspect": true}` (the phone seems dead), `{"people": [17, 23]}` (at most 500 ids of people), '
     '`{"attribute": {"name": "gender", "is": "女"}}`, or instead of `is` one of `in: [texts]`, `exists: true`, as '
@@ -357,5 +359,5 @@ def _shown(segment: Segment) -> dict[str, Any]:
 
 
 def _in_words(unit_id: int, rule: object) -> dict[str, Any]:
-    sentence = describe_rules(g.session, [(g.session.get_one(Unit, unit_id), rule)])[0]
+    sentence = describe_rules(g.session, g.actor, [(g.session.get_one(Unit, unit_id), rule)])[0]
     return {"sentence": sentence, "said": mask_values(to_json(sentence))}

@@ -7,6 +7,7 @@
 {"tag": "退休"}        has this tag              {"kind": "member"}    a member, or "contact": an outside contact
 {"suspect": true}     the phone seems dead, or with false: does not
 {"people": [17, 23]}  is one of these, by id    {"level": "branch"}   the unit itself is a branch (or another level)
+{"campaign": {"id": 17, "outcome": "not_delivered"}}    what became of the text of an earlier campaign: one of OUTCOMES
 {"segment": 12}       is found by this segment; `nesting.py` writes its rule out
 {"attribute": {"name": "gender", "is": "女"}}    has this attribute; `attributes.py` has the comparisons
 """
@@ -25,6 +26,10 @@ from sms_service.said import say
 MAX_DEPTH = 8
 MAX_NODES = 100
 MAX_PEOPLE = 500  # of "people"
+
+# What became of a campaign's text to a person: they were in its audience; it was, or may be, handed over; it came;
+# it did not, as the network says or keeps silent; it was not handed over for certain; somebody answered; nobody did.
+OUTCOMES = ("in_audience", "texted", "delivered", "not_delivered", "not_texted", "answered", "not_answered")
 
 _KEYS = (
     "all",
@@ -128,6 +133,15 @@ class InSegment:
     where: str
 
 
+@dataclass(frozen=True, slots=True)
+class FromCampaign:
+    """The text of the campaign with this id had this outcome. `where` is the place in the rule."""
+
+    campaign_id: int
+    outcome: str
+    where: str
+
+
 Rule = (
     All
     | AnyOf
@@ -141,6 +155,7 @@ Rule = (
     | IsSuspect
     | IsAmong
     | InSegment
+    | FromCampaign
     | Attribute
 )
 
@@ -208,6 +223,8 @@ def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
             if not _is_id(value):
                 raise Invalid(here, None, "must be a segment's id")
             return InSegment(value, here)
+        case "campaign":
+            return _campaign(value, here)
         case "attribute":
             return read_attribute(value, here)
     raise Invalid(here[:MAX_TEXT], None, say("is not known; a rule has one key, one of {keys}", keys=_KEYS))
@@ -232,3 +249,13 @@ def _unit(value: object, where: str) -> InUnit:
     if isinstance(value, Mapping) and set(value) == {"code"}:
         return InUnit(None, read_text(value["code"], f"{where}.code"), f"{where}.code")
     raise Invalid(where, None, 'must be a unit\'s id or {"code": …}')
+
+
+def _campaign(value: object, where: str) -> FromCampaign:
+    if not isinstance(value, Mapping) or set(value) != {"id", "outcome"}:
+        raise Invalid(where, None, say("must be an object with id and outcome, one of {outcomes}", outcomes=OUTCOMES))
+    if not _is_id(value["id"]):
+        raise Invalid(f"{where}.id", None, "must be a campaign's id")
+    if value["outcome"] not in OUTCOMES:
+        raise Invalid(f"{where}.outcome", None, say("must be one of {outcomes}", outcomes=OUTCOMES))
+    return FromCampaign(value["id"], value["outcome"], where)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.earlier import require_campaigns
 from sms_service.audience.rules import audience_select
 from sms_service.audience.skipping import find_reason, join_reasons
 from sms_service.directory.models import Person, Unit
@@ -89,6 +90,7 @@ def count_by_unit(session: Session, actor: Actor, unit_id: int, rule: object, be
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.read, path)
+    require_campaigns(session, actor, rule, path)
     top = unit_path(session, below_id)
     if not top.startswith(path):
         raise Invalid("below", below_id, "must be a unit within the rule's own unit")

@@ -35,10 +35,12 @@ from sqlalchemy.orm import Session
 
 from sms_service.audience.attributes import Attribute
 from sms_service.audience.comparing import compare_attribute
+from sms_service.audience.earlier import resolve_campaigns
 from sms_service.audience.grammar import (
     All,
     AnyOf,
     Everyone,
+    FromCampaign,
     HasRole,
     HasTag,
     InSegment,
@@ -80,18 +82,19 @@ def audience_select(session: Session, rule: object, unit_path: str) -> Select[in
     written = write_out_now(session, rule, unit_path)
     with written.with_its_places():
         parsed = parse_rule(written.rule)
-        return compile_segment(parsed, unit_path, resolve_units(session, parsed, unit_path))
+        units, campaigns = resolve_units(session, parsed, unit_path), resolve_campaigns(session, parsed)
+        return _compile(parsed, _Place(unit_path, units, campaigns))
 
 
 def audience_select_below(rule: object, unit_path: str) -> Select[int, int] | None:
     """The same for many units at once, as a LATERAL part of a query that has their paths in its column `unit_path`.
 
-    Returns None for a rule that names units or segments, since such a rule has to be checked for each path separately.
+    Returns None for a rule that names units, segments or campaigns: what they are now has to be asked first.
     """
     parsed = parse_rule(rule)
-    if any(isinstance(leaf, InUnit | InSegment) for leaf in list_leaves(parsed)):
+    if any(isinstance(leaf, InUnit | InSegment | FromCampaign) for leaf in list_leaves(parsed)):
         return None
-    return compile_segment(parsed, literal_column(unit_path, Text), {})
+    return _compile(parsed, _Place(literal_column(unit_path, Text), {}, {}))
 
 
 def sample_audience(session: Session, rule: object, path: str, limit: int) -> list[Recipient]:
@@ -120,10 +123,15 @@ def resolve_units(session: Session, rule: Rule, unit_path: str) -> dict[InUnit, 
     return paths
 
 
-def compile_segment(
-    rule: Rule, scope_path: str | ColumnElement[str], unit_paths: Mapping[InUnit, str]
-) -> Select[int, int]:
-    """The select for a parsed rule; `unit_paths` as `resolve_units` gives them."""
+class _Place(NamedTuple):
+    """Where a rule is asked: the subtree, the paths of the units that it names, and whom it means by campaigns."""
+
+    scope_path: str | ColumnElement[str]
+    unit_paths: Mapping[InUnit, str]
+    campaigns: Mapping[FromCampaign, Select[int]]
+
+
+def _compile(rule: Rule, place: _Place) -> Select[int, int]:
     roles = sorted({leaf.role for leaf in list_leaves(rule) if isinstance(leaf, HasRole)})
     candidates: FromClause
     unit_id: ColumnElement[int]
@@ -144,15 +152,8 @@ def compile_segment(
         select(Person.id.label("person_id"), unit_id.label("unit_id"))
         .select_from(candidates)
         .join(Unit, Unit.id == unit_id)
-        .where(Person.left_at.is_(None), *_below(scope_path), _condition(rule, held, _Place(scope_path, unit_paths)))
+        .where(Person.left_at.is_(None), *_below(place.scope_path), _condition(rule, held, place))
     )
-
-
-class _Place(NamedTuple):
-    """Where a rule is asked: the subtree, and the paths of the units that the rule names."""
-
-    scope_path: str | ColumnElement[str]
-    unit_paths: Mapping[InUnit, str]
 
 
 def _below(scope_path: str | ColumnElement[str]) -> Iterable[ColumnElement[bool]]:
@@ -182,6 +183,8 @@ def _condition(rule: Rule, held: ColumnElement[Sequence[str]] | None, place: _Pl
             return Person.id == any_(literal(list(people), ARRAY(BigInteger)))
         case OfLevel(level):
             return Unit.level == level
+        case FromCampaign():
+            return Person.id.in_(place.campaigns[rule])
         case InSegment():
             raise AssertionError("segments that a rule uses are written out before")
         case Attribute():

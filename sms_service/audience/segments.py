@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.earlier import require_campaigns
 from sms_service.audience.measuring import measure_reach
 from sms_service.audience.models import Segment
 from sms_service.audience.nesting import UsedSegment, find_users, list_used, load_used, write_out
@@ -101,13 +102,14 @@ def get_segment(session: Session, actor: Actor, segment_id: int) -> Segment:
 def create_segment(session: Session, actor: Actor, unit_id: int, name: str, rule: dict[str, Any]) -> Segment:
     """Save a rule for the unit; it never reaches outside the unit's subtree.
 
-    Raises Invalid (field: the place in the rule), NotFound (unit), Forbidden (no manage_segments over the unit),
+    Raises Invalid (field: the place in the rule), NotFound (unit), Forbidden (no manage_segments over the unit, or a
+    campaign that the rule asks about may not be read),
     Conflict (the unit has a segment of this name).
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_segments, path)
     name = required_line("name", name, LONGEST_NAME)
-    uses = _check_rule(session, rule, path)
+    uses = _check_rule(session, actor, rule, path)
     _check_name_free(session, unit_id, name, None)
     segment = Segment(unit_id=unit_id, name=name, rule=rule, uses=uses, created_by=actor.account_id)
     session.add(segment)
@@ -138,7 +140,7 @@ def change_segment(
             _check_name_free(session, segment.unit_id, name, segment.id)
             segment.name = name
         if rule is not None:
-            uses = _check_rule(session, rule, path, segment)
+            uses = _check_rule(session, actor, rule, path, segment)
             segment.rule, segment.uses = rule, uses
     if session.is_modified(segment):
         segment.updated_at = session.scalar(select(func.now())) or segment.updated_at
@@ -168,22 +170,27 @@ def preview_audience(
 ) -> AudiencePreview:
     """What the rule finds now within the unit: counts and the first `sample_size` recipients by id.
 
-    Raises Invalid (field: the place in the rule), NotFound (unit), Forbidden (the actor may not read the unit).
+    Raises Invalid (field: the place in the rule), NotFound (unit), Forbidden (the actor may not read the unit, or a
+    campaign that the rule asks about).
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.read, path)
+    require_campaigns(session, actor, rule, path)
     reach = measure_reach(session, rule, path)
     sample = sample_audience(session, rule, path, sample_size)
     return AudiencePreview(reach.people, reach.phones, reach.skipped, reach.units, sample)
 
 
-def _check_rule(session: Session, rule: dict[str, Any], path: str, changed: Segment | None = None) -> list[int]:
+def _check_rule(
+    session: Session, actor: Actor, rule: dict[str, Any], path: str, changed: Segment | None = None
+) -> list[int]:
     """Check the rule of a segment at the path; returns the segments that it uses."""
     _check_size(rule)
     uses = list_used(rule)
     used = load_used(session, uses) if uses else {}
     own = None if changed is None else UsedSegment(changed.id, changed.name, rule, changed.unit_id, path)
     _check_size(write_out(rule, used, path, () if own is None else (own,)).rule)
+    require_campaigns(session, actor, rule, path)
     audience_select(session, rule, path)
     if own is not None:
         _check_users(session, own, used)

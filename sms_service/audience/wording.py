@@ -12,10 +12,12 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.attribute_words import word_attribute
 from sms_service.audience.attributes import Attribute
+from sms_service.audience.earlier import load_campaigns
 from sms_service.audience.grammar import (
     All,
     AnyOf,
     Everyone,
+    FromCampaign,
     HasRole,
     HasTag,
     InSegment,
@@ -37,11 +39,30 @@ from sms_service.said import Said, Word, say
 _MOST_WITHIN = 8  # segments within segments that are told; a rule has no more levels
 
 
+_OUTCOMES = {
+    ("in_audience", True): "was in the audience of the campaign {campaign}",
+    ("in_audience", False): "was not in the audience of the campaign {campaign}",
+    ("texted", True): "was texted by the campaign {campaign}",
+    ("texted", False): "was not texted by the campaign {campaign}",
+    ("delivered", True): "got the text of the campaign {campaign}",
+    ("delivered", False): "did not get, for all that is known, the text of the campaign {campaign}",
+    ("not_delivered", True): "was texted by the campaign {campaign} in vain",
+    ("not_delivered", False): "was not texted by the campaign {campaign} in vain",
+    ("not_texted", True): "was in the audience of the campaign {campaign} and got no text",
+    ("not_texted", False): "was not left without a text by the campaign {campaign}",
+    ("answered", True): "answered the campaign {campaign}",
+    ("answered", False): "sent no answer to the campaign {campaign}",
+    ("not_answered", True): "was texted by the campaign {campaign} and did not answer",
+    ("not_answered", False): "does not owe the campaign {campaign} an answer",
+}
+
+
 class _Known(NamedTuple):
-    """What a sentence may name: units by id and by code, and segments by id with what they say."""
+    """What a sentence may name: units by id and by code, segments by id with what they say, campaigns by id."""
 
     units: Mapping[Any, str]
     segments: Mapping[int, UsedSegment]
+    campaigns: Mapping[int, str]
 
 
 def describe_rule(session: Session, actor: Actor, unit_id: int, rule: object) -> Said:
@@ -53,27 +74,33 @@ def describe_rule(session: Session, actor: Actor, unit_id: int, rule: object) ->
     if own is None:
         raise NotFound("unit", unit_id)
     actor.require(Permission.read, own.path)
-    return describe_rules(session, [(own, rule)])[0]
+    return describe_rules(session, actor, [(own, rule)])[0]
 
 
-def describe_rules(session: Session, rules: Sequence[tuple[Unit, object]]) -> list[Said]:
-    """The same of several rules, each with its unit, in one statement. The caller has asked for the units' scope."""
+def describe_rules(session: Session, actor: Actor, rules: Sequence[tuple[Unit, object]]) -> list[Said]:
+    """The same of several rules, each with its unit, in a few statements for all. The caller has asked for the units'
+    scope.
+    """
     parsed = [(own, parse_rule(rule)) for own, rule in rules]
     leaves = [leaf for _, rule in parsed for leaf in list_leaves(rule)]
     used: Mapping[int, UsedSegment] = {}
     if ids := {leaf.segment_id for leaf in leaves if isinstance(leaf, InSegment)}:
         used = load_used(session, ids)
         leaves += [leaf for one in used.values() for leaf in list_leaves(parse_rule(one.rule))]
+    campaigns = load_campaigns(session, {leaf.campaign_id for leaf in leaves if isinstance(leaf, FromCampaign)})
+    titles = {one.id: one.name for one in campaigns.values() if actor.can(Permission.read, one.path)}
     named = [leaf for leaf in leaves if isinstance(leaf, InUnit)]
     units: Sequence[Unit] = ()
     if named:
         by_id = Unit.id.in_({leaf.unit_id for leaf in named if leaf.unit_id is not None})
         by_code = Unit.code.in_({leaf.code for leaf in named if leaf.code is not None})
         units = session.scalars(select(Unit).where(or_(by_id, by_code))).all()
-    return [_describe(own, rule, units, used) for own, rule in parsed]
+    return [_describe(own, rule, units, used, titles) for own, rule in parsed]
 
 
-def _describe(own: Unit, rule: Rule, units: Sequence[Unit], used: Mapping[int, UsedSegment]) -> Said:
+def _describe(
+    own: Unit, rule: Rule, units: Sequence[Unit], used: Mapping[int, UsedSegment], titles: Mapping[int, str]
+) -> Said:
     # Only below the rule's own unit: of another, a rule that never worked would tell the name.
     names: dict[Any, str] = {}
     for unit in (own, *units):
@@ -82,7 +109,8 @@ def _describe(own: Unit, rule: Rule, units: Sequence[Unit], used: Mapping[int, U
     usable = {one.id: one for one in used.values() if one.path.startswith(own.path) or own.path.startswith(one.path)}
     if isinstance(rule, Everyone):
         return say("everybody in {unit} and below", unit=own.name)
-    return say("everybody in {unit} and below who {rule}", unit=own.name, rule=_word(rule, _Known(names, usable), True))
+    words = _word(rule, _Known(names, usable, titles), True)
+    return say("everybody in {unit} and below who {rule}", unit=own.name, rule=words)
 
 
 def _word(rule: Rule, known: _Known, holds: bool, inner: bool = False, within: int = 0) -> Said:
@@ -121,6 +149,9 @@ def _word(rule: Rule, known: _Known, holds: bool, inner: bool = False, within: i
             number = len(people)
             among = say("is one of {number} chosen people", number=number)
             return among if holds else say("is none of {number} chosen people", number=number)
+        case FromCampaign(campaign_id, outcome):
+            title = known.campaigns.get(campaign_id, str(campaign_id))
+            return say(_OUTCOMES[outcome, holds], campaign=title)
         case InSegment():
             return _word_segment(rule, known, holds, within)
         case Attribute():

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.earlier import require_campaigns
 from sms_service.audience.rules import audience_select
 from sms_service.audience.segments import get_segment
 from sms_service.audit import trail
@@ -280,6 +281,7 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         if not path.startswith(owner := unit_path(session, segment.unit_id)) and not owner.startswith(path):
             raise Invalid("segment_id", segment.id, "belongs to another part of the tree than the campaign's unit")
         try:
+            require_campaigns(session, actor, {"segment": segment.id}, path)
             audience_select(session, segment.rule, path)
         except Invalid as error:
             raise Invalid(

@@ -13,6 +13,7 @@ from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience import segments
 from sms_service.audience.choices import list_rule_values
+from sms_service.audience.earlier import require_campaigns
 from sms_service.audience.models import Segment
 from sms_service.audience.somebody import require_somebody
 from sms_service.audience.wording import describe_rule, describe_rules
@@ -69,7 +70,7 @@ def list_segments() -> str:
         query=query,
         scope=scope.units,
         units=units,
-        words=describe_rules(g.session, [(units[row.unit_id], row.rule) for row in rows]),
+        words=describe_rules(g.session, g.actor, [(units[row.unit_id], row.rule) for row in rows]),
         uses=count_campaigns_of_segments(g.session, [row.id for row in rows], g.actor.scope(Permission.read)),
         choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
         may_write=bool(g.actor.scope(Permission.manage_segments)),
@@ -171,7 +172,7 @@ def _preview_saved(unit: Unit, segment: Segment) -> dict[str, Any]:
     try:
         return {**_preview(unit.id, rule), "why_not": None}
     except Invalid as error:
-        words = describe_rules(g.session, [(unit, segment.rule)])[0]
+        words = describe_rules(g.session, g.actor, [(unit, segment.rule)])[0]
         return {"words": words, "preview": None, "by_unit": (), "why_not": error.said}
 
 
@@ -190,6 +191,7 @@ def _read_rule(path: str) -> dict[str, Any]:
         rules = make_rules(read_rows(request.form))
         rule = join_rules(rules, request.form.get("joined", "all"))
     g.actor.require(Permission.manage_segments, path)
+    require_campaigns(g.session, g.actor, rule, path)
     require_somebody(g.session, rule, rules, path)
     return rule
 

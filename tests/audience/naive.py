@@ -7,13 +7,20 @@ from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
-from sqlalchemy import func
+from sqlalchemy import func, select, text
 
 from sms_service.audience.attributes import ANNIVERSARIES, NUMBERS
+from sms_service.audience.grammar import OUTCOMES
+from sms_service.controls.accounts import synchronise_gateways
+from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Contact
+from sms_service.ledger.models import Message
+from sms_service.replies.models import ReplyRow
+from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_person, make_segment, make_unit
 
 TAGS, ROLES, KINDS, GENDERS = ["退休", "青年"], ["书记", "组织委员"], ["member", "contact"], ["男", "女"]
+CAMPAIGN = 0  # stands for the earlier campaign until it is there
 LEVELS = ["city", "district", "branch"]
 CITY_TIME, FAR = "Asia/Shanghai", "Pacific/Auckland"  # the second district lives by another clock
 TODAY = datetime.now(ZoneInfo(CITY_TIME)).date()
@@ -115,7 +122,27 @@ def holds_of_attribute(value, stored, today):
     return day < bound if comparison == "before" else day > bound
 
 
-def oracle(rule, scope, units, people, made, saved=()):
+TEXTED = ("accepted", "unknown", "delivered", "undelivered", "no_receipt")
+STATUSES = (*TEXTED, "skipped", "pending", "refused", "expired")
+
+
+def went(outcome, fates):
+    """Whether the texts of one person, each with its status and whether it was answered, have the outcome."""
+    statuses = {status for status, _ in fates}
+    texted = bool(statuses & {*TEXTED})
+    answered = any(answer for _, answer in fates)
+    return {
+        "in_audience": True,
+        "texted": texted,
+        "delivered": "delivered" in statuses,
+        "not_delivered": bool(statuses & {"undelivered", "no_receipt"}) and "delivered" not in statuses,
+        "not_texted": not texted and "pending" not in statuses,
+        "answered": answered,
+        "not_answered": texted and not answered,
+    }[outcome]
+
+
+def oracle(rule, scope, units, people, made, saved=(), fates=()):
     """The pairs (person id, unit id) that the rule finds, by the words of its documentation."""
     today = datetime.now(ZoneInfo(FAR if scope == 2 else CITY_TIME)).date()
 
@@ -153,6 +180,9 @@ def oracle(rule, scope, units, people, made, saved=()):
             case "segment":
                 owner, own = saved[value]
                 return holds(own, person, unit) and (below(scope, owner) or below(unit, owner))
+            case "campaign":
+                own = fates[people.index(person)] if fates else ()
+                return bool(own) and went(value["outcome"], own)
             case "level":
                 return units[unit].level == value
         return holds_of_attribute(value, attributes.get(value["name"]), today)
@@ -167,6 +197,57 @@ def oracle(rule, scope, units, people, made, saved=()):
             if not person[4] and below(unit, scope) and holds(rule, person, unit)
         ]
     return sorted(found)
+
+
+# Of each person the texts of one earlier campaign: status and whether it was answered; and for some the same as for the
+# first person, as where two share a phone.
+SHARED = "shared"
+fates = st.lists(
+    st.one_of(st.just(SHARED), st.lists(st.tuples(st.sampled_from(STATUSES), st.booleans()), max_size=2)),
+    min_size=10,
+    max_size=10,
+)
+
+
+def ready(database):
+    """What a campaign of before needs."""
+    with database.session() as session:
+        synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
+        session.execute(text("SELECT ensure_month(date_trunc('month', sms_now())::date)"))
+
+
+def send(session, units, made, fates):
+    """An earlier campaign with these fates, in its ledger; returns its id and what became of each person's texts."""
+    run = make_run(session, units[0], status="running", audience=0, launched_at=func.sms_now())
+    account_id = session.scalars(select(GatewayAccount.id)).first()
+    found, sent = [], None
+    for person, fate in zip(made, fates, strict=False):
+        if fate == SHARED:
+            of_first = fates[0][:1] if sent is not None else []
+            rows = [("skipped", False)] if of_first else []
+            found.append(of_first)
+        else:
+            rows = fate
+            found.append(fate)
+        for place, (status, answered) in enumerate(rows):
+            shared = fate == SHARED
+            message = Message(
+                month=run.month, run_id=run.id, person_id=person.id, unit_id=units[place].id,
+                unit_path=units[place].path, phone=f"+8613800{place}{person.id:06d}" if status == "pending" else None,
+                class_="notice", template_version_id=run.template_version_id, route_id=run.route_id, status=status,
+                reason=("duplicate_phone" if shared else "no_phone") if status == "skipped" else None,
+                duplicate_of=sent if shared else None, not_before=func.sms_now(), expires_at=func.sms_now(),
+                attempts=1, changed_at=func.sms_now(),
+            )  # fmt: skip
+            session.add(message)
+            session.flush()
+            if place == 0 and person is made[0]:
+                sent = message.id
+            if answered:
+                reply = {"gateway_account_id": account_id, "received_at": func.sms_now(), "part": 1, "parts": 1}
+                session.add(ReplyRow(**reply, month=run.month, message_id=message.id))
+    session.flush()
+    return run.campaign_id, found
 
 
 attributes = st.fixed_dictionaries(
@@ -202,6 +283,7 @@ def rules_within(scope, segments=()):
         st.sampled_from(ROLES).map(lambda role: {"role": role}),
         st.sampled_from(TAGS).map(lambda tag: {"tag": tag}),
         st.sampled_from(KINDS).map(lambda kind: {"kind": kind}),
+        st.sampled_from(OUTCOMES).map(lambda outcome: {"campaign": {"id": CAMPAIGN, "outcome": outcome}}),
         st.sampled_from(LEVELS).map(lambda level: {"level": level}),
         st.tuples(st.sampled_from(NUMBERS), st.sampled_from([100, 99.5, -3, 0])).map(
             lambda pair: {"attribute": {"name": "points", pair[0]: pair[1]}}
@@ -252,19 +334,21 @@ def rules_with_segments(draw):
     return scope, saved, draw(rules_within(scope, range(2)))
 
 
-def save(session, units, saved):
+def save(session, units, saved, campaign_id):
     """The segments' ids."""
     ids = []
     for owner, rule in saved:
-        ids.append(make_segment(session, units[owner], name_segments(rule, ids)).id)
+        ids.append(make_segment(session, units[owner], name_segments(rule, ids, campaign_id)).id)
     return ids
 
 
-def name_segments(rule, ids):
-    """The rule with the ids of the segments that it names by their places."""
+def name_segments(rule, ids, campaign_id=None):
+    """The rule with the ids of the segments that it names by their places, and that of the campaign."""
     key, value = next(iter(rule.items()))
     if key in ("all", "any"):
-        return {key: [name_segments(inner, ids) for inner in value]}
+        return {key: [name_segments(inner, ids, campaign_id) for inner in value]}
     if key == "not":
-        return {key: name_segments(value, ids)}
+        return {key: name_segments(value, ids, campaign_id)}
+    if key == "campaign":
+        return {key: {**value, "id": campaign_id}}
     return {key: ids[value]} if key == "segment" else rule

@@ -15,18 +15,25 @@ from sms_service.audience.nesting import write_out_now
 from sms_service.audience.rules import audience_select
 from sms_service.errors import Invalid
 from tests.audience.counting import count_audience
-from tests.audience.naive import build, name_segments, oracle, population, rules_with_segments, save
+from tests.audience.naive import build, fates, name_segments, oracle, population, ready, rules_with_segments, save, send
 from tests.clocks import ahead_by
 
 
+@pytest.fixture
+def city_of_before(database):
+    ready(database)
+    return database
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(people=population, found=rules_with_segments())
-def test_the_query_finds_what_the_words_say(database, people, found):
+@given(people=population, found=rules_with_segments(), fates=fates)
+def test_the_query_finds_what_the_words_say(city_of_before, people, found, fates):
     scope, saved, rule = found
-    with Session(database.engine) as session:
+    with Session(city_of_before.engine) as session:
         units, made = build(session, people)
-        expected = oracle(rule, scope, units, people, made, saved)
-        rule = name_segments(rule, save(session, units, saved))
+        campaign_id, fates = send(session, units, made, fates)
+        expected = oracle(rule, scope, units, people, made, saved, fates)
+        rule = name_segments(rule, save(session, units, saved, campaign_id), campaign_id)
         statement = audience_select(session, rule, units[scope].path)
         assert sorted(map(tuple, session.execute(statement))) == expected
         assert count_audience(session, rule, units[scope].path) == len(expected)
@@ -37,7 +44,7 @@ def test_the_query_finds_what_the_words_say(database, people, found):
         ] == expected[:3]
         written = write_out_now(session, rule, units[scope].path).rule  # as a run carries it
         if (below := rules.audience_select_below(written, "scope.path")) is None:  # as a freeze embeds it for many runs
-            assert "unit" in str(written)
+            assert "unit" in str(written) or "campaign" in str(written)
             return
         scope_of_run = select(literal(units[scope].path).label("path")).subquery("scope")
         of_many = below.lateral("found")
@@ -106,6 +113,11 @@ def test_the_query_finds_what_the_words_say(database, people, found):
         ({"attribute": {"name": "a", "anniversary": ["today"]}}, "rule.attribute.anniversary"),
         ({"segment": "12"}, "rule.segment"),
         ({"segment": 0}, "rule.segment"),
+        ({"campaign": 17}, "rule.campaign"),
+        ({"campaign": {"id": 17}}, "rule.campaign"),
+        ({"campaign": {"id": "17", "outcome": "texted"}}, "rule.campaign.id"),
+        ({"campaign": {"id": 17, "outcome": "read"}}, "rule.campaign.outcome"),
+        ({"campaign": {"id": 17, "outcome": []}}, "rule.campaign.outcome"),
         ({"level": "village"}, "rule.level"),
         ({"level": ["city"]}, "rule.level"),
     ],

@@ -1,0 +1,99 @@
+"""What became of an earlier campaign's texts, as a rule asks for it: `{"campaign": {"id": 17, "outcome": "texted"}}`.
+
+Only rooms above know campaigns, the ledger and replies. One of them says here how to find out
+(`install_earlier_campaigns`), so that no statement of this room reads their tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from typing import NamedTuple, Protocol
+
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.grammar import FromCampaign, Rule, list_leaves, parse_rule
+from sms_service.audience.nesting import write_out_now
+from sms_service.errors import Forbidden, Invalid
+from sms_service.said import say
+
+
+class EarlierRun(NamedTuple):
+    """A run of an earlier campaign; `reply_months`: those in which replies to it may have come so far."""
+
+    id: int
+    month: date
+    reply_months: tuple[date, ...]
+
+
+class EarlierCampaign(NamedTuple):
+    """A campaign as a rule asks for it; `path` is its unit's. One that was never launched has no runs."""
+
+    id: int
+    name: str
+    path: str
+    runs: tuple[EarlierRun, ...]
+
+
+class EarlierCampaigns(Protocol):
+    """What the rooms above know."""
+
+    def load(self, session: Session, ids: Collection[int]) -> Mapping[int, EarlierCampaign]:
+        """These campaigns; one that is not there is left out."""
+
+    def select_people(self, campaign: EarlierCampaign, outcome: str) -> Select[int]:
+        """The ids of the people with this outcome (one of `grammar.OUTCOMES`), none of them NULL. Each partitioned
+        table is bounded by its months as parameters, since a freeze embeds this.
+        """
+
+
+_installed: EarlierCampaigns | None = None
+
+
+def install_earlier_campaigns(source: EarlierCampaigns) -> None:
+    """Called once, when the room that knows is loaded (sms_service/tables.py loads it in every process)."""
+    global _installed
+    _installed = source
+
+
+def _source() -> EarlierCampaigns:
+    assert _installed is not None, "a process imports sms_service.tables when it starts"
+    return _installed
+
+
+def load_campaigns(session: Session, ids: Collection[int]) -> Mapping[int, EarlierCampaign]:
+    """These campaigns, as far as they are there."""
+    return _source().load(session, ids) if ids else {}
+
+
+def resolve_campaigns(session: Session, rule: Rule) -> dict[FromCampaign, Select[int]]:
+    """For each part of the rule that asks about a campaign, whom it finds. Raises Invalid for a campaign that is not
+    there or was never launched.
+    """
+    found: dict[FromCampaign, Select[int]] = {}
+    campaigns = load_campaigns(session, _list_campaigns(rule))
+    for leaf in list_leaves(rule):
+        if isinstance(leaf, FromCampaign):
+            campaign = campaigns.get(leaf.campaign_id)
+            if campaign is None or not campaign.runs:
+                raise Invalid(f"{leaf.where}.id", leaf.campaign_id, "must be a campaign that was launched")
+            found[leaf] = _source().select_people(campaign, leaf.outcome)
+    return found
+
+
+def require_campaigns(session: Session, actor: Actor, rule: object, unit_path: str) -> None:
+    """Raises Forbidden unless the actor may read each campaign that the rule, or a segment that it uses, asks about;
+    Invalid for a rule that cannot be used within the subtree at `unit_path`.
+    """
+    written = write_out_now(session, rule, unit_path)
+    for campaign in load_campaigns(session, _list_campaigns(parse_rule(written.rule))).values():
+        if not actor.can(Permission.read, campaign.path):
+            reason = say("{login} may not read campaign {campaign}", login=actor.login, campaign=campaign.id)
+            raise Forbidden(reason)
+
+
+def _list_campaigns(rule: Rule) -> set[int]:
+    return {leaf.campaign_id for leaf in list_leaves(rule) if isinstance(leaf, FromCampaign)}
