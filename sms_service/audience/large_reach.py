@@ -39,8 +39,8 @@ EXTREMES = 20  # people with the least to say, and as many with the most, each o
 # The order in which people are tried: any order that has nothing to do with units or with who came first.
 _PRIME, _FACTOR = 1_000_003, 7_919
 _APART = 2**40  # more than any person's id, so that a length and an id are one number
-# The planner expects as many groups of unit and reason as recipients, and with less would sort them all. They take a
-# few megabytes.
+# The planner expects as many groups of unit and reason as recipients, and with less memory would sort them all. They
+# take a few megabytes.
 _WORK_MEM = "64MB"
 _NEVER_LACKING = ("name", "unit")
 
@@ -108,7 +108,7 @@ class _Counting:
         self._looked_at = self._look_at_some().cte("looked_at")
 
     def _count_per_unit(self) -> _Rows:
-        one = self._known.subquery()
+        one = self._known.offset(0).subquery()  # so that no expression is computed once for each place that reads it
         ends = (func.min(one.c.length_and_id).label("shortest"), func.max(one.c.length_and_id).label("longest"))
         return select(
             one.c.reason,

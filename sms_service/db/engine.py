@@ -16,8 +16,7 @@ from sms_service.keepalive import LIBPQ_PARAMETERS, POSTGRES_SETTINGS
 
 APP_ROLE = "sms_app"
 OWNER_ROLE = "sms_owner"
-# No JIT: compiling costs more than running these statements, and the high costs that forbid a plan would trigger it.
-_BY_KEY = " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
+_BY_KEY = " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 # If a process or its machine is stopped in the middle of a transaction, it keeps no locks for longer than its lease.
 _IDLE_S = 60
 
@@ -48,7 +47,8 @@ class Database:
         options = (
             f"-c idle_in_transaction_session_timeout={patience_s or _IDLE_S}s"
             f" -c statement_timeout={statement_timeout_s}s"
-            f" {_own_options(url)} -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}"
+            # No JIT: compiling costs more than running these statements.
+            f" -c jit=off {_own_options(url)} -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}"
             f"{'' if patience_s is None else f' -c lock_timeout={patience_s}s'}"
         )
         self.engine: Engine = create_engine(

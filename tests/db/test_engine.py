@@ -16,6 +16,7 @@ def setting(database: Database, name: str) -> str:
 def test_a_session_works_as_the_application_and_keeps_no_locks_for_ever(database: Database) -> None:
     assert setting(database, "role") == "sms_app"
     assert setting(database, "idle_in_transaction_session_timeout") == "1min"
+    assert setting(database, "jit") == "off"
 
 
 def test_the_url_may_say_otherwise_but_for_the_role(database: Database) -> None:
