@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
 from sms_service import jobs, logs, pulls, wake
+from sms_service.audience.import_work import ImportingThread
 from sms_service.controls import link_state
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database, first_line
@@ -170,8 +171,10 @@ def _run(
         wake.wake_workers(redis, wake.DISPATCH)  # this worker, if it waits for jobs, or one that has nothing else to do
 
     freezing = FreezingThreads(database, tell)
-    jobs.install_work(jobs.Work(database, redis, dispatcher, freezing, worker.stopping))
+    importing = ImportingThread(database)
+    jobs.install_work(jobs.Work(database, redis, dispatcher, freezing, importing, worker.stopping))
     freezing.start()
+    importing.start()
     asking = Database(
         database_url, pool_size=2, application_name="sms_service worker: providers", patience_s=PATIENCE_S
     )
@@ -184,6 +187,7 @@ def _run(
         end_looking_up()
         end_pulling()
         freezing.close()
+        importing.close()
         dispatcher.close()
         gateways.close()
         for connections in (ledger, asking, database):

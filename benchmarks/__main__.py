@@ -13,7 +13,7 @@ from benchmarks.figures import Benchmark, measure
 from benchmarks.laboratory import BenchmarkError, Laboratory
 from benchmarks.migrating import MIGRATION
 from benchmarks.pages import PAGES, WATCHED
-from benchmarks.preparing import IMPORT, RENDER
+from benchmarks.preparing import IMPORT, IMPORT_MANY, RENDER
 from benchmarks.previewing import PREVIEWS
 from benchmarks.reading import LISTING
 from benchmarks.receiving import RECEIVING
@@ -25,7 +25,7 @@ from benchmarks.urgency import URGENT
 from sms_service.embedded import EngineError
 
 BENCHMARKS: tuple[Benchmark, ...] = (
-    *(RENDER, IMPORT, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, STRANGERS, URGENT, CROWD),
+    *(RENDER, IMPORT, IMPORT_MANY, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, STRANGERS, URGENT, CROWD),
     *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
     *(PAGES, WATCHED, *PREVIEWS),
     *(MIGRATION, LISTING, *COSTS, COMPARISON),

@@ -24,6 +24,7 @@ from sms_service.controls import account_breaker, caps, link_state
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import Leadership, NotLeading
 from sms_service.delivery import hygiene
+from sms_service.directory import drafts
 from sms_service.dispatch import breaker, freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import failover, sweeps
@@ -190,6 +191,8 @@ def _forget(database: Database) -> None:
             log.info("deleted %s stored responses to API requests", forgotten)
         if forgotten := sessions.forget_old_sessions(session):
             log.info("deleted %s sessions of browsers that began 30 days ago", forgotten)
+        if forgotten := drafts.forget_drafts(session):
+            log.info("deleted the file and the rows of %s imports that are over", forgotten)
     with database.transaction() as connection:
         caps.forget_old_cap_uses(connection)
         account_breaker.forget_old_tallies(connection)

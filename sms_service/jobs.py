@@ -11,6 +11,7 @@ from redis import Redis
 from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
+from sms_service.audience.import_work import ImportingThread
 from sms_service.db.engine import Database, first_line
 from sms_service.delivery import inbox
 from sms_service.dispatch.dispatcher import Dispatcher
@@ -28,6 +29,7 @@ class Work:
     redis: Redis
     dispatcher: Dispatcher
     freezing: FreezingThreads
+    importing: ImportingThread
     stopping: Callable[[], bool]
 
 
@@ -61,6 +63,13 @@ def freeze(*_: int) -> None:
     work = _installed()
     wake.hear_wake_up(work.redis, wake.FREEZE)
     work.freezing.wake()
+
+
+def import_files() -> None:
+    """A file was uploaded, or shall be applied."""
+    work = _installed()
+    wake.hear_wake_up(work.redis, wake.IMPORT)
+    work.importing.wake()
 
 
 def dispatch() -> None:

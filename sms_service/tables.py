@@ -10,6 +10,7 @@ import sms_service.content.models
 import sms_service.controls.models
 import sms_service.db.leadership
 import sms_service.delivery.models
+import sms_service.directory.import_models
 import sms_service.directory.models
 import sms_service.ledger.models
 import sms_service.replies.earlier

@@ -19,6 +19,7 @@ FREEZE = "sms_service.jobs.freeze"
 DISPATCH = "sms_service.jobs.dispatch"
 APPLY_RECEIPTS = "sms_service.jobs.apply_receipts"
 APPLY_REPLIES = "sms_service.jobs.apply_replies"
+IMPORT = "sms_service.jobs.import_files"
 
 # A job's name identifies a wake-up: while one waits, another of the same name says nothing new.
 _QUIET_MS = 200

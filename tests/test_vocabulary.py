@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 import sms_service
 from sms_service.audience.skipping import find_reason
 from sms_service.controls.models import AccountState, PausedBy
+from sms_service.directory.import_models import RowOutcome
 from sms_service.gateways.base import ErrorClass, ReceiptStatus
 from sms_service.ledger.models import KINDS
 from sms_service.ledger.resolving import StayReason
@@ -27,6 +28,8 @@ OTHER = {
     *("unit", "role", "tag", "kind", "suspect", "attribute", "value"),  # what a rule may ask for
     *("message", "values", "bad", "texts", "minutes", "before", "why"),  # the messages of reasons and their places
     *("epoch", "infinity", "month", "lock_timeout"),  # PostgreSQL's
+    *("people", "born_on", "member", "left", "row", "number", "name"),  # an import's own
+    *("asked", "outside", "contradicts", "repeats", "repeats_refused"),  # import_outcomes.why
     *("attempts_id_seq", "messages_id_seq", "runs", "id"),  # names of what is in the schema
 }
 KNOWN = {
@@ -41,6 +44,7 @@ KNOWN = {
     *PausedBy,
     *AccountState,
     *KINDS,
+    *RowOutcome,
 }
 
 # What a reason is written into or compared with, up to the end of that expression.

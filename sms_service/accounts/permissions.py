@@ -13,6 +13,7 @@ class Permission(StrEnum):
 
     read = "read"  # lists, counts, exports; phone numbers masked
     manage_directory = "manage_directory"  # units, people, contacts, imports, suppressions
+    import_people = "import_people"  # the people of the units, by file
     manage_segments = "manage_segments"
     manage_templates = "manage_templates"
     edit_campaigns = "edit_campaigns"
@@ -29,6 +30,7 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     "officer": frozenset(
         {
             Permission.read,
+            Permission.import_people,
             Permission.manage_segments,
             Permission.manage_templates,
             Permission.edit_campaigns,

@@ -7,7 +7,6 @@ lift the suppression: only a person does that (`lift_suppression`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -16,9 +15,10 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.audience import suppression
 from sms_service.audit import trail
-from sms_service.directory import people, people_import
-from sms_service.directory.importing import any_of
-from sms_service.directory.models import Import, Person
+from sms_service.directory import applying, people
+from sms_service.directory.import_models import Import, ImportOutcome, RowOutcome
+from sms_service.directory.importing import scope_path_of
+from sms_service.directory.models import Person
 from sms_service.vocabulary import MessageReason
 
 OPTED_OUT_TAG = "不接收短信"
@@ -27,30 +27,24 @@ OPTED_OUT_TAG = "不接收短信"
 _TELLING = frozenset({"tags", "phone"})
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """The recorded import, and how many phones it suppressed that were not suppressed before."""
-
-    record: Import
-    suppressed: int
-
-
-def take_in_import(
-    session: Session, actor: Actor, data: bytes, file_name: str, *, unit_id: int | None = None
-) -> Intake:
-    """Import people as `directory.people_import.import_people` does, and suppress the phones that the file gives to
-    people who have the tag, whether from this file or from before. Raises what the directory's import raises.
+def apply_import(session: Session, record: Import, *, demonstration: bool = False) -> None:
+    """Write a checked import as `directory.applying.write_import` does, and suppress the phones that the file gives to
+    people who have the tag, whether from this file or from before. Raises what the directory's apply raises.
     """
-    imported = people_import.import_people(session, actor, data, file_name, unit_id=unit_id)
-    numbers = [person.number for person in imported.people if person.phone is not None]
-    suppressed = _suppress_tagged(session, Person.number == any_of(numbers), "import", actor)
-    if suppressed:
-        record = imported.record
-        path = unit_path(session, record.unit_id) if record.unit_id is not None else "/"
+    applying.write_import(session, record, demonstration=demonstration)
+    if record.kind != "people":
+        return
+    actor = applying.actor_of(session, record)
+    taken = select(ImportOutcome.person_id).where(
+        ImportOutcome.import_id == record.id, ImportOutcome.outcome != RowOutcome.refused
+    )
+    record.suppressed = _suppress_tagged(session, Person.id.in_(taken), "import", actor)
+    if record.suppressed:
+        path, suppressed = scope_path_of(session, record), record.suppressed
         trail.record_act(
             session, actor.account_id, "suppression.import", "import", record.id, path, suppressed=suppressed
         )
-    return Intake(imported.record, suppressed)
+    session.flush()
 
 
 def take_in_person(

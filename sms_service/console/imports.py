@@ -1,31 +1,31 @@
-"""Files of units and people: read in at once, and what became of every row."""
+"""Files of units and people: uploaded, checked by a worker, looked at, and only then written."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, g, make_response, request
 from marshmallow import fields
 from sqlalchemy import select
 
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
-from sms_service.audience import intake
 from sms_service.console.forms import read_form, read_query
 from sms_service.console.mending import find_mending
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
-from sms_service.directory import importing
-from sms_service.directory.models import Import, ImportProblem, Unit
-from sms_service.directory.units_import import import_units
+from sms_service.directory import drafts, importing
+from sms_service.directory.import_models import IMPORT_KINDS, Import, ImportProblem, ImportState
+from sms_service.directory.models import Unit
 from sms_service.errors import Invalid, NotFound
 from sms_service.masking import mask_quoted, mask_said, mask_text
-from sms_service.said import Said, as_said, say
+from sms_service.said import Said
 from sms_service.web.paging import PageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In
 from sms_service.web.validators import OneOfWords
+from sms_service.web.waking import import_after_commit
 
-IMPORT_KINDS = ("people", "units")
+UNDER_WAY = (ImportState.uploaded, ImportState.checking, ImportState.applying)
 
 
 class UploadForm(In):
@@ -35,6 +35,12 @@ class UploadForm(In):
     unit_id = Id(load_default=None)
 
 
+class ApplyForm(In):
+    """Which check was seen."""
+
+    version = fields.Integer(required=True)
+
+
 class FindingFilter(PageQuery):
     """Which findings: those that refused rows or not, or those like one of them (its id)."""
 
@@ -42,11 +48,11 @@ class FindingFilter(PageQuery):
     like = Id(load_default=None)
 
 
-@page_view("/imports", Permission.manage_directory)
+@page_view("/imports", Permission.import_people)
 def list_imports() -> str:
-    """The form for a file, and what was read in before."""
+    """The form for a file, and what was uploaded before."""
     query = read_query(PageQuery)
-    scope = scope_filter(g.session, g.actor, Permission.manage_directory, None)
+    scope = scope_filter(g.session, g.actor, Permission.import_people, None)
     statement = importing.find_imports(scope.covers(Unit.path))
     found, following = fetch_page(g.session, statement, query, sort="id", key=Import.id, id_=Import.id, descending=True)
     return render_page(
@@ -54,39 +60,36 @@ def list_imports() -> str:
     )
 
 
-@act_view("/imports", Permission.manage_directory, again=list_imports, file=True)
-def import_file() -> Response:
-    """Read the file in: every good row is written, all at once."""
+@act_view("/imports", Permission.import_people, again=list_imports, file=True)
+def upload_file() -> Response:
+    """Keep the file; a worker checks it, and nothing is written to the register."""
     form, file = read_form(UploadForm), request.files.get("file")
     if file is None or not file.filename:
         raise Invalid("file", None, "is missing: choose a file")
-    data, name = file.stream.read(), file.filename
-    suppressed = 0
-    if form["kind"] == "units":
-        record = import_units(g.session, g.actor, data, name, unit_id=form["unit_id"])
-    else:
-        done = intake.take_in_import(g.session, g.actor, data, name, unit_id=form["unit_id"])
-        record, suppressed = done.record, done.suppressed
-    said = as_said("The file is read in.")
-    if suppressed:
-        said = say("The file is read in. By it {count} phone numbers want no texts any more.", count=suppressed)
-    return go_to("console.show_import", said=said, import_id=record.id)
+    data = file.stream.read()
+    record = drafts.upload_import(g.session, g.actor, form["kind"], data, file.filename, unit_id=form["unit_id"])
+    import_after_commit()
+    return go_to("console.show_import", import_id=record.id)
 
 
 @page_view("/imports/<int:import_id>", Permission.read)
 def show_import(import_id: int) -> str:
-    """One import: how many rows became what, what was found, and the rows concerned."""
+    """One import: how far it is, how many rows would become or became what, what was found, and the rows concerned."""
     query = read_query(FindingFilter)
     done = importing.get_import(g.session, g.actor, import_id)
+    if done.state in UNDER_WAY:
+        return render_page("import_progress.html", done=done, **_names([done]))
     like = g.session.get(ImportProblem, query["like"]) if query["like"] is not None else None
     if query["like"] is not None and (like is None or like.import_id != done.id):
         raise NotFound("finding", query["like"])
     statement = importing.problems_like(like) if like else importing.problems_of(done, refused=query["refused"])
-    rows, following = fetch_page(g.session, statement, query, sort="id", key=ImportProblem.id, id_=ImportProblem.id)
+    rows, following = fetch_page(g.session, statement, query, sort="row", key=ImportProblem.row, id_=ImportProblem.id)
     groups = importing.group_problems(g.session, done)
+    needed = importing.NEEDED[done.kind]
     return render_page(
         "import.html",
         done=done,
+        may_act=g.actor.can(needed, importing.scope_path_of(g.session, done)),
         groups=[_shown(group.first) | {"count": group.findings} for group in groups],
         rows=[_shown(row) for row in rows],
         following=following,
@@ -94,6 +97,26 @@ def show_import(import_id: int) -> str:
         earlier=importing.find_same_file(g.session, done),
         **_names([done]),
     )
+
+
+@page_view("/imports/<int:import_id>/progress", Permission.read, fragment=True)
+def refresh_import(import_id: int) -> Response:
+    """The part of the page that refreshes itself; the whole page anew once the worker is through."""
+    done = importing.get_import(g.session, g.actor, import_id)
+    answer = make_response(render_page("import_live.html", done=done))
+    if done.state not in UNDER_WAY:
+        answer.headers["HX-Refresh"] = "true"
+    return answer
+
+
+@act_view("/imports/<int:import_id>/apply", Permission.import_people)
+def confirm_import(import_id: int) -> Response:
+    """Write what the check has shown."""
+    form = read_form(ApplyForm)
+    record = importing.get_import(g.session, g.actor, import_id)
+    drafts.request_apply(g.session, g.actor, record, form["version"])
+    import_after_commit()
+    return go_to("console.show_import", import_id=record.id)
 
 
 def _shown(found: ImportProblem) -> dict[str, Any]:

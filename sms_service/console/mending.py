@@ -29,7 +29,17 @@ MENDINGS: Mapping[str, Said] = {
     "belongs to a person outside the scope of this import": as_said(
         "Check the number. If it is right, whoever manages that person's unit has to move the person."
     ),
+    "is the name of {number} units, such as {places}; write the path or the code": as_said(
+        "Write the unit's path, such as 城东区/第一党支部, or its code."
+    ),
+    "no unit of this name lies within the scope of this import": as_said(
+        "Write the name as the page of units shows it, or the unit's code."
+    ),
+    "may be {number} people who are here already: say which one, or that it is somebody new": as_said(
+        "Add the phone, the birthday or the number (编号) by which the person is known."
+    ),
     "row {row} has the same number with other content; that one was taken": _KEEP_ONE,
+    "row {row} means the same person with other content; that one was taken": _KEEP_ONE,
     "row {row} has the same code with other content; only the first counts": _KEEP_ONE,
     "repeats row {row}, which was refused": _MEND_THAT_FIRST,
     "is empty": as_said("Delete the empty row."),

@@ -5,20 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells
 from sms_service.directory.text import plain_text
-from sms_service.errors import Invalid
 from sms_service.said import say
 
-if TYPE_CHECKING:
-    from sms_service.directory.reading import SheetTable
-
-_HEADER_WITHIN = 10  # rows: a title and a note may stand above the header
 _DECORATION = re.compile(r"\(.*?\)|[\s*:_]")  # "*手机号 (必填):" is 手机号
-_LONGEST_HEADER = 50
+LONGEST_HEADER = 50
+MOST_COLUMNS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +34,16 @@ UNIT_COLUMNS: Mapping[str, Column] = {
 }
 
 PEOPLE_COLUMNS: Mapping[str, Column] = {
-    "number": Column("编号", ("人员编号", "党员编号", "工号", "number"), required=True),
+    "number": Column("编号", ("人员编号", "党员编号", "工号", "number")),
     "name": Column("姓名", ("名字", "name"), required=True),
     "gender": Column("性别", ("gender", "sex")),
     "phone": Column("手机号", ("手机", "手机号码", "联系电话", "电话", "移动电话", "phone", "mobile"), required=True),
-    "unit": Column("组织编码", ("组织代码", "所在组织编码", "单位编码", "unit", "unitcode"), required=True),
-    "unit_name": Column("所在组织", ("所在党组织", "组织名称", "所在单位", "unitname")),
+    "unit": Column("组织编码", ("组织代码", "所在组织编码", "单位编码", "unit", "unitcode")),
+    "unit_name": Column(
+        "所在组织", ("所在党组织", "所在党支部", "所在支部", "党支部", "组织名称", "所在单位", "unitname")
+    ),
     "roles": Column("职务", ("党内职务", "role", "roles")),
+    "born_on": Column("出生日期", ("出生年月", "出生年月日", "出生时间", "生日", "bornon", "birthday")),
     "joined_on": Column("入党日期", ("入党时间", "加入日期", "joinedon")),
     "tags": Column("标签", ("人员标签", "tag", "tags")),
     "kind": Column("人员类别", ("类别", "人员类型", "kind")),
@@ -54,66 +52,25 @@ PEOPLE_COLUMNS: Mapping[str, Column] = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnHeader:
-    """The position of each column: `fields` by field name, `extras` (columns the import does not know) by header."""
+    """The position of each column: `fields` by field name, `extras` (kept as attributes) by header, and those that are
+    `left_out`.
+    """
 
     row: int
     fields: Mapping[str, int]
     extras: Mapping[str, int]
+    left_out: frozenset[int]
     width: int
 
 
 def is_header(cell: str, columns: Mapping[str, Column]) -> bool:
     """Whether the cell is a header of one of these columns."""
-    return _field(cell, columns) is not None
-
-
-def find_header(table: SheetTable, columns: Mapping[str, Column]) -> ColumnHeader:
-    """The header among the table's first ten rows: the row that names most of `columns`.
-
-    Raises Invalid("file", …) naming a required column that is missing, one given twice, or an empty file.
-    """
-    candidates = [row for row in table.rows[:_HEADER_WITHIN] if row[1]]
-    if not candidates:
-        raise Invalid("file", None, "is empty")
-    row, cells = max(candidates, key=lambda candidate: sum(is_header(cell or "", columns) for cell in candidate[1]))
-    fields: dict[str, int] = {}
-    extras: dict[str, int] = {}
-    for position, cell in enumerate(cells):
-        if cell is None:
-            continue
-        header = plain_text(cell)[:_LONGEST_HEADER]
-        field = _field(cell, columns)
-        known, key = (fields, field) if field else (extras, header)
-        if key in known:
-            raise Invalid(
-                "file",
-                header,
-                say(
-                    "has two columns {column!r} in row {row}; keep one",
-                    column=columns[key].header if field else header,
-                    row=row,
-                ),
-            )
-        known[key] = position
-    missing = [column.header for field, column in columns.items() if column.required and field not in fields]
-    if missing:
-        found = ", ".join(plain_text(cell)[:_LONGEST_HEADER] for cell in cells if cell)
-        raise Invalid(
-            "file",
-            found,
-            say(
-                "lacks the column {column}; the columns found in row {row} are: {columns}",
-                column=missing[0],
-                row=row,
-                columns=found[:500],
-            ),
-        )
-    return ColumnHeader(row=row, fields=fields, extras=extras, width=len(cells))
+    return find_field(cell, columns) is not None
 
 
 def stray_value(header: ColumnHeader, cells: Cells) -> tuple[str, str] | None:
     """The letter and value of the first cell that has no header: the row is shifted or has too many columns."""
-    named = {*header.fields.values(), *header.extras.values()}
+    named = {*header.fields.values(), *header.extras.values(), *header.left_out}
     for position, cell in enumerate(cells):
         if cell is not None and position not in named:
             return column_letter(position), cell
@@ -136,8 +93,14 @@ def column_letter(position: int) -> str:
     return letters
 
 
-def _field(cell: str, columns: Mapping[str, Column]) -> str | None:
-    bare = _DECORATION.sub("", plain_text(cell)).casefold()
+def bare_header(cell: str) -> str:
+    """A header without blanks, brackets and the like, by which it is compared and remembered."""
+    return _DECORATION.sub("", plain_text(cell)).casefold()[:LONGEST_HEADER]
+
+
+def find_field(cell: str, columns: Mapping[str, Column]) -> str | None:
+    """The field that has this header, if any has."""
+    bare = bare_header(cell)
     return next((field for field, column in columns.items() if bare == column.header or bare in column.synonyms), None)
 
 

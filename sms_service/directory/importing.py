@@ -1,26 +1,22 @@
-"""What imports of units and of people share. A whole file is read, then checked, then written in one transaction."""
+"""Who may bring in what for which units, and finding imports and what was found in them."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, any_, func, insert, literal, select
+from sqlalchemy import ColumnElement, Select, Text, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import CollectionAggregate
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
-from sms_service.audit import trail
-from sms_service.directory.columns import Column, ColumnHeader, find_header
-from sms_service.directory.models import Import, ImportProblem, Unit
-from sms_service.directory.problems import Findings
-from sms_service.directory.reading import SheetTable, read_table
+from sms_service.directory.import_models import Import, ImportOutcome, ImportProblem, ImportRow
+from sms_service.directory.models import Person, Unit
 from sms_service.errors import Forbidden, Invalid, NotFound
-from sms_service.said import say, to_json
+from sms_service.said import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,45 +27,57 @@ class ImportScope:
     unit_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What became of the rows that were not refused."""
-
-    created: int
-    changed: int
-    unchanged: int
+# What it takes to bring in a file of this kind: an officer brings in people, and only the directory's managers units.
+NEEDED: Mapping[str, Permission] = {"people": Permission.import_people, "units": Permission.manage_directory}
 
 
-def import_scope(session: Session, actor: Actor, unit_id: int | None) -> ImportScope:
-    """The subtree of `unit_id`; if that is None, the only subtree over which the actor manages the directory.
+def import_scope(session: Session, actor: Actor, kind: str, unit_id: int | None) -> ImportScope:
+    """The subtree of `unit_id`; if that is None, the only subtree into which the actor may import files of this kind.
 
-    Raises Forbidden if the actor does not manage it, Invalid if there are several and none is named, NotFound for an
-    unknown unit.
+    Raises Forbidden if the actor may not, Invalid if there are several and none is named, NotFound for an unknown
+    unit.
     """
+    needed = NEEDED[kind]
     if unit_id is not None:
         path = unit_path(session, unit_id)
-        actor.require(Permission.manage_directory, path)
+        actor.require(needed, path)
         return ImportScope(path, unit_id)
-    paths = actor.scope(Permission.manage_directory)
+    paths = actor.scope(needed)
     if not paths:
         raise Forbidden(
             say(
                 "{login} does not hold the permission {permission} over any unit",
                 login=actor.login,
-                permission=Permission.manage_directory,
+                permission=needed,
             )
         )
     if len(paths) > 1:
         raise Invalid("unit", None, "is needed, because you manage several units: name the one this import is for")
-    if paths[0] == "/":
-        return ImportScope("/", None)
+    if paths[0] == "/":  # the service itself, which alone may make the top of a tree
+        return ImportScope("/", only_top(session) if kind == "people" else None)
     return ImportScope(paths[0], session.scalar(select(Unit.id).where(Unit.path == paths[0])))
 
 
-def open_file(data: bytes, columns: Mapping[str, Column]) -> tuple[SheetTable, ColumnHeader]:
-    """The file's table and where its columns are. Raises Invalid("file", …) saying what is wrong with the file."""
-    table = read_table(data, columns)
-    return table, find_header(table, columns)
+def scope_path_of(session: Session, record: Import) -> str:
+    """The path of the subtree that the import may touch, as it lies now."""
+    return "/" if record.unit_id is None else unit_path(session, record.unit_id)
+
+
+def require_import(session: Session, actor: Actor, record: Import) -> None:
+    """Raises Forbidden unless the actor may bring in this import's file."""
+    actor.require(NEEDED[record.kind], scope_path_of(session, record))
+
+
+def home_unit(session: Session, record: Import) -> int | None:
+    """The unit of people whose rows name none: that of the import, if no unit stands below it."""
+    below = select(Unit.id).where(Unit.parent_id == record.unit_id).limit(1)
+    return None if record.unit_id is None or session.scalar(below) is not None else record.unit_id
+
+
+def only_top(session: Session) -> int | None:
+    """The top of the tree, if there is one tree."""
+    tops = session.scalars(select(Unit.id).where(Unit.parent_id.is_(None)).limit(2)).all()
+    return tops[0] if len(tops) == 1 else None
 
 
 def any_of(texts: Iterable[str]) -> CollectionAggregate[bool]:
@@ -77,73 +85,17 @@ def any_of(texts: Iterable[str]) -> CollectionAggregate[bool]:
     return any_(literal(list(texts), ARRAY(Text)))
 
 
-def write_down(
-    session: Session,
-    actor: Actor,
-    kind: str,
-    scope: ImportScope,
-    file_name: str,
-    data: bytes,
-    rows: int,
-    counts: Counts,
-    findings: Findings,
-) -> Import:
-    """Record the import, its findings and its trail entry. `rows` counts the rows below the header."""
-    unit_id, path = scope.unit_id, scope.path
-    if unit_id is None:  # the service itself imports: the import belongs to the top of the tree, if there is only one
-        tops = session.execute(select(Unit.id, Unit.path).where(Unit.parent_id.is_(None)).limit(2)).all()
-        if len(tops) == 1:
-            unit_id, path = tops[0]
-    done = Import(
-        unit_id=unit_id,
-        account_id=actor.account_id,
-        kind=kind,
-        file_name=file_name[:255].replace("\x00", ""),
-        digest=hashlib.sha256(data).digest(),
-        rows=rows,
-        created=counts.created,
-        changed=counts.changed,
-        unchanged=counts.unchanged,
-        refused=len(findings.refused_rows),
-    )
-    session.add(done)
-    session.flush()
-    problems: list[dict[str, Any]] = [
-        {
-            "import_id": done.id,
-            "row": problem.row,
-            "column": problem.column,
-            "value": problem.value,
-            "reason": problem.reason,
-            **to_json(problem.reason),
-            "refused": problem.refused,
-        }
-        for problem in sorted(findings.problems, key=lambda problem: problem.row)
-    ]
-    if problems:
-        session.execute(insert(ImportProblem), problems)
-    trail.record_act(
-        session,
-        actor.account_id,
-        f"{kind}.import",
-        "import",
-        done.id,
-        path,
-        rows=rows,
-        created=counts.created,
-        changed=counts.changed,
-        unchanged=counts.unchanged,
-        refused=done.refused,
-    )
-    return done
-
-
-def find_imports(covers: ColumnElement[bool] | None = None, *, kind: str | None = None) -> Select[Import]:
+def find_imports(
+    covers: ColumnElement[bool] | None = None, *, kind: str | None = None, state: str | None = None
+) -> Select[Import]:
     """The imports made for units that satisfy `covers` (a condition on Unit.path; None: all), to be paged."""
     statement = select(Import).outerjoin(Unit, Unit.id == Import.unit_id)
     if covers is not None:
         statement = statement.where(covers)
-    return statement.where(Import.kind == kind) if kind else statement
+    for column, wanted in ((Import.kind, kind), (Import.state, state)):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    return statement
 
 
 def get_import(session: Session, actor: Actor, import_id: int) -> Import:
@@ -151,15 +103,36 @@ def get_import(session: Session, actor: Actor, import_id: int) -> Import:
     done = session.get(Import, import_id)
     if done is None:
         raise NotFound("import", import_id)
-    path = unit_path(session, done.unit_id) if done.unit_id is not None else "/"
-    actor.require(Permission.read, path)
+    actor.require(Permission.read, scope_path_of(session, done))
     return done
 
 
 def problems_of(done: Import, *, refused: bool | None = None) -> Select[ImportProblem]:
-    """The findings of one import, to be paged by id, which is the order of the rows."""
+    """The findings of one import, to be paged by row and id."""
     statement = select(ImportProblem).where(ImportProblem.import_id == done.id)
     return statement if refused is None else statement.where(ImportProblem.refused == refused)
+
+
+def rows_of(record: Import, *, outcome: str | None = None, asked: bool | None = None) -> Select[ImportOutcome, str]:
+    """The rows of an import, their outcomes and cells, to be paged by row. `asked`: a person has to say who is meant,
+    or not.
+    """
+    statement = (
+        select(ImportOutcome, ImportRow.cells)
+        .join(ImportRow, (ImportRow.import_id == ImportOutcome.import_id) & (ImportRow.row == ImportOutcome.row))
+        .where(ImportOutcome.import_id == record.id)
+    )
+    if asked is not None:
+        has_candidates = ImportOutcome.candidates.is_not(None)
+        statement = statement.where(has_candidates if asked else ~has_candidates)
+    return statement if outcome is None else statement.where(ImportOutcome.outcome == outcome)
+
+
+def find_candidates(session: Session, outcomes: Iterable[ImportOutcome]) -> dict[int, tuple[Person, Unit]]:
+    """The people whom these rows may mean, with their units, by id."""
+    ids = {person_id for outcome in outcomes for person_id in outcome.candidates or ()}
+    statement = select(Person, Unit).join(Unit, Unit.id == Person.unit_id).where(Person.id.in_(ids))
+    return {person.id: (person, unit) for person, unit in session.execute(statement)}
 
 
 class ProblemGroup(NamedTuple):
@@ -183,7 +156,7 @@ def group_problems(session: Session, done: Import) -> list[ProblemGroup]:
 
 
 def problems_like(first: ImportProblem) -> Select[ImportProblem]:
-    """All findings of its import that say the same of the same column, to be paged by id."""
+    """All findings of its import that say the same of the same column, to be paged by row and id."""
     return select(ImportProblem).where(
         ImportProblem.import_id == first.import_id,
         _what_it_says() == (first.message or first.reason),
@@ -206,5 +179,4 @@ def _what_it_says() -> ColumnElement[str]:
 
 def may_see_values(session: Session, actor: Actor, done: Import) -> bool:
     """Whether the actor may see whole phone numbers among the values of this import's findings."""
-    path = unit_path(session, done.unit_id) if done.unit_id is not None else "/"
-    return actor.can(Permission.see_phones, path)
+    return actor.can(Permission.see_phones, scope_path_of(session, done))

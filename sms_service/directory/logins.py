@@ -23,10 +23,11 @@ from sms_service.accounts.models import ROLES_OF_MANY, Account
 from sms_service.accounts.passwords import make_password
 from sms_service.accounts.permissions import Permission
 from sms_service.db.locks import LockKey, take_lock
-from sms_service.directory.columns import Column, column_value
-from sms_service.directory.importing import any_of, open_file
+from sms_service.directory.columns import Column
+from sms_service.directory.importing import any_of
 from sms_service.directory.models import Contact, Person, Unit
 from sms_service.directory.people_rows import LONGEST_NAME
+from sms_service.directory.short_files import read_short_file
 from sms_service.directory.text import person_name, plain_text
 from sms_service.errors import Conflict, Invalid
 from sms_service.said import Said, as_said, say
@@ -111,19 +112,9 @@ def read_login_rows(data: bytes) -> list[LoginRow]:
 
     Raises Invalid (`file`).
     """
-    table, header = open_file(data, LOGIN_COLUMNS)
-    rows = [(number, cells) for number, cells in table.rows if number > header.row and cells]
-    if len(rows) > MOST_LOGINS:
-        raise Invalid("file", None, say("has more than {most} rows; split it", most=MOST_LOGINS))
-    value = column_value
+    rows = read_short_file(data, LOGIN_COLUMNS, MOST_LOGINS)
     return [
-        LoginRow(
-            number,
-            value(header, cells, "name") or "",
-            value(header, cells, "unit") or "",
-            value(header, cells, "login"),
-        )
-        for number, cells in rows
+        LoginRow(number, cells.get("name") or "", cells.get("unit") or "", cells.get("login")) for number, cells in rows
     ]
 
 

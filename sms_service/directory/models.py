@@ -1,17 +1,17 @@
-"""The org tree, the people in it, the roles they hold, and what each import said."""
+"""The org tree, the people in it, and the roles they hold."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id, Path
 from sms_service.directory.phones import recall_problem
-from sms_service.said import Said, read_said
+from sms_service.said import Said
 
 LEVELS = ("city", "district", "street", "branch")
 
@@ -103,57 +103,3 @@ class Contact(Base):
         Index(None, "person_id"),
         Index(None, "role", "unit_id"),
     )
-
-
-class Import(Base):
-    """One imported file, and how many of its rows were created, changed, left unchanged and refused."""
-
-    __tablename__ = "imports"
-
-    id: Mapped[Id]
-    unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))  # the scope it was made with
-    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
-    kind: Mapped[str]
-    file_name: Mapped[str]
-    digest: Mapped[bytes] = mapped_column(LargeBinary)
-    rows: Mapped[int]
-    created: Mapped[int]
-    changed: Mapped[int]
-    unchanged: Mapped[int]
-    refused: Mapped[int]
-    created_at: Mapped[CreatedAt]
-
-    __table_args__ = (
-        CheckConstraint("kind IN ('units', 'people')", name="kind"),
-        CheckConstraint("rows = created + changed + unchanged + refused", name="nothing_dropped"),
-        Index(None, "unit_id", "id"),
-    )
-
-
-class ImportProblem(Base):
-    """What was wrong with a row. A refused row has at least one finding with `refused`; the other findings are of rows
-    that were taken.
-
-    `row` is the number a spreadsheet shows (the header is 1); `value` is personal data and is deleted by retention.
-    `reason` is the English sentence made of `message` and `values`; older findings have only the sentence.
-    """
-
-    __tablename__ = "import_problems"
-
-    id: Mapped[Id]
-    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"))
-    row: Mapped[int]
-    column: Mapped[str]
-    value: Mapped[str | None]
-    reason: Mapped[str]
-    message: Mapped[str | None]
-    values: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    refused: Mapped[bool]
-
-    __table_args__ = (Index(None, "import_id", "id"),)
-
-    @property
-    def said(self) -> Said:
-        """The reason with its message and values."""
-        pair = None if self.message is None else {"message": self.message, "values": self.values or {}}
-        return read_said(self.reason, pair)

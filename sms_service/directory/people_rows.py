@@ -1,20 +1,22 @@
 """Turns rows of a people file into people: every row is taken or refused, and everything odd about it is a finding.
 
-A row is refused only if it cannot make a person: no number, no usable name, no unit code, or a shifted row. A row with
-an unusable phone is taken, with a finding: the person exists, and a campaign counts them as skipped.
+A row is refused only if it cannot make a person: no usable name, no unit, or a shifted row. A row with an unusable
+phone is taken, with a finding: the person exists, and a campaign counts them as skipped.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import uuid
+from dataclasses import dataclass
 
 from sms_service.directory.columns import PEOPLE_COLUMNS, ColumnHeader, column_value, in_shape
 from sms_service.directory.dates import find_date, holds_dates, read_date
 from sms_service.directory.phones import read_phone
+from sms_service.directory.places import Places
 from sms_service.directory.problems import Findings
-from sms_service.directory.reading import Cells, SheetTable
+from sms_service.directory.reading import Cells
 from sms_service.directory.text import person_name, plain_text, visible_text
 from sms_service.said import say
 
@@ -23,108 +25,84 @@ LONGEST_WORD = 50  # of a tag, a role, a person's number
 LONGEST_ATTRIBUTE = 500
 MAX_WORDS = 50  # tags or roles of one person
 
+_TITLES = {name: column.header for name, column in PEOPLE_COLUMNS.items()}
 _WORD_SEPARATORS = re.compile(r"[、,;|/\n\r]")  # after NFKC, so also ，；｜
 _NO_ROLE = frozenset(
     {"党员", "正式党员", "预备党员", "成员", "无"}
 )  # what the column 职务 says of people without a role
 _KINDS = {"党员": "member", "成员": "member", "member": "member", "联系人": "contact", "contact": "contact"}
 _SHEET_ERROR = re.compile(r"#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """A person as one row describes them. `roles`, `tags`, `kind`: None where the file has no such column."""
+    """A person as one row describes them, in the unit `unit_id`. `number` is None where the row says none; `roles`,
+    `tags` and `kind` are None where the file has no such column.
+    """
 
-    row: int = field(compare=False)
-    number: str
+    number: str | None
     name: str
-    unit_code: str
-    unit_name: str | None
+    unit_id: int
     phone: str | None
     phone_problem: str | None
+    born_on: str | None
     kind: str | None
     roles: tuple[str, ...] | None
     tags: tuple[str, ...] | None
     attributes: tuple[tuple[str, str], ...]
 
+    def digest(self) -> uuid.UUID:
+        """The same for two rows that say the same."""
+        said = repr(tuple(getattr(self, name) for name in _FIELDS)).encode("utf-8", "surrogatepass")
+        return uuid.UUID(bytes=hashlib.blake2b(said, digest_size=16).digest())
+
+
+_FIELDS = tuple(PersonRow.__dataclass_fields__)
+
 
 def attribute_names(header: ColumnHeader) -> list[str]:
     """The attributes that this file sets: an empty cell removes the attribute from the person."""
-    return [name for name in ("gender", "joined_on") if name in header.fields] + list(header.extras)
+    return [name for name in ("gender", "born_on", "joined_on") if name in header.fields] + list(header.extras)
 
 
-def read_people(table: SheetTable, header: ColumnHeader, findings: Findings) -> Iterator[PersonRow]:
-    """The people in the rows below the header; rows that cannot make a person are refused in `findings`."""
-    for row, cells in table.rows:
-        if row > header.row:
-            person = _person(row, cells, header, findings)
-            if person is not None:
-                yield person
-
-
-def first_of_each(people: Iterable[PersonRow], findings: Findings) -> Iterator[PersonRow]:
-    """The first of the rows with the same number. Later rows are noted if they are equal, and refused if they are not.
-    Shared phones are noted.
-    """
-    by_number: dict[str, PersonRow] = {}
-    rows_by_phone: dict[str, int] = {}
-    for person in people:
-        row, first = person.row, by_number.setdefault(person.number, person)
-        if first is not person:
-            if first != person:
-                reason = say("row {row} has the same number with other content; that one was taken", row=first.row)
-                findings.refuse(row, PEOPLE_COLUMNS["number"].header, person.number, reason)
-            else:
-                findings.repeat(row, first.row, PEOPLE_COLUMNS["number"].header, person.number)
-            continue
-        if person.phone is not None:
-            holder = rows_by_phone.setdefault(person.phone, row)
-            if holder != row:
-                reason = say("row {row} has the same phone, which gets one text a campaign", row=holder)
-                findings.note(row, PEOPLE_COLUMNS["phone"].header, person.phone, reason)
-        yield person
-
-
-def _person(row: int, cells: Cells, header: ColumnHeader, findings: Findings) -> PersonRow | None:
-    titles = {name: column.header for name, column in PEOPLE_COLUMNS.items()}
+def read_person(row: int, cells: Cells, header: ColumnHeader, places: Places, findings: Findings) -> PersonRow | None:
+    """The person in this row; refused in `findings` if it makes none."""
     if not in_shape(row, cells, header, findings):
         return None
     raw = {name: column_value(header, cells, name) for name in PEOPLE_COLUMNS}
-    number = plain_text(raw["number"] or "")
-    name = person_name(raw["name"] or "")
-    unit_code = plain_text(raw["unit"] or "")
-    if not 1 <= len(number) <= LONGEST_WORD:
-        findings.refuse(
-            row, titles["number"], raw["number"], say("must have 1 to {most} characters", most=LONGEST_WORD)
-        )
+    number, name = plain_text(raw["number"] or ""), person_name(raw["name"] or "")
+    if len(number) > LONGEST_WORD:
+        reason = say("must have at most {most} characters", most=LONGEST_WORD)
+        findings.refuse(row, _TITLES["number"], raw["number"], reason)
     if not 1 <= len(name) <= LONGEST_NAME or _SHEET_ERROR.fullmatch(name):
         findings.refuse(
-            row, titles["name"], raw["name"], say("must be a name of 1 to {most} characters", most=LONGEST_NAME)
+            row, _TITLES["name"], raw["name"], say("must be a name of 1 to {most} characters", most=LONGEST_NAME)
         )
-    if not unit_code:
-        findings.refuse(row, titles["unit"], raw["unit"], "is missing: it says which unit the person belongs to")
-    if row in findings.refused_rows:
+    unit_id = places.locate(row, plain_text(raw["unit"] or ""), raw["unit_name"], findings)
+    if unit_id is None or row in findings.refused_rows:
         return None
 
     if name != visible_text(raw["name"] or ""):
-        findings.note(row, titles["name"], raw["name"], say("was read as {name}", name=name))
+        findings.note(row, _TITLES["name"], raw["name"], say("was read as {name}", name=name))
     reading = read_phone(raw["phone"])
     if reading.problem or reading.note:
-        findings.note(row, titles["phone"], raw["phone"], reading.problem or reading.note or "")
+        findings.note(row, _TITLES["phone"], raw["phone"], reading.problem or reading.note or "")
     elif reading.phone is None:
-        findings.note(row, titles["phone"], raw["phone"], "there is no phone number: no text can reach this person")
+        findings.note(row, _TITLES["phone"], raw["phone"], "there is no phone number: no text can reach this person")
+    attributes = _attributes(row, cells, raw, header, findings)
+    born_on = attributes.get("born_on", "")
     return PersonRow(
-        row=row,
-        number=number,
+        number=number or None,
         name=name,
-        unit_code=unit_code,
-        unit_name=raw["unit_name"],
+        unit_id=unit_id,
         phone=reading.phone,
         phone_problem=reading.problem,
+        born_on=born_on if _DAY.fullmatch(born_on) else None,
         kind=_kind(row, raw["kind"], findings) if "kind" in header.fields else None,
         roles=_roles(row, raw["roles"], findings) if "roles" in header.fields else None,
         tags=_words(row, "tags", raw["tags"], findings) if "tags" in header.fields else None,
-        attributes=_attributes(row, cells, raw, header, findings),
+        attributes=tuple(sorted(attributes.items())),
     )
 
 
@@ -164,22 +142,24 @@ _FULL_WIDTH = str.maketrans("，；｜／", ",;|/")
 
 def _attributes(
     row: int, cells: Cells, raw: dict[str, str | None], header: ColumnHeader, findings: Findings
-) -> tuple[tuple[str, str], ...]:
+) -> dict[str, str]:
     """The person's attributes, by name."""
     found = {
         name: visible_text(cells[position] or "") for name, position in header.extras.items() if position < len(cells)
     }
     if "gender" in header.fields:
         found["gender"] = plain_text(raw["gender"] or "")
-    if raw["joined_on"] is not None:
-        found["joined_on"] = _day(row, PEOPLE_COLUMNS["joined_on"].header, raw["joined_on"], findings)
+    for name in ("joined_on", "born_on"):
+        written = raw[name]
+        if written is not None:
+            found[name] = _day(row, _TITLES[name], written, findings)
     for name in header.extras:
         if found.get(name):
             found[name] = _day(row, name, found[name], findings) if holds_dates(name) else _same_form(found[name])
     for name, text in found.items():
         if len(text) > LONGEST_ATTRIBUTE:
             findings.note(row, name, text, say("was cut after {most} characters", most=LONGEST_ATTRIBUTE))
-    return tuple(sorted((name, text[:LONGEST_ATTRIBUTE]) for name, text in found.items() if text))
+    return {name: text[:LONGEST_ATTRIBUTE] for name, text in found.items() if text}
 
 
 def _day(row: int, column: str, raw: str, findings: Findings) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sms_service.directory.columns import UNIT_COLUMNS, ColumnHeader, column_value, in_shape
 from sms_service.directory.models import LEVELS
 from sms_service.directory.problems import Findings
-from sms_service.directory.reading import Cells, SheetTable
+from sms_service.directory.reading import Cells
 from sms_service.directory.text import plain_text, visible_text
 from sms_service.said import Word, say
 
@@ -46,12 +46,10 @@ class Place:
     parent: str | None
 
 
-def read_units(table: SheetTable, header: ColumnHeader, findings: Findings) -> Iterator[UnitRow]:
+def read_units(rows: Iterable[tuple[int, Cells]], header: ColumnHeader, findings: Findings) -> Iterator[UnitRow]:
     """The units in the rows below the header; of rows with the same code the first good one counts."""
     by_code: dict[str, UnitRow] = {}
-    for row, cells in table.rows:
-        if row <= header.row:
-            continue
+    for row, cells in rows:
         unit = _unit(row, cells, header, findings)
         if unit is None:
             continue

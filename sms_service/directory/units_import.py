@@ -1,20 +1,19 @@
-"""Importing the tree: upsert by code, checked as a whole. A unit that moves takes its whole subtree with it."""
+"""What a file of units makes of the tree, checked as a whole. A unit that moves takes its whole subtree with it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import Actor
-from sms_service.db.locks import LockKey, take_lock
 from sms_service.db.statements import Statement
-from sms_service.directory.columns import UNIT_COLUMNS
-from sms_service.directory.importing import Counts, ImportScope, import_scope, open_file, write_down
-from sms_service.directory.models import Import, Unit
+from sms_service.directory.columns import UNIT_COLUMNS, ColumnHeader
+from sms_service.directory.import_models import RowOutcome
+from sms_service.directory.models import Unit
 from sms_service.directory.problems import Findings
+from sms_service.directory.reading import Cells
 from sms_service.directory.text import plain_text
 from sms_service.directory.unit_rows import Place, UnitRow, check_tree, read_units
 from sms_service.said import say
@@ -39,38 +38,66 @@ class _Node:
     demonstration: bool
 
 
-def import_units(
-    session: Session,
-    actor: Actor,
-    data: bytes,
-    file_name: str,
-    *,
-    unit_id: int | None = None,
-    demonstration: bool = False,
-) -> Import:
-    """Read units from a CSV or xlsx file into the subtree of `unit_id` (by default the one that the actor manages).
+@dataclass(frozen=True, slots=True)
+class UnitsPlan:
+    """What the rows of a file would do: `outcomes` as number and outcome, and the tree that comes of it."""
 
-    Each row creates, changes, moves or confirms one unit, or is refused with the row, column, value and reason. Only
-    the service itself may make the top of a tree; `demonstration` marks such a new tree's units.
-    Raises Invalid("file", …) if the file cannot be read at all, Forbidden without manage_directory over the subtree.
+    outcomes: list[tuple[int, RowOutcome]]
+    changed: list[_Node]
+    planned: Mapping[str, _Node]
+
+
+def plan_units(
+    session: Session,
+    cells: Iterable[tuple[int, Cells]],
+    numbers: Iterable[int],
+    header: ColumnHeader,
+    scope_path: str,
+    findings: Findings,
+    *,
+    demonstration: bool = False,
+) -> UnitsPlan:
+    """What the rows would make of the tree. Each creates, changes, moves or confirms one unit, or is refused in
+    `findings`. Only for the scope "/", the service's own, there may be a new top; `demonstration` marks its units.
+
+    `numbers` are those of all rows, `cells` those of the rows that can be read.
     """
-    scope = import_scope(session, actor, unit_id)
-    table, header = open_file(data, UNIT_COLUMNS)
-    findings = Findings()
-    take_lock(session, LockKey.import_file)
-    rows = {row.code: row for row in read_units(table, header, findings)}
+    rows = {row.code: row for row in read_units(cells, header, findings)}
     present = _present(session)
-    rows = _within_scope(rows, present, scope, findings)
-    planned = _plan(session, rows, present, findings, demonstration)
+    rows = _within_scope(rows, present, scope_path, findings)
+    planned = _plan(rows, present, demonstration)
     findings.settle()
     _check_full_names({code: row for code, row in rows.items() if code in planned}, planned, findings)
-    _write(session, [node for code, node in planned.items() if node != present.get(code)], planned)
+    would = {row.row: _outcome(present.get(code), planned[code]) for code, row in rows.items()}
+    would |= dict.fromkeys(findings.refused_rows, RowOutcome.refused)
+    outcomes = [(number, would.get(number, RowOutcome.unchanged)) for number in numbers]
+    changed = [node for code, node in planned.items() if node != present.get(code)]
+    return UnitsPlan(outcomes, changed, planned)
 
-    created = sum(code not in present for code in planned)
-    changed = sum(code in rows and node != present[code] for code, node in planned.items() if code in present)
-    total = sum(1 for row, _ in table.rows if row > header.row)
-    counts = Counts(created, changed, unchanged=total - len(findings.refused_rows) - created - changed)
-    return write_down(session, actor, "units", scope, file_name, data, total, counts, findings)
+
+def write_units(session: Session, plan: UnitsPlan) -> None:
+    """Make the tree what the plan says; new units get their ids now."""
+    new = [node.id for node in plan.changed if node.id < 0]
+    next_id = func.nextval(func.pg_get_serial_sequence("units", "id"))
+    given = session.scalars(select(next_id).select_from(func.generate_series(1, len(new)))).all()
+    ids = {str(old): str(own) for old, own in zip(new, given, strict=True)}
+
+    def placed(node: _Node) -> _Node:
+        path = "/".join(ids.get(step, step) for step in node.path.split("/"))
+        return replace(node, id=int(ids.get(str(node.id), node.id)), path=path)
+
+    planned = {code: placed(node) for code, node in plan.planned.items()}
+    _write(session, [planned[node.code] for node in plan.changed], planned)
+
+
+def _outcome(present: _Node | None, planned: _Node) -> RowOutcome:
+    if present is None:
+        return RowOutcome.created
+    if present.parent != planned.parent:
+        return RowOutcome.moved
+    return (
+        RowOutcome.changed if (present.name, present.level) != (planned.name, planned.level) else RowOutcome.unchanged
+    )
 
 
 def _present(session: Session) -> dict[str, _Node]:
@@ -97,17 +124,17 @@ def _present(session: Session) -> dict[str, _Node]:
 
 
 def _within_scope(
-    rows: dict[str, UnitRow], present: Mapping[str, _Node], scope: ImportScope, findings: Findings
+    rows: dict[str, UnitRow], present: Mapping[str, _Node], scope_path: str, findings: Findings
 ) -> dict[str, UnitRow]:
     """The rows that make a tree and touch nothing outside the scope: each unit is inside, before and after."""
     # Refuse what is plainly outside first, so that no reason reveals which levels and codes exist outside.
-    outside = {code: reason for code, row in rows.items() if (reason := _outside(row, present, scope))}
+    outside = {code: reason for code, row in rows.items() if (reason := _outside(row, present, scope_path))}
     for code, reason in outside.items():
         findings.refuse(rows[code].row, UNIT_COLUMNS["code"].header, code, reason)
     kept = {code: row for code, row in rows.items() if code not in outside}
     while True:
         kept = check_tree(kept, {code: Place(node.level, node.parent) for code, node in present.items()}, findings)
-        wrong = {code: reason for code, row in kept.items() if (reason := _obstacle(row, kept, present, scope))}
+        wrong = {code: reason for code, row in kept.items() if (reason := _obstacle(row, kept, present, scope_path))}
         for code, reason in wrong.items():
             findings.refuse(kept[code].row, UNIT_COLUMNS["code"].header, code, reason)
         if not wrong:
@@ -115,21 +142,19 @@ def _within_scope(
         kept = {code: row for code, row in kept.items() if code not in wrong}
 
 
-def _outside(row: UnitRow, present: Mapping[str, _Node], scope: ImportScope) -> str | None:
+def _outside(row: UnitRow, present: Mapping[str, _Node], scope_path: str) -> str | None:
     """Why this import may not touch the unit itself, or the unit that the row puts directly above it."""
     here = present.get(row.code)
-    if here is not None and not here.path.startswith(scope.path):
+    if here is not None and not here.path.startswith(scope_path):
         return "lies outside the scope of this import"
     above = present.get(row.parent or "")
     stays = here is not None and here.parent == row.parent
-    if above is not None and not stays and not above.path.startswith(scope.path):
+    if above is not None and not stays and not above.path.startswith(scope_path):
         return _PLACED_OUTSIDE
     return None
 
 
-def _obstacle(
-    row: UnitRow, rows: Mapping[str, UnitRow], present: Mapping[str, _Node], scope: ImportScope
-) -> str | None:
+def _obstacle(row: UnitRow, rows: Mapping[str, UnitRow], present: Mapping[str, _Node], scope_path: str) -> str | None:
     """Why this import must not create the unit there or move it there."""
     here = present.get(row.code)
     if here is not None and here.parent == row.parent:
@@ -137,24 +162,16 @@ def _obstacle(
     above = row.parent
     while above is not None and above not in present:  # a new unit lies where the first known unit above it lies
         above = rows[above].parent
-    if not (present[above].path.startswith(scope.path) if above is not None else scope.path == "/"):
+    if not (present[above].path.startswith(scope_path) if above is not None else scope_path == "/"):
         return _PLACED_OUTSIDE
     if here is not None and above is not None and here.demonstration != present[above].demonstration:
         return "cannot move between the demonstration and real units: the demonstration's numbers are invented"
     return None
 
 
-def _plan(
-    session: Session,
-    rows: Mapping[str, UnitRow],
-    present: Mapping[str, _Node],
-    findings: Findings,
-    demonstration: bool,
-) -> dict[str, _Node]:
-    """The whole tree as it will be, parents first."""
-    new = [code for code in rows if code not in present]
-    next_id = func.nextval(func.pg_get_serial_sequence("units", "id"))
-    ids = dict(zip(new, session.scalars(select(next_id).select_from(func.generate_series(1, len(new)))), strict=True))
+def _plan(rows: Mapping[str, UnitRow], present: Mapping[str, _Node], demonstration: bool) -> dict[str, _Node]:
+    """The whole tree as it will be, parents first. New units have ids below 0 as long as nothing is written."""
+    ids = {code: -number for number, code in enumerate((code for code in rows if code not in present), start=1)}
     planned: dict[str, _Node] = {}
 
     def place(code: str) -> _Node:

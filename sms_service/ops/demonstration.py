@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,13 @@ import sms_service.tables  # noqa: F401 - every room's tables, so that foreign k
 from sms_service.accounts import services as accounts
 from sms_service.accounts import tokens
 from sms_service.accounts.actors import SYSTEM, Actor, load_actor
-from sms_service.audience import intake
+from sms_service.audience.import_work import bring_in
 from sms_service.console.demonstration import LOGINS_FILE
 from sms_service.content import shipped
 from sms_service.db.engine import Database
-from sms_service.directory import units_import
-from sms_service.directory.models import ImportProblem, Person, Unit
+from sms_service.directory.checking import within_session
+from sms_service.directory.importing import group_problems
+from sms_service.directory.models import Person, Unit
 from sms_service.directory.units import change_unit
 from sms_service.ledger.models import Run
 from sms_service.ops.agreement import disagreements
@@ -114,25 +116,20 @@ class _database:
 
 def _load_city(session: Session, running: Running) -> int:
     units_file, people_file = DATA / "units.csv", DATA / "members_district.xlsx"
-    units = units_import.import_units(session, SYSTEM, units_file.read_bytes(), units_file.name, demonstration=True)
+    begin = partial(within_session, session)
+    units = bring_in(begin, SYSTEM, "units", units_file.read_bytes(), units_file.name, demonstration=True)
     running.say(f"{units_file.name}: {units.created} units")
     city = session.scalars(select(Unit).where(Unit.parent_id.is_(None))).one()
     change_unit(session, SYSTEM, city.id, window_opens="00:00", window_closes="24:00")
-    taken = intake.take_in_import(session, SYSTEM, people_file.read_bytes(), people_file.name)
-    record = taken.record
+    record = bring_in(begin, SYSTEM, "people", people_file.read_bytes(), people_file.name)
     running.say(
         f"{people_file.name}: {record.rows} rows, {record.created} people, {record.unchanged} repeated, "
-        f"{record.refused} refused, {taken.suppressed} phones that want no texts"
+        f"{record.refused} refused, {record.suppressed} phones that want no texts"
     )
-    refused = session.execute(
-        select(ImportProblem.column, ImportProblem.reason, func.count(), func.min(ImportProblem.row))
-        .where(ImportProblem.import_id == record.id, ImportProblem.refused)
-        .group_by(ImportProblem.column, ImportProblem.reason)
-        .order_by(func.count().desc())
-        .limit(6)
-    )
-    for column, reason, number, first in refused:
-        running.say(f"  refused: {number} × {column}: {reason} (first in row {first})")
+    for group in group_problems(session, record)[:6]:
+        first = group.first
+        if first.refused:
+            running.say(f"  refused: {group.findings} × {first.column}: {first.said} (first in row {first.row})")
     shipped.install_shipped(session, city)
     return city.id
 

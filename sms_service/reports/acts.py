@@ -16,7 +16,8 @@ from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign
 from sms_service.content.models import Template
 from sms_service.controls.models import GatewayAccount, Stop
-from sms_service.directory.models import Import, Person, Unit
+from sms_service.directory.import_models import Import
+from sms_service.directory.models import Person, Unit
 from sms_service.ledger.models import Run
 
 # By kind and id, as the trail writes both.

@@ -10,11 +10,19 @@ from sms_service.web.context import current_context
 
 def begin_after_commit() -> None:
     """Have a run that this request makes begun at once. Should nobody wake, the clock begins it within a second."""
-    after_this_request(_wake_a_worker)
+    _wake_after_commit(wake.FREEZE)
 
 
-def _wake_a_worker(answer: Response) -> Response:
-    redis = current_context().redis
-    if redis is not None:
-        wake.wake_workers(redis, wake.FREEZE)
-    return answer
+def import_after_commit() -> None:
+    """Have a worker check or apply an import at once. Should nobody wake, workers find it within two seconds."""
+    _wake_after_commit(wake.IMPORT)
+
+
+def _wake_after_commit(job: str) -> None:
+    def wake_a_worker(answer: Response) -> Response:
+        redis = current_context().redis
+        if redis is not None:
+            wake.wake_workers(redis, job)
+        return answer
+
+    after_this_request(wake_a_worker)

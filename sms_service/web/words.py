@@ -17,6 +17,7 @@ from sms_service.content.fields import FieldKind
 from sms_service.content.lint import FindingKind, Severity
 from sms_service.content.models import ListKind
 from sms_service.controls.models import AccountState, PausedBy
+from sms_service.directory.import_models import ImportState, RowOutcome
 from sms_service.directory.logins import LoginState
 from sms_service.dispatch.waits import WaitReason
 from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
@@ -250,6 +251,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     Permission: {
         Permission.read: say("Read"),
         Permission.manage_directory: say("Manage units and people"),
+        Permission.import_people: say("Import people"),
         Permission.manage_segments: say("Manage segments"),
         Permission.manage_templates: say("Manage templates"),
         Permission.edit_campaigns: say("Write campaigns"),
@@ -286,6 +288,22 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "reply": say("A reply"),
         "api": say("An account of ours"),
         "gateway": say("The gateway"),
+    },
+    ImportState: {
+        ImportState.uploaded: say("Uploaded"),
+        ImportState.checking: say("Being checked"),
+        ImportState.checked: say("Checked, not written"),
+        ImportState.applying: say("Being written"),
+        ImportState.applied: say("Imported"),
+        ImportState.failed: say("Cannot be read"),
+        ImportState.expired: say("Not imported in time"),
+    },
+    RowOutcome: {
+        RowOutcome.created: say("Rows added"),
+        RowOutcome.changed: say("Rows changed"),
+        RowOutcome.moved: say("Rows moved"),
+        RowOutcome.unchanged: say("Rows unchanged"),
+        RowOutcome.refused: say("Rows refused"),
     },
     "import": {"units": say("Units"), "people": say("People")},
     "dimension": {

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts import tokens
 from sms_service.accounts.actors import SYSTEM
 from sms_service.accounts.models import RoleGrant
+from sms_service.audience.import_work import work_on_import
 from sms_service.campaigns import approval
 from sms_service.campaigns.models import Campaign
 from sms_service.content.models import ListedWord, ListKind
@@ -25,9 +26,10 @@ from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import GatewayAccount
 from sms_service.controls.quiet_days import NamedDay
 from sms_service.db.engine import Database
-from sms_service.directory import contacts
+from sms_service.directory import contacts, drafts
+from sms_service.directory.import_models import Import, ImportOutcome, ImportState
 from sms_service.directory.logins import digest_logins
-from sms_service.directory.models import Import, Unit
+from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
@@ -43,19 +45,11 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     account = make_account(session, unit, "sample")
     now = datetime.now(UTC)
     token, _ = tokens.issue_token(session, SYSTEM, account.id, "sample", now=now, random_bytes=secrets.token_bytes)
-    read_in = Import(
-        unit_id=unit.id,
-        kind="people",
-        file_name="党员.csv",
-        digest=b"",
-        rows=0,
-        created=0,
-        changed=0,
-        unchanged=0,
-        refused=0,
-    )
-    session.add(read_in)
-    session.flush()
+    session.commit()
+    content = f"姓名,手机号,组织编码\n丁,,{unit.code}\n".encode()
+    read_in = drafts.upload_import(session, SYSTEM, "people", content, "党员.csv", unit_id=unit.id)
+    session.commit()
+    work_on_import(database.session, read_in.id)
     person = make_person(session, unit)
     contact, _ = contacts.give_contact_role(session, SYSTEM, person.id, unit.id, "书记")
     run = make_run(session, unit)
@@ -139,6 +133,16 @@ def _account_is_paused(session: Session, ids: dict[str, Any]) -> None:
     session.execute(update(GatewayAccount).where(GatewayAccount.name == ids["name"]).values(state="paused"))
 
 
+def _import_is_checked(session: Session, ids: dict[str, Any]) -> None:
+    session.execute(update(Import).where(Import.id == ids["import_id"]).values(state=ImportState.checked))
+
+
+def _import_asks(session: Session, ids: dict[str, Any]) -> None:
+    _import_is_checked(session, ids)
+    asks = update(ImportOutcome).where(ImportOutcome.import_id == ids["import_id"])
+    session.execute(asks.values(outcome="refused", candidates=[ids["person_id"]]))
+
+
 # What must be so before a POST can succeed.
 PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /campaigns/<int:campaign_id>/submit": _campaign_is("draft"),
@@ -155,6 +159,8 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /messages/<int:message_id>/settle": _message_is_unknown,
     "POST /messages/settle": _message_is_unknown,
     "POST /gateway-accounts/<name>/open": _account_is_paused,
+    "POST /imports/<int:import_id>/answers": _import_asks,
+    "POST /imports/<int:import_id>/apply": _import_is_checked,
 }
 # By method and rule: a body that is right in every respect, made from the ids of `make_samples`.
 BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -167,6 +173,9 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     },
     "PATCH /accounts/<int:account_id>": lambda ids: {"disabled": True},
     "POST /accounts/<int:account_id>/roles": lambda ids: {"role": "auditor", "unit_id": ids["unit_id"]},
+    "PATCH /imports/<int:import_id>": lambda ids: {"encoding": "utf-8"},
+    "POST /imports/<int:import_id>/answers": lambda ids: {"answers": [{"row": 2, "person_id": None}]},
+    "POST /imports/<int:import_id>/apply": lambda ids: {"version": 1},
     "POST /people": lambda ids: {"name": "乙", "unit_id": ids["unit_id"]},
     "PATCH /people/<int:person_id>": lambda ids: {"name": "丙"},
     "POST /segments": lambda ids: {"name": "全体", "unit_id": ids["unit_id"], "rule": EVERYONE},

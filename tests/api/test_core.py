@@ -339,7 +339,7 @@ def test_a_file_sent_again_is_the_same_request_whatever_its_boundary(administrat
         upload("编码,名称,级别,上级编码\n01,云州市,市,", "aaa"),
         upload("编码,名称,级别,上级编码\n01,云州市,市,", "bbb"),
     )
-    assert first.status_code == again.status_code == 201, first.get_data(as_text=True)
+    assert first.status_code == again.status_code == 202, first.get_data(as_text=True)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert upload("编码,名称,级别,上级编码\n01,另一市,市,", "aaa").status_code == 422
 

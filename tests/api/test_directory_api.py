@@ -12,9 +12,11 @@ from sqlalchemy import select
 
 from sms_service import settings
 from sms_service.api import create_app
+from sms_service.audience.import_work import work_on_import
 from sms_service.audience.models import Suppression
 from sms_service.audit.models import TrailEntry
-from sms_service.directory.models import Import, ImportProblem, Person
+from sms_service.directory.import_models import Import, ImportProblem
+from sms_service.directory.models import Person
 
 HEADER = "编号,姓名,手机号,组织编码,职务,标签"
 
@@ -52,6 +54,20 @@ def auditor(client, session, tree):
 def upload(caller, text, kind="people", headers=None, **form):
     data = {"kind": kind, "file": (io.BytesIO(text.encode()), "党员.csv"), **form}
     return caller.post("/imports", data=data, content_type="multipart/form-data", headers=headers or {})
+
+
+def work(database, caller, answer):
+    """The import after a worker's turn."""
+    work_on_import(database.session, answer.json["id"])
+    return caller.get(f"/imports/{answer.json['id']}").json
+
+
+def bring_in(database, caller, text, **form):
+    """The import after all three steps."""
+    checked = work(database, caller, upload(caller, text, **form))
+    done = caller.post(f"/imports/{checked['id']}/apply", json={"version": checked["version"]})
+    assert done.status_code == 202, done.json
+    return work(database, caller, done)
 
 
 def test_units_are_listed_in_pages_within_the_named_scope(officer, tree):
@@ -137,7 +153,7 @@ def test_an_auditor_sees_masked_numbers_only(auditor, officer, session, tree):
     assert officer.get("/people", phones="whole").json["items"][0]["phone"] == person.phone
 
 
-def test_a_file_comes_in_and_every_row_is_accounted_for(administrator, auditor, session, tree):
+def test_a_file_comes_in_and_every_row_is_accounted_for(administrator, auditor, database, session, tree):
     text = "\n".join(
         [
             HEADER,
@@ -148,11 +164,34 @@ def test_a_file_comes_in_and_every_row_is_accounted_for(administrator, auditor, 
             "M4,钱七,13975840249,0101001,党员,",
         ]
     )
-    done = upload(administrator, text)
-    assert done.status_code == 201
-    counts = {key: done.json[key] for key in ("rows", "created", "changed", "unchanged", "refused", "suppressed")}
-    assert counts == {"rows": 5, "created": 3, "changed": 0, "unchanged": 0, "refused": 2, "suppressed": 1}
-    path = f"/imports/{done.json['id']}"
+    uploaded = upload(administrator, text)
+    assert (uploaded.status_code, uploaded.json["state"]) == (202, "uploaded")
+    path = f"/imports/{uploaded.json['id']}"
+    assert administrator.post(f"{path}/apply", json={}).status_code == 409
+    checked = work(database, administrator, uploaded)
+    assert (checked["state"], checked["layout"]["meanings"][:2]) == ("checked", ["number", "name"])
+    assert session.scalars(select(Person)).all() == [], "nothing is written before the apply"
+    assert administrator.post(f"{path}/apply", json={"version": checked["version"] - 1}).status_code == 409
+    applying = administrator.post(f"{path}/apply", json={"version": checked["version"]})
+    assert (applying.status_code, applying.json["state"]) == (202, "applying")
+    done = work(database, administrator, applying)
+    counts = {key: done[key] for key in ("rows", "created", "changed", "moved", "unchanged", "refused", "suppressed")}
+    assert counts == {
+        "rows": 5,
+        "created": 3,
+        "changed": 0,
+        "moved": 0,
+        "unchanged": 0,
+        "refused": 2,
+        "suppressed": 1,
+    }
+    assert {key: checked[key] for key in counts if key != "suppressed"}.items() <= counts.items()
+    rows = auditor.get(f"{path}/rows", outcome="created", limit=2).json
+    assert [row["row"] for row in rows["items"]] == [2, 3]
+    assert rows["items"][0]["cells"][2] == "139****0246"
+    assert [
+        row["row"] for row in auditor.get(f"{path}/rows", outcome="created", cursor=rows["next"]).json["items"]
+    ] == [6]
     assert auditor.get(path).json["file_name"] == "党员.csv"
     problems = auditor.get(f"{path}/problems").json
     assert problems["scope"][0]["code"] == "0101"
@@ -170,33 +209,51 @@ def test_a_file_comes_in_and_every_row_is_accounted_for(administrator, auditor, 
     assert auditor.get(f"{path}/problems", phones="whole").status_code == 403
     assert "1876607113" in administrator.get(f"{path}/problems", phones="whole").text
     assert len(auditor.get(f"{path}/problems", refused="true").json["items"]) == 2
-    assert [item["id"] for item in auditor.get("/imports", kind="people").json["items"]] == [done.json["id"]]
+    assert [item["id"] for item in auditor.get("/imports", kind="people").json["items"]] == [done["id"]]
+    assert auditor.get("/imports", state="failed").json["items"] == []
     assert auditor.get("/imports", kind="units").json["items"] == []
-    assert upload(administrator, text).json["unchanged"] == 3
+    assert bring_in(database, administrator, text)["unchanged"] == 3
 
 
 def test_the_same_upload_with_the_same_key_is_one_import(administrator, session, tree):
     text = f"{HEADER}\nM1,王伟,13975840246,0101001,,"
     key = {"Idempotency-Key": "one-upload"}
     first, second = upload(administrator, text, headers=key), upload(administrator, text, headers=key)
-    assert (first.status_code, second.status_code) == (201, 201)
+    assert (first.status_code, second.status_code) == (202, 202)
     assert first.json == second.json
     assert len(session.scalars(select(Import)).all()) == 1
     other = upload(administrator, text.replace("王伟", "李四"), headers=key)
     assert other.status_code == 422
-    assert session.scalars(select(Person.name)).all() == ["王伟"]
 
 
-def test_the_tree_comes_in_by_file_too(administrator, tree):
+def test_the_tree_comes_in_by_file_too(administrator, officer, database, tree):
     text = "组织编码,名称,层级,上级编码\n0101002,第二党支部,支部,0101\n0103,青山县,县,01"
-    done = upload(administrator, text, kind="units").json
+    done = bring_in(database, administrator, text, kind="units")
     assert (done["created"], done["refused"], done["suppressed"]) == (1, 1, 0)
+    assert upload(officer, text, kind="units").status_code == 403
+
+
+def test_the_columns_can_be_told_and_are_remembered(officer, administrator, database, session, tree):
+    text = "序号,称呼,电话,所在党支部\n1,王伟,13975840246,第一党支部"
+    failed = work(database, officer, upload(officer, text))
+    assert failed["state"] == "failed"
+    assert failed["message"] == "lacks the columns {missing}; those found in row {row} are: {columns}"
+    assert failed["values"]["missing"] == ["姓名"]
+    assert failed["layout"]["meanings"] == ["nothing", "attribute", "phone", "unit_name"]
+    path = f"/imports/{failed['id']}"
+    for wrong in (["name"], ["name", "name", "phone", "unit_name"], ["nothing", "age", "phone", "unit_name"]):
+        assert officer.patch(path, meanings=wrong).status_code == 422
+    told = officer.patch(path, meanings=["nothing", "name", "phone", "unit_name"])
+    assert (told.status_code, told.json["state"]) == (202, "uploaded")
+    checked = work(database, officer, told)
+    assert (checked["state"], checked["created"]) == ("checked", 1)
+    again = work(database, administrator, upload(administrator, text))
+    assert again["layout"]["meanings"] == ["nothing", "name", "phone", "unit_name"]
 
 
 @pytest.mark.parametrize(
     ("text", "form", "field"),
     [
-        ("编号,姓名,组织编码\nM1,王伟,0101001", {}, "file"),
         ("", {}, "file"),
         (f"{HEADER}\n", {"kind": "animals"}, "kind"),
         (f"{HEADER}\n", {"unit_id": "one"}, "unit_id"),
@@ -244,6 +301,7 @@ def test_nobody_of_one_district_reaches_another(administrator, officer, session,
             f"/imports?unit={other}",
             f"/imports/{theirs.id}",
             f"/imports/{theirs.id}/problems",
+            f"/imports/{theirs.id}/rows",
         ):
             assert caller.get(path).status_code == 403, path
         for path in ("/units/999", "/people/999", "/imports/999", "/imports/999/problems", "/people?unit=999"):
@@ -254,6 +312,8 @@ def test_nobody_of_one_district_reaches_another(administrator, officer, session,
         administrator.patch(f"/people/{stranger.id}", name="x"),
         administrator.post("/people", json={"unit_id": other, "name": "x"}),
         upload(administrator, HEADER, unit_id=str(other)),
+        administrator.patch(f"/imports/{theirs.id}", meanings=[]),
+        administrator.post(f"/imports/{theirs.id}/apply", json={}),
     ):
         assert answer.status_code == 403
     assert session.scalars(select(Person.name).where(Person.id == stranger.id)).one() == stranger.name
@@ -276,7 +336,7 @@ def test_officers_and_auditors_change_nothing_in_the_directory(officer, auditor,
             caller.post("/units", json={"code": "x", "name": "x", "level": "branch", "parent_id": tree["one"].id}),
             caller.patch(f"/people/{person.id}", name="x"),
             caller.post("/people", json={"unit_id": tree["one"].id, "name": "x"}),
-            upload(caller, f"{HEADER}\nM1,王伟,,0101001,,"),
+            upload(caller, f"{HEADER}\nM1,王伟,,0101001,,", kind="units" if caller is officer else "people"),
         ):
             assert answer.status_code == 403
     assert session.scalars(select(Import)).all() == []

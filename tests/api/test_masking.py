@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from sms_service.audience.import_work import work_on_import
 from sms_service.audit import trail
 from sms_service.campaigns.models import Decision
 from sms_service.controls.models import Stop
 from sms_service.db.engine import Database
-from sms_service.directory.models import Import, ImportProblem, Person
+from sms_service.directory.import_models import Import, ImportProblem
+from sms_service.directory.models import Person
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.masking import mask_quoted, mask_text
 from sms_service.replies.models import ReplyRow
@@ -147,18 +149,27 @@ def test_no_door_shows_a_number_that_stands_in_free_text(
         administrator.post("/people", json={"unit_id": place.one.id, "name": "王伟", "attributes": {name: 1}}),
         administrator.post(f"/stops/{ids['stop']}/release", json={"why": "x"}),
         place.officer.post("/campaigns", json={name: value}),
-        upload(administrator, f"{value}.csv", f'编号,姓名,手机号,组织编码\n"{name}","a {value}","{value}","{value}"\n'),
+        *upload(
+            database,
+            administrator,
+            f"{value}.csv",
+            f'编号,姓名,手机号,组织编码\n"{name}","a {value}","{value}","{value}"\n',
+        ),
     ]
     for answer in answers:
         assert answer.status_code < 500
         assert not list(leaks(answer.json)), answer.request.path
 
 
-def upload(caller: Caller, name: str, text: str) -> Any:
+HEADER = "编号,姓名,手机号,组织编码\n"
+
+
+def upload(database: Database, caller: Caller, name: str, text: str) -> list[Any]:
     data = {"kind": "people", "file": (io.BytesIO(text.encode()), name)}
     answer = caller.post("/imports", data=data, content_type="multipart/form-data")
-    assert answer.status_code == 201, answer.json
-    return caller.get(f"/imports/{answer.json['id']}/problems")
+    assert answer.status_code == 202, answer.json
+    work_on_import(database.session, answer.json["id"])
+    return [caller.get(f"/imports/{answer.json['id']}{tail}") for tail in ("", "/problems", "/rows")]
 
 
 def write_everywhere(database: Database, place: Place, written: str) -> dict[str, int]:

@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import SYSTEM
 from sms_service.db.engine import Database
-from sms_service.directory.units_import import import_units
 from sms_service.gateways.base import Reply
 from sms_service.ledger.models import Message
 from sms_service.replies import matching
 from sms_service.replies.inbox import store_replies
 from tests.api.campaign_client import Place, make_place
 from tests.api.directory_client import Caller
+from tests.bringing import bring
 
 
 @pytest.fixture
@@ -66,8 +65,8 @@ def test_after_a_move(place: Place, secretary: Caller, database: Database) -> No
 
     with database.session() as session:
         row = f"{branch.code},{branch.name},{branch.level},{place.other.code}"
-        moved = import_units(session, SYSTEM, f"组织编码,名称,层级,上级编码\n{row}\n".encode(), "units.csv")
-        assert (moved.changed, moved.refused) == (1, 0)
+        moved = bring(session, "units", f"组织编码,名称,层级,上级编码\n{row}\n")
+        assert (moved.moved, moved.refused) == (1, 0)
 
     # Numbers: as they were, for each of them, and each still has its rows.
     assert [counted(caller) for caller in (place.auditor, secretary, new)] == before

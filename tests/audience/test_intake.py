@@ -15,6 +15,7 @@ from sms_service.audience import intake
 from sms_service.audience.models import Suppression
 from sms_service.audit.models import TrailEntry
 from sms_service.directory.models import Person, Unit
+from tests.bringing import bring
 from tests.factories import fictional_phone, make_unit
 
 ROOT = Path(intake.__file__).parents[1]
@@ -28,7 +29,7 @@ def write(session: Session, unit: Unit, door: str, phone: str, tags: list[str] |
     if door == "import":
         header = "编号,姓名,手机号,组织编码" + ("" if tags is None else ",标签")
         row = f"M1,王伟,{phone},01" + ("" if tags is None else f",{'、'.join(tags)}")
-        intake.take_in_import(session, SYSTEM, f"{header}\n{row}".encode(), "people.csv")
+        bring(session, "people", f"{header}\n{row}")
     else:
         changes = {"phone": phone} | ({} if tags is None else {"tags": tags})
         if person_id is None:
@@ -76,9 +77,11 @@ def test_another_change_undoes_no_lifting(session: Session) -> None:
 WRITERS = {
     r"\b(people|directory\.people)\.(create|change)_person\(": {"audience/intake.py"},
     r"\bimport (create_person|change_person)\b": set(),
-    r"\bpeople_import\.import_people\(|people_import import .*\bimport_people\b": {"audience/intake.py"},
-    r"(?i)\bINSERT INTO people\b": {"directory/upsert_people.sql"},
-    r"(?i)\bUPDATE people\b[^;]*?\bSET\b((?!\b(FROM|WHERE)\b)[^;])*?\b(phone|tags)\s*=": set(),
+    r"\bapplying\.write_import\(|applying import .*\bwrite_import\b": {"audience/intake.py"},
+    r"(?i)\bINSERT INTO people\b": {"directory/create_people.sql"},
+    r"(?i)\bUPDATE people\b[^;]*?\bSET\b((?!\b(FROM|WHERE)\b)[^;])*?\b(phone|tags)\s*=": {
+        "directory/change_people.sql"
+    },
     r"\binsert\(Person\)|\bupdate\(Person\)|[^.\w]Person\(\s*\w+=": {"directory/people.py"},
     r"\bperson\.(phone|tags)\b[^=\n(]* = ": {"directory/people.py"},
 }

@@ -1,16 +1,19 @@
-"""Import: a file is read in at once, each row is accounted for, and what was refused says what to do."""
+"""Import: a file is checked, looked at, then written; each row is accounted for, and a refused one says what to do."""
 
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from sqlalchemy import select
 
+from sms_service.audience.import_work import work_on_import
 from sms_service.console.mending import MENDINGS
-from sms_service.directory.models import Import, Person
+from sms_service.directory.import_models import Import
+from sms_service.directory.models import Person
 from tests.console.conftest import SAME_ORIGIN
-from tests.factories import make_unit
+from tests.factories import make_person, make_unit
 
 HEADER = "编号,姓名,手机号,组织编码\n"
 
@@ -33,84 +36,140 @@ def upload(visitor, content, *, kind="people", name="党员.csv", fields=None, *
     )
 
 
-def test_a_file_is_read_in_and_every_row_accounted_for(log_in, session, city):
+def work(database, location):
+    """A worker's turn."""
+    work_on_import(database.session, int(location.rsplit("/", 1)[1]))
+
+
+def apply(visitor, database, location):
+    """The button on the report, and a worker's turn."""
+    page = visitor.get(location).text
+    version = re.search(r'name="version" value="(\d+)"', page)[1]
+    answer = visitor.post(f"{location}/apply", form=location, data={"version": version})
+    assert (answer.status_code, answer.location) == (303, location)
+    work(database, location)
+    return visitor.get(location).text
+
+
+def test_a_file_is_checked_then_imported_and_every_row_accounted_for(log_in, database, session, city):
     visitor = log_in(city, "administrator")
     content = HEADER + "1,林一,13900000001,01\n2,,13900000002,01\n3,林三,139,01\n4,林四,,99\n5,林五,13900000005,99\n"
     answer = upload(visitor, content)
     done = session.scalars(select(Import)).one()
-    assert (answer.status_code, answer.location) == (303, f"/imports/{done.id}")
-    assert (done.rows, done.created, done.refused) == (5, 2, 3)
-    page = visitor.get(answer.location).text
-    assert "The file is read in." in page
+    path = f"/imports/{done.id}"
+    assert (answer.status_code, answer.location) == (303, path)
+    page = visitor.get(path).text
+    assert f'hx-get="{path}/progress"' in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+    assert "HX-Refresh" not in visitor.get(f"{path}/progress").headers
+    work(database, path)
+    assert visitor.get(f"{path}/progress").headers["HX-Refresh"] == "true"
+    page = visitor.get(path).text
+    assert "Nothing is written yet. 2 rows will be written, all at once; 3 refused rows stay out." in page
     assert "there is no unit with this code" in page
     assert "Check the code on the page of units, or import the units first." in page
     assert "13900000005" not in page
-    assert f'href="/imports/{done.id}?refused=true#rows">3<' in page
-    refused = visitor.get(f"/imports/{done.id}?refused=true").text
+    assert session.scalars(select(Person)).all() == []
+    session.rollback()
+    page = apply(visitor, database, path)
+    session.refresh(done)
+    assert (done.rows, done.created, done.refused) == (5, 2, 3)
+    assert "Imported" in page
+    assert f'href="{path}?refused=true#rows">3<' in page
+    refused = visitor.get(f"{path}?refused=true").text
     assert "has 3 digits" not in refused.split('id="rows"')[1]
     like = page.split("&amp;like=")[0].split("?like=")[1].split("#")[0]
-    rows = visitor.get(f"/imports/{done.id}?like={like}&limit=1").text.split('id="rows"')[1]
+    rows = visitor.get(f"{path}?like={like}&limit=1").text.split('id="rows"')[1]
     assert 'rel="next"' in rows
     assert "党员.csv" in visitor.get("/imports").text
-    assert visitor.get(f"/imports/{done.id}?like=99999").status_code == 404
+    assert visitor.get(f"{path}?like=99999").status_code == 404
 
 
-def test_the_same_form_twice_reads_in_once_and_the_same_file_is_named(log_in, session, city):
+def test_the_same_form_twice_uploads_once_and_the_same_file_is_named(log_in, database, session, city):
     visitor = log_in(city, "administrator")
     fields, content = visitor.fields("/imports"), HEADER + "1,林一,13900000001,01\n"
     answers = [upload(visitor, content, fields=fields) for _ in range(2)]
     assert len({answer.location for answer in answers}) == 1
     assert session.query(Import).count() == 1
     again = upload(visitor, content)
+    work(database, again.location)
     page = visitor.get(again.location).text
-    assert "Just this file was read in before" in page
-    assert "Every row was taken as it stands." in page
+    assert "Just this file was uploaded before" in page
+    assert "Every row is fine as it stands." in page
     other = upload(visitor, content.replace("林一", "林二"), fields=fields)
     assert other.status_code == 409
-    assert session.scalars(select(Person.name)).all() == ["林一"]
 
 
-def test_a_file_that_cannot_be_read_says_why_on_the_form(log_in, session, city):
+def test_a_check_that_is_out_of_date_is_not_applied(log_in, database, session, city):
+    visitor = log_in(city, "administrator")
+    path = upload(visitor, HEADER + "1,林一,13900000001,01\n").location
+    work(database, path)
+    assert visitor.post(f"{path}/apply", form=path, data={"version": "7"}).status_code == 409
+    make_person(session, city, number="1", name="林壹")
+    session.commit()
+    page = apply(visitor, database, path)
+    assert 'hx-get="' in page, "it is checked anew"
+    work(database, path)
+    page = visitor.get(path).text
+    assert "the register has changed since the last check" in page
+    assert "All 1 rows will be written" in page
+    assert session.scalars(select(Person.name)).all() == ["林壹"]
+
+
+def test_a_file_that_cannot_be_read_says_why(log_in, database, session, city):
     visitor = log_in(city, "administrator")
     wrong = upload(visitor, "a,b\n1,2\n")
-    assert wrong.status_code == 422
-    assert "lacks the column 编号" in wrong.text
-    assert 'href="#f-file"' in wrong.text
+    work(database, wrong.location)
+    page = visitor.get(wrong.location).text
+    assert "lacks the columns 姓名, 手机号;" in page
+    assert "Nothing is written yet" not in page
     missing = upload(visitor, None)
     assert missing.status_code == 422
     assert "choose a file" in missing.text
-    kept = upload(visitor, "x", kind="units").text
+    assert 'href="#f-file"' in missing.text
+    kept = upload(visitor, None, kind="units").text
     assert 'id="f-kind-units" value="units" aria-describedby="h-kind-units" checked' in kept
-    assert session.query(Import).count() == 0
 
 
-def test_units_come_the_same_way(log_in, session, city):
+def test_units_come_the_same_way(log_in, database, session, city):
     visitor = log_in(city, "administrator")
     content = "组织编码,名称,层级,上级编码\n0101,城东区,区,01\n0102,x,y,01\n"
-    page = visitor.get(upload(visitor, content, kind="units").location).text
-    assert "Write one of these words." in page
+    path = upload(visitor, content, kind="units").location
+    work(database, path)
+    assert "Write one of these words." in visitor.get(path).text
 
 
-def test_who_opts_out_by_a_file_is_counted(log_in, session, city):
+def test_who_opts_out_by_a_file_is_counted(log_in, database, session, city):
     visitor = log_in(city, "administrator")
     content = "编号,姓名,手机号,组织编码,标签\n1,林一,13900000001,01,不接收短信\n"
-    page = visitor.get(upload(visitor, content).location).text
-    assert "By it 1 phone numbers want no texts any more." in page
+    path = upload(visitor, content).location
+    work(database, path)
+    assert "By it 1 phone numbers want no texts any more." in apply(visitor, database, path)
 
 
-def test_each_sees_the_imports_of_their_units_only(log_in, session, city):
+def test_each_sees_the_imports_of_their_units_only(log_in, database, session, city):
     district = make_unit(session, code="0101", name="城东区", parent=city)
     session.commit()
     chief = log_in(city, "administrator")
     location = upload(chief, HEADER + "1,林一,13900000001,01\n").location
+    work(database, location)
     own = log_in(district, "administrator")
-    assert own.get(location).status_code == 403
-    assert "Here will be the files read in for 城东区" in own.get("/imports").text
+    for path in (location, f"{location}/progress"):
+        assert own.get(path).status_code == 403
+    assert own.post(f"{location}/apply", data={"version": "1"}).status_code == 403
+    assert "Here will be the files uploaded for 城东区" in own.get("/imports").text
     outside = upload(own, HEADER + "7,林七,13900000007,01\n").location
+    work(database, outside)
     assert "is a unit outside the scope of this import" in own.get(outside).text
-    assert log_in(city, "officer").get("/imports").status_code == 403
-    assert upload(log_in(city, "officer"), HEADER, fields=chief.fields("/me")).status_code == 403
-    assert "Import another file" not in log_in(city, "auditor").get(location).text
+    officer = log_in(city, "officer")
+    assert 'value="units"' not in officer.get("/imports").text
+    assert upload(officer, HEADER, kind="units").status_code == 403
+    assert upload(officer, HEADER + "8,林八,,01\n").status_code == 303
+    auditor = log_in(city, "auditor")
+    assert auditor.get("/imports").status_code == 403
+    page = auditor.get(location).text
+    assert "Import another file" not in page
+    assert 'name="version"' not in page
 
 
 def test_a_large_file_may_come_in_and_a_large_form_may_not(log_in, city):

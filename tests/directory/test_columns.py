@@ -1,35 +1,48 @@
-"""The columns of import files: their headers, synonyms and decorations."""
+"""The columns of import files: their headers, synonyms and decorations, and what each is taken for."""
 
 import pytest
 
-from sms_service.directory.columns import PEOPLE_COLUMNS, column_letter, find_header, is_header
-from sms_service.directory.reading import SheetTable
+from sms_service.directory.columns import PEOPLE_COLUMNS, column_letter, is_header
+from sms_service.directory.meanings import propose_meanings, require_meanings
 from sms_service.errors import Invalid
 
 HEADER = ["编号", "姓名", "手机号", "组织编码"]
 
 
+def find(headers, *, remembered=None, has_unit=False):
+    meanings = propose_meanings("people", headers, remembered or {})
+    return require_meanings("people", 3, headers, meanings, has_unit=has_unit)
+
+
 def test_decorated_headers_are_headers():
-    cells = ["*编号", "姓名（必填）", "手机号码：", "组织 编码", "籍贯"]
-    header = find_header(SheetTable([(3, cells)]), PEOPLE_COLUMNS)
+    header = find(["*编号", "姓名（必填）", "手机号码：", "组织 编码", "籍贯", "序号", None])
     assert header.fields == {"number": 0, "name": 1, "phone": 2, "unit": 3}
-    assert header.extras == {"籍贯": 4}
+    assert (header.extras, header.left_out) == ({"籍贯": 4}, {5})
     assert is_header("手机号\r\n(必填)", PEOPLE_COLUMNS)
     assert not is_header("手机号的主人", PEOPLE_COLUMNS)
 
 
-@pytest.mark.parametrize("missing", HEADER)
-def test_a_missing_column_is_named(missing):
-    headers = [header for header in HEADER if header != missing]
+def test_missing_columns_are_named_all_at_once():
     with pytest.raises(Invalid) as caught:
-        find_header(SheetTable([(1, headers)]), PEOPLE_COLUMNS)
-    assert f"lacks the column {missing}" in caught.value.reason
-    assert all(header in caught.value.reason for header in headers)
+        find(["编号", "籍贯"])
+    assert caught.value.reason.values["missing"] == ("姓名", "手机号", "组织编码")
+    assert "编号, 籍贯" in caught.value.reason
+    assert find(["姓名", "手机号", "所在支部"]).fields == {"name": 0, "phone": 1, "unit_name": 2}
+    assert find(["姓名", "手机号"], has_unit=True).fields == {"name": 0, "phone": 1}
 
 
-def test_two_columns_of_one_meaning_are_refused():
+def test_the_first_of_two_columns_of_one_meaning_is_proposed():
+    header = find([*HEADER, "手机"])
+    assert (header.fields["phone"], header.extras) == (2, {"手机": 4})
     with pytest.raises(Invalid, match="two columns"):
-        find_header(SheetTable([(1, [*HEADER, "手机"])]), PEOPLE_COLUMNS)
+        require_meanings("people", 1, [*HEADER, "手机"], ["number", "name", "phone", "unit", "phone"], has_unit=False)
+    with pytest.raises(Invalid, match="two columns"):
+        find([*HEADER, "备注", "备注"])
+
+
+def test_what_a_person_said_counts_before_synonyms():
+    header = find(["编号", "姓名", "手机号", "手机", "组织编码"], remembered={"手机": "phone", "手机号": "nothing"})
+    assert (header.fields["phone"], header.left_out) == (3, {2})
 
 
 def test_column_letters():

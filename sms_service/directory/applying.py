@@ -1,0 +1,119 @@
+"""Writes a checked import to the register, in one transaction: the same decisions are made again under locks, and if
+any row's outcome has become another one, nothing is written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import SYSTEM, Actor, load_actor
+from sms_service.audit import trail
+from sms_service.db.locks import LockKey, take_lock
+from sms_service.db.statements import Statement
+from sms_service.directory.import_models import Import, ImportOutcome, ImportRow, ImportState, RowOutcome
+from sms_service.directory.importing import only_top, require_import, scope_path_of
+from sms_service.directory.models import Unit
+from sms_service.directory.outcomes import (
+    decide_people,
+    people_columns,
+    plan_for_many,
+    plan_staged_units,
+    settle_counts,
+)
+from sms_service.directory.problems import Findings
+from sms_service.directory.units_import import write_units
+
+_lock_people = Statement(__file__, "lock_people")
+_number_created = Statement(__file__, "number_created")
+_create_people = Statement(__file__, "create_people")
+_change_people = Statement(__file__, "change_people")
+_end_roles = Statement(__file__, "end_roles")
+_begin_roles = Statement(__file__, "begin_roles")
+_forget_outcomes = Statement(__file__, "forget_outcomes")
+
+
+class RegisterChanged(Exception):
+    """Meanwhile the register has changed so that the import would do something else than the check has shown."""
+
+
+def write_import(session: Session, record: Import, *, demonstration: bool = False) -> None:
+    """Write what the check of this import has shown. Everything happens in the caller's transaction.
+
+    Raises RegisterChanged (then the caller rolls back), or Forbidden if who asked for it may not import any more.
+    """
+    require_import(session, actor_of(session, record), record)
+    take_lock(session, LockKey.import_file)  # imports take turns
+    plan_for_many(session, record)
+    try:
+        if record.kind == "people":
+            _write_people(session, record)
+        else:
+            _write_units(session, record, demonstration=demonstration)
+    except IntegrityError:  # somebody gave a number or code of the file to a person or unit just now
+        raise RegisterChanged from None
+    session.expire_all()  # the session does not know what hand-written SQL has changed
+    if record.unit_id is None:
+        record.unit_id = only_top(session)
+    record.state, record.applied_at = ImportState.applied, session.scalar(select(func.now()))
+    record.notice = record.token = record.lease_until = None
+    session.flush()
+    counts = {name: getattr(record, name) for name in ("rows", *RowOutcome)}
+    path = scope_path_of(session, record)
+    trail.record_act(session, record.applied_by, f"{record.kind}.import", "import", record.id, path, **counts)
+
+
+def actor_of(session: Session, record: Import) -> Actor:
+    """Who asked for the apply, with the roles of now; the service itself where nobody did."""
+    return SYSTEM if record.applied_by is None else load_actor(session, record.applied_by)
+
+
+def _write_people(session: Session, record: Import) -> None:
+    connection, own = session.connection(), {"import_id": record.id}
+    _lock_units(session, record)
+    _lock_people(connection, **own)
+    shown = settle_counts(session, record)
+    _forget_outcomes(connection, **own)
+    decide_people(session, record)
+    if settle_counts(session, record) != shown:
+        raise RegisterChanged
+    columns = people_columns(session, record)
+    _number_created(connection, **own)
+    _create_people(connection, **own)
+    _end_roles(connection, **own)
+    _change_people(connection, **own, **{name: columns[name] for name in ("has_kind", "has_tags", "attribute_names")})
+    _begin_roles(connection, **own)
+
+
+def _lock_units(session: Session, record: Import) -> None:
+    """Keep the units of the file from moving; if one lies outside the scope by now, the register has changed."""
+    used = (
+        select(ImportRow.unit_id)
+        .join(ImportOutcome, (ImportOutcome.import_id == ImportRow.import_id) & (ImportOutcome.row == ImportRow.row))
+        .where(ImportRow.import_id == record.id, ImportOutcome.outcome != RowOutcome.refused)
+    )
+    paths = session.scalars(
+        select(Unit.path).where(Unit.id.in_(used)).order_by(Unit.id).with_for_update(read=True)
+    ).all()
+    scope = scope_path_of(session, record)
+    if not all(path.startswith(scope) for path in paths):
+        raise RegisterChanged
+
+
+def _write_units(session: Session, record: Import, *, demonstration: bool) -> None:
+    shown = session.execute(_outcomes_of(record)).all()
+    plan = plan_staged_units(session, record, Findings(), demonstration=demonstration)
+    if plan.outcomes != [tuple(one) for one in shown]:
+        raise RegisterChanged
+    write_units(session, plan)
+
+
+def _outcomes_of(record: Import) -> Any:
+    return (
+        select(ImportOutcome.row, ImportOutcome.outcome)
+        .where(ImportOutcome.import_id == record.id)
+        .order_by(ImportOutcome.row)
+    )

@@ -1,0 +1,111 @@
+"""What the columns of a file mean: proposed from their headers and from what a person last said, then checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from sms_service.directory.columns import (
+    LONGEST_HEADER,
+    PEOPLE_COLUMNS,
+    UNIT_COLUMNS,
+    Column,
+    ColumnHeader,
+    bare_header,
+    find_field,
+)
+from sms_service.directory.import_models import ColumnMeaning
+from sms_service.directory.text import plain_text
+from sms_service.errors import Invalid
+from sms_service.said import say
+
+COLUMNS: Mapping[str, Mapping[str, Column]] = {"people": PEOPLE_COLUMNS, "units": UNIT_COLUMNS}
+ATTRIBUTE, NOTHING = "attribute", "nothing"  # beside the fields: kept under its own header, left out
+REASON_HEADER = "未导入原因"  # of the column that a file of refused rows has beside the office's own
+_NUMBERING = frozenset({"序号", "编序", "行号", "no", "no.", "#", REASON_HEADER})
+_UNIT_OF_PEOPLE = ("unit", "unit_name")
+
+
+def list_column_meanings(kind: str) -> list[str]:
+    """What a column of such a file may mean."""
+    return [*COLUMNS[kind], *((ATTRIBUTE,) if kind == "people" else ()), NOTHING]
+
+
+def propose_meanings(kind: str, headers: Sequence[str | None], remembered: Mapping[str, str]) -> list[str]:
+    """A meaning for each column; the empty text for one without a header. `remembered`: by `bare_header`."""
+    known = [remembered.get(bare_header(header)) if header else "" for header in headers]
+    taken = set(known)
+    for position, header in enumerate(headers):
+        if known[position] is None:
+            field = find_field(header or "", COLUMNS[kind])
+            known[position] = (
+                field if field and field not in taken else _other(kind, header or "", repeated=bool(field))
+            )
+            taken.add(known[position])
+    return [meaning or "" for meaning in known]
+
+
+def _other(kind: str, header: str, *, repeated: bool) -> str:
+    numbering = bare_header(header) in _NUMBERING and not repeated
+    return NOTHING if numbering or kind == "units" else ATTRIBUTE
+
+
+def require_meanings(
+    kind: str, row: int, headers: Sequence[str | None], meanings: Sequence[str], *, has_unit: bool
+) -> ColumnHeader:
+    """The header by these meanings. `has_unit`: the import has a unit, to which rows belong that name none.
+
+    Raises Invalid("file", …) for a meaning given twice, or naming all columns that are missing.
+    """
+    fields: dict[str, int] = {}
+    extras: dict[str, int] = {}
+    left_out = set()
+    for position, (header, meaning) in enumerate(zip(headers, meanings, strict=True)):
+        if not header:
+            continue
+        if meaning == NOTHING:
+            left_out.add(position)
+            continue
+        name = plain_text(header)[:LONGEST_HEADER]
+        known, key = (extras, name) if meaning == ATTRIBUTE else (fields, meaning)
+        if key in known:
+            title = name if meaning == ATTRIBUTE else COLUMNS[kind][meaning].header
+            reason = say("has two columns {column!r} in row {row}; say which of them counts", column=title, row=row)
+            raise Invalid("file", name, reason)
+        known[key] = position
+    missing = [column.header for field, column in COLUMNS[kind].items() if column.required and field not in fields]
+    if kind == "people" and not has_unit and not any(field in fields for field in _UNIT_OF_PEOPLE):
+        missing.append(PEOPLE_COLUMNS["unit"].header)
+    if missing:
+        found = ", ".join(plain_text(header)[:LONGEST_HEADER] for header in headers if header)
+        reason = say(
+            "lacks the columns {missing}; those found in row {row} are: {columns}",
+            missing=missing,
+            row=row,
+            columns=found[:500],
+        )
+        raise Invalid("file", found, reason)
+    return ColumnHeader(row=row, fields=fields, extras=extras, left_out=frozenset(left_out), width=len(headers))
+
+
+def recall_meanings(session: Session, kind: str, unit_id: int | None) -> dict[str, str]:
+    """What a person last said of the columns of this unit's files, by `bare_header`."""
+    statement = select(ColumnMeaning.header, ColumnMeaning.meaning)
+    return dict(session.execute(statement.where(ColumnMeaning.unit_id == unit_id, ColumnMeaning.kind == kind)).all())
+
+
+def remember_meanings(
+    session: Session, kind: str, unit_id: int | None, headers: Sequence[str | None], meanings: Sequence[str]
+) -> None:
+    """Keep what a person said, for the next file of this unit."""
+    if unit_id is None:
+        return
+    said = {bare_header(header): meaning for header, meaning in zip(headers, meanings, strict=True) if header}
+    rows = [{"unit_id": unit_id, "kind": kind, "header": key, "meaning": meaning} for key, meaning in said.items()]
+    if rows:
+        statement = insert(ColumnMeaning)
+        kept = {"meaning": statement.excluded.meaning}
+        session.execute(statement.on_conflict_do_update(index_elements=["unit_id", "kind", "header"], set_=kept), rows)
