@@ -7,9 +7,25 @@ the second gets the same; if it was rolled back, nothing was done, and the secon
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Text,
+    cast,
+    delete,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -69,6 +85,24 @@ def keep_response(
         .where(StoredResponse.account_id == account_id, StoredResponse.key == key)
         .values(status=status, headers=headers, body=body)
     )
+
+
+def empty_responses_with(session: Session, words: Collection[str]) -> int:
+    """Empty the stored responses that have one of these words; returns how many. Their requests, sent again, still do
+    nothing twice, and get an empty answer.
+    """
+    spelt = {word.encode() for word in words} | {json.dumps(word)[1:-1].encode() for word in words}
+    in_body = or_(false(), *(_position(word) > 0 for word in sorted(spelt)))
+    in_headers = or_(
+        false(), *(cast(StoredResponse.headers, Text).contains(word, autoescape=True) for word in sorted(words))
+    )
+    session.execute(update(StoredResponse).where(in_headers).values(headers=StoredResponse.headers.op("-")("said")))
+    emptied = update(StoredResponse).where(in_body).values(body=b"{}").returning(StoredResponse.status)
+    return len(session.scalars(emptied).all())
+
+
+def _position(word: bytes) -> ColumnElement[int]:
+    return func.position(literal(word, LargeBinary).op("IN")(StoredResponse.body), type_=Integer)
 
 
 def forget_old_responses(session: Session) -> int:

@@ -20,6 +20,7 @@ from sms_service.cli.counts import counts
 from sms_service.cli.gateways import caps, gateway
 from sms_service.cli.imports import import_
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
+from sms_service.cli.people import person
 from sms_service.cli.quiet_days import quiet_days
 from sms_service.cli.replies import receipts, replies
 from sms_service.cli.stops import release, stop, stops_
@@ -60,7 +61,7 @@ def main() -> None:
 
 
 for _command in (
-    *(run, demo, clock, migrate, doctor, import_, contacts, account, campaign, settle, counts),
+    *(run, demo, clock, migrate, doctor, import_, contacts, person, account, campaign, settle, counts),
     *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template, words),
 ):
     main.add_command(_command)

@@ -19,6 +19,7 @@ class LockKey(IntEnum):
     synchronise_gateways = 0x736D_735F_6163_6374  # workers start together
     import_file = 0x736D_735F_696D_7074  # imports take turns
     make_logins = 0x736D_735F_6C6F_6769  # two lists at once would find the same logins free
+    erase_person = 0x736D_735F_6572_6173  # freezes share it: none may copy a person who is being erased
     remove_power = 0x736D_7301  # two administrators who remove each other must not both succeed
 
 
@@ -34,6 +35,11 @@ class LockedName(StrEnum):
 def take_lock(connection: Session | Connection, key: LockKey) -> None:
     """Wait for the lock and hold it to the end of the transaction."""
     connection.execute(select(func.pg_advisory_xact_lock(key.value)))
+
+
+def share_lock(connection: Session | Connection, key: LockKey) -> None:
+    """Hold the lock together with others who share it, to the end of the transaction; wait for whoever takes it."""
+    connection.execute(select(func.pg_advisory_xact_lock_shared(key.value)))
 
 
 def lock_name(connection: Session | Connection, kind: LockedName, name: str) -> None:

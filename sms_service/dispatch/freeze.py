@@ -22,6 +22,7 @@ from sms_service.content.comparing import CannotRender
 from sms_service.content.models import TemplateVersion
 from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.db.engine import Database, first_line
+from sms_service.db.locks import LockKey, share_lock
 from sms_service.db.statements import Statement
 from sms_service.dispatch import rendering
 from sms_service.errors import ServiceError
@@ -104,6 +105,7 @@ def freeze_next(database: Database, lanes: Collection[Lane], most: int, apart: C
     ids: list[int] = []
     try:
         with database.session() as session:
+            share_lock(session, LockKey.erase_person)
             taken = _take(session, most, Run.lane.in_(lanes), Run.id.not_in(apart))
             ids += [run.id for run, _ in taken]
             audiences = _freeze(database, session, taken)
@@ -124,6 +126,7 @@ def freeze_run(database: Database, run_id: int) -> int | None:
     """
     try:
         with database.session() as session:
+            share_lock(session, LockKey.erase_person)
             taken = _take(session, 1, Run.id == run_id)
             audiences = _freeze(database, session, taken)
     except ServiceError as error:

@@ -345,6 +345,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "people.see_phones": say("saw whole phone numbers"),
         "person.change": say("changed a person"),
         "person.create": say("added a person"),
+        "person.erase": say("erased a person"),
         "role.grant": say("granted a role"),
         "role.revoke": say("took a role away"),
         "run.cancelled": say("cancelled a run"),

@@ -129,6 +129,13 @@ def _message_is_unknown(session: Session, ids: dict[str, Any]) -> None:
     )
 
 
+def _nothing_is_awaited(session: Session, ids: dict[str, Any]) -> None:
+    """The person's texts have arrived."""
+    session.execute(
+        text("UPDATE messages SET status = 'delivered', attempts = 1 WHERE person_id = :id"), {"id": ids["person_id"]}
+    )
+
+
 def _account_is_paused(session: Session, ids: dict[str, Any]) -> None:
     session.execute(update(GatewayAccount).where(GatewayAccount.name == ids["name"]).values(state="paused"))
 
@@ -159,6 +166,7 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /messages/<int:message_id>/settle": _message_is_unknown,
     "POST /messages/settle": _message_is_unknown,
     "POST /gateway-accounts/<name>/open": _account_is_paused,
+    "POST /people/<int:person_id>/erasure": _nothing_is_awaited,
     "POST /imports/<int:import_id>/answers": _import_asks,
     "POST /imports/<int:import_id>/apply": _import_is_checked,
 }
@@ -177,6 +185,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /imports/<int:import_id>/answers": lambda ids: {"answers": [{"row": 2, "person_id": None}]},
     "POST /imports/<int:import_id>/apply": lambda ids: {"version": 1},
     "POST /people": lambda ids: {"name": "乙", "unit_id": ids["unit_id"]},
+    "POST /people/<int:person_id>/erasure": lambda ids: {"why": "本人要求"},
     "PATCH /people/<int:person_id>": lambda ids: {"name": "丙"},
     "POST /segments": lambda ids: {"name": "全体", "unit_id": ids["unit_id"], "rule": EVERYONE},
     "PATCH /segments/<int:segment_id>": lambda ids: {"name": "别名"},

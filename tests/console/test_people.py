@@ -198,3 +198,24 @@ def test_adding_acts_once_and_keeps_the_input_of_a_refused_form(log_in, session,
 
 def test_nothing_yet_offers_what_fills_it(log_in, city):
     assert "Here will be the people of 云州市" in log_in(city, "administrator").get("/people").text
+
+
+def test_a_person_is_erased_once_the_name_is_typed(log_in, session, city):
+    person = make_person(session, city, "欧阳测试")
+    session.commit()
+    person_id = person.id
+    path = f"/people/{person_id}/erase"
+    assert log_in(city, "officer").get(path).status_code == 403
+    visitor = log_in(city, "administrator")
+    assert f'href="{path}"' in visitor.get(f"/people/{person_id}").text
+    assert "This cannot be undone" in visitor.get(path).text
+    wrong = visitor.post(path, form=path, data={"name": "欧阳", "why": "本人要求"})
+    assert (wrong.status_code, "is not the name of this person" in wrong.text) == (422, True)
+    assert visitor.post(path, form=path, data={"name": "欧阳测试"}).status_code == 422
+    done = visitor.post(path, form=path, data={"name": " 欧阳测试 ", "why": "本人要求"})
+    assert (done.status_code, done.location) == (303, "/people")
+    assert "The person is erased" in visitor.get("/people").text
+    assert visitor.get(f"/people/{person_id}").status_code == 404
+    session.expire_all()
+    entry = session.scalars(select(TrailEntry).where(TrailEntry.act == "person.erase")).one()
+    assert (entry.target_id, entry.details["why"]) == (str(person_id), "本人要求")

@@ -1,0 +1,72 @@
+"""`/people/<id>/erasure`: what erasing a person would do, and doing it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g
+from flask.views import MethodView
+from marshmallow import fields
+
+from sms_service.accounts.permissions import Permission
+from sms_service.api.authentication import endpoint
+from sms_service.api.blueprint import Blueprint
+from sms_service.directory.text import LONGEST_WHY
+from sms_service.personal import erasure
+from sms_service.web.schemas import In, OneLine, Out
+
+blueprint = Blueprint("personal data", description="What is held about one person, and its erasure on request.")
+
+
+class PersonalWhyIn(In):
+    """The reason for an act on a person's data; it goes into the trail and stays there."""
+
+    why = OneLine(
+        LONGEST_WHY,
+        required=True,
+        metadata={"description": "Why, for whoever reads the trail later; write no name and no number"},
+    )
+
+
+class ErasureOutlookOut(Out):
+    """What erasing a person would do now."""
+
+    texts = fields.Integer(metadata={"description": "Messages that are emptied of phone, text and values"})
+    waiting = fields.Integer(metadata={"description": "How many of them wait, and are cancelled"})
+    awaited = fields.Integer(metadata={"description": "How many are on their way; while there are any, it is refused"})
+    awaited_until = fields.AwareDateTime(
+        allow_none=True,
+        metadata={"description": "Until when that may be so at most; null: they are being handed over, or none is"},
+    )
+    stays_suppressed = fields.Boolean(
+        metadata={"description": "A phone number of theirs is suppressed; that number alone stays, without a name"}
+    )
+
+
+class ErasedOut(Out):
+    """What erasing a person did."""
+
+    texts = fields.Integer(metadata={"description": "Messages that were emptied"})
+    cancelled = fields.Integer(metadata={"description": "How many of them waited, and are not sent"})
+    replies = fields.Integer(metadata={"description": "Replies that were emptied"})
+
+
+@blueprint.route("/people/<int:person_id>/erasure")
+class Erasure(MethodView):
+    """Erasing a person."""
+
+    @endpoint(Permission.manage_directory)
+    @blueprint.response(200, ErasureOutlookOut)
+    def get(self, person_id: int) -> erasure.ErasureOutlook:
+        """Show what erasing the person would do"""
+        return erasure.foresee_erasure(g.session, g.actor, person_id)
+
+    @endpoint(Permission.manage_directory)
+    @blueprint.arguments(PersonalWhyIn)
+    @blueprint.response(200, ErasedOut)
+    def post(self, body: dict[str, Any], person_id: int) -> erasure.Erased:
+        """Erase the person for good: name, numbers, attributes, texts, replies and receipts; counts stay
+
+        Texts that wait are cancelled. While texts are on their way it is refused, at most 72 hours after they left.
+        """
+        return erasure.erase_person(g.session, g.actor, person_id, body["why"])
