@@ -13,6 +13,7 @@ from benchmarks.figures import Benchmark, measure
 from benchmarks.laboratory import BenchmarkError, Laboratory
 from benchmarks.migrating import MIGRATION
 from benchmarks.pages import PAGES, WATCHED
+from benchmarks.parsing import READINGS
 from benchmarks.preparing import IMPORT, IMPORT_MANY, RENDER
 from benchmarks.previewing import PREVIEWS
 from benchmarks.reading import LISTING
@@ -25,6 +26,7 @@ from benchmarks.urgency import URGENT
 from sms_service.embedded import EngineError
 
 BENCHMARKS: tuple[Benchmark, ...] = (
+    *READINGS,
     *(RENDER, IMPORT, IMPORT_MANY, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, STRANGERS, URGENT, CROWD),
     *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
     *(PAGES, WATCHED, *PREVIEWS),

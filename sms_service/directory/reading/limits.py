@@ -26,7 +26,7 @@ class Limits:
     quoted_lines: int = 200  # that one cell of a CSV file may span
     memory: int = 400 * MB  # of the process that reads
     seconds: int = 240  # of computing
-    patience: int = 120  # seconds without a sign of life from it
+    patience: int = 600  # seconds without a sign of life from it, however busy the machine is
 
 
 LIMITS = Limits()
