@@ -65,7 +65,7 @@ def write_workbook(path: Path, number: int) -> None:
         archive.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{_PACKAGE}">{related}</Relationships>')
         archive.writestr(
             "xl/styles.xml",
-            f'<styleSheet xmlns="{_MAIN}">{formats}<cellXfs><xf numFmtId="0"/><xf numFmtId="170"/></cellXfs></styleSheet>',
+            f'<styleSheet xmlns="{_MAIN}">{formats}<cellXfs><xf/><xf numFmtId="170"/></cellXfs></styleSheet>',
         )
         with archive.open("xl/worksheet.xml", "w", force_zip64=True) as sheet:
             sheet.write(f'<worksheet xmlns="{_MAIN}"><sheetData>'.encode())

@@ -149,7 +149,7 @@ def _take_note(
     """
     position = found.position
     if position is None:
-        findings.refuse(row, "", None, found.reason)
+        (findings.refuse if found.fatal else findings.note)(row, "", None, found.reason)
         return
     field = next((name for name, at in header.fields.items() if at == position), None)
     if position in header.left_out or field == "phone":  # of phones, the rules for phones say more

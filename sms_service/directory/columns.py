@@ -25,28 +25,83 @@ class Column:
     required: bool = False
 
 
+# Synonyms are as `bare_header` writes them, those that say it best first.
 UNIT_COLUMNS: Mapping[str, Column] = {
-    "code": Column("组织编码", ("组织代码", "单位编码", "编码", "code"), required=True),
-    "name": Column("名称", ("组织名称", "单位名称", "name"), required=True),
-    "level": Column("层级", ("级别", "组织层级", "level"), required=True),
-    "parent": Column("上级编码", ("上级组织编码", "上级组织代码", "父级编码", "parent", "parentcode"), required=True),
-    "full_name": Column("全称", ("组织全称", "全路径", "path")),
+    "code": Column(
+        "组织编码",
+        (
+            "组织代码",
+            "党组织编码",
+            "党组织代码",
+            "单位编码",
+            "单位代码",
+            "支部编码",
+            "编码",
+            "代码",
+            "unitcode",
+            "code",
+        ),
+        required=True,
+    ),
+    "name": Column(
+        "名称", ("组织名称", "党组织名称", "单位名称", "支部名称", "党支部名称", "unitname", "name"), required=True
+    ),
+    "level": Column("层级", ("级别", "组织层级", "组织级别", "单位层级", "level"), required=True),
+    "parent": Column(
+        "上级编码",
+        (
+            *("上级组织编码", "上级组织代码", "上级党组织编码", "上级党组织代码", "上级单位编码", "上级代码"),
+            *("父级编码", "parentcode", "parent"),
+        ),
+        required=True,
+    ),
+    "full_name": Column("全称", ("组织全称", "单位全称", "全路径", "组织路径", "fullname", "path")),
 }
 
 PEOPLE_COLUMNS: Mapping[str, Column] = {
-    "number": Column("编号", ("人员编号", "党员编号", "工号", "number")),
-    "name": Column("姓名", ("名字", "name"), required=True),
-    "gender": Column("性别", ("gender", "sex")),
-    "phone": Column("手机号", ("手机", "手机号码", "联系电话", "电话", "移动电话", "phone", "mobile"), required=True),
-    "unit": Column("组织编码", ("组织代码", "所在组织编码", "单位编码", "unit", "unitcode")),
-    "unit_name": Column(
-        "所在组织", ("所在党组织", "所在党支部", "所在支部", "党支部", "组织名称", "所在单位", "unitname")
+    "number": Column(
+        "编号",
+        ("人员编号", "党员编号", "人员编码", "党员编码", "人员代码", "员工编号", "工号", "personnumber", "number"),
     ),
-    "roles": Column("职务", ("党内职务", "role", "roles")),
-    "born_on": Column("出生日期", ("出生年月", "出生年月日", "出生时间", "生日", "bornon", "birthday")),
-    "joined_on": Column("入党日期", ("入党时间", "加入日期", "joinedon")),
-    "tags": Column("标签", ("人员标签", "tag", "tags")),
-    "kind": Column("人员类别", ("类别", "人员类型", "kind")),
+    "name": Column("姓名", ("党员姓名", "人员姓名", "成员姓名", "名字", "fullname", "name"), required=True),
+    "gender": Column("性别", ("gender", "sex")),
+    "phone": Column(
+        "手机号",
+        (
+            *("手机号码", "手机", "移动电话", "本人手机", "联系手机", "联系电话", "联系号码", "电话号码", "本人电话"),
+            *("联系方式", "电话", "mobilephone", "mobile", "cellphone", "phonenumber", "phone", "telephone", "tel"),
+        ),
+        required=True,
+    ),
+    "unit": Column(
+        "组织编码",
+        (
+            *("所在组织编码", "所在党组织编码", "党组织编码", "组织代码", "党组织代码", "支部编码", "支部代码"),
+            *("单位编码", "单位代码", "unitcode", "unit"),
+        ),
+    ),
+    "unit_name": Column(
+        "所在组织",
+        (
+            *("所在党组织", "所在党支部", "所在支部", "所属党组织", "所属党支部", "所属支部", "所属组织"),
+            *("组织关系所在党组织", "组织关系所在党支部", "组织关系所在支部", "党组织名称", "党支部名称", "支部名称"),
+            *("组织名称", "党支部", "支部", "所在单位", "所属单位", "unitname", "branch"),
+        ),
+    ),
+    "roles": Column("职务", ("党内职务", "党组织职务", "支部职务", "担任职务", "roles", "role", "position")),
+    "born_on": Column(
+        "出生日期",
+        ("出生年月日", "出生年月", "出生时间", "出生", "生日", "bornon", "birthday", "birthdate", "dateofbirth", "dob"),
+    ),
+    "joined_on": Column(
+        "入党日期",
+        (
+            *("入党时间", "入党年月", "加入党组织日期", "加入党组织时间", "加入日期", "加入时间"),
+            *("joinedon", "joindate", "dateofjoining"),
+        ),
+    ),
+    "tags": Column("标签", ("人员标签", "tags", "tag", "labels")),
+    "kind": Column("人员类别", ("人员类型", "类别", "kind")),
 }
 
 

@@ -37,15 +37,27 @@ def list_column_meanings(kind: str) -> list[str]:
 def propose_meanings(kind: str, headers: Sequence[str | None], remembered: Mapping[str, str]) -> list[str]:
     """A meaning for each column; the empty text for one without a header. `remembered`: by `bare_header`."""
     known = [remembered.get(bare_header(header)) if header else "" for header in headers]
-    taken = set(known)
+    best = _best_positions(kind, headers, known)
     for position, header in enumerate(headers):
         if known[position] is None:
             field = find_field(header or "", COLUMNS[kind])
-            known[position] = (
-                field if field and field not in taken else _other(kind, header or "", repeated=bool(field))
-            )
-            taken.add(known[position])
+            is_best = field is not None and best.get(field) == position
+            known[position] = field if is_best else _other(kind, header or "", repeated=field is not None)
     return [meaning or "" for meaning in known]
+
+
+def _best_positions(kind: str, headers: Sequence[str | None], known: Sequence[str | None]) -> dict[str, int]:
+    """Where each field stands that nobody named: of several columns the one whose header says it best, 手机号 before
+    联系电话; among equals the first.
+    """
+    best: dict[str, tuple[int, int]] = {}
+    for position, header in enumerate(headers):
+        field = find_field(header or "", COLUMNS[kind]) if known[position] is None else None
+        if field is not None and field not in known:
+            column = COLUMNS[kind][field]
+            rank = [column.header, *column.synonyms].index(bare_header(header or ""))
+            best[field] = min(best.get(field, (rank, position)), (rank, position))
+    return {field: position for field, (_, position) in best.items()}
 
 
 def _other(kind: str, header: str, *, repeated: bool) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sms_service.directory.columns import PEOPLE_COLUMNS, column_letter, is_header
+from sms_service.directory.columns import PEOPLE_COLUMNS, UNIT_COLUMNS, bare_header, column_letter, is_header
 from sms_service.directory.meanings import propose_meanings, require_meanings
 from sms_service.errors import Invalid
 
@@ -20,6 +20,20 @@ def test_decorated_headers_are_headers():
     assert (header.extras, header.left_out) == ({"籍贯": 4}, {5})
     assert is_header("手机号\r\n(必填)", PEOPLE_COLUMNS)
     assert not is_header("手机号的主人", PEOPLE_COLUMNS)
+
+
+def test_of_two_columns_the_one_that_says_it_best_counts():
+    header = find(["姓名", "联系电话", "手机号码", "支部", "所在党支部"])
+    assert header.fields == {"name": 0, "phone": 2, "unit_name": 4}
+    assert header.extras == {"联系电话": 1, "支部": 3}
+    assert find(["姓名", "联系电话", "手机号", "支部"], remembered={"手机号": "nothing"}).fields["phone"] == 1
+
+
+@pytest.mark.parametrize("columns", [PEOPLE_COLUMNS, UNIT_COLUMNS])
+def test_each_header_means_one_column_and_is_written_bare(columns):
+    headers = [header for column in columns.values() for header in (column.header, *column.synonyms)]
+    assert len(headers) == len(set(headers))
+    assert [bare_header(header) for header in headers] == headers
 
 
 def test_missing_columns_are_named_all_at_once():

@@ -25,7 +25,10 @@ class SheetTable:
 
 
 def read_table(data: bytes, columns: Mapping[str, Column]) -> SheetTable:
-    """The table in a file's bytes. Raises Invalid("file", …) saying why it cannot be read, or which row cannot."""
+    """The table in a file's bytes. Raises Invalid("file", …) saying why it cannot be read, or which row cannot.
+
+    A cell whose text is not its value (`CellFinding.fatal`) is empty here.
+    """
     if len(data) > LIMITS.file_bytes:
         raise refuse_file(say("is larger than {most} MB; split it", most=LIMITS.file_bytes // 2**20))
     with tempfile.NamedTemporaryFile() as file:
@@ -38,6 +41,8 @@ def read_table(data: bytes, columns: Mapping[str, Column]) -> SheetTable:
 
 def _whole_cells(row: ReadRow) -> Cells:
     for finding in row.findings:
-        if finding.fatal and finding.position is None:
+        if finding.position is not None:
+            row.cells[finding.position] = None if finding.fatal else row.cells[finding.position]
+        elif finding.fatal:
             raise refuse_file(say("cannot be read in row {row}: it {reason}", row=row.number, reason=finding.reason))
     return row.cells
