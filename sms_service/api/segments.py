@@ -13,6 +13,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.audience import segments
+from sms_service.audience.cautions import find_cautions
 from sms_service.audience.choices import RuleValues, list_rule_values
 from sms_service.audience.models import Segment
 from sms_service.audience.reach import count_by_unit
@@ -20,8 +21,9 @@ from sms_service.audience.segments import LONGEST_NAME, SAMPLE
 from sms_service.audience.wording import describe_rules
 from sms_service.campaigns import uses
 from sms_service.directory.models import Unit
+from sms_service.errors import Invalid
 from sms_service.masking import mask_values
-from sms_service.said import to_json
+from sms_service.said import Said, to_json
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, SaidOut, Whole, list_of
 from sms_service.web.validators import WithinRange
@@ -121,12 +123,30 @@ class SegmentListed(Out):
     updated_at = fields.AwareDateTime(metadata={"description": "When it was saved last"})
 
 
+class RuleWarningOut(Out):
+    """What of a rule finds nobody, or whom it passes over."""
+
+    sentence = MaskedText(metadata={"description": "It in words, with what there is"})
+    said = fields.Nested(SaidOut, metadata={"description": "The sentence for saying it in another language"})
+
+
+def _warnings() -> fields.List[Any]:
+    return fields.List(
+        fields.Nested(RuleWarningOut),
+        metadata={
+            "description": "Attributes, values, tags and roles of the rule that nobody has, with those that there are; "
+            "people whose attribute cannot be compared so; chosen people who are not there"
+        },
+    )
+
+
 class SegmentOut(SegmentListed):
     """A segment."""
 
     rule = fields.Raw(metadata={"type": "object", "description": _RULE})
     sentence = MaskedText(metadata={"description": _SENTENCE})
     said = fields.Nested(SaidOut, metadata={"description": "The sentence for saying it in another language"})
+    warnings = _warnings()
 
 
 class RecipientOut(Out):
@@ -169,6 +189,7 @@ class SegmentPreviewOut(Out):
     sample = fields.List(fields.Nested(RecipientOut), metadata={"description": "The first of them by id"})
     sentence = MaskedText(metadata={"description": _SENTENCE})
     said = fields.Nested(SaidOut, metadata={"description": "The sentence for saying it in another language"})
+    warnings = _warnings()
     units = fields.List(
         fields.Nested(UnitReachOut),
         allow_none=True,
@@ -233,6 +254,8 @@ class AttributeChoiceOut(ChoiceOut):
         allow_none=True,
         metadata={"description": "Its values, most common first; null if there are more than 50"},
     )
+    numbers = fields.Integer(metadata={"description": "Of how many people it is a number"})
+    dates = fields.Integer(metadata={"description": "Of how many people it is a date like 1985-03-01"})
 
 
 class RuleValuesOut(Out):
@@ -244,6 +267,9 @@ class RuleValuesOut(Out):
     )
     tags = fields.List(fields.Nested(ChoiceOut), metadata={"description": "The 100 most common tags"})
     kinds = fields.List(fields.Nested(ChoiceOut), metadata={"description": "`member` and `contact`"})
+    levels = fields.List(
+        fields.Nested(ChoiceOut), metadata={"description": "The levels of the units that people belong to"}
+    )
     suspect = fields.Integer(metadata={"description": "How many people have a number that seems dead"})
     attributes = fields.List(
         fields.Nested(AttributeChoiceOut), metadata={"description": "The 100 most common attributes"}
@@ -341,7 +367,7 @@ class RuleChoices(MethodView):
         return list_rule_values(g.session, g.actor, unit_id)
 
 
-_PREVIEWED = SegmentPreviewOut().fields.keys() - {"sentence", "said", "units"}
+_PREVIEWED = SegmentPreviewOut().fields.keys() - {"sentence", "said", "units", "warnings"}
 
 
 def _preview(unit_id: int, rule: object, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -359,5 +385,19 @@ def _shown(segment: Segment) -> dict[str, Any]:
 
 
 def _in_words(unit_id: int, rule: object) -> dict[str, Any]:
-    sentence = describe_rules(g.session, g.actor, [(g.session.get_one(Unit, unit_id), rule)])[0]
+    unit = g.session.get_one(Unit, unit_id)
+    (sentence,) = describe_rules(g.session, g.actor, [(unit, rule)])
+    return {**_say(sentence), "warnings": [_say(caution) for caution in _cautions(unit, rule)]}
+
+
+def _cautions(unit: Unit, rule: object) -> list[Said]:
+    if not g.actor.can(Permission.read, unit.path):  # who only uses the segment is told nothing of that unit's people
+        return []
+    try:
+        return find_cautions(g.session, rule, unit)
+    except Invalid:  # a saved rule that cannot be used any more is shown all the same
+        return []
+
+
+def _say(sentence: Said) -> dict[str, Any]:
     return {"sentence": sentence, "said": mask_values(to_json(sentence))}

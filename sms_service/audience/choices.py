@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.comparing import DATE, NUMBER
 from sms_service.audience.reach import MOST_UNITS
 from sms_service.db.statements import Statement
+from sms_service.directory.models import LEVELS
 
 LIST_RULE_VALUES = Statement(__file__, "list_rule_values")
 
@@ -36,11 +38,15 @@ class UnitBelow(NamedTuple):
 
 
 class AttributeChoice(NamedTuple):
-    """An attribute, how many people have it, and its values, most common first; None if it has more than 50."""
+    """An attribute, how many people have it, and its values, most common first; None if it has more than 50. Of how
+    many people it is a number, and of how many a date.
+    """
 
     name: str
     people: int
     values: Sequence[Choice] | None
+    numbers: int
+    dates: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class RuleValues:
     roles: Sequence[Choice]
     tags: Sequence[Choice]
     kinds: Sequence[Choice]
+    levels: Sequence[Choice]
     suspect: int
     attributes: Sequence[AttributeChoice]
 
@@ -63,8 +70,9 @@ def list_rule_values(session: Session, actor: Actor, unit_id: int) -> RuleValues
     path = unit_path(session, unit_id)
     actor.require(Permission.read, path)
     found = defaultdict(list)
+    shapes = {"number": NUMBER, "date": DATE}
     limits = {"most": MOST, "most_units": MOST_UNITS, "most_values": MOST_VALUES}
-    for row in LIST_RULE_VALUES(session.connection(), path=path, unit_id=unit_id, **limits):
+    for row in LIST_RULE_VALUES(session.connection(), path=path, unit_id=unit_id, **limits, **shapes):
         found[row.kind].append(row)
     values = defaultdict(list)
     for row in found["value"]:
@@ -74,8 +82,12 @@ def list_rule_values(session: Session, actor: Actor, unit_id: int) -> RuleValues
         roles=[Choice(row.name, row.people) for row in found["role"]],
         tags=[Choice(row.name, row.people) for row in found["tag"]],
         kinds=[Choice(row.name, row.people) for row in found["kind"]],
+        levels=sorted(
+            (Choice(row.name, row.people) for row in found["level"]), key=lambda choice: LEVELS.index(choice.name)
+        ),
         suspect=sum(row.people for row in found["suspect"]),
         attributes=[
-            AttributeChoice(row.name, row.people, None if row.many else values[row.name]) for row in found["attribute"]
+            AttributeChoice(row.name, row.people, None if row.many else values[row.name], row.numbers, row.dates)
+            for row in found["attribute"]
         ],
     )

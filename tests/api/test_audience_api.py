@@ -51,7 +51,9 @@ def test_a_segment_is_saved_changed_previewed_and_listed(officer, auditor, sessi
     path = f"/segments/{made.json['id']}"
     found = auditor.get(f"{path}/preview", sample=5).json
     assert found["sentence"].endswith(" who has the tag 退休")
-    assert {key: value for key, value in found.items() if key not in ("sample", "sentence", "said", "units")} == {
+    assert {
+        key: value for key, value in found.items() if key not in ("sample", "sentence", "said", "units", "warnings")
+    } == {
         "count": 1,
         "textable": 1,
         "phones": 1,
@@ -71,6 +73,7 @@ def test_a_segment_is_saved_changed_previewed_and_listed(officer, auditor, sessi
     assert officer.patch(path, rule={"everyone": True}).json["rule"] == {"everyone": True}
     shown = officer.get(path).json
     assert shown.pop("rule") == {"everyone": True}
+    assert shown.pop("warnings") == []
     assert shown.pop("sentence") == shown.pop("said")["values"]["unit"].join(("everybody in ", " and below"))
     assert officer.get("/segments", name="退").json["items"] == [shown]
     assert officer.post("/segments", json=body).status_code == 409
@@ -205,3 +208,36 @@ def test_a_segment_of_above_is_used_below(client, officer, session, tree):
     session.commit()
     for address in (path, f"{path}/uses", f"{path}/preview"):
         assert elsewhere.get(address).status_code == 403
+
+
+def test_what_nobody_has_is_a_warning_that_names_what_there_is(officer, session, tree):
+    for attributes in ({"gender": "女", "积分": "80"}, {"gender": "男", "积分": "八十"}, {"生日": "不详"}):
+        make_person(session, tree["one"], attributes=attributes, tags=["退休"])
+    far = make_person(session, tree["other"])
+    session.commit()
+
+    def warnings(rule):
+        body = {"unit_id": tree["one"].id, "rule": rule}
+        return [warning["sentence"] for warning in officer.post("/segments/preview", json=body).json["warnings"]]
+
+    def of(name, **comparison):
+        return {"attribute": {"name": name, **comparison}}
+
+    assert warnings({"any": [of("gender", **{"is": "女"}), {"tag": "退休"}, of("积分", exists=True)]}) == []
+    assert warnings(of("性别", **{"is": "女"})) == ["nobody has the attribute 性别; there are: gender, 积分, 生日"]
+    assert warnings({"not": of("gender", **{"in": ["女", "female"]})}) == [
+        "nobody has female as gender; there are: 女, 男"
+    ]
+    assert warnings(of("积分", less=90)) == [
+        "1 people have a 积分 that is no number, such as 八十; this rule passes over them"
+    ]
+    assert warnings(of("生日", anniversary="today"))[0].startswith("1 people have a 生日 that is no date, such as 不详")
+    assert warnings({"all": [{"tag": "离休"}, {"role": "书记"}]}) == [
+        "nobody has the tag 离休; there are: 退休",
+        "nobody holds the role 书记; there are: ",
+    ]
+    assert warnings({"people": [far.id, 10**9]}) == [
+        "2 of 2 chosen people have left, or belong to units elsewhere",
+    ]
+    saved = officer.post("/segments", json={"unit_id": tree["one"].id, "name": "x", "rule": of("性别", exists=True)})
+    assert saved.json["warnings"][0]["said"]["values"]["name"] == "性别"

@@ -140,7 +140,8 @@ def test_what_a_rule_may_ask_for_is_what_exists_within_the_unit(
     assert found.tags == [("退休", 2), ("困难", 1)]
     assert sorted(found.kinds) == [("contact", 1), ("member", 2)]
     assert found.suspect == 0
-    assert found.attributes == [("学历", 3, [("本科", 2), ("硕士", 1)]), ("生日", 1, [("1980-01-01", 1)])]
+    assert found.levels == [("district", 1), ("street", 2)]
+    assert found.attributes == [("学历", 3, [("本科", 2), ("硕士", 1)], 0, 0), ("生日", 1, [("1980-01-01", 1)], 0, 1)]
     assert list_rule_values(session, officer, street.id).units == []
 
 
