@@ -130,7 +130,8 @@ def _message_is_unknown(session: Session, ids: dict[str, Any]) -> None:
 
 
 def _nothing_is_awaited(session: Session, ids: dict[str, Any]) -> None:
-    """The person's texts have arrived."""
+    """The person's texts have arrived, and no import is being read."""
+    session.execute(text("UPDATE imports SET state = 'failed' WHERE state = 'uploaded'"))
     session.execute(
         text("UPDATE messages SET status = 'delivered', attempts = 1 WHERE person_id = :id"), {"id": ids["person_id"]}
     )
