@@ -11,9 +11,9 @@ from marshmallow import fields, validate
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.content import library
+from sms_service.content import categories, library
 from sms_service.content.fields import LONGEST_LABEL, FieldKind, TemplateField, check_kinds, fields_of, read_field
-from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.models import Template, TemplateCategory, TemplateVersion
 from sms_service.content.preview import preview_text
 from sms_service.content.values import LONGEST_NAME, MOST_VALUES
 from sms_service.directory.models import Unit
@@ -46,6 +46,8 @@ class TemplateQuery(ScopedPageQuery):
         validate=OneOfWords(list(TextClass)),
         metadata={"description": "Only templates of this class"},
     )
+    category = Id(load_default=None, metadata={"description": "Only templates of this category"})
+    archived = fields.Boolean(load_default=False, metadata={"description": "Those that are archived instead"})
 
 
 class FieldIn(In):
@@ -88,6 +90,7 @@ class TemplateIn(In):
         data_key="class", required=True, validate=OneOfWords(list(TextClass)), metadata={"description": _CLASS}
     )
     body = fields.String(required=True, metadata={"description": _BODY})
+    category_id = Id(load_default=None, metadata={"description": "Its category: of the unit or of one above it"})
     described = fields.List(
         fields.Nested(FieldIn),
         data_key="fields",
@@ -135,6 +138,11 @@ class TemplateListed(Out):
     unit_id = fields.Integer(metadata={"description": "The unit that keeps it"})
     name = fields.String(metadata={"description": "Its name, unique in the unit"})
     class_ = fields.String(data_key="class", metadata={"description": _CLASS})
+    category_id = fields.Integer(allow_none=True, metadata={"description": "Its category"})
+    archived_at = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "Since when no new campaign may use it; null: it may be used"}
+    )
+    cloned_from = fields.Integer(allow_none=True, metadata={"description": "The template of which it is a copy"})
     created_by = fields.Integer(allow_none=True, metadata={"description": "The account; null: the service itself"})
     created_at = fields.AwareDateTime(metadata={"description": "When it was made"})
     version = fields.Nested(VersionListed, metadata={"description": "Its newest version"})
@@ -144,6 +152,37 @@ class TemplateOut(TemplateListed):
     """A template and its newest wording."""
 
     version = fields.Nested(VersionOut, metadata={"description": "Its newest version"})
+
+
+class TemplateChangeIn(In):
+    """What changes about a template; its wording changes by a new version."""
+
+    archived = fields.Boolean(
+        metadata={"description": "No new campaign may use an archived one, and lists leave it out"}
+    )
+    category_id = Id(allow_none=True, metadata={"description": "Its category; null: none"})
+
+
+class CloneIn(In):
+    """A copy of a template, for a unit to change."""
+
+    unit_id = Id(required=True, metadata={"description": "The unit that keeps the copy"})
+    name = OneLine(library.LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
+
+
+class CategoryIn(In):
+    """A new category."""
+
+    unit_id = Id(required=True, metadata={"description": "The unit whose category it is"})
+    name = OneLine(categories.LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
+
+
+class CategoryOut(Out):
+    """A category of templates, usable throughout its unit's subtree."""
+
+    id = fields.Integer(metadata={"description": "The category's id"})
+    unit_id = fields.Integer(metadata={"description": "The unit whose category it is"})
+    name = fields.String(metadata={"description": "Its name"})
 
 
 class PreviewIn(In):
@@ -232,7 +271,9 @@ class Templates(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List the templates that may be used in the scope, by name: its units' own and those of the units above"""
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-        statement = library.find_templates(scope.paths, class_=query["class_"])
+        statement = library.find_templates(
+            scope.paths, class_=query["class_"], category_id=query["category"], archived=query["archived"]
+        )
         rows, following = fetch_page(g.session, statement, query, sort="name", key=Template.name, id_=Template.id)
         return scope.answer([_with_version(row.Template, row.TemplateVersion) for row in rows], following)
 
@@ -249,6 +290,7 @@ class Templates(MethodView):
             body["class_"],
             body["body"],
             [_field(one) for one in body["described"]],
+            body["category_id"],
         )
         return _with_version(*made)
 
@@ -262,6 +304,62 @@ class OneTemplate(MethodView):
     def get(self, template_id: int) -> dict[str, Any]:
         """Show a template and its newest version"""
         return _with_version(*library.get_numbered_version(g.session, g.actor, template_id, None))
+
+    @endpoint(Permission.manage_templates)
+    @blueprint.arguments(TemplateChangeIn)
+    @blueprint.response(200, TemplateOut)
+    def patch(self, body: dict[str, Any], template_id: int) -> dict[str, Any]:
+        """Archive a template or bring it back, or give it another category"""
+        given = dict(body)
+        given["without_category"] = "category_id" in given and given["category_id"] is None
+        library.change_template(g.session, g.actor, template_id, **given)
+        return _with_version(*library.get_numbered_version(g.session, g.actor, template_id, None))
+
+
+@blueprint.route("/templates/<int:template_id>/clone")
+class Clone(MethodView):
+    """A copy of a template."""
+
+    @endpoint(Permission.manage_templates)
+    @blueprint.arguments(CloneIn)
+    @blueprint.response(201, TemplateOut)
+    def post(self, body: dict[str, Any], template_id: int) -> dict[str, Any]:
+        """Copy the newest version as a new template of a unit"""
+        return _with_version(*library.clone_template(g.session, g.actor, template_id, body["unit_id"], body["name"]))
+
+
+@blueprint.route("/template-categories")
+class Categories(MethodView):
+    """The categories."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(ScopedPageQuery, location="query")
+    @blueprint.response(200, list_of(CategoryOut, "CategoryList"))
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """List the categories that may be used in the scope, by name: its units' own and those of the units above"""
+        scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+        key, id_ = TemplateCategory.name, TemplateCategory.id
+        statement = categories.find_categories(scope.paths)
+        rows, following = fetch_page(g.session, statement, query, sort="name", key=key, id_=id_)
+        return scope.answer([row.TemplateCategory for row in rows], following)
+
+    @endpoint(Permission.manage_templates)
+    @blueprint.arguments(CategoryIn)
+    @blueprint.response(201, CategoryOut)
+    def post(self, body: dict[str, Any]) -> TemplateCategory:
+        """Add a category"""
+        return categories.add_category(g.session, g.actor, body["unit_id"], body["name"])
+
+
+@blueprint.route("/template-categories/<int:category_id>")
+class OneCategory(MethodView):
+    """One category."""
+
+    @endpoint(Permission.manage_templates)
+    @blueprint.response(204)
+    def delete(self, category_id: int) -> None:
+        """Take a category away that no template belongs to"""
+        categories.remove_category(g.session, g.actor, category_id)
 
 
 @blueprint.route("/templates/<int:template_id>/versions")
@@ -326,5 +424,5 @@ def _field(given: dict[str, Any]) -> TemplateField:
 
 
 def _with_version(template: Template, version: TemplateVersion) -> dict[str, Any]:
-    names = ("id", "unit_id", "name", "class_", "created_by", "created_at")
+    names = ("id", "unit_id", "name", "class_", "category_id", "archived_at", "cloned_from", "created_by", "created_at")
     return {**{name: getattr(template, name) for name in names}, "version": version}

@@ -24,7 +24,7 @@ from sms_service.content.lint import (
     make_finding,
     sort_findings,
 )
-from sms_service.content.wordlists import load_lists
+from sms_service.content.wordlists import WordLists, load_lists
 from sms_service.dispatch.rendering import RunText
 from sms_service.errors import Invalid
 from sms_service.said import Said, as_said, say
@@ -63,8 +63,11 @@ def lint_reached(
     reach: Reach,
     texts: TriedTexts,
     price_fen: float | None = None,
+    lists: WordLists | None = None,
 ) -> list[LintFinding]:
-    """The same where it is known whom it reaches; `price_fen`: of a part, if it is known."""
+    """The same where it is known whom it reaches; `price_fen`: of a part, if it is known; `lists`: of the unit, where
+    they were asked for already.
+    """
     version, values = content.version, content.campaign.values
     found = _lint_missing(session, content, path, reach)
     if texts.fault is not None and not reach.lacking:
@@ -77,7 +80,7 @@ def lint_reached(
     except CannotRender:
         pass  # said above
     made = [("" if texts.same else tried.name, text) for tried, text in texts.made]
-    found += lint_texts(made, content.class_, load_lists(session, path), price_fen)
+    found += lint_texts(made, content.class_, load_lists(session, path) if lists is None else lists, price_fen)
     return sort_findings(found)
 
 

@@ -18,6 +18,7 @@ from sms_service.campaigns.linting import TriedTexts, lint_content, lint_reached
 from sms_service.campaigns.services import require_on_campaign
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
 from sms_service.content.lint import LintFinding
+from sms_service.content.wordlists import WordLists
 from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
@@ -128,16 +129,17 @@ def foresee_content(
     rates: Mapping[str, float],
     prices: Mapping[str, float],
     at: datetime | None = None,
-    known: tuple[datetime, bool] | None = None,
+    known: tuple[datetime, bool, WordLists] | None = None,
 ) -> Outlook:
     """The same of a content that was read already; `path` is that of the campaign's unit, which the actor may read.
 
-    `known`: what time it is, and whether a stop holds back its texts, where that was asked already.
+    `known`: what time it is, whether a stop holds back its texts, and the lists of words that hold for its unit, where
+    that was asked already.
     """
     campaign = content.campaign
     unit = session.get_one(Unit, campaign.unit_id)
     stops = is_stopped(literal(path), literal(campaign.route_id))
-    now, stopped = known or session.execute(select(func.sms_now(), stops)).one()
+    now, stopped, lists = known or (*session.execute(select(func.sms_now(), stops)).one(), None)
     at = max(at or campaign.planned_at or now, now)
     reach, texts = reach_content(session, content, path)
     accounts = find_first_accounts(session.connection(), campaign.route_id, unit.demonstration, rates.keys())
@@ -173,7 +175,7 @@ def foresee_content(
             *_warn_of_quiet_day(quiet, at, unit),
             *map(_warn_of_similar, similar),
         ],
-        findings=lint_reached(session, content, path, reach, texts, _price(accounts, prices)),
+        findings=lint_reached(session, content, path, reach, texts, _price(accounts, prices), lists),
     )
 
 

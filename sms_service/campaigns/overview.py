@@ -20,6 +20,7 @@ from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.wordlists import read_lists, select_lists
 from sms_service.controls.models import Route
 from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
@@ -58,8 +59,9 @@ def find_campaigns(
 
 
 def get_campaign(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
-    """One campaign, described. Raises NotFound or Forbidden."""
-    return describe_campaign(_row(session, actor, campaign_id, _rows()))
+    """One campaign, described, with the `lists` of words that hold for its unit. Raises NotFound or Forbidden."""
+    row = _row(session, actor, campaign_id, _rows().add_columns(select_lists(Unit.path).label("lists")))
+    return describe_campaign(row) | {"lists": read_lists(row.lists)}
 
 
 def get_with_difference(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
@@ -69,8 +71,9 @@ def get_with_difference(session: Session, actor: Actor, campaign_id: int) -> dic
 
     Raises NotFound or Forbidden.
     """
-    row = _row(session, actor, campaign_id, _rows().add_columns(_last_approved()))
-    described = describe_campaign(row)
+    lists = select_lists(Unit.path).label("lists")
+    row = _row(session, actor, campaign_id, _rows().add_columns(_last_approved(), lists))
+    described = describe_campaign(row) | {"lists": read_lists(row.lists)}
     last = row.approved_before
     if last is not None:
         kept = last.pop("content")

@@ -291,7 +291,10 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
     if "signature" in given:
         campaign.signature = check_signature(given["signature"])
     if "template_version_id" in given:
-        campaign.template_version_id = get_version(session, actor, given["template_version_id"])[1].id
+        template, version = get_version(session, actor, given["template_version_id"])
+        if template.archived_at is not None and version.id != campaign.template_version_id:
+            raise Invalid("template_version_id", version.id, "belongs to a template that is archived")
+        campaign.template_version_id = version.id
     if {"template_version_id", "signature", "values"} & given.keys():
         version = get_version(session, actor, campaign.template_version_id)[1]
         check_beginning(version.body, campaign.signature)

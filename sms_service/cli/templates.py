@@ -47,8 +47,9 @@ def keep(file: Path, code: str, login: str | None) -> None:
 
 @template.command("list")
 @click.option("--unit", "code", metavar="CODE", help="What this unit and those below it can use.")
+@click.option("--archived", is_flag=True, help="Those that are archived instead.")
 @_as
-def list_(code: str | None, login: str | None) -> None:
+def list_(code: str | None, archived: bool, login: str | None) -> None:
     """List templates by name, each with its newest version."""
     from sms_service.cli.acting import acting, scope_of
     from sms_service.cli.context import open_session
@@ -56,7 +57,7 @@ def list_(code: str | None, login: str | None) -> None:
     from sms_service.content.models import Template
 
     with open_session() as session:
-        statement = find_templates(scope_of(session, acting(session, login), code))
+        statement = find_templates(scope_of(session, acting(session, login), code), archived=archived)
         rows = session.execute(statement.order_by(Template.name, Template.id)).all()
         lines = [_line(*row) for row in rows]
     click.echo("\n".join(lines) if lines else "there is no template")
@@ -117,6 +118,61 @@ def preview(
         click.echo(f"{mask_text(text.text)}\n({text.units} units of {text.encoding}, parts: {text.parts})")
     for name, count in seen.lacking.items():
         click.echo(f"people without {name}: {count}", err=True)
+
+
+@template.command()
+@template_id
+@click.option("--unit", "code", metavar="CODE", required=True, help="The code of the unit that keeps the copy.")
+@click.option("--name", required=True, help="The name of the copy.")
+@_as
+def clone(template_id: int, code: str, name: str, login: str | None) -> None:
+    """Copy the newest version as a new template of a unit."""
+    from sms_service.cli.acting import acting, find_unit_id
+    from sms_service.cli.context import open_session
+    from sms_service.content.library import clone_template
+
+    with open_session() as session:
+        actor = acting(session, login)
+        click.echo(_line(*clone_template(session, actor, template_id, find_unit_id(session, code), name)))
+
+
+@template.command()
+@template_id
+@click.option("--undo", is_flag=True, help="Bring it back instead.")
+@_as
+def archive(template_id: int, undo: bool, login: str | None) -> None:
+    """Keep new campaigns from using a template; what has used it stays as it is."""
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.content.library import change_template
+
+    with open_session() as session:
+        changed = change_template(session, acting(session, login), template_id, archived=not undo)
+        click.echo(f"template {changed.id} {changed.name} is {'in use again' if undo else 'archived'}")
+
+
+@template.command()
+@click.option("--unit", "code", metavar="CODE", help="What this unit and those below it can use.")
+@click.option("--add", "names", metavar="NAME", multiple=True, help="Add a category to --unit; may be given again.")
+@_as
+def categories(code: str | None, names: tuple[str, ...], login: str | None) -> None:
+    """List the categories by name, after adding those that are given."""
+    from sms_service.cli.acting import acting, find_unit_id, scope_of
+    from sms_service.cli.context import open_session
+    from sms_service.content.categories import add_category, find_categories
+    from sms_service.content.models import TemplateCategory
+
+    if names and code is None:
+        raise click.UsageError("--add needs --unit")
+    with open_session() as session:
+        actor = acting(session, login)
+        for name in names:
+            add_category(session, actor, find_unit_id(session, code or ""), name)
+        rows = session.execute(find_categories(scope_of(session, actor, code)).order_by(TemplateCategory.name)).all()
+        for row in rows:
+            click.echo(f"{row.TemplateCategory.id}: {row.TemplateCategory.name}, {row.Unit.code} {row.Unit.name}")
+        if not rows:
+            click.echo("there is no category")
 
 
 @template.command()

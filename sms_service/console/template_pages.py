@@ -21,12 +21,13 @@ from sms_service.console.rendering import name_here, render_page
 from sms_service.console.texts import VALUE, compose_in_general, fill_in_general, find_own
 from sms_service.console.unit_choice import choose_unit
 from sms_service.content import library
+from sms_service.content.categories import find_categories
 from sms_service.content.classes import UNSUBSCRIBE_LINE, class_rules
 from sms_service.content.compose import check_beginning, check_signature
 from sms_service.content.fields import FieldKind, TemplateField, describe_fields, examples_of, fields_of
 from sms_service.content.language import CompiledTemplate, compile_template
 from sms_service.content.lint import lint_template
-from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.models import Template, TemplateCategory, TemplateVersion
 from sms_service.controls.models import Cap
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
@@ -37,6 +38,7 @@ from sms_service.web.problems import InvalidRequest, find_problem
 from sms_service.web.schemas import Id, In, OneLine
 from sms_service.web.validators import OneOfWords
 
+MOST_CATEGORIES = 100  # in a list to choose from
 MOST_USES = 20  # campaigns named on a template's page
 MOST_TRIED = 10  # people offered for a preview
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
@@ -50,6 +52,21 @@ class TemplateFilter(ScopedPageQuery):
     """Which templates."""
 
     class_ = fields.String(data_key="class", load_default=None, validate=OneOfWords(list(TextClass)))
+    category = Id(load_default=None)
+    archived = fields.Boolean(load_default=False)
+
+
+class SortForm(In):
+    """Its category; none where that is empty."""
+
+    category_id = Id(load_default=None)
+
+
+class CopyForm(In):
+    """Who keeps the copy, under which name."""
+
+    unit_id = Id(required=True)
+    name = OneLine(library.LONGEST_NAME, required=True)
 
 
 class TemplateForm(In):
@@ -58,6 +75,7 @@ class TemplateForm(In):
     unit_id = Id(required=True)
     name = OneLine(library.LONGEST_NAME, required=True)
     class_ = fields.String(data_key="class", required=True, validate=OneOfWords(list(TextClass)))
+    category_id = Id(load_default=None)
     body = fields.String(required=True)
     signature = fields.String()
     wanted = fields.String()
@@ -78,7 +96,9 @@ def list_templates() -> str:
     """The templates that can be used in one's units, by name."""
     query = read_query(TemplateFilter)
     scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-    statement = library.find_templates(scope.paths, class_=query["class_"])
+    statement = library.find_templates(
+        scope.paths, class_=query["class_"], category_id=query["category"], archived=query["archived"]
+    )
     rows, following = fetch_page(g.session, statement, query, sort="name", key=Template.name, id_=Template.id)
     named = select(Unit.id, Unit.name).where(Unit.id.in_({row.Template.unit_id for row in rows}))
     return render_page(
@@ -88,6 +108,7 @@ def list_templates() -> str:
         following=following,
         query=query,
         scope=scope.units,
+        categories=_categories(scope.paths),
         excerpts=[_COMMENT.sub("", row.TemplateVersion.body).strip() for row in rows],
         classes=_classes(),
         choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
@@ -99,11 +120,14 @@ def list_templates() -> str:
 def show_template(template_id: int) -> str:
     """Its newest text, what its class means, who uses it, and all versions."""
     query = read_query(PageQuery)
-    template, newest = library.get_numbered_version(g.session, g.actor, template_id, None)
+    template = library.get_template(g.session, g.actor, template_id)
     unit = g.session.get_one(Unit, template.unit_id)
     key = TemplateVersion.id
     versions, following = fetch_page(
         g.session, library.find_versions(template.id), query, sort="id", key=key, id_=key, descending=True
+    )
+    newest = (
+        versions[0] if not query["cursor"] else library.get_numbered_version(g.session, g.actor, template_id, None)[1]
     )
     signature = _signature(unit.path)
     used = overview.find_campaigns(g.actor.scope(Permission.read), template_id=template.id)
@@ -116,6 +140,9 @@ def show_template(template_id: int) -> str:
         unit=unit,
         fields=fields_of(newest),
         findings=lint_template(g.session, template.class_, newest, unit.path, signature),
+        categories=_categories((unit.path,)),
+        source=g.session.get(Template, template.cloned_from) if template.cloned_from else None,
+        may_copy=bool(g.actor.scope(Permission.manage_templates)),
         own=[word for name, word in _OF_PEOPLE.items() if name in newest.variables],
         versions=[
             (one, compose_in_general(one.id, one.body, template.class_, signature, examples_of(one)))
@@ -129,6 +156,46 @@ def show_template(template_id: int) -> str:
     )
 
 
+@act_view("/templates/<int:template_id>/archive", Permission.manage_templates)
+def archive_one_template(template_id: int) -> Response:
+    """Keep new campaigns from using it."""
+    library.change_template(g.session, g.actor, template_id, archived=True)
+    return go_to("console.show_template", said=as_said("The template is archived."), template_id=template_id)
+
+
+@act_view("/templates/<int:template_id>/restore", Permission.manage_templates)
+def restore_one_template(template_id: int) -> Response:
+    """Let campaigns use it again."""
+    library.change_template(g.session, g.actor, template_id, archived=False)
+    return go_to("console.show_template", said=as_said("The template can be used again."), template_id=template_id)
+
+
+@act_view("/templates/<int:template_id>/category", Permission.manage_templates, again=show_template)
+def sort_one_template(template_id: int) -> Response:
+    """Give it another category."""
+    wanted = read_form(SortForm)["category_id"]
+    library.change_template(g.session, g.actor, template_id, category_id=wanted, without_category=wanted is None)
+    return go_to("console.show_template", said=as_said("The change is kept."), template_id=template_id)
+
+
+@page_view("/templates/<int:template_id>/copy", Permission.manage_templates)
+def show_copy(template_id: int) -> str:
+    """The form for a copy of it."""
+    template = library.get_template(g.session, g.actor, template_id)
+    places = choose_unit(g.session, g.actor, Permission.manage_templates, None).options
+    return render_page("template_copy.html", kept=template, places=places)
+
+
+@act_view("/templates/<int:template_id>/copy", Permission.manage_templates, again=show_copy)
+def copy_one_template(template_id: int) -> Response:
+    """Copy its newest version as a template of one's own."""
+    form = read_form(CopyForm)
+    made, _ = library.clone_template(g.session, g.actor, template_id, form["unit_id"], form["name"])
+    return go_to(
+        "console.show_template", said=as_said("This is your copy; change it as you like."), template_id=made.id
+    )
+
+
 @page_view("/templates/new", Permission.manage_templates, methods=("GET", "POST"))
 def show_new_template() -> Response:
     """The form for a new template, and what its text will look like."""
@@ -137,7 +204,9 @@ def show_new_template() -> Response:
     unit_id = _number(request.form.get("unit_id")) or (options[0][0] if options else None)
     path = unit_path(g.session, unit_id) if unit_id is not None else ""
     class_ = request.form.get("class", TextClass.study)
-    return _show_form("template_new.html", class_, path, "", (), options=options, classes=_classes())
+    return _show_form(
+        "template_new.html", class_, path, "", (), options=options, classes=_classes(), categories=_categories((path,))
+    )
 
 
 @act_view("/templates/new/keep", Permission.manage_templates, again=show_new_template)
@@ -147,7 +216,7 @@ def write_template() -> Response:
     body = _plain(form["body"])
     described = _read_fields(compile_template(body), body, ())
     template, _ = library.create_template(
-        g.session, g.actor, form["unit_id"], form["name"], form["class_"], body, described
+        g.session, g.actor, form["unit_id"], form["name"], form["class_"], body, described, form["category_id"]
     )
     return go_to("console.show_template", said=as_said("The template is kept."), template_id=template.id)
 
@@ -234,6 +303,12 @@ def _describe_class(class_: str) -> dict[str, Any]:
     cap = g.session.get(Cap, class_)
     line = UNSUBSCRIBE_LINE if class_rules(class_).unsubscribe_line else None
     return {"class_name": name_here(TextClass(class_)), "stop_line": line, "cap": cap and cap.per_day}
+
+
+def _categories(paths: tuple[str, ...]) -> list[tuple[int, str]]:
+    """The categories that can be used there, by name."""
+    named = find_categories(paths).order_by(TemplateCategory.name, TemplateCategory.id).limit(MOST_CATEGORIES)
+    return [(row.TemplateCategory.id, row.TemplateCategory.name) for row in g.session.execute(named)]
 
 
 def _classes() -> list[tuple[str, str]]:

@@ -67,6 +67,11 @@ SENTENCES: Mapping[str, str] = {
     "suppression.add": _("{who} put the phone of {what} on the opt-out list: {reason}"),
     "suppression.import": _("{who} imported {suppressed} phones that want no texts, by {what}"),
     "suppression.lift": _("{who} took the phone of {what} off the opt-out list"),
+    "category.add": _("{who} added the category {category} to {what}"),
+    "category.remove": _("{who} removed the category {category} of {what}"),
+    "template.archive": _("{who} archived the template {what}"),
+    "template.restore": _("{who} brought the template {what} back"),
+    "template.sort": _("{who} gave the template {what} another category"),
     "template.create": _("{who} created the template {what}"),
     "template.revise": _("{who} wrote version {version} of the template {what}"),
     "token.issue": _("{who} issued a token for {what}"),
@@ -106,7 +111,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
     }
 
 
-_DETAILS = ("day", "per_day", "created", "changed", "refused", "suppressed", "version", "word", "words")
+_DETAILS = ("day", "per_day", "created", "changed", "refused", "suppressed", "version", "word", "words", "category")
 
 
 def _what(entry: TrailEntry, names: Names) -> Said | str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -18,7 +18,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.content import classes, language
 from sms_service.content.fields import TemplateField, check_fields, describe_fields, fields_of, write_field
-from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.models import Template, TemplateCategory, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.directory.units import usable_from
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
@@ -35,8 +35,11 @@ def create_template(
     class_: str,
     body: str,
     fields: Sequence[TemplateField] = (),
+    category_id: int | None = None,
+    cloned_from: int | None = None,
 ) -> tuple[Template, TemplateVersion]:
     """A new template of a unit, with `body` as its version 1; `fields` say how a form asks for its variables.
+    `cloned_from`: the template of which it is a copy.
 
     `name` has 1 to 100 characters and is unique in the unit; `class_` is a `TextClass`; `body` is written in
     the language of `content.language`. Raises NotFound (unit), Forbidden (no scope over it), Invalid (name, class,
@@ -46,6 +49,7 @@ def create_template(
     actor.require(Permission.manage_templates, path)
     name = _check_name(name)
     classes.class_rules(class_)
+    _check_category(session, category_id, path)
     compiled = language.compile_template(body)
     check_fields(compiled, body, fields)
     # If two people save the same name at once, the second gets the Conflict here, and the transaction stays usable.
@@ -53,6 +57,7 @@ def create_template(
         insert(Template)
         .values({Template.unit_id: unit_id, Template.name: name, Template.class_: class_})
         .values({Template.created_by: actor.account_id})
+        .values({Template.category_id: category_id, Template.cloned_from: cloned_from})
         .on_conflict_do_nothing(index_elements=[Template.unit_id, Template.name])
         .returning(Template)
     )
@@ -93,6 +98,68 @@ def add_version(
     return version
 
 
+def clone_template(
+    session: Session, actor: Actor, template_id: int, unit_id: int, name: str
+) -> tuple[Template, TemplateVersion]:
+    """A copy of a template's newest version, fields and category as a new template of a unit, to be changed there.
+
+    Raises NotFound, Forbidden (to read the one or to write for the other), Invalid (name) or Conflict (it is taken).
+    """
+    template, newest = get_numbered_version(session, actor, template_id, None)
+    path = unit_path(session, unit_id)
+    category = template.category_id if _reaches(session, template.category_id, path) else None
+    fields = fields_of(newest)
+    return create_template(
+        session, actor, unit_id, name, template.class_, newest.body, fields, category, cloned_from=template.id
+    )
+
+
+def change_template(
+    session: Session,
+    actor: Actor,
+    template_id: int,
+    *,
+    archived: bool | None = None,
+    category_id: int | None = None,
+    without_category: bool = False,
+) -> Template:
+    """Archive a template or bring it back, or give it another category. No new campaign may use an archived one, and
+    lists leave it out; what has used it stays as it is. Raises NotFound, Forbidden (no scope over its unit), Invalid.
+    """
+    template = session.get(Template, template_id)
+    if template is None:
+        raise NotFound("template", template_id)
+    path = unit_path(session, template.unit_id)
+    actor.require(Permission.manage_templates, path)
+    if archived is not None and archived != (template.archived_at is not None):
+        template.archived_at = session.scalars(select(func.sms_now())).one() if archived else None
+        if archived:
+            trail.record_act(session, actor.account_id, "template.archive", "template", template.id, path)
+        else:
+            trail.record_act(session, actor.account_id, "template.restore", "template", template.id, path)
+    wanted = None if without_category else category_id
+    if (without_category or category_id is not None) and wanted != template.category_id:
+        _check_category(session, wanted, path)
+        template.category_id = wanted
+        trail.record_act(session, actor.account_id, "template.sort", "template", template.id, path)
+    session.flush()
+    return template
+
+
+def _check_category(session: Session, category_id: int | None, path: str) -> None:
+    if category_id is not None and not _reaches(session, category_id, path):
+        raise Invalid("category_id", category_id, "is no category that this unit can use")
+
+
+def _reaches(session: Session, category_id: int | None, path: str) -> bool:
+    """Whether the unit at `path` can use the category: it is its own or of a unit above it."""
+    if category_id is None:
+        return False
+    held = select(Unit.path).join(TemplateCategory, TemplateCategory.unit_id == Unit.id)
+    owner = session.scalar(held.where(TemplateCategory.id == category_id))
+    return owner is not None and path.startswith(owner)
+
+
 def get_template(session: Session, actor: Actor, template_id: int) -> Template:
     """A template that the actor may read and use. Raises NotFound or Forbidden."""
     template = session.get(Template, template_id)
@@ -128,8 +195,11 @@ def get_numbered_version(
     return template, version
 
 
-def find_templates(scope: tuple[str, ...], *, class_: str | None = None) -> Select[Template, TemplateVersion]:
+def find_templates(
+    scope: tuple[str, ...], *, class_: str | None = None, category_id: int | None = None, archived: bool = False
+) -> Select[Template, TemplateVersion]:
     """The templates that may be used on the unit paths of `scope`, each with its newest version; not ordered.
+    `archived`: those that no new campaign may use instead.
 
     These are the templates of the units within the subtrees and of the units above them.
     """
@@ -143,6 +213,9 @@ def find_templates(scope: tuple[str, ...], *, class_: str | None = None) -> Sele
         .join(Unit, Unit.id == Template.unit_id)
         .where(usable_from(scope))
     )
+    statement = statement.where(Template.archived_at.is_not(None) if archived else Template.archived_at.is_(None))
+    if category_id is not None:
+        statement = statement.where(Template.category_id == category_id)
     return statement if class_ is None else statement.where(Template.class_ == class_)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
@@ -19,6 +20,20 @@ class ListKind(Words):
     host = "host"  # a host to which links may lead
 
 
+class TemplateCategory(Base):
+    """A category of templates, such as 党的历史, usable throughout the subtree of its unit."""
+
+    __tablename__ = "template_categories"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    name: Mapped[str]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (UniqueConstraint("unit_id", "name"),)
+
+
 class Template(Base):
     """A named text of a unit, usable throughout its subtree, in versions."""
 
@@ -28,6 +43,9 @@ class Template(Base):
     unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
     name: Mapped[str]
     class_: Mapped[str] = mapped_column("class")
+    category_id: Mapped[int | None] = mapped_column(ForeignKey("template_categories.id"))
+    archived_at: Mapped[datetime | None]  # no new campaign may use it then
+    cloned_from: Mapped[int | None] = mapped_column(ForeignKey("templates.id"))
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[CreatedAt]
 

@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.content import classes, language, library
 from sms_service.content.fields import TemplateField, check_fields, describe_fields, read_field, write_field
-from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.models import Template, TemplateCategory, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid, ServiceError
 from sms_service.said import say
@@ -65,6 +65,7 @@ def install_shipped(session: Session, unit: Unit, folder: Path = FOLDER) -> list
     Conflict as `library.create_template` does.
     """
     added = []
+    install_categories(session, unit, folder)
     for file in read_shipped(folder):
         template = session.scalar(select(Template).where(Template.unit_id == unit.id, Template.name == file.name))
         if template is None:
@@ -73,6 +74,16 @@ def install_shipped(session: Session, unit: Unit, folder: Path = FOLDER) -> list
         elif not _is_there(session, template, file):
             added.append(library.add_version(session, SYSTEM, template.id, file.body, file.fields))
     return added
+
+
+def install_categories(session: Session, unit: Unit, folder: Path = FOLDER) -> int:
+    """Give `unit` the categories of `categories.txt`, one a line, if it has none yet; how many were added."""
+    file = folder / "categories.txt"
+    has = session.scalar(select(exists().where(TemplateCategory.unit_id == unit.id)))
+    names = [] if has or not file.exists() else file.read_text(encoding="utf-8").split()
+    session.add_all([TemplateCategory(unit_id=unit.id, name=name) for name in names])
+    session.flush()
+    return len(names)
 
 
 def _is_there(session: Session, template: Template, file: ShippedTemplate) -> bool:

@@ -10,16 +10,18 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Select, false, or_, select
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, func, literal, select
+from sqlalchemy.dialects.postgresql import JSON, insert
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.content.models import ListedWord, ListKind
 from sms_service.directory.models import Unit
+from sms_service.directory.units import usable_from
 from sms_service.errors import Invalid, NotFound
 from sms_service.said import say
 
@@ -76,20 +78,34 @@ def remove_word(session: Session, actor: Actor, word_id: int) -> None:
     trail.record_act(session, actor.account_id, "word_list.remove", "unit", found.unit_id, path, **details)
 
 
-def find_words(scope: Sequence[str], kind: ListKind | None = None) -> Select[ListedWord, Unit]:
+def find_words(scope: tuple[str, ...], kind: ListKind | None = None) -> Select[ListedWord, Unit]:
     """The words that hold on the unit paths of `scope`: of units within the subtrees and above them; not ordered."""
-    above = {path[: end + 1] for path in scope for end in range(len(path)) if path[end] == "/" and end}
-    held = or_(false(), *(Unit.path.op("^@")(path) for path in scope), Unit.path.in_(sorted(above)))
-    statement = select(ListedWord, Unit).join(Unit, Unit.id == ListedWord.unit_id).where(held)
+    statement = select(ListedWord, Unit).join(Unit, Unit.id == ListedWord.unit_id).where(usable_from(scope))
     return statement if kind is None else statement.where(ListedWord.kind == kind.value)
 
 
 def load_lists(session: Session, path: str) -> WordLists:
     """What holds for the unit at `path`: its own lists and those of the units above it."""
-    ids = [int(part) for part in path.strip("/").split("/")]
-    rows = session.execute(select(ListedWord.kind, ListedWord.word).where(ListedWord.unit_id.in_(ids)))
+    return read_lists(session.scalar(select(select_lists(literal(path)))))
+
+
+def select_lists(path: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[Any]:
+    """SQL for what holds for the unit at `path`, for `read_lists`."""
+    owner = aliased(Unit)
+    words = func.json_agg(func.json_build_array(ListedWord.kind, ListedWord.word), type_=JSON)
+    return (
+        select(words)
+        .select_from(ListedWord)
+        .join(owner, owner.id == ListedWord.unit_id)
+        .where(path.op("^@", is_comparison=True)(owner.path))
+        .scalar_subquery()
+    )
+
+
+def read_lists(rows: Sequence[Sequence[str]] | None) -> WordLists:
+    """What `select_lists` found; None where nothing is listed."""
     found: dict[str, list[str]] = {kind.value: [] for kind in ListKind}
-    for kind, word in rows:
+    for kind, word in rows or ():
         found[kind].append(word)
     return WordLists(
         {write_comparable(word): word for word in found[ListKind.block]},

@@ -19,6 +19,7 @@ from sms_service.accounts.models import RoleGrant
 from sms_service.audience.import_work import work_on_import
 from sms_service.campaigns import approval
 from sms_service.campaigns.models import Campaign
+from sms_service.content.categories import add_category
 from sms_service.content.models import ListedWord, ListKind
 from sms_service.content.wordlists import add_words
 from sms_service.controls import quiet_days, stops
@@ -68,6 +69,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     freeze.begin_due_runs(database)
     freeze.freeze_run(database, run.id)
     message_id = session.scalars(select(Message.id).filter_by(run_id=run.id)).one()
+    category = add_category(session, SYSTEM, unit.id, "党的历史")
     add_words(session, SYSTEM, unit.id, ListKind.block, ["免费"])
     stop_id, _ = stops.stop_unit(session, SYSTEM, unit.id, "查错")
     (quiet_day,) = quiet_days.set_quiet_days(session, SYSTEM, unit.id, [NamedDay(QUIET_DAY, "清明节")])
@@ -89,6 +91,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "message_id": message_id,
         "stop_id": stop_id,
         "quiet_day_id": quiet_day.id,
+        "category_id": category.id,
         "word_id": session.scalars(select(ListedWord.id)).one(),
         "class_": "study",
         "name": "main",
@@ -226,6 +229,9 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /gateway-accounts/<name>/open": lambda ids: {"why": "已换"},
     "POST /stops": lambda ids: {"unit_id": ids["unit_id"], "why": "查错"},
     "POST /stops/<int:stop_id>/release": lambda ids: {"why": "查完"},
+    "POST /templates/<int:template_id>/clone": lambda ids: {"unit_id": ids["unit_id"], "name": "副本"},
+    "PATCH /templates/<int:template_id>": lambda ids: {"archived": True},
+    "POST /template-categories": lambda ids: {"unit_id": ids["unit_id"], "name": "法律法规"},
     "POST /word-lists": lambda ids: {"unit_id": ids["unit_id"], "kind": "review", "words": ["捐款"]},
     "POST /quiet-days": lambda ids: {
         "unit_id": ids["unit_id"],

@@ -9,6 +9,7 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.campaigns import approval, outlook, services
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign
+from sms_service.content.library import change_template, get_version
 from sms_service.content.models import ListKind
 from sms_service.content.wordlists import add_words
 from sms_service.controls.accounts import synchronise_gateways
@@ -96,3 +97,15 @@ def test_the_outlook_has_the_findings_with_the_price_of_a_link(session: Session,
     (link, parts) = seen.findings
     assert (link.key, parts.key) == ("link:www.12371.cn", "parts")
     assert "costs 1 parts of each text, 0.04 yuan" in link.text
+
+
+def test_no_new_campaign_uses_an_archived_template_and_those_that_have_it_keep_it(
+    session: Session, district: Unit
+) -> None:
+    campaign = write(session, district, "请来学习。")
+    version_id = campaign.template_version_id
+    change_template(session, SYSTEM, get_version(session, SYSTEM, version_id)[0].id, archived=True)
+    services.change_campaign(session, SYSTEM, campaign.id, {"name": "改名", "template_version_id": version_id})
+    services.submit_campaign(session, SYSTEM, campaign.id)
+    with pytest.raises(Invalid, match="archived"):
+        services.copy_campaign(session, SYSTEM, campaign.id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from sms_service.accounts.actors import SYSTEM
+from sms_service.content.categories import add_category
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.controls.models import Cap
 from tests.api.samples import make_samples
@@ -157,3 +159,26 @@ def test_what_a_campaign_fills_in_is_described_on_the_form_and_asked_in_its_orde
     assert "<svg onload" not in page
     changed = visitor.get(f"/templates/{version.template_id}/new-version").text
     assert changed.index('name="fields.label.地点"') < changed.index('name="fields.label.时间"')
+
+
+def test_a_template_is_copied_sorted_archived_and_brought_back(log_in, session, city):
+    category = add_category(session, SYSTEM, city.id, EVIL)
+    version = make_template(session, city, name="学习", body="您好。", class_="notice")
+    session.commit()
+    visitor, path = log_in(city, "officer"), f"/templates/{version.template_id}"
+    copied = visitor.post(f"{path}/copy", form=f"{path}/copy", data={"name": "副本", "unit_id": city.id})
+    page = visitor.get(copied.location).text
+    assert "This is your copy" in page
+    assert f'href="{path}">学习</a>' in page
+    visitor.post(f"{path}/category", form=path, data={"category_id": category.id})
+    page = visitor.get("/templates").text
+    assert "<svg onload" not in page
+    assert "学习" in visitor.get(f"/templates?category={category.id}").text
+    assert "副本" not in visitor.get(f"/templates?category={category.id}").text
+    visitor.post(f"{path}/archive", form=path)
+    assert "no new campaign can use it" in visitor.get(path).text
+    assert f'href="{path}"' not in visitor.get("/templates").text
+    assert f'href="{path}"' in visitor.get("/templates?archived=true").text
+    visitor.post(f"{path}/restore", form=path)
+    assert f'href="{path}"' in visitor.get("/templates").text
+    assert log_in(city, "auditor").client.post(f"{path}/archive", headers=SAME_ORIGIN).status_code == 403

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.audit.models import TrailEntry
-from sms_service.content import library, shipped
+from sms_service.content import categories, library, shipped
+from sms_service.content.fields import TemplateField, fields_of
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
@@ -220,3 +221,69 @@ def test_a_bad_template_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.txt.j2").write_text(text, "utf-8")
     with pytest.raises(shipped.BadTemplateFile, match=r"x\.txt\.j2"):
         shipped.read_shipped(tmp_path)
+
+
+def test_a_copy_has_what_the_newest_version_has_and_goes_its_own_way(
+    session: Session, city: Unit, district: Unit, other_district: Unit, officer: Actor
+) -> None:
+    category = categories.add_category(session, SYSTEM, city.id, "党的历史")
+    fields = [TemplateField("时间", "何时")]
+    template, _ = library.create_template(
+        session, SYSTEM, city.id, "学习", "study", "{{ 时间 }}学习。", fields, category.id
+    )
+    copy, version = library.clone_template(session, officer, template.id, district.id, "本区学习")
+    assert (copy.cloned_from, copy.category_id, copy.class_, copy.unit_id) == (
+        template.id,
+        category.id,
+        "study",
+        district.id,
+    )
+    assert (version.number, version.body, fields_of(version)) == (1, "{{ 时间 }}学习。", fields)
+    library.add_version(session, officer, copy.id, "今日学习。")
+    assert library.get_numbered_version(session, officer, template.id, None)[1].body == "{{ 时间 }}学习。"
+    with pytest.raises(Conflict):
+        library.clone_template(session, officer, template.id, district.id, "本区学习")
+    with pytest.raises(Forbidden):
+        library.clone_template(session, officer, template.id, other_district.id, "学习")
+
+
+def test_an_archived_template_is_in_no_list_and_comes_back(session: Session, city: Unit, officer: Actor) -> None:
+    template, _ = library.create_template(session, SYSTEM, city.id, "学习", "study", "学习。")
+
+    def listed(*, archived: bool) -> list[int]:
+        return [row.Template.id for row in session.execute(library.find_templates((city.path,), archived=archived))]
+
+    with pytest.raises(Forbidden):
+        library.change_template(session, officer, template.id, archived=True)
+    for _ in range(2):
+        library.change_template(session, SYSTEM, template.id, archived=True)
+    assert (listed(archived=False), listed(archived=True)) == ([], [template.id])
+    library.change_template(session, SYSTEM, template.id, archived=False)
+    assert (listed(archived=False), listed(archived=True)) == ([template.id], [])
+    acts = session.scalars(select(TrailEntry.act).order_by(TrailEntry.id)).all()
+    assert acts == ["template.create", "template.archive", "template.restore"]
+
+
+def test_categories_are_data_of_units_and_the_seventeen_come_once(
+    session: Session, city: Unit, district: Unit, other_district: Unit, officer: Actor
+) -> None:
+    assert shipped.install_categories(session, city) == 17
+    assert shipped.install_categories(session, city) == 0
+    own = categories.add_category(session, officer, district.id, "本区")
+    with pytest.raises(Conflict, match="of this name"):
+        categories.add_category(session, officer, district.id, "本区")
+    with pytest.raises(Forbidden):
+        categories.add_category(session, officer, city.id, "全市")
+    assert len(session.execute(categories.find_categories((district.path,))).all()) == 18
+    assert len(session.execute(categories.find_categories((other_district.path,))).all()) == 17
+    elsewhere, _ = library.create_template(session, SYSTEM, other_district.id, "学习", "study", "甲")
+    with pytest.raises(Invalid, match="category_id"):
+        library.change_template(session, SYSTEM, elsewhere.id, category_id=own.id)
+    template, _ = library.create_template(session, officer, district.id, "学习", "study", "甲", category_id=own.id)
+    assert session.execute(library.find_templates((district.path,), category_id=own.id)).one().Template is template
+    with pytest.raises(Conflict, match="templates belong"):
+        categories.remove_category(session, officer, own.id)
+    library.change_template(session, officer, template.id, without_category=True)
+    categories.remove_category(session, officer, own.id)
+    with pytest.raises(NotFound):
+        categories.remove_category(session, officer, own.id)
