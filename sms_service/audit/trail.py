@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,11 +47,12 @@ def find_entries(
     target_id: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    besides: Collection[str] = (),
 ) -> Select[TrailEntry]:
     """The entries on units within the paths of `scope`, to be ordered and paged by the caller.
 
-    `since` (inclusive) and `until` (exclusive) bound the time of the act; the other arguments, where given, must be
-    equal.
+    `since` (inclusive) and `until` (exclusive) bound the time of the act; acts of `besides` are left out; the other
+    arguments, where given, must be equal.
     """
     statement = select(TrailEntry).where(or_(false(), *(TrailEntry.unit_path.op("^@")(path) for path in scope)))
     for attribute, wanted in (
@@ -62,6 +63,8 @@ def find_entries(
     ):
         if wanted is not None:
             statement = statement.where(attribute == wanted)
+    if besides:
+        statement = statement.where(TrailEntry.act.not_in(besides))
     if since is not None:
         statement = statement.where(TrailEntry.at >= since)
     if until is not None:

@@ -16,6 +16,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.accounts.uses import find_last_uses, is_in_power, list_held_roles
 from sms_service.console.browsers import name_browser
 from sms_service.console.forms import read_query
+from sms_service.console.languages import translate_here
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit
@@ -25,6 +26,7 @@ from sms_service.said import Said, as_said
 from sms_service.web.context import current_context
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.validators import OneOfWords
+from sms_service.web.words import name_word
 
 MOST_ACCOUNTS_FOUND = 50
 # What each role is for, in the words of those who give it.
@@ -97,12 +99,11 @@ def _list_page(accounts: Collection[Account], query: dict[str, Any], **values: A
     return render_page(
         "accounts.html",
         **{"wanted": None, "following": None, "scope": (), **values},
-        accounts=accounts,
+        rows=accounts,
         query=query,
-        narrowed=any(query[name] is not None for name in ("unit", "role", "disabled", "cursor")),
         roles=roles,
         units=name_units(unit_ids),
         used=find_last_uses(g.session, ids),
-        all_roles=ROLES,
-        choice=choose_unit(g.session, g.actor, Permission.manage_accounts, query["unit"]),
+        all_roles=[(role, translate_here(name_word("role", role))) for role in ROLES],
+        choice=choose_unit(g.session, g.actor, Permission.manage_accounts, query["unit"], top=True),
     )

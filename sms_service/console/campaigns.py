@@ -48,10 +48,10 @@ def list_campaigns() -> str:
     )
     return render_page(
         "campaigns.html",
-        campaigns=[overview.describe_campaign(row) for row in rows],
+        rows=[overview.describe_campaign(row) for row in rows],
         following=following,
-        scope=scope,
-        units=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True).options,
+        scope=scope.units,
+        units=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         query=query,
         statuses=[(status, name_here(status)) for status in CampaignStatus],
         may_write=bool(g.actor.scope(Permission.edit_campaigns)),

@@ -12,7 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.models import Campaign
 from sms_service.console.forms import read_query
 from sms_service.console.pages import page_view
-from sms_service.console.rendering import render_page
+from sms_service.console.rendering import name_here, render_page
 from sms_service.console.unit_choice import choose_unit
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import MessageStatus
@@ -47,12 +47,11 @@ def show_counts() -> str:
     return render_page(
         "counts.html",
         by=by,
-        dimensions=DIMENSIONS,
         query=query,
         given=given,
         scope=scope.units,
-        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
-        statuses=list(MessageStatus),
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
+        statuses=[(status, name_here(status)) for status in MessageStatus],
         total=table.total,
         lines=[_line(line, by, rows, given, names, most) for line in lines[:MOST_LINES]],
         hidden=max(0, len(lines) - MOST_LINES),

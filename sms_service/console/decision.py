@@ -10,7 +10,8 @@ from flask import Response, g, request
 from marshmallow import fields, validate
 
 from sms_service.accounts.permissions import Permission
-from sms_service.audience.wording import describe_rule
+from sms_service.audience.sizes import count_reached
+from sms_service.audience.wording import describe_rule, describe_rules
 from sms_service.campaigns import approval, overview
 from sms_service.campaigns.authorship import find_last_change, list_authors, say_why_not
 from sms_service.campaigns.contents import content_of
@@ -32,6 +33,7 @@ from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import In, Whole
 from sms_service.web.waking import begin_after_commit
 
+MOST_WAITING = 20  # campaigns on a page: the people of each are counted
 PASSWORD_ABOVE = 1_000  # people: the password again, where it is not fresh
 # Why campaigns are returned most often; each with room for more words.
 REASONS = (
@@ -74,15 +76,24 @@ class ReturnForm(In):
 @page_view("/decisions", Permission.approve_campaigns)
 def list_decisions() -> str:
     """The campaigns that wait for an approver, the oldest first."""
-    query = read_query(ScopedPageQuery)
+    query = read_query(ScopedPageQuery) | {"limit": MOST_WAITING}
     scope = scope_filter(g.session, g.actor, Permission.approve_campaigns, query["unit"])
     statement = overview.find_campaigns(scope.paths, status=CampaignStatus.submitted)
     rows, following = fetch_page(g.session, statement, query, sort="id", key=Campaign.id, id_=Campaign.id)
+    campaigns = [overview.describe_campaign(row) for row in rows]
+    rules = [(one["owner"], one["segment_rule"]) for one in campaigns]
     return render_page(
         "decisions.html",
-        campaigns=[overview.describe_campaign(row) for row in rows],
+        campaigns=list(
+            zip(
+                campaigns,
+                describe_rules(g.session, g.actor, rules),
+                count_reached(g.session, [(unit.path, rule) for unit, rule in rules]),
+                strict=True,
+            )
+        ),
         following=following,
-        scope=scope,
+        scope=scope.units,
     )
 
 
@@ -96,7 +107,10 @@ def show_decision(campaign_id: int) -> str:
 def show_approval(campaign_id: int) -> str | Response:
     """The yes once more, with the number of people; the digest in the address is that of what was read."""
     read = request.values.get("digest", "")
-    if read != overview.get_campaign(g.session, g.actor, campaign_id)["digest"]:
+    campaign = overview.get_campaign(g.session, g.actor, campaign_id)
+    if campaign["status"] != CampaignStatus.submitted:  # the back button leads here: what was decided is shown
+        return go_to("console.show_decision", campaign_id=campaign_id)
+    if read != campaign["digest"]:
         said = as_said("It has changed since you opened it. Read it again.") if read else None
         return go_to("console.show_decision", said=said, campaign_id=campaign_id)
     return _show(campaign_id, "approval.html")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import g
 
 from sms_service.accounts.permissions import Permission
 from sms_service.console.pages import NO_ROLE, page_view
 from sms_service.console.rendering import link_to, render_page
 from sms_service.console.run_list import list_last_runs
-from sms_service.reports.tasks import TaskKind, list_tasks
+from sms_service.ledger.states import MessageStatus
+from sms_service.reports.tasks import Task, TaskKind, list_tasks
 from sms_service.said import Said, as_said
+from sms_service.web.words import name_of
 
 RUNS = 6  # the last ones
+# What a task is called, and where it is done, for those who do not watch the gateways: by people, not by accounts.
+_OF_PEOPLE = as_said("People of whom nobody can tell whether they got the text")
+_PEOPLE_AT: tuple[str, dict[str, str]] = ("console.list_rows", {"status": MessageStatus.unknown})
 # Where each kind of task is done.
 _DONE_AT: dict[TaskKind, tuple[str, dict[str, str]]] = {
     TaskKind.approval: ("console.list_decisions", {}),
@@ -36,13 +43,17 @@ MOST_STARTS = 3
 @page_view("/", NO_ROLE)
 def show_home() -> str:
     """The first page after the log-in."""
-    tasks = [
-        {"task": task, "href": link_to(_DONE_AT[task.kind][0], **_DONE_AT[task.kind][1])}
-        for task in list_tasks(g.session, g.actor)
-    ]
+    tasks = [_describe(task) for task in list_tasks(g.session, g.actor)]
     starts = [
         {"href": link_to(endpoint), "label": label, "icon": icon}
         for permission, endpoint, label, icon in _STARTS
         if g.actor.scope(permission) and link_to(endpoint)
     ]
     return render_page("home.html", tasks=tasks, starts=starts[:MOST_STARTS], runs=list_last_runs(g.session, RUNS))
+
+
+def _describe(task: Task) -> dict[str, Any]:
+    words, (endpoint, values) = name_of(task.kind), _DONE_AT[task.kind]
+    if task.kind == TaskKind.unknown and not g.actor.scope(Permission.operate_service):
+        words, (endpoint, values) = _OF_PEOPLE, _PEOPLE_AT
+    return {"words": words, "number": task.number, "href": link_to(endpoint, **values)}

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from flask import Response, g, request, url_for
 from marshmallow import fields
-from sqlalchemy import func
 
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.measuring import measure_reach
 from sms_service.audience.models import Segment
-from sms_service.audience.reachable import find_reached
+from sms_service.audience.reachable import REACHES, find_reached
 from sms_service.campaigns import services, suggestions
 from sms_service.campaigns.invitations import MOST_TICKED, write_invitation
 from sms_service.campaigns.models import Campaign
@@ -26,7 +26,6 @@ from sms_service.console.texts import VALUE, compose_in_general, find_own
 from sms_service.console.unit_choice import UnitChoice, choose_unit
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Person, Unit
-from sms_service.directory.people import find_people
 from sms_service.directory.units import format_clock
 from sms_service.errors import Conflict, Invalid
 from sms_service.said import say
@@ -165,7 +164,8 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
         now={"values": values},
         roll=roll,
         ticked=ticked,
-        people=len(roll) or _count_people(unit),
+        reach=measure_reach(g.session, {"everyone": True}, unit.path, [], []),
+        listed=REACHES,
         signature=signature,
         signatures=signatures,
         text=compose_in_general(
@@ -194,11 +194,6 @@ def _list_roll(unit: Unit) -> list[RollEntry]:
     g.actor.require(Permission.read, unit.path)
     rows = g.session.execute(find_reached((unit.path,)).order_by(Person.name, Person.id).limit(MOST_TICKED + 1)).all()
     return [RollEntry(row.Person.id, row.Person.name, row.reason) for row in rows] if len(rows) <= MOST_TICKED else []
-
-
-def _count_people(unit: Unit) -> int:
-    people = find_people((unit.path,)).with_only_columns(func.count())
-    return int(g.session.scalars(people).one())
 
 
 def _ticked(roll: Sequence[RollEntry], old: Campaign | None) -> list[str]:

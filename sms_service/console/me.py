@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Response, g
 from marshmallow import fields
 
@@ -14,11 +16,25 @@ from sms_service.console.pages import NO_ROLE, act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
-from sms_service.said import as_said
+from sms_service.said import as_said, say
 from sms_service.web import limits
 from sms_service.web.context import current_context
 from sms_service.web.schemas import In
 from sms_service.web.validators import OneOfWords
+
+
+def _(message: str) -> str:
+    return message
+
+
+# What somebody may do, in their words; `unit` is where they hold the role.
+OWN_STORIES: Mapping[str, str] = {
+    "administrator": _("You look after the units, people, accounts and imports of {unit}, and write and send texts."),
+    "officer": _("You write and send texts to the people of {unit}, and stop them."),
+    "approver": _("You approve what {unit} wants to send, or return it."),
+    "auditor": _("You read everything of {unit} and change nothing."),
+    "operator": _("You watch the gateways of {unit}, and stop what must not go on."),
+}
 
 
 class PreferencesForm(In):
@@ -42,7 +58,13 @@ def show_me() -> str:
     own = sessions.list_sessions(g.session, g.actor.account_id, current_context().clock())
     account = g.session.get_one(Account, g.actor.account_id)
     units = {grant.unit_id: g.session.get_one(Unit, grant.unit_id).name for grant in g.actor.grants}
-    return render_page("me.html", account=account, sessions=own, units=units, name_browser=name_browser)
+    return render_page(
+        "me.html",
+        account=account,
+        sessions=own,
+        stories=[say(OWN_STORIES[grant.role], unit=units[grant.unit_id]) for grant in g.actor.grants],
+        name_browser=name_browser,
+    )
 
 
 @act_view("/me/preferences", NO_ROLE, again=show_me)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flask import current_app, g, request
+from flask import current_app, g, request, url_for
 
 from sms_service.accounts.permissions import Permission
 from sms_service.said import Said, as_said
+
+FEW = 8  # entries; a menu with no more of them needs no folding
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +23,33 @@ class MenuEntry:
 
     @property
     def is_open(self) -> bool:
-        """Whether the visitor is on this page or on one that belongs to it (`section` of the template's values)."""
-        return request.endpoint == self.endpoint
+        """Whether the visitor is on this page, or on one below its address."""
+        address = url_for(self.endpoint)
+        return request.path == address or (address != "/" and request.path.startswith(f"{address}/"))
 
 
 @dataclass(frozen=True, slots=True)
 class MenuGroup:
-    """Entries that belong together; the first group has no title."""
+    """Entries that belong together. `daily_for`: those for whom they are everyday work, by a right that they hold; the
+    first group has no title and is for everybody.
+    """
 
     title: Said | None
     entries: tuple[MenuEntry, ...]
+    daily_for: Permission | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """What one needs every day, and what may stand under one line where there is little room."""
+
+    daily: tuple[MenuGroup, ...]
+    more: tuple[MenuGroup, ...]
+
+    @property
+    def is_open_in_more(self) -> bool:
+        """Whether the visitor is on a page of the second part."""
+        return any(entry.is_open for group in self.more for entry in group.entries)
 
 
 def _(message: str) -> Said:
@@ -48,6 +66,8 @@ MENU = (
             MenuEntry("console.list_decisions", _("Approvals"), "check", Permission.approve_campaigns),
             MenuEntry("console.list_replies", _("Replies"), "reply"),
             MenuEntry("console.show_counts", _("Counts"), "chart"),
+            # Here because whoever needs it is in a hurry.
+            MenuEntry("console.list_stops", _("Stops"), "stop", Permission.operate_campaigns),
         ),
     ),
     MenuGroup(
@@ -67,28 +87,39 @@ MENU = (
             MenuEntry("console.list_suppressions", _("Opted out"), "blocked"),
             MenuEntry("console.list_accounts", _("Accounts"), "key", Permission.manage_accounts),
         ),
+        Permission.manage_directory,
     ),
     MenuGroup(
         _("Operation"),
         (
-            MenuEntry("console.list_stops", _("Stops"), "stop", Permission.operate_campaigns),
             MenuEntry("console.list_quiet_days", _("Quiet days"), "clock", Permission.manage_directory),
             MenuEntry("console.list_unknowns", _("Unknown outcomes"), "question", Permission.operate_campaigns),
             MenuEntry("console.list_gateways", _("Gateways"), "gateway", Permission.operate_service),
             MenuEntry("console.list_trail", _("Trail"), "trail"),
         ),
+        Permission.operate_service,
     ),
 )
 
 
-def list_entries() -> Iterable[MenuGroup]:
-    """The groups of the menu with the entries that this visitor may open."""
-    for group in MENU:
-        entries = tuple(
-            entry
-            for entry in group.entries
-            if entry.endpoint in current_app.view_functions
-            and (entry.permission is None or g.actor.scope(entry.permission))
-        )
-        if entries:
-            yield MenuGroup(group.title, entries)
+def menu_groups() -> Menu:
+    """The menu with the entries that this visitor may open."""
+    groups = [MenuGroup(group.title, _may_open(group), group.daily_for) for group in MENU]
+    groups = [group for group in groups if group.entries]
+    if sum(len(group.entries) for group in groups) <= FEW:
+        return Menu(tuple(groups), ())
+    daily = tuple(group for group in groups if _is_daily(group))
+    return Menu(daily, tuple(group for group in groups if group not in daily))
+
+
+def _may_open(group: MenuGroup) -> tuple[MenuEntry, ...]:
+    return tuple(
+        entry
+        for entry in group.entries
+        if entry.endpoint in current_app.view_functions
+        and (entry.permission is None or g.actor.scope(entry.permission))
+    )
+
+
+def _is_daily(group: MenuGroup) -> bool:
+    return group.title is None or (group.daily_for is not None and bool(g.actor.scope(group.daily_for)))

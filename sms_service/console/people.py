@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Suppression
-from sms_service.audience.reachable import REACHES, find_reached
+from sms_service.audience.reachable import REACHABLE, REACHES, SUSPECT, find_reached
 from sms_service.console.entering import is_password_fresh
 from sms_service.console.forms import read_query
+from sms_service.console.languages import say_here
 from sms_service.console.pages import page_view
-from sms_service.console.rendering import render_page
+from sms_service.console.rendering import name_here, render_page
 from sms_service.console.unit_choice import choose_unit
 from sms_service.directory import people
 from sms_service.directory.models import Person, Unit
@@ -109,14 +110,18 @@ def _search(wanted: str) -> str:
     return _list(rows[:MOST_FOUND], read_query(PeopleFilter), wanted=wanted[:100], more=len(rows) > MOST_FOUND)
 
 
+def _name_reach(reach: str) -> str:
+    named = {REACHABLE: say_here("Reachable"), SUSPECT: say_here("Number seems dead")}
+    return named.get(reach) or name_here(reach)
+
+
 def _list(rows: list[Any], query: dict[str, Any], **values: Any) -> str:
-    narrowed = any(query[name] for name in ("unit", "kind", "tag", "reach", "left", "cursor"))
     return render_page(
         "people.html",
         **{"rows": rows, "query": query, "wanted": None, "more": False, "following": None, "scope": (), **values},
-        narrowed=narrowed,
-        reaches=REACHES,
-        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
+        reaches=[(reach, _name_reach(reach)) for reach in REACHES],
+        kinds=[(kind, name_here(kind)) for kind in people.KINDS],
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         may_add=bool(g.actor.scope(Permission.manage_directory)),
         most=MOST_FOUND,
     )

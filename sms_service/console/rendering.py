@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import current_app, g, render_template, request, url_for
@@ -12,8 +12,9 @@ from markupsafe import Markup
 from sms_service.console import cookies, forgery, languages, once
 from sms_service.console.assets import asset_url
 from sms_service.console.blueprint import blueprint
-from sms_service.console.navigation import list_entries
+from sms_service.console.navigation import menu_groups
 from sms_service.content.values import write_value
+from sms_service.directory.models import Unit
 from sms_service.masking import mask_phone, mask_text
 from sms_service.said import translate
 from sms_service.web.words import name_of
@@ -67,9 +68,22 @@ def address_with(**changes: Any) -> str:
     return url_for(request.endpoint or "console.show_home", **(request.view_args or {}), **query)
 
 
+def count_filters(query: Mapping[str, Any]) -> int:
+    """How many filters of a list's query are set; which page of the list it is does not count."""
+    return sum(value not in (None, False, "") for name, value in query.items() if name not in _NO_FILTERS)
+
+
+def list_names(units: Iterable[Unit]) -> list[str]:
+    """The units' names, for a sentence."""
+    return [unit.name for unit in units]
+
+
 def link_to(endpoint: str, **values: Any) -> str | None:
     """The address of a page, or None where this installation has no such page."""
     return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
+
+
+_NO_FILTERS = {"limit", "cursor", "subtree"}
 
 
 @blueprint.context_processor
@@ -84,7 +98,8 @@ def _shared() -> dict[str, Any]:
 # Globals and not of the context, so that macros have them too.
 _GLOBALS: dict[str, Callable[..., Any]] = {
     "_": languages.say_here,
-    "entries": list_entries,
+    "menu_groups": menu_groups,
+    "filters_set": count_filters,
     "is_readable_by_others": cookies.is_readable_by_others,
     "notice": cookies.read_notice,
     "form_value": form_value,
@@ -105,6 +120,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "number": languages.write_number,
     "percent": languages.write_percent,
     "masked": mask_phone,
+    "names": list_names,
     "mask_text": mask_text,
     "written": write_value,
 }

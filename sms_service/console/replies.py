@@ -56,5 +56,5 @@ def list_replies() -> str:
         suppressed=suppressed_among(g.session, stopped),
         name_meaning=lambda meaning: name_word("meaning", meaning),
         may_read=lambda path: g.actor.can(Permission.read, path),
-        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
     )

@@ -14,11 +14,11 @@ from sms_service.campaigns.models import Campaign
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import WhyForm, read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view, show_again
-from sms_service.console.rendering import render_page
+from sms_service.console.rendering import name_here, render_page
 from sms_service.errors import Invalid
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
-from sms_service.reports.messages import find_look_ups
+from sms_service.reports.messages import count_rows, find_look_ups
 from sms_service.reports.remedies import find_remedy
 from sms_service.reports.timeline import reveal_message_phone, trace_message
 from sms_service.said import as_said, say
@@ -29,6 +29,8 @@ from sms_service.web.paging import PageQuery
 from sms_service.web.problems import InvalidRequest
 from sms_service.web.schemas import Id
 from sms_service.web.validators import ListLength, OneOfWords
+
+MOST_COUNTED = 100_000  # rows of a list; beyond that it says that there are more
 
 
 class RowsQuery(PageQuery, MessageFilter):
@@ -65,8 +67,10 @@ def list_rows() -> str:
         given={name: value for name, value in given.items() if not (name == "subtree" and value)},
         run=run,
         campaign=g.session.get(Campaign, campaign_id) if campaign_id else None,
-        statuses=list(MessageStatus),
-        reasons=list(MessageReason),
+        statuses=[(status, name_here(status)) for status in MessageStatus],
+        reasons=[(reason, name_here(reason)) for reason in MessageReason],
+        number=count_rows(g.session, rows, MOST_COUNTED),
+        most=MOST_COUNTED,
         readable={row.Message.id: g.actor.can(Permission.read, row.unit_now) for row in found},
         here=request.args.to_dict(),
         settling=_settling(found) if query["status"] == MessageStatus.unknown else None,

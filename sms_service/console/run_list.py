@@ -11,7 +11,8 @@ from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.control import find_runs, name_runs
 from sms_service.console.forms import read_query
 from sms_service.console.pages import page_view
-from sms_service.console.rendering import render_page
+from sms_service.console.rendering import name_here, render_page
+from sms_service.console.unit_choice import choose_unit
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import RunStatus
@@ -33,7 +34,13 @@ def list_runs() -> str:
     named = name_runs(find_runs(scope.paths, status=query["status"]))
     rows, following = fetch_page(g.session, named, query, sort="id", key=Run.id, id_=Run.id, descending=True)
     return render_page(
-        "runs.html", rows=rows, following=following, query=query, scope=scope.units, statuses=list(RunStatus)
+        "runs.html",
+        rows=rows,
+        following=following,
+        query=query,
+        scope=scope.units,
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
+        statuses=[(status, name_here(status)) for status in RunStatus],
     )
 
 

@@ -63,6 +63,7 @@ def list_segments() -> str:
         statement = statement.where(~Segment.rule.has_key("people"))
     rows, following = fetch_page(g.session, statement, query, sort="name", key=Segment.name, id_=Segment.id)
     units = _units({row.unit_id for row in rows})
+    words = describe_rules(g.session, g.actor, [(units[row.unit_id], row.rule) for row in rows])
     return render_page(
         "segments.html",
         rows=rows,
@@ -70,9 +71,9 @@ def list_segments() -> str:
         query=query,
         scope=scope.units,
         units=units,
-        words=describe_rules(g.session, g.actor, [(units[row.unit_id], row.rule) for row in rows]),
+        words=dict(zip([row.id for row in rows], words, strict=True)),
         uses=count_campaigns_of_segments(g.session, [row.id for row in rows], g.actor.scope(Permission.read)),
-        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         may_write=bool(g.actor.scope(Permission.manage_segments)),
     )
 

@@ -148,7 +148,7 @@ def _list(rows: list[Any], query: dict[str, Any], **values: Any) -> str:
         query=query,
         name_source=lambda source: name_word("source", source),
         reasons=[(one, name_here(one)) for one in suppression.ALL_REASONS],
-        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         may_add=bool(g.actor.scope(Permission.manage_segments)),
         may_lift_of=lambda path: g.actor.can(Permission.manage_directory, path),
     )

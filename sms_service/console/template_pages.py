@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.people import search_people
 from sms_service.console.rendering import name_here, render_page
-from sms_service.console.texts import VALUE, compose_in_general, fill_in_general, find_own
+from sms_service.console.texts import VALUE, compose_in_general, describe_body, fill_in_general, find_own
 from sms_service.console.unit_choice import choose_unit
 from sms_service.content import library
 from sms_service.content.categories import find_categories
@@ -41,7 +40,6 @@ from sms_service.web.validators import OneOfWords
 MOST_CATEGORIES = 100  # in a list to choose from
 MOST_USES = 20  # campaigns named on a template's page
 MOST_TRIED = 10  # people offered for a preview
-_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 FIELD = "fields."  # before the names of the inputs that describe a variable: fields.label.时间
 _OF_PEOPLE = {"name": as_said("name"), "unit": as_said("unit"), "number": as_said("number")}
 _PARTS = ("place", "label", "hint", "example", "kind")
@@ -109,9 +107,9 @@ def list_templates() -> str:
         query=query,
         scope=scope.units,
         categories=_categories(scope.paths),
-        excerpts=[_COMMENT.sub("", row.TemplateVersion.body).strip() for row in rows],
+        pieces={row.Template.id: describe_body(row.TemplateVersion.id, row.TemplateVersion.body) for row in rows},
         classes=_classes(),
-        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         may_write=bool(g.actor.scope(Permission.manage_templates)),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,14 @@ from flask import g, request
 
 from sms_service.accounts.permissions import Permission
 from sms_service.console.forms import read_named
-from sms_service.console.languages import say_here
+from sms_service.console.languages import say_here, translate_here
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import render_page
 from sms_service.content.comparing import CannotRender, Unfilled
 from sms_service.content.compose import Composed, compose_text
 from sms_service.content.language import CompiledTemplate, get_compiled
 from sms_service.content.library import get_version
+from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.directory.models import Unit
 from sms_service.directory.people import get_person
 from sms_service.said import Said
@@ -82,9 +84,27 @@ def fill_in_general(
         return error.said
 
 
+def describe_body(version_id: int, body: str, most: int = 80) -> list[tuple[bool, str]]:
+    """The beginning of a template's text for a list: pieces, each with whether it names what is filled in there."""
+    try:
+        compiled = get_compiled(version_id, body)
+        text = compiled.render({name: f"〔{name_variable(name)}〕" for name in compiled.required})
+    except CannotRender as error:
+        return [(False, translate_here(error.said))]
+    if len(text) > most:
+        text = f"{text[:most].rpartition('〔')[0] if _is_cut(text[:most]) else text[:most]}…"
+    pieces = re.split("〔([^〕]+)〕", text)
+    return [(number % 2 == 1, piece) for number, piece in enumerate(pieces) if piece]
+
+
+def _is_cut(text: str) -> bool:
+    return text.rfind("〔") > text.rfind("〕")
+
+
+def name_variable(name: str) -> str:
+    """A variable of a template in words: what each person has of their own has a word, the others are their own."""
+    return {"name": say_here("name"), "unit": say_here("unit"), "number": say_here("number")}.get(name, name)
+
+
 def _standing_for_people() -> dict[str, str]:
-    return {
-        "name": Unfilled(f"〔{say_here('name')}〕"),
-        "unit": Unfilled(f"〔{say_here('unit')}〕"),
-        "number": Unfilled(f"〔{say_here('number')}〕"),
-    }
+    return {name: Unfilled(f"〔{name_variable(name)}〕") for name in RECIPIENT_FIELDS}

@@ -25,6 +25,8 @@ from sms_service.web.schemas import Id
 from sms_service.web.validators import OneOfWords
 from sms_service.web.words import WORDS
 
+# There are more of these than of all else, so that a list has them only where they are asked for.
+LOGINS = ("session.begin", "session.end")
 # The page of what an act was done to: endpoint, its parameter, and the right that it demands somewhere.
 _PAGES = {
     "campaign": ("console.show_campaign", "campaign_id", Permission.read),
@@ -47,6 +49,7 @@ class TrailFilter(ScopedPageQuery):
     account = Id(load_default=None)
     since = fields.Date(load_default=None)
     until = fields.Date(load_default=None)
+    logins = fields.Boolean(load_default=False)
 
 
 @page_view("/trail", Permission.read)
@@ -57,7 +60,10 @@ def list_trail() -> str:
     zone = ZoneInfo(CITY_ZONE)
     since = query["since"] and datetime.combine(query["since"], time(), zone).astimezone(UTC)
     until = query["until"] and datetime.combine(query["until"] + timedelta(days=1), time(), zone).astimezone(UTC)
-    statement = find_entries(scope.paths, act=query["act"], account_id=query["account"], since=since, until=until)
+    besides = () if query["logins"] or query["act"] in LOGINS else LOGINS
+    statement = find_entries(
+        scope.paths, act=query["act"], account_id=query["account"], since=since, until=until, besides=besides
+    )
     entries, following = fetch_page(
         g.session, statement, query, sort="id", key=TrailEntry.id, id_=TrailEntry.id, descending=True
     )
@@ -69,10 +75,9 @@ def list_trail() -> str:
         rows=[(entry, tell_act(entry, names), _why(entry), _link(entry)) for entry in entries],
         following=following,
         query=query,
-        narrowed=any(query[name] is not None for name in ("act", "account", "since", "until", "unit", "cursor")),
         acts=sorted(acts.items(), key=lambda pair: pair[1]),
         chosen=chosen,
-        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"]),
+        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         scope=scope.units,
     )
 

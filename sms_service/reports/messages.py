@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, false, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, unit_path
@@ -77,6 +77,15 @@ def find_look_ups(session: Session, messages: Collection[Message]) -> Mapping[in
         tuple_(Attempt.month, Attempt.message_id, Attempt.number).in_(keys),
     )
     return dict(session.execute(latest).all())
+
+
+def count_rows(session: Session, rows: Filter, most: int) -> int:
+    """How many rows `find_messages` finds; `most` + 1 where there are more, so that it costs no more than that."""
+    found = find_open_keys(rows)
+    if found is None:
+        found = find_messages(rows).with_only_columns(literal(1), maintain_column_froms=True)
+    some = found.limit(most + 1).subquery()
+    return int(session.scalars(select(func.count()).select_from(some)).one())
 
 
 def get_message(session: Session, actor: Actor, message_id: int) -> tuple[Row[Any], Sequence[Row[Any]]]:

@@ -97,7 +97,7 @@ def test_what_waits_is_listed_for_who_may_approve_it(log_in, branch, session, au
     write_draft(session, branch, name="草稿")
     session.commit()
     walker = Walker(log_in(branch, "approver"), "/").tap("Approvals")
-    assert re.findall(r"<strong>([^<]+)</strong></a>", walker.text) == ["等待中"]
+    assert re.findall(r'class="stretched-link fw-bold"[^>]*>([^<]+)<', walker.text) == ["等待中"]
     assert f"/campaigns/{campaign.id}/decision" in walker.text
     services.withdraw_campaign(session, SYSTEM, campaign.id)
     session.commit()
@@ -238,3 +238,34 @@ def test_a_double_tap_decides_once(log_in, branch, session, author):
     assert session.query(Decision).count() == 1
     with pytest.raises(Exception, match="is"):
         decide_approval(session, SYSTEM, campaign.id, approve=True)
+
+
+def test_the_back_button_after_an_approval_shows_the_decision(log_in, branch, session, author):
+    campaign = submit(session, branch, author)
+    visitor = log_in(branch, "approver")
+    walker = Walker(visitor, f"/campaigns/{campaign.id}/decision").tap("Approve", "/approve")
+    page = f"/campaigns/{campaign.id}/decision/approve?digest={campaign_digest(walker)}"
+    walker.tap("Confirm for 3 people")
+    answer = visitor.get(page, follow_redirects=True)
+    assert answer.request.path == f"/campaigns/{campaign.id}/decision"
+    assert f"Approved by {accounts_name(session, visitor)}," in answer.text
+    assert f'href="/campaigns/{campaign.id}"' in answer.text
+    assert "Approve " not in answer.text.partition("<main")[2].partition("</h1>")[0]
+
+
+def test_what_waits_is_listed_with_how_many_get_it(log_in, branch, session, author):
+    make_person(session, branch, name="张无号", phone=None)
+    submit(session, branch, author, name="主题党日")
+    page = log_in(branch, "approver").get("/decisions").text
+    assert "主题党日" in page
+    assert "3 people" in page
+    page = log_in(branch, "approver", language="zh").get("/decisions").text
+    assert "3 人" in page
+
+
+def campaign_digest(walker):
+    return re.search(r'name="digest" value="([0-9a-f]+)"', walker.text)[1]
+
+
+def accounts_name(session, visitor):
+    return session.get_one(Account, visitor.account_id).name

@@ -236,3 +236,25 @@ def test_large_text_and_language_are_the_persons_own(log_in, unit):
     page = visitor.get("/me").text
     assert '<html lang="zh-Hans" class="large">' in page
     assert '<option value="zh" selected>' in page
+
+
+def test_the_menu_folds_what_is_not_needed_every_day(log_in, unit):
+    """The menu stands twice: in the drawer of a phone, where some of it folds, and beside the page of a desk."""
+    drawer = log_in(unit, "officer").get("/").text.partition('class="menu-drawer')[2].partition("<nav")[0]
+    daily, _, more = drawer.partition("<details")
+    assert 'href="/stops"' in daily
+    assert 'href="/templates"' in more
+    assert " open" not in more.partition(">")[0]
+    opened = log_in(unit, "officer").get("/templates").text.partition('class="menu-drawer')[2]
+    assert "<details open>" in opened
+    operator = log_in(unit, "operator").get("/").text.partition('class="menu-drawer')[2].partition("<details")[0]
+    assert 'href="/gateways"' in operator
+    few = log_in(unit, "approver").get("/").text.partition('class="menu-drawer')[2].partition("<nav")[0]
+    assert 'href="/trail"' in few
+
+
+def test_filters_are_folded_until_one_is_set(log_in, unit):
+    visitor = log_in(unit, "officer")
+    for path, filtered in (("/campaigns", "?status=draft"), ("/templates", "?class=study"), ("/trail", "?logins=true")):
+        assert '<details class="fold">' in visitor.get(path).text
+        assert '<details class="fold" open>' in visitor.get(path + filtered).text

@@ -59,6 +59,27 @@ def test_three_taps_and_three_words_to_the_approver(log_in, branch, session, lan
     assert re.fullmatch("主题党日邀请[：:] ?重温入党誓词", campaign.name)
 
 
+def test_what_it_is_about_comes_first_and_the_last_words_are_one_tap_away(log_in, branch):
+    page = log_in(branch).get("/invite").text
+    fields = re.findall(r'id="f-values\.([^"]+)"', page)
+    assert fields[:3] == ["主题", "时间", "地点"]
+    assert 'data-fill="f-values.地点" data-value="二楼会议室"' in page
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["ticked", "whole"])
+def test_it_says_who_of_the_unit_gets_none_and_leads_to_them(log_in, branch, session, large):
+    session.add(Suppression(phone=session.get_one(Person, people_of(session, branch)[0]).phone, source="api"))
+    make_person(session, branch, name="张无号", phone=None)
+    for _ in range(MOST_TICKED if large else 0):
+        make_person(session, branch)
+    session.commit()
+    number = len(people_of(session, branch))
+    page = log_in(branch).get("/invite").text
+    assert f"{number - 2} of these {number} get it. The others do not:" in page
+    for reason in ("opted_out", "no_phone"):
+        assert f'href="/people?unit={branch.id}&amp;reach={reason}"' in page
+
+
 def test_who_is_not_ticked_gets_none(log_in, branch, session):
     first, second, third = people_of(session, branch)
     walker = Walker(log_in(branch), "/invite").tap("Next", people=[first, third, 999_999], **WORDS)

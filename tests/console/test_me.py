@@ -50,3 +50,10 @@ def test_the_page_shows_it(log_in, session):
     page = log_in(unit).get("/me").text
     assert "an unknown browser" in page
     assert "a browser</strong>" not in page
+
+
+def test_it_says_what_one_may_do_and_not_what_the_role_is_called(log_in, session):
+    unit = make_unit(session, name="幸福支部", level="branch")
+    page = log_in(unit, "officer", language="zh").get("/me").text
+    assert "给幸福支部的人员编写和发送短信" in page
+    assert "经办人" not in page

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from sms_service.audit.models import TrailEntry
-from sms_service.console import live
+from sms_service.console import live, rows
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
 from tests.api.samples import PREPARATIONS, make_samples
@@ -179,3 +179,25 @@ def test_counts_lead_down_to_rows(place, log_in):
             assert visitor.get(link.replace("&amp;", "&")).status_code == 200, link
     assert visitor.get("/counts?since=2030-01-01").text.count("Nothing was counted") == 1
     assert visitor.get("/counts?since=2030-02-01&until=2030-01-01").status_code == 422
+
+
+def test_rows_say_how_many_there_are_and_lead_to_their_counts(place, log_in, session, monkeypatch):
+    unit, ids = place
+    visitor, page = log_in(unit, "auditor"), f"/rows?run={ids['run_id']}"
+    number = session.scalar(select(func.count()).select_from(Message).where(Message.run_id == ids["run_id"]))
+    assert number == 1
+    found = visitor.get(page).text
+    assert "<strong>1 text</strong>" in found
+    assert f'href="/counts?run={ids["run_id"]}"' in found
+    monkeypatch.setattr(rows, "MOST_COUNTED", 0)
+    assert "More than 0 texts" in visitor.get(page).text
+    assert "</strong> ·" not in visitor.get(f"{page}&status=expired").text
+
+
+def test_a_run_under_way_leads_to_a_stop(place, log_in, session):
+    unit, ids = place
+    address = f'href="/stops?unit={unit.id}"'
+    run_of(session, ids).status = "running"
+    session.commit()
+    assert address in log_in(unit).get(f"/runs/{ids['run_id']}").text
+    assert address not in log_in(unit, "auditor").get(f"/runs/{ids['run_id']}").text

@@ -38,6 +38,11 @@ def test_the_list_filters_and_says_what_is_missing(log_in, session, city):
     assert "会议通知" in page
     assert "<svg onload" not in page
     assert "说明" not in page
+    make_template(session, city, name="每日一学", body="{{ name }}同志：{{ 内容 }}")
+    session.commit()
+    page = visitor.get("/templates").text
+    assert "{{" not in page
+    assert '<span class="busy rounded px-1">name</span>同志：<span class="busy rounded px-1">内容</span>' in page
     assert "会议通知" not in visitor.get("/templates?class=study").text
     assert "No template of 云州市 fits these filters." in visitor.get("/templates?class=survey").text
     assert "/templates/new" not in log_in(city, "auditor").get("/templates").text

@@ -142,3 +142,16 @@ def test_chinese(log_in, session, city):
     people.change_person(session, SYSTEM, person.id, name="王二")
     session.commit()
     assert "修改了人员“王二”" in log_in(city, "auditor", language="zh").get("/trail").text
+
+
+def test_logging_in_is_listed_only_where_it_is_asked_for(log_in, session, city):
+    lin = make_account(session, city, "lin", name="林书记")
+    for act in ("session.begin", "person.change", "session.end"):
+        trail.record_act(session, lin.id, act, "account", lin.id, city.path)
+    session.commit()
+    visitor = log_in(city, "auditor")
+    page = visitor.get("/trail").text
+    assert "林书记 changed" in page
+    assert "林书记 logged in" not in page
+    for address in ("/trail?logins=true", "/trail?act=session.begin"):
+        assert "林书记 logged in" in visitor.get(address).text

@@ -29,6 +29,18 @@ document.addEventListener("DOMContentLoaded", function () {
   });
 });
 
+// What was written last time, one tap each.
+document.addEventListener("DOMContentLoaded", function () {
+  document.querySelectorAll(".picks").forEach(function (picks) { picks.hidden = false; });
+});
+document.addEventListener("click", function (event) {
+  var button = event.target.closest("[data-fill]");
+  if (!button) return;
+  var field = document.getElementById(button.getAttribute("data-fill"));
+  field.value = button.getAttribute("data-value");
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+});
+
 // A page that refreshes itself: it can be stopped, waits longer after each failure, and says when its numbers stopped.
 (function () {
   var failures = 0, nextTry = 0, stopped = false, spoken = 0;
