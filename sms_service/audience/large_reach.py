@@ -24,11 +24,12 @@ from sqlalchemy import (
     or_,
     select,
     union,
+    union_all,
 )
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import visitors
 
-from sms_service.audience.reach import Reach, UnitReach, Window, make_tried, recipient_value, sum_by_child
+from sms_service.audience.reach import NAMED, Reach, UnitReach, Window, make_tried, recipient_value, sum_by_child
 from sms_service.audience.skipping import find_reason, join_reasons
 from sms_service.directory.models import Contact, Person, Unit
 from sms_service.vocabulary import MessageReason
@@ -58,17 +59,20 @@ def count_reach(
         asked.count_windows(),
         asked.count_units(path),
         asked.count_lacking(),
+        asked.name_lacking(),
         asked.choose_tried(),
     )
     session.connection().exec_driver_sql(f"SET LOCAL work_mem = '{_WORK_MEM}'")
     row = session.execute(select(*(null() if one is None else _listed(one) for one in answers))).one()
-    reasons, windows, units, lacking, tried = (one or [] for one in row)
+    reasons, windows, units, lacking, names, tried = (one or [] for one in row)
     people = {one["reason"]: one["people"] for one in reasons}
     shares = {Window(one["timezone"], one["window_opens"], one["window_closes"]): one["phones"] for one in windows}
     phones = sum(shares.values())
     skipped = {MessageReason(reason): number for reason, number in people.items() if reason is not None}
     if people.get(None, 0) > phones:
         skipped[MessageReason.duplicate_phone] = people[None] - phones
+    numbers = zip(needed, lacking[0].values(), strict=True) if lacking else ()
+    lack = {name: number for name, number in numbers if number}
     return Reach(
         people=sum(people.values()),
         phones=phones,
@@ -76,7 +80,8 @@ def count_reach(
         named={},
         windows=shares,
         units=sorted((UnitReach(**one) for one in units), key=lambda unit: (unit.name, unit.id)),
-        lacking={name: number for one in lacking for name, number in zip(needed, one.values(), strict=True) if number},
+        lacking=lack,
+        without={name: [one["name"] for one in names if needed[one["place"]] == name] for name in lack},
         tried=[make_tried(one, own) for one in tried],
     )
 
@@ -116,6 +121,7 @@ class _Counting:
             func.count().label("people"),
             *(ends if self._own else ()),
             *(func.count().filter(one.c[lack]).label(lack) for lack in self._lacks),
+            *(func.min(one.c.person_id).filter(one.c[lack]).label(f"first_{lack}") for lack in self._lacks),
         ).group_by(one.c.reason, one.c.unit_id)
 
     def _look_at_some(self) -> _Rows:
@@ -177,6 +183,21 @@ class _Counting:
                 for number, lack in zip(every, self._lacks, strict=True)
             )
         ).select_from(self._per_unit)
+
+    def name_lacking(self) -> Select[int, str] | None:
+        """Some people who would be texted and have no value, each of another unit, by the variable's `place`."""
+        if not self._lacks:
+            return None
+        counted = self._per_unit.c
+        chosen = []
+        for place, lack in enumerate(self._lacks):
+            first = counted[f"first_{lack}"]
+            some = select(first.label("id")).where(counted.reason.is_(None), first.is_not(None))
+            some_ids = some.order_by(first).limit(NAMED).subquery()
+            chosen.append(select(literal(place).label("place"), some_ids.c.id))
+        people = union_all(*chosen).subquery()
+        named = select(people.c.place, Person.name).join(Person, Person.id == people.c.id)
+        return named.order_by(people.c.place, Person.id)
 
     def _count_again(self, *by: str) -> _Rows:
         """Those whose turn is not the first."""

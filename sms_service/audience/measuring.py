@@ -6,20 +6,20 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, column, false, func, literal, or_, select
+from sqlalchemy import BigInteger, column, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.audience.large_reach import count_reach
 from sms_service.audience.reach import (
     MOST_UNITS,
+    NAMED,
     Reach,
     Skipped,
     UnitReach,
     Window,
     child_id,
     make_tried,
-    recipient_value,
 )
 from sms_service.audience.rules import audience_select
 from sms_service.audience.skipping import find_reason, join_reasons
@@ -27,7 +27,6 @@ from sms_service.directory.models import Person, Unit
 from sms_service.vocabulary import MessageReason
 
 NAMED_UP_TO = 1_000  # recipients; of a larger audience those who are skipped are counted and not named
-NAMED = 30  # people named by reason
 
 
 def measure_reach(
@@ -44,19 +43,6 @@ def measure_reach(
     if len(pairs) > NAMED_UP_TO:
         return count_reach(session, found, path, own, needed)
     return _read_reach(_read_recipients(session, pairs, path) if pairs else (), own, needed)
-
-
-def name_lacking(session: Session, rule: object, path: str, names: Sequence[str]) -> dict[str, list[str]]:
-    """For each of these variables, the names of recipients to be texted who have no value, the first 30 by id."""
-    lacks = [recipient_value(name).is_(None) for name in names]
-    rows = session.execute(
-        join_reasons(audience_select(session, rule, path))
-        .where(find_reason(path).is_(None), or_(false(), *lacks))
-        .with_only_columns(Person.name, *lacks)
-        .order_by(Person.id)
-        .limit(NAMED)
-    ).all()
-    return {name: [row[0] for row in rows if row[number]] for number, name in enumerate(names, start=1)}
 
 
 def _read_recipients(session: Session, pairs: Sequence[Any], path: str) -> Sequence[Mapping[str, Any]]:
@@ -112,7 +98,7 @@ def _read_reach(rows: Sequence[Mapping[str, Any]], own: Sequence[str], needed: S
         texted.add(row["phone"])
         windows[Window(row["timezone"], row["window_opens"], row["window_closes"])] += 1
         tried.append(make_tried(row, own))
-    lacking = Counter(name for one in tried for name in needed if one.values[name] is None)
+    without = {name: [one.name for one in tried if one.values[name] is None] for name in needed}
     most = sorted(people, key=lambda unit: (-people[unit], unit))[:MOST_UNITS]
     return Reach(
         people=len(rows),
@@ -121,6 +107,7 @@ def _read_reach(rows: Sequence[Mapping[str, Any]], own: Sequence[str], needed: S
         named={reason: found[:NAMED] for reason, found in skipped.items()},
         windows=windows,
         units=[UnitReach(id_, name, people[name, id_], textable[name, id_]) for name, id_ in sorted(most)],
-        lacking=lacking,
+        lacking={name: len(names) for name, names in without.items() if names},
+        without={name: names[:NAMED] for name, names in without.items() if names},
         tried=tried,
     )

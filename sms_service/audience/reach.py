@@ -19,6 +19,7 @@ from sms_service.errors import Invalid
 from sms_service.vocabulary import MessageReason
 
 MOST_UNITS = 500  # that are counted one by one
+NAMED = 30  # people named by reason, and by the value that they lack
 _FIELDS = ("name", "unit", "number")  # a recipient's own, beside their attributes
 
 
@@ -68,8 +69,8 @@ class Reach:
     `named`: of a small audience those who are skipped, by reason. `windows`: the phones by when texts may leave for
     their units. `units`: how many recipients each unit right below has, by name; who belongs to the audience's unit
     itself stands under it; at most 500, those with the most. `lacking`: recipients to be texted who have no value for a
-    variable, where any. `tried`: the recipients of a small audience who would be texted; of a large one some, among
-    them those with the shortest and the longest values.
+    variable, where any; `without`: the names of some of them, at most 30. `tried`: the recipients of a small audience
+    who would be texted; of a large one some, among them those with the shortest and the longest values.
     """
 
     people: int
@@ -79,6 +80,7 @@ class Reach:
     windows: Mapping[Window, int]
     units: Sequence[UnitReach]
     lacking: Mapping[str, int]
+    without: Mapping[str, Sequence[str]]
     tried: Sequence[Tried]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from sms_service.audience.measuring import measure_reach, name_lacking
+from sms_service.audience.measuring import measure_reach
 from sms_service.audience.reach import Reach, Tried
 from sms_service.campaigns.contents import Content
 from sms_service.content.comparing import CannotRender
@@ -45,7 +45,7 @@ class TriedTexts:
 
 
 def reach_content(session: Session, content: Content, path: str) -> tuple[Reach, TriedTexts]:
-    """Whom the content would reach now, and the texts of some hundred of them."""
+    """Whom the content would reach now, and the texts of all of them or of some."""
     own = [name for name in content.version.variables if name not in content.campaign.values]
     reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own))
     return reach, _try_texts(content, reach, own)
@@ -69,7 +69,7 @@ def lint_reached(
     they were asked for already.
     """
     version, values = content.version, content.campaign.values
-    found = _lint_missing(session, content, path, reach)
+    found = _lint_missing(reach)
     if texts.fault is not None and not reach.lacking:
         severity = Severity.note if texts.made else Severity.refused
         place, remedy = as_said("the text"), as_said("correct the values or the text")
@@ -93,8 +93,7 @@ def require_ticks(findings: Iterable[LintFinding], ticked: Collection[str]) -> l
     return needed
 
 
-def _lint_missing(session: Session, content: Content, path: str, reach: Reach) -> list[LintFinding]:
-    who = name_lacking(session, content.segment_rule, path, list(reach.lacking)) if reach.lacking else {}
+def _lint_missing(reach: Reach) -> list[LintFinding]:
     found = []
     for name, number in reach.lacking.items():
         place = say("the value of {name}", name=name)
@@ -105,7 +104,9 @@ def _lint_missing(session: Session, content: Content, path: str, reach: Reach) -
         else:
             text = say("{number} people have no {name}; they are refused, not texted", number=number, name=name)
             remedy = as_said("fill it in for them, or give it a default in the template")
-            found.append(make_finding(FindingKind.missing, Severity.note, name, place, text, remedy, who[name]))
+            found.append(
+                make_finding(FindingKind.missing, Severity.note, name, place, text, remedy, reach.without.get(name, ()))
+            )
     return found
 
 

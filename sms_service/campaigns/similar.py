@@ -63,14 +63,18 @@ def find_similar_runs(
             most=_SAMPLED,
         )
     ]
-    found = audience_select(session, content.segment_rule, path).subquery()
-    asked = {person for _, person, _ in theirs}
-    ours = set(session.scalars(select(found.c.person_id).where(found.c.person_id.in_(asked)))) if asked else set()
-    overlaps = {run for run, person, _ in theirs if person in ours}
-    same_text = {run for run, person, same in theirs if same and person in ours}
+    runs = {run.id: run for run in candidates}
+    # Whom each run says the like to: the same template, or the same text.
+    alike = [(run, person) for run, person, same in theirs if same or runs[run].same_template]
+    found = {run for run, person in alike if person in people}
+    asked = {person for run, person in alike if run not in found}
+    if asked:
+        audience = audience_select(session, content.segment_rule, path).subquery()
+        ours = set(session.scalars(select(audience.c.person_id).where(audience.c.person_id.in_(asked))))
+        found |= {run for run, person in alike if person in ours}
     similar = []
     for run in candidates:
-        if run.id in overlaps and (run.same_template or run.id in same_text):
+        if run.id in found:
             named = actor.can(Permission.read, run.path)
             campaign_id, campaign = (run.campaign_id, run.campaign) if named else (None, None)
             similar.append(SimilarRun(run.id, campaign_id, campaign, run.unit, run.launched_at, run.same_template))

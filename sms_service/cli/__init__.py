@@ -20,6 +20,7 @@ from sms_service.cli.counts import counts
 from sms_service.cli.gateways import caps, gateway
 from sms_service.cli.imports import import_
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
+from sms_service.cli.outlook import outlook
 from sms_service.cli.people import person
 from sms_service.cli.quiet_days import quiet_days
 from sms_service.cli.replies import receipts, replies
@@ -65,3 +66,4 @@ for _command in (
     *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template, words),
 ):
     main.add_command(_command)
+campaign.add_command(outlook)

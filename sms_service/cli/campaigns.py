@@ -27,7 +27,8 @@ why = click.option("--why", required=True, help="Why; it goes into the trail.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def _time(_: click.Context, option: click.Parameter, value: str | None) -> datetime | None:
+def read_moment(_: click.Context, option: click.Parameter, value: str | None) -> datetime | None:
+    """An option's time, by its callback. Raises Invalid."""
     from sms_service.errors import Invalid
 
     try:
@@ -56,7 +57,7 @@ def campaign() -> None:
 @click.option("--urgent", is_flag=True, help="It goes before all that is not.")
 @click.option("--canary-receipts", is_flag=True, help="After its first texts it waits for their receipts.")
 @click.option("--launch-on-approval", is_flag=True, help="Its approval launches it.")
-@click.option("--planned", "planned_at", metavar="TIME", callback=_time, help="When: ISO 8601 with offset.")
+@click.option("--planned", "planned_at", metavar="TIME", callback=read_moment, help="When: ISO 8601 with offset.")
 def create(login: str, code: str, template_id: int, number: int | None, pairs: tuple[str, ...], **fields: Any) -> None:
     """Write a campaign; it is a draft."""
     from sms_service.campaigns import services
@@ -89,7 +90,7 @@ def create(login: str, code: str, template_id: int, number: int | None, pairs: t
 @click.option("--urgent/--not-urgent", default=None, help="It goes before all that is not.")
 @click.option("--canary-receipts/--no-canary-receipts", default=None, help="Its first texts' receipts are waited for.")
 @click.option("--launch-on-approval/--no-launch-on-approval", default=None, help="Its approval launches it.")
-@click.option("--planned", "planned_at", metavar="TIME", callback=_time, help="When: ISO 8601 with offset.")
+@click.option("--planned", "planned_at", metavar="TIME", callback=read_moment, help="When: ISO 8601 with offset.")
 def change(campaign_id: int, login: str, **changes: Any) -> None:
     """Change a draft; an approved or rejected campaign becomes a draft again."""
     from sms_service.campaigns.services import change_campaign
@@ -165,7 +166,7 @@ def withdraw(campaign_id: int, login: str) -> None:
 @campaign.command()
 @campaign_id
 @as_anybody
-@click.option("--at", metavar="TIME", callback=_time, help="ISO 8601 with offset; by default now.")
+@click.option("--at", metavar="TIME", callback=read_moment, help="ISO 8601 with offset; by default now.")
 def launch(campaign_id: int, login: str | None, at: datetime | None) -> None:
     """Launch an approved campaign, once: launching it again shows its run."""
     from sms_service.campaigns.launch import launch_campaign

@@ -116,7 +116,7 @@ def read_lists(rows: Sequence[Sequence[str]] | None) -> WordLists:
 
 def find_listed(words: dict[str, str], text: str) -> list[str]:
     """The words of a list, as it has them, that stand in the text."""
-    plain = write_comparable(text)
+    plain = write_comparable(text) if words else ""
     return [word for form, word in words.items() if form in plain]
 
 
@@ -125,7 +125,10 @@ def write_comparable(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold()
     if plain.isalnum():
         return plain
-    return "".join(character for character in plain if unicodedata.category(character) not in _INVISIBLE)
+    for character in set(plain):  # few, however many texts stand in it
+        if unicodedata.category(character) in _INVISIBLE:
+            plain = plain.replace(character, "")
+    return plain
 
 
 def _check_word(kind: ListKind, word: str) -> str:

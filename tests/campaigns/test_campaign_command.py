@@ -13,6 +13,7 @@ from sms_service.audit.models import TrailEntry
 from sms_service.cli import main
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
+from sms_service.directory.models import Person
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Run
 from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways
@@ -45,6 +46,26 @@ def writing(database: Database) -> list[str]:
             make_account(session, district, login, roles)
     words = f"campaign create --as wang --unit 0101 --name 学习 --template {template} --segment {segment}"
     return [*words.split(), "--signature", "城东街道", "--value", "内容=读书"]
+
+
+def test_the_outlook_is_told(run: Shell, writing: list[str], database: Database) -> None:
+    run(*writing)
+    told = run("campaign", "outlook", "1", "--as", "wang", "--at", "2036-12-01T09:00:00+08:00")
+    with database.session() as session:
+        names = session.scalars(select(Person.name).order_by(Person.id)).all()
+    assert told.stdout.splitlines()[:5] == [
+        "1 of 2 people get a text",
+        f"  no_phone: 1 ({names[1]})",
+        "  第一支部: 2 people, 1 of them without a reason against it",
+        "parts: 1",
+        f"to {names[0]}, 第一支部 (parts: 1): 【城东街道】读书 拒收请回复R",
+    ]
+    assert told.stderr.startswith("neither price nor times are known, since ")  # the shipped gateways.toml lacks a URL
+    strange = run("campaign", "outlook", "1", "--as", "nobody")
+    assert (strange.exit_code, strange.stderr.splitlines()[-1]) == (
+        1,
+        "Error: there is no account with the login nobody",
+    )
 
 
 def test_from_draft_to_counts(run: Shell, writing: list[str], database: Database) -> None:

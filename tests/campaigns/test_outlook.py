@@ -175,13 +175,22 @@ def test_of_many_people_some_are_tried_the_shortest_and_longest_among_them(
     assert outlook.parts >= 32
 
 
-def test_people_without_a_needed_value_are_counted(session: Session, district: Unit, officer: Actor) -> None:
-    for attributes in ({"事": "学习"}, {}, {}):
-        make_person(session, district, attributes=attributes)
+@pytest.mark.parametrize("small", [measuring.NAMED_UP_TO, 0])
+def test_people_without_a_needed_value_are_counted_and_named(
+    session: Session, district: Unit, officer: Actor, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "NAMED_UP_TO", small)
+    make_person(session, district, attributes={"事": "学习"})
+    branches = [make_unit(session, parent=district, **ALL_DAY) for _ in range(2)]
+    lacking = [
+        make_person(session, branch, attributes=own) for branch, own in zip(branches, ({}, {"事": None}), strict=True)
+    ]
     make_person(session, district, phone=None)
     outlook = foresee(session, officer, write(session, district, "{{ 事 }}", ("事",)))
     assert cautions(outlook) == [Caution.unrendered]
     assert outlook.warnings[0].text == "2 people have no 事; they are refused, not texted"
+    (missing,) = [one for one in outlook.findings if one.kind == "missing"]
+    assert list(missing.people) == [person.name for person in lacking]
     assert (outlook.tried, outlook.exact) == (1, False)
 
 

@@ -65,7 +65,8 @@ class Said:
             assert (reach.people, reach.phones, reach.skipped) == (len(self.frozen), len(sent), reasons)
             assert reach.windows == self.windows
             assert {unit.name: unit.people for unit in reach.units} == self.units
-            assert reach.lacking.get("事", 0) == self.lacking
+            assert reach.lacking == ({"事": self.lacking} if self.lacking else {})
+            assert reach.without.keys() == reach.lacking.keys()
         assert self.read.units == self.counted.units
         named = {(one.person_id, one.unit_id): why for why, found in self.read.named.items() for one in found}
         assert named == {pair: reason for pair, reason in self.frozen.items() if reason is not None}
