@@ -1,4 +1,4 @@
-"""`/people/<id>/erasure`: what erasing a person would do, and doing it."""
+"""`/people/<id>/erasure`, `/people/<id>/export`: a person's own data, and its erasure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.directory.text import LONGEST_WHY
-from sms_service.personal import erasure
+from sms_service.personal import erasure, own_data
 from sms_service.web.schemas import In, OneLine, Out
 
 blueprint = Blueprint("personal data", description="What is held about one person, and its erasure on request.")
@@ -49,6 +49,34 @@ class ErasedOut(Out):
     texts = fields.Integer(metadata={"description": "Messages that were emptied"})
     cancelled = fields.Integer(metadata={"description": "How many of them waited, and are not sent"})
     replies = fields.Integer(metadata={"description": "Replies that were emptied"})
+
+
+def _list(what: str) -> fields.List[Any]:
+    return fields.List(fields.Dict(), metadata={"description": what})
+
+
+class OwnDataOut(Out):
+    """Everything that is held about one person; phones and texts are whole."""
+
+    person = fields.Dict(metadata={"description": "Their row in the register, with the name of their unit"})
+    roles = _list("The roles that they hold, by unit")
+    suppressions = _list("Their numbers that get no texts, why, from where and since when")
+    texts = _list("Every text to them, by campaign and day, with each hand-over and its receipts")
+    replies = _list("What they answered")
+    import_findings = _list("What imports found in rows that name them")
+    acts = _list("What was done to their row, by whom and when")
+
+
+@blueprint.route("/people/<int:person_id>/export")
+class OwnData(MethodView):
+    """A person's own data."""
+
+    @endpoint(Permission.see_phones)
+    @blueprint.arguments(PersonalWhyIn)
+    @blueprint.response(200, OwnDataOut)
+    def post(self, body: dict[str, Any], person_id: int) -> dict[str, Any]:
+        """Show everything that is held about a person, whole; the look goes into the trail"""
+        return own_data.collect_own_data(g.session, g.actor, person_id, body["why"])
 
 
 @blueprint.route("/people/<int:person_id>/erasure")

@@ -18,6 +18,23 @@ def person() -> None:
 @_id
 @_why
 @_as
+def export(person_id: int, why: str, login: str | None) -> None:
+    """Print everything that is held about a person as JSON, with whole phones and texts."""
+    import json
+
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.personal.own_data import collect_own_data
+
+    with open_session() as session:
+        found = collect_own_data(session, acting(session, login), person_id, why)
+    click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+
+
+@person.command()
+@_id
+@_why
+@_as
 @click.option("--yes", is_flag=True, help="Do it; without this, only say what it would do.")
 def erase(person_id: int, why: str, login: str | None, yes: bool) -> None:
     """Erase a person for good: name, numbers, attributes, texts, replies and receipts. Counts stay."""

@@ -75,6 +75,7 @@ def describe_person(person_id: int) -> dict[str, Any]:
         "problem": person.said_phone_problem,
         "texts": latest_texts(g.session, g.actor, person),
         "may_change": g.actor.can(Permission.manage_directory, path),
+        "may_see_all": g.actor.can(Permission.see_phones, path),
         "may_see_phone": person.phone is not None and g.actor.can(Permission.see_phones, path),
         "fresh": is_password_fresh(),
         "phone": None,

@@ -45,6 +45,7 @@ SENTENCES: Mapping[str, str] = {
     "people.see_phones/person": _("{who} looked at the whole phone number of {what}"),
     "person.change": _("{who} changed the person {what}"),
     "person.create": _("{who} added the person {what}"),
+    "person.export": _("{who} looked at everything that is held about {what}"),
     "person.erase": _("{who} erased the person {what} for good"),
     "quiet_day.remove": _("{who} removed the quiet day {day} of {what}"),
     "quiet_day.set": _("{who} set quiet days of {what}: {days}"),

@@ -346,6 +346,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "person.change": say("changed a person"),
         "person.create": say("added a person"),
         "person.erase": say("erased a person"),
+        "person.export": say("saw all that is held about a person"),
         "role.grant": say("granted a role"),
         "role.revoke": say("took a role away"),
         "run.cancelled": say("cancelled a run"),

@@ -189,6 +189,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /imports/<int:import_id>/answers": lambda ids: {"answers": [{"row": 2, "person_id": None}]},
     "POST /imports/<int:import_id>/apply": lambda ids: {"version": 1},
     "POST /people": lambda ids: {"name": "乙", "unit_id": ids["unit_id"]},
+    "POST /people/<int:person_id>/export": lambda ids: {"why": "本人要求"},
     "POST /people/<int:person_id>/erasure": lambda ids: {"why": "本人要求"},
     "PATCH /people/<int:person_id>": lambda ids: {"name": "丙"},
     "POST /segments": lambda ids: {"name": "全体", "unit_id": ids["unit_id"], "rule": EVERYONE},

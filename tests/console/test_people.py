@@ -219,3 +219,19 @@ def test_a_person_is_erased_once_the_name_is_typed(log_in, session, city):
     session.expire_all()
     entry = session.scalars(select(TrailEntry).where(TrailEntry.act == "person.erase")).one()
     assert (entry.target_id, entry.details["why"]) == (str(person_id), "本人要求")
+
+
+def test_everything_about_a_person_is_shown_for_a_reason_and_as_a_file(log_in, session, city):
+    person = make_person(session, city, "欧阳<b>测试")
+    session.commit()
+    path = f"/people/{person.id}/data"
+    assert log_in(city, "auditor").get(path).status_code == 403
+    visitor = log_in(city, "officer")
+    assert f'href="{path}"' in visitor.get(f"/people/{person.id}").text
+    assert person.phone not in visitor.get(path).text
+    assert visitor.post(path, form=path, data={"form": "page"}).status_code == 422
+    page = visitor.post(path, form=path, data={"form": "page", "why": "本人要求"})
+    assert (page.status_code, person.phone in page.text, "欧阳&lt;b&gt;测试" in page.text) == (200, True, True)
+    file = visitor.post(path, form=path, data={"form": "file", "why": "本人要求"})
+    assert (file.mimetype, file.json["person"]["phone"]) == ("application/json", person.phone)
+    assert session.query(TrailEntry).filter_by(act="person.export").count() == 2
