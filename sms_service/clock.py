@@ -23,7 +23,7 @@ from sms_service.campaigns.closing import end_finished
 from sms_service.controls import account_breaker, caps, link_state
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import Leadership, NotLeading
-from sms_service.delivery import hygiene
+from sms_service.delivery import hygiene, missing
 from sms_service.directory import drafts
 from sms_service.dispatch import breaker, freeze
 from sms_service.gateways.registry import Gateways
@@ -171,6 +171,9 @@ def _heed_reports(database: Database) -> None:
     marked = hygiene.mark_suspects(database)
     if marked.suspect or marked.cleared:
         log.info("%s people are suspect, %s no longer", marked.suspect, marked.cleared)
+    checked = missing.look_for_missing(database)
+    if checked.opened or checked.closed:
+        log.info("%s people are to be looked for, %s no longer", checked.opened, checked.closed)
 
 
 def _finish_runs(database: Database) -> None:
@@ -193,6 +196,7 @@ def _forget(database: Database) -> None:
             log.info("deleted %s sessions of browsers that began 30 days ago", forgotten)
         if forgotten := drafts.forget_drafts(session):
             log.info("deleted the file and the rows of %s imports that are over", forgotten)
+    missing.forget_missed(database)
     with database.transaction() as connection:
         caps.forget_old_cap_uses(connection)
         account_breaker.forget_old_tallies(connection)

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 import sms_service
 from sms_service.audience.skipping import find_reason
 from sms_service.controls.models import AccountState, PausedBy
+from sms_service.delivery.models import CheckAnswer, CheckCause
 from sms_service.directory.import_models import RowOutcome
 from sms_service.gateways.base import ErrorClass, ReceiptStatus
 from sms_service.ledger.models import KINDS
@@ -45,6 +46,8 @@ KNOWN = {
     *AccountState,
     *KINDS,
     *RowOutcome,
+    *CheckCause,
+    *CheckAnswer,
 }
 
 # What a reason is written into or compared with, up to the end of that expression.

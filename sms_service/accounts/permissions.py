@@ -14,6 +14,7 @@ class Permission(StrEnum):
     read = "read"  # lists, counts, exports; phone numbers masked
     manage_directory = "manage_directory"  # units, people, contacts, imports, suppressions
     import_people = "import_people"  # the people of the units, by file
+    check_people = "check_people"  # say where people are whom texts do not reach
     manage_segments = "manage_segments"
     manage_templates = "manage_templates"
     edit_campaigns = "edit_campaigns"
@@ -31,6 +32,7 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
         {
             Permission.read,
             Permission.import_people,
+            Permission.check_people,
             Permission.manage_segments,
             Permission.manage_templates,
             Permission.edit_campaigns,

@@ -19,6 +19,7 @@ from sms_service.cli.control import settle
 from sms_service.cli.counts import counts
 from sms_service.cli.gateways import caps, gateway
 from sms_service.cli.imports import import_
+from sms_service.cli.lost import lost
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.cli.outlook import outlook
 from sms_service.cli.people import person
@@ -62,7 +63,7 @@ def main() -> None:
 
 
 for _command in (
-    *(run, demo, clock, migrate, doctor, import_, contacts, person, account, campaign, settle, counts),
+    *(run, demo, clock, migrate, doctor, import_, contacts, person, lost, account, campaign, settle, counts),
     *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template, words),
 ):
     main.add_command(_command)

@@ -27,6 +27,7 @@ _DONE_AT: dict[TaskKind, tuple[str, dict[str, str]]] = {
     TaskKind.gateway_paused: ("console.list_gateways", {}),
     TaskKind.unknown: ("console.list_unknowns", {}),
     TaskKind.branch_without_contact: ("console.list_lacking_units", {"managed": "true"}),
+    TaskKind.lost_check: ("console.list_lost_checks", {}),
 }
 # What people come for, by right: the first three that they hold. (right, endpoint, words, icon)
 _STARTS: tuple[tuple[Permission, str, Said, str], ...] = (

@@ -84,6 +84,7 @@ MENU = (
             MenuEntry("console.list_people", _("People"), "person"),
             MenuEntry("console.list_units", _("Units"), "tree"),
             MenuEntry("console.list_imports", _("Import"), "import", Permission.import_people),
+            MenuEntry("console.list_lost_checks", _("Lost contact"), "question"),
             MenuEntry("console.list_suppressions", _("Opted out"), "blocked"),
             MenuEntry("console.list_accounts", _("Accounts"), "key", Permission.manage_accounts),
         ),

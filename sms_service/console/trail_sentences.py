@@ -35,6 +35,7 @@ SENTENCES: Mapping[str, str] = {
     "cap.set": _("{who} set the daily cap of the class {what} to {per_day}"),
     "cluster.change": _("{who} noticed that the database server changed"),
     "cluster.hold": _("{who} held all runs after a restore"),
+    "check.answer": _("{who} said where {what} is: {answer}"),
     "contact.give": _("{who} gave {what} the role {role} in {unit}"),
     "contact.take": _("{who} took the role {role} in {unit} away from {what}"),
     "gateway.open": _("{who} opened the gateway account {what}"),
@@ -107,6 +108,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
         "unit": names.get(("unit", str(details.get("unit_id"))), "—"),
         "role": name_word("role", str(details.get("role", "—"))),
         "reason": name_of(str(details.get("reason", "—"))),
+        "answer": name_word("CheckAnswer", str(details.get("answer", "—"))),
         "verdict": name_of(str(details.get("verdict", "—"))),
         "act": name_word("act", entry.act),
     }

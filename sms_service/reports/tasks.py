@@ -16,6 +16,7 @@ from sms_service.campaigns.authorship import AUTHORSHIP
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.controls.models import AccountState, GatewayAccount
+from sms_service.delivery.lost_checks import count_open_checks
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus, RunStatus
@@ -32,6 +33,7 @@ class TaskKind(Words):
     gateway_paused = "gateway_paused"  # gateway accounts that take nothing
     unknown = "unknown"  # texts of which nobody can tell whether they were taken
     branch_without_contact = "branch_without_contact"  # branches in which nobody with a role can be texted
+    lost_check = "lost_check"  # people whom texts do not reach, to be looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def list_tasks(session: Session, actor: Actor) -> list[Task]:
         TaskKind.gateway_paused: _paused_accounts(actor),
         TaskKind.unknown: _unknown(actor),
         TaskKind.branch_without_contact: _branches(actor),
+        TaskKind.lost_check: count_open_checks(actor),
     }
     asked = {kind: count.scalar_subquery().label(kind) for kind, count in counts.items() if count is not None}
     if not asked:

@@ -17,6 +17,7 @@ from sms_service.content.fields import FieldKind
 from sms_service.content.lint import FindingKind, Severity
 from sms_service.content.models import ListKind
 from sms_service.controls.models import AccountState, PausedBy
+from sms_service.delivery.models import CheckAnswer, CheckCause
 from sms_service.directory.import_models import ImportState, RowOutcome
 from sms_service.directory.logins import LoginState
 from sms_service.dispatch.waits import WaitReason
@@ -105,6 +106,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         TaskKind.gateway_paused: say("Gateway accounts that are paused"),
         TaskKind.unknown: say("Texts with an unknown outcome"),
         TaskKind.branch_without_contact: say("Branches without a reachable contact"),
+        TaskKind.lost_check: say("People to be looked for"),
     },
     CampaignStatus: {
         CampaignStatus.draft: say("Draft"),
@@ -252,6 +254,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         Permission.read: say("Read"),
         Permission.manage_directory: say("Manage units and people"),
         Permission.import_people: say("Import people"),
+        Permission.check_people: say("Look for people whom texts do not reach"),
         Permission.manage_segments: say("Manage segments"),
         Permission.manage_templates: say("Manage templates"),
         Permission.edit_campaigns: say("Write campaigns"),
@@ -265,6 +268,18 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         LoginState.create: say("Will be created"),
         LoginState.exists: say("Has one already"),
         LoginState.refused: say("Refused"),
+    },
+    CheckCause: {
+        CheckCause.dead_number: say("Number seems dead"),
+        CheckCause.not_reached: say("Texts do not arrive"),
+    },
+    CheckAnswer: {
+        CheckAnswer.found: say("Found, the number is right"),
+        CheckAnswer.new_number: say("New number"),
+        CheckAnswer.moved_away: say("Moved away"),
+        CheckAnswer.lost: say("Nobody knows"),
+        CheckAnswer.reached: say("Reached again"),
+        CheckAnswer.gone: say("Has left or out of reach"),
     },
     "role": {
         "administrator": say("Administrator"),
@@ -336,6 +351,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "cap.set": say("set a cap"),
         "cluster.change": say("noticed that the database server changed"),
         "cluster.hold": say("held all runs after a restore"),
+        "check.answer": say("said where a person is"),
         "contact.give": say("gave a person a role in a unit"),
         "contact.take": say("took a role in a unit away from a person"),
         "gateway.open": say("opened a gateway account"),

@@ -27,6 +27,7 @@ from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import GatewayAccount
 from sms_service.controls.quiet_days import NamedDay
 from sms_service.db.engine import Database
+from sms_service.delivery.models import LostCheck
 from sms_service.directory import contacts, drafts
 from sms_service.directory.import_models import Import, ImportOutcome, ImportState
 from sms_service.directory.logins import digest_logins
@@ -74,11 +75,15 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     stop_id, _ = stops.stop_unit(session, SYSTEM, unit.id, "查错")
     (quiet_day,) = quiet_days.set_quiet_days(session, SYSTEM, unit.id, [NamedDay(QUIET_DAY, "清明节")])
     session.commit()
+    check = LostCheck(person_id=person.id, cause="not_reached", campaigns=3, opened_at=now)
+    session.add(check)
+    session.commit()
     return {
         "unit_id": unit.id,
         "unit_code": unit.code,
         "person_id": person.id,
         "contact_id": contact.id,
+        "check_id": check.id,
         "account_id": account.id,
         "role_id": session.scalars(select(RoleGrant.id).filter_by(account_id=account.id)).one(),
         "token_id": token.id,
@@ -177,6 +182,7 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
 # By method and rule: a body that is right in every respect, made from the ids of `make_samples`.
 BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /accounts": lambda ids: {"login": "intruder", "name": "甲", "unit_id": ids["unit_id"]},
+    "POST /lost-checks/<int:check_id>/answer": lambda ids: {"answer": "found"},
     "POST /logins": lambda ids: {
         "unit_id": ids["unit_id"],
         "role": "officer",
