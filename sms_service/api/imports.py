@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import g
+from flask import Response, g, send_file
 from flask.views import MethodView
 from flask_smorest.fields import Upload
 from marshmallow import fields
@@ -26,6 +26,7 @@ from sms_service.directory.import_models import (
     RowOutcome,
 )
 from sms_service.directory.models import Person, Unit
+from sms_service.directory.refused_file import write_refused_rows
 from sms_service.directory.staging import read_cells
 from sms_service.errors import Forbidden
 from sms_service.masking import mask_phone, mask_quoted, mask_said, mask_text
@@ -383,6 +384,22 @@ class Rows(MethodView):
             for outcome, row in zip(outcomes, items, strict=True)
         ]
         return {"scope": units, "items": shown, "next": following}
+
+
+@blueprint.route("/imports/<int:import_id>/refused")
+class RefusedRows(MethodView):
+    """The refused rows as a file."""
+
+    @endpoint(Permission.import_people)
+    @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
+    def get(self, import_id: int) -> Response:
+        """Download the refused rows in the layout of the uploaded file, with a column that says why
+
+        Mend them and upload the file; that column is left out. Phones are whole, so this goes into the trail.
+        """
+        record = importing.get_import(g.session, g.actor, import_id)
+        file = write_refused_rows(g.session, g.actor, record)
+        return send_file(file.content, mimetype=file.media_type, as_attachment=True, download_name=file.name)
 
 
 @blueprint.route("/imports/<int:import_id>/problems")

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g, make_response, request
+from flask import Response, g, make_response, request, send_file
 from marshmallow import fields
 from sqlalchemy import select
 
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
+from sms_service.console import languages
 from sms_service.console.forms import read_form, read_query
 from sms_service.console.mending import find_mending
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.directory import drafts, importing
 from sms_service.directory.import_models import IMPORT_KINDS, Import, ImportProblem, ImportState
+from sms_service.directory.meanings import COLUMNS
 from sms_service.directory.models import Unit
+from sms_service.directory.refused_file import write_refused_rows
 from sms_service.errors import Invalid, NotFound
 from sms_service.masking import mask_quoted, mask_said, mask_text
 from sms_service.said import Said
@@ -85,16 +88,18 @@ def show_import(import_id: int) -> str:
     statement = importing.problems_like(like) if like else importing.problems_of(done, refused=query["refused"])
     rows, following = fetch_page(g.session, statement, query, sort="row", key=ImportProblem.row, id_=ImportProblem.id)
     groups = importing.group_problems(g.session, done)
-    needed = importing.NEEDED[done.kind]
+    needed, path = importing.NEEDED[done.kind], importing.scope_path_of(g.session, done)
     return render_page(
         "import.html",
         done=done,
-        may_act=g.actor.can(needed, importing.scope_path_of(g.session, done)),
+        may_act=g.actor.can(needed, path),
+        may_download=g.actor.can(needed, path) and g.actor.can(Permission.see_phones, path),
         groups=[_shown(group.first) | {"count": group.findings} for group in groups],
         rows=[_shown(row) for row in rows],
         following=following,
         query=query,
         earlier=importing.find_same_file(g.session, done),
+        titles={name: column.header for name, column in COLUMNS[done.kind].items()},
         **_names([done]),
     )
 
@@ -117,6 +122,14 @@ def confirm_import(import_id: int) -> Response:
     drafts.request_apply(g.session, g.actor, record, form["version"])
     import_after_commit()
     return go_to("console.show_import", import_id=record.id)
+
+
+@page_view("/imports/<int:import_id>/refused", Permission.import_people, methods=("POST",))
+def download_refused(import_id: int) -> Response:
+    """The refused rows in the office's own layout, each with the reason; whole phones, so it goes into the trail."""
+    record = importing.get_import(g.session, g.actor, import_id)
+    file = write_refused_rows(g.session, g.actor, record, languages.translate_here)
+    return send_file(file.content, mimetype=file.media_type, as_attachment=True, download_name=file.name)
 
 
 def _shown(found: ImportProblem) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from sms_service.directory.people_rows import read_person
 from sms_service.directory.places import Places
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import CellFinding, Layout, ReadChoices, ReadRow, Table, open_table
+from sms_service.directory.refused_file import unguard_cell
 from sms_service.directory.staging import copy_problems, copy_rows, stage_row
 from sms_service.errors import Invalid
 from sms_service.said import say
@@ -130,7 +131,7 @@ def _stage(begin: Begin, taken: TakenImport, reading: _Reading, header: ColumnHe
 def _staged(
     import_id: int, reading: _Reading, header: ColumnHeader, row: ReadRow, findings: Findings
 ) -> tuple[Any, ...]:
-    cells = list(row.cells)
+    cells = [unguard_cell(cell) for cell in row.cells] if header.is_own else list(row.cells)
     for found in row.findings:
         _take_note(reading.kind, header, row.number, cells, found, findings)
     person = None

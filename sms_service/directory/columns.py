@@ -108,7 +108,7 @@ PEOPLE_COLUMNS: Mapping[str, Column] = {
 @dataclass(frozen=True, slots=True)
 class ColumnHeader:
     """The position of each column: `fields` by field name, `extras` (kept as attributes) by header, and those that are
-    `left_out`.
+    `left_out`. `is_own`: it is a file that this service wrote, of rows it had refused.
     """
 
     row: int
@@ -116,6 +116,7 @@ class ColumnHeader:
     extras: Mapping[str, int]
     left_out: frozenset[int]
     width: int
+    is_own: bool = False
 
 
 def is_header(cell: str, columns: Mapping[str, Column]) -> bool:

@@ -128,6 +128,11 @@ def rows_of(record: Import, *, outcome: str | None = None, asked: bool | None = 
     return statement if outcome is None else statement.where(ImportOutcome.outcome == outcome)
 
 
+def first_rows(record: Import, most: int) -> Select[str]:
+    """The cells of the first rows of the file."""
+    return select(ImportRow.cells).where(ImportRow.import_id == record.id).order_by(ImportRow.row).limit(most)
+
+
 def find_candidates(session: Session, outcomes: Iterable[ImportOutcome]) -> dict[int, tuple[Person, Unit]]:
     """The people whom these rows may mean, with their units, by id."""
     ids = {person_id for outcome in outcomes for person_id in outcome.candidates or ()}

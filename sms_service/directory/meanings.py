@@ -100,7 +100,8 @@ def require_meanings(
             columns=found[:500],
         )
         raise Invalid("file", found, reason)
-    return ColumnHeader(row=row, fields=fields, extras=extras, left_out=frozenset(left_out), width=len(headers))
+    is_own = any(headers[position] == REASON_HEADER for position in left_out)
+    return ColumnHeader(row, fields, extras, frozenset(left_out), len(headers), is_own)
 
 
 def recall_meanings(session: Session, kind: str, unit_id: int | None) -> dict[str, str]:

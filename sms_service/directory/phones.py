@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat, PhoneNumberType
 
 from sms_service.directory.text import visible_text
 from sms_service.errors import Invalid
@@ -33,6 +33,17 @@ _SPREADSHEET_FLOAT = re.compile(r"(\+?\d{7,15})\.0+")
 _WRITTEN = re.compile(r"\(?\+?[0-9][0-9() .-]*")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−_", "-"))
 _APOSTROPHES = "'‘’`\""
+_DATA: Any = PhoneMetadata.metadata_for_region(REGION)
+_COUNTRY_CODE = _DATA.country_code
+_PLAIN_MOBILE = re.compile(_DATA.mobile.national_number_pattern)
+_OTHER_KINDS = [
+    re.compile(kind.national_number_pattern)
+    for kind in (_DATA.premium_rate, _DATA.toll_free, _DATA.shared_cost, _DATA.voip, _DATA.personal_number,
+                 _DATA.pager, _DATA.uan, _DATA.voicemail, _DATA.fixed_line)
+    if kind is not None and kind.national_number_pattern
+]  # fmt: skip
+_PREFIX = re.compile(_DATA.national_prefix_for_parsing or "(?!)")
+_DIGITS, _LONGEST_PLAIN = re.compile(r"[0-9]+"), 16
 _CAN_GET_TEXTS = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 _ODD = "contains {odd}: only digits, blanks, hyphens, brackets and a leading + belong in a number"
 _NO_PHONE = "has {number} digits and is no phone number; right is 13800000000 or +8613800000000"
@@ -53,6 +64,8 @@ class PhoneReading:
 
 def read_phone(raw: str | None) -> PhoneReading:
     """Read one cell. Of several numbers in it (`a/b`, `a;b`, `a、b`) the first that can get a text is taken."""
+    if raw is not None and _is_plain_mobile(raw):
+        return PhoneReading(phone=f"+{_COUNTRY_CODE}{raw}")
     text = unicodedata.normalize("NFKC", raw or "").translate(_DASHES)
     pieces = [visible_text(piece).strip(_APOSTROPHES + " ") for piece in _SEPARATORS.split(text.strip())]
     pieces = list(dict.fromkeys(piece for piece in pieces if piece.casefold() not in _NO_NUMBER))
@@ -66,6 +79,19 @@ def read_phone(raw: str | None) -> PhoneReading:
         return PhoneReading(phone=usable[0])
     note = say("{number} numbers in one cell: the first that can get a text was taken", number=len(pieces))
     return PhoneReading(phone=usable[0], note=note)
+
+
+def _is_plain_mobile(text: str) -> bool:
+    """Whether these are just the digits of one mobile number of the region, by the library's own patterns; then the
+    library, which takes ten times as long, would say the same (tests/directory/test_phones.py).
+    """
+    return (
+        len(text) < _LONGEST_PLAIN
+        and _DIGITS.fullmatch(text) is not None
+        and _PLAIN_MOBILE.fullmatch(text) is not None
+        and not any(other.fullmatch(text) for other in _OTHER_KINDS)
+        and _PREFIX.match(text) is None
+    )
 
 
 def parse_phone(field: str, raw: str) -> str:

@@ -48,7 +48,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     now = datetime.now(UTC)
     token, _ = tokens.issue_token(session, SYSTEM, account.id, "sample", now=now, random_bytes=secrets.token_bytes)
     session.commit()
-    content = f"姓名,手机号,组织编码\n丁,,{unit.code}\n".encode()
+    content = f"姓名,手机号,组织编码\n丁,,{unit.code}\n,,{unit.code}\n".encode()
     read_in = drafts.upload_import(session, SYSTEM, "people", content, "党员.csv", unit_id=unit.id)
     session.commit()
     work_on_import(database.session, read_in.id)

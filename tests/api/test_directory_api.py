@@ -302,9 +302,10 @@ def test_nobody_of_one_district_reaches_another(administrator, officer, session,
             f"/imports/{theirs.id}",
             f"/imports/{theirs.id}/problems",
             f"/imports/{theirs.id}/rows",
+            f"/imports/{theirs.id}/refused",
         ):
             assert caller.get(path).status_code == 403, path
-        for path in ("/units/999", "/people/999", "/imports/999", "/imports/999/problems", "/people?unit=999"):
+        for path in ("/units/999", "/people/999", "/imports/999", "/imports/999/refused", "/people?unit=999"):
             assert caller.get(path).status_code == 404, path
     for answer in (
         administrator.patch(f"/units/{other}", name="x"),

@@ -186,3 +186,58 @@ def test_remedies_are_for_what_the_directory_says():
 
     said = {message for message, files in find_messages().items() if any("directory/" in file for file in files)}
     assert set(MENDINGS) - said == set()
+
+
+def test_columns_are_told_and_the_file_is_checked_anew(log_in, database, session, city):
+    visitor = log_in(city, "officer")
+    path = upload(visitor, "序号,称呼,电话,<b>籍贯\n1,林一,13900000001,云州\n").location
+    work(database, path)
+    assert "lacks the columns 姓名" in visitor.get(path).text
+    page = visitor.get(f"{path}/columns").text
+    assert "&lt;b&gt;籍贯" in page
+    told = {"column.0": "nothing", "column.1": "name", "column.2": "phone", "column.3": "attribute"}
+    wrong = visitor.post(f"{path}/columns", form=f"{path}/columns", data={**told, "column.3": "phone"})
+    assert (wrong.status_code, "two columns" in wrong.text) == (422, True)
+    assert visitor.post(f"{path}/columns", form=f"{path}/columns", data=told).location == path
+    work(database, path)
+    page = visitor.get(path).text
+    assert "All 1 rows will be written" in page
+    assert "139****0001" in visitor.get(f"{path}/columns").text
+    again = {**told, "encoding": "utf-16"}
+    visitor.post(f"{path}/columns", form=f"{path}/columns", data=again)
+    work(database, path)
+    assert "Nothing is written yet" not in visitor.get(path).text
+    assert '<option value="utf-16" selected>' in visitor.get(f"{path}/columns").text
+    assert log_in(city, "auditor").get(f"{path}/columns").status_code == 403
+
+
+def test_refused_rows_are_downloaded_with_reasons_in_the_pages_language(log_in, database, session, city):
+    visitor = log_in(city, "officer", language="zh")
+    path = upload(visitor, HEADER + "1,林一,13900000001,99\n2,林二,,01\n").location
+    work(database, path)
+    assert "下载被拒 1 行" in visitor.get(path).text
+    answer = visitor.post(f"{path}/refused", form=path)
+    assert answer.get_data(as_text=True).splitlines()[1] == "1,林一,13900000001,99,没有此编码的单位"
+    auditor = log_in(city, "auditor")
+    assert "/refused" not in auditor.get(path).text
+    assert auditor.post(f"{path}/refused").status_code == 403
+
+
+def test_who_is_meant_is_asked_and_answered(log_in, database, session, city):
+    known = make_person(session, city, name="林一", phone="+8613900000009")
+    session.commit()
+    visitor = log_in(city, "officer")
+    path = upload(visitor, "姓名,手机号\n林一,13900000001\n林二,13900000002\n").location
+    work(database, path)
+    assert "Say who is meant in 1 rows" in visitor.get(path).text
+    page = visitor.get(f"{path}/asked").text
+    assert f'value="{known.id}"' in page
+    assert "13900000001" not in page
+    for data in ({}, {"row.2": "x"}, {"row.2": "99"}, {"row.3": "new"}):
+        assert visitor.post(f"{path}/asked", form=f"{path}/asked", data=data).status_code == 422
+    assert visitor.post(f"{path}/asked", form=f"{path}/asked", data={"row.2": str(known.id)}).location == path
+    work(database, path)
+    apply(visitor, database, path)
+    session.refresh(known)
+    assert known.phone == "+8613900000001"
+    assert "Of every row it is clear" in visitor.get(f"{path}/asked").text

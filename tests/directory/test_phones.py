@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sms_service.directory import phones
 from sms_service.directory.phones import parse_phone, read_phone, recall_problem
 from sms_service.errors import Invalid
 from sms_service.said import as_said, to_json
@@ -154,3 +155,15 @@ def test_what_is_wrong_with_a_kept_number_can_be_said_in_every_language(raw):
         as_said(problem).message,
         as_said(problem).values.keys(),
     )
+
+
+def test_plain_numbers_are_read_as_the_library_reads_them():
+    """The short way gives what the long one gives, for every beginning that a number of eleven digits may have."""
+    for beginning in range(10_000):
+        text = f"{beginning:04d}{(beginning * 7919) % 10**7:07d}"
+        slow = phones._read_one(text)
+        assert (phones._is_plain_mobile(text), phones.read_phone(text).phone) == (
+            slow.phone is not None and text.startswith("1"),
+            slow.phone,
+        ), text
+    assert phones.read_phone("１３９７５８４０２４６").phone == "+8613975840246"
