@@ -41,8 +41,11 @@ class MenuGroup:
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """What one needs every day, and what may stand under one line where there is little room."""
+    """All groups in their order; and of these what one needs every day, and what may stand under one line where there
+    is little room.
+    """
 
+    all: tuple[MenuGroup, ...]
     daily: tuple[MenuGroup, ...]
     more: tuple[MenuGroup, ...]
 
@@ -71,7 +74,7 @@ MENU = (
         ),
     ),
     MenuGroup(
-        _("What is sent to whom"),
+        _("Content"),
         (
             MenuEntry("console.list_segments", _("Segments"), "people"),
             MenuEntry("console.list_templates", _("Templates"), "text"),
@@ -105,12 +108,12 @@ MENU = (
 
 def menu_groups() -> Menu:
     """The menu with the entries that this visitor may open."""
-    groups = [MenuGroup(group.title, _may_open(group), group.daily_for) for group in MENU]
-    groups = [group for group in groups if group.entries]
+    groups = tuple(MenuGroup(group.title, _may_open(group), group.daily_for) for group in MENU)
+    groups = tuple(group for group in groups if group.entries)
     if sum(len(group.entries) for group in groups) <= FEW:
-        return Menu(tuple(groups), ())
+        return Menu(groups, groups, ())
     daily = tuple(group for group in groups if _is_daily(group))
-    return Menu(daily, tuple(group for group in groups if group not in daily))
+    return Menu(groups, daily, tuple(group for group in groups if group not in daily))
 
 
 def _may_open(group: MenuGroup) -> tuple[MenuEntry, ...]:

@@ -88,7 +88,7 @@ def describe_body(version_id: int, body: str, most: int = 80) -> list[tuple[bool
     """The beginning of a template's text for a list: pieces, each with whether it names what is filled in there."""
     try:
         compiled = get_compiled(version_id, body)
-        text = compiled.render({name: f"〔{name_variable(name)}〕" for name in compiled.required})
+        text = compiled.render({name: Unfilled(f"〔{name_variable(name)}〕") for name in compiled.required})
     except CannotRender as error:
         return [(False, translate_here(error.said))]
     if len(text) > most:

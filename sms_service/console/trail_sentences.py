@@ -87,7 +87,7 @@ SENTENCES: Mapping[str, str] = {
     "units.import": _("{who} imported units from {what}: {created} added, {changed} changed, {refused} refused"),
 }
 _OTHER = say("{who}: {act}", who="{who}", act="{act}").message
-_NOBODY = as_said("the service itself")
+_NOBODY = as_said("The service itself")
 
 
 def tell_act(entry: TrailEntry, names: Names) -> Said:

@@ -1,0 +1,61 @@
+"""What a phone has little room for: the menu and the filters fold, and last words are one tap; a desk shows all."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import DESK, PHONE
+from tests.console.campaigning import make_branch, make_invitation, write_draft
+
+FOLD = "details.fold > summary"
+
+
+@pytest.fixture
+def branch(session):
+    branch = make_branch(session, people=28)
+    version = make_invitation(session, branch)
+    write_draft(session, branch, version_id=version.id, name="上次", values={"地点": "二楼会议室"})
+    session.commit()
+    return branch
+
+
+def test_the_last_words_are_one_tap_and_the_text_follows(open_tab, begin, branch):
+    tab = open_tab(PHONE, "zh", secret=begin(branch, "officer", language="zh"))
+    tab.go("/invite")
+    tab.page.click("button:has-text('二楼会议室')")
+    assert tab.page.input_value("[name='values.地点']") == "二楼会议室"
+    tab.page.locator("#text", has_text="在二楼会议室").wait_for()
+
+
+def test_without_javascript_the_fields_own_list_has_them(open_tab, begin, branch):
+    tab = open_tab(PHONE, "zh", False, begin(branch, "officer", language="zh"))
+    tab.go("/invite")
+    assert not tab.page.is_visible("button:has-text('二楼会议室')")
+    assert tab.page.locator("datalist option[value='二楼会议室']").count() == 1
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_filters_fold_on_a_phone_and_stand_open_on_a_desk(open_tab, begin, branch, javascript):
+    secret = begin(branch, "officer", language="zh")
+    phone, desk = (open_tab(size, "zh", javascript, secret) for size in (PHONE, DESK))
+    for tab in (phone, desk):
+        tab.go("/campaigns")
+    assert desk.page.is_visible("#f-name")
+    assert not desk.page.is_visible(FOLD)
+    assert not phone.page.is_visible("#f-name")
+    phone.page.click(FOLD)
+    phone.page.fill("#f-name", "上")
+    with phone.page.expect_navigation():
+        phone.page.click("form.filters button")
+    assert phone.page.is_visible("#f-name"), "what is set is seen"
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_stop_is_one_tap_from_the_menu_and_the_rest_is_folded(open_tab, begin, branch, javascript):
+    tab = open_tab(PHONE, "zh", javascript, begin(branch, "officer", language="zh"))
+    tab.go("/")
+    tab.page.click("header summary")
+    assert tab.page.is_visible("header a[href='/stops']")
+    assert not tab.page.is_visible("header a[href='/templates']")
+    tab.page.click("header .menu summary")
+    assert tab.page.is_visible("header a[href='/templates']")
