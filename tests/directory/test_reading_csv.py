@@ -1,7 +1,7 @@
 """CSV files: encodings, delimiters, and quotes that swallow rows."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sheet_files import HEADER, cells_of, found_in, read_file, read_here
 
@@ -68,6 +68,15 @@ def test_another_encoding_under_english_headers_is_named_and_can_be_chosen(write
     assert (layout.encoding, rows[0].cells[1]) == (choice, name)
 
 
+@pytest.mark.parametrize("damage", [b"\xe7", b"\xff", b"\xe7\xbb"])
+def test_utf_8_with_a_broken_character_is_not_read_as_something_else(write, damage):
+    rows = "".join(f"M{number},王伟{number},1,云州市第一党支部\n" for number in range(5))
+    with pytest.raises(Invalid, match="UTF-8 with broken"):
+        read_here(write(f"number,name,phone,unit\n{rows}".encode() + damage))
+    with pytest.raises(Invalid, match="UTF-8 with broken"):
+        read_here(write(f"number,name,phone,unit\n{rows}M9,".encode() + damage + "伟王".encode()[:5] + b" ,1\n"))
+
+
 def test_traditional_characters_in_gb18030_are_no_big5(write):
     names = ["張國榮", "陳美麗", "劉德華", "黃曉東", "鄭麗萍", "趙學軍"]
     path = write("\n".join(["number,name,phone,unit", *(f"M1,{name},1,01" for name in names)]), "gb18030")
@@ -124,6 +133,12 @@ def test_a_quote_that_is_never_closed_costs_its_line_alone(write, swallowed):
     assert len(rows) == 1 + swallowed
     assert found_in(rows) == [(2, None, "has a quotation ma", True)]
     assert rows[0].cells == ["QQ1", "张三", "18810980011", "0188"]
+
+
+def test_a_quote_alone_is_kept_and_noted(write):
+    _, rows, _ = read_here(write(f'{LINE}\nQQ3,王五",1,01\nM2,"李""四",2,01\n\x1a'))
+    assert [row.cells[1] for row in rows] == ['王五"', '李"四']
+    assert found_in(rows) == [(2, 1, "holds a quotation ", False)]
 
 
 def test_line_breaks_and_commas_that_belong_into_a_cell_stay(write):
@@ -185,6 +200,7 @@ def test_a_quarter_of_a_million_lines_of_commas_are_two_people(write):
     assert (totals.rows, totals.blank_rows) == (2, 250_000)
 
 
+@settings(deadline=None)
 @given(content=st.binary(max_size=300) | st.binary(max_size=300).map(lambda tail: b"PK\x03\x04" + tail))
 def test_any_bytes_are_a_table_or_a_clear_refusal(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any"
@@ -202,6 +218,7 @@ CELLS = st.text(
 ).filter(lambda text: "\r" not in text and not text.startswith('="'))
 
 
+@settings(deadline=None)
 @given(
     table=st.lists(st.lists(CELLS, min_size=4, max_size=6), max_size=5),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16"]),

@@ -57,6 +57,16 @@ def test_a_broken_old_workbook_is_a_table_or_a_clear_refusal(tmp_path, place):
         assert rows
 
 
+def test_an_old_workbook_with_a_password(tmp_path):
+    content = bytearray(OLD.read_bytes())
+    begin = content.index(b"\x09\x08\x10\x00")  # the first record of the workbook, 4 + 16 bytes long
+    content[begin + 20 : begin + 22] = b"\x2f\x00"  # the next one says that the rest is encrypted
+    path = tmp_path / "locked.xls"
+    path.write_bytes(content)
+    with pytest.raises(Invalid, match="protected by a password"):
+        read_file(path)
+
+
 def test_an_old_workbook_cut_off(tmp_path):
     path = tmp_path / "cut.xls"
     path.write_bytes(OLD.read_bytes()[:2000])

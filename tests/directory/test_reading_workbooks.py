@@ -5,7 +5,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sheet_files import (
     HEADER,
@@ -289,6 +289,7 @@ def test_a_formula_that_openpyxl_wrote_has_no_value(book):
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=12)
 
 
+@settings(deadline=None)
 @given(table=st.lists(st.lists(TEXTS | st.integers(0, 10**15 - 1) | st.booleans(), min_size=4, max_size=6), max_size=5))
 def test_any_table_written_as_xlsx_reads_back(tmp_path_factory, table):
     made = openpyxl.Workbook()

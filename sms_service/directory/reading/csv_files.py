@@ -30,6 +30,8 @@ DELIMITERS = (",", ";", "\t")
 _SCIENTIFIC = re.compile(r"[+-]?\d(\.\d+)?E\+\d{2,3}", re.IGNORECASE)
 _WEB_PAGE = re.compile(r"\s*(<\?xml|<!doctype|<html|<table|<meta|<head)", re.IGNORECASE)
 _AS_TEXT = re.compile(r'="(.*)"', re.DOTALL)  # how exports keep a spreadsheet from changing 0101
+_HOLDS_QUOTE = re.compile(r'.*".*', re.DOTALL)
+STRAY_QUOTE = say("holds a quotation mark without a second one; it was taken as it stands")
 _LINES_LOOKED_AT = 20
 _SWALLOWED_SHARE = 0.7  # of the delimiters that whole rows would have
 
@@ -96,7 +98,7 @@ class _Unclosed(Exception):
 
 
 def _read_rows(lines: _Lines, delimiter: str, limits: Limits) -> Iterator[RawRow]:
-    nothing = delimiter + '" \r\n'
+    nothing = delimiter + '" \r\n\x1a'  # the last is how old programs end a file
     widest = text = blank = 0
     while (line := lines.take()) is not None:
         if not line.strip(nothing):
@@ -141,9 +143,9 @@ def _row(number: int, fields: list[str], line: str, reason: str | None = None) -
     return RawRow(number, cells, findings)
 
 
-def _find_cells(cells: Cells, pattern: re.Pattern[str], reason: str) -> list[CellFinding]:
+def _find_cells(cells: Cells, pattern: re.Pattern[str], reason: str, *, fatal: bool = True) -> list[CellFinding]:
     return [
-        note_cell(position, reason, fatal=True)
+        note_cell(position, reason, fatal=fatal)
         for position, cell in enumerate(cells)
         if cell is not None and pattern.fullmatch(cell.strip())
     ]
@@ -167,7 +169,10 @@ def _read_quoted(line: str, lines: _Lines, delimiter: str, widest: int, limits: 
         reason = say('has a quotation mark that is never closed: take out the " in line {line}', line=first)
         return [_literal(first, line, delimiter, reason)]
     if len(taken) == 1:
-        return [_row(first, [_unwrap(field) for field in fields], line)]
+        row = _row(first, [_unwrap(field) for field in fields], line)
+        if line.count('"') % 2:
+            row.findings.extend(_find_cells(row.cells, _HOLDS_QUOTE, STRAY_QUOTE, fatal=False))
+        return [row]
     width = max(widest, 2) - 1
     inside = sum(field.count(delimiter) for field in fields if "\n" in field or "\r" in field)
     if inside >= _SWALLOWED_SHARE * width * (len(taken) - 1):

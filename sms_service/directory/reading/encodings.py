@@ -22,6 +22,8 @@ CODECS = {
 }
 _CHUNK = 2**20
 _SAMPLE = 20_000  # pairs of bytes that are looked at
+_BEYOND_ASCII = bytes(range(0x80, 0x100))
+_THREE = re.compile(rb"[\xe3-\xef][\x80-\xbf][\x80-\xbf]")
 _PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
 _NEITHER = say("is neither an xlsx file nor text in UTF-8, UTF-16 or GB18030 (GBK)")
 
@@ -53,7 +55,10 @@ def detect_encoding(path: Path, chosen: str | None) -> str:
             if candidate == "gb18030":
                 _check_chinese(path)
             return candidate
-    other = None if b"\x00" in head else _other_encoding(_pairs(path), path)
+    if b"\x00" in head:
+        raise refuse_file(_NEITHER)
+    _refuse_broken_utf_8(path)
+    other = _other_encoding(_pairs(path), path)
     raise refuse_file(_NEITHER if other is None else _say_other(other))
 
 
@@ -89,9 +94,19 @@ def _pairs(path: Path) -> list[bytes]:
 
 def _check_chinese(path: Path) -> None:
     """Refuse text that GB18030 can decode, but only into characters that nobody writes."""
+    _refuse_broken_utf_8(path)
     other = _other_encoding(_pairs(path), path)
     if other is not None:
         raise refuse_file(_say_other(other))
+
+
+def _refuse_broken_utf_8(path: Path) -> None:
+    """In UTF-8 bytes beyond ASCII stand in threes for a Chinese character; few of GB18030 look so by chance."""
+    with path.open("rb") as file:
+        sample = file.read(_CHUNK)
+    beyond = len(sample) - len(sample.translate(None, _BEYOND_ASCII))
+    if 3 * len(_THREE.findall(sample)) > 0.6 * beyond:
+        raise refuse_file(say("is text in UTF-8 with broken characters; save it as CSV UTF-8 once more"))
 
 
 def _other_encoding(pairs: list[bytes], path: Path) -> str | None:
