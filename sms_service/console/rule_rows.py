@@ -1,7 +1,7 @@
 """A segment's rule as rows of a form: each is one thing that people are or are not, and all or any of them must hold.
 
 A row's choice is the rule itself as JSON, so that what is shown and what is kept cannot differ; `text.N` fills in what
-cannot be chosen, such as a date.
+cannot be chosen, such as a date (`rule_texts.py`).
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sms_service.audience.choices import RuleValues
-from sms_service.audience.grammar import parse_rule
+from sms_service.audience.choices import AttributeChoice, RuleValues
+from sms_service.audience.grammar import OUTCOMES, parse_rule
 from sms_service.console.languages import say_here
 from sms_service.console.rendering import name_here
+from sms_service.console.rule_texts import fill_rule, take_out
 from sms_service.errors import Invalid
 from sms_service.said import say
 
 MOST_ROWS = 20
 EVERYONE: dict[str, Any] = {"everyone": True}
-_SIMPLE = ("unit", "level", "role", "tag", "kind", "suspect", "attribute", "people")
-_WRITTEN = ("is", "before", "after")
+_SIMPLE = ("unit", "level", "role", "tag", "kind", "suspect", "attribute", "people", "segment", "campaign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,23 @@ class RuleRow:
 Options = list[tuple[str, list[tuple[str, str]]]]
 
 
-def list_options(values: RuleValues, rows: Sequence[RuleRow]) -> Options:
-    """What a row can be: headings with pairs of value and label, each with how many people it has."""
+def list_options(
+    values: RuleValues, rows: Sequence[RuleRow], usable: Sequence[tuple[int, str]], words: Mapping[str, str]
+) -> Options:
+    """What a row can be: headings with pairs of value and label, most with how many people it has.
+
+    `usable`: the segments that may be used, ids and names. `words`: what rows say that no list offers.
+    """
+    anywhere = (_as_json({"unit": None}), say_here("a unit below, by name or code: …"))
     groups: Options = [
-        (say_here("In unit"), [_option({"unit": one.id}, one.name, one.people) for one in values.units]),
+        (
+            say_here("In unit"),
+            [
+                *(_option({"unit": one.id}, one.name, one.people) for one in values.units),
+                *([anywhere] * bool(values.units)),
+            ],
+        ),
+        (say_here("Level"), [_option({"level": one.name}, name_here(one.name), one.people) for one in values.levels]),
         (say_here("Role"), [_option({"role": one.name}, one.name, one.people) for one in values.roles]),
         (say_here("Tag"), [_option({"tag": one.name}, one.name, one.people) for one in values.tags]),
         (say_here("Kind"), [_option({"kind": one.name}, name_here(one.name), one.people) for one in values.kinds]),
@@ -47,26 +60,64 @@ def list_options(values: RuleValues, rows: Sequence[RuleRow]) -> Options:
     if values.suspect:
         seems = say_here("Number seems dead")
         groups.append((say_here("Phone number"), [_option({"suspect": True}, seems, values.suspect)]))
-    for attribute in values.attributes:
-        name, options = attribute.name, []
-        for value, people in attribute.values or ():
-            options.append(_option({"attribute": {"name": name, "is": value}}, f"{name}：{value}", people))
-        options.append(
-            _option(
-                {"attribute": {"name": name, "exists": True}}, say_here("has a {name}", name=name), attribute.people
-            )
-        )
-        if attribute.values is None:
-            written = (
-                ("is", say_here("{name} is …", name=name)),
-                ("before", say_here("{name} before …", name=name)),
-                ("after", say_here("{name} after …", name=name)),
-            )
-            options += [(_as_json({"attribute": {"name": name, one: None}}), label) for one, label in written]
-        groups.append((name, options))
+    groups += [(attribute.name, _attribute_options(attribute)) for attribute in values.attributes]
+    groups.append((say_here("Segment"), [(_as_json({"segment": id_}), name) for id_, name in usable]))
+    groups.append((say_here("Earlier campaign"), _campaign_options()))
     known = {value for _, options in groups for value, _ in options}
-    others = {row.choice: row.choice[:60] for row in rows if row.choice and row.choice not in known}
+    others = {row.choice: words.get(row.choice, row.choice[:60]) for row in rows if row.choice not in known | {""}}
     return [group for group in [*groups, (say_here("Other"), list(others.items()))] if group[1]]
+
+
+def _attribute_options(attribute: AttributeChoice) -> list[tuple[str, str]]:
+    name = attribute.name
+
+    def rule(**comparison: Any) -> str:
+        return _as_json({"attribute": {"name": name, **comparison}})
+
+    options = [
+        _option({"attribute": {"name": name, "is": value}}, f"{name}：{value}", people)
+        for value, people in attribute.values or ()
+    ]
+    has = say_here("has a {name}", name=name)
+    options.append(_option({"attribute": {"name": name, "exists": True}}, has, attribute.people))
+    if attribute.values is None:
+        options.append((rule(**{"is": None}), say_here("{name} is …", name=name)))
+    if attribute.numbers:
+        options += [
+            (rule(at_least=None), say_here("{name} is at least …", name=name)),
+            (rule(at_most=None), say_here("{name} is at most …", name=name)),
+            (rule(more=None), say_here("{name} is more than …", name=name)),
+            (rule(less=None), say_here("{name} is less than …", name=name)),
+        ]
+    if attribute.dates:
+        options += [
+            (rule(before=None), say_here("{name} before …", name=name)),
+            (rule(after=None), say_here("{name} after …", name=name)),
+            (rule(before={"years_ago": None}), say_here("{name} more than … years ago", name=name)),
+            (rule(after={"years_ago": None}), say_here("{name} less than … years ago", name=name)),
+            (rule(before={"days_ago": None}), say_here("{name} more than … days ago", name=name)),
+            (rule(after={"days_ago": None}), say_here("{name} less than … days ago", name=name)),
+            (rule(age={"at_least": None}), say_here("whole years since {name}: at least …", name=name)),
+            (rule(age={"less": None}), say_here("whole years since {name}: less than …", name=name)),
+            (rule(anniversary="today"), say_here("{name} today, of whatever year", name=name)),
+            (rule(anniversary="tomorrow"), say_here("{name} tomorrow, of whatever year", name=name)),
+            (rule(anniversary="this_month"), say_here("{name} this month, of whatever year", name=name)),
+            (rule(anniversary="next_month"), say_here("{name} next month, of whatever year", name=name)),
+        ]
+    return options
+
+
+def _campaign_options() -> list[tuple[str, str]]:
+    labels = {
+        "in_audience": say_here("in the audience of …"),
+        "texted": say_here("texted by …"),
+        "delivered": say_here("got the text of …"),
+        "not_delivered": say_here("texted in vain by …"),
+        "not_texted": say_here("in the audience, but not texted by …"),
+        "answered": say_here("answered …"),
+        "not_answered": say_here("texted, but did not answer …"),
+    }
+    return [(_as_json({"campaign": {"id": None, "outcome": outcome}}), labels[outcome]) for outcome in OUTCOMES]
 
 
 def read_rows(form: Mapping[str, str]) -> list[RuleRow]:
@@ -78,9 +129,9 @@ def read_rows(form: Mapping[str, str]) -> list[RuleRow]:
     ]
 
 
-def make_rules(rows: Sequence[RuleRow]) -> list[dict[str, Any]]:
-    """The rule of each row that is filled in. Raises Invalid, whose field is the row's."""
-    return [_rule(f"row-{n}", row) for n, row in enumerate(rows, 1) if row.choice]
+def make_rules(rows: Sequence[RuleRow], path: str) -> list[dict[str, Any]]:
+    """The rule of each row that is filled in, for the unit at `path`. Raises Invalid, whose field is the row's."""
+    return [_rule(f"row-{n}", row, path) for n, row in enumerate(rows, 1) if row.choice]
 
 
 def join_rules(rules: Sequence[dict[str, Any]], joined: str) -> dict[str, Any]:
@@ -120,26 +171,16 @@ def _row(rule: Any) -> RuleRow | None:
         rule, value = value, inner
     if key not in _SIMPLE:
         return None
-    if key == "attribute":
-        comparison = next(one for one in value if one != "name")
-        if comparison in ("before", "after") and isinstance(value[comparison], str):
-            choice = {"attribute": {"name": value["name"], comparison: None}}
-            return RuleRow(_as_json(choice), negated, str(value[comparison]))
-    return RuleRow(_as_json(rule), negated)
+    open_, text = take_out(rule)
+    return RuleRow(_as_json(open_), negated, text)
 
 
-def _rule(field: str, row: RuleRow) -> dict[str, Any]:
+def _rule(field: str, row: RuleRow, path: str) -> dict[str, Any]:
     try:
         rule = json.loads(row.choice)
-    except (ValueError, RecursionError):
+        fill_rule(rule, row.text, field, path)
+    except (ValueError, RecursionError, AttributeError, TypeError, KeyError, StopIteration):
         raise Invalid(field, None, "choose one of the list") from None
-    found = rule.get("attribute") if isinstance(rule, dict) else None
-    attribute: dict[str, Any] = found if isinstance(found, dict) else {}
-    for comparison in _WRITTEN:
-        if comparison in attribute and attribute[comparison] is None:
-            if not row.text:
-                raise Invalid(field, None, "write the value beside it")
-            attribute[comparison] = row.text
     _check(rule, field)
     return {"not": rule} if row.negated else dict(rule)
 

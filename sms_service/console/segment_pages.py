@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from flask import Response, g, make_response, request
@@ -12,6 +14,7 @@ from sqlalchemy import select
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience import segments
+from sms_service.audience.cautions import find_cautions
 from sms_service.audience.choices import list_rule_values
 from sms_service.audience.earlier import require_campaigns
 from sms_service.audience.models import Segment
@@ -19,10 +22,12 @@ from sms_service.audience.somebody import require_somebody
 from sms_service.audience.wording import describe_rule, describe_rules
 from sms_service.campaigns.uses import MOST_USES, count_campaigns_of_segments, list_segment_uses
 from sms_service.console.forms import read_query
+from sms_service.console.languages import translate_here
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.console.rule_rows import (
     MOST_ROWS,
+    Options,
     RuleRow,
     join_rules,
     list_options,
@@ -31,6 +36,7 @@ from sms_service.console.rule_rows import (
     read_rows,
     split_rule,
 )
+from sms_service.console.rule_texts import offer_texts
 from sms_service.console.unit_choice import choose_unit
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
@@ -38,6 +44,8 @@ from sms_service.said import as_said
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.problems import find_problem
 from sms_service.web.schemas import Id, In, OneLine
+
+MOST_USABLE = 200  # segments that a row can name
 
 
 class SegmentsFilter(ScopedPageQuery):
@@ -137,41 +145,107 @@ def change_one_segment(segment_id: int) -> Response:
     return go_to("console.show_segment", said=as_said("The change is kept."), segment_id=segment_id)
 
 
+@page_view("/segments/words", Permission.manage_segments, fragment=True, methods=("POST",))
+def show_rule_words() -> str:
+    """The sentence of the rows as they stand, while they are being chosen: a part of the builder."""
+    unit = _unit_of_query()
+    try:
+        raw = request.form.get("raw", "")
+        rows = make_rules(read_rows(request.form), unit.path)
+        rule = read_raw(raw) if raw.strip() else join_rules(rows, request.form.get("joined", "all"))
+        words, wrong = describe_rule(g.session, g.actor, unit.id, rule), None
+    except Invalid as error:
+        words, wrong = None, error.reason
+    return render_page("segment_words.html", words=words, wrong=wrong)
+
+
+@page_view("/segments/offers", Permission.manage_segments, fragment=True, methods=("POST",))
+def show_rule_offers() -> str:
+    """Units and campaigns that fit what is being written beside a row: a part of the builder."""
+    unit = _unit_of_query()
+    name = request.headers.get("HX-Trigger-Name", "")
+    text = request.form.get(name, "").strip()[:100].replace("\x00", "") if name.startswith("text-") else ""
+    return render_page("segment_offers.html", offers=offer_texts(text, unit.path))
+
+
+def _unit_of_query() -> Unit:
+    unit_id = read_query(SegmentUnit)["unit"]
+    path = unit_path(g.session, unit_id or 0)
+    g.actor.require(Permission.manage_segments, path)
+    unit: Unit = g.session.get_one(Unit, unit_id)
+    return unit
+
+
 def _build(page: str, unit: Unit | None, now: tuple[str, list[RuleRow]], raw: str, **values: Any) -> Response:
     posted = request.method == "POST"
     joined, rows = now
-    preview: dict[str, Any] = {"preview": None}
+    preview: dict[str, Any] = {"preview": None, "words": None}
     if posted:
         g.submitted = request.form
         joined, rows, raw = request.form.get("joined", "all"), read_rows(request.form), request.form.get("raw", "")
     adds = "add" in request.form and len(rows) < MOST_ROWS
     if unit is not None and not adds and (posted or not raw) and (posted or rows):
         try:
-            rule = read_raw(raw) if raw.strip() else join_rules(make_rules(rows), joined)
-            preview = _preview(unit.id, rule)
+            rule = read_raw(raw) if raw.strip() else join_rules(make_rules(rows, unit.path), joined)
+            preview = _preview(unit, rule)
         except Invalid as error:
             g.form_errors = g.get("form_errors") or find_problem(error).errors
     if adds or not rows:
         rows = [*rows, RuleRow("")]
-    options = list_options(list_rule_values(g.session, g.actor, unit.id), rows) if unit is not None else []
+    options = _options(unit, rows, values.get("segment")) if unit is not None else []
+    offers = offer_texts("", unit.path) if unit is not None else []
     shown = render_page(
-        page, unit=unit, rows=rows, joined=joined, raw=raw, options=options, most=MOST_ROWS, **preview, **values
+        page,
+        unit=unit,
+        rows=rows,
+        joined=joined,
+        raw=raw,
+        options=options,
+        offers=offers,
+        most=MOST_ROWS,
+        **preview,
+        **values,
     )
     return make_response(shown, 422 if g.get("form_errors") else 200)
 
 
-def _preview(unit_id: int, rule: dict[str, Any]) -> dict[str, Any]:
-    """Whom the rule finds now: in words, counted, by unit, and the first by name."""
-    preview = segments.preview_audience(g.session, g.actor, unit_id, rule)
-    words = describe_rule(g.session, g.actor, unit_id, rule)
-    return {"words": words, "preview": preview, "by_unit": preview.units}
+def _options(unit: Unit, rows: Sequence[RuleRow], own: Segment | None) -> Options:
+    """What the rows of a rule of the unit can be; `own`: the segment that is being changed."""
+    found = segments.find_segments((unit.path,)).where(~Segment.rule.has_key("people"))
+    usable = [
+        (one.id, one.name)
+        for one in g.session.scalars(found.order_by(Segment.name, Segment.id).limit(MOST_USABLE))
+        if one is not own
+    ]
+    values = list_rule_values(g.session, g.actor, unit.id)
+    return list_options(values, rows, usable, _words_of_rows(unit, rows))
+
+
+def _words_of_rows(unit: Unit, rows: Sequence[RuleRow]) -> dict[str, str]:
+    """What a row that is chosen already says, for one that no list offers, such as a unit far below."""
+    told = {}
+    for row in rows:
+        with suppress(Invalid, ValueError, RecursionError):
+            rule = json.loads(row.choice)
+            if isinstance(rule, dict) and rule.keys() & {"unit", "people", "segment"}:
+                told[row.choice] = rule
+    words = describe_rules(g.session, g.actor, [(unit, rule) for rule in told.values()]) if told else []
+    return {choice: translate_here(said) for choice, said in zip(told, words, strict=True)}
+
+
+def _preview(unit: Unit, rule: dict[str, Any]) -> dict[str, Any]:
+    """Whom the rule finds now: in words, counted, by unit, and the first by name; and what of it finds nobody."""
+    preview = segments.preview_audience(g.session, g.actor, unit.id, rule)
+    words = describe_rule(g.session, g.actor, unit.id, rule)
+    cautions = find_cautions(g.session, rule, unit)
+    return {"words": words, "preview": preview, "by_unit": preview.units, "cautions": cautions}
 
 
 def _preview_saved(unit: Unit, segment: Segment) -> dict[str, Any]:
     """The same of a segment within the unit; `why_not`: why it cannot be used there."""
     rule = segment.rule if unit.id == segment.unit_id else {"segment": segment.id}
     try:
-        return {**_preview(unit.id, rule), "why_not": None}
+        return {**_preview(unit, rule), "why_not": None}
     except Invalid as error:
         words = describe_rules(g.session, g.actor, [(unit, segment.rule)])[0]
         return {"words": words, "preview": None, "by_unit": (), "why_not": error.said}
@@ -189,7 +263,7 @@ def _read_rule(path: str) -> dict[str, Any]:
     if raw.strip():
         rule, rules = read_raw(raw), list[dict[str, Any]]()
     else:
-        rules = make_rules(read_rows(request.form))
+        rules = make_rules(read_rows(request.form), path)
         rule = join_rules(rules, request.form.get("joined", "all"))
     g.actor.require(Permission.manage_segments, path)
     require_campaigns(g.session, g.actor, rule, path)

@@ -16,6 +16,11 @@ from tests.api.samples import make_samples
 from tests.console.conftest import SAME_ORIGIN
 from tests.factories import make_person, make_segment, make_unit
 
+
+def attribute(**comparison):
+    return {"attribute": {"name": "生日", **comparison}}
+
+
 RETIRED, YOUNG = {"tag": "退休"}, {"attribute": {"name": "birthday", "after": "1990-01-01"}}
 
 
@@ -45,11 +50,15 @@ def send(visitor, address, fields, **rows):
         {"not": {"role": "书记"}},
         {"all": [{"unit": 17}, {"not": YOUNG}, {"attribute": {"name": "gender", "is": "女"}}]},
         {"any": [RETIRED, {"kind": "member"}, {"suspect": True}]},
+        {"all": [{"level": "branch"}, {"segment": 12}, {"campaign": {"id": 17, "outcome": "not_answered"}}]},
+        {"any": [attribute(at_least=60), attribute(less=99.5), attribute(**{"is": "本科"}), attribute(exists=False)]},
+        {"any": [attribute(before={"years_ago": 1}), attribute(after={"days_ago": 30})]},
+        {"all": [attribute(age={"at_least": 60}), attribute(anniversary="this_month"), {"people": [3, 4]}]},
     ],
 )
 def test_rows_say_what_the_rule_says(rule):
     joined, rows = split_rule(rule)
-    assert join_rules(make_rules(rows), joined) == rule
+    assert join_rules(make_rules(rows, "/1/"), joined) == rule
 
 
 def test_what_rows_cannot_say_stays_json():
@@ -59,9 +68,14 @@ def test_what_rows_cannot_say_stays_json():
         RuleRow("[]"),
         RuleRow('{"tag": 1}'),
         RuleRow(choice({"attribute": {"name": "a", "is": None}})),
+        RuleRow(choice(attribute(at_least=None)), text="六十"),
+        RuleRow(choice(attribute(age={"less": None})), text="18.5"),
+        RuleRow(choice(attribute(before={"weeks_ago": None})), text="1"),
+        RuleRow(choice({"campaign": {"outcome": "texted"}}), text="1"),
+        RuleRow('{"unit": null}'),
     ):
         with pytest.raises(Invalid) as refused:
-            make_rules([row])
+            make_rules([row], "/1/")
         assert refused.value.field == "row-1"
 
 
@@ -184,3 +198,74 @@ def test_a_segment_of_above_is_seen_within_ones_own_unit(log_in, session, city):
     assert unusable.status_code == 200
     assert "must be a unit within" in unusable.text
     assert f'href="/segments/{own.id}"' in log_in(city, "officer").get(f"/segments/{base.id}").text
+
+
+def test_a_row_names_a_unit_far_below_by_what_is_written(log_in, session):
+    city = make_unit(session, name="青山市")
+    street = make_unit(session, name="湖滨街道", parent=make_unit(session, name="东城区", parent=city))
+    for name in ("第一支部", "第二支部"):
+        make_person(session, make_unit(session, name=name, parent=street), f"{name}的人")
+    session.commit()
+    visitor, path = log_in(city, "officer"), f"/segments/new?unit={city.id}"
+    fields = {**visitor.fields(path), "name": "支部", "count": "1", "row-1": choice({"unit": None})}
+    keep = f"/segments/new/keep?unit={city.id}"
+    for written, message in (
+        ("", "write the value beside it"),
+        ("三支部", "no unit here"),
+        ("支部", "several units fit"),
+    ):
+        refused = send(visitor, keep, fields, **{"text-1": written})
+        assert refused.status_code == 422
+        assert message in refused.text
+    assert send(visitor, keep, fields, **{"text-1": "第一"}).status_code == 303
+    branch = session.scalars(select(Unit).where(Unit.name == "第一支部")).one()
+    made = session.scalars(select(Segment)).one()
+    assert made.rule == {"unit": branch.id}
+    form = visitor.get(f"/segments/{made.id}/change").text
+    assert "everybody in 青山市 and below who is in 第一支部 or below</option>" in form
+    offered = visitor.client.post(
+        f"/segments/offers?unit={city.id}",
+        data={**fields, "text-1": "二支"},
+        headers={**SAME_ORIGIN, "HX-Trigger-Name": "text-1"},
+    ).text
+    assert "第二支部 · " in offered
+    assert "第一支部" not in offered
+    elsewhere = log_in(make_unit(session), "officer")
+    refused = elsewhere.client.post(
+        f"/segments/offers?unit={city.id}", data=elsewhere.fields("/segments/new"), headers=SAME_ORIGIN
+    )
+    assert refused.status_code == 403
+
+
+def test_the_builder_offers_what_fits_and_says_the_sentence_at_once(log_in, database, session):
+    city = make_unit(session, name="青山市")
+    session.commit()
+    ids = make_samples(database, session, city)
+    make_person(session, city, attributes={"积分": "80", "生日": "1980-02-03"}, tags=["退休"])
+    base = make_segment(session, city, RETIRED, "老同志")
+    session.commit()
+    visitor, path = log_in(city, "officer"), f"/segments/new?unit={city.id}"
+    page = visitor.get(path).text
+    for label in (
+        "积分 is at least …",
+        "生日 this month, of whatever year",
+        "whole years since 生日: at least …",
+        "老同志",
+    ):
+        assert label in page
+    assert "积分 before …" not in page
+    assert "学习 · " in page, "campaigns that were launched"
+    rows = {"row-1": choice({"segment": base.id}), "row-2": choice({"campaign": {"id": None, "outcome": "texted"}})}
+    fields = {**visitor.fields(path), "name": "回访", "count": "2", "joined": "all", "not-2": "true", **rows}
+    unfinished = send(visitor, f"/segments/words?unit={city.id}", fields)
+    assert "write the value beside it" in unfinished.text
+    fields["text-2"] = f"学习 · {ids['campaign_id']}"
+    words = send(visitor, f"/segments/words?unit={city.id}", fields).text
+    assert "who is in the segment 老同志 (has the tag 退休) and was not texted by the campaign 学习" in words
+
+
+def test_a_preview_warns_of_what_nobody_has(log_in, session, city):
+    visitor, path = log_in(city, "officer"), f"/segments/new?unit={city.id}"
+    rule = {"any": [RETIRED, {"attribute": {"name": "性别", "is": "女"}}]}
+    shown = send(visitor, path, {**visitor.fields(path), "count": "1"}, raw=json.dumps(rule)).text
+    assert "nobody has the attribute 性别; there are: gender" in shown
