@@ -14,7 +14,7 @@ from benchmarks.laboratory import BenchmarkError, Laboratory
 from benchmarks.migrating import MIGRATION
 from benchmarks.pages import PAGES, WATCHED
 from benchmarks.parsing import READINGS
-from benchmarks.preparing import IMPORT, IMPORT_MANY, RENDER
+from benchmarks.preparing import IMPORT, IMPORT_MANY, IMPORT_MOST, RENDER
 from benchmarks.previewing import PREVIEWS
 from benchmarks.reading import LISTING
 from benchmarks.receiving import RECEIVING
@@ -27,7 +27,20 @@ from sms_service.embedded import EngineError
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     *READINGS,
-    *(RENDER, IMPORT, IMPORT_MANY, FREEZE, FREEZE_MANY, PIPELINE, HTTP, RECEIVING, STRANGERS, URGENT, CROWD),
+    *(
+        RENDER,
+        IMPORT,
+        IMPORT_MANY,
+        IMPORT_MOST,
+        FREEZE,
+        FREEZE_MANY,
+        PIPELINE,
+        HTTP,
+        RECEIVING,
+        STRANGERS,
+        URGENT,
+        CROWD,
+    ),
     *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
     *(PAGES, WATCHED, *PREVIEWS),
     *(MIGRATION, LISTING, *COSTS, COMPARISON),

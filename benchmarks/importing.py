@@ -27,7 +27,8 @@ def import_uploaded(database: Database, import_id: int) -> dict[str, float]:
     seconds = time.perf_counter() - started
     with database.session() as session:
         created = session.get_one(Import, import_id).created
-    return {"created": created, "seconds": seconds, "cpu_s": _cpu_s() - cpu}
+    memory = max(resource.getrusage(who).ru_maxrss for who in (OWN, CHILDREN)) / 1024
+    return {"created": created, "seconds": seconds, "cpu_s": _cpu_s() - cpu, "rss_mb": memory}
 
 
 def _cpu_s() -> float:
