@@ -13,7 +13,8 @@ from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.services import submit_campaign
 from sms_service.controls.models import Stop
-from sms_service.directory.models import Unit
+from sms_service.delivery.models import LostCheck
+from sms_service.directory.models import Person, Unit
 from sms_service.ledger.models import Run
 from tests.browser.conftest import DESK, PHONE
 from tests.browser.hands import Hands
@@ -279,3 +280,22 @@ def test_a_session_that_ended_in_mid_form_loses_nothing(open_tab, begin, branch,
     assert campaign.values["主题"] == WORDS["主题"]
     hands.tap(SEND)
     assert count(session, Campaign, status="submitted") == 1
+
+
+@pytest.mark.parametrize(("language", "javascript"), [("zh", True), ("en", False)])
+def test_a_secretary_says_where_somebody_is_with_one_tap(open_tab, begin, branch, session, language, javascript):
+    for person in session.scalars(select(Person).where(Person.unit_id == branch.id).order_by(Person.id).limit(2)):
+        session.add(LostCheck(person_id=person.id, cause="not_reached", campaigns=3, opened_at=func.now()))
+    hands = Hands(open_tab(PHONE, language, javascript, begin(branch, "officer", language=language)))
+    hands.tab.go("/")
+    hands.tap("main a[href='/lost-checks']")
+    hands.tap("main form:has(input[value=lost]) button")
+    assert hands.taps == 2
+    assert count(session, LostCheck, answer="lost") == 1
+    assert hands.tab.page.locator("main .rows > li").count() == 1
+    hands.open("main .rows details summary")
+    hands.write("[name=phone]", "13912345678")
+    hands.tap("main .rows details button")
+    assert count(session, LostCheck, answer="new_number") == 1
+    assert hands.tab.page.locator("main .rows > li").count() == 0
+    assert not hands.tab.is_too_wide()
