@@ -179,6 +179,14 @@ def test_merged_cells_hold_for_their_rows_and_side_by_side_for_the_first_column(
     assert totals["rows"] == 5
 
 
+def test_very_many_merged_cells_are_all_found(book):
+    """Their part of the XML is longer than what is unpacked at once."""
+    people = [(f"M{n}", "王伟", "1", f"{n}" if n % 2 == 0 else None) for n in range(2, 8002)]
+    ranges = merged(*(f"D{n}:D{n + 1}" for n in range(2, 8002, 2)))
+    _, found, _ = read_here(write_book(book, sheet_xml(text_rows([HEADER, *people]), after=ranges)))
+    assert [row.cells[3] for row in found] == [f"{n - n % 2}" for n in range(2, 8002)]
+
+
 def test_a_merged_cell_that_is_no_value_is_none_in_every_row(book):
     rows = text_rows([(*HEADER, "备注"), ("M1", "王伟", "1", "01")])
     rows = rows.replace("</row>", cell("E2", "#N/A", kind="e") + "</row>").replace(

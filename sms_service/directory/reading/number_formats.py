@@ -147,6 +147,7 @@ def _number_shower(tokens: list[re.Match[str]]) -> Shown:
     return show
 
 
+@lru_cache(maxsize=8192)  # many people have one date
 def _show_date(raw: str, plain: str, epoch_1904: bool) -> str:
     number = _decimal(raw)
     letters = plain.lower()
