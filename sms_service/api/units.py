@@ -34,6 +34,9 @@ class UnitQuery(ScopedPageQuery):
     has_contact = fields.Boolean(
         load_default=None, metadata={"description": "Somebody holds a role in it, or nobody does"}
     )
+    closed = fields.Boolean(
+        load_default=False, metadata={"description": "True: the units that were closed, instead of the others"}
+    )
     parent = Id(load_default=None, metadata={"description": "Only units directly below the unit with this id"})
 
 
@@ -81,6 +84,10 @@ class UnitOut(Out):
         metadata={"description": "Its people are invented; only simulated gateways take their texts"}
     )
     created_at = fields.AwareDateTime(metadata={"description": "When it was created"})
+    closed_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When it was closed; null: it is open"})
+    merged_into = fields.Integer(
+        allow_none=True, metadata={"description": "The id of the unit that took its people when it was closed"}
+    )
 
 
 @blueprint.route("/units")
@@ -100,6 +107,7 @@ class Units(MethodView):
             level=query["level"],
             parent_id=query["parent"],
             has_contact=query["has_contact"],
+            closed=query["closed"],
         )
         items, following = fetch_page(g.session, statement, query, sort="code", key=Unit.code, id_=Unit.id)
         return scope.answer(items, following)

@@ -58,7 +58,7 @@ def is_unreached(role: str | None = None) -> ColumnElement[bool]:
     )
     if role is not None:
         holder = holder.where(Contact.role == role)
-    return and_(Unit.level == LEVELS[-1], ~holder.exists())
+    return and_(Unit.level == LEVELS[-1], Unit.closed_at.is_(None), ~holder.exists())
 
 
 def count_unreached(session: Session, measured: Sequence[Unit]) -> dict[int, int]:

@@ -28,6 +28,7 @@ from sms_service.cli.replies import receipts, replies
 from sms_service.cli.stops import release, stop, stops_
 from sms_service.cli.templates import template
 from sms_service.cli.unit_caps import unit_caps
+from sms_service.cli.units import unit
 from sms_service.cli.words import words
 from sms_service.embedded import EngineError
 from sms_service.errors import ServiceError
@@ -63,7 +64,7 @@ def main() -> None:
 
 
 for _command in (
-    *(run, demo, clock, migrate, doctor, import_, contacts, person, lost, account, campaign, settle, counts),
+    *(run, demo, clock, migrate, doctor, import_, contacts, person, unit, lost, account, campaign, settle, counts),
     *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template, words),
 ):
     main.add_command(_command)

@@ -83,6 +83,9 @@ SENTENCES: Mapping[str, str] = {
     "unit.change": _("{who} changed the unit {what}"),
     "word_list.add": _("{who} put {words} words on a list of {what}"),
     "word_list.remove": _("{who} took the word “{word}” off a list of {what}"),
+    "unit.close": _("{who} closed the unit {what}"),
+    "unit.merge": _("{who} merged the unit {what} into {unit}"),
+    "unit.reopen": _("{who} opened the closed unit {what} again"),
     "unit.create": _("{who} created the unit {what}"),
     "units.import": _("{who} imported units from {what}: {created} added, {changed} changed, {refused} refused"),
 }

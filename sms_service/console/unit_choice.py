@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -57,7 +57,7 @@ def choose_unit(
     ids = [int(part) for part in unit.path.strip("/").split("/")]
     near = session.scalars(
         select(Unit)
-        .where(or_(Unit.id.in_(ids), Unit.parent_id == unit.id))
+        .where(or_(Unit.id.in_(ids), and_(Unit.parent_id == unit.id, Unit.closed_at.is_(None))))
         .order_by(Unit.name, Unit.id)
         .limit(MOST_BELOW + len(ids))
     ).all()

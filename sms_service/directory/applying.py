@@ -95,11 +95,11 @@ def _lock_units(session: Session, record: Import) -> None:
         .join(ImportOutcome, (ImportOutcome.import_id == ImportRow.import_id) & (ImportOutcome.row == ImportRow.row))
         .where(ImportRow.import_id == record.id, ImportOutcome.outcome != RowOutcome.refused)
     )
-    paths = session.scalars(
-        select(Unit.path).where(Unit.id.in_(used)).order_by(Unit.id).with_for_update(read=True)
+    found = session.execute(
+        select(Unit.path, Unit.closed_at).where(Unit.id.in_(used)).order_by(Unit.id).with_for_update(read=True)
     ).all()
     scope = scope_path_of(session, record)
-    if not all(path.startswith(scope) for path in paths):
+    if not all(unit.path.startswith(scope) and unit.closed_at is None for unit in found):
         raise RegisterChanged
 
 

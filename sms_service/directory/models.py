@@ -22,6 +22,9 @@ class Unit(Base):
     Each unit has its own time zone and sending window (minutes after local midnight; the opening is in it, the closing
     is not). Setting them sets the whole subtree; a new unit copies its parent's. `demonstration`: the unit's phone
     numbers are invented, and only simulated gateways take them.
+
+    A unit that was closed (`closed_at`) has no people; it stays, since past counts and names stand on it. `merged_into`
+    is the unit that took its people.
     """
 
     __tablename__ = "units"
@@ -36,6 +39,8 @@ class Unit(Base):
     window_opens: Mapped[int] = mapped_column(SmallInteger, server_default="480")
     window_closes: Mapped[int] = mapped_column(SmallInteger, server_default="1200")
     demonstration: Mapped[bool] = mapped_column(server_default="false")
+    closed_at: Mapped[datetime | None]
+    merged_into: Mapped[int | None]
     created_at: Mapped[CreatedAt]
 
     __table_args__ = (

@@ -16,6 +16,7 @@ from sms_service.directory.models import Contact, Person, Unit
 from sms_service.directory.people_rows import LONGEST_ATTRIBUTE, LONGEST_NAME, LONGEST_WORD, MAX_WORDS
 from sms_service.directory.phones import parse_phone
 from sms_service.directory.text import LONGEST_WHY, person_name, plain_text, required_line, visible_text
+from sms_service.directory.units import require_open_unit
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.said import say
 
@@ -134,6 +135,7 @@ def create_person(
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_directory, path)
+    require_open_unit(session, "unit_id", unit_id)
     if number is not None:
         number = _word("number", number)
         lock_name(session, LockedName.person_number, number)
@@ -178,6 +180,8 @@ def _apply(session: Session, actor: Actor, person: Person, changes: Mapping[str,
         raise TypeError(f"people have no {', '.join(sorted(unknown))}")
     if "unit_id" in changes:
         actor.require(Permission.manage_directory, unit_path(session, changes["unit_id"]))
+        if changes["unit_id"] != person.unit_id:
+            require_open_unit(session, "unit_id", changes["unit_id"])
         person.unit_id = changes["unit_id"]
     if "name" in changes:
         person.name = _name(changes["name"])

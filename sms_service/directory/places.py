@@ -36,11 +36,13 @@ class Places:
         self._home_id = home_id
         self._by_code: dict[str, _Place] = {}
         self._by_name: dict[str, list[_Place]] = {}
-        rows = session.execute(select(Unit.id, Unit.code, Unit.name, Unit.path)).all()
+        rows = session.execute(select(Unit.id, Unit.code, Unit.name, Unit.path, Unit.closed_at, Unit.merged_into)).all()
         names = {row.id: row.name for row in rows}
+        codes = {row.id: row.code for row in rows}
+        self._closed = {row.code: codes.get(row.merged_into) for row in rows if row.closed_at is not None}
         self._outside = {row.code for row in rows if not row.path.startswith(scope_path)}
         for row in rows:
-            if row.code not in self._outside:
+            if row.code not in self._outside and row.closed_at is None:
                 steps = [names[int(part)] for part in row.path.strip("/").split("/")]
                 place = _Place(row.id, row.code, "/".join(steps))
                 self._by_code[row.code] = place
@@ -62,6 +64,11 @@ class Places:
         place, column = self._by_code.get(code), PEOPLE_COLUMNS["unit"].header
         if place is None and code in self._outside:
             findings.refuse(row, column, code, "is a unit outside the scope of this import")
+        elif place is None and self._closed.get(code):
+            reason = say("is a unit that was merged into the one with the code {code}", code=self._closed[code])
+            findings.refuse(row, column, code, reason)
+        elif place is None and code in self._closed:
+            findings.refuse(row, column, code, "is a unit that was closed")
         elif place is None and "0" + code in self._by_code:
             zero = "there is no unit with this code; there is one with a 0 in front: format the column as text"
             findings.refuse(row, column, code, zero)

@@ -32,13 +32,15 @@ def find_units(
     level: str | None = None,
     parent_id: int | None = None,
     has_contact: bool | None = None,
+    closed: bool = False,
 ) -> Select[Unit]:
     """The units within the subtrees at `paths`, to be ordered and paged by the caller.
 
-    `name`: part of the name. `has_contact`: somebody holds a role in it, or nobody. The others, where given, must be
-    equal.
+    `name`: part of the name. `has_contact`: somebody holds a role in it, or nobody. `closed`: those that were closed,
+    or those that were not. The others, where given, must be equal.
     """
     statement = select(Unit).where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
+    statement = statement.where(Unit.closed_at.is_not(None) if closed else Unit.closed_at.is_(None))
     if name is not None:
         statement = statement.where(Unit.name.contains(name, autoescape=True))
     for column, wanted in ((Unit.code, code), (Unit.level, level), (Unit.parent_id, parent_id)):
@@ -76,6 +78,7 @@ def measure_units(session: Session, measured: Sequence[Unit]) -> dict[int, UnitS
     statement = (
         select(Unit.id, func.count() - 1, func.coalesce(func.sum(counted.c.people), 0))
         .join(below, and_(below.path.op("^@")(Unit.path), below.path.op("^@")(common)))
+        .where(or_(below.closed_at.is_(None), below.id == Unit.id))
         .outerjoin(counted, counted.c.unit_id == below.id)
         .where(Unit.id.in_([unit.id for unit in measured]))
         .group_by(Unit.id)
@@ -102,6 +105,13 @@ def get_unit(session: Session, actor: Actor, unit_id: int) -> Unit:
     unit = _unit(session, unit_id)
     actor.require(Permission.read, unit.path)
     return unit
+
+
+def require_open_unit(session: Session, field: str, unit_id: int) -> None:
+    """Nobody comes to a unit that was closed. Raises Invalid naming `field`, NotFound."""
+    unit = _unit(session, unit_id)
+    if unit.closed_at is not None:
+        raise Invalid(field, unit_id, say("is a unit that was closed: {unit}", unit=unit.name))
 
 
 def require_everywhere(session: Session, actor: Actor, permission: Permission) -> str:
@@ -132,6 +142,8 @@ def create_unit(session: Session, actor: Actor, *, code: str, name: str, level: 
     if parent_id is not None and parent is None:
         raise NotFound("unit", parent_id)
     actor.require(Permission.manage_directory, parent.path if parent else "/")
+    if parent is not None:
+        require_open_unit(session, "parent_id", parent.id)
     if parent is not None and LEVELS.index(level) <= LEVELS.index(parent.level):
         raise Invalid(
             "level",

@@ -36,6 +36,7 @@ class _Node:
     window_opens: int
     window_closes: int
     demonstration: bool
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def _present(session: Session) -> dict[str, _Node]:
             unit.window_opens,
             unit.window_closes,
             unit.demonstration,
+            unit.closed_at is not None,
         )
         for unit in units
     }
@@ -157,8 +159,12 @@ def _outside(row: UnitRow, present: Mapping[str, _Node], scope_path: str) -> str
 def _obstacle(row: UnitRow, rows: Mapping[str, UnitRow], present: Mapping[str, _Node], scope_path: str) -> str | None:
     """Why this import must not create the unit there or move it there."""
     here = present.get(row.code)
+    if here is not None and here.closed:
+        return "is a unit that was closed; open it again, or leave the row out"
     if here is not None and here.parent == row.parent:
         return None
+    if row.parent is not None and row.parent in present and present[row.parent].closed:
+        return "would lie below a unit that was closed"
     above = row.parent
     while above is not None and above not in present:  # a new unit lies where the first known unit above it lies
         above = rows[above].parent

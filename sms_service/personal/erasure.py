@@ -18,6 +18,7 @@ from sms_service.accounts.stored_responses import empty_responses_with
 from sms_service.audience.suppression import suppress_phones, suppressed_among
 from sms_service.audit import trail
 from sms_service.db.locks import LockKey, take_lock
+from sms_service.delivery.erasing import erase_checks
 from sms_service.directory.erasing import (
     delete_person,
     drop_drafts_about,
@@ -102,6 +103,7 @@ def erase_person(session: Session, actor: Actor, person_id: int, why: str) -> Er
     erase_phone_traces(connection, rows, own)
     messages = [id_ for ids in rows.ids.values() for id_ in ids]
     replies = erase_replies(connection, person_id, messages, own)
+    erase_checks(connection, person_id)
     words = {word for word in (person.name, person.number) if word}
     drop_drafts_about(session, person_id, words, own)
     erase_findings(session, words, own)

@@ -18,6 +18,7 @@ from sms_service.audit import trail
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign
 from sms_service.controls.models import GatewayAccount
+from sms_service.delivery.models import LostCheck
 from sms_service.directory.erasing import find_findings_about
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.people import get_person, roles_of
@@ -25,7 +26,7 @@ from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.ledger.models import Attempt, Message, ReceiptRow, Run
 from sms_service.replies.models import ReplyRow
 
-SECTIONS = ("person", "roles", "suppressions", "texts", "replies", "import_findings", "acts")
+SECTIONS = ("person", "roles", "suppressions", "texts", "replies", "import_findings", "lost_checks", "acts")
 _MESSAGE = ("id", "run_id", "status", "reason", "raw_code", "phone", "text", "values", "parts", "changed_at")
 _ATTEMPT = ("number", "status", "error", "raw_code", "detail", "phone", "started_at", "outcome_at", "final_at")
 _RECEIPT = ("received_at", "occurred_at", "status", "error", "raw_code", "phone", "raw")
@@ -58,6 +59,10 @@ def collect_own_data(session: Session, actor: Actor, person_id: int, why: str) -
         "replies": _replies(session, person_id, [text["id"] for text in texts]),
         "import_findings": [
             {"reason": str(one.said), **_columns(one, ("import_id", "row", "column", "value"))} for one in findings
+        ],
+        "lost_checks": [
+            _columns(one, ("cause", "campaigns", "opened_at", "answer", "answered_at"))
+            for one in session.scalars(select(LostCheck).where(LostCheck.person_id == person_id).order_by(LostCheck.id))
         ],
         "acts": _acts(session, person_id),
     }

@@ -398,7 +398,10 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "token.revoke": say("revoked a token"),
         "token.revoke_all": say("revoked all tokens"),
         "unit.change": say("changed a unit"),
+        "unit.close": say("closed a unit"),
         "unit.create": say("created a unit"),
+        "unit.merge": say("merged a unit into another"),
+        "unit.reopen": say("opened a closed unit"),
         "units.import": say("imported units"),
     },
 }

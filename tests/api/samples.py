@@ -145,6 +145,13 @@ def _nothing_is_awaited(session: Session, ids: dict[str, Any]) -> None:
     )
 
 
+def _unit_can_be_closed(session: Session, ids: dict[str, Any]) -> None:
+    """Nobody and nothing is in it, and no stop stands on it."""
+    session.execute(text("UPDATE people SET left_at = now() WHERE unit_id = :id"), {"id": ids["unit_id"]})
+    session.execute(text("UPDATE units SET closed_at = now() WHERE parent_id = :id"), {"id": ids["unit_id"]})
+    session.execute(text("UPDATE stops SET released_at = now(), release_why = 'x' WHERE released_at IS NULL"))
+
+
 def _account_is_paused(session: Session, ids: dict[str, Any]) -> None:
     session.execute(update(GatewayAccount).where(GatewayAccount.name == ids["name"]).values(state="paused"))
 
@@ -176,6 +183,7 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /messages/settle": _message_is_unknown,
     "POST /gateway-accounts/<name>/open": _account_is_paused,
     "POST /people/<int:person_id>/erasure": _nothing_is_awaited,
+    "POST /units/<int:unit_id>/close": _unit_can_be_closed,
     "POST /imports/<int:import_id>/answers": _import_asks,
     "POST /imports/<int:import_id>/apply": _import_is_checked,
 }
@@ -195,6 +203,8 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /imports/<int:import_id>/answers": lambda ids: {"answers": [{"row": 2, "person_id": None}]},
     "POST /imports/<int:import_id>/apply": lambda ids: {"version": 1},
     "POST /people": lambda ids: {"name": "乙", "unit_id": ids["unit_id"]},
+    "POST /units/<int:unit_id>/close": lambda ids: {"why": "支部撤销"},
+    "POST /units/<int:unit_id>/reopen": lambda ids: {"why": "恢复"},
     "POST /people/<int:person_id>/export": lambda ids: {"why": "本人要求"},
     "POST /people/<int:person_id>/erasure": lambda ids: {"why": "本人要求"},
     "PATCH /people/<int:person_id>": lambda ids: {"name": "丙"},

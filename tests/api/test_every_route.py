@@ -187,8 +187,10 @@ def creating(name, ids, another):
 def test_every_creating_post_honours_an_idempotency_key(app, session, city):
     author = Caller(app.test_client(), session, city["top"], "administrator", "officer")
     approver = Caller(app.test_client(), session, city["top"], "approver")
-    # What takes the person away comes last.
-    for name, permission in sorted(api_routes(app), key=lambda route: route[0].endswith("/erasure")):
+    # What takes the person and the unit away comes last.
+    last = ("erasure", "close", "reopen")
+    turns = {end: turn for turn, end in enumerate(last, 1)}
+    for name, permission in sorted(api_routes(app), key=lambda route: turns.get(route[0].rpartition("/")[2], 0)):
         caller = approver if permission is Permission.approve_campaigns else author
         if not name.startswith("POST "):
             continue

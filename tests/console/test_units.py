@@ -139,3 +139,29 @@ def test_a_unit_has_caps_of_its_own(log_in, session):
     assert visitor.post(path, form=path, data={"study": "0", "why": "x"}).status_code == 422
     reader = log_in(unit, "auditor")
     assert "<form" not in reader.get(path).text.split("<main")[1].split("</main")[0]
+
+
+def test_a_unit_is_merged_after_its_effect_was_shown(log_in, session, city):
+    one = make_unit(session, name="第一支部", level="branch", parent=city)
+    two = make_unit(session, name="第二支部", level="branch", parent=city)
+    make_person(session, one)
+    session.commit()
+    path = f"/units/{one.id}/close"
+    assert log_in(city, "officer").get(path).status_code == 403
+    visitor = log_in(city, "administrator")
+    assert f'href="{path}"' in visitor.get(f"/units/{one.id}").text
+    assert 'name="why"' not in visitor.get(path).text  # somebody has to take its people
+    chosen = f"{path}?unit={two.id}"
+    page = visitor.get(chosen).text
+    assert "1 people, 0 units below and 0 roles go to 第二支部." in page
+    assert visitor.post(path, form=chosen, data={"into": str(two.id)}).status_code == 422
+    done = visitor.post(path, form=chosen, data={"into": str(two.id), "why": "支部合并"})
+    assert (done.status_code, done.location) == (303, f"/units/{two.id}")
+    shown = visitor.get(f"/units/{one.id}").text
+    assert "Closed since" in shown
+    assert f'href="/units/{two.id}"' in shown
+    assert "第一支部" not in visitor.get(f"/units/{city.id}").text
+    assert "第一支部" in visitor.get(f"/units/{city.id}/closed").text
+    again = visitor.post(f"/units/{one.id}/reopen", form=f"/units/{one.id}", data={"why": "恢复"})
+    assert again.status_code == 303
+    assert "第一支部" in visitor.get(f"/units/{city.id}").text

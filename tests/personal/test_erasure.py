@@ -17,6 +17,7 @@ from sms_service.audience.suppression import suppress_phone
 from sms_service.audit.models import TrailEntry
 from sms_service.db.engine import Database
 from sms_service.delivery.inbox import Inbox
+from sms_service.delivery.models import CheckCause
 from sms_service.directory.import_models import Import, ImportFile, ImportOutcome, ImportProblem, ImportRow
 from sms_service.directory.models import Person
 from sms_service.dispatch import freeze
@@ -109,6 +110,11 @@ def make_full_city(database: Database) -> tuple[City, int]:
             ),
             {"p": PHONE},
         )
+        session.execute(
+            text("INSERT INTO lost_checks (person_id, cause, campaigns, opened_at) VALUES (:id, :cause, 2, now())"),
+            {"id": person.id, "cause": next(iter(CheckCause)).value},
+        )
+        session.execute(text("INSERT INTO missed_texts VALUES (:id, 1, 1, now())"), {"id": person.id})
         session.execute(text("INSERT INTO cap_uses VALUES (:p, 'study', current_date, 1)"), {"p": PHONE})
         person_id = person.id
     row = next(row for row in messages(database, city.run_id) if row.person_id == person_id)
