@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -44,14 +45,14 @@ def open_table(
     `columns` are those the import knows; their headers help to find the header row and the delimiter. Raises
     Invalid("file", …) saying why the file cannot be read, here or while the rows are read.
     """
-    # -P: the directory it is started in is not searched for modules. No environment: no secrets, no settings.
+    # -P: the directory it is started in is not searched for modules. Its environment holds no secrets and no settings.
     command = [sys.executable, "-P", "-m", "sms_service.directory.reading.worker"]
     child = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={"PYTHONPATH": _SOURCES, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"PYTHONPATH": _SOURCES, "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": tempfile.gettempdir()},
         cwd="/",
     )
     try:
