@@ -21,7 +21,7 @@ from sms_service.directory import logins
 from sms_service.directory.contacts import list_role_words
 from sms_service.directory.models import Unit
 from sms_service.directory.people_rows import LONGEST_WORD
-from sms_service.errors import Invalid
+from sms_service.errors import Conflict, Invalid
 from sms_service.web.context import current_context
 from sms_service.web.problems import InvalidRequest
 from sms_service.web.schemas import Id, In, OneLine
@@ -83,15 +83,11 @@ def make_all_logins() -> Response:
     """Make them all at once and show their slips, this once."""
     form = read_form(CheckedForm)
     confirm_password()
-    made = logins.make_logins(
-        g.session,
-        g.actor,
-        form["unit_id"],
-        _unpack(form["rows"]),
-        form["role"],
-        form["digest"],
-        current_context().random_bytes,
-    )
+    rows, random_bytes = _unpack(form["rows"]), current_context().random_bytes
+    try:
+        made = logins.make_logins(g.session, g.actor, form["unit_id"], rows, form["role"], form["digest"], random_bytes)
+    except Conflict as error:  # shown again as it stands by now, with another digest
+        raise Invalid("rows", None, error.said) from None
     page = render_page("login_slips.html", made=made, address=request.host_url)
     return show_once(page, "console.list_accounts", unit=form["unit_id"])
 

@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from sms_service.accounts.models import Account, RoleGrant, StoredResponse
 from sms_service.audit.models import TrailEntry
-from sms_service.directory.models import Contact
+from sms_service.directory.models import Contact, Unit
 from tests.console.conftest import SAME_ORIGIN
-from tests.factories import make_person, make_unit
+from tests.factories import make_account, make_person, make_unit
 
 PASSWORD = re.compile(r"[a-km-np-z2-9]{4}(?:-[a-km-np-z2-9]{4}){3}")
 
@@ -112,6 +112,21 @@ def test_the_password_is_asked_again_and_the_list_stays(log_in, session, street,
     assert refused.status_code == 422
     assert refused.text.count("Will be created") == 2
     assert session.scalars(select(Account).where(Account.name.startswith("林"))).all() == []
+
+
+def test_a_list_that_is_no_longer_so_is_shown_as_it_stands(log_in, session, street):
+    visitor = log_in(street, "administrator")
+    data = hidden(check(visitor, street, contact_role="书记").text)
+    branch = session.scalars(select(Contact.unit_id).order_by(Contact.id).limit(1)).one()
+    make_account(session, session.get_one(Unit, branch), "b", name="林一<b>")
+    session.commit()
+    refused = visitor.client.post("/accounts/many", data=data, headers=SAME_ORIGIN)
+    assert refused.status_code == 422
+    assert "other logins would be made now than were shown" in refused.text
+    assert (refused.text.count("Has one already"), refused.text.count("Will be created")) == (1, 1)
+    done = visitor.client.post("/accounts/many", data=hidden(refused.text), headers=SAME_ORIGIN)
+    assert len(PASSWORD.findall(done.text)) == 1
+    assert len(session.scalars(select(Account).where(Account.name.startswith("林"))).all()) == 2
 
 
 def test_what_was_changed_on_the_way_is_not_made(log_in, session, street, city):
