@@ -13,6 +13,7 @@ from sms_service.audience import rules
 from sms_service.audience.grammar import MAX_DEPTH, MAX_NODES, MAX_PEOPLE, parse_rule
 from sms_service.audience.nesting import write_out_now
 from sms_service.audience.rules import audience_select
+from sms_service.directory.dates import read_date
 from sms_service.errors import Invalid
 from tests.audience.counting import count_audience
 from tests.audience.naive import build, fates, name_segments, oracle, population, ready, rules_with_segments, save, send
@@ -239,3 +240,17 @@ def test_a_birthday_of_a_leap_year_is_found_in_every_year(database_url, clock, f
         }
         rule = {"attribute": {"name": "生日", "anniversary": "today"}}
         assert {days[row.person_id] for row in session.execute(audience_select(session, rule, city.path))} == found
+
+
+@pytest.mark.parametrize("written", ["1999年2月1日", "1990-5-3", "1987.02", "31107", "一九八五年三月一日"])
+def test_rules_find_every_date_that_an_import_reads(session, written):
+    city = make_unit(session)
+    person = make_person(session, city, attributes={"出生日期": read_date(written).day})
+    for comparison in (
+        {"after": "1980-01-01"},
+        {"before": "2000-01-01"},
+        {"before": {"years_ago": 20}},
+        {"age": {"at_least": 25}},
+    ):
+        rule = {"attribute": {"name": "出生日期", **comparison}}
+        assert [row.person_id for row in session.execute(audience_select(session, rule, city.path))] == [person.id]
