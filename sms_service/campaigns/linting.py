@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -24,10 +25,13 @@ from sms_service.content.lint import (
     make_finding,
     sort_findings,
 )
+from sms_service.content.signatures import lint_signature, load_standing
 from sms_service.content.wordlists import WordLists, load_lists
 from sms_service.dispatch.rendering import RunText
 from sms_service.errors import Invalid
 from sms_service.said import Said, as_said, say
+
+Known = tuple[WordLists, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +67,18 @@ def lint_reached(
     reach: Reach,
     texts: TriedTexts,
     price_fen: float | None = None,
-    lists: WordLists | None = None,
+    known: Known | None = None,
 ) -> list[LintFinding]:
-    """The same where it is known whom it reaches; `price_fen`: of a part, if it is known; `lists`: of the unit, where
-    they were asked for already.
+    """The same where it is known whom it reaches; `price_fen`: of a part, if it is known; `known`: the unit's lists of
+    words and the standing of the signature, where they were asked for already.
     """
     version, values = content.version, content.campaign.values
     found = _lint_missing(reach)
+    lists, standing = known or (
+        load_lists(session, path),
+        load_standing(session, path, content.campaign.route_id, content.campaign.signature),
+    )
+    found += lint_signature(standing, content.campaign.signature)
     if texts.fault is not None and not reach.lacking:
         severity = Severity.note if texts.made else Severity.refused
         place, remedy = as_said("the text"), as_said("correct the values or the text")
@@ -80,7 +89,7 @@ def lint_reached(
     except CannotRender:
         pass  # said above
     made = [("" if texts.same else tried.name, text) for tried, text in texts.made]
-    found += lint_texts(made, content.class_, load_lists(session, path) if lists is None else lists, price_fen)
+    found += lint_texts(made, content.class_, lists, price_fen)
     return sort_findings(found)
 
 

@@ -14,11 +14,10 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.reach import Reach, Skipped, UnitReach, Window
 from sms_service.campaigns.contents import Content, content_of
-from sms_service.campaigns.linting import TriedTexts, lint_content, lint_reached, reach_content
+from sms_service.campaigns.linting import Known, TriedTexts, lint_content, lint_reached, reach_content
 from sms_service.campaigns.services import require_on_campaign
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
 from sms_service.content.lint import LintFinding
-from sms_service.content.wordlists import WordLists
 from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
@@ -129,17 +128,17 @@ def foresee_content(
     rates: Mapping[str, float],
     prices: Mapping[str, float],
     at: datetime | None = None,
-    known: tuple[datetime, bool, WordLists] | None = None,
+    known: tuple[datetime, bool, Known] | None = None,
 ) -> Outlook:
     """The same of a content that was read already; `path` is that of the campaign's unit, which the actor may read.
 
-    `known`: what time it is, whether a stop holds back its texts, and the lists of words that hold for its unit, where
+    `known`: what time it is, whether a stop holds back its texts, and what lint has to know of its unit, where
     that was asked already.
     """
     campaign = content.campaign
     unit = session.get_one(Unit, campaign.unit_id)
     stops = is_stopped(literal(path), literal(campaign.route_id))
-    now, stopped, lists = known or (*session.execute(select(func.sms_now(), stops)).one(), None)
+    now, stopped, for_lint = known or (*session.execute(select(func.sms_now(), stops)).one(), None)
     at = max(at or campaign.planned_at or now, now)
     reach, texts = reach_content(session, content, path)
     accounts = find_first_accounts(session.connection(), campaign.route_id, unit.demonstration, rates.keys())
@@ -175,7 +174,7 @@ def foresee_content(
             *_warn_of_quiet_day(quiet, at, unit),
             *map(_warn_of_similar, similar),
         ],
-        findings=lint_reached(session, content, path, reach, texts, _price(accounts, prices), lists),
+        findings=lint_reached(session, content, path, reach, texts, _price(accounts, prices), for_lint),
     )
 
 

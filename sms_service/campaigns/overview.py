@@ -20,6 +20,7 @@ from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.signatures import select_standing
 from sms_service.content.wordlists import read_lists, select_lists
 from sms_service.controls.models import Route
 from sms_service.controls.stops import is_stopped
@@ -59,9 +60,9 @@ def find_campaigns(
 
 
 def get_campaign(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
-    """One campaign, described, with the `lists` of words that hold for its unit. Raises NotFound or Forbidden."""
-    row = _row(session, actor, campaign_id, _rows().add_columns(select_lists(Unit.path).label("lists")))
-    return describe_campaign(row) | {"lists": read_lists(row.lists)}
+    """One campaign, described, with what lint has to know of its unit (`for_lint`). Raises NotFound or Forbidden."""
+    row = _row(session, actor, campaign_id, _rows().add_columns(*_for_lint()))
+    return describe_campaign(row) | _read_for_lint(row)
 
 
 def get_with_difference(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
@@ -71,9 +72,8 @@ def get_with_difference(session: Session, actor: Actor, campaign_id: int) -> dic
 
     Raises NotFound or Forbidden.
     """
-    lists = select_lists(Unit.path).label("lists")
-    row = _row(session, actor, campaign_id, _rows().add_columns(_last_approved(), lists))
-    described = describe_campaign(row) | {"lists": read_lists(row.lists)}
+    row = _row(session, actor, campaign_id, _rows().add_columns(_last_approved(), *_for_lint()))
+    described = describe_campaign(row) | _read_for_lint(row)
     last = row.approved_before
     if last is not None:
         kept = last.pop("content")
@@ -82,6 +82,15 @@ def get_with_difference(session: Session, actor: Actor, campaign_id: int) -> dic
         last["covered"], last["whom"] = then, from_json(**kept["whom"])
         last["changes"] = {name for name in {*then, *now} if then.get(name) != now.get(name)}
     return described | {"approved_before": last}
+
+
+def _for_lint() -> tuple[ColumnElement[Any], ...]:
+    standing = select_standing(Unit.path.expression, Campaign.route_id.expression, Campaign.signature.expression)
+    return select_lists(Unit.path.expression).label("lists"), standing.label("standing")
+
+
+def _read_for_lint(row: Row[Any]) -> dict[str, Any]:
+    return {"for_lint": (read_lists(row.lists), row.standing)}
 
 
 def _row(session: Session, actor: Actor, campaign_id: int, rows: Select[*tuple[Any, ...]]) -> Row[Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from sms_service.campaigns.models import Campaign
 from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.signatures import select_offered
 from sms_service.content.values import write_value
 from sms_service.directory.models import Person, Unit
 
@@ -18,22 +19,25 @@ _PEOPLE_ASKED = 500
 
 
 def list_signatures(session: Session, path: str) -> list[str]:
-    """The signatures of the last campaigns of the unit at `path`, then of those of the units above it, nearest first.
+    """The signatures that the unit at `path` can use, its default first, then those of its last campaigns and of those
+    of the units above it, nearest first.
 
     A signature is no secret: everybody who ever got a text has read it.
     """
     ids = [int(part) for part in path.strip("/").split("/")]
     nearest = func.max(func.length(Unit.path))
-    return list(
-        session.scalars(
-            select(Campaign.signature)
-            .join(Unit, Unit.id == Campaign.unit_id)
-            .where(Unit.id.in_(ids))
-            .group_by(Campaign.signature)
-            .order_by(nearest.desc(), func.max(Campaign.id).desc())
-            .limit(OFFERED)
+    last = (
+        select(
+            Campaign.signature,
+            literal(1) + func.row_number().over(order_by=(nearest.desc(), func.max(Campaign.id).desc())),
+            literal(0),
         )
+        .join(Unit, Unit.id == Campaign.unit_id)
+        .where(Unit.id.in_(ids))
+        .group_by(Campaign.signature)
     )
+    rows = session.execute(union_all(*select_offered(ids), last)).all()
+    return list(dict.fromkeys(row[0] for row in sorted(rows, key=lambda row: (row[1], -row[2]))))[: 2 * OFFERED]
 
 
 def list_last_values(session: Session, unit_id: int, names: Collection[str]) -> dict[str, list[str]]:

@@ -26,6 +26,7 @@ from sms_service.cli.people import person
 from sms_service.cli.quiet_days import quiet_days
 from sms_service.cli.replies import receipts, replies
 from sms_service.cli.segments import segment
+from sms_service.cli.signatures import signature
 from sms_service.cli.stops import release, stop, stops_
 from sms_service.cli.templates import template
 from sms_service.cli.unit_caps import unit_caps
@@ -67,7 +68,7 @@ def main() -> None:
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, contacts, person, unit, lost, account, campaign, settle, counts),
     *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template, segment),
-    words,
+    *(words, signature),
 ):
     main.add_command(_command)
 campaign.add_command(outlook)

@@ -117,7 +117,7 @@ def foresee_campaign(campaign: dict[str, Any], at: datetime | None = None) -> Ou
     gateways.
     """
     rates, prices = read_rates_and_prices()
-    known = (campaign["now"], campaign["stopped"], campaign["lists"])
+    known = (campaign["now"], campaign["stopped"], campaign["for_lint"])
     return foresee_content(g.session, g.actor, campaign["content"], campaign["path"], rates, prices, at, known)
 
 

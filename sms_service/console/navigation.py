@@ -78,6 +78,7 @@ MENU = (
         (
             MenuEntry("console.list_segments", _("Segments"), "people"),
             MenuEntry("console.list_templates", _("Templates"), "text"),
+            MenuEntry("console.show_signatures", _("Signatures"), "key"),
             MenuEntry("console.list_words", _("Words and links"), "draft"),
         ),
     ),

@@ -64,6 +64,10 @@ SENTENCES: Mapping[str, str] = {
     "session.begin": _("{who} logged in"),
     "session.end": _("{who} ended a session"),
     "session.end_all": _("{who} ended all sessions of {what}"),
+    "signature.add": _("{who} added the signature 【{signature}】 of {what}"),
+    "signature.default": _("{who} chose the signature of {what}"),
+    "signature.file": _("{who} wrote down how far {account} is with the signature 【{signature}】 of {what}"),
+    "signature.remove": _("{who} removed the signature 【{signature}】 of {what}"),
     "stop.begin": _("{who} stopped all sending of {what}"),
     "stop.release": _("{who} released the stop of {what}"),
     "suppression.add": _("{who} put the phone of {what} on the opt-out list: {reason}"),
@@ -117,7 +121,10 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
     }
 
 
-_DETAILS = ("day", "per_day", "created", "changed", "refused", "suppressed", "version", "word", "words", "category")
+_DETAILS = (
+    *("day", "per_day", "created", "changed", "refused", "suppressed", "version"),
+    *("word", "words", "category", "signature", "account"),
+)
 
 
 def _what(entry: TrailEntry, names: Names) -> Said | str:

@@ -55,6 +55,7 @@ class FindingKind(Words):
     phone_in_value = "phone_in_value"
     brackets = "brackets"  # 【】 beside the signature
     unsubscribe = "unsubscribe"  # the line is missing, or there are two
+    signature = "signature"  # too long, none of the unit's, or not usable yet
     blocked_word = "blocked_word"
     review_word = "review_word"
     link = "link"  # a link and what its length costs

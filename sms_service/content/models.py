@@ -92,3 +92,47 @@ class ListedWord(Base):
         CheckConstraint(f"kind IN {ListKind.sql()}", name="kind"),
         Index(None, "word", "id"),
     )
+
+
+class FilingState(Words):
+    """How far a carrier is with a signature."""
+
+    draft = "draft"  # it is not handed in yet
+    filed = "filed"  # it is handed in, and the carrier has not answered
+    usable = "usable"  # the carrier lets texts with it through
+
+
+class OwnedSignature(Base):
+    """A signature of a unit, usable throughout its subtree; `text` has no brackets."""
+
+    __tablename__ = "signatures"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    text: Mapped[str]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (UniqueConstraint("unit_id", "text"),)
+
+
+class SignatureFiling(Base):
+    """How far one gateway account is with a signature; no row: `draft`."""
+
+    __tablename__ = "signature_filings"
+
+    signature_id: Mapped[int] = mapped_column(ForeignKey("signatures.id", ondelete="CASCADE"), primary_key=True)
+    gateway_account_id: Mapped[int] = mapped_column(ForeignKey("gateway_accounts.id"), primary_key=True)
+    state: Mapped[str]
+    changed_at: Mapped[CreatedAt]
+
+    __table_args__ = (CheckConstraint(f"state IN {FilingState.sql()}", name="state"),)
+
+
+class DefaultSignature(Base):
+    """The signature that forms of a unit, and of all below it without one of their own, have already."""
+
+    __tablename__ = "default_signatures"
+
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"), primary_key=True)
+    signature_id: Mapped[int] = mapped_column(ForeignKey("signatures.id", ondelete="CASCADE"))

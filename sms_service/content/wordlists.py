@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal, select
 from sqlalchemy.dialects.postgresql import JSON, insert
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
@@ -89,7 +89,7 @@ def load_lists(session: Session, path: str) -> WordLists:
     return read_lists(session.scalar(select(select_lists(literal(path)))))
 
 
-def select_lists(path: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[Any]:
+def select_lists(path: ColumnElement[str]) -> ColumnElement[Any]:
     """SQL for what holds for the unit at `path`, for `read_lists`."""
     owner = aliased(Unit)
     words = func.json_agg(func.json_build_array(ListedWord.kind, ListedWord.word), type_=JSON)

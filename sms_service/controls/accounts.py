@@ -60,6 +60,7 @@ def _columns(gateways: Gateways, name: str) -> dict[str, Any]:
         "adapter": account.adapter,
         "simulated": capabilities.simulated,
         "receipt_parts": account.receipt_parts,
+        "longest_signature": account.longest_signature,
         "names_groups": capabilities.names_groups,
         "names_parts": capabilities.names_parts,
         "one_text": capabilities.one_text,

@@ -7,6 +7,7 @@
     in_flight = 2                # groups that one worker has under way at once
     receipt_parts = "all"        # "one": the provider reports one part of a long text, which counts for the whole
     price_per_part = 3.5         # fen, by contract; without it nobody is told what a campaign costs
+    longest_signature = 12       # characters of the longest signature that the carrier registers; without it, 16
     …                            # the adapter's own options
     [routes]
     default = ["<name>", …]      # accounts in the order in which they are tried, or as tables:
@@ -32,7 +33,9 @@ from sms_service.gateways import discovery
 from sms_service.gateways.options import BadOption, UnknownOption, marked, read_options
 
 DEFAULT_ROUTE = "default"
-_OWN_KEYS = frozenset({"adapter", "max_group", "rate", "in_flight", "receipt_parts", "price_per_part"})
+_OWN_KEYS = frozenset(
+    {"adapter", "max_group", "rate", "in_flight", "receipt_parts", "price_per_part", "longest_signature"}
+)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -48,6 +51,7 @@ class AccountConfig:
     `max_group`: the most texts in a group; `rate`: parts per second (None: what the adapter declares); `in_flight`: the
     groups that one worker has under way at once; `receipt_parts`: "all" if every part of a long text must be reported
     delivered, "one" if the provider reports one part for the whole. `price_per_part` is in fen (None: not known).
+    `longest_signature`: characters.
     """
 
     name: str
@@ -58,6 +62,7 @@ class AccountConfig:
     options: Any = field(repr=False)
     receipt_parts: str = "all"
     price_per_part: float | None = None
+    longest_signature: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,9 @@ def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fa
     price = table.get("price_per_part")
     if price is not None and (type(price) not in (int, float) or not 0 <= price <= 10_000):
         raise fail(f"{where} price_per_part", f"is {price!r}; it must be a number of fen, from 0 to 10000")
+    signature = table.get("longest_signature", 16)
+    if type(signature) is not int or not 2 <= signature <= 16:
+        raise fail(f"{where} longest_signature", f"is {signature!r}; it must be a whole number from 2 to 16")
     receipt_parts = table.get("receipt_parts", "all")
     if receipt_parts not in ("all", "one"):
         raise fail(f"{where} receipt_parts", f'is {receipt_parts!r}; it must be "all" or "one"')
@@ -146,7 +154,7 @@ def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fa
         # Show what the file says, never the value of a variable: a misspelt key might be that of a secret.
         shown = "" if isinstance(error, UnknownOption) else _shown(written, error.keys)
         raise fail(f"{where} {error.key}", f"{shown}{error.reason}") from None
-    return AccountConfig(name, adapter, max_group, rate, in_flight, options, receipt_parts, price)
+    return AccountConfig(name, adapter, max_group, rate, in_flight, options, receipt_parts, price, signature)
 
 
 def _expand(value: Any, environ: Mapping[str, str], where: str, fail: _Fail) -> Any:

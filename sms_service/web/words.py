@@ -15,7 +15,7 @@ from sms_service.campaigns.outlook import Caution
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.fields import FieldKind
 from sms_service.content.lint import FindingKind, Severity
-from sms_service.content.models import ListKind
+from sms_service.content.models import FilingState, ListKind
 from sms_service.controls.models import AccountState, PausedBy
 from sms_service.delivery.models import CheckAnswer, CheckCause
 from sms_service.directory.import_models import ImportState, RowOutcome
@@ -78,10 +78,16 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         FindingKind.phone_in_value: say("Phone number in a value"),
         FindingKind.brackets: say("Signature brackets"),
         FindingKind.unsubscribe: say("Opt-out line"),
+        FindingKind.signature: say("Signature"),
         FindingKind.blocked_word: say("Word not allowed"),
         FindingKind.review_word: say("Word to be reviewed"),
         FindingKind.link: say("Link"),
         FindingKind.link_not_allowed: say("Link not allowed"),
+    },
+    FilingState: {
+        FilingState.draft: say("Not handed in"),
+        FilingState.filed: say("Handed in"),
+        FilingState.usable: say("Usable"),
     },
     ListKind: {
         ListKind.block: say("Not allowed in any text"),
@@ -386,6 +392,10 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "template.archive": say("archived a template"),
         "template.restore": say("brought a template back"),
         "template.sort": say("gave a template another category"),
+        "signature.add": say("added a signature"),
+        "signature.remove": say("removed a signature"),
+        "signature.file": say("wrote down how far a carrier is with a signature"),
+        "signature.default": say("chose a unit's signature"),
         "word_list.add": say("put words on a list"),
         "word_list.remove": say("took a word off a list"),
         "stop.release": say("released a stop"),

@@ -21,6 +21,7 @@ from sms_service.campaigns import approval
 from sms_service.campaigns.models import Campaign
 from sms_service.content.categories import add_category
 from sms_service.content.models import ListedWord, ListKind
+from sms_service.content.signatures import add_signature
 from sms_service.content.wordlists import add_words
 from sms_service.controls import quiet_days, stops
 from sms_service.controls.accounts import synchronise_gateways
@@ -70,6 +71,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     freeze.begin_due_runs(database)
     freeze.freeze_run(database, run.id)
     message_id = session.scalars(select(Message.id).filter_by(run_id=run.id)).one()
+    signature = add_signature(session, SYSTEM, unit.id, "云州先锋")
     category = add_category(session, SYSTEM, unit.id, "党的历史")
     add_words(session, SYSTEM, unit.id, ListKind.block, ["免费"])
     stop_id, _ = stops.stop_unit(session, SYSTEM, unit.id, "查错")
@@ -97,6 +99,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "stop_id": stop_id,
         "quiet_day_id": quiet_day.id,
         "category_id": category.id,
+        "signature_id": signature.id,
         "word_id": session.scalars(select(ListedWord.id)).one(),
         "class_": "study",
         "name": "main",
@@ -249,6 +252,9 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /templates/<int:template_id>/clone": lambda ids: {"unit_id": ids["unit_id"], "name": "副本"},
     "PATCH /templates/<int:template_id>": lambda ids: {"archived": True},
     "POST /template-categories": lambda ids: {"unit_id": ids["unit_id"], "name": "法律法规"},
+    "POST /signatures": lambda ids: {"unit_id": ids["unit_id"], "text": "城东党建"},
+    "PATCH /signatures/<int:signature_id>": lambda ids: {"account": ids["name"], "state": "filed"},
+    "PUT /units/<int:unit_id>/signature": lambda ids: {"signature_id": None},
     "POST /word-lists": lambda ids: {"unit_id": ids["unit_id"], "kind": "review", "words": ["捐款"]},
     "POST /quiet-days": lambda ids: {
         "unit_id": ids["unit_id"],

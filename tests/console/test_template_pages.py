@@ -187,3 +187,11 @@ def test_a_template_is_copied_sorted_archived_and_brought_back(log_in, session, 
     visitor.post(f"{path}/restore", form=path)
     assert f'href="{path}"' in visitor.get("/templates").text
     assert log_in(city, "auditor").client.post(f"{path}/archive", headers=SAME_ORIGIN).status_code == 403
+
+
+def test_the_list_marks_what_a_filter_will_write(log_in, session, city):
+    make_template(session, city, body="{{ 时间 | 日期时间 }}见。", variables=("时间",))
+    session.commit()
+    page = log_in(city, "officer").get("/templates").text
+    assert "needs a date with a time" not in page
+    assert "时间" in page

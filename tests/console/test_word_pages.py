@@ -37,10 +37,10 @@ def test_words_are_added_shown_filtered_and_removed(log_in, session, branch):
     refused = visitor.post("/words", form="/words", data=data | {"kind": "host", "words": "不是网站"})
     assert refused.status_code == 422
     assert "must be a host" in refused.text
-    Walker(log_in(branch, "administrator"), "/words?kind=block").tap("Remove")
+    Walker(log_in(branch, "administrator"), "/words?kind=block").tap("Take it off")
     assert len(session.scalars(select(ListedWord)).all()) == 1
     page = log_in(branch, "officer").get("/words").text
-    assert "Remove" not in page
+    assert "Take it off" not in page
     assert "Add words" not in page
     assert log_in(make_unit(session), "auditor").get(f"/words?unit={branch.id}").status_code == 403
 
