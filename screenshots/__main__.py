@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,18 +61,37 @@ def running_demonstration() -> Iterator[str]:
         Path(folder).chmod(0o711)
         given = {"DATA_DIR": folder, "PORT": str(port), "SIMULATOR_PORT": str(free_port()), "ENV_FILE": os.devnull}
         command = [sys.executable, "-m", "sms_service", "run"]
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **given}, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **given},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # what it says of itself, such as that it is ready
+            text=True,
+        )
+        ready = threading.Event()
+        listener = threading.Thread(target=_listen, args=(process, ready))
+        listener.start()
         try:
-            for line in process.stdout:
-                print(line, end="", file=sys.stderr)
-                if _READY in line:
-                    yield f"http://127.0.0.1:{port}"
-                    return
-            sys.exit("the demonstration ended by itself")
+            ready.wait()
+            if process.poll() is not None:
+                sys.exit("the demonstration ended by itself")
+            yield f"http://127.0.0.1:{port}"
         finally:
             process.send_signal(signal.SIGINT)
-            process.communicate()
+            process.wait()
+            listener.join()
+
+
+def _listen(process: subprocess.Popen[str], ready: threading.Event) -> None:
+    """Pass on what it says to the end, so that it never waits for a reader; `ready` is set when it is there or over."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        print(line, end="", file=sys.stderr, flush=True)
+        if _READY in line:
+            ready.set()
+    process.wait()
+    ready.set()
 
 
 def save_picture(shot: Shot, png: bytes) -> int:

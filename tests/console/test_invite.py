@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.models import Segment, Suppression
-from sms_service.campaigns import approval
+from sms_service.campaigns import approval, services
 from sms_service.campaigns.invitations import MOST_TICKED
 from sms_service.campaigns.models import Campaign
 from sms_service.content.fields import FieldKind, TemplateField
@@ -206,8 +206,7 @@ def test_a_double_tap_writes_one(log_in, branch, session):
 
 def test_what_waits_for_an_approver_cannot_be_changed_here(log_in, branch, session):
     campaign, _ = newest(session)
-    from sms_service.campaigns import services
-
+    campaign.values = {name.removeprefix("values."): value for name, value in WORDS.items()}
     services.submit_campaign(session, make_actor(session, branch), campaign.id)
     session.commit()
     assert log_in(branch).get(f"/invite?campaign={campaign.id}").status_code == 409
