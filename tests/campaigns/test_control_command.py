@@ -105,10 +105,10 @@ def test_gateway_accounts_and_caps(run: Shell, city: City) -> None:
     assert run("gateway", "open", "main", "--why", "已换").output.endswith("is open\n")
     assert run("gateway", "open", "main", "--why", "再开").exit_code == 1
     assert run("caps").output == "no class has a cap\n"
-    assert run("caps", "set", "study", "2").output == "study: 2 a day\n"
+    assert run("caps", "set", "study", "2", "--why", "试行").output == "study: 2 a day\n"
     assert run("caps").output == "study: 2 a day\n"
-    assert run("caps", "remove", "study").output == "study has no cap any more\n"
-    assert run("caps", "remove", "study").output == "Error: there is no cap of the class study\n"
+    assert run("caps", "remove", "study", "--why", "放开").output == "study has no cap any more\n"
+    assert run("caps", "remove", "study", "--why", "放开").output == "Error: there is no cap of the class study\n"
 
 
 def test_a_calendar_of_quiet_days(run: Shell, city: City, tmp_path: Path) -> None:
