@@ -23,6 +23,7 @@ from sms_service.said import Said, say
 ASK_ATTRIBUTES = Statement(__file__, "ask_attributes")
 
 MOST_NAMED = 20  # of what there is
+_OF_DATES = ("before", "after", "age", "anniversary")
 
 
 def find_cautions(session: Session, rule: object, unit: Unit) -> list[Said]:
@@ -59,8 +60,8 @@ def _ask_attributes(session: Session, named: Sequence[Attribute], path: str) -> 
         path=path,
         names=sorted({leaf.name for leaf in named}),
         values=sorted(values),
-        number=NUMBER,
-        date=DATE,
+        number=NUMBER if any(isinstance(leaf.value, Decimal) for leaf in named) else None,
+        date=DATE if any(leaf.comparison in _OF_DATES for leaf in named) else None,
     )
     return {row.name: row for row in rows}
 
@@ -95,7 +96,7 @@ def _of_attribute(leaf: Attribute, have: Any, there: RuleValues | None) -> Said 
             name=name,
             value=have.not_a_number,
         )
-    if leaf.comparison in ("before", "after", "age", "anniversary") and have.no_date:
+    if leaf.comparison in _OF_DATES and have.no_date:
         return say(
             "{number} people have a {name} that is no date, such as {value}; this rule passes over them",
             number=have.no_date,
