@@ -50,9 +50,8 @@ class Import(Base):
     say who is meant.
 
     `choices` is what a person said about reading the file, `meanings` what its columns mean (None: as proposed),
-    `layout` what was found in it. `complete`: who is in the unit and not in the file has left it. `notice` says why it
-    failed, or why it was checked anew. `version` grows with each check. `token` and `lease_until` belong to the worker
-    that is at it.
+    `layout` what was found in it. `notice` says why it failed, or why it was checked anew. `version` grows with each
+    check. `token` and `lease_until` belong to the worker that is at it.
     """
 
     __tablename__ = "imports"
@@ -76,7 +75,6 @@ class Import(Base):
     suppressed: Mapped[int] = mapped_column(server_default="0")
     progress: Mapped[int] = mapped_column(server_default="0")
     size: Mapped[int] = mapped_column(server_default="0")
-    complete: Mapped[bool] = mapped_column(server_default="false")
     choices: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     meanings: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     layout: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

@@ -21,7 +21,6 @@ _COLUMNS = (
     ("suppressed", "BIGINT NOT NULL DEFAULT 0"),
     ("progress", "BIGINT NOT NULL DEFAULT 0"),
     ("size", "BIGINT NOT NULL DEFAULT 0"),
-    ("complete", "BOOLEAN NOT NULL DEFAULT FALSE"),
     ("choices", "JSONB NOT NULL DEFAULT '{}'"),
     ("meanings", "JSONB"),
     ("layout", "JSONB"),
