@@ -30,6 +30,7 @@ OTHER = {
     *("message", "values", "bad", "texts", "minutes", "before", "why"),  # the messages of reasons and their places
     *("epoch", "infinity", "month", "lock_timeout"),  # PostgreSQL's
     *("people", "born_on", "member", "left", "row", "number", "name"),  # an import's own
+    *("attribute", "level", "role", "tag", "unit", "kind"),  # the parts of a rule
     *("asked", "outside", "contradicts", "repeats", "repeats_refused"),  # import_outcomes.why
     *("attempts_id_seq", "messages_id_seq", "runs", "id"),  # names of what is in the schema
 }
@@ -72,6 +73,7 @@ ELSEWHERE = {
     "db": DISTINCT,  # migrations stand as they were
     "vocabulary.py": DISTINCT,
     "api/people.py": {"opted_out"},  # a field: whether the phone is suppressed
+    "web/ledger_rows.py": {"unclassified"},  # a filter: codes that no table has
     "campaigns/states.py": {"withdrawn"},  # a campaign's
     "ledger/models.py": {"unclassified"},  # a receipt's
 }

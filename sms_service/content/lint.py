@@ -205,11 +205,11 @@ def _lint_links(made: Sequence[tuple[str, Composed]], lists: WordLists, price_fe
                 continue
             without = measure_text(text.text.replace(link, "")).parts
             more = text.parts - without
-            message = "the link {link} has {number} characters and costs {more} parts of each text"
+            parts = "the link {link} has {number} characters and costs {more} parts of each text"
+            said = say(parts, link=link, number=len(link), more=more)
             if price_fen is not None:
-                message = "the link {link} has {number} characters and costs {more} parts of each text, {yuan:.2f} yuan"
-            yuan = more * (price_fen or 0) / 100
-            said = say(message, link=link, number=len(link), more=more, yuan=yuan)
+                money = "the link {link} has {number} characters and costs {more} parts of each text, {yuan:.2f} yuan"
+                said = say(money, link=link, number=len(link), more=more, yuan=more * price_fen / 100)
             remedy = as_said("a shorter link costs less")
             found[host] = make_finding(FindingKind.link, Severity.note, host, place, said, remedy)
     return list(found.values())
