@@ -25,6 +25,11 @@ from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint("people", description="Members and outside contacts; one phone number each at most.")
 
+_ATTRIBUTES = (
+    "All attributes, by name. `consent_basis`, why the data may be used, is one of consent, contract, duty, emergency, "
+    "public and law; `consent_source` says where the data comes from"
+)
+
 
 class PhonesQuery(In):
     """Whether phone numbers are shown whole."""
@@ -77,7 +82,9 @@ class PersonChange(In):
         metadata={"description": "All tags; 不接收短信 suppresses the phone number, and taking it away lifts nothing"},
     )
     attributes = fields.Dict(
-        keys=OneLine(LONGEST_WORD), values=fields.String(), metadata={"description": "All attributes, by name"}
+        keys=OneLine(LONGEST_WORD),
+        values=fields.String(),
+        metadata={"description": _ATTRIBUTES},
     )
     roles = fields.List(fields.Nested(RoleIn), metadata={"description": "All roles, in whatever unit"})
     lost_contact = fields.Boolean(metadata={"description": "Known to be out of reach: texts are skipped"})

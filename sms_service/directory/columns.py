@@ -100,6 +100,8 @@ PEOPLE_COLUMNS: Mapping[str, Column] = {
             *("joinedon", "joindate", "dateofjoining"),
         ),
     ),
+    "consent_basis": Column("同意依据", ("使用依据", "处理依据", "信息使用依据", "consentbasis", "legalbasis")),
+    "consent_source": Column("信息来源", ("同意来源", "数据来源", "信息采集来源", "consentsource", "datasource")),
     "tags": Column("标签", ("人员标签", "tags", "tag", "labels")),
     "kind": Column("人员类别", ("人员类型", "类别", "kind")),
 }

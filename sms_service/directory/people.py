@@ -12,6 +12,7 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.db.locks import LockedName, lock_name
+from sms_service.directory.consent import BASIS, ConsentBasis
 from sms_service.directory.models import Contact, Person, Unit
 from sms_service.directory.people_rows import LONGEST_ATTRIBUTE, LONGEST_NAME, LONGEST_WORD, MAX_WORDS
 from sms_service.directory.phones import parse_phone
@@ -245,6 +246,9 @@ def _attributes(values: Mapping[str, str]) -> dict[str, str]:
     if len(values) > MAX_WORDS:
         raise Invalid("attributes", None, say("must be at most {most}", most=MAX_WORDS))
     cleaned = {_word("attributes", name): visible_text(value) for name, value in values.items()}
+    if cleaned.get(BASIS) and cleaned[BASIS] not in list(ConsentBasis):
+        reason = say("must be one of {words}", words=tuple(ConsentBasis))
+        raise Invalid(f"attributes.{BASIS}", cleaned[BASIS], reason)
     for name, value in cleaned.items():
         if len(value) > LONGEST_ATTRIBUTE:
             raise Invalid(

@@ -12,6 +12,7 @@ import uuid
 from dataclasses import dataclass
 
 from sms_service.directory.columns import PEOPLE_COLUMNS, ColumnHeader, column_value, in_shape
+from sms_service.directory.consent import BASIS, SOURCE, WRITTEN_FORMS, read_basis
 from sms_service.directory.dates import find_date, holds_dates, read_date
 from sms_service.directory.phones import read_phone
 from sms_service.directory.places import Places
@@ -32,6 +33,7 @@ _NO_ROLE = frozenset(
 )  # what the column 职务 says of people without a role
 _KINDS = {"党员": "member", "成员": "member", "member": "member", "联系人": "contact", "contact": "contact"}
 _SHEET_ERROR = re.compile(r"#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)")
+_ATTRIBUTES = ("gender", "born_on", "joined_on", BASIS, SOURCE)  # those with a column of their own
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -63,7 +65,7 @@ _FIELDS = tuple(PersonRow.__dataclass_fields__)
 
 def attribute_names(header: ColumnHeader) -> list[str]:
     """The attributes that this file sets: an empty cell removes the attribute from the person."""
-    return [name for name in ("gender", "born_on", "joined_on") if name in header.fields] + list(header.extras)
+    return [name for name in _ATTRIBUTES if name in header.fields] + list(header.extras)
 
 
 def read_person(row: int, cells: Cells, header: ColumnHeader, places: Places, findings: Findings) -> PersonRow | None:
@@ -149,6 +151,10 @@ def _attributes(
     }
     if "gender" in header.fields:
         found["gender"] = plain_text(raw["gender"] or "")
+    if BASIS in header.fields:
+        found[BASIS] = _basis(row, raw[BASIS] or "", findings)
+    if SOURCE in header.fields:
+        found[SOURCE] = visible_text(raw[SOURCE] or "")
     for name in ("joined_on", "born_on"):
         written = raw[name]
         if written is not None:
@@ -160,6 +166,14 @@ def _attributes(
         if len(text) > LONGEST_ATTRIBUTE:
             findings.note(row, name, text, say("was cut after {most} characters", most=LONGEST_ATTRIBUTE))
     return {name: text[:LONGEST_ATTRIBUTE] for name, text in found.items() if text}
+
+
+def _basis(row: int, raw: str, findings: Findings) -> str:
+    """The basis that a cell names, empty where it names none."""
+    basis = read_basis(raw)
+    if basis is None and plain_text(raw):
+        findings.note(row, _TITLES[BASIS], raw, say("is no basis; these are: {words:、}", words=WRITTEN_FORMS))
+    return "" if basis is None else basis.value
 
 
 def _day(row: int, column: str, raw: str, findings: Findings) -> str:

@@ -18,6 +18,7 @@ from sms_service.content.lint import FindingKind, Severity
 from sms_service.content.models import FilingState, ListKind
 from sms_service.controls.models import AccountState, PausedBy
 from sms_service.delivery.models import CheckAnswer, CheckCause
+from sms_service.directory.consent import ConsentBasis
 from sms_service.directory.import_models import ImportState, RowOutcome
 from sms_service.directory.logins import LoginState
 from sms_service.dispatch.waits import WaitReason
@@ -278,6 +279,14 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     CheckCause: {
         CheckCause.dead_number: say("Number seems dead"),
         CheckCause.not_reached: say("Texts do not arrive"),
+    },
+    ConsentBasis: {
+        ConsentBasis.consent: say("The person agreed"),
+        ConsentBasis.contract: say("A contract, or staff"),
+        ConsentBasis.duty: say("A task of the office by law"),
+        ConsentBasis.emergency: say("An emergency"),
+        ConsentBasis.public: say("Made public by the person"),
+        ConsentBasis.law: say("Another law allows it"),
     },
     CheckAnswer: {
         CheckAnswer.found: say("Found, the number is right"),

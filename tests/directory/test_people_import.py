@@ -13,6 +13,7 @@ from sms_service.audit.models import TrailEntry
 from sms_service.directory.import_models import Import, ImportProblem
 from sms_service.directory.importing import find_same_file, group_problems, problems_like, problems_of
 from sms_service.directory.models import Contact, Person, Unit
+from sms_service.directory.people import change_person
 from sms_service.errors import Forbidden, Invalid
 from sms_service.said import from_json
 from tests.bringing import bring
@@ -71,6 +72,24 @@ def test_a_row_becomes_a_person_with_attributes_tags_and_roles(session, branch):
     assert found.attributes == {"gender": "男", "joined_on": "1985-03-01", "籍贯": "云州"}
     assert roles(session, "M1") == ["书记", "组织委员"]
     assert problems(session, record) == []
+
+
+def test_the_basis_of_use_is_one_of_the_law_and_has_a_source(session, branch):
+    header = HEADER + ",同意依据,信息来源"
+    rows = (
+        "M1,王伟,男,13975840246,01010010001,党员,,,本人同意,2026年登记表",
+        "M2,李四,女,13975840247,01010010001,党员,,,随便,",
+    )
+    record = load(session, *rows, header=header)
+    wanted = {"gender": "男", "consent_basis": "consent", "consent_source": "2026年登记表"}
+    assert person(session, "M1").attributes == wanted
+    assert person(session, "M2").attributes == {"gender": "女"}
+    assert problems(session, record) == [(3, "同意依据", "随便", False)]
+    found = person(session, "M1")
+    with pytest.raises(Invalid, match="must be one of consent, contract, duty"):
+        change_person(session, SYSTEM, found.id, attributes={"consent_basis": "随便"})
+    change_person(session, SYSTEM, found.id, attributes={"consent_basis": "duty"})
+    assert found.attributes == {"consent_basis": "duty"}
 
 
 @pytest.mark.parametrize(
