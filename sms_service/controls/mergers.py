@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, delete, func, literal, select, update
+from sqlalchemy import Select, and_, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -167,7 +167,7 @@ def _move_all(session: Session, unit: Unit, into: Unit) -> int:
     roles = select(literal(into.id), Contact.person_id, Contact.role).where(Contact.unit_id == unit.id)
     held = insert(Contact).from_select(["unit_id", "person_id", "role"], roles)
     session.execute(held.on_conflict_do_nothing())
-    below = Unit.path.op("^@")(unit.path) & (Unit.id != unit.id)
+    below = and_(Unit.path.op("^@", is_comparison=True)(unit.path), Unit.id != unit.id)
     path = literal(into.path) + func.substr(Unit.path, len(unit.path) + 1)
     session.execute(update(Unit).where(below).values(path=path).execution_options(synchronize_session=False))
     children = update(Unit).where(Unit.parent_id == unit.id).values(parent_id=into.id)

@@ -82,7 +82,10 @@ WRITERS = {
     r"(?i)\bUPDATE people\b[^;]*?\bSET\b((?!\b(FROM|WHERE)\b)[^;])*?\b(phone|tags)\s*=": {
         "directory/change_people.sql"
     },
-    r"\binsert\(Person\)|\bupdate\(Person\)|[^.\w]Person\(\s*\w+=": {"directory/people.py"},
+    # The latter two change where people belong, and what is known of their number: neither phones nor tags.
+    r"\binsert\(Person\)|\bupdate\(Person\)|[^.\w]Person\(\s*\w+=": {
+        *("directory/people.py", "controls/mergers.py", "delivery/lost_checks.py")
+    },
     r"\bperson\.(phone|tags)\b[^=\n(]* = ": {"directory/people.py"},
 }
 
