@@ -163,7 +163,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.lists(rows, min_size=1, max_size=3))
 def test_whatever_files_say_a_tree_remains_and_every_row_is_accounted_for(session, files):
     for file in files:

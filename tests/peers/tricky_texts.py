@@ -3,7 +3,7 @@
     .venv/bin/python tests/peers/tricky_texts.py | node tests/peers/segments.js > tests/data/segments.jsonl
 
 `npm ci` in this folder brings the calculator (sms-segments-calculator, MIT). Run both again when the corpus or the
-calculator's version changes; tests/content/test_segments.py reads the result.
+calculator's version changes; tests/content/test_calculator.py reads the result.
 """
 
 from __future__ import annotations

@@ -51,8 +51,11 @@ def _join(rows: list[RawRow], last: int, is_known: IsKnown) -> FoundHeaders | No
     below = [*lower.cells, *[None] * (width - len(lower.cells))]
     headers = _joined(above, below, _groups(upper, above), is_known)
     tied = any(is_known(below[position] or "") for position in lower.merged.from_above)
-    single = max(_known(above, is_known), _known(below, is_known))
-    if not tied and not (single and _known(headers, is_known) > single):
+    over, under, both = (_known(cells, is_known) for cells in (above, below, headers))
+    single = max(over, under)
+    # "联系方式" with nothing beside it, above "手机号" and "邮箱"
+    completes = over and under and any(cell and not above[place] for place, cell in enumerate(below))
+    if not tied and not (single and (both > single or (both == single and completes))):
         return None
     return FoundHeaders(tuple(headers), last, 2)
 
