@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.audience import intake
-from sms_service.db.engine import Database, first_line
+from sms_service.db.engine import Database
+from sms_service.db.looking import LookingThread
 from sms_service.directory import drafts
 from sms_service.directory.applying import RegisterChanged
 from sms_service.directory.checking import Begin, check_import
@@ -97,8 +95,7 @@ class ImportingThread:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._ended, self._due = False, threading.Event()
-        self._thread = threading.Thread(target=self._run, name="import")
+        self._thread = LookingThread("import", self._work, LOOK_EVERY_S, "the next look goes on with the import")
 
     def start(self) -> None:
         """Begin to look for imports."""
@@ -106,24 +103,13 @@ class ImportingThread:
 
     def wake(self) -> None:
         """Look now: an import may wait."""
-        self._due.set()
+        self._thread.wake()
 
     def close(self) -> None:
         """Wait for the import under way; none begins after this."""
-        self._ended = True
-        self._due.set()
+        self._thread.end()
         self._thread.join()
 
-    def _run(self) -> None:
-        while not self._ended:
-            self._due.wait(LOOK_EVERY_S)
-            self._due.clear()
-            try:
-                while not self._ended and work_on_import(self._database.session) is not None:
-                    pass
-            except DBAPIError as error:
-                log.error("PostgreSQL failed; the next look goes on with the import: %s", first_line(error))
-                time.sleep(LOOK_EVERY_S)
-            except Exception:
-                log.exception("a fault in this program; the next look goes on with the import")
-                time.sleep(LOOK_EVERY_S)
+    def _work(self) -> None:
+        while not self._thread.ended and work_on_import(self._database.session) is not None:
+            pass

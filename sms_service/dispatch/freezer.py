@@ -6,14 +6,11 @@ at a time. So a small run never waits for a large one, neither here nor later in
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 
-from sqlalchemy.exc import DBAPIError
-
-from sms_service.db.engine import Database, first_line
+from sms_service.db.engine import Database
+from sms_service.db.looking import LookingThread
 from sms_service.dispatch import freeze
 from sms_service.ledger.states import Lane
 
@@ -27,8 +24,6 @@ TOGETHER = 50
 APART_S = 30.0
 
 FIRST, LARGE = (Lane.urgent, Lane.small), (Lane.bulk,)
-
-log = logging.getLogger(__name__)
 
 
 class Freezer:
@@ -54,50 +49,36 @@ class FreezingThreads:
 
     def __init__(self, database: Database, tell: Callable[[Sequence[int]], None]) -> None:
         self._database, self._tell = database, tell
-        self._ended = False
-        self._first, self._large = Freezer(database, FIRST, TOGETHER), Freezer(database, LARGE, 1)
-        self._due, self._large_due = threading.Event(), threading.Event()
-        first = (self._look, self._due, LOOK_EVERY_S)
-        large = (lambda: self._freeze(self._large), self._large_due, LARGE_EVERY_S)
-        self._threads = [threading.Thread(target=self._run, args=each, name="freeze") for each in (first, large)]
+        first, large = Freezer(database, FIRST, TOGETHER), Freezer(database, LARGE, 1)
+        after = "the next look freezes again"
+        self._first = LookingThread("freeze", lambda: self._look(first), LOOK_EVERY_S, after)
+        self._large = LookingThread("freeze", lambda: self._freeze(large), LARGE_EVERY_S, after)
 
     def start(self) -> None:
         """Begin to look for runs."""
-        for thread in self._threads:
-            thread.start()
+        self._first.start()
+        self._large.start()
 
     def wake(self) -> None:
         """Look now: a run may be due."""
-        self._due.set()
+        self._first.wake()
 
     def close(self) -> None:
         """Wait until the runs that are being frozen are done; no freeze begins after this."""
-        self._ended = True
-        self._due.set()
-        self._large_due.set()
-        for thread in self._threads:
+        for thread in (self._first, self._large):
+            thread.end()
+        for thread in (self._first, self._large):
             thread.join()
 
-    def _look(self) -> None:
+    def _look(self, freezer: Freezer) -> None:
         """Freeze what goes first, and have the other thread freeze the rest."""
         waiting = freeze.look_for_due(self._database)
         if not waiting.isdisjoint(LARGE):
-            self._large_due.set()
+            self._large.wake()
         if not waiting.isdisjoint(FIRST):
-            self._freeze(self._first)
+            self._freeze(freezer)
 
     def _freeze(self, freezer: Freezer) -> None:
-        while not self._ended and (runs := freezer.work()) is not None:
+        while not self._first.ended and (runs := freezer.work()) is not None:
             if runs:
                 self._tell(runs)
-
-    def _run(self, act: Callable[[], None], due: threading.Event, every_s: float) -> None:
-        while not self._ended:
-            due.wait(every_s)
-            due.clear()
-            try:
-                act()
-            except DBAPIError as error:
-                log.error("PostgreSQL failed; the next look freezes again: %s", first_line(error))
-            except Exception:
-                log.exception("a fault in this program; the next look freezes again")
