@@ -157,16 +157,16 @@ def oracle(rule, scope, units, people, made, saved=(), fates=()):
             return roles_asked(saved[value][1])
         return roles_asked(value) if key == "not" else {value} if key == "role" else set()
 
-    def holds(rule, person, unit):
+    def holds(rule, place, unit):
         key, value = next(iter(rule.items()))
-        _, tags, kind, attributes, _, roles = person
+        _, tags, kind, attributes, _, roles = people[place]
         match key:
             case "all":
-                return all(holds(inner, person, unit) for inner in value)
+                return all(holds(inner, place, unit) for inner in value)
             case "any":
-                return any(holds(inner, person, unit) for inner in value)
+                return any(holds(inner, place, unit) for inner in value)
             case "not":
-                return not holds(value, person, unit)
+                return not holds(value, place, unit)
             case "everyone":
                 return True
             case "unit":
@@ -179,9 +179,9 @@ def oracle(rule, scope, units, people, made, saved=(), fates=()):
                 return kind == value
             case "segment":
                 owner, own = saved[value]
-                return holds(own, person, unit) and (below(scope, owner) or below(unit, owner))
+                return holds(own, place, unit) and (below(scope, owner) or below(unit, owner))
             case "campaign":
-                own = fates[people.index(person)] if fates else ()
+                own = fates[place] if fates else ()
                 return bool(own) and went(value["outcome"], own)
             case "level":
                 return units[unit].level == value
@@ -189,12 +189,12 @@ def oracle(rule, scope, units, people, made, saved=(), fates=()):
 
     asked = roles_asked(rule)
     found = []
-    for person, row in zip(people, made, strict=True):
+    for place, (person, row) in enumerate(zip(people, made, strict=True)):
         candidates = {person[0]} | {unit for unit, role in person[5] if role in asked}
         found += [
             (row.id, units[unit].id)
             for unit in candidates
-            if not person[4] and below(unit, scope) and holds(rule, person, unit)
+            if not person[4] and below(unit, scope) and holds(rule, place, unit)
         ]
     return sorted(found)
 
