@@ -14,8 +14,6 @@ from pathlib import PurePath
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-import openpyxl
-from openpyxl.cell import WriteOnlyCell
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -132,6 +130,8 @@ def _guarded(cell: str | None) -> str | None:
 
 
 def _write_workbook(headers: Cells, rows: Iterator[Cells]) -> IO[bytes]:
+    import openpyxl  # every worker and web process loads this module, and few ever write a workbook
+
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet()
     sheet.append([_text_cell(sheet, header) for header in headers])
@@ -147,7 +147,9 @@ def _text_cell(sheet: Any, text: str | None) -> Any:
     """A cell that holds a text, whatever it looks like."""
     if text is None:
         return None
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
+
     cell = WriteOnlyCell(sheet, value="")
-    cell.value = openpyxl.cell.cell.ILLEGAL_CHARACTERS_RE.sub("", text)
+    cell.value = ILLEGAL_CHARACTERS_RE.sub("", text)
     cell.data_type, cell.number_format = "s", "@"
     return cell
