@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,7 @@ from sms_service.directory.importing import only_top, require_import, scope_path
 from sms_service.directory.models import Unit
 from sms_service.directory.outcomes import (
     decide_people,
-    people_columns,
+    mark_outcomes,
     plan_for_many,
     plan_staged_units,
     settle_counts,
@@ -33,7 +33,6 @@ _create_people = Statement(__file__, "create_people")
 _change_people = Statement(__file__, "change_people")
 _end_roles = Statement(__file__, "end_roles")
 _begin_roles = Statement(__file__, "begin_roles")
-_forget_outcomes = Statement(__file__, "forget_outcomes")
 
 
 class RegisterChanged(Exception):
@@ -75,12 +74,11 @@ def _write_people(session: Session, record: Import) -> None:
     connection, own = session.connection(), {"import_id": record.id}
     _lock_units(session, record)
     _lock_people(connection, **own)
-    shown = settle_counts(session, record)
-    _forget_outcomes(connection, **own)
-    decide_people(session, record)
+    shown = mark_outcomes(session, record)
+    session.execute(delete(ImportOutcome).where(ImportOutcome.import_id == record.id))  # people have seen those
+    columns = decide_people(session, record)
     if settle_counts(session, record) != shown:
         raise RegisterChanged
-    columns = people_columns(session, record)
     _number_created(connection, **own)
     _create_people(connection, **own)
     _end_roles(connection, **own)

@@ -41,18 +41,15 @@ def decide_outcomes(session: Session, record: Import, *, demonstration: bool = F
         copy_problems(session.connection(), record.id, findings.problems)
 
 
-def decide_people(session: Session, record: Import) -> None:
-    """Write what each staged row of people would do."""
-    _decide_people(
-        session.connection(),
-        import_id=record.id,
-        scope=scope_path_of(session, record),
-        **people_columns(session, record),
-    )
+def decide_people(session: Session, record: Import) -> Mapping[str, Any]:
+    """Write what each staged row of people would do; returns what the statements have to know of the file's columns."""
+    columns = _people_columns(session, record)
+    scope = scope_path_of(session, record)
+    _decide_people(session.connection(), import_id=record.id, scope=scope, **columns)
+    return columns
 
 
-def people_columns(session: Session, record: Import) -> dict[str, Any]:
-    """What the statements about people have to know of the file's columns."""
+def _people_columns(session: Session, record: Import) -> dict[str, Any]:
     header = header_of(session, record)
     return {
         **{f"has_{name}": name in header.fields for name in ("kind", "tags", "roles")},
@@ -84,8 +81,13 @@ def plan_staged_units(
     return units_import.plan_units(session, cells, numbers, header, scope, findings, demonstration=demonstration)
 
 
+def mark_outcomes(session: Session, record: Import) -> str:
+    """What differs if any row's outcome differs."""
+    return str(_count_outcomes(session.connection(), import_id=record.id).one().mark)
+
+
 def settle_counts(session: Session, record: Import) -> str:
-    """Write how many rows have which outcome; returns what differs if any row's outcome differs."""
+    """Write how many rows have which outcome; returns what `mark_outcomes` returns."""
     found = _count_outcomes(session.connection(), import_id=record.id).one()
     record.rows, record.asked = found.rows, found.asked
     for outcome in RowOutcome:
