@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells
@@ -107,18 +108,21 @@ PEOPLE_COLUMNS: Mapping[str, Column] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `named` is kept
 class ColumnHeader:
     """The position of each column: `fields` by field name, `extras` (kept as attributes) by header, and those that are
     `left_out`. `is_own`: it is a file that this service wrote, of rows it had refused.
     """
 
-    row: int
     fields: Mapping[str, int]
     extras: Mapping[str, int]
     left_out: frozenset[int]
-    width: int
     is_own: bool = False
+
+    @cached_property
+    def named(self) -> frozenset[int]:
+        """The positions that have a header."""
+        return frozenset((*self.fields.values(), *self.extras.values(), *self.left_out))
 
 
 def is_header(cell: str, columns: Mapping[str, Column]) -> bool:
@@ -128,9 +132,8 @@ def is_header(cell: str, columns: Mapping[str, Column]) -> bool:
 
 def stray_value(header: ColumnHeader, cells: Cells) -> tuple[str, str] | None:
     """The letter and value of the first cell that has no header: the row is shifted or has too many columns."""
-    named = {*header.fields.values(), *header.extras.values(), *header.left_out}
     for position, cell in enumerate(cells):
-        if cell is not None and position not in named:
+        if cell is not None and position not in header.named:
             return column_letter(position), cell
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from sms_service.directory.text import plain_text
 from sms_service.said import say
@@ -41,6 +42,7 @@ class DateReading:
     note: str | None = None
 
 
+@lru_cache(maxsize=1_024)  # asked for each cell of a column
 def holds_dates(header: str) -> bool:
     """Whether a column with this header holds dates: 入党日期, 出生年月, 转正时间, birthday, joined_on."""
     return bool(_OF_DATES.search(re.sub(r"\(.*?\)", "", plain_text(header)).strip("*: ")))

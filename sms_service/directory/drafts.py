@@ -30,7 +30,7 @@ from sms_service.directory.import_models import (
     ImportRow,
     ImportState,
 )
-from sms_service.directory.importing import home_unit, import_scope, require_import
+from sms_service.directory.importing import find_import_unit, home_unit, require_import
 from sms_service.directory.meanings import list_column_meanings, remember_meanings, require_meanings
 from sms_service.directory.short_files import MAX_BYTES
 from sms_service.errors import Conflict, Invalid
@@ -75,13 +75,13 @@ def upload_import(
     those of `ReadChoices`.
     Raises Invalid (file, unit), Forbidden, NotFound.
     """
-    scope = import_scope(session, actor, kind, unit_id)
+    unit_id = find_import_unit(session, actor, kind, unit_id)
     if len(data) > MAX_BYTES:
         raise Invalid("file", None, say("is larger than {most} MB; split it", most=MAX_BYTES // 2**20))
     if not data:
         raise Invalid("file", None, "is empty")
     uploaded = Import(
-        unit_id=scope.unit_id,
+        unit_id=unit_id,
         account_id=actor.account_id,
         kind=kind,
         file_name=file_name[:_LONGEST_NAME].replace("\x00", ""),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Text, any_, func, literal, select
@@ -15,47 +14,30 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.directory.import_models import Import, ImportOutcome, ImportProblem, ImportRow
 from sms_service.directory.models import Person, Unit
-from sms_service.errors import Forbidden, Invalid, NotFound
-from sms_service.said import say
-
-
-@dataclass(frozen=True, slots=True)
-class ImportScope:
-    """The subtree an import may touch: its path ("/" for the service itself) and, if it has one, its unit."""
-
-    path: str
-    unit_id: int | None
-
+from sms_service.errors import Invalid, NotFound
 
 # What it takes to bring in a file of this kind: an officer brings in people, and only the directory's managers units.
 NEEDED: Mapping[str, Permission] = {"people": Permission.import_people, "units": Permission.manage_directory}
 
 
-def import_scope(session: Session, actor: Actor, kind: str, unit_id: int | None) -> ImportScope:
-    """The subtree of `unit_id`; if that is None, the only subtree into which the actor may import files of this kind.
+def find_import_unit(session: Session, actor: Actor, kind: str, unit_id: int | None) -> int | None:
+    """The unit whose subtree an import may touch: `unit_id` or, if that is None, the only one into which the actor may
+    import files of this kind. None: the service itself makes the top of a tree.
 
     Raises Forbidden if the actor may not, Invalid if there are several and none is named, NotFound for an unknown
     unit.
     """
     needed = NEEDED[kind]
     if unit_id is not None:
-        path = unit_path(session, unit_id)
-        actor.require(needed, path)
-        return ImportScope(path, unit_id)
+        actor.require(needed, unit_path(session, unit_id))
+        return unit_id
+    actor.require_somewhere(needed)
     paths = actor.scope(needed)
-    if not paths:
-        raise Forbidden(
-            say(
-                "{login} does not hold the permission {permission} over any unit",
-                login=actor.login,
-                permission=needed,
-            )
-        )
     if len(paths) > 1:
         raise Invalid("unit", None, "is needed, because you manage several units: name the one this import is for")
-    if paths[0] == "/":  # the service itself, which alone may make the top of a tree
-        return ImportScope("/", only_top(session) if kind == "people" else None)
-    return ImportScope(paths[0], session.scalar(select(Unit.id).where(Unit.path == paths[0])))
+    if paths[0] == "/":
+        return only_top(session) if kind == "people" else None
+    return session.scalar(select(Unit.id).where(Unit.path == paths[0]))
 
 
 def scope_path_of(session: Session, record: Import) -> str:

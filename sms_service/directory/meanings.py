@@ -101,7 +101,7 @@ def require_meanings(
         )
         raise Invalid("file", found, reason)
     is_own = any(headers[position] == REASON_HEADER for position in left_out)
-    return ColumnHeader(row, fields, extras, frozenset(left_out), len(headers), is_own)
+    return ColumnHeader(fields, extras, frozenset(left_out), is_own)
 
 
 def recall_meanings(session: Session, kind: str, unit_id: int | None) -> dict[str, str]:
