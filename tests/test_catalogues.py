@@ -13,11 +13,12 @@ from marshmallow import Schema, fields
 
 from sms_service import api, console
 from sms_service.accounts.models import LANGUAGES, ROLES
+from sms_service.campaigns.states import CampaignStatus
 from sms_service.catalogues import FOLDER, BadCatalogue, get_catalogue, read_catalogue
 from sms_service.directory.models import LEVELS
 from sms_service.directory.people import KINDS
 from sms_service.ledger.models import KINDS as RUN_KINDS
-from sms_service.ledger.states import RUN_TRANSITIONS, RunStatus
+from sms_service.ledger.states import RUN_TRANSITIONS, MessageStatus, RunStatus
 from sms_service.reports.counts import DIMENSIONS
 from sms_service.said import Said, as_said, read_places, say, translate
 from sms_service.vocabulary import TextClass, Words
@@ -165,6 +166,11 @@ def test_a_name_is_a_message_of_its_own(found):
         "Officer",
     )
     assert (name_of("a name"), name_word("act", "no.such")) == ("a name", "no.such")
+
+
+@pytest.mark.parametrize("kind", [CampaignStatus, RunStatus, MessageStatus])
+def test_a_status_out_of_a_column_has_its_own_name_not_that_of_another_enum(kind):
+    assert {member: name_of(str(member.value)) for member in kind} == {member: name_of(member) for member in kind}
 
 
 def _acts() -> Iterator[str]:

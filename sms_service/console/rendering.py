@@ -17,7 +17,7 @@ from sms_service.content.values import write_value
 from sms_service.directory.models import Unit
 from sms_service.masking import mask_phone, mask_text
 from sms_service.said import translate
-from sms_service.web.words import name_of
+from sms_service.web.words import name_of, name_word
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -28,6 +28,11 @@ def render_page(template: str, **values: Any) -> str:
 def name_here(member: str | None) -> str:
     """The word for an enum's member in the page's language."""
     return "" if member is None else translate(name_of(member), languages.page_catalogue())
+
+
+def name_reason_here(reason: str | None) -> str:
+    """The same for a message's or attempt's reason, some of which are words of other enums too."""
+    return "" if reason is None else translate(name_word("MessageReason", reason), languages.page_catalogue())
 
 
 def hidden_fields() -> Markup:
@@ -114,6 +119,7 @@ _GLOBALS: dict[str, Callable[..., Any]] = {
 _FILTERS: dict[str, Callable[..., Any]] = {
     "said": languages.translate_here,
     "word": name_here,
+    "why": name_reason_here,
     "time": languages.write_time,
     "second": languages.write_second,
     "day": languages.write_day,
