@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sms_service.accounts.models import ROLES, ROLES_OF_MANY
+from sms_service.cli.options import as_anybody
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -38,11 +39,12 @@ def create(login: str, code: str, name: str | None, roles: tuple[str, ...], ask:
     """Create an account that belongs to a unit."""
     from sms_service.accounts import services
     from sms_service.accounts.actors import SYSTEM
+    from sms_service.cli.acting import find_unit_id
     from sms_service.cli.context import open_session
 
     password = click.prompt("Password", hide_input=True, confirmation_prompt=True) if ask else None
     with open_session() as session:
-        unit_id = _unit_id(session, code)
+        unit_id = find_unit_id(session, code)
         made = services.create_account(
             session, SYSTEM, unit_id=unit_id, login=login, name=name or login, password=password
         )
@@ -59,10 +61,11 @@ def grant(login: str, role: str, code: str) -> None:
     """Give an account a role on a unit; it reaches the unit's whole subtree."""
     from sms_service.accounts import services
     from sms_service.accounts.actors import SYSTEM
+    from sms_service.cli.acting import find_unit_id
     from sms_service.cli.context import open_session
 
     with open_session() as session:
-        services.grant_role(session, SYSTEM, _find(session, login).id, role=role, unit_id=_unit_id(session, code))
+        services.grant_role(session, SYSTEM, _find(session, login).id, role=role, unit_id=find_unit_id(session, code))
     click.echo(f"{login} is {role} of unit {code}")
 
 
@@ -102,19 +105,19 @@ def token(login: str, name: str, days: int) -> None:
 @click.option(
     "--make", is_flag=True, help="Make them and print their first passwords; without it, only say what would."
 )
-@click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+@as_anybody
 def many(code: str, file: Path | None, contact_role: str | None, role: str, make: bool, login: str | None) -> None:
     """Create the accounts of a file, or of those who hold a role in a unit or below."""
     import secrets
 
-    from sms_service.cli.acting import acting
+    from sms_service.cli.acting import acting, find_unit_id
     from sms_service.cli.context import open_session
     from sms_service.directory import logins
 
     if (file is None) == (contact_role is None):
         raise click.UsageError("give either --file or --contacts")
     with open_session() as session:
-        actor, unit_id = acting(session, login), _unit_id(session, code)
+        actor, unit_id = acting(session, login), find_unit_id(session, code)
         if file is not None:
             rows = logins.read_login_rows(file.read_bytes())
         else:
@@ -149,18 +152,6 @@ def list_() -> None:
         for found, code in session.execute(accounts):
             state = "" if found.disabled_at is None else " (disabled)"
             click.echo(f"{found.login}{state}, unit {code}: {', '.join(roles.get(found.id, ['no role']))}")
-
-
-def _unit_id(session: Session, code: str) -> int:
-    from sqlalchemy import select
-
-    from sms_service.directory.models import Unit
-    from sms_service.errors import NotFound
-
-    unit_id = session.scalar(select(Unit.id).where(Unit.code == code))
-    if unit_id is None:
-        raise NotFound("unit with the code", code)
-    return unit_id
 
 
 def _find(session: Session, login: str) -> Account:

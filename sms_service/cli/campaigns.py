@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sms_service.cli.options import as_anybody, as_somebody
+
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from sms_service.ledger.models import Run
 
 campaign_id = click.argument("campaign_id", metavar="ID", type=click.IntRange(1))
-as_somebody = click.option("--as", "login", metavar="LOGIN", required=True, help="The account that acts.")
-as_anybody = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
-why = click.option("--why", required=True, help="Why; it goes into the trail.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

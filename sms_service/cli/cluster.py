@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from sms_service.cli.options import as_anybody
+
 
 @click.group()
 def cluster() -> None:
@@ -12,7 +14,7 @@ def cluster() -> None:
 
 @cluster.command()
 @click.option("--why", required=True, help="What was restored, and of when; it goes into the trail.")
-@click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+@as_anybody
 def hold(why: str, login: str | None) -> None:
     """Hold every run under way or due, as after a promotion: a person decides for each.
 

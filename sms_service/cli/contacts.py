@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+from sms_service.cli.options import as_anybody
+
 _code = click.option("--unit", "code", metavar="CODE", required=True, help="The unit with this code.")
 _person = click.option("--person", "number", metavar="NUMBER", required=True, help="The office's number of the person.")
 _role = click.option("--role", required=True, help="The role, such as 书记.")
@@ -18,7 +19,7 @@ def contacts() -> None:
 @contacts.command()
 @click.option("--unit", "code", metavar="CODE", help="Only the subtree of the unit with this code.")
 @click.option("--role", help="Ask only for this role, whoever else holds one.")
-@_as
+@as_anybody
 def lacking(code: str | None, role: str | None, login: str | None) -> None:
     """List the branches in which nobody who holds a role is reachable, with their numbers of members."""
     from sms_service.audience.contacts import find_unreached_branches, list_holders
@@ -41,7 +42,7 @@ def lacking(code: str | None, role: str | None, login: str | None) -> None:
 @_person
 @_code
 @_role
-@_as
+@as_anybody
 def give(number: str, code: str, role: str, login: str | None) -> None:
     """Let a person hold a role in a unit, beside those that they have."""
     from sms_service.cli.acting import acting, find_person_id, find_unit_id
@@ -60,7 +61,7 @@ def give(number: str, code: str, role: str, login: str | None) -> None:
 @_person
 @_code
 @_role
-@_as
+@as_anybody
 def take(number: str, code: str, role: str, login: str | None) -> None:
     """Let a person hold a role in a unit no more."""
     from sqlalchemy import select

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from sms_service.campaigns.control import FailoverChoice
-from sms_service.cli.campaigns import act_on, as_anybody, as_somebody, campaign, campaign_id, why
+from sms_service.cli.campaigns import act_on, campaign, campaign_id
+from sms_service.cli.options import as_anybody, as_somebody, why
 from sms_service.ledger.resolving import RETRYABLE
 
 if TYPE_CHECKING:

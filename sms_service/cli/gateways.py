@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sms_service.cli.options import as_anybody, why
 from sms_service.vocabulary import TextClass
 
 if TYPE_CHECKING:
     from sms_service.controls.models import GatewayAccount
 
 _name = click.argument("name")
-_why = click.option("--why", required=True, help="Why; it goes into the trail.")
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
 _class = click.argument("class_", metavar="CLASS", type=click.Choice(list(TextClass)))
 
 
@@ -36,8 +35,8 @@ def list_() -> None:
 
 @gateway.command()
 @_name
-@_why
-@_as
+@why
+@as_anybody
 def pause(name: str, why: str, login: str | None) -> None:
     """Hand an account nothing more until a person opens it."""
     from sms_service.cli.acting import acting
@@ -50,8 +49,8 @@ def pause(name: str, why: str, login: str | None) -> None:
 
 @gateway.command("open")
 @_name
-@_why
-@_as
+@why
+@as_anybody
 def open_(name: str, why: str, login: str | None) -> None:
     """Hand a paused account texts again, whoever or whatever paused it."""
     from sms_service.cli.acting import acting
@@ -123,8 +122,8 @@ def caps(ctx: click.Context) -> None:
 @caps.command("set")
 @_class
 @click.argument("per_day", metavar="N", type=click.IntRange(1, 100))
-@_why
-@_as
+@why
+@as_anybody
 def set_(class_: str, per_day: int, why: str, login: str | None) -> None:
     """Let one phone get at most N texts of a class on one local day."""
     from sms_service.cli.acting import acting
@@ -138,8 +137,8 @@ def set_(class_: str, per_day: int, why: str, login: str | None) -> None:
 
 @caps.command()
 @_class
-@_why
-@_as
+@why
+@as_anybody
 def remove(class_: str, why: str, login: str | None) -> None:
     """Send texts of a class without a cap."""
     from sms_service.cli.acting import acting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+from sms_service.cli.options import as_anybody
 
 
 @click.group()
@@ -15,7 +15,7 @@ def lost() -> None:
 @lost.command("list")
 @click.option("--unit", "code", metavar="CODE", help="Only the subtree of the unit with this code.")
 @click.option("--answered", is_flag=True, help="Those that are closed.")
-@_as
+@as_anybody
 def list_(code: str | None, answered: bool, login: str | None) -> None:
     """List them, those asked for longest first."""
     from sms_service.cli.acting import acting, scope_of
@@ -39,7 +39,7 @@ def list_(code: str | None, answered: bool, login: str | None) -> None:
 @click.argument("check_id", type=int)
 @click.argument("answer", type=click.Choice(["found", "new_number", "moved_away", "lost"]))
 @click.option("--phone", help="The new number, with new_number.")
-@_as
+@as_anybody
 def answer(check_id: int, answer: str, phone: str | None, login: str | None) -> None:
     """Say where somebody is, which closes the check."""
     from sms_service.cli.acting import acting
@@ -53,7 +53,7 @@ def answer(check_id: int, answer: str, phone: str | None, login: str | None) -> 
 
 @lost.command()
 @click.option("--unit", "code", metavar="CODE", required=True, help="The unit with this code.")
-@_as
+@as_anybody
 def counts(code: str, login: str | None) -> None:
     """Count by the units right below one, each with all below it."""
     from sms_service.cli.acting import acting, find_unit_id

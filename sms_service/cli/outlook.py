@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sms_service.cli.campaigns import as_anybody, campaign_id, read_moment
+from sms_service.cli.campaigns import campaign_id, read_moment
+from sms_service.cli.options import as_anybody
 
 if TYPE_CHECKING:
     from sms_service.campaigns.outlook import Outlook

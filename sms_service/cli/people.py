@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from sms_service.cli.options import as_anybody
+
 _id = click.argument("person_id", metavar="ID", type=click.IntRange(1))
 _why = click.option("--why", required=True, help="Why; it goes into the trail. Write no name and no number.")
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
 
 
 @click.group()
@@ -17,7 +18,7 @@ def person() -> None:
 @person.command()
 @_id
 @_why
-@_as
+@as_anybody
 def export(person_id: int, why: str, login: str | None) -> None:
     """Print everything that is held about a person as JSON, with whole phones and texts."""
     import json
@@ -34,7 +35,7 @@ def export(person_id: int, why: str, login: str | None) -> None:
 @person.command()
 @_id
 @_why
-@_as
+@as_anybody
 @click.option("--yes", is_flag=True, help="Do it; without this, only say what it would do.")
 def erase(person_id: int, why: str, login: str | None, yes: bool) -> None:
     """Erase a person for good: name, numbers, attributes, texts, replies and receipts. Counts stay."""

@@ -6,7 +6,7 @@ from typing import IO
 
 import click
 
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+from sms_service.cli.options import as_anybody
 
 
 @click.group("quiet-days")
@@ -15,7 +15,7 @@ def quiet_days() -> None:
 
 
 @quiet_days.command("list")
-@_as
+@as_anybody
 def list_(login: str | None) -> None:
     """List the coming ones, by date."""
     from sms_service.cli.acting import acting, scope_of
@@ -37,7 +37,7 @@ def list_(login: str | None) -> None:
 @click.argument("calendar", metavar="FILE", type=click.File(encoding="utf-8-sig"))
 @click.option("--unit", "code", metavar="CODE", required=True, help="The unit with this code, and all below it.")
 @click.option("--class", "classes", metavar="CLASS", multiple=True, help="Study, invitation and survey without it.")
-@_as
+@as_anybody
 def set_(calendar: IO[str], code: str, classes: tuple[str, ...], login: str | None) -> None:
     """Read days from FILE (`-`: standard input), a line for each: 2027-04-05 清明节, or with a last day:
     2027-02-05 至 2027-02-11 春节.
@@ -55,7 +55,7 @@ def set_(calendar: IO[str], code: str, classes: tuple[str, ...], login: str | No
 
 @quiet_days.command("remove")
 @click.argument("quiet_day_id", metavar="ID", type=click.IntRange(1))
-@_as
+@as_anybody
 def remove(quiet_day_id: int, login: str | None) -> None:
     """Let texts leave on that day again."""
     from sms_service.cli.acting import acting

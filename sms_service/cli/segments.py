@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sms_service.cli.options import as_anybody
+
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from sms_service.accounts.actors import Actor
 
 segment_id = click.argument("segment_id", metavar="ID", type=click.IntRange(1))
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
 
 
 @click.group()
@@ -24,7 +25,7 @@ def segment() -> None:
 @segment.command()
 @click.argument("rule")
 @click.option("--unit", "code", metavar="CODE", required=True, help="The unit whose subtree bounds it.")
-@_as
+@as_anybody
 def find(rule: str, code: str, login: str | None) -> None:
     """Print whom RULE, which is JSON, finds now: in words, counted, and the first ten by name. Keeps nothing."""
     from sms_service.cli.acting import acting, find_unit_id
@@ -38,7 +39,7 @@ def find(rule: str, code: str, login: str | None) -> None:
 @click.argument("name")
 @click.argument("rule")
 @click.option("--unit", "code", metavar="CODE", required=True, help="The code of the unit that keeps it.")
-@_as
+@as_anybody
 def keep(name: str, rule: str, code: str, login: str | None) -> None:
     """Keep RULE, which is JSON, under NAME: a new segment of the unit, or the new rule of the one of this name."""
     from sqlalchemy import select
@@ -61,7 +62,7 @@ def keep(name: str, rule: str, code: str, login: str | None) -> None:
 
 @segment.command("list")
 @click.option("--unit", "code", metavar="CODE", help="What this unit and those below it can use.")
-@_as
+@as_anybody
 def list_(code: str | None, login: str | None) -> None:
     """List segments by name, each with its rule in words."""
     from sms_service.audience.models import Segment
@@ -83,7 +84,7 @@ def list_(code: str | None, login: str | None) -> None:
 
 @segment.command()
 @segment_id
-@_as
+@as_anybody
 def uses(segment_id: int, login: str | None) -> None:
     """Print which segments and campaigns use a segment."""
     from sms_service.audience.segments import get_segment

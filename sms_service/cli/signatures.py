@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from sms_service.cli.options import as_anybody
+
 signature_id = click.argument("signature_id", metavar="ID", type=click.IntRange(1))
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
 
 
 @click.group()
@@ -15,7 +16,7 @@ def signature() -> None:
 
 @signature.command("list")
 @click.option("--unit", "code", metavar="CODE", help="What this unit and those below it can use.")
-@_as
+@as_anybody
 def list_(code: str | None, login: str | None) -> None:
     """List the signatures."""
     from sms_service.cli.acting import acting, scope_of
@@ -38,7 +39,7 @@ def list_(code: str | None, login: str | None) -> None:
 @signature.command()
 @click.argument("text")
 @click.option("--unit", "code", metavar="CODE", required=True, help="The unit whose signature it is.")
-@_as
+@as_anybody
 def add(text: str, code: str, login: str | None) -> None:
     """Add a signature, written without brackets."""
     from sms_service.cli.acting import acting, find_unit_id
@@ -54,7 +55,7 @@ def add(text: str, code: str, login: str | None) -> None:
 @signature_id
 @click.option("--account", required=True, metavar="NAME", help="The gateway account.")
 @click.option("--state", type=click.Choice(["draft", "filed", "usable"]), required=True)
-@_as
+@as_anybody
 def file(signature_id: int, account: str, state: str, login: str | None) -> None:
     """Write down how far a gateway account is with a signature."""
     from sms_service.cli.acting import acting
@@ -70,7 +71,7 @@ def file(signature_id: int, account: str, state: str, login: str | None) -> None
 @signature.command()
 @signature_id
 @click.option("--unit", "code", metavar="CODE", required=True, help="The unit, with those below it that have none.")
-@_as
+@as_anybody
 def default(signature_id: int, code: str, login: str | None) -> None:
     """Make a signature the one that a unit's forms have already."""
     from sms_service.cli.acting import acting, find_unit_id
@@ -84,7 +85,7 @@ def default(signature_id: int, code: str, login: str | None) -> None:
 
 @signature.command()
 @signature_id
-@_as
+@as_anybody
 def remove(signature_id: int, login: str | None) -> None:
     """Take a signature away; campaigns that carry its text keep it."""
     from sms_service.cli.acting import acting

@@ -6,16 +6,15 @@ from typing import Any
 
 import click
 
-_why = click.option("--why", required=True, help="Why; it goes into the trail.")
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
+from sms_service.cli.options import as_anybody, why
 
 
 @click.command()
 @click.option("--unit", "code", metavar="CODE", help="The unit with this code, and all below it.")
 @click.option("--city", is_flag=True, help="Everything: every unit without a parent.")
 @click.option("--gateway", "name", metavar="NAME", help="The gateway account with this name.")
-@_why
-@_as
+@why
+@as_anybody
 def stop(code: str | None, city: bool, name: str | None, why: str, login: str | None) -> None:
     """Let no further text leave, of a unit, of the whole city or through a gateway account, until it is released."""
     from sqlalchemy import select
@@ -43,7 +42,7 @@ def stop(code: str | None, city: bool, name: str | None, why: str, login: str | 
 
 @click.command("stops")
 @click.option("--released", is_flag=True, help="Also those that are released.")
-@_as
+@as_anybody
 def stops_(released: bool, login: str | None) -> None:
     """List what is stopped, newest first."""
     from sms_service.cli.acting import acting, scope_of
@@ -59,8 +58,8 @@ def stops_(released: bool, login: str | None) -> None:
 
 @click.command()
 @click.argument("stop_id", metavar="ID", type=click.IntRange(1))
-@_why
-@_as
+@why
+@as_anybody
 def release(stop_id: int, why: str, login: str | None) -> None:
     """Release a stop: texts leave again, unless another stop reaches them."""
     from sms_service.cli.acting import acting

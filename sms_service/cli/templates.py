@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sms_service.cli.options import as_anybody
+
 if TYPE_CHECKING:
     from sms_service.content.models import Template, TemplateVersion
 
 template_id = click.argument("template_id", metavar="ID", type=click.IntRange(1))
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
 
 
 @click.group()
@@ -23,7 +24,7 @@ def template() -> None:
 @template.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--unit", "code", metavar="CODE", required=True, help="The code of the unit that keeps it.")
-@_as
+@as_anybody
 def keep(file: Path, code: str, login: str | None) -> None:
     """Keep the template in FILE, written as those in templates/: a new one, or the next version of its name."""
     from sqlalchemy import select
@@ -48,7 +49,7 @@ def keep(file: Path, code: str, login: str | None) -> None:
 @template.command("list")
 @click.option("--unit", "code", metavar="CODE", help="What this unit and those below it can use.")
 @click.option("--archived", is_flag=True, help="Those that are archived instead.")
-@_as
+@as_anybody
 def list_(code: str | None, archived: bool, login: str | None) -> None:
     """List templates by name, each with its newest version."""
     from sms_service.cli.acting import acting, scope_of
@@ -66,7 +67,7 @@ def list_(code: str | None, archived: bool, login: str | None) -> None:
 @template.command()
 @template_id
 @click.option("--version", "number", type=int, metavar="N", help="Its version; by default the newest.")
-@_as
+@as_anybody
 def show(template_id: int, number: int | None, login: str | None) -> None:
     """Print a template's version as JSON: its text, and what it asks campaigns for."""
     from sms_service.cli.acting import acting
@@ -94,7 +95,7 @@ def show(template_id: int, number: int | None, login: str | None) -> None:
 @click.option("--signature", required=True, help="Stands in front as 【signature】; without brackets.")
 @click.option("--value", "pairs", multiple=True, metavar="NAME=TEXT", help="A variable's value; may be given again.")
 @click.option("--unit", "code", metavar="CODE", help="For people of this unit and below it.")
-@_as
+@as_anybody
 def preview(
     template_id: int, number: int | None, signature: str, pairs: tuple[str, ...], code: str | None, login: str | None
 ) -> None:
@@ -124,7 +125,7 @@ def preview(
 @template_id
 @click.option("--unit", "code", metavar="CODE", required=True, help="The code of the unit that keeps the copy.")
 @click.option("--name", required=True, help="The name of the copy.")
-@_as
+@as_anybody
 def clone(template_id: int, code: str, name: str, login: str | None) -> None:
     """Copy the newest version as a new template of a unit."""
     from sms_service.cli.acting import acting, find_unit_id
@@ -139,7 +140,7 @@ def clone(template_id: int, code: str, name: str, login: str | None) -> None:
 @template.command()
 @template_id
 @click.option("--undo", is_flag=True, help="Bring it back instead.")
-@_as
+@as_anybody
 def archive(template_id: int, undo: bool, login: str | None) -> None:
     """Keep new campaigns from using a template; what has used it stays as it is."""
     from sms_service.cli.acting import acting
@@ -154,7 +155,7 @@ def archive(template_id: int, undo: bool, login: str | None) -> None:
 @template.command()
 @click.option("--unit", "code", metavar="CODE", help="What this unit and those below it can use.")
 @click.option("--add", "names", metavar="NAME", multiple=True, help="Add a category to --unit; may be given again.")
-@_as
+@as_anybody
 def categories(code: str | None, names: tuple[str, ...], login: str | None) -> None:
     """List the categories by name, after adding those that are given."""
     from sms_service.cli.acting import acting, find_unit_id, scope_of
@@ -179,7 +180,7 @@ def categories(code: str | None, names: tuple[str, ...], login: str | None) -> N
 @template_id
 @click.option("--version", "number", type=int, metavar="N", help="Its version; by default the newest.")
 @click.option("--signature", default="签名", show_default=True, help="Stands in front as 【signature】.")
-@_as
+@as_anybody
 def lint(template_id: int, number: int | None, signature: str, login: str | None) -> None:
     """Print what is odd about a version, with its examples in the places of values."""
     from sms_service.accounts.actors import unit_path

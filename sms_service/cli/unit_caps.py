@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
-_unit = click.option("--unit", "code", metavar="CODE", required=True, help="The unit with this code, and all below it.")
+from sms_service.cli.options import as_anybody, subtree
 
 
 @click.group("unit-caps")
@@ -14,8 +13,8 @@ def unit_caps() -> None:
 
 
 @unit_caps.command("list")
-@_unit
-@_as
+@subtree
+@as_anybody
 def list_(code: str, login: str | None) -> None:
     """List, by class, what counts for the unit's people, and its own cap."""
     from sms_service.cli.acting import acting, find_unit_id
@@ -29,11 +28,11 @@ def list_(code: str, login: str | None) -> None:
 
 
 @unit_caps.command("set")
-@_unit
+@subtree
 @click.argument("class_", metavar="CLASS")
 @click.argument("per_day", metavar="N", type=click.IntRange(0, 100))
 @click.option("--why", required=True, help="Why; it goes into the trail.")
-@_as
+@as_anybody
 def set_(code: str, class_: str, per_day: int, why: str, login: str | None) -> None:
     """Let a phone of the unit get at most N texts of a class on one local day; 0 takes the unit's own cap away."""
     from sms_service.cli.acting import acting, find_unit_id

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from sms_service.cli.options import as_anybody, why
+
 _code = click.argument("code")
-_why = click.option("--why", required=True, help="Why; it goes into the trail.")
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
 
 
 @click.group()
@@ -17,8 +17,8 @@ def unit() -> None:
 @unit.command()
 @_code
 @click.option("--into", "into", metavar="CODE", help="The unit that takes its people, roles and the units below.")
-@_why
-@_as
+@why
+@as_anybody
 def close(code: str, into: str | None, why: str, login: str | None) -> None:
     """Close a unit; past counts stay what they were."""
     from sms_service.cli.acting import acting, find_unit_id
@@ -33,8 +33,8 @@ def close(code: str, into: str | None, why: str, login: str | None) -> None:
 
 @unit.command()
 @_code
-@_why
-@_as
+@why
+@as_anybody
 def reopen(code: str, why: str, login: str | None) -> None:
     """Open a closed unit again, empty."""
     from sms_service.cli.acting import acting, find_unit_id

@@ -6,9 +6,9 @@ from typing import IO
 
 import click
 
+from sms_service.cli.options import as_anybody, subtree
+
 _KINDS = click.Choice(["block", "review", "host"])
-_as = click.option("--as", "login", metavar="LOGIN", help="The account that acts; by default the service.")
-_unit = click.option("--unit", "code", metavar="CODE", required=True, help="The unit with this code, and all below it.")
 
 
 @click.group()
@@ -19,7 +19,7 @@ def words() -> None:
 @words.command("list")
 @click.option("--unit", "code", metavar="CODE", help="What holds for this unit and those below it.")
 @click.option("--kind", type=_KINDS, help="Only this list.")
-@_as
+@as_anybody
 def list_(code: str | None, kind: str | None, login: str | None) -> None:
     """List the words, by word."""
     from sms_service.cli.acting import acting, scope_of
@@ -41,8 +41,8 @@ def list_(code: str | None, kind: str | None, login: str | None) -> None:
 @words.command()
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 @click.option("--kind", type=_KINDS, required=True, help="Which list.")
-@_unit
-@_as
+@subtree
+@as_anybody
 def add(file: IO[str], kind: str, code: str, login: str | None) -> None:
     """Put the words in FILE (`-`: standard input), one a line, on a unit's list."""
     from sms_service.cli.acting import acting, find_unit_id
@@ -58,7 +58,7 @@ def add(file: IO[str], kind: str, code: str, login: str | None) -> None:
 
 @words.command()
 @click.argument("word_id", metavar="ID", type=click.IntRange(1))
-@_as
+@as_anybody
 def remove(word_id: int, login: str | None) -> None:
     """Take a word off its list."""
     from sms_service.cli.acting import acting
