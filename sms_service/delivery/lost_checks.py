@@ -33,10 +33,10 @@ class UnitChecks(NamedTuple):
     answers: Mapping[str, int]
 
 
-def find_checks(paths: Sequence[str], *, answered: bool = False) -> Select[*tuple[Any, ...]]:
-    """The checks of people of the units that are now within the subtrees at `paths`, open ones or `answered` ones, as
-    rows (LostCheck, Person, unit, path, login, by_name), to be ordered and paged. Phones are whole: whoever shows them
-    masks them.
+def find_checks(paths: Sequence[str], *, answered: bool | None = False) -> Select[*tuple[Any, ...]]:
+    """The checks of people of the units that are now within the subtrees at `paths`, open ones or `answered` ones
+    (None: both), as rows (LostCheck, Person, unit, path, login, by_name), to be ordered and paged. Phones are whole:
+    whoever shows them masks them.
     """
     answerer = aliased(Account)
     statement: Select[*tuple[Any, ...]] = (
@@ -47,17 +47,18 @@ def find_checks(paths: Sequence[str], *, answered: bool = False) -> Select[*tupl
         .outerjoin(answerer, answerer.id == LostCheck.answered_by)
         .where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
     )
+    if answered is None:
+        return statement
     return statement.where(LostCheck.answer.is_not(None) if answered else LostCheck.answer.is_(None))
 
 
 def get_check(session: Session, actor: Actor, check_id: int) -> Any:
     """One check as a row of `find_checks`. Raises NotFound or Forbidden."""
-    person_id = session.scalar(select(LostCheck.person_id).where(LostCheck.id == check_id))
-    if person_id is None:
+    row = session.execute(find_checks(["/"], answered=None).where(LostCheck.id == check_id)).one_or_none()
+    if row is None:
         raise NotFound("check", check_id)
-    actor.require(Permission.read, unit_path(session, session.get_one(Person, person_id).unit_id))
-    found = [find_checks(["/"], answered=answered).where(LostCheck.id == check_id) for answered in (False, True)]
-    return next(row for statement in found for row in session.execute(statement))
+    actor.require(Permission.read, row.path)
+    return row
 
 
 def answer_check(session: Session, actor: Actor, check_id: int, answer: str, phone: str | None = None) -> LostCheck:
