@@ -92,7 +92,7 @@ def drop_drafts_about(session: Session, person_id: int, words: Collection[str], 
 
 
 def _row_names(words: Collection[str], phones: Collection[str]) -> ColumnElement[bool]:
-    spelt = {*words, *(json.dumps(word)[1:-1] for word in words)}
+    spelt = {*words, *(json.dumps(word, ensure_ascii=False)[1:-1] for word in words)}  # as `stage_row` writes cells
     conditions: list[Any] = [ImportRow.name.in_(words), ImportRow.number.in_(words), ImportRow.phone.in_(phones)]
     conditions += [ImportRow.cells.contains(word, autoescape=True) for word in sorted(spelt) if len(word) > 1]
     conditions += _has_phone(ImportRow.cells.expression, phones)

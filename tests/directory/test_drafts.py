@@ -10,6 +10,7 @@ from sms_service.audience.import_work import ImportingThread, work_on_import
 from sms_service.clock import tick
 from sms_service.directory import checking, drafts
 from sms_service.directory.drafts import LostImport, hold_import, take_import
+from sms_service.directory.erasing import drop_drafts_about
 from sms_service.directory.import_models import (
     Import,
     ImportFile,
@@ -195,3 +196,12 @@ def test_a_workers_thread_finds_imports_by_itself(database, city):
             pass
     finally:
         importing.close()
+
+
+def test_a_refused_row_with_a_quotation_mark_in_the_name_is_found_for_an_erasure(database, city):
+    import_id = upload(database, '编号,姓名,手机号,组织编码\n1,"阿""依",,99\n2,林一,13900000001,01\n')
+    work_on_import(database.session)
+    with database.session() as session:
+        assert drop_drafts_about(session, 0, {"阿依"}, set()) == 0
+        assert drop_drafts_about(session, 0, {'阿"依'}, set()) == 1
+    assert read(database, import_id).state == ImportState.expired
