@@ -83,16 +83,15 @@ def _import(kind: str, file: Path, code: str | None, login: str | None, check_on
 def _work(database: Database, import_id: int) -> Import:
     """The import once it is checked or applied, by this process or by a worker that was quicker."""
     from sms_service.audience.import_work import work_on_import
-    from sms_service.directory.import_models import Import, ImportState
+    from sms_service.directory.import_models import UNDER_WAY_STATES, Import
 
-    under_way = (ImportState.uploaded, ImportState.checking, ImportState.applying)
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(work_on_import, database.session, import_id)
         while True:
             wait([working], LOOK_EVERY_S)
             with database.session() as session:
                 record = session.get_one(Import, import_id)
-            if record.state not in under_way:
+            if record.state not in UNDER_WAY_STATES:
                 working.result()
                 return record
             if sys.stderr.isatty():

@@ -16,7 +16,7 @@ from sms_service.console.mending import find_mending
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.directory import drafts, importing
-from sms_service.directory.import_models import IMPORT_KINDS, Import, ImportProblem, ImportState
+from sms_service.directory.import_models import IMPORT_KINDS, UNDER_WAY_STATES, Import, ImportProblem
 from sms_service.directory.meanings import COLUMNS
 from sms_service.directory.models import Unit
 from sms_service.directory.refused_file import write_refused_rows
@@ -27,8 +27,6 @@ from sms_service.web.paging import PageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In
 from sms_service.web.validators import OneOfWords
 from sms_service.web.waking import import_after_commit
-
-UNDER_WAY = (ImportState.uploaded, ImportState.checking, ImportState.applying)
 
 
 class UploadForm(In):
@@ -80,7 +78,7 @@ def show_import(import_id: int) -> str:
     """One import: how far it is, how many rows would become or became what, what was found, and the rows concerned."""
     query = read_query(FindingFilter)
     done = importing.get_import(g.session, g.actor, import_id)
-    if done.state in UNDER_WAY:
+    if done.state in UNDER_WAY_STATES:
         return render_page("import_progress.html", done=done, **_names([done]))
     like = g.session.get(ImportProblem, query["like"]) if query["like"] is not None else None
     if query["like"] is not None and (like is None or like.import_id != done.id):
@@ -109,7 +107,7 @@ def refresh_import(import_id: int) -> Response:
     """The part of the page that refreshes itself; the whole page anew once the worker is through."""
     done = importing.get_import(g.session, g.actor, import_id)
     answer = make_response(render_page("import_live.html", done=done))
-    if done.state not in UNDER_WAY:
+    if done.state not in UNDER_WAY_STATES:
         answer.headers["HX-Refresh"] = "true"
     return answer
 

@@ -43,6 +43,7 @@ MOST_TRIES = 3
 _LONGEST_NAME = 255
 _FORGOTTEN_AT_ONCE = 20_000  # rows that one tick of the clock deletes
 _PLACE: ColumnElement[Any] = literal_column("ctid")
+DRAFT_TABLES: tuple[Any, ...] = (ImportRow, ImportOutcome, ImportAnswer, ImportFile)  # what goes after KEPT_DAYS
 _NOBODY: Mapping[str, Any] = {"token": None, "lease_until": None, "tries": 0}
 
 
@@ -245,7 +246,7 @@ def forget_drafts(session: Session) -> int:
     ).first()
     if found is None:
         return 0
-    tables: list[Any] = [ImportRow, ImportOutcome, ImportAnswer, ImportFile]
+    tables = list(DRAFT_TABLES)
     if found.state != ImportState.applied:
         tables.append(ImportProblem)
     for table in tables:
@@ -259,11 +260,16 @@ def forget_drafts(session: Session) -> int:
         gone = session.execute(delete(table).where(_PLACE.in_(some)).execution_options(synchronize_session=False))
         if gone.rowcount == _FORGOTTEN_AT_ONCE:  # type: ignore[attr-defined]
             return 0
-    if found.state != ImportState.applied:
-        found.state = ImportState.expired
-    found.expires_at = None
+    end_draft(found)
     session.flush()
     return 1
+
+
+def end_draft(record: Import) -> None:
+    """Its file and rows are gone: one that was not applied is over."""
+    if record.state != ImportState.applied:
+        record.state = ImportState.expired
+    record.expires_at = None
 
 
 def _set_meanings(session: Session, record: Import, meanings: Sequence[str]) -> None:

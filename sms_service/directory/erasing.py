@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, cast, delete, false, func, or_, select, tuple_, union, update
 from sqlalchemy.orm import Session
 
+from sms_service.directory.drafts import DRAFT_TABLES, end_draft
 from sms_service.directory.import_models import (
+    UNDER_WAY_STATES,
     Import,
     ImportAnswer,
-    ImportFile,
     ImportOutcome,
     ImportProblem,
     ImportRow,
@@ -63,11 +64,8 @@ def erase_findings(session: Session, words: Collection[str], phones: Collection[
 
 def find_import_under_way(session: Session) -> int | None:
     """An import of people that a worker reads or applies at this moment, whose rows nobody can know yet."""
-    under_way = (ImportState.uploaded, ImportState.checking, ImportState.applying)
-    found: int | None = session.scalar(
-        select(Import.id).where(Import.kind == "people", Import.state.in_(under_way)).order_by(Import.id).limit(1)
-    )
-    return found
+    under_way = select(Import.id).where(Import.kind == "people", Import.state.in_(UNDER_WAY_STATES))
+    return session.scalar(under_way.order_by(Import.id).limit(1))
 
 
 def drop_drafts_about(session: Session, person_id: int, words: Collection[str], phones: Collection[str]) -> int:
@@ -80,13 +78,12 @@ def drop_drafts_about(session: Session, person_id: int, words: Collection[str], 
     )
     answers = select(ImportAnswer.import_id).where(ImportAnswer.person_id == person_id)
     ids = sorted(set(session.scalars(union(rows, outcomes, answers))))
-    for table in (ImportRow, ImportOutcome, ImportAnswer, ImportFile):
+    for table in DRAFT_TABLES:
         session.execute(delete(table).where(table.import_id.in_(ids)))
     for record in session.scalars(select(Import).where(Import.id.in_(ids)).order_by(Import.id).with_for_update()):
         if record.state != ImportState.applied:
             session.execute(delete(ImportProblem).where(ImportProblem.import_id == record.id))
-            record.state = ImportState.expired
-        record.expires_at = None
+        end_draft(record)
     session.flush()
     return len(ids)
 

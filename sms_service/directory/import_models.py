@@ -34,6 +34,10 @@ class ImportState(StrEnum):
     expired = "expired"  # nobody applied it in time
 
 
+# A worker is at it, or will be.
+UNDER_WAY_STATES = (ImportState.uploaded, ImportState.checking, ImportState.applying)
+
+
 class RowOutcome(StrEnum):
     """What a row would do or did; each row has one."""
 
