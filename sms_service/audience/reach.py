@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Select, String, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, String, cast, func, null, select
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, unit_path
@@ -139,8 +139,17 @@ def child_id(path: str) -> ColumnElement[int]:
     return cast(func.coalesce(func.nullif(first, ""), path.rstrip("/").rpartition("/")[2]), BigInteger)
 
 
+def is_dotted(name: str) -> bool:
+    """Whether a variable is a column of a list, such as venue.address. No person has it, whatever their attributes
+    are called.
+    """
+    return "." in name
+
+
 def recipient_value(name: str) -> ColumnElement[Any]:
     """SQL for a recipient's value of a variable, as text and as freeze takes it; NULL if the person has none."""
+    if is_dotted(name):
+        return cast(null(), String)
     match name:
         case "name":
             return Person.name.expression
@@ -153,5 +162,9 @@ def recipient_value(name: str) -> ColumnElement[Any]:
 
 def make_tried(row: Mapping[str, Any], own: Sequence[str]) -> Tried:
     """A recipient of a row with person_id, unit_id, name, number, attributes and the unit's name as `unit`."""
-    values = {one: row[one] if one in _FIELDS else row["attributes"].get(one) for one in own}
+    values = {one: row[one] if one in _FIELDS else _attribute(row["attributes"], one) for one in own}
     return Tried(row["person_id"], row["name"], row["unit_id"], row["unit"], values)
+
+
+def _attribute(attributes: Mapping[str, Any], name: str) -> Any:
+    return None if is_dotted(name) else attributes.get(name)

@@ -10,6 +10,7 @@ from sqlalchemy import or_
 
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Segment
+from sms_service.audience.reach import is_dotted
 from sms_service.audience.segments import find_segments
 from sms_service.campaigns import overview, services, suggestions
 from sms_service.console.forms import read_form, read_named, read_query
@@ -131,10 +132,10 @@ def ask_values(version: TemplateVersion, path: str) -> list[AskedValue]:
 
     A value need not be given where the text can do without, or where people of the unit have it as an attribute.
     """
-    required = compile_template(version.body).required
-    own = suggestions.list_attribute_names(g.session, path)
+    required = set(compile_template(version.body).required)
+    own = {name for name in suggestions.list_attribute_names(g.session, path) if not is_dotted(name)}
     return [
-        AskedValue(one.name, one.name in required and one.name not in own, one.label, one.hint, one.example, one.kind)
+        AskedValue(one.name, one.name in required - own, one.label, one.hint, one.example, one.kind)
         for one in fields_of(version)
     ]
 

@@ -9,6 +9,7 @@ from typing import Any
 from flask import g, request
 
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.reach import is_dotted
 from sms_service.console.forms import read_named
 from sms_service.console.languages import say_here, translate_here
 from sms_service.console.pages import page_view
@@ -47,7 +48,8 @@ def find_own(person_ids: list[str]) -> dict[str, Any] | None:
         return None
     person = get_person(g.session, g.actor, int(person_ids[0]))
     unit = g.session.get_one(Unit, person.unit_id)
-    return {**person.attributes, "name": person.name, "unit": unit.name, "number": person.number}
+    attributes = {name: value for name, value in person.attributes.items() if not is_dotted(name)}
+    return {**attributes, "name": person.name, "unit": unit.name, "number": person.number}
 
 
 def compose_in_general(

@@ -2,6 +2,7 @@
 
 template  := (text | {{ wording }} | {% if condition %} … {% elif %} … {% else %} … {% endif %} | loop)*
 loop      := {% for name in list %} … {% else %} … {% endfor %}, no loop within a loop
+name      := variable | list.column, such as 地点 or venue.address: one variable either way
 list      := name | name | default('text')
 wording   := name | loop.index | "text" | number | wording ~ wording | wording or wording
            | wording if condition else wording | wording | filter
@@ -21,11 +22,12 @@ from sms_service.content.filters import FILTERS
 from sms_service.errors import Invalid
 from sms_service.said import as_said, say
 
+LONGEST_PART = 40  # characters of what stands on either side of the dot of a name
 MAX_DEPTH = 20  # nested constructs; not far above this, Python's own compiler and Jinja2's parser fail
 ALLOWED = as_said(
-    "allowed are text, {{ name }}, {% if %} {% elif %} {% else %}, {% for one in list %}, comparisons, and, or, not, "
-    "in, 'a' if b else 'c', ~, and the filters default, lower, replace, trim, truncate, upper, 日期, 星期, 时间, "
-    "日期时间, 数字, 中文数字, 列表, 称呼, 姓"
+    "allowed are text, {{ name }}, {{ list.column }}, {% if %} {% elif %} {% else %}, {% for one in list %}, "
+    "comparisons, and, or, not, in, 'a' if b else 'c', ~, and the filters default, lower, replace, trim, truncate, "
+    "upper, 日期, 星期, 时间, 日期时间, 数字, 中文数字, 列表, 称呼, 姓"
 )
 
 # Jinja2 gives these names a meaning of its own.
@@ -38,7 +40,7 @@ _CONSTRUCTS = {
     "Include": "{% include %}", "Import": "{% import %}", "FromImport": "{% from %}", "Extends": "{% extends %}",
     "Block": "{% block %}", "CallBlock": "{% call %}", "FilterBlock": "{% filter %}", "With": "{% with %}",
     "Scope": "{% autoescape %}",
-    "Call": as_said("a call"), "Test": "is …", "Getattr": as_said("an attribute (name.attribute)"),
+    "Call": as_said("a call"), "Test": "is …", "Getattr": as_said("an attribute of a value"),
     "Getitem": as_said("a subscript (name[…])"),
     "Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**", "Neg": "-", "Pos": "+",
     "Dict": "{…}", "List": "[…]", "Tuple": "(…, …)", "Compare": as_said("a comparison outside {% if %}"),
@@ -53,6 +55,10 @@ class Names:
     all: set[str] = field(default_factory=set)
     required: set[str] = field(default_factory=set)
     member: str | None = None  # the name of a list's member, within a loop
+
+    def find_below(self, name: str) -> str | None:
+        """A variable that is a column of the list of this name: venue.address of venue."""
+        return next((one for one in sorted(self.all) if one.startswith(f"{name}.")), None)
 
 
 def walk_template(tree: nodes.Template, names: Names) -> None:
@@ -84,8 +90,11 @@ def _body(body: list[nodes.Node], names: Names, depth: int) -> None:
 def _loop(node: nodes.For, names: Names, depth: int) -> None:
     """Through the entries of one list: how many there are is bounded when the text is made."""
     source = node.iter
-    listed = isinstance(source, nodes.Name) or (
-        isinstance(source, nodes.Filter) and source.name == "default" and isinstance(source.node, nodes.Name)
+    listed = _is_variable(source) or (
+        isinstance(source, nodes.Filter)
+        and source.name == "default"
+        and source.node is not None
+        and _is_variable(source.node)
     )
     if names.member is not None or node.recursive or node.test is not None or not listed:
         raise Invalid(
@@ -98,7 +107,7 @@ def _loop(node: nodes.For, names: Names, depth: int) -> None:
     _wording(source, names, depth + 1)
     _name(node.target, Names())  # refuses what no variable may be called
     member = node.target.name
-    if member in names.all:
+    if member in names.all or names.find_below(member):
         reason = say("line {line}: {name} is a variable already; choose another name", line=node.lineno, name=member)
         raise Invalid("body", member, reason)
     names.member = member
@@ -124,11 +133,10 @@ def _wording(node: nodes.Node, names: Names, depth: int) -> None:
     match node:
         case nodes.Name() if node.name == names.member:
             pass
-        case nodes.Name():
-            _name(node, names)
-            names.required.add(node.name)
         case nodes.Getattr(node=nodes.Name(name="loop"), attr="index") if names.member is not None:
             pass
+        case nodes.Name() | nodes.Getattr(node=nodes.Name()):
+            names.required.add(_variable(node, names))
         case nodes.Const():
             _constant(node)
         case nodes.Concat():
@@ -191,10 +199,53 @@ def _filter(node: nodes.Filter, names: Names, depth: int) -> None:
         raise Invalid(
             "body", node.name, say("line {line}: write the filter as {form}", line=node.lineno, form=rule.form)
         )
-    if node.name == "default" and isinstance(node.node, nodes.Name) and node.node.name != names.member:
-        _name(node.node, names)  # used, but not required
+    if node.name == "default" and _is_variable(node.node) and read_variable(node.node) != names.member:
+        _variable(node.node, names)  # used, but not required
     else:
         _wording(node.node, names, depth + 1)
+
+
+def read_variable(node: nodes.Node) -> str | None:
+    """The variable that an expression is, such as 地点 or venue.address; None: it is none."""
+    match node:
+        case nodes.Name():
+            return node.name
+        case nodes.Getattr(node=nodes.Name(name=list_)) if list_ != "loop":
+            return f"{list_}.{node.attr}"
+    return None
+
+
+def _is_variable(node: nodes.Node) -> bool:
+    return read_variable(node) is not None
+
+
+def _variable(node: nodes.Node, names: Names) -> str:
+    """Note that a variable is used, whole or by a column; returns its name."""
+    if isinstance(node, nodes.Name):
+        _name(node, names)
+        if dotted := names.find_below(node.name):
+            raise _refused_twice(node, node.name, dotted)
+        return node.name
+    name = read_variable(node)
+    assert isinstance(node, nodes.Getattr)
+    list_ = node.node
+    if name is None or not isinstance(list_, nodes.Name) or list_.name == names.member:
+        raise _refused(node)
+    _name(list_, Names())  # refuses what no variable may be called
+    _name(nodes.Name(node.attr, "load", lineno=node.lineno), Names())
+    for part in (list_.name, node.attr):
+        if part.startswith("_") or len(part) > LONGEST_PART:
+            message = "line {line}: {part} must have at most {most} characters and not begin with _"
+            raise Invalid("body", name, say(message, line=node.lineno, part=part, most=LONGEST_PART))
+    if list_.name in names.all:
+        raise _refused_twice(node, list_.name, name)
+    names.all.add(name)
+    return name
+
+
+def _refused_twice(node: nodes.Node, whole: str, dotted: str) -> Invalid:
+    message = "line {line}: {whole} cannot be a value of its own and a list with {dotted} at once; rename one of them"
+    return Invalid("body", dotted, say(message, line=node.lineno, whole=whole, dotted=dotted))
 
 
 def _name(node: nodes.Name, names: Names) -> None:

@@ -7,19 +7,22 @@ entries and holds no other, `replace` never makes a text longer, and rendering s
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, nodes, pass_context
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
 
 from sms_service.content.comparing import CannotRender, Items, compare_values, split_items, write_plain
 from sms_service.content.filters import MADE
-from sms_service.content.grammar import Names, walk_template
+from sms_service.content.grammar import Names, read_variable, walk_template
 from sms_service.errors import Invalid
 from sms_service.said import say
 
@@ -38,11 +41,18 @@ _UNWANTED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 # What a value must not hold: a place for another value, which would be sent as it stands.
 _PLACE = re.compile(r"\{[{%#]|｛[｛%#]")
 # Filters that only `_Exact` writes; no body can name them.
-_COMPARE, _MEMBERS = "compare_values", "split_items"
+_COMPARE, _MEMBERS, _DOTTED = "compare_values", "split_items", "find_dotted"
+
+
+@pass_context
+def _find_dotted(context: Context, name: str) -> object:
+    """The value under a name with a dot, as one variable: nothing is ever looked up in a value."""
+    value = context.resolve_or_missing(name)
+    return context.environment.undefined(name=name) if value is missing else value
 
 
 class _Exact(NodeTransformer):
-    """Writes a walked body in terms of our own comparison and our own lists, in place of Jinja2's."""
+    """Writes a walked body in terms of our own comparison, lists and dotted names, in place of Jinja2's."""
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
         self.generic_visit(node)
@@ -55,6 +65,12 @@ class _Exact(NodeTransformer):
         self.generic_visit(node)
         node.iter = nodes.Filter(node.iter, _MEMBERS, [], [], None, None, lineno=node.lineno)
         return node
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:
+        name = read_variable(node)
+        if name is None:  # of the loop
+            return node
+        return nodes.Filter(nodes.Const(name), _DOTTED, [], [], None, None, lineno=node.lineno)
 
     def visit_Const(self, node: nodes.Const) -> nodes.Node:
         if isinstance(node.value, float):
@@ -69,7 +85,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
     )
     environment.globals.clear()
     environment.filters = {"default": environment.filters["default"], **MADE}
-    environment.filters |= {_COMPARE: compare_values, _MEMBERS: split_items}
+    environment.filters |= {_COMPARE: compare_values, _MEMBERS: split_items, _DOTTED: _find_dotted}
     return environment
 
 
@@ -80,7 +96,8 @@ _ENVIRONMENT = _environment()
 class CompiledTemplate:
     """A checked body, ready to render from any thread.
 
-    `variables` are all names in it, sorted; `required` those that are used somewhere without a `default`.
+    `variables` are all names in it, sorted, those with a dot (venue.address) as they are; `required` those that are
+    used somewhere without a `default`.
     """
 
     variables: tuple[str, ...]
@@ -207,16 +224,18 @@ def find_adjacent(body: str) -> tuple[list[tuple[str, str]], bool, str]:
             if isinstance(part, nodes.TemplateData):
                 before = None if part.data.strip() else before
             else:
-                names = [next((one.name for one in _named(node)), "") for node in (before, part) if node is not None]
-                if len(names) == 2 and all(names):
+                names = [name for node in (before, part) if node is not None and (name := _find_first(node))]
+                if len(names) == 2:
                     pairs.append((names[0], names[1]))
                 before = part
     plain = "".join(data.data for data in tree.find_all(nodes.TemplateData))
     return pairs, bool(plain.strip("，。、；：！？,.;:!? \n\t")), plain
 
 
-def _named(node: nodes.Node) -> Iterator[nodes.Name]:
-    return iter([node]) if isinstance(node, nodes.Name) else node.find_all(nodes.Name)
+def _find_first(node: nodes.Node) -> str | None:
+    """The first variable in an expression."""
+    parts: Iterator[nodes.Node] = itertools.chain([node], node.find_all((nodes.Name, nodes.Getattr)))
+    return next((name for part in parts if (name := read_variable(part))), None)
 
 
 @lru_cache(maxsize=512)

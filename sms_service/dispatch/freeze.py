@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Dialect, Select, case, func, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from sms_service.audience.reach import is_dotted
 from sms_service.audience.rules import audience_select, audience_select_below
 from sms_service.content.comparing import CannotRender
 from sms_service.content.models import TemplateVersion
@@ -184,7 +185,7 @@ def _freeze(database: Database, session: Session, taken: _Taken) -> dict[int, in
         session.connection().exec_driver_sql(f"SET LOCAL work_mem = '{_WORK_MEM}'")
     alike: defaultdict[_Shape, list[tuple[Run, TemplateVersion]]] = defaultdict(list)
     for run, version in taken:
-        own = tuple(name for name in version.variables if name not in run.values)
+        own = tuple(name for name in version.variables if name not in run.values and not is_dotted(name))
         alike[_Shape(run.month, run.lane, json.dumps(run.segment_rule, sort_keys=True), own)].append((run, version))
     audiences: dict[int, int] = {}
     for shape, same in alike.items():

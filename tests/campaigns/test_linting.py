@@ -52,6 +52,15 @@ def test_who_lacks_a_value_is_counted_and_named(session: Session, district: Unit
     assert session.get_one(Campaign, nobody.id).status == "draft"
 
 
+def test_no_attribute_of_a_person_fills_a_variable_with_a_dot(session: Session, district: Unit) -> None:
+    make_person(session, district, attributes={"venue.address": "南京路1号"})
+    names = ("venue.address",)
+    campaign = write(session, district, "请到{{ venue.address }}来。", names)
+    assert found(session, campaign) == [("refused", "nobody_has:venue.address")]
+    filled = write(session, district, "请到{{ venue.address }}来。", names, **{"venue.address": "二楼"})
+    assert found(session, filled) == []
+
+
 def test_a_text_that_cannot_be_made_is_refused(session: Session, district: Unit) -> None:
     campaign = write(session, district, "请{{ 时间 | 日期 }}来。", ("时间",), 时间="随时")
     assert found(session, campaign) == [("refused", "unrendered")]

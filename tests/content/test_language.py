@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sms_service.content.comparing import CannotRender
-from sms_service.content.language import MAX_TEXT, check_template, compile_template, get_compiled
+from sms_service.content.language import MAX_TEXT, check_template, compile_template, find_adjacent, get_compiled
 from sms_service.errors import Invalid
 
 
@@ -61,6 +61,23 @@ from sms_service.errors import Invalid
         ("{% for x in a | default('') %}{{ x }}{% else %}无{% endfor %}", {}, "无"),
         ("{{ a }}，{{ a | 列表('/') }}", {"a": ["甲", "乙"]}, "甲、乙，甲/乙"),
         ("{% if '甲' in a %}是{% endif %}乙", {"a": ["甲乙", "丙"]}, "乙"),
+        # A name with a dot is one variable, whatever values are called.
+        (
+            "{{ venue.address }}（{{ 场地.联系人 }}）",
+            {"venue.address": "南京路1号", "场地.联系人": "张三"},
+            "南京路1号（张三）",
+        ),
+        ("{{ venue . items }}{{ venue.get }}", {"venue.items": "甲", "venue.get": 2.0}, "甲2"),
+        ("{{ row.座位 | default('待定') }}", {}, "待定"),
+        ("{{ row.座位 | default('待定') }}", {"row": "x", "row.座位": None}, "待定"),
+        ("{% if row.排 > 3 %}后{% else %}前{% endif %}{{ row.排 ~ '排' }}", {"row.排": "12"}, "后12排"),
+        (
+            "{% for x in venue.路线 %}{{ loop.index }}{{ x }}{{ venue.name }}{% endfor %}",
+            {"venue.路线": "a、b", "venue.name": "馆"},
+            "1a馆2b馆",
+        ),
+        ("{% for x in venue.路线 | default('') %}{{ x }}{% else %}无{% endfor %}", {}, "无"),
+        ("{% for x in y %}{{ x }}{% endfor %}{{ x.a }}", {"y": "甲", "x.a": "乙"}, "甲乙"),
         # Dates, times, numbers, salutations; what is written in words stays.
         (
             "{{ a | 日期 }}，{{ a | date('年') }}，{{ a | 日期('周') }}",
@@ -98,10 +115,43 @@ def test_variables_are_named_once_and_sorted_and_a_default_makes_one_optional() 
     assert compile_template(body).required == ("name", "备注", "班次")
 
 
+def test_a_name_with_a_dot_is_one_variable() -> None:
+    body = "{{ venue.address }}{{ 场地.电话 | default('无') }}{% for 站 in venue.路线 %}{{ 站 }}{% endfor %}{{ name }}"
+    assert check_template(body) == ["name", "venue.address", "venue.路线", "场地.电话"]
+    assert compile_template(body).required == ("name", "venue.address", "venue.路线")
+    assert find_adjacent(body)[0] == [("venue.address", "场地.电话")]
+
+
 @pytest.mark.parametrize(
     ("body", "line", "construct"),
     [
-        ("a\n{% for x in y.z %}{{ x }}{% endfor %}", 2, "write a loop as"),
+        ("a\n{% for x in y.z.w %}{{ x }}{% endfor %}", 2, "write a loop as"),
+        ("{% for x in loop.index %}{{ x }}{% endfor %}", 1, "write a loop as"),
+        ("{% for x in y %}{{ x.a }}{% endfor %}", 1, "an attribute"),
+        ("{% for x in y %}{{ x.a | default('') }}{% endfor %}", 1, "an attribute"),
+        ("{% for x in y %}{{ loop.x }}{% endfor %}", 1, "an attribute"),
+        ("{{ venue.a }}{% for venue in y %}{{ venue }}{% endfor %}", 1, "venue is a variable already"),
+        ("{{ loop.index | default('') }}", 1, "an attribute"),
+        ("{{ venue.__class__ }}", 1, "__class__ must have at most 40 characters and not begin with _"),
+        ("{{ venue._x | default('') }}", 1, "not begin with _"),
+        ("{{ _venue.x }}", 1, "not begin with _"),
+        ("{{ venue." + "x" * 41 + " }}", 1, "at most 40 characters"),
+        ("{{ " + "x" * 41 + ".a }}", 1, "at most 40 characters"),
+        ("{{ venue.address.upper }}", 1, "an attribute"),
+        ("{{ venue.address.upper() }}", 1, "a call"),
+        ("{{ venue.items() }}", 1, "a call"),
+        ("{{ venue['address'] }}", 1, "a subscript"),
+        ("{{ venue.0 }}", 1, "a subscript"),
+        ("{{ venue.a[0] }}", 1, "a subscript"),
+        ("{{ 'x'.upper }}", 1, "an attribute"),
+        ("{{ (a | upper).b }}", 1, "an attribute"),
+        ("{{ (a ~ b).c }}", 1, "an attribute"),
+        ("{{ self.x }}", 1, "self cannot be a variable"),
+        ("{{ venue.Ａ }}", 1, "write Ａ as A"),
+        ("{{ Ａ.a }}", 1, "write Ａ as A"),
+        ("{{ venue }}\n{{ venue.address }}", 2, "venue cannot be a value of its own"),
+        ("{{ venue.address }}\n\n{{ venue | default('') }}", 3, "venue cannot be a value of its own"),
+        ("{{ 'x' | find_dotted }}", 1, "there is no filter"),
         ("{% for x in 'abc' %}{{ x }}{% endfor %}", 1, "write a loop as"),
         ("{% for x in ['a', 'b'] %}{{ x }}{% endfor %}", 1, "write a loop as"),
         ("{% for x in range(9) %}{{ x }}{% endfor %}", 1, "write a loop as"),
@@ -153,7 +203,7 @@ def test_variables_are_named_once_and_sorted_and_a_default_makes_one_optional() 
         ("{% filter upper %}a{% endfilter %}", 1, "{% filter %}"),
         ("{% with a = 1 %}{% endwith %}", 1, "{% with %}"),
         ("{{ a() }}", 1, "a call"),
-        ("\n\n{{ a.b }}", 3, "an attribute"),
+        ("\n\n{{ a.b.c }}", 3, "an attribute"),
         ("{{ a['b'] }}", 1, "a subscript"),
         ("{{ a[1:2] }}", 1, "a subscript"),
         ("{{ a * 9 }}", 1, "*"),
@@ -230,6 +280,15 @@ def test_empty_long_and_deep_bodies_are_refused(body: str) -> None:
     [
         ("{{ name }}{{ 活动时间 }}", {"name": "张三"}, "活动时间"),
         ("{% if 活动时间 %}x{% endif %}", {}, "活动时间"),
+        ("{{ venue.address }}", {}, "'venue.address' is undefined"),
+        ("{{ venue.address }}", {"venue": "x", "address": "y"}, "'venue.address' is undefined"),
+        ("{{ '甲' ~ venue.address }}", {}, "'venue.address' is undefined"),
+        ("{% if venue.address %}x{% endif %}", {}, "'venue.address' is undefined"),
+        ("{% if 5 == venue.rank %}x{% endif %}", {}, "'venue.rank' is undefined"),
+        ("{% for x in venue.a %}{{ x }}{% endfor %}", {}, "'venue.a' is undefined"),
+        ("{{ venue.a | 日期 }}", {}, "'venue.a' is undefined"),
+        ("{{ venue.a }}", {"venue.a": {"b": "c"}}, "the value of venue.a is a dict"),
+        ("{{ venue.a }}", {"venue.a": "请{{ 时间 }}到"}, "the value of venue.a holds {{"),
         ("{{ 活动时间 | upper }}", {}, "活动时间"),
         ("{{ 活动时间 | truncate(3) }}", {}, "活动时间"),
         ("{{ a }}", {"a": True}, "the value of a is a bool"),
@@ -281,6 +340,7 @@ fragments = st.sampled_from(
         *"{}%#()[]'\"|~,.:=<>+-*/ \n",
         *("{{", "}}", "{%", "%}", "{% if a %}", "{% endif %}", " if ", " else ", " or ", " and ", " not ", " in "),
         *(" a ", "名", "self", "'b'", "7", "\\x"),
+        *(".b", "a.b", "名.名", "a.__class__", "loop.x"),
         *("{% for 人 in a %}", "{% endfor %}", "人", "loop.index", "|日期", "|中文数字", "|列表", "|姓", " > "),
         *("|trim", "|upper", "|truncate(3)", "|default('x')", "|replace('ab','c')"),
     ]

@@ -210,7 +210,7 @@ def test_shipped_templates_are_installed_once_and_follow_their_files(
         '+++\nname = "甲"\n+++\n您好',
         '+++\nname = "甲"\nclass = "advert"\n+++\n您好',
         '+++\nname = 甲\nclass = "study"\n+++\n您好',
-        '+++\nname = "甲"\nclass = "study"\n+++\n{{ a.b }}',
+        '+++\nname = "甲"\nclass = "study"\n+++\n{{ a.b.c }}',
         '+++\nname = "甲"\nclass = "study"\n+++\n',
         '+++\nname = "甲"\nclass = "study"\n[[fields]]\nname = "乙"\n+++\n您好',
         '+++\nname = "甲"\nclass = "study"\n[[fields]]\nname = "乙"\nkind = "colour"\n+++\n{{ 乙 }}',

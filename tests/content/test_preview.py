@@ -99,7 +99,7 @@ def test_what_is_outside_the_scope_is_refused(session: Session, district: Unit, 
 @pytest.mark.parametrize(
     ("field", "body", "class_", "signature", "values", "reason"),
     [
-        ("body", "{{ a.b }}", "study", SIGNATURE, {}, "an attribute"),
+        ("body", "{{ a.b.c }}", "study", SIGNATURE, {}, "an attribute"),
         ("body", "【别的】学习", "study", SIGNATURE, {}, "【别的】"),
         ("class", "学习", "advert", SIGNATURE, {}, "study"),
         ("signature", "学习", "study", "【城东】", {}, "brackets"),

@@ -152,7 +152,8 @@ def make_run(
     session: Session, unit: Unit, *, body: str = "请参加学习。", class_: str = "notice", values: Any = None, **kw: Any
 ) -> Run:
     """A planned run of a new campaign of `unit` to everyone in it, due now."""
-    variables = tuple(name for name in ("name", "unit", "事") if f"{{{{ {name} }}}}" in body)
+    known = ("name", "unit", "事", "venue.address")
+    variables = tuple(name for name in known if f"{{{{ {name} " in body)
     version = make_template(session, unit, body=body, class_=class_, variables=variables)
     segment = make_segment(session, unit, {"everyone": True})
     route_id = session.scalars(select(Route.id).where(Route.name == "default")).one()

@@ -94,6 +94,18 @@ def test_runs_that_are_frozen_together_have_the_rows_that_each_has_alone(databas
     assert run_of(database, nobody).audience == 0
 
 
+def test_no_attribute_of_a_person_fills_a_variable_with_a_dot(database: Database) -> None:
+    city = begun(database, 0)
+    with database.session() as session:
+        unit = make_unit(session, parent=session.merge(city.unit))
+        make_person(session, unit, attributes={"venue.address": "别处", "事": "学习"})
+        body = "{{ 事 }}，{{ venue.address | default('老地方') }}见。"
+        run_id = make_run(session, unit, body=body, lane="small").id
+    freeze_next(database)
+    with database.session() as session:
+        assert session.scalars(select(Message.values).where(Message.run_id == run_id)).all() == [{"事": "学习"}]
+
+
 def rows(database: Database, run_id: int) -> list[tuple[object, ...]]:
     """The run's rows as far as two runs to the same people have the same."""
     columns = (Message.person_id, Message.unit_id, Message.unit_path, Message.phone, Message.status, Message.reason)
