@@ -19,7 +19,6 @@ from sms_service.controls.accounts import find_accounts, find_routes
 from sms_service.controls.models import GatewayAccount, Route
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.gateways.config import BadGatewayConfig
-from sms_service.masking import mask_said, mask_text
 from sms_service.web.context import current_context
 from sms_service.web.paging import PageQuery, fetch_page
 from sms_service.web.schemas import In, MaskedText, OneLine, Out, SaidMessage, list_of
@@ -150,9 +149,8 @@ class Routes(MethodView):
 
 def _shown(account: GatewayAccount, rates: Mapping[str, float]) -> dict[str, Any]:
     columns = ("name", "adapter", "state", "reason", "paused_by", "reopens_at", "simulated")
-    said = account.said_reason and mask_said(account.said_reason, mask_text)  # a provider's words may be in it
     shown = {name: getattr(account, name) for name in columns}
-    return {**shown, "reason_message": said, "rate": rates.get(account.name)}
+    return {**shown, "reason_message": account.said_reason, "rate": rates.get(account.name)}
 
 
 def _rates() -> Mapping[str, float]:

@@ -12,7 +12,6 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.masking import mask_said, mask_text
 from sms_service.reports.account_health import MOST_CODES, AccountHealth, list_account_health
 from sms_service.reports.unknowns import UnknownAge, UnknownGroup, group_unknown
 from sms_service.web.context import current_pace, gateways_or_none
@@ -158,8 +157,7 @@ def _shown(health: AccountHealth) -> dict[str, Any]:
     own = {name: getattr(health.account, name) for name in columns}
     rest = {name: getattr(health, name) for name in AccountHealth.__slots__ if name != "account"}
     waiting = [{**_columns(group), "rows": _rows(group, {})} for group in health.waiting]
-    said = health.account.said_reason and mask_said(health.account.said_reason, mask_text)
-    return {**own, **rest, "reason_message": said, "waiting": waiting}
+    return {**own, **rest, "reason_message": health.account.said_reason, "waiting": waiting}
 
 
 def _columns(group: UnknownGroup) -> dict[str, Any]:

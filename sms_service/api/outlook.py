@@ -15,10 +15,9 @@ from sms_service.api.campaigns import OFFSET
 from sms_service.api.findings import FindingOut
 from sms_service.api.segments import UnitReachOut
 from sms_service.campaigns.outlook import Caution, Outlook, foresee_run
-from sms_service.said import to_json
 from sms_service.vocabulary import MessageReason
 from sms_service.web.rates import read_rates_and_prices
-from sms_service.web.schemas import In, MaskedText, Out, SaidOut
+from sms_service.web.schemas import In, MaskedText, Out, SaidMessage
 
 blueprint = Blueprint(
     "outlook", description="What will happen if a campaign is sent, said before it is sent; asking changes nothing."
@@ -85,8 +84,8 @@ class WarningOut(Out):
     """What to know before sending."""
 
     caution = fields.String(metadata={"description": "One of " + ", ".join(Caution)})
-    text = fields.String(metadata={"description": "The sentence"})
-    said = fields.Nested(SaidOut, metadata={"description": "The sentence for saying it in another language"})
+    text = MaskedText(metadata={"description": "The sentence"})
+    said = SaidMessage(attribute="text", metadata={"description": "The sentence for saying it in another language"})
 
 
 class OutlookOut(Out):
@@ -161,9 +160,8 @@ def _shown(outlook: Outlook) -> dict[str, Any]:
         for reason in MessageReason
         if reason in outlook.skipped
     ]
-    warnings = [{"caution": one.caution, "text": one.text, "said": to_json(one.text)} for one in outlook.warnings]
     kept = (
         *("at", "people", "phones", "units", "texts", "parts", "exact", "tried"),
-        *("cost_fen", "begins", "through", "similar", "findings"),
+        *("cost_fen", "begins", "through", "similar", "warnings", "findings"),
     )
-    return {**{name: getattr(outlook, name) for name in kept}, "skipped": skipped, "warnings": warnings}
+    return {**{name: getattr(outlook, name) for name in kept}, "skipped": skipped}

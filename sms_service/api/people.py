@@ -118,7 +118,9 @@ class PersonOut(Out):
     phone_problem = fields.String(
         allow_none=True, metadata={"description": "Why the phone number given at import is unusable"}
     )
-    phone_problem_message = SaidMessage(metadata={"description": "The same, for saying it in another language"})
+    phone_problem_message = SaidMessage(
+        masked=False, metadata={"description": "The same, for saying it in another language"}
+    )
     opted_out = fields.Boolean(metadata={"description": "The phone number is suppressed: it gets no texts"})
     lost_contact = fields.Boolean(metadata={"description": "Known to be out of reach"})
     suspect_since = fields.AwareDateTime(

@@ -13,8 +13,7 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.campaigns import authorship, overview
 from sms_service.masking import mask_values
-from sms_service.said import to_json
-from sms_service.web.schemas import MaskedText, Out, SaidOut
+from sms_service.web.schemas import MaskedText, Out, SaidMessage
 
 blueprint = Blueprint(
     "reviews", description="Who wrote a campaign, who may decide on it, and what is different from what was approved."
@@ -37,7 +36,7 @@ class ApprovedBeforeOut(Out):
     at = fields.AwareDateTime(metadata={"description": "When"})
     covered = fields.Dict(metadata={"description": "What the approval was for, by name"})
     whom = MaskedText(metadata={"description": "Whom it went to, in words"})
-    whom_said = fields.Nested(SaidOut, metadata={"description": "The same for saying it in another language"})
+    whom_said = SaidMessage(attribute="whom", metadata={"description": "The same for saying it in another language"})
     changes = fields.List(fields.String(), metadata={"description": "The names of `covered` that are different now"})
 
 
@@ -51,8 +50,8 @@ class ReviewOut(Out):
     why_not = fields.String(
         allow_none=True, metadata={"description": "Why the caller may not decide on it, as one who had a hand in it"}
     )
-    why_not_said = fields.Nested(
-        SaidOut, allow_none=True, metadata={"description": "The same for saying it in another language"}
+    why_not_said = SaidMessage(
+        attribute="why_not", metadata={"description": "The same for saying it in another language"}
     )
     approved_before = fields.Nested(
         ApprovedBeforeOut, allow_none=True, metadata={"description": "What was approved last; null: nothing yet"}
@@ -75,12 +74,10 @@ class CampaignReview(MethodView):
             "authored": authored,
             "approvers": authorship.find_approvers(g.session, campaign, described["path"]),
             "why_not": why_not,
-            "why_not_said": why_not and to_json(why_not),
             "approved_before": before
             and {
                 **before,
                 "covered": mask_values(before["covered"]),
                 "changes": sorted(before["changes"]),
-                "whom_said": mask_values(to_json(before["whom"])),
             },
         }

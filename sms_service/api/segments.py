@@ -22,10 +22,9 @@ from sms_service.audience.wording import describe_rules
 from sms_service.campaigns import uses
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
-from sms_service.masking import mask_values
-from sms_service.said import Said, to_json
+from sms_service.said import Said
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, SaidOut, Whole, list_of
+from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, SaidMessage, Whole, list_of
 from sms_service.web.validators import WithinRange
 
 blueprint = Blueprint(
@@ -127,7 +126,7 @@ class RuleWarningOut(Out):
     """What of a rule finds nobody, or whom it passes over."""
 
     sentence = MaskedText(metadata={"description": "It in words, with what there is"})
-    said = fields.Nested(SaidOut, metadata={"description": "The sentence for saying it in another language"})
+    said = SaidMessage(attribute="sentence", metadata={"description": "The sentence for saying it in another language"})
 
 
 def _warnings() -> fields.List[Any]:
@@ -145,7 +144,7 @@ class SegmentOut(SegmentListed):
 
     rule = fields.Raw(metadata={"type": "object", "description": _RULE})
     sentence = MaskedText(metadata={"description": _SENTENCE})
-    said = fields.Nested(SaidOut, metadata={"description": "The sentence for saying it in another language"})
+    said = SaidMessage(attribute="sentence", metadata={"description": "The sentence for saying it in another language"})
     warnings = _warnings()
 
 
@@ -188,7 +187,7 @@ class SegmentPreviewOut(Out):
     )
     sample = fields.List(fields.Nested(RecipientOut), metadata={"description": "The first of them by id"})
     sentence = MaskedText(metadata={"description": _SENTENCE})
-    said = fields.Nested(SaidOut, metadata={"description": "The sentence for saying it in another language"})
+    said = SaidMessage(attribute="sentence", metadata={"description": "The sentence for saying it in another language"})
     warnings = _warnings()
     units = fields.List(
         fields.Nested(UnitReachOut),
@@ -387,7 +386,7 @@ def _shown(segment: Segment) -> dict[str, Any]:
 def _in_words(unit_id: int, rule: object) -> dict[str, Any]:
     unit = g.session.get_one(Unit, unit_id)
     (sentence,) = describe_rules(g.session, g.actor, [(unit, rule)])
-    return {**_say(sentence), "warnings": [_say(caution) for caution in _cautions(unit, rule)]}
+    return {"sentence": sentence, "warnings": [{"sentence": caution} for caution in _cautions(unit, rule)]}
 
 
 def _cautions(unit: Unit, rule: object) -> list[Said]:
@@ -397,7 +396,3 @@ def _cautions(unit: Unit, rule: object) -> list[Said]:
         return find_cautions(g.session, rule, unit)
     except Invalid:  # a saved rule that cannot be used any more is shown all the same
         return []
-
-
-def _say(sentence: Said) -> dict[str, Any]:
-    return {"sentence": sentence, "said": mask_values(to_json(sentence))}

@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
 
-from sms_service.masking import mask_phone, mask_text
+from sms_service.masking import mask_phone, mask_said, mask_text
 from sms_service.said import as_said, say, to_json
 
 MAX_ID = 2**63 - 1  # PostgreSQL's bigint
@@ -45,14 +45,21 @@ class SaidOut(Out):
 
 
 class SaidMessage(fields.Nested):
-    """Something said as its message and values, for saying it in another language; dump only."""
+    """Something said as its message and values, for saying it in another language, with the phone numbers in it masked
+    as `MaskedText` masks them in the sentence; dump only.
 
-    def __init__(self, **kwargs: Any) -> None:
+    `masked=False`: for our own words that have a phone number as an example.
+    """
+
+    def __init__(self, *, masked: bool = True, **kwargs: Any) -> None:
         super().__init__(SaidOut, allow_none=True, dump_only=True, **kwargs)
+        self.masked = masked
 
     # Nested and Field call the first one differently.
     def _serialize(self, nested_obj: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        return None if nested_obj is None else to_json(nested_obj)
+        if nested_obj is None:
+            return None
+        return to_json(mask_said(nested_obj, mask_text) if self.masked else nested_obj)
 
 
 class Id(fields.Integer):

@@ -24,6 +24,8 @@ from sms_service.directory.models import Person
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.masking import mask_quoted, mask_text
 from sms_service.replies.models import ReplyRow
+from sms_service.said import as_said, from_json, say
+from sms_service.web.schemas import MaskedText, Out, SaidMessage
 from tests.api.campaign_client import SIGNATURE, Place, make_place
 from tests.api.directory_client import Caller
 
@@ -105,6 +107,36 @@ def test_our_own_words_stay_and_what_they_quote_is_masked() -> None:
     ours = "is not a date like 1985-03-01; right is 13800000000, not {}"
     assert mask_quoted(ours.format(MOBILE), f"王{MOBILE}伟") == ours.format("139****5678")
     assert mask_quoted(ours.format("x"), "x") == ours.format("x")
+
+
+def test_a_sentence_for_another_language_is_masked_as_it_is_in_english() -> None:
+    example = "must be a phone number, such as 13800000000"
+    why = say("{texts} of {person}: {fault}", texts=[MOBILE], person=f"王{MOBILE}", fault=say("not {n}", n=FIXED))
+    shown = _Shown().dump({"why": why, "own": as_said(example)})
+    assert not list(leaks(shown))
+    assert (shown["why"], shown["said"]["message"]) == (from_json(**shown["said"]), why.message)
+    assert shown["own"] == {"message": example, "values": {}}
+    assert _Shown().dump({"why": None, "own": None}) == {"why": None, "said": None, "own": None}
+
+
+class _Shown(Out):
+    why = MaskedText()
+    said = SaidMessage(attribute="why")
+    own = SaidMessage(masked=False)
+
+
+def test_what_is_odd_about_a_text_is_said_without_the_numbers_in_it(place: Place, session: Session) -> None:
+    session.execute(update(Person).values(name=f"王{MOBILE}"))
+    session.commit()
+    campaign = place.create(values={"时间": f"https://12371.cn/{MOBILE}"})["id"]
+    found = place.auditor.get(f"/campaigns/{campaign}/lint").json["items"]
+    (link,) = [one["said"] for one in found if one["kind"] == "link"]
+    assert link["values"]["link"] == "https://12371.cn/139****5678"
+    rule = {"rule": {"attribute": {"name": "备注", "is": MOBILE}}, "unit_id": place.one.id}
+    for answer in (found, place.auditor.get(f"/campaigns/{campaign}/outlook").json):
+        assert not list(leaks(answer))
+    preview = place.auditor.post("/segments/preview", json=rule).json
+    assert not list(leaks([preview["said"], preview["warnings"]]))
 
 
 @pytest.fixture
