@@ -15,6 +15,7 @@ from benchmarks.figures import Benchmark, Measured
 from benchmarks.laboratory import Laboratory
 from benchmarks.sending import WORKERS, launch, plan, seconds_of, wait_until_sent
 from benchmarks.services import GROUP, clock, null_gateway
+from benchmarks.usage import read_peak_kb
 
 MEGABYTE = 10**6
 _EARLY = 100_000  # texts after which a worker's memory is measured for the first time
@@ -60,7 +61,7 @@ class Meter:
 
     def most_memory(self) -> float:
         """Bytes of memory that the largest worker has ever had."""
-        return max(_high_water(pid) for pid in self.pids)
+        return max(read_peak_kb(pid) for pid in self.pids) * 1024.0
 
 
 def processor_s(pid: int, *, family: bool = False) -> float:
@@ -71,14 +72,6 @@ def processor_s(pid: int, *, family: bool = False) -> float:
     if not family:
         return own
     return own + times.children_user + times.children_system + sum(processor_s(c.pid) for c in process.children())
-
-
-def _high_water(pid: int) -> float:
-    """The kernel's own maximum of the process's resident memory, in bytes."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return float(line.split()[1]) * 1024
-    raise ValueError(f"/proc/{pid}/status has no VmHWM")
 
 
 def _cost(people: int, label: str, *, memory: bool) -> Callable[[Laboratory], Measured]:

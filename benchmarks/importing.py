@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
-from pathlib import Path
 
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
+from benchmarks.usage import read_children_peak_kb, read_peak_kb, read_processor_s
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.import_work import work_on_import
 from sms_service.db.engine import Database
 from sms_service.directory import drafts
 from sms_service.directory.import_models import Import
 
-OWN, CHILDREN = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
-
 
 def import_uploaded(database: Database, import_id: int) -> dict[str, float]:
     """Check and apply the import as a worker does."""
-    started, cpu = time.perf_counter(), _cpu_s()
+    started, cpu = time.perf_counter(), read_processor_s()
     work_on_import(database.session, import_id)
     with database.session() as session:
         drafts.request_apply(session, SYSTEM, session.get_one(Import, import_id))
@@ -28,20 +25,12 @@ def import_uploaded(database: Database, import_id: int) -> dict[str, float]:
     seconds = time.perf_counter() - started
     with database.session() as session:
         created = session.get_one(Import, import_id).created
-    return {"created": created, "seconds": seconds, "cpu_s": _cpu_s() - cpu, "rss_mb": _largest_mb()}
+    return {"created": created, "seconds": seconds, "cpu_s": read_processor_s() - cpu, "rss_mb": _largest_mb()}
 
 
 def _largest_mb() -> float:
-    """The largest memory that this process had since it began, or a child of it. Of itself getrusage would tell that of
-    the process that started it, if that was larger.
-    """
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    own = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    return max(int(own), resource.getrusage(CHILDREN).ru_maxrss) / 1024
-
-
-def _cpu_s() -> float:
-    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, (OWN, CHILDREN)))
+    """The largest memory that this process had since it began, or a child of it."""
+    return max(read_peak_kb(), read_children_peak_kb()) / 1024
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
 import time
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import psutil
 
 from benchmarks.figures import Benchmark, Measured
 from benchmarks.laboratory import BenchmarkError, Laboratory
+from benchmarks.usage import read_peak_kb, read_processor_s
 from sms_service.directory.columns import PEOPLE_COLUMNS
 from sms_service.directory.reading import ReadChoices, open_table
 
@@ -90,7 +90,7 @@ def write_csv(path: Path, number: int) -> None:
 
 def read_all(path: Path, number: int) -> tuple[float, float, float]:
     """Seconds until all rows have arrived, seconds of processor (both processes), and MB of the reader at its peak."""
-    began, cpu = time.perf_counter(), _processor_s()
+    began, cpu = time.perf_counter(), read_processor_s()
     rows = peak = 0
     with open_table(path, ReadChoices(), PEOPLE_COLUMNS) as table:
         (reader,) = (
@@ -98,23 +98,12 @@ def read_all(path: Path, number: int) -> tuple[float, float, float]:
         )
         for _ in table.rows:
             if rows % LOOK_EVERY == 0:
-                peak = max(peak, _peak_kb(reader.pid))
+                peak = max(peak, read_peak_kb(reader.pid))
             rows += 1
         seconds = time.perf_counter() - began
     if rows != number:
         raise BenchmarkError(f"{rows} rows of {number} arrived")
-    return seconds, _processor_s() - cpu, peak / 1024
-
-
-def _processor_s() -> float:
-    """Seconds of processor of this process and of its children that have ended."""
-    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-
-
-def _peak_kb(pid: int) -> int:
-    """The most memory that the process has had so far; 0 once it has ended."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")), "0"))
+    return seconds, read_processor_s() - cpu, peak / 1024
 
 
 def _read(laboratory: Laboratory, number: int, name: str) -> Measured:
