@@ -13,10 +13,9 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.controls import caps
 from sms_service.controls.models import Cap
-from sms_service.directory.text import LONGEST_WHY
 from sms_service.errors import NotFound
 from sms_service.vocabulary import TextClass
-from sms_service.web.schemas import In, OneLine, Out, Whole
+from sms_service.web.schemas import Out, Whole, WhyIn
 from sms_service.web.validators import WithinRange
 
 blueprint = Blueprint(
@@ -29,7 +28,7 @@ blueprint = Blueprint(
 _PER_DAY = "Texts that one phone gets on one local day at most; null: any number"
 
 
-class CapIn(In):
+class CapIn(WhyIn):
     """A cap, and why."""
 
     per_day = Whole(
@@ -38,7 +37,6 @@ class CapIn(In):
         validate=WithinRange(1, caps.LARGEST),
         metadata={"description": _PER_DAY, "example": 3},
     )
-    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads the trail later"})
 
 
 class CapOut(Out):

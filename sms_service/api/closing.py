@@ -14,8 +14,7 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.api.units import UnitOut
 from sms_service.controls import mergers
 from sms_service.directory.models import Unit
-from sms_service.directory.text import LONGEST_WHY
-from sms_service.web.schemas import Id, In, OneLine, Out
+from sms_service.web.schemas import Id, Out, WhyIn
 
 blueprint = Blueprint(
     "closing units",
@@ -24,13 +23,7 @@ blueprint = Blueprint(
 )
 
 
-class ReopenIn(In):
-    """The reason; it goes into the trail."""
-
-    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
-
-
-class CloseIn(ReopenIn):
+class CloseIn(WhyIn):
     """Why the unit is closed, and which one takes what is in it."""
 
     into = Id(
@@ -82,7 +75,7 @@ class Reopen(MethodView):
     """Opening it again."""
 
     @endpoint(Permission.manage_directory)
-    @blueprint.arguments(ReopenIn)
+    @blueprint.arguments(WhyIn)
     @blueprint.response(200, UnitOut)
     def post(self, body: dict[str, Any], unit_id: int) -> Unit:
         """Open a closed unit again; who was moved does not come back"""

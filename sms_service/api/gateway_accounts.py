@@ -17,11 +17,10 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.controls import account_state
 from sms_service.controls.accounts import find_accounts, find_routes
 from sms_service.controls.models import GatewayAccount, Route
-from sms_service.directory.text import LONGEST_WHY
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.web.context import current_context
 from sms_service.web.paging import PageQuery, fetch_page
-from sms_service.web.schemas import In, MaskedText, OneLine, Out, SaidMessage, list_of
+from sms_service.web.schemas import MaskedText, Out, SaidMessage, WhyIn, list_of
 
 blueprint = Blueprint(
     "gateways", description="The accounts at providers and the routes over them, as gateways.toml has them."
@@ -54,12 +53,6 @@ class GatewayAccountOut(Out):
         },
     )
     simulated = fields.Boolean(metadata={"description": "It reaches no real phone"})
-
-
-class AccountWhyIn(In):
-    """The reason for an act; it goes into the trail."""
-
-    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
 
 class RouteMemberOut(Out):
@@ -107,7 +100,7 @@ class AccountPause(MethodView):
     """Handing it nothing more."""
 
     @endpoint(Permission.operate_service)
-    @blueprint.arguments(AccountWhyIn)
+    @blueprint.arguments(WhyIn)
     @blueprint.response(200, GatewayAccountOut)
     def post(self, body: dict[str, Any], name: str) -> dict[str, Any]:
         """Pause a gateway account: texts take the other accounts of their route, or wait, until a person opens it"""
@@ -119,7 +112,7 @@ class AccountOpening(MethodView):
     """Handing it texts again."""
 
     @endpoint(Permission.operate_service)
-    @blueprint.arguments(AccountWhyIn)
+    @blueprint.arguments(WhyIn)
     @blueprint.response(200, GatewayAccountOut)
     def post(self, body: dict[str, Any], name: str) -> dict[str, Any]:
         """Open a paused gateway account, whoever or whatever paused it; its refusals are counted anew"""

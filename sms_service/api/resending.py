@@ -14,12 +14,12 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.api.messages import OneMessageOut
-from sms_service.api.runs import OneRunOut, WhyIn, show_run
+from sms_service.api.runs import OneRunOut, show_run
 from sms_service.campaigns import resending
 from sms_service.ledger.models import Run
 from sms_service.ledger.resolving import RETRYABLE, GoneAgain
 from sms_service.reports.messages import get_message
-from sms_service.web.schemas import Id, Out
+from sms_service.web.schemas import Id, Out, WhyIn
 from sms_service.web.validators import ListLength, OneOfWords
 
 blueprint = Blueprint(

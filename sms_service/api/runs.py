@@ -19,13 +19,12 @@ from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.services import require_on_campaign
 from sms_service.controls.stops import stops_of
 from sms_service.directory.models import Unit
-from sms_service.directory.text import LONGEST_WHY
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.masking import mask_text
 from sms_service.reports.counts import Filter, check_identity, tabulate_counts
 from sms_service.web.paging import PageQuery, Scope, ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, OneLine, Out, SaidMessage, list_of
+from sms_service.web.schemas import Id, Out, SaidMessage, WhyIn, list_of
 from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint(
@@ -43,12 +42,6 @@ class RunQuery(ScopedPageQuery):
     status = fields.String(
         load_default=None, validate=OneOfWords([*RunStatus]), metadata={"description": "Only runs of this status"}
     )
-
-
-class WhyIn(In):
-    """The reason for an act; it goes into the trail."""
-
-    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
 
 class ResumeIn(WhyIn):

@@ -16,7 +16,7 @@ from sms_service.controls import stops
 from sms_service.controls.models import Stop
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, list_of
+from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, WhyIn, list_of
 
 blueprint = Blueprint(
     "stops",
@@ -25,14 +25,13 @@ blueprint = Blueprint(
 )
 
 
-class StopIn(In):
+class StopIn(WhyIn):
     """What to stop: exactly one of the two."""
 
     unit_id = Id(metadata={"description": "A unit: all texts of its campaigns, and all to people in it or below"})
     gateway_account = fields.String(
         metadata={"description": "Or a gateway account, by its name: all texts through it; administrators only"}
     )
-    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
     @validates_schema
     def _exactly_one(self, data: dict[str, Any], **_: Any) -> None:

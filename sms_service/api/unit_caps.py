@@ -13,9 +13,8 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.controls import unit_caps
 from sms_service.controls.caps import LARGEST
-from sms_service.directory.text import LONGEST_WHY
 from sms_service.vocabulary import TextClass
-from sms_service.web.schemas import In, OneLine, Out, Whole
+from sms_service.web.schemas import Out, Whole, WhyIn
 from sms_service.web.validators import OneOfWords, WithinRange
 
 blueprint = Blueprint(
@@ -25,7 +24,7 @@ blueprint = Blueprint(
 )
 
 
-class UnitCapsIn(In):
+class UnitCapsIn(WhyIn):
     """Caps of the unit's own, and why."""
 
     caps = fields.Dict(
@@ -34,7 +33,6 @@ class UnitCapsIn(In):
         required=True,
         metadata={"description": "By class, texts a day; null: no cap of its own. Other classes stay as they are"},
     )
-    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads the trail later"})
 
 
 class UnitCapOut(Out):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, g
 
 from sms_service.accounts.permissions import Permission
-from sms_service.console.forms import WhyForm, read_form, read_query
+from sms_service.console.forms import UnitQuery, read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit
@@ -14,17 +14,11 @@ from sms_service.directory.models import Unit
 from sms_service.directory.units import find_units, get_unit
 from sms_service.said import as_said, say
 from sms_service.web.paging import PageQuery, fetch_page
-from sms_service.web.schemas import Id, In
+from sms_service.web.schemas import Id, WhyIn
 
 
-class IntoQuery(In):
-    """Which unit takes what is in it."""
-
-    unit = Id(load_default=None)
-
-
-class CloseForm(WhyForm):
-    """The same, and why."""
+class CloseForm(WhyIn):
+    """Which unit takes what is in it, and why."""
 
     into = Id(load_default=None)
 
@@ -33,7 +27,7 @@ class CloseForm(WhyForm):
 def show_closing(unit_id: int) -> str:
     """What lies in the unit, who takes it, and the button."""
     unit = get_unit(g.session, g.actor, unit_id)
-    chosen = read_query(IntoQuery)["unit"]
+    chosen = read_query(UnitQuery)["unit"]
     return render_page(
         "unit_close.html",
         unit=unit,
@@ -58,7 +52,7 @@ def close_one_unit(unit_id: int) -> Response:
 @act_view("/units/<int:unit_id>/reopen", Permission.manage_directory)
 def open_closed_unit(unit_id: int) -> Response:
     """Open it again."""
-    reopen_unit(g.session, g.actor, unit_id, read_form(WhyForm)["why"])
+    reopen_unit(g.session, g.actor, unit_id, read_form(WhyIn)["why"])
     return go_to("console.show_unit", said=as_said("The unit is open again."), unit_id=unit_id)
 
 

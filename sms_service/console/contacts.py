@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.contacts import find_unreached_branches, list_holders
-from sms_service.console.forms import read_form, read_query
+from sms_service.console.forms import UnitQuery, read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.people import search_people
 from sms_service.console.rendering import render_page
@@ -33,12 +33,6 @@ class LackingFilter(ScopedPageQuery):
 
     role = OneLine(LONGEST_WORD, load_default=None)
     managed = fields.Boolean(load_default=False)
-
-
-class RoleQuery(In):
-    """In which unit a role is to begin."""
-
-    unit = Id(load_default=None)
 
 
 class ContactForm(In):
@@ -98,7 +92,7 @@ def show_roles(person_id: int) -> str:
     g.actor.require(Permission.manage_directory, path)
     held = people.roles_of(g.session, [person_id])[person_id]
     units = {one.id: one for one in g.session.scalars(select(Unit).where(Unit.id.in_({o.unit_id for o in held})))}
-    unit_id = read_query(RoleQuery)["unit"] or person.unit_id
+    unit_id = read_query(UnitQuery)["unit"] or person.unit_id
     return render_page(
         "roles.html",
         person=person,

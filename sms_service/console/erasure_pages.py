@@ -7,7 +7,7 @@ from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.console.entering import confirm_password, is_password_fresh
-from sms_service.console.forms import WhyForm, read_form
+from sms_service.console.forms import read_form
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.directory.people import get_person
@@ -15,9 +15,10 @@ from sms_service.directory.text import person_name
 from sms_service.errors import Invalid
 from sms_service.personal.erasure import erase_person, foresee_erasure
 from sms_service.said import say
+from sms_service.web.schemas import WhyIn
 
 
-class ErasureForm(WhyForm):
+class ErasureForm(WhyIn):
     """The name once more, and why."""
 
     name = fields.String(required=True)

@@ -8,15 +8,14 @@ from flask import request
 from marshmallow import Schema, ValidationError, fields
 
 from sms_service.console.once import OWN_FIELDS
-from sms_service.directory.text import LONGEST_WHY
 from sms_service.web.problems import InvalidRequest, field_errors
-from sms_service.web.schemas import In, OneLine, find_unstorable
+from sms_service.web.schemas import Id, In, find_unstorable
 
 
-class WhyForm(In):
-    """The reason for an act; it goes into the trail."""
+class UnitQuery(In):
+    """Which unit a page is about; without one it may be chosen there."""
 
-    why = OneLine(LONGEST_WHY, required=True)
+    unit = Id(load_default=None)
 
 
 def read_form(schema: type[Schema], *, apart: str | tuple[str, ...] = ()) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.stopping import foresee_account_stop
-from sms_service.console.forms import WhyForm, read_form, read_query
+from sms_service.console.forms import read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.controls import account_state, caps
@@ -25,14 +25,14 @@ from sms_service.said import as_said, say
 from sms_service.vocabulary import TextClass
 from sms_service.web.context import current_pace, gateways_or_none
 from sms_service.web.paging import PageQuery, fetch_page
-from sms_service.web.schemas import Whole
+from sms_service.web.schemas import Whole, WhyIn
 from sms_service.web.validators import WithinRange
 from sms_service.web.words import name_of
 
 MOST_REFUSED = 5  # lines of refused callbacks, a day and a reason each, on an account's own page
 
-# How many texts of each class a phone may get on a day, left empty: any number; and why.
-CapsForm = WhyForm.from_dict(
+# How many texts of each class a phone may get on a day, left empty: no cap; and why. The caps of a unit are set so too.
+CapsForm = WhyIn.from_dict(
     {class_.value: Whole(load_default=None, validate=WithinRange(1, caps.LARGEST)) for class_ in TextClass},
     name="CapsForm",
 )
@@ -59,7 +59,7 @@ def show_gateway(name: str) -> str:
 @act_view("/gateways/<name>/pause", Permission.operate_service, again=show_gateway)
 def pause_one_gateway(name: str) -> Response:
     """Hand it nothing more."""
-    account_state.pause_gateway_account(g.session, g.actor, name, **read_form(WhyForm))
+    account_state.pause_gateway_account(g.session, g.actor, name, **read_form(WhyIn))
     said = say("The account {name} is paused: it is handed nothing more.", name=name)
     return go_to("console.show_gateway", said=said, name=name)
 
@@ -67,7 +67,7 @@ def pause_one_gateway(name: str) -> Response:
 @act_view("/gateways/<name>/open", Permission.operate_service, again=show_gateway)
 def open_one_gateway(name: str) -> Response:
     """Hand it texts again."""
-    account_state.reopen_gateway_account(g.session, g.actor, name, **read_form(WhyForm))
+    account_state.reopen_gateway_account(g.session, g.actor, name, **read_form(WhyIn))
     said = say("The account {name} is open: it is handed texts again.", name=name)
     return go_to("console.show_gateway", said=said, name=name)
 

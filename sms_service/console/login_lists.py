@@ -12,9 +12,8 @@ from sms_service.accounts.models import ROLES_OF_MANY
 from sms_service.accounts.permissions import Permission
 from sms_service.console.accounts import ROLE_STORIES
 from sms_service.console.entering import confirm_password, is_password_fresh
-from sms_service.console.forms import read_form, read_query
+from sms_service.console.forms import UnitQuery, read_form, read_query
 from sms_service.console.pages import act_view, page_view, show_again, show_once
-from sms_service.console.person_acts import UnitQuery
 from sms_service.console.rendering import name_here, render_page
 from sms_service.console.unit_choice import choose_unit
 from sms_service.directory import logins

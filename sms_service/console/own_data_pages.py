@@ -9,17 +9,18 @@ from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.console.entering import confirm_password, is_password_fresh
-from sms_service.console.forms import WhyForm, read_form
+from sms_service.console.forms import read_form
 from sms_service.console.pages import page_view, show_again
 from sms_service.console.rendering import render_page
 from sms_service.directory.people import get_person
 from sms_service.errors import Invalid
 from sms_service.personal.own_data import collect_own_data
 from sms_service.web.problems import InvalidRequest
+from sms_service.web.schemas import WhyIn
 from sms_service.web.validators import OneOfWords
 
 
-class OwnDataForm(WhyForm):
+class OwnDataForm(WhyIn):
     """What for, and whether to read it or to hand it over."""
 
     form = fields.String(required=True, validate=OneOfWords(["page", "file"]))

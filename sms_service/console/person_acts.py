@@ -12,7 +12,7 @@ from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.intake import change_taken_in_person, take_in_person
 from sms_service.console.entering import confirm_password
-from sms_service.console.forms import WhyForm, read_form, read_query
+from sms_service.console.forms import UnitQuery, read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view, show_again
 from sms_service.console.people import describe_person
 from sms_service.console.rendering import render_page
@@ -24,16 +24,10 @@ from sms_service.errors import Invalid
 from sms_service.said import as_said
 from sms_service.web.context import current_context
 from sms_service.web.problems import InvalidRequest
-from sms_service.web.schemas import Id, In, OneLine
+from sms_service.web.schemas import Id, In, OneLine, WhyIn
 from sms_service.web.validators import OneOfWords
 
 _SEPARATORS = re.compile(r"[、，,;；|\n]")
-
-
-class UnitQuery(In):
-    """Which unit a form is about."""
-
-    unit = Id(load_default=None)
 
 
 class PersonForm(In):
@@ -134,7 +128,7 @@ def show_whole_phone(person_id: int) -> Response:
     """The person's page with the whole phone, for a reason that the trail keeps."""
     try:
         confirm_password()
-        phone = people.reveal_phone(g.session, g.actor, person_id, read_form(WhyForm)["why"])
+        phone = people.reveal_phone(g.session, g.actor, person_id, read_form(WhyIn)["why"])
     except (Invalid, InvalidRequest) as error:
         return show_again(error, lambda: render_page("person.html", **describe_person(person_id)))
     shown = {**describe_person(person_id), "phone": phone, "shown_at": current_context().clock()}

@@ -12,7 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.campaigns import resending
 from sms_service.campaigns.models import Campaign
 from sms_service.console.entering import confirm_password, is_password_fresh
-from sms_service.console.forms import WhyForm, read_form, read_query
+from sms_service.console.forms import read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view, show_again
 from sms_service.console.rendering import name_here, render_page
 from sms_service.errors import Invalid
@@ -27,7 +27,7 @@ from sms_service.web.context import current_context, gateways_or_none
 from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
 from sms_service.web.paging import PageQuery
 from sms_service.web.problems import InvalidRequest
-from sms_service.web.schemas import Id
+from sms_service.web.schemas import Id, WhyIn
 from sms_service.web.validators import ListLength, OneOfWords
 
 MOST_COUNTED = 100_000  # rows of a list; beyond that it says that there are more
@@ -37,7 +37,7 @@ class RowsQuery(PageQuery, MessageFilter):
     """The same filters as the API's list of messages."""
 
 
-class SettleForm(WhyForm):
+class SettleForm(WhyIn):
     """What the provider's records say."""
 
     verdict = fields.String(required=True, validate=OneOfWords(["accepted", "refused"]))
@@ -113,7 +113,7 @@ def show_phone_of_message(message_id: int) -> Response:
     """The same with the whole phone, for a reason that the trail keeps."""
     try:
         confirm_password()
-        phone = reveal_message_phone(g.session, g.actor, message_id, read_form(WhyForm)["why"])
+        phone = reveal_message_phone(g.session, g.actor, message_id, read_form(WhyIn)["why"])
     except (Invalid, InvalidRequest) as error:
         return show_again(error, lambda: render_page("message.html", **_describe(message_id)))
     shown = {**_describe(message_id), "phone": phone, "shown_at": current_context().clock()}

@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns import control, resending
-from sms_service.console.forms import WhyForm, read_form
+from sms_service.console.forms import read_form
 from sms_service.console.live import describe_live, show_live, watch_for_page
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
@@ -20,12 +20,13 @@ from sms_service.reports.failures import describe_failures
 from sms_service.reports.watching import watch_run
 from sms_service.said import say
 from sms_service.web.context import gateways_or_none
+from sms_service.web.schemas import WhyIn
 from sms_service.web.validators import OneOfWords
 
 CANCELLABLE = (RunStatus.planned, RunStatus.freezing, RunStatus.running, RunStatus.paused, RunStatus.held)
 
 
-class ResumeForm(WhyForm):
+class ResumeForm(WhyIn):
     """The reason, and what is known after PostgreSQL became another server."""
 
     choice = fields.String(load_default=None, validate=OneOfWords([*control.FailoverChoice]))
@@ -68,7 +69,7 @@ def ask_pause(run_id: int) -> str:
 @act_view("/runs/<int:run_id>/pause", Permission.operate_campaigns, again=ask_pause)
 def do_pause(run_id: int) -> Response:
     """No further text leaves."""
-    control.pause_run(g.session, g.actor, run_id, **read_form(WhyForm))
+    control.pause_run(g.session, g.actor, run_id, **read_form(WhyIn))
     return go_to("console.show_run", run_id=run_id, said=say("The run is paused; no further text leaves."))
 
 
@@ -94,7 +95,7 @@ def ask_cancel(run_id: int) -> str:
 @act_view("/runs/<int:run_id>/cancel", Permission.operate_campaigns, again=ask_cancel)
 def do_cancel(run_id: int) -> Response:
     """Give the waiting texts up, for good."""
-    _, left = control.cancel_run(g.session, g.actor, run_id, **read_form(WhyForm))
+    _, left = control.cancel_run(g.session, g.actor, run_id, **read_form(WhyIn))
     said = say("The run is cancelled. {count} texts had left before and cannot be called back.", count=left)
     return go_to("console.show_run", run_id=run_id, said=said)
 
@@ -108,7 +109,7 @@ def ask_retry(run_id: int) -> str:
 @act_view("/runs/<int:run_id>/retry", Permission.operate_campaigns, again=ask_retry)
 def do_retry(run_id: int) -> Response:
     """Let refused texts go again whose refusal passes or was mended."""
-    _, gone = resending.retry_run(g.session, g.actor, run_id, **read_form(WhyForm))
+    _, gone = resending.retry_run(g.session, g.actor, run_id, **read_form(WhyIn))
     said = say(
         "{count} refused texts go again; {left} stay as they are, since trying again cannot help.",
         count=len(gone.ids),
@@ -126,7 +127,7 @@ def ask_send_again(run_id: int) -> str:
 @act_view("/runs/<int:run_id>/send-again", Permission.operate_campaigns, again=ask_send_again)
 def do_send_again(run_id: int) -> Response:
     """Let texts of which nobody knows go again."""
-    _, gone = resending.send_run_again(g.session, g.actor, run_id, read_form(WhyForm)["why"], None)
+    _, gone = resending.send_run_again(g.session, g.actor, run_id, read_form(WhyIn)["why"], None)
     said = say("{count} texts go again; whoever got the first gets it twice.", count=len(gone.ids))
     return go_to("console.show_run", run_id=run_id, said=said)
 

@@ -21,7 +21,7 @@ from sms_service.audience.models import Segment
 from sms_service.audience.somebody import require_somebody
 from sms_service.audience.wording import describe_rule, describe_rules
 from sms_service.campaigns.uses import MOST_USES, count_campaigns_of_segments, list_segment_uses
-from sms_service.console.forms import read_query
+from sms_service.console.forms import UnitQuery, read_query
 from sms_service.console.languages import translate_here
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
@@ -43,7 +43,7 @@ from sms_service.errors import Invalid
 from sms_service.said import as_said
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.problems import find_problem
-from sms_service.web.schemas import Id, In, OneLine
+from sms_service.web.schemas import OneLine
 
 MOST_USABLE = 200  # segments that a row can name
 
@@ -53,12 +53,6 @@ class SegmentsFilter(ScopedPageQuery):
 
     name = OneLine(load_default=None)
     lists = fields.Boolean(load_default=False)
-
-
-class SegmentUnit(In):
-    """For which unit a new segment is."""
-
-    unit = Id(load_default=None)
 
 
 @page_view("/segments", Permission.read)
@@ -108,14 +102,14 @@ def show_segment(segment_id: int) -> str:
 @page_view("/segments/new", Permission.manage_segments, methods=("GET", "POST"))
 def show_new_segment() -> Response:
     """The builder for a new segment of a unit; its buttons add a row or show whom the rows find."""
-    choice = choose_unit(g.session, g.actor, Permission.manage_segments, read_query(SegmentUnit)["unit"], top=True)
+    choice = choose_unit(g.session, g.actor, Permission.manage_segments, read_query(UnitQuery)["unit"], top=True)
     return _build("segment_new.html", choice.unit, ("all", []), "", choice=choice)
 
 
 @act_view("/segments/new/keep", Permission.manage_segments, again=show_new_segment)
 def write_segment() -> Response:
     """Keep the segment."""
-    unit_id = read_query(SegmentUnit)["unit"]
+    unit_id = read_query(UnitQuery)["unit"]
     rule = _read_rule(unit_path(g.session, unit_id))
     made = segments.create_segment(g.session, g.actor, unit_id, _name(), rule)
     return go_to("console.show_segment", said=as_said("The segment is kept."), segment_id=made.id)
@@ -169,7 +163,7 @@ def show_rule_offers() -> str:
 
 
 def _unit_of_query() -> Unit:
-    unit_id = read_query(SegmentUnit)["unit"]
+    unit_id = read_query(UnitQuery)["unit"]
     path = unit_path(g.session, unit_id or 0)
     g.actor.require(Permission.manage_segments, path)
     unit: Unit = g.session.get_one(Unit, unit_id)

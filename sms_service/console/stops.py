@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.stopping import Foreseen, foresee_account_stop, foresee_unit_stop
-from sms_service.console.forms import WhyForm, read_form, read_query
+from sms_service.console.forms import read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit
@@ -18,11 +18,10 @@ from sms_service.controls import stops
 from sms_service.controls.accounts import id_of
 from sms_service.controls.models import AccountState, GatewayAccount, Stop
 from sms_service.directory.models import Unit
-from sms_service.directory.text import LONGEST_WHY
 from sms_service.errors import Forbidden, Invalid
 from sms_service.said import as_said
 from sms_service.web.paging import PageQuery, fetch_page
-from sms_service.web.schemas import Id, In, OneLine
+from sms_service.web.schemas import Id, WhyIn
 
 
 class StopFilter(PageQuery):
@@ -33,12 +32,11 @@ class StopFilter(PageQuery):
     released = fields.Boolean(load_default=False)
 
 
-class StopForm(In):
+class StopForm(WhyIn):
     """What to stop, one of the two, and why."""
 
     unit_id = Id(load_default=None)
     gateway_account = fields.String(load_default=None)
-    why = OneLine(LONGEST_WHY, required=True)
 
 
 @page_view("/stops", Permission.operate_campaigns)
@@ -95,7 +93,7 @@ def show_stop(stop_id: int) -> str:
 @act_view("/stops/<int:stop_id>/release", Permission.operate_campaigns, again=show_stop)
 def release_one_stop(stop_id: int) -> Response:
     """Let texts leave again."""
-    stops.release_stop(g.session, g.actor, stop_id, read_form(WhyForm)["why"])
+    stops.release_stop(g.session, g.actor, stop_id, read_form(WhyIn)["why"])
     return go_to("console.list_stops", said=as_said("It is released: texts leave again, unless another stop stands."))
 
 

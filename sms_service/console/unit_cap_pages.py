@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Response, g
 
 from sms_service.accounts.permissions import Permission
-from sms_service.console.forms import WhyForm, read_form
+from sms_service.console.forms import read_form
+from sms_service.console.gateways import CapsForm
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.controls import unit_caps
@@ -13,14 +14,6 @@ from sms_service.controls.caps import LARGEST
 from sms_service.directory.units import get_unit
 from sms_service.said import as_said
 from sms_service.vocabulary import TextClass
-from sms_service.web.schemas import Whole
-from sms_service.web.validators import WithinRange
-
-# Texts a day by class, left empty: no cap of the unit's own; and why.
-UnitCapsForm = WhyForm.from_dict(
-    {class_.value: Whole(load_default=None, validate=WithinRange(1, LARGEST)) for class_ in TextClass},
-    name="UnitCapsForm",
-)
 
 
 @page_view("/units/<int:unit_id>/caps", Permission.read)
@@ -39,7 +32,7 @@ def show_unit_caps(unit_id: int) -> str:
 @act_view("/units/<int:unit_id>/caps", Permission.manage_directory, again=show_unit_caps)
 def set_caps_of_unit(unit_id: int) -> Response:
     """Set the unit's own caps."""
-    form = read_form(UnitCapsForm)
+    form = read_form(CapsForm)
     caps = {class_.value: form[class_.value] for class_ in TextClass}
     changed = unit_caps.set_unit_caps(g.session, g.actor, unit_id, caps, form["why"])
     said = as_said("The new caps hold for the unit and all below it." if changed else "The caps are what they were.")

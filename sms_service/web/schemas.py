@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
 
+from sms_service.directory.text import LONGEST_WHY
 from sms_service.masking import mask_phone, mask_said, mask_text
 from sms_service.said import as_said, say, to_json
 
@@ -99,6 +100,12 @@ class OneLine(fields.String):
         if any(unicodedata.category(character) == "Cc" for character in text):
             raise ValidationError("must be one line without control characters")
         return text
+
+
+class WhyIn(In):
+    """The reason for an act; it goes into the trail."""
+
+    why = OneLine(LONGEST_WHY, required=True, metadata={"description": "Why, for whoever reads it later"})
 
 
 class MaskedPhone(fields.String):
