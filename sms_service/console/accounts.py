@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import g, request
 from marshmallow import fields
-from sqlalchemy import or_, select
+from sqlalchemy import or_
 
 from sms_service.accounts import services, sessions
 from sms_service.accounts.actors import unit_path
@@ -19,8 +19,7 @@ from sms_service.console.forms import read_query
 from sms_service.console.languages import translate_here
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import render_page
-from sms_service.console.unit_choice import choose_unit
-from sms_service.directory.models import Unit
+from sms_service.console.unit_choice import choose_unit, name_units
 from sms_service.directory.text import visible_text
 from sms_service.said import Said, as_said
 from sms_service.web.context import current_context
@@ -75,7 +74,7 @@ def show_account(account_id: int) -> str:
         account=account,
         roles=roles,
         stories=ROLE_STORIES,
-        units=name_units({account.unit_id, *(role.unit_id for role in roles)}),
+        units=name_units(g.session, g.actor, {account.unit_id, *(role.unit_id for role in roles)}),
         creator=g.session.get(Account, account.created_by) if account.created_by else None,
         used_at=find_last_uses(g.session, [account.id]).get(account.id),
         logged_in=sessions.list_sessions(g.session, account.id, current_context().clock()),
@@ -83,12 +82,6 @@ def show_account(account_id: int) -> str:
         is_own=account.id == g.actor.account_id,
         in_power=is_in_power(g.session, g.actor, account, path),
     )
-
-
-def name_units(unit_ids: Collection[int]) -> dict[int, str]:
-    """The names of these units that the visitor may read, by id."""
-    found = g.session.scalars(select(Unit).where(Unit.id.in_(unit_ids)))
-    return {unit.id: unit.name for unit in found if g.actor.can(Permission.read, unit.path)}
 
 
 def _list_page(accounts: Collection[Account], query: dict[str, Any], **values: Any) -> str:
@@ -102,7 +95,7 @@ def _list_page(accounts: Collection[Account], query: dict[str, Any], **values: A
         rows=accounts,
         query=query,
         roles=roles,
-        units=name_units(unit_ids),
+        units=name_units(g.session, g.actor, unit_ids),
         used=find_last_uses(g.session, ids),
         all_roles=[(role, translate_here(name_word("role", role))) for role in ROLES],
         choice=choose_unit(g.session, g.actor, Permission.manage_accounts, query["unit"], top=True),

@@ -13,7 +13,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.console.accounts import ROLE_STORIES
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import UnitQuery, read_form, read_query
-from sms_service.console.pages import act_view, page_view, show_again, show_once
+from sms_service.console.pages import act_view, page_view, show_once
 from sms_service.console.rendering import name_here, render_page
 from sms_service.console.unit_choice import choose_unit
 from sms_service.directory import logins
@@ -22,7 +22,6 @@ from sms_service.directory.models import Unit
 from sms_service.directory.people_rows import LONGEST_WORD
 from sms_service.errors import Conflict, Invalid
 from sms_service.web.context import current_context
-from sms_service.web.problems import InvalidRequest
 from sms_service.web.schemas import Id, In, OneLine
 from sms_service.web.validators import OneOfWords
 
@@ -60,14 +59,11 @@ def show_login_lists() -> str:
     )
 
 
-@page_view("/accounts/many/check", Permission.manage_accounts, methods=("POST",))
-def check_logins() -> Any:
+@page_view("/accounts/many/check", Permission.manage_accounts, methods=("POST",), again=show_login_lists)
+def check_logins() -> str:
     """What would become of each row; nothing is made."""
-    try:
-        form = read_form(LoginsForm)
-        return _show_plan(form["unit_id"], form["role"], _read_rows(form))
-    except (Invalid, InvalidRequest) as error:
-        return show_again(error, show_login_lists.__wrapped__)  # type: ignore[attr-defined]
+    form = read_form(LoginsForm)
+    return _show_plan(form["unit_id"], form["role"], _read_rows(form))
 
 
 @page_view("/accounts/many/checked", Permission.manage_accounts, methods=("POST",))

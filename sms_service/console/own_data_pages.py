@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 
-from flask import Response, g, make_response, request
+from flask import Response, g, make_response
 from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import read_form
-from sms_service.console.pages import page_view, show_again
+from sms_service.console.pages import page_view
 from sms_service.console.rendering import render_page
 from sms_service.directory.people import get_person
-from sms_service.errors import Invalid
 from sms_service.personal.own_data import collect_own_data
-from sms_service.web.problems import InvalidRequest
 from sms_service.web.schemas import WhyIn
 from sms_service.web.validators import OneOfWords
 
@@ -26,21 +24,21 @@ class OwnDataForm(WhyIn):
     form = fields.String(required=True, validate=OneOfWords(["page", "file"]))
 
 
-@page_view("/people/<int:person_id>/data", Permission.see_phones, methods=("GET", "POST"))
+@page_view("/people/<int:person_id>/data", Permission.see_phones)
+def ask_for_own_data(person_id: int) -> str:
+    """What for, before all that is held about a person is shown."""
+    person = get_person(g.session, g.actor, person_id)
+    return render_page("own_data.html", person=person, data=None, fresh=is_password_fresh())
+
+
+@page_view("/people/<int:person_id>/data", Permission.see_phones, methods=("POST",), again=ask_for_own_data)
 def show_own_data(person_id: int) -> Response:
     """All that is held about a person, for a reason that the trail keeps."""
-    person = get_person(g.session, g.actor, person_id)
-    if request.method == "GET":
-        return make_response(render_page("own_data.html", person=person, data=None, fresh=is_password_fresh()))
-    try:
-        confirm_password()
-        form = read_form(OwnDataForm)
-        data = collect_own_data(g.session, g.actor, person_id, form["why"])
-    except (Invalid, InvalidRequest) as error:
-        return show_again(
-            error, lambda: render_page("own_data.html", person=person, data=None, fresh=is_password_fresh())
-        )
+    confirm_password()
+    form = read_form(OwnDataForm)
+    data = collect_own_data(g.session, g.actor, person_id, form["why"])
     if form["form"] == "page":
+        person = get_person(g.session, g.actor, person_id)
         return make_response(render_page("own_data.html", person=person, data=data, fresh=True))
     file = Response(json.dumps(data, ensure_ascii=False, indent=2), mimetype="application/json")
     file.headers["Content-Disposition"] = f'attachment; filename="person-{person_id}.json"'

@@ -31,12 +31,18 @@ _WITH_A_DUE_PASSWORD = {"console.show_password", "console.change_password", "con
 
 
 def page_view(
-    rule: str, permission: Permission | None, *, fragment: bool = False, methods: tuple[str, ...] = ("GET",)
+    rule: str,
+    permission: Permission | None,
+    *,
+    fragment: bool = False,
+    methods: tuple[str, ...] = ("GET",),
+    again: View | None = None,
 ) -> Callable[[View], View]:
     """A page that shows something to whoever holds `permission` over at least one unit.
 
     `fragment`: a part of a page that refreshes itself; it does not count as something the visitor does. `methods`: a
     search for people is a POST, so that no name or phone stands in an address; it changes nothing and needs no `once`.
+    `again`: the page with the form, as of `act_view`.
     """
 
     def decorate(view: View) -> View:
@@ -51,7 +57,7 @@ def page_view(
                 return _send_to_log_in(fragment)
             if request.method == "POST":
                 require_form_token(request, secret or "")
-            return _show(view, permission, args, kwargs)
+            return _show(view, permission, again, args, kwargs)
 
         show.is_fragment = fragment  # type: ignore[attr-defined]
         return _declare(show, rule, permission, methods)
@@ -132,14 +138,12 @@ def _declare(view: View, rule: str, permission: Permission | None, methods: tupl
     return view
 
 
-def _show(view: View, permission: Permission | None, args: Any, kwargs: Any) -> Any:
+def _show(view: View, permission: Permission | None, again: View | None, args: Any, kwargs: Any) -> Any:
     if g.visitor.password_due and request.endpoint not in _WITH_A_DUE_PASSWORD:
         return redirect(url_for("console.show_password"), 303)
     if permission is not None:
         g.actor.require_somewhere(permission)
-    with current_context().database.session() as session:
-        g.session = session
-        return make_response(view(*args, **kwargs))
+    return _answer(lambda: make_response(view(*args, **kwargs)), again, args, kwargs)
 
 
 def _do(view: View, permission: Permission | None, again: View | None, args: Any, kwargs: Any) -> Response:
@@ -147,10 +151,17 @@ def _do(view: View, permission: Permission | None, again: View | None, args: Any
         raise Forbidden("choose a password of your own first")
     if permission is not None:
         g.actor.require_somewhere(permission)
+    return _answer(
+        lambda: act_once(g.session, g.actor, lambda: make_response(view(*args, **kwargs))), again, args, kwargs
+    )
+
+
+def _answer(make: Callable[[], Response], again: View | None, args: Any, kwargs: Any) -> Response:
+    """What is made in one transaction; where a field's value cannot be used, the page with the form in another one."""
     try:
         with current_context().database.session() as session:
             g.session = session
-            return act_once(session, g.actor, lambda: make_response(view(*args, **kwargs)))
+            return make()
     except ServiceError as error:
         if again is None or not find_problem(error).errors or isinstance(error, Conflict):
             raise

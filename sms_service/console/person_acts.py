@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Response, g, make_response
+from flask import Response, g
 from marshmallow import fields
 
 from sms_service.accounts.actors import unit_path
@@ -13,8 +13,8 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.intake import change_taken_in_person, take_in_person
 from sms_service.console.entering import confirm_password
 from sms_service.console.forms import UnitQuery, read_form, read_query
-from sms_service.console.pages import act_view, go_to, page_view, show_again
-from sms_service.console.people import describe_person
+from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.people import describe_person, show_person
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit
 from sms_service.directory import people
@@ -23,7 +23,6 @@ from sms_service.directory.people_rows import LONGEST_NAME, LONGEST_WORD
 from sms_service.errors import Invalid
 from sms_service.said import as_said
 from sms_service.web.context import current_context
-from sms_service.web.problems import InvalidRequest
 from sms_service.web.schemas import Id, In, OneLine, WhyIn
 from sms_service.web.validators import OneOfWords
 
@@ -123,16 +122,13 @@ def move_one_person(person_id: int) -> Response:
     return go_to("console.show_person", said=as_said("The person belongs to the new unit now."), person_id=person_id)
 
 
-@page_view("/people/<int:person_id>/phone", Permission.see_phones, methods=("POST",))
-def show_whole_phone(person_id: int) -> Response:
+@page_view("/people/<int:person_id>/phone", Permission.see_phones, methods=("POST",), again=show_person)
+def show_whole_phone(person_id: int) -> str:
     """The person's page with the whole phone, for a reason that the trail keeps."""
-    try:
-        confirm_password()
-        phone = people.reveal_phone(g.session, g.actor, person_id, read_form(WhyIn)["why"])
-    except (Invalid, InvalidRequest) as error:
-        return show_again(error, lambda: render_page("person.html", **describe_person(person_id)))
+    confirm_password()
+    phone = people.reveal_phone(g.session, g.actor, person_id, read_form(WhyIn)["why"])
     shown = {**describe_person(person_id), "phone": phone, "shown_at": current_context().clock()}
-    return make_response(render_page("person.html", **shown))
+    return render_page("person.html", **shown)
 
 
 def _to_change(person_id: int) -> Person:

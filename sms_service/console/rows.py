@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g, make_response, request
+from flask import Response, g, request
 from marshmallow import fields
 from sqlalchemy import Row
 
@@ -13,9 +13,8 @@ from sms_service.campaigns import resending
 from sms_service.campaigns.models import Campaign
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import read_form, read_query
-from sms_service.console.pages import act_view, go_to, page_view, show_again
+from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import name_here, render_page
-from sms_service.errors import Invalid
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.messages import count_rows, find_look_ups
@@ -26,7 +25,6 @@ from sms_service.vocabulary import MessageReason
 from sms_service.web.context import current_context, gateways_or_none
 from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
 from sms_service.web.paging import PageQuery
-from sms_service.web.problems import InvalidRequest
 from sms_service.web.schemas import Id, WhyIn
 from sms_service.web.validators import ListLength, OneOfWords
 
@@ -108,16 +106,13 @@ def show_message(message_id: int) -> str:
     return render_page("message.html", **_describe(message_id))
 
 
-@page_view("/messages/<int:message_id>/phone", Permission.see_phones, methods=("POST",))
-def show_phone_of_message(message_id: int) -> Response:
+@page_view("/messages/<int:message_id>/phone", Permission.see_phones, methods=("POST",), again=show_message)
+def show_phone_of_message(message_id: int) -> str:
     """The same with the whole phone, for a reason that the trail keeps."""
-    try:
-        confirm_password()
-        phone = reveal_message_phone(g.session, g.actor, message_id, read_form(WhyIn)["why"])
-    except (Invalid, InvalidRequest) as error:
-        return show_again(error, lambda: render_page("message.html", **_describe(message_id)))
+    confirm_password()
+    phone = reveal_message_phone(g.session, g.actor, message_id, read_form(WhyIn)["why"])
     shown = {**_describe(message_id), "phone": phone, "shown_at": current_context().clock()}
-    return make_response(render_page("message.html", **shown))
+    return render_page("message.html", **shown)
 
 
 def _describe(message_id: int) -> dict[str, Any]:

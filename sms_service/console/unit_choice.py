@@ -5,6 +5,7 @@ A tree of thousands fits into no list; three steps reach every branch of a city.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import and_, or_, select
@@ -74,3 +75,9 @@ def list_above(session: Session, actor: Actor, unit: Unit) -> list[Unit]:
     ids = [int(part) for part in unit.path.strip("/").split("/")[:-1]]
     found = session.scalars(select(Unit).where(Unit.id.in_(ids))).all() if ids else []
     return sorted((u for u in found if actor.can(Permission.read, u.path)), key=lambda u: len(u.path))
+
+
+def name_units(session: Session, actor: Actor, unit_ids: Collection[int]) -> dict[int, str]:
+    """The names of these units that the actor may read, by id."""
+    found = session.scalars(select(Unit).where(Unit.id.in_(unit_ids)))
+    return {unit.id: unit.name for unit in found if actor.can(Permission.read, unit.path)}
