@@ -100,20 +100,20 @@ def list_decisions() -> str:
 @page_view("/campaigns/<int:campaign_id>/decision", Permission.read)
 def show_decision(campaign_id: int) -> str:
     """What is to be sent to whom, and what is different from what was approved last."""
-    return _show(campaign_id, "decision.html")
+    return _show(overview.get_with_difference(g.session, g.actor, campaign_id), "decision.html")
 
 
 @page_view("/campaigns/<int:campaign_id>/decision/approve", Permission.approve_campaigns)
 def show_approval(campaign_id: int) -> str | Response:
     """The yes once more, with the number of people; the digest in the address is that of what was read."""
     read = request.values.get("digest", "")
-    campaign = overview.get_campaign(g.session, g.actor, campaign_id)
+    campaign = overview.get_with_difference(g.session, g.actor, campaign_id)
     if campaign["status"] != CampaignStatus.submitted:  # the back button leads here: what was decided is shown
         return go_to("console.show_decision", campaign_id=campaign_id)
     if read != campaign["digest"]:
         said = as_said("It has changed since you opened it. Read it again.") if read else None
         return go_to("console.show_decision", said=said, campaign_id=campaign_id)
-    return _show(campaign_id, "approval.html")
+    return _show(campaign, "approval.html")
 
 
 @act_view("/campaigns/<int:campaign_id>/decision/approve", Permission.approve_campaigns, again=show_approval)
@@ -158,8 +158,7 @@ def return_one_campaign(campaign_id: int) -> Response:
     return go_to("console.list_decisions", said=as_said("The campaign is returned to who wrote it."))
 
 
-def _show(campaign_id: int, template: str, **values: Any) -> str:
-    campaign = overview.get_with_difference(g.session, g.actor, campaign_id)
+def _show(campaign: dict[str, Any], template: str) -> str:
     content = campaign["content"]
     authored = list_authors(g.session, content.campaign)
     may = g.actor.can(Permission.approve_campaigns, campaign["path"])
@@ -178,7 +177,6 @@ def _show(campaign_id: int, template: str, **values: Any) -> str:
         changes=_list_changes(campaign, whom),
         reasons=list(enumerate(REASONS)),
         fresh=outlook.phones <= PASSWORD_ABOVE or is_password_fresh(),
-        **values,
     )
 
 
