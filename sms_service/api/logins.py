@@ -100,7 +100,7 @@ class PlannedOut(Out):
         }
     )
     why = fields.String(allow_none=True, metadata={"description": "Why it is refused"})
-    why_message = SaidMessage(metadata={"description": "The same, for saying it in another language"})
+    why_message = SaidMessage(attribute="why", metadata={"description": "The same, for saying it in another language"})
 
 
 class PlanOut(Out):
@@ -155,11 +155,7 @@ class LoginPlans(MethodView):
             rows = logins.list_contact_rows(g.session, g.actor, form["unit_id"], role)
         plan = logins.plan_logins(g.session, g.actor, form["unit_id"], rows, form["role"])
         return {
-            "rows": [
-                {**{name: getattr(row, name) for name in PlannedOut().fields if name != "why_message"}}
-                | {"why_message": row.why}
-                for row in plan.rows
-            ],
+            "rows": plan.rows,
             "create": len(plan.to_create),
             "source": rows,
             "digest": plan.digest,
