@@ -26,9 +26,10 @@ MOST_NAMED = 20  # of what there is
 _OF_DATES = ("before", "after", "age", "anniversary")
 
 
-def find_cautions(session: Session, rule: object, unit: Unit) -> list[Said]:
+def find_cautions(session: Session, rule: object, unit: Unit, there: RuleValues | None = None) -> list[Said]:
     """What of the rule finds nobody within the unit because nobody has it, and whom its comparisons pass over. The
-    caller has asked for the unit's scope. Raises Invalid for a rule that cannot be used there.
+    caller has asked for the unit's scope. `there`: what a rule of the unit may ask for, where that is known already.
+    Raises Invalid for a rule that cannot be used there.
     """
     parsed = parse_rule(write_out_now(session, rule, unit.path).rule)
     leaves = list(dict.fromkeys(list_leaves(parsed)))
@@ -38,8 +39,7 @@ def find_cautions(session: Session, rule: object, unit: Unit) -> list[Said]:
     roles = {leaf.role for leaf in leaves if isinstance(leaf, HasRole)}
     tags -= _tags_held(session, tags, unit.path) if tags else set()
     roles -= set(session.scalars(_roles_held(roles, unit.path))) if roles else set()
-    there: RuleValues | None = None
-    if tags or roles or any(_lacks(leaf, have.get(leaf.name)) for leaf in named):
+    if there is None and (tags or roles or any(_lacks(leaf, have.get(leaf.name)) for leaf in named)):
         there = list_rule_values(session, SYSTEM, unit.id)
     found = [_of_attribute(leaf, have.get(leaf.name), there) for leaf in named]
     if there is not None:

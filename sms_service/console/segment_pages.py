@@ -15,7 +15,7 @@ from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience import segments
 from sms_service.audience.cautions import find_cautions
-from sms_service.audience.choices import list_rule_values
+from sms_service.audience.choices import RuleValues, list_rule_values
 from sms_service.audience.earlier import require_campaigns
 from sms_service.audience.models import Segment
 from sms_service.audience.somebody import require_somebody
@@ -144,9 +144,7 @@ def show_rule_words() -> str:
     """The sentence of the rows as they stand, while they are being chosen: a part of the builder."""
     unit = _unit_of_query()
     try:
-        raw = request.form.get("raw", "")
-        rows = make_rules(read_rows(request.form), unit.path)
-        rule = read_raw(raw) if raw.strip() else join_rules(rows, request.form.get("joined", "all"))
+        rule, _ = _rule_of_form(unit.path)
         words, wrong = describe_rule(g.session, g.actor, unit.id, rule), None
     except Invalid as error:
         words, wrong = None, error.reason
@@ -178,15 +176,16 @@ def _build(page: str, unit: Unit | None, now: tuple[str, list[RuleRow]], raw: st
         g.submitted = request.form
         joined, rows, raw = request.form.get("joined", "all"), read_rows(request.form), request.form.get("raw", "")
     adds = "add" in request.form and len(rows) < MOST_ROWS
+    there = list_rule_values(g.session, g.actor, unit.id) if unit is not None else None
     if unit is not None and not adds and (posted or not raw) and (posted or rows):
         try:
-            rule = read_raw(raw) if raw.strip() else join_rules(make_rules(rows, unit.path), joined)
-            preview = _preview(unit, rule)
+            rule = _rule_of_form(unit.path)[0] if posted else join_rules(make_rules(rows, unit.path), joined)
+            preview = _preview(unit, rule, there)
         except Invalid as error:
             g.form_errors = g.get("form_errors") or find_problem(error).errors
     if adds or not rows:
         rows = [*rows, RuleRow("")]
-    options = _options(unit, rows, values.get("segment")) if unit is not None else []
+    options = _options(unit, there, rows, values.get("segment")) if unit is not None and there is not None else []
     offers = offer_texts("", unit.path) if unit is not None else []
     shown = render_page(
         page,
@@ -203,16 +202,15 @@ def _build(page: str, unit: Unit | None, now: tuple[str, list[RuleRow]], raw: st
     return make_response(shown, 422 if g.get("form_errors") else 200)
 
 
-def _options(unit: Unit, rows: Sequence[RuleRow], own: Segment | None) -> Options:
-    """What the rows of a rule of the unit can be; `own`: the segment that is being changed."""
+def _options(unit: Unit, there: RuleValues, rows: Sequence[RuleRow], own: Segment | None) -> Options:
+    """What the rows of a rule of the unit can be, of what is `there`; `own`: the segment that is being changed."""
     found = segments.find_segments((unit.path,)).where(~Segment.rule.has_key("people"))
     usable = [
         (one.id, one.name)
         for one in g.session.scalars(found.order_by(Segment.name, Segment.id).limit(MOST_USABLE))
         if one is not own
     ]
-    values = list_rule_values(g.session, g.actor, unit.id)
-    return list_options(values, rows, usable, _words_of_rows(unit, rows))
+    return list_options(there, rows, usable, _words_of_rows(unit, rows))
 
 
 def _words_of_rows(unit: Unit, rows: Sequence[RuleRow]) -> dict[str, str]:
@@ -227,11 +225,11 @@ def _words_of_rows(unit: Unit, rows: Sequence[RuleRow]) -> dict[str, str]:
     return {choice: translate_here(said) for choice, said in zip(told, words, strict=True)}
 
 
-def _preview(unit: Unit, rule: dict[str, Any]) -> dict[str, Any]:
+def _preview(unit: Unit, rule: dict[str, Any], there: RuleValues | None = None) -> dict[str, Any]:
     """Whom the rule finds now: in words, counted, by unit, and the first by name; and what of it finds nobody."""
     preview = segments.preview_audience(g.session, g.actor, unit.id, rule)
     words = describe_rule(g.session, g.actor, unit.id, rule)
-    cautions = find_cautions(g.session, rule, unit)
+    cautions = find_cautions(g.session, rule, unit, there)
     return {"words": words, "preview": preview, "by_unit": preview.units, "cautions": cautions}
 
 
@@ -252,13 +250,17 @@ def _first_below(unit: Unit) -> Unit:
     return unit_below
 
 
-def _read_rule(path: str) -> dict[str, Any]:
+def _rule_of_form(path: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The rule that was written as JSON, or else the one of the rows, with the rules of these. Raises Invalid."""
     raw = request.form.get("raw", "")
     if raw.strip():
-        rule, rules = read_raw(raw), list[dict[str, Any]]()
-    else:
-        rules = make_rules(read_rows(request.form), path)
-        rule = join_rules(rules, request.form.get("joined", "all"))
+        return read_raw(raw), []
+    rules = make_rules(read_rows(request.form), path)
+    return join_rules(rules, request.form.get("joined", "all")), rules
+
+
+def _read_rule(path: str) -> dict[str, Any]:
+    rule, rules = _rule_of_form(path)
     g.actor.require(Permission.manage_segments, path)
     require_campaigns(g.session, g.actor, rule, path)
     require_somebody(g.session, rule, rules, path)
