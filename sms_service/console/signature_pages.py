@@ -67,6 +67,7 @@ def show_signatures() -> str:
             if g.actor.can(Permission.manage_directory, row.Unit.path)
         ],
         states=[(str(state), name_here(state)) for state in FilingState],
+        state_of=FilingState,
         choice=choose_unit(g.session, g.actor, Permission.manage_directory, query["unit"], top=True)
         if may_add
         else None,

@@ -289,7 +289,7 @@ def test_a_secretary_says_where_somebody_is_with_one_tap(open_tab, begin, branch
     hands = Hands(open_tab(PHONE, language, javascript, begin(branch, "officer", language=language)))
     hands.tab.go("/")
     hands.tap("main a[href='/lost-checks']")
-    hands.tap("main form:has(input[value=lost]) button")
+    hands.tap("main button[value=lost]")
     assert hands.taps == 2
     assert count(session, LostCheck, answer="lost") == 1
     assert hands.tab.page.locator("main .rows > li").count() == 1
