@@ -59,7 +59,7 @@ def open_closed_unit(unit_id: int) -> Response:
 @page_view("/units/<int:unit_id>/closed", Permission.read)
 def list_closed_units(unit_id: int) -> str:
     """The units that lay within this one and were closed."""
-    unit = get_unit(g.session, g.actor, unit_id)
+    unit, query = get_unit(g.session, g.actor, unit_id), read_query(PageQuery)
     found = find_units([unit.path], closed=True)
-    rows, following = fetch_page(g.session, found, read_query(PageQuery), sort="code", key=Unit.code, id_=Unit.id)
-    return render_page("units_closed.html", unit=unit, rows=rows, following=following)
+    rows, following = fetch_page(g.session, found, query, sort="code", key=Unit.code, id_=Unit.id)
+    return render_page("units_closed.html", unit=unit, rows=rows, following=following, query=query)

@@ -77,7 +77,7 @@ def list_refused_callbacks(name: str) -> str:
     """The callbacks that were refused at an account, by day and reason."""
     query = read_query(PageQuery)
     lines, following = _refused(id_of(g.session, name), query)
-    return render_page("callbacks.html", name=name, refused=lines, following=following)
+    return render_page("callbacks.html", name=name, rows=lines, following=following, query=query)
 
 
 @act_view("/caps", Permission.operate_service, again=list_gateways)
