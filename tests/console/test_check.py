@@ -24,6 +24,20 @@ def branch(session):
     return branch
 
 
+def test_what_is_found_in_a_text_and_whom_it_goes_to_show_no_phone(log_in, branch, session):
+    version = make_template(session, branch, "{{ 地点 }}见。", variables=("地点",))
+    rule = {"not": {"attribute": {"name": "备注", "is": "13912345678"}}}
+    segment, values = make_segment(session, branch, rule), {"地点": "https://12371.cn/13987654321"}
+    campaign = write_draft(session, branch, version_id=version.id, segment_id=segment.id, values=values)
+    session.commit()
+    visitor = log_in(branch)
+    check_page = visitor.get(f"/campaigns/{campaign.id}/check").text
+    assert "the link https://12371.cn/139****4321 has" in check_page
+    for page in (check_page, visitor.get("/segments").text):
+        assert "139****5678" in page
+        assert "13912345678" not in page
+
+
 def test_it_says_who_gets_what_and_who_does_not(log_in, branch, session):
     make_person(session, branch, name="欧阳没有号码", phone=None)
     version = make_template(session, branch, "{{ name }}同志：请学习。", variables=("name",))
