@@ -6,6 +6,7 @@ import pytest
 
 from sms_service import callbacks, settings
 from sms_service.api import create_app
+from tests.api.campaign_client import make_place
 
 
 @pytest.fixture
@@ -16,3 +17,15 @@ def make_app(database, tmp_path):
         return create_app(settings.load_settings(environ or {}, tmp_path), database, doors=(callbacks.blueprint,), **kw)
 
     return make
+
+
+@pytest.fixture
+def client(database, tmp_path):
+    """Somebody who calls the API alone, without the other doors."""
+    return create_app(settings.load_settings({}, tmp_path), database).test_client()
+
+
+@pytest.fixture
+def place(database, tmp_path):
+    """Two districts with their callers."""
+    return make_place(database, tmp_path)

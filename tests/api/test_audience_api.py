@@ -7,14 +7,7 @@ from directory_client import Caller
 from factories import fictional_phone, make_person, make_segment, make_unit
 from sqlalchemy import select
 
-from sms_service import settings
-from sms_service.api import create_app
 from sms_service.audience.models import Suppression
-
-
-@pytest.fixture
-def client(database, tmp_path):
-    return create_app(settings.load_settings({}, tmp_path), database).test_client()
 
 
 @pytest.fixture

@@ -24,11 +24,6 @@ from tests.api.campaign_client import SIGNATURE, Place, make_place
 from tests.factories import make_segment
 
 
-@pytest.fixture
-def place(database: Database, tmp_path: Path) -> Place:
-    return make_place(database, tmp_path)
-
-
 def follow(caller: Any, address: str) -> list[dict[str, Any]]:
     """All rows of the list at the address, page by page."""
     url = urlsplit(address)

@@ -10,8 +10,6 @@ from directory_client import Caller
 from factories import fictional_phone, make_person, make_unit
 from sqlalchemy import select
 
-from sms_service import settings
-from sms_service.api import create_app
 from sms_service.audience.import_work import work_on_import
 from sms_service.audience.models import Suppression
 from sms_service.audit.models import TrailEntry
@@ -19,11 +17,6 @@ from sms_service.directory.import_models import Import, ImportProblem
 from sms_service.directory.models import Person
 
 HEADER = "编号,姓名,手机号,组织编码,职务,标签"
-
-
-@pytest.fixture
-def client(database, tmp_path):
-    return create_app(settings.load_settings({}, tmp_path), database).test_client()
 
 
 @pytest.fixture

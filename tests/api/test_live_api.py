@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-from sms_service.db.engine import Database
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
-from tests.api.campaign_client import Place, make_place
-
-
-@pytest.fixture
-def place(database: Database, tmp_path: Path) -> Place:
-    return make_place(database, tmp_path)
+from tests.api.campaign_client import Place
 
 
 def test_a_run_as_it_goes_with_the_way_to_its_rows(place: Place) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,14 +12,9 @@ from sms_service.gateways.base import Reply
 from sms_service.ledger.models import Message
 from sms_service.replies import matching
 from sms_service.replies.inbox import store_replies
-from tests.api.campaign_client import Place, make_place
+from tests.api.campaign_client import Place
 from tests.api.directory_client import Caller
 from tests.bringing import bring
-
-
-@pytest.fixture
-def place(database: Database, tmp_path: Path) -> Place:
-    return make_place(database, tmp_path)
 
 
 @pytest.fixture

@@ -16,13 +16,8 @@ from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
 from sms_service.ledger.models import Run
-from tests.api.campaign_client import Place, make_place
+from tests.api.campaign_client import Place
 from tests.api.directory_client import Caller
-
-
-@pytest.fixture
-def place(database: Database, tmp_path: Path) -> Place:
-    return make_place(database, tmp_path)
 
 
 @pytest.fixture

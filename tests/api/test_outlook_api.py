@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from redis import Redis
 from rq import Queue
 
@@ -22,11 +21,6 @@ price_per_part = 4.5
 [routes]
 default = ["main"]
 """
-
-
-@pytest.fixture
-def place(database: Database, tmp_path: Path) -> Place:
-    return make_place(database, tmp_path)
 
 
 def test_an_outlook_says_who_what_when_and_how_much(place: Place, tmp_path: Path) -> None:

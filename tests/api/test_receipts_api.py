@@ -22,16 +22,11 @@ from sms_service.ledger import receipts
 from sms_service.ledger.models import Message, Run
 from sms_service.replies import matching
 from sms_service.replies.inbox import store_replies
-from tests.api.campaign_client import Place, make_place
+from tests.api.campaign_client import Place
 from tests.api.directory_client import Caller
 from tests.factories import fictional_phone
 
 STRANGER = fictional_phone(90)
-
-
-@pytest.fixture
-def place(database: Database, tmp_path: Path) -> Place:
-    return make_place(database, tmp_path)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,21 +11,13 @@ from factories import make_account, make_person, make_unit
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from sms_service import settings
 from sms_service.accounts import tokens
 from sms_service.accounts.actors import SYSTEM
-from sms_service.api import create_app
 from sms_service.content import library
-from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 
 URL = "/api/v1/templates"
 BODY = "{{ name }}同志：{{ 时间 }}学习。"
-
-
-@pytest.fixture
-def client(database: Database, tmp_path: Path) -> FlaskClient:
-    return create_app(settings.load_settings({}, tmp_path), database).test_client()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from sms_service import callbacks, console, settings
 from sms_service.accounts import sessions
 from sms_service.api import create_app
 from sms_service.directory.models import Unit
+from tests.console.campaigning import make_branch, make_invitation, write_draft
 from tests.factories import make_actor
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -104,6 +105,16 @@ def open_tab(chromium: Any, address: str) -> Iterator[Callable[..., Tab]]:
     for context in contexts:
         context.close()
     assert [fault for tab in tabs for fault in tab.faults] == []
+
+
+@pytest.fixture
+def branch(session: Session) -> Unit:
+    """A branch of 28 whose secretary has sent an invitation before, to a room that its form offers again."""
+    branch = make_branch(session, people=28)
+    version = make_invitation(session, branch)
+    write_draft(session, branch, version_id=version.id, name="上次", values={"地点": "二楼会议室"})
+    session.commit()
+    return branch
 
 
 @pytest.fixture

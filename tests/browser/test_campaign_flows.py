@@ -7,20 +7,10 @@ from sqlalchemy import select
 
 from sms_service.campaigns.models import Campaign
 from tests.browser.conftest import DESK, PHONE
-from tests.console.campaigning import make_branch, make_invitation, write_draft
 
 TAP_S, LETTER_S, READING_S, BAR_S = 1.1, 0.6, 30, 120  # how long a person takes; what an invitation may take in all
 WORDS = {"主题": "重温入党誓词", "时间": "本周六上午9时", "地点": "社区党群服务中心"}
 WAYS = [("zh", PHONE, True), ("zh", PHONE, False), ("en", DESK, True)]
-
-
-@pytest.fixture
-def branch(session):
-    branch = make_branch(session, people=28)
-    version = make_invitation(session, branch)
-    write_draft(session, branch, version_id=version.id, name="上次", values={"地点": "二楼会议室"})
-    session.commit()
-    return branch
 
 
 class Hand:

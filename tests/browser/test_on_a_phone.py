@@ -5,18 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import DESK, PHONE
-from tests.console.campaigning import make_branch, make_invitation, write_draft
 
 FOLD = "details.fold > summary"
-
-
-@pytest.fixture
-def branch(session):
-    branch = make_branch(session, people=28)
-    version = make_invitation(session, branch)
-    write_draft(session, branch, version_id=version.id, name="上次", values={"地点": "二楼会议室"})
-    session.commit()
-    return branch
 
 
 def test_the_last_words_are_one_tap_and_the_text_follows(open_tab, begin, branch):

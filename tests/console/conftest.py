@@ -92,3 +92,11 @@ def city(session: Session) -> Unit:
     city = make_unit(session, name="云州市")
     session.commit()
     return city
+
+
+@pytest.fixture
+def district(session: Session, city: Unit) -> Unit:
+    """A district of the city."""
+    district = make_unit(session, name="城东区", parent=city)
+    session.commit()
+    return district

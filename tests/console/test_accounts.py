@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import select, text
 
 from sms_service.accounts.models import Account, BrowserSession, RoleGrant
@@ -13,14 +12,7 @@ from sms_service.accounts.passwords import check_password, make_password
 from sms_service.accounts.uses import find_last_uses
 from sms_service.audit.models import TrailEntry
 from tests.console.conftest import SAME_ORIGIN
-from tests.factories import make_account, make_unit
-
-
-@pytest.fixture
-def district(session, city):
-    district = make_unit(session, name="城东区", parent=city)
-    session.commit()
-    return district
+from tests.factories import make_account
 
 
 def password_on(page):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import select
 
 from sms_service.accounts.actors import SYSTEM
@@ -14,13 +13,6 @@ from tests.console.conftest import SAME_ORIGIN
 from tests.factories import make_person, make_template, make_unit
 
 EVIL = '"><svg onload=alert(1)><b>'
-
-
-@pytest.fixture
-def city(session):
-    city = make_unit(session, name="云州市")
-    session.commit()
-    return city
 
 
 def versions(session):

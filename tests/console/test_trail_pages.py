@@ -20,13 +20,6 @@ from sms_service.web.words import WORDS
 from tests.factories import make_account, make_person, make_unit
 
 
-@pytest.fixture
-def city(session):
-    city = make_unit(session, name="云州市")
-    session.commit()
-    return city
-
-
 def test_every_act_has_a_sentence_and_no_sentence_is_left_over():
     assert {act.partition("/")[0] for act in SENTENCES} == set(WORDS["act"])
 

@@ -11,13 +11,6 @@ from tests.factories import make_person, make_unit
 
 
 @pytest.fixture
-def district(session, city):
-    district = make_unit(session, name="城东区", parent=city)
-    session.commit()
-    return district
-
-
-@pytest.fixture
 def branch(session, district):
     branch = make_unit(session, name="第一支部", level="branch", parent=district)
     session.commit()
