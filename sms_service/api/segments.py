@@ -12,44 +12,21 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
+from sms_service.api.rules import RuleTold, rule_field, tell_rule
 from sms_service.audience import segments
-from sms_service.audience.cautions import find_cautions
-from sms_service.audience.choices import RuleValues, list_rule_values
 from sms_service.audience.models import Segment
 from sms_service.audience.reach import count_by_unit
 from sms_service.audience.segments import LONGEST_NAME, SAMPLE
-from sms_service.audience.wording import describe_rules
 from sms_service.campaigns import uses
-from sms_service.directory.models import Unit
-from sms_service.errors import Invalid
-from sms_service.said import Said
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, SaidMessage, Whole, list_of
+from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, Whole, list_of
 from sms_service.web.validators import WithinRange
 
 blueprint = Blueprint(
     "segments", description="Rules that find people. A segment belongs to a unit and never reaches outside its subtree."
 )
 
-_RULE = (
-    'One of `{"all": [rules]}`, `{"any": [rules]}`, `{"not": rule}`, `{"everyone": true}`, `{"unit": id}`, '
-    '`{"unit": {"code": "0101"}}`, `{"role": "书记"}`, `{"tag": "退休"}`, `{"kind": "member"}` (or contact), '
-    '`{"segment": 12}` (found by that segment of this unit, of one above or of one below), '
-    '`{"campaign": {"id": 17, "outcome": "not_delivered"}}` (what became of the text of an earlier campaign that '
-    "you may read: in_audience, texted, delivered, not_delivered, not_texted, answered or not_answered), "
-    '`{"level": "branch"}` (of the unit itself: city, district, street or branch), '
-    '`{"suspect": true}` (the phone seems dead), `{"people": [17, 23]}` (at most 500 ids of people), '
-    '`{"attribute": {"name": "gender", "is": "女"}}`, or instead of `is` one of `in: [texts]`, `exists: true`, as '
-    'numbers `less`, `more`, `at_least`, `at_most: 60`, as dates `before` or `after: "1985-03-01"` or '
-    '`{"years_ago": 1}` (months_ago, days_ago, days_ahead), `age: {"at_least": 60}` (whole years since the date), '
-    '`anniversary: "this_month"` (its day or month: today, tomorrow, this_month, next_month)'
-)
-_SENTENCE = "Whom the rule finds, in words"
 _LARGEST_SAMPLE = 100
-
-
-def _rule(**kwargs: Any) -> fields.Raw:
-    return fields.Raw(metadata={"type": "object", "description": _RULE}, **kwargs)
 
 
 class SegmentQuery(ScopedPageQuery):
@@ -63,14 +40,14 @@ class SegmentIn(In):
 
     unit_id = Id(required=True, metadata={"description": "The unit that keeps it and whose subtree bounds it"})
     name = OneLine(LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
-    rule = _rule(required=True)
+    rule = rule_field(required=True)
 
 
 class SegmentChange(In):
     """What to change; what is left out stays."""
 
     name = OneLine(LONGEST_NAME, metadata={"description": "Its name, unique in the unit"})
-    rule = _rule()
+    rule = rule_field()
 
 
 class SampleQuery(In):
@@ -108,7 +85,7 @@ class SegmentPreviewIn(PreviewQuery):
     """A rule that is not saved yet."""
 
     unit_id = Id(required=True, metadata={"description": "The unit whose subtree bounds it"})
-    rule = _rule(required=True)
+    rule = rule_field(required=True)
 
 
 class SegmentListed(Out):
@@ -122,30 +99,10 @@ class SegmentListed(Out):
     updated_at = fields.AwareDateTime(metadata={"description": "When it was saved last"})
 
 
-class RuleWarningOut(Out):
-    """What of a rule finds nobody, or whom it passes over."""
-
-    sentence = MaskedText(metadata={"description": "It in words, with what there is"})
-    said = SaidMessage(attribute="sentence", metadata={"description": "The sentence for saying it in another language"})
-
-
-def _warnings() -> fields.List[Any]:
-    return fields.List(
-        fields.Nested(RuleWarningOut),
-        metadata={
-            "description": "Attributes, values, tags and roles of the rule that nobody has, with those that there are; "
-            "people whose attribute cannot be compared so; chosen people who are not there"
-        },
-    )
-
-
-class SegmentOut(SegmentListed):
+class SegmentOut(SegmentListed, RuleTold):
     """A segment."""
 
-    rule = fields.Raw(metadata={"type": "object", "description": _RULE})
-    sentence = MaskedText(metadata={"description": _SENTENCE})
-    said = SaidMessage(attribute="sentence", metadata={"description": "The sentence for saying it in another language"})
-    warnings = _warnings()
+    rule = rule_field()
 
 
 class RecipientOut(Out):
@@ -167,7 +124,7 @@ class UnitReachOut(Out):
     textable = fields.Integer(metadata={"description": "Those of them who would get a text, before caps"})
 
 
-class SegmentPreviewOut(Out):
+class SegmentPreviewOut(RuleTold):
     """What a rule finds now. textable, opted_out, no_phone, bad_number and lost_contact add up to count."""
 
     count = fields.Integer(metadata={"description": "Recipients in all"})
@@ -186,9 +143,6 @@ class SegmentPreviewOut(Out):
         },
     )
     sample = fields.List(fields.Nested(RecipientOut), metadata={"description": "The first of them by id"})
-    sentence = MaskedText(metadata={"description": _SENTENCE})
-    said = SaidMessage(attribute="sentence", metadata={"description": "The sentence for saying it in another language"})
-    warnings = _warnings()
     units = fields.List(
         fields.Nested(UnitReachOut),
         allow_none=True,
@@ -227,51 +181,6 @@ class SegmentUsesOut(Out):
             "description": "Campaigns that go to it or to one of these: those submitted, approved or active, then "
             "the newest; at most 50"
         },
-    )
-
-
-class ChoiceOut(Out):
-    """Something that a rule may ask for."""
-
-    name = MaskedText(metadata={"description": "What to write into the rule"})
-    people = fields.Integer(metadata={"description": "How many people have it"})
-
-
-class UnitChoiceOut(Out):
-    """A unit that a rule may name."""
-
-    id = fields.Integer(metadata={"description": "The unit"})
-    name = fields.String(metadata={"description": "Its name"})
-    people = fields.Integer(metadata={"description": "How many people it has with all below it"})
-
-
-class AttributeChoiceOut(ChoiceOut):
-    """An attribute that a rule may ask for."""
-
-    values = fields.List(
-        fields.Nested(ChoiceOut),
-        allow_none=True,
-        metadata={"description": "Its values, most common first; null if there are more than 50"},
-    )
-    numbers = fields.Integer(metadata={"description": "Of how many people it is a number"})
-    dates = fields.Integer(metadata={"description": "Of how many people it is a date like 1985-03-01"})
-
-
-class RuleValuesOut(Out):
-    """What a rule within the unit may ask for, with counts of people who have not left."""
-
-    units = fields.List(fields.Nested(UnitChoiceOut), metadata={"description": "The units right below, at most 500"})
-    roles = fields.List(
-        fields.Nested(ChoiceOut), metadata={"description": "The 100 roles with the most holders in these units"}
-    )
-    tags = fields.List(fields.Nested(ChoiceOut), metadata={"description": "The 100 most common tags"})
-    kinds = fields.List(fields.Nested(ChoiceOut), metadata={"description": "`member` and `contact`"})
-    levels = fields.List(
-        fields.Nested(ChoiceOut), metadata={"description": "The levels of the units that people belong to"}
-    )
-    suspect = fields.Integer(metadata={"description": "How many people have a number that seems dead"})
-    attributes = fields.List(
-        fields.Nested(AttributeChoiceOut), metadata={"description": "The 100 most common attributes"}
     )
 
 
@@ -355,18 +264,7 @@ class UnsavedPreview(MethodView):
         return _preview(body["unit_id"], body["rule"], body)
 
 
-@blueprint.route("/units/<int:unit_id>/rule-values")
-class RuleChoices(MethodView):
-    """What a rule may ask for."""
-
-    @endpoint(Permission.read)
-    @blueprint.response(200, RuleValuesOut)
-    def get(self, unit_id: int) -> RuleValues:
-        """List the units, roles, tags and attributes that a rule of this unit may ask for, with counts of people"""
-        return list_rule_values(g.session, g.actor, unit_id)
-
-
-_PREVIEWED = SegmentPreviewOut().fields.keys() - {"sentence", "said", "units", "warnings"}
+_PREVIEWED = SegmentPreviewOut().fields.keys() - RuleTold().fields.keys() - {"units"}
 
 
 def _preview(unit_id: int, rule: object, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -375,24 +273,9 @@ def _preview(unit_id: int, rule: object, asked: Mapping[str, Any]) -> dict[str, 
     if asked["by_unit"]:
         below = asked["below"]
         by_unit = found.units if below is None else count_by_unit(g.session, g.actor, unit_id, rule, below)
-    return {**{name: getattr(found, name) for name in _PREVIEWED}, **_in_words(unit_id, rule), "units": by_unit}
+    return {**{name: getattr(found, name) for name in _PREVIEWED}, **tell_rule(unit_id, rule), "units": by_unit}
 
 
 def _shown(segment: Segment) -> dict[str, Any]:
     kept = ("id", "unit_id", "name", "rule", "created_by", "created_at", "updated_at")
-    return {**{name: getattr(segment, name) for name in kept}, **_in_words(segment.unit_id, segment.rule)}
-
-
-def _in_words(unit_id: int, rule: object) -> dict[str, Any]:
-    unit = g.session.get_one(Unit, unit_id)
-    (sentence,) = describe_rules(g.session, g.actor, [(unit, rule)])
-    return {"sentence": sentence, "warnings": [{"sentence": caution} for caution in _cautions(unit, rule)]}
-
-
-def _cautions(unit: Unit, rule: object) -> list[Said]:
-    if not g.actor.can(Permission.read, unit.path):  # who only uses the segment is told nothing of that unit's people
-        return []
-    try:
-        return find_cautions(g.session, rule, unit)
-    except Invalid:  # a saved rule that cannot be used any more is shown all the same
-        return []
+    return {**{name: getattr(segment, name) for name in kept}, **tell_rule(segment.unit_id, segment.rule)}
