@@ -6,20 +6,19 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.content import categories, library
-from sms_service.content.fields import LONGEST_LABEL, FieldKind, TemplateField, check_kinds, fields_of, read_field
-from sms_service.content.models import Template, TemplateCategory, TemplateVersion
-from sms_service.content.preview import preview_text
+from sms_service.content import library
+from sms_service.content.fields import LONGEST_LABEL, FieldKind, TemplateField, fields_of, read_field
+from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.values import LONGEST_NAME, MOST_VALUES
 from sms_service.directory.models import Unit
 from sms_service.vocabulary import TextClass
 from sms_service.web.paging import PageQuery, ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, Whole, list_of
+from sms_service.web.schemas import Id, In, OneLine, Out, list_of
 from sms_service.web.validators import ListLength, OneOfWords
 
 blueprint = Blueprint(
@@ -28,13 +27,12 @@ blueprint = Blueprint(
     "They may be used on the unit, below it and above it.",
 )
 
-_CLASS = "What kind of text it is; study, invitation and survey end with how to unsubscribe"
-_BODY = (
+CLASS = "What kind of text it is; study, invitation and survey end with how to unsubscribe"
+BODY = (
     "The text, at most 2,000 characters: {{ name }}, {% if %}, {% for one in list %}, comparisons and the filters of "
     "docs/templates.md. Of each recipient it may use name, unit, number and the attributes"
 )
 _FIELDS = "What forms ask for, in their order: each variable that no recipient has by themselves"
-_LARGEST_SAMPLE = 100
 
 
 class TemplateQuery(ScopedPageQuery):
@@ -87,9 +85,9 @@ class TemplateIn(In):
     unit_id = Id(required=True, metadata={"description": "The unit that keeps it"})
     name = OneLine(library.LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
     class_ = fields.String(
-        data_key="class", required=True, validate=OneOfWords(list(TextClass)), metadata={"description": _CLASS}
+        data_key="class", required=True, validate=OneOfWords(list(TextClass)), metadata={"description": CLASS}
     )
-    body = fields.String(required=True, metadata={"description": _BODY})
+    body = fields.String(required=True, metadata={"description": BODY})
     category_id = Id(load_default=None, metadata={"description": "Its category: of the unit or of one above it"})
     described = fields.List(
         fields.Nested(FieldIn),
@@ -103,7 +101,7 @@ class TemplateIn(In):
 class VersionIn(In):
     """A new wording of a template."""
 
-    body = fields.String(required=True, metadata={"description": _BODY})
+    body = fields.String(required=True, metadata={"description": BODY})
     described = fields.List(
         fields.Nested(FieldIn),
         data_key="fields",
@@ -137,7 +135,7 @@ class TemplateListed(Out):
     id = fields.Integer(metadata={"description": "The template's id"})
     unit_id = fields.Integer(metadata={"description": "The unit that keeps it"})
     name = fields.String(metadata={"description": "Its name, unique in the unit"})
-    class_ = fields.String(data_key="class", metadata={"description": _CLASS})
+    class_ = fields.String(data_key="class", metadata={"description": CLASS})
     category_id = fields.Integer(allow_none=True, metadata={"description": "Its category"})
     archived_at = fields.AwareDateTime(
         allow_none=True, metadata={"description": "Since when no new campaign may use it; null: it may be used"}
@@ -168,97 +166,6 @@ class CloneIn(In):
 
     unit_id = Id(required=True, metadata={"description": "The unit that keeps the copy"})
     name = OneLine(library.LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
-
-
-class CategoryIn(In):
-    """A new category."""
-
-    unit_id = Id(required=True, metadata={"description": "The unit whose category it is"})
-    name = OneLine(categories.LONGEST_NAME, required=True, metadata={"description": "Its name, unique in the unit"})
-
-
-class CategoryOut(Out):
-    """A category of templates, usable throughout its unit's subtree."""
-
-    id = fields.Integer(metadata={"description": "The category's id"})
-    unit_id = fields.Integer(metadata={"description": "The unit whose category it is"})
-    name = fields.String(metadata={"description": "Its name"})
-
-
-class PreviewIn(In):
-    """What to fill in."""
-
-    signature = fields.String(
-        required=True,
-        metadata={"description": "Stands in front as 【signature】: 2 to 16 characters, written without brackets"},
-    )
-    values = fields.Dict(
-        keys=fields.String(),
-        values=fields.Raw(),
-        load_default=dict,
-        metadata={"description": "The campaign's values, the same for all: texts, numbers or lists by variable"},
-    )
-    unit_id = Id(
-        load_default=None,
-        metadata={
-            "description": "Look for the people with the shortest and the longest values in this unit's subtree; "
-            "by default in everything that the caller may read"
-        },
-    )
-    recipients = fields.List(
-        fields.Dict(keys=fields.String(), values=fields.Raw()),
-        load_default=None,
-        validate=ListLength(1, _LARGEST_SAMPLE),
-        metadata={"description": "Instead of people: the own values of each recipient to render"},
-    )
-
-
-class SavedPreviewIn(PreviewIn):
-    """What to fill into which version."""
-
-    version = Whole(
-        load_default=None,
-        validate=validate.Range(1, 2**15 - 1, error="must be the number of a version, from 1"),
-        metadata={"description": "The version's number; by default the newest"},
-    )
-
-
-class UnsavedPreviewIn(PreviewIn):
-    """What to fill into a text that is not saved yet."""
-
-    class_ = fields.String(
-        data_key="class", required=True, validate=OneOfWords(list(TextClass)), metadata={"description": _CLASS}
-    )
-    body = fields.String(required=True, metadata={"description": _BODY})
-
-
-class TextOut(Out):
-    """A whole text as it would be sent."""
-
-    text = MaskedText(metadata={"description": "With signature and unsubscribe line; phone numbers in it are masked"})
-    encoding = fields.String(metadata={"description": "`GSM-7` or `UCS-2`"})
-    units = fields.Integer(metadata={"description": "Its length in septets (GSM-7) or UTF-16 code units (UCS-2)"})
-    parts = fields.Integer(metadata={"description": "How many SMS it takes"})
-
-
-class PreviewOut(Out):
-    """The shortest and the longest text."""
-
-    variables = fields.List(fields.String(), metadata={"description": "All variables, sorted"})
-    required = fields.List(
-        fields.String(), metadata={"description": "Those that are used somewhere without a default, sorted"}
-    )
-    shortest = fields.Nested(TextOut, metadata={"description": "The text that takes the fewest parts and units"})
-    longest = fields.Nested(TextOut, metadata={"description": "The text that takes the most"})
-    people = fields.Integer(
-        allow_none=True,
-        metadata={"description": "From how many people the two were chosen; null if none were looked for"},
-    )
-    lacking = fields.Dict(
-        keys=fields.String(),
-        values=fields.Integer(),
-        metadata={"description": "By variable: how many of these people have no value and could not be sent the text"},
-    )
 
 
 @blueprint.route("/templates")
@@ -328,40 +235,6 @@ class Clone(MethodView):
         return _with_version(*library.clone_template(g.session, g.actor, template_id, body["unit_id"], body["name"]))
 
 
-@blueprint.route("/template-categories")
-class Categories(MethodView):
-    """The categories."""
-
-    @endpoint(Permission.read)
-    @blueprint.arguments(ScopedPageQuery, location="query")
-    @blueprint.response(200, list_of(CategoryOut, "CategoryList"))
-    def get(self, query: dict[str, Any]) -> dict[str, Any]:
-        """List the categories that may be used in the scope, by name: its units' own and those of the units above"""
-        scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-        key, id_ = TemplateCategory.name, TemplateCategory.id
-        statement = categories.find_categories(scope.paths)
-        rows, following = fetch_page(g.session, statement, query, sort="name", key=key, id_=id_)
-        return scope.answer([row.TemplateCategory for row in rows], following)
-
-    @endpoint(Permission.manage_templates)
-    @blueprint.arguments(CategoryIn)
-    @blueprint.response(201, CategoryOut)
-    def post(self, body: dict[str, Any]) -> TemplateCategory:
-        """Add a category"""
-        return categories.add_category(g.session, g.actor, body["unit_id"], body["name"])
-
-
-@blueprint.route("/template-categories/<int:category_id>")
-class OneCategory(MethodView):
-    """One category."""
-
-    @endpoint(Permission.manage_templates)
-    @blueprint.response(204)
-    def delete(self, category_id: int) -> None:
-        """Take a category away that no template belongs to"""
-        categories.remove_category(g.session, g.actor, category_id)
-
-
 @blueprint.route("/templates/<int:template_id>/versions")
 class Versions(MethodView):
     """A template's versions."""
@@ -391,32 +264,6 @@ class Versions(MethodView):
         given = body["described"]
         described = None if given is None else [_field(one) for one in given]
         return library.add_version(g.session, g.actor, template_id, body["body"], described)
-
-
-@blueprint.route("/templates/<int:template_id>/preview")
-class SavedPreview(MethodView):
-    """What a version will look like."""
-
-    @endpoint(Permission.read)
-    @blueprint.arguments(SavedPreviewIn)
-    @blueprint.response(200, PreviewOut)
-    def post(self, body: dict[str, Any], template_id: int) -> Any:
-        """Render a version for the recipients with the shortest and the longest values; changes nothing"""
-        template, version = library.get_numbered_version(g.session, g.actor, template_id, body.pop("version"))
-        check_kinds(fields_of(version), body["values"])
-        return preview_text(g.session, g.actor, version.body, template.class_, **body)
-
-
-@blueprint.route("/templates/preview")
-class UnsavedPreview(MethodView):
-    """What a text will look like before it is saved."""
-
-    @endpoint(Permission.read)
-    @blueprint.arguments(UnsavedPreviewIn)
-    @blueprint.response(200, PreviewOut)
-    def post(self, body: dict[str, Any]) -> Any:
-        """Render a text that is not saved yet; changes nothing"""
-        return preview_text(g.session, g.actor, **body)
 
 
 def _field(given: dict[str, Any]) -> TemplateField:
