@@ -13,9 +13,8 @@ from sms_service.accounts.permissions import Permission
 from sms_service.accounts.uses import HeldRole, end_sessions_of, list_held_roles
 from sms_service.console.accounts import ROLE_STORIES
 from sms_service.console.entering import confirm_password, is_password_fresh
-from sms_service.console.forms import read_form, read_query
+from sms_service.console.forms import UnitQuery, read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view, show_once
-from sms_service.console.person_acts import UnitQuery
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit, name_units
 from sms_service.directory.units import measure_units
