@@ -26,7 +26,7 @@ class OwnDataForm(WhyIn):
 
 @page_view("/people/<int:person_id>/data", Permission.see_phones)
 def ask_for_own_data(person_id: int) -> str:
-    """What for, before all that is held about a person is shown."""
+    """All that is held about a person; what for, before it is shown."""
     person = get_person(g.session, g.actor, person_id)
     return render_page("own_data.html", person=person, data=None, fresh=is_password_fresh())
 
