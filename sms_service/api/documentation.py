@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
+from typing import Any
 
-from flask import Blueprint, Flask, current_app, render_template, request
+from flask import Blueprint, Flask, Response, current_app, json, render_template, request
 from flask_smorest import Api
+from flask_smorest import Blueprint as SmorestBlueprint
 from markupsafe import Markup, escape
 from marshmallow import Schema, fields
 
@@ -45,12 +48,17 @@ class Problem(Schema):
 
 
 class DocumentedApi(Api):  # type: ignore[misc]
-    """flask-smorest's Api with our error shape and ways to log in."""
+    """flask-smorest's Api with our error shape and ways to log in.
+
+    Routes are described when somebody first asks for the description: that would take half of a process's start.
+    """
 
     ERROR_SCHEMA = Problem
 
     def __init__(self, app: Flask) -> None:
         super().__init__(app)
+        self._lock = threading.Lock()
+        self._undescribed: list[SmorestBlueprint] = []
         app.extensions[_API] = self
         self.spec.components.security_scheme(
             "token", {"type": "http", "scheme": "bearer", "description": "A token from POST /api/v1/tokens"}
@@ -59,6 +67,24 @@ class DocumentedApi(Api):  # type: ignore[misc]
             "password",
             {"type": "http", "scheme": "basic", "description": "Login and password, for POST /api/v1/tokens only"},
         )
+
+    def register_blueprint(self, blueprint: SmorestBlueprint, **options: Any) -> None:
+        """Serve its routes, and describe them later."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blueprint.name] = self
+        self._app.register_blueprint(blueprint, **options)
+        self._undescribed.append(blueprint)
+
+    def describe(self) -> dict[str, Any]:
+        """The whole description, OpenAPI as JSON takes it."""
+        with self._lock:
+            for blueprint in self._undescribed:
+                blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
+                self.spec.tag({"name": blueprint.name, "description": blueprint.description})
+            self._undescribed.clear()
+            return dict(self.spec.to_dict())
+
+    def _openapi_json(self) -> Response:
+        return current_app.response_class(json.dumps(self.describe(), indent=2), mimetype="application/json")
 
     def _register_responses(self) -> None:
         """The default responses are errors, so they have the media type of problems."""
@@ -76,7 +102,7 @@ def docs() -> str:
     api: DocumentedApi = current_app.extensions[_API]
     base_url = request.host_url.rstrip("/")
     return render_template(
-        "docs.html", resources=describe.resources(api.spec.to_dict(), base_url), kinds=KINDS, base_url=base_url
+        "docs.html", resources=describe.resources(api.describe(), base_url), kinds=KINDS, base_url=base_url
     )
 
 
