@@ -22,10 +22,12 @@ class Crowd:
         self._asked: deque[tuple[float, float]] = deque()  # when, and the delay that they had been given by then
         self._delay_s = 0.0
 
-    def note(self, now: float) -> None:
-        """Somebody asked, at this time of a monotonic clock."""
+    def note(self, now: float, *, first: bool = False) -> None:
+        """Somebody asked, at this time of a monotonic clock. `first`: they have not been given a delay yet, so that
+        they count whole, as one who will go on asking.
+        """
         with self._lock:
-            self._asked.append((now, self._delay_s))
+            self._asked.append((now, _WINDOW_S if first else self._delay_s))
 
     def stretch(self, delay_s: float, now: float) -> float:
         """The delay to give, for one that the run calls for; 0 (do not ask again) stays."""

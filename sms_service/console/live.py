@@ -1,6 +1,6 @@
 """The part of a run's page that refreshes itself: its numbers, its sentence, and when to ask again.
 
-Many may look at one run at once: within a second they share one look at the database.
+Many may look at one run at once: for a second or two they share one look at the database.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.reports.watching import RunWatch, watch_run
 from sms_service.web.context import current_context, current_pace, gateways_or_none
 
-SHARED_S = 1.0  # for so long one look serves all who ask
+SHARED_S = 1.0  # for so long, or for 20 times what it took, one look serves all who ask
 SHORTEST_S, WAITING_S, PLANNED_S = 2.0, 10.0, 60.0  # until the page asks again
-TIMES_THE_QUERY = 20  # a page takes no more than a twentieth of a database connection's time
+TIMES_THE_QUERY = 20  # all who look take no more than a twentieth of a database connection's time
 _KEPT = 200  # runs that are looked at within a second
 
 
@@ -44,7 +44,14 @@ _looks: dict[tuple[int, int, str], _Look] = {}
 
 
 def watch_for_page(run_id: int) -> tuple[RunWatch, list[Wait], float]:
-    """The run's numbers, why it waits, and after how many seconds to ask again (0: not any more)."""
+    """The run's numbers, why it waits, and in how many seconds the opened page asks again (0: not any more)."""
+    watch, waits, delay_s = _look_at(run_id)
+    crowd, now = _look_of(run_id).crowd, time.monotonic()
+    crowd.note(now, first=True)
+    return watch, waits, crowd.stretch(delay_s, now)
+
+
+def _look_at(run_id: int) -> tuple[RunWatch, list[Wait], float]:
     context = current_context()
     began = time.monotonic()
     watch = watch_run(g.session, g.actor, run_id)
@@ -59,14 +66,15 @@ def show_live(run_id: int, seen: str) -> Response:
     """The fragment, or 204 where the visitor has `seen` it as it is."""
     get_run(g.session, g.actor, run_id)  # what is shared below was read for somebody else
     look = _look_of(run_id)
-    look.crowd.note(time.monotonic())
+    look.crowd.note(time.monotonic(), first=not seen)
     with look.lock:
-        if time.monotonic() >= look.until:
-            watch, waits, delay_s = watch_for_page(run_id)
-            delay_s = look.crowd.stretch(delay_s, time.monotonic())
+        began = time.monotonic()
+        if began >= look.until:
+            watch, waits, delay_s = _look_at(run_id)
+            looked = time.monotonic()
             look.seen = _digest_of(watch, waits)
-            look.page = render_page("live.html", live=describe_live(watch, waits, delay_s))
-            look.until = time.monotonic() + SHARED_S
+            look.page = render_page("live.html", live=describe_live(watch, waits, look.crowd.stretch(delay_s, looked)))
+            look.until = looked + max(SHARED_S, TIMES_THE_QUERY * (looked - began))
         now, page = look.seen, look.page
     if now == seen:
         return Response(status=204)

@@ -28,6 +28,13 @@ def test_many_viewers_ask_no_more_often_together():
         assert MOST_PER_S * 0.6 <= asks_per_s(viewers) <= MOST_PER_S * 1.4
 
 
+def test_many_who_come_at_once_are_many_at_once():
+    crowd = Crowd()
+    for number in range(200):
+        crowd.note(number / 100, first=True)
+    assert crowd.stretch(2.0, 2.0) == 200 / MOST_PER_S
+
+
 def test_who_need_not_ask_again_is_not_told_to():
     crowd = Crowd()
     crowd.note(0.0)
