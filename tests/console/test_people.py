@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.suppression import suppress_phone
 from sms_service.audit.models import TrailEntry
+from sms_service.delivery.models import LostCheck
 from sms_service.directory.models import Contact, Person
 from tests.api.samples import make_samples
 from tests.console.conftest import SAME_ORIGIN
@@ -223,6 +224,7 @@ def test_a_person_is_erased_once_the_name_is_typed(log_in, session, city):
 
 def test_everything_about_a_person_is_shown_for_a_reason_and_as_a_file(log_in, session, city):
     person = make_person(session, city, "欧阳<b>测试")
+    session.add(LostCheck(person_id=person.id, cause="not_reached", campaigns=3, opened_at=func.now()))
     session.commit()
     path = f"/people/{person.id}/data"
     assert log_in(city, "auditor").get(path).status_code == 403
@@ -232,6 +234,8 @@ def test_everything_about_a_person_is_shown_for_a_reason_and_as_a_file(log_in, s
     assert visitor.post(path, form=path, data={"form": "page"}).status_code == 422
     page = visitor.post(path, form=path, data={"form": "page", "why": "本人要求"})
     assert (page.status_code, person.phone in page.text, "欧阳&lt;b&gt;测试" in page.text) == (200, True, True)
+    assert "Lost contact (1)" in page.text
+    assert "Texts do not arrive" in page.text
     file = visitor.post(path, form=path, data={"form": "file", "why": "本人要求"})
     assert (file.mimetype, file.json["person"]["phone"]) == ("application/json", person.phone)
     assert session.query(TrailEntry).filter_by(act="person.export").count() == 2
