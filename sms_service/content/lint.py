@@ -171,7 +171,8 @@ def lint_texts(
 
 def _lint_words(made: Sequence[tuple[str, Composed]], lists: WordLists) -> list[LintFinding]:
     found = []
-    every = "\n".join(dict.fromkeys(text.text for _, text in made))
+    # Between two texts stands what no word has and nothing takes out, so that no word is found across them.
+    every = "\uffff".join(dict.fromkeys(text.text for _, text in made))
     for kind, severity, words in (
         (FindingKind.blocked_word, Severity.refused, lists.blocked),
         (FindingKind.review_word, Severity.tick, lists.reviewed),
@@ -179,7 +180,7 @@ def _lint_words(made: Sequence[tuple[str, Composed]], lists: WordLists) -> list[
         for word in find_listed(words, every):
             form = write_comparable(word)
             holders = [name for name, text in made if form in write_comparable(text.text)]
-            everywhere = len(holders) in (0, len(made)) or not holders[0]
+            everywhere = len(holders) == len(made) or not holders[0]
             place = _TEXT if everywhere else say("the text of {person}", person=holders[0])
             if severity == Severity.refused:
                 text, remedy = say("“{word}” is on the block list", word=word), as_said("write it in other words")

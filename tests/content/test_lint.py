@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from factories import make_actor, make_template, make_unit
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM
@@ -13,7 +15,15 @@ from sms_service.content.fields import FieldKind, TemplateField
 from sms_service.content.language import compile_template
 from sms_service.content.lint import find_costly, find_links, host_of, lint_body, lint_template, lint_texts
 from sms_service.content.models import ListKind
-from sms_service.content.wordlists import WordLists, add_words, find_words, load_lists, remove_word, write_comparable
+from sms_service.content.wordlists import (
+    WordLists,
+    add_words,
+    find_listed,
+    find_words,
+    load_lists,
+    remove_word,
+    write_comparable,
+)
 from sms_service.errors import Forbidden, Invalid, NotFound
 
 NONE = WordLists()
@@ -53,6 +63,21 @@ def test_a_text_that_says_itself_how_to_opt_out(body: str) -> None:
     assert found(body, "study") == [("note", "unsubscribe")]
     assert found(body, "notice") == []
     assert found("学习。拒收请回复R", "study") == []
+
+
+def test_a_word_is_found_in_one_text_and_not_across_two() -> None:
+    lists = WordLists(blocked={write_comparable("晚到"): "晚到", write_comparable("明早"): "明早"})
+    texts = [(name, Composed(text, "UCS-2", len(text), 1)) for name, text in (("甲", "请别太晚"), ("乙", "到明早"))]
+    assert [one.key for one in lint_texts(texts, "notice", lists)] == ["blocked_word:明早"]
+
+
+@given(
+    st.lists(st.text("一二三aA１ ", min_size=1, max_size=4).filter(write_comparable), max_size=8),
+    st.text("一二三aA１ ", max_size=20),
+)
+def test_all_words_of_a_list_that_stand_in_a_text_are_found(listed: list[str], text: str) -> None:
+    words = {write_comparable(word): word for word in listed}
+    assert find_listed(words, text) == [word for form, word in words.items() if form in write_comparable(text)]
 
 
 def test_links_and_phones_in_values_are_named_unless_the_field_asks_for_them() -> None:
