@@ -6,6 +6,7 @@ import sms_service.accounts.models
 import sms_service.audience.models
 import sms_service.audit.models
 import sms_service.campaigns.models
+import sms_service.content.list_models
 import sms_service.content.models
 import sms_service.controls.models
 import sms_service.db.leadership

@@ -38,6 +38,10 @@ _VALUES = (
     f"at most {MOST_VALUES} of at most {LONGEST_VALUE} characters. "
     "The recipients' own attributes fill the other variables"
 )
+_PICKS = (
+    "By reference list that the text names, as `venue` of `{{ venue.address }}`: the id of a row. Its cells are taken "
+    "into `values`; when the row changes, they stay until it is picked again"
+)
 _SIGNATURE = "Stands in front as 【signature】: 2 to 16 characters, written without brackets"
 _VALIDITY = "Seconds from launch after which texts that have not left expire"
 _validity_range = WithinRange(services.SHORTEST_VALIDITY_S, services.LONGEST_VALIDITY_S)
@@ -82,6 +86,9 @@ class CampaignChange(In):
     segment_id = Id(metadata={"description": "The segment that finds its recipients, within the campaign's unit"})
     signature = fields.String(metadata={"description": _SIGNATURE})
     values = fields.Dict(keys=fields.String(), values=fields.Raw(), metadata={"description": _VALUES})
+    picks = fields.Dict(
+        keys=fields.String(), values=Id(allow_none=True), metadata={"description": f"{_PICKS}. null: none is picked"}
+    )
     route = fields.String(metadata={"description": "A route of gateways.toml"})
     validity_s = Whole(validate=_validity_range, metadata={"description": _VALIDITY})
     urgent = fields.Boolean(metadata={"description": _URGENT})
@@ -102,6 +109,9 @@ class CampaignIn(CampaignChange):
     signature = fields.String(required=True, metadata={"description": _SIGNATURE})
     values = fields.Dict(
         keys=fields.String(), values=fields.Raw(), load_default=dict, metadata={"description": _VALUES}
+    )
+    picks = fields.Dict(
+        keys=fields.String(), values=Id(allow_none=True), load_default=dict, metadata={"description": _PICKS}
     )
     route = fields.String(load_default=DEFAULT_ROUTE, metadata={"description": "A route of gateways.toml"})
     validity_s = Whole(load_default=86_400, validate=_validity_range, metadata={"description": _VALIDITY})
@@ -225,6 +235,7 @@ class CampaignOut(CampaignListed):
         metadata={"type": "object", "description": "Whom it finds, always within the campaign's unit"}
     )
     values = fields.Dict(metadata={"description": _VALUES})
+    picks = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": _PICKS})
 
 
 @blueprint.route("/campaigns")

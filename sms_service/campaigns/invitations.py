@@ -33,6 +33,7 @@ def write_invitation(
     planned_at: datetime | None = None,
     campaign: Campaign | None = None,
     unchanged_since: datetime | None = None,
+    picks: Mapping[str, int | None] | None = None,
 ) -> Campaign:
     """A draft of the unit to these people (ids), or to everybody of the unit where that is None; `campaign`: the one
     that is changed instead. Its approval sends it, `planned_at` or at once.
@@ -50,6 +51,8 @@ def write_invitation(
         "launch_on_approval": True,
         "segment_id": _segment(session, actor, unit_id, rule, segment_name, campaign).id,
     }
+    if picks is not None:
+        fields["picks"] = dict(picks)
     if campaign is None:
         return create_campaign(session, actor, unit_id=unit_id, **fields)
     return change_campaign(session, actor, campaign.id, fields, unchanged_since)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.reach import is_dotted
 from sms_service.campaigns.approval import latest_decision
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.linting import lint_content
@@ -65,7 +66,7 @@ def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: dateti
 def missing_values(campaign: Campaign, version: TemplateVersion) -> list[str]:
     """The variables that only recipients' attributes can fill: the campaign's values and people's own fields do not."""
     required = get_compiled(version.id, version.body).required
-    return sorted(set(required) - set(campaign.values) - set(RECIPIENT_FIELDS))
+    return sorted(name for name in set(required) - set(campaign.values) - set(RECIPIENT_FIELDS) if not is_dotted(name))
 
 
 def _is_its_time(run: Run, at: datetime) -> bool:

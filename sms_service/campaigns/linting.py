@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sms_service.audience.measuring import measure_reach
-from sms_service.audience.reach import Reach, Tried
+from sms_service.audience.reach import Reach, Tried, is_dotted
 from sms_service.campaigns.contents import Content
+from sms_service.campaigns.picks import lint_picks
 from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed
 from sms_service.content.fields import fields_of
@@ -73,7 +74,7 @@ def lint_reached(
     words and the standing of the signature, where they were asked for already.
     """
     version, values = content.version, content.campaign.values
-    found = _lint_missing(reach)
+    found = _lint_missing(reach) + lint_picks(session, content)
     lists, standing = known or (
         load_lists(session, path),
         load_standing(session, path, content.campaign.route_id, content.campaign.signature),
@@ -106,7 +107,12 @@ def _lint_missing(reach: Reach) -> list[LintFinding]:
     found = []
     for name, number in reach.lacking.items():
         place = say("the value of {name}", name=name)
-        if number >= reach.phones > 0:
+        if is_dotted(name):
+            text = say("the campaign has no {name}", name=name)
+            message = "choose a row of the list {list} that has it, or give it a default in the template"
+            remedy = say(message, list=name.partition(".")[0])
+            found.append(make_finding(FindingKind.nobody_has, Severity.refused, name, place, text, remedy))
+        elif number >= reach.phones > 0:
             text = say("neither the campaign nor anybody of its audience has {name}", name=name)
             remedy = as_said("fill it in, or give it a default in the template")
             found.append(make_finding(FindingKind.nobody_has, Severity.refused, name, place, text, remedy))

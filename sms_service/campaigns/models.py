@@ -14,7 +14,8 @@ from sms_service.db.base import Base, CreatedAt, Id
 
 class Campaign(Base):
     """Template, segment, time and manner of a sending, decided by people. `values` fill those of the template's
-    variables that are the same for all.
+    variables that are the same for all. `picks`: by reference list the id of the row that was picked; what it said then
+    stands in `values`.
 
     `urgent`: its texts go before all that are not urgent. `canary_receipts`: after its first texts, the run waits for
     their receipts. `launch_on_approval`: its approval launches it, for `planned_at` or, where that is empty, at once.
@@ -29,6 +30,7 @@ class Campaign(Base):
     template_version_id: Mapped[int] = mapped_column(ForeignKey("template_versions.id"))
     segment_id: Mapped[int] = mapped_column(ForeignKey("segments.id"))
     values: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    picks: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     signature: Mapped[str]
     route_id: Mapped[int] = mapped_column(ForeignKey("routes.id"))
     validity_s: Mapped[int] = mapped_column(server_default="86400")  # seconds from launch

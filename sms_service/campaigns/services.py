@@ -20,12 +20,12 @@ from sms_service.campaigns.authorship import list_authors
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.linting import lint_content
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.picks import copy_picks, take_picks
 from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
 from sms_service.content.compose import check_beginning, check_signature
 from sms_service.content.fields import check_kinds, fields_of
 from sms_service.content.library import get_version
 from sms_service.content.lint import require_clean
-from sms_service.content.values import check_values
 from sms_service.controls.models import Route
 from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line
@@ -44,6 +44,7 @@ CHANGEABLE = (
     "template_version_id",
     "segment_id",
     "values",
+    "picks",
     "signature",
     "route",
     "validity_s",
@@ -65,6 +66,7 @@ def create_campaign(
     segment_id: int,
     signature: str,
     values: Mapping[str, Any] | None = None,
+    picks: Mapping[str, int | None] | None = None,
     route: str = DEFAULT_ROUTE,
     validity_s: int = 86_400,
     urgent: bool = False,
@@ -74,6 +76,7 @@ def create_campaign(
 ) -> Campaign:
     """A new draft of the unit. `validity_s`: seconds from launch until texts that have not left expire. `urgent`: its
     texts go before all that are not urgent. `canary_receipts`: after its first texts, the run waits for their receipts.
+    `picks`: by reference list that the text names, the id of a row; its cells are taken into the values.
 
     Raises NotFound, Forbidden, or Invalid naming the field that cannot be used.
     """
@@ -83,6 +86,7 @@ def create_campaign(
         "segment_id": segment_id,
         "signature": signature,
         "values": dict(values or {}),
+        "picks": dict(picks or {}),
         "route": route,
         "validity_s": validity_s,
         "urgent": urgent,
@@ -103,6 +107,7 @@ def copy_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
     given = {field: getattr(old, field) for field in CHANGEABLE if field not in ("name", "route", "planned_at")}
     given["route"] = session.scalars(select(Route.name).where(Route.id == old.route_id)).one()
     given["name"] = _next_name(session, old)
+    given |= copy_picks(session, old)
     return _create(session, actor, old.unit_id, given, copy_of=campaign_id)
 
 
@@ -254,6 +259,7 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
     for field in given:
         if field not in CHANGEABLE:
             raise Invalid(field, given[field], say("cannot be set; these can: {fields}", fields=CHANGEABLE))
+    worded = campaign.template_version_id
     if "name" in given:
         campaign.name = required_line("name", given["name"], LONGEST_NAME)
     if "validity_s" in given:
@@ -268,9 +274,6 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         if given["planned_at"] is not None and given["planned_at"] != campaign.planned_at:
             _check_planned(session, given["planned_at"])
         campaign.planned_at = given["planned_at"]
-    if "values" in given:
-        check_values(given["values"])
-        campaign.values = dict(given["values"])
     if "route" in given:
         route_id = session.scalar(select(Route.id).where(Route.name == given["route"]))
         if route_id is None:
@@ -295,7 +298,8 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         if template.archived_at is not None and version.id != campaign.template_version_id:
             raise Invalid("template_version_id", version.id, "belongs to a template that is archived")
         campaign.template_version_id = version.id
-    if {"template_version_id", "signature", "values"} & given.keys():
+    if {"template_version_id", "signature", "values", "picks"} & given.keys():
         version = get_version(session, actor, campaign.template_version_id)[1]
         check_beginning(version.body, campaign.signature)
+        take_picks(session, campaign, path, version, given, reworded=version.id != worded)
         check_kinds(fields_of(version), campaign.values)

@@ -37,6 +37,22 @@ def read_moment(_: click.Context, option: click.Parameter, value: str | None) ->
         raise Invalid(option.opts[0], value, reason) from None
 
 
+def read_picks(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, int] | None:
+    """An option's rows of reference lists, by its callback; None: none is given. Raises Invalid."""
+    from sms_service.errors import Invalid
+
+    picks = {}
+    for one in given:
+        name, _equals, row_id = one.partition("=")
+        if not (name and row_id.isdecimal() and len(row_id) < 19):
+            raise Invalid(option.opts[0], one, "must be written LIST=ID, the id of a row of the list")
+        picks[name] = int(row_id)
+    return picks or None
+
+
+_PICK = "A row of a reference list, by the row's id; may be given again."
+
+
 @click.group()
 def campaign() -> None:
     """Write, decide on, launch and stop campaigns."""
@@ -51,6 +67,7 @@ def campaign() -> None:
 @click.option("--segment", "segment_id", type=int, required=True, metavar="ID", help="The segment.")
 @click.option("--signature", required=True, help="Stands in front as 【signature】; without brackets.")
 @click.option("--value", "pairs", multiple=True, metavar="NAME=TEXT", help="A variable's value; may be given again.")
+@click.option("--pick", "picks", multiple=True, metavar="LIST=ID", callback=read_picks, help=_PICK)
 @click.option("--route", default="default", show_default=True, help="A route of gateways.toml.")
 @click.option("--validity", "validity_s", type=int, default=86_400, show_default=True, metavar="SECONDS")
 @click.option("--urgent", is_flag=True, help="It goes before all that is not.")
@@ -84,6 +101,7 @@ def create(login: str, code: str, template_id: int, number: int | None, pairs: t
 @as_somebody
 @click.option("--name", help="Its name.")
 @click.option("--signature", help="Stands in front as 【signature】; without brackets.")
+@click.option("--pick", "picks", multiple=True, metavar="LIST=ID", callback=read_picks, help=_PICK)
 @click.option("--route", help="A route of gateways.toml.")
 @click.option("--validity", "validity_s", type=int, metavar="SECONDS", help="From launch until texts expire.")
 @click.option("--urgent/--not-urgent", default=None, help="It goes before all that is not.")

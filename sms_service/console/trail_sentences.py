@@ -85,6 +85,13 @@ SENTENCES: Mapping[str, str] = {
     "token.revoke_all": _("{who} revoked all tokens of {what}"),
     "unit.caps": _("{who} set the daily caps of {what}"),
     "unit.change": _("{who} changed the unit {what}"),
+    "reference.add": _("{who} added the reference list {list} to {what}"),
+    "reference.rename": _("{who} named a reference list of {what} {list}"),
+    "reference.remove": _("{who} removed the reference list {list} of {what}"),
+    "reference.row": _("{who} wrote the row {row} of the reference list {list} of {what}"),
+    "reference.archive": _("{who} archived the row {row} of the reference list {list} of {what}"),
+    "reference.restore": _("{who} brought the row {row} of the reference list {list} of {what} back"),
+    "reference.replace": _("{who} replaced the reference list {list} of {what} by a file with {rows} rows"),
     "word_list.add": _("{who} put {words} words on a list of {what}"),
     "word_list.remove": _("{who} took the word “{word}” off a list of {what}"),
     "unit.close": _("{who} closed the unit {what}"),
@@ -123,7 +130,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 
 _DETAILS = (
     *("day", "per_day", "created", "changed", "refused", "suppressed", "version"),
-    *("word", "words", "category", "signature", "account"),
+    *("word", "words", "category", "signature", "account", "list", "row", "rows"),
 )
 
 

@@ -60,6 +60,7 @@ class FindingKind(Words):
     review_word = "review_word"
     link = "link"  # a link and what its length costs
     link_not_allowed = "link_not_allowed"
+    row_changed = "row_changed"  # a row of a reference list is not what it was when it was picked
 
 
 @dataclass(frozen=True, slots=True)

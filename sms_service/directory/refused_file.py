@@ -67,10 +67,10 @@ def write_refused_rows(
     rows = _refused_rows(session, record, len(headers) - 1, translate)
     stem = _UNFIT.sub("", PurePath(record.file_name).stem)[:100] or "import"
     if record.layout["kind"] == "csv":
-        content = _write_csv(headers, rows, _codec(session, record), record.layout["delimiter"])
+        content = write_csv_file(headers, rows, _codec(session, record), record.layout["delimiter"])
         return RefusedFile(f"{stem}-refused.csv", "text/csv", content)
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return RefusedFile(f"{stem}-refused.xlsx", media_type, _write_workbook(headers, rows))
+    return RefusedFile(f"{stem}-refused.xlsx", media_type, write_workbook_file(headers, rows))
 
 
 def unguard_cell(cell: str | None) -> str | None:
@@ -112,7 +112,8 @@ def _codec(session: Session, record: Import) -> str:
     return "utf-8" if encoding == "utf-8" and start != codecs.BOM_UTF8 else CODECS[encoding]
 
 
-def _write_csv(headers: Cells, rows: Iterator[Cells], encoding: str, delimiter: str) -> IO[bytes]:
+def write_csv_file(headers: Cells, rows: Iterator[Cells], encoding: str, delimiter: str) -> IO[bytes]:
+    """A CSV file, open at its beginning; no cell is a formula."""
     file = TemporaryFile()  # noqa: SIM115 - the caller closes it
     text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
     writer = csv.writer(text, delimiter=delimiter)
@@ -129,7 +130,8 @@ def _guarded(cell: str | None) -> str | None:
     return f"'{cell}" if cell is not None and _FORMULA.match(cell) else cell
 
 
-def _write_workbook(headers: Cells, rows: Iterator[Cells]) -> IO[bytes]:
+def write_workbook_file(headers: Cells, rows: Iterator[Cells]) -> IO[bytes]:
+    """An xlsx file, open at its beginning; each cell is a text."""
     import openpyxl  # every worker and web process loads this module, and few ever write a workbook
 
     book = openpyxl.Workbook(write_only=True)

@@ -20,6 +20,8 @@ from sms_service.audience.import_work import work_on_import
 from sms_service.campaigns import approval
 from sms_service.campaigns.models import Campaign
 from sms_service.content.categories import add_category
+from sms_service.content.list_drafts import upload_list_file
+from sms_service.content.lists import add_reference_list, keep_row
 from sms_service.content.models import ListedWord, ListKind
 from sms_service.content.signatures import add_signature
 from sms_service.content.wordlists import add_words
@@ -74,6 +76,9 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     signature = add_signature(session, SYSTEM, unit.id, "云州先锋")
     category = add_category(session, SYSTEM, unit.id, "党的历史")
     add_words(session, SYSTEM, unit.id, ListKind.block, ["免费"])
+    reference = add_reference_list(session, SYSTEM, unit.id, "venue", "场地")
+    row = keep_row(session, SYSTEM, reference.id, None, "市民中心", {})
+    upload_list_file(session, SYSTEM, reference.id, "场地\n图书馆\n".encode(), "场地.csv")
     stop_id, _ = stops.stop_unit(session, SYSTEM, unit.id, "查错")
     (quiet_day,) = quiet_days.set_quiet_days(session, SYSTEM, unit.id, [NamedDay(QUIET_DAY, "清明节")])
     session.commit()
@@ -100,6 +105,10 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "quiet_day_id": quiet_day.id,
         "category_id": category.id,
         "signature_id": signature.id,
+        "list_id": reference.id,
+        "row_id": row.id,
+        "draft_id": 1,
+        "version": 1,
         "word_id": session.scalars(select(ListedWord.id)).one(),
         "class_": "study",
         "name": "main",
@@ -169,6 +178,11 @@ def _import_asks(session: Session, ids: dict[str, Any]) -> None:
     session.execute(asks.values(outcome="refused", candidates=[ids["person_id"]]))
 
 
+def _list_has_a_draft(session: Session, ids: dict[str, Any]) -> None:
+    plan = upload_list_file(session, SYSTEM, ids["list_id"], "场地\n图书馆\n".encode(), "场地.csv")
+    ids |= {"draft_id": plan.draft_id, "version": plan.version}
+
+
 # What must be so before a POST can succeed.
 PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /campaigns/<int:campaign_id>/submit": _campaign_is("draft"),
@@ -189,6 +203,7 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /units/<int:unit_id>/close": _unit_can_be_closed,
     "POST /imports/<int:import_id>/answers": _import_asks,
     "POST /imports/<int:import_id>/apply": _import_is_checked,
+    "POST /reference-lists/<int:list_id>/plan": _list_has_a_draft,
 }
 # By method and rule: a body that is right in every respect, made from the ids of `make_samples`.
 BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -256,6 +271,11 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "PATCH /signatures/<int:signature_id>": lambda ids: {"account": ids["name"], "state": "filed"},
     "PUT /units/<int:unit_id>/signature": lambda ids: {"signature_id": None},
     "POST /word-lists": lambda ids: {"unit_id": ids["unit_id"], "kind": "review", "words": ["捐款"]},
+    "POST /reference-lists": lambda ids: {"unit_id": ids["unit_id"], "name": "teacher", "label": "教师"},
+    "PATCH /reference-lists/<int:list_id>": lambda ids: {"label": "活动场地"},
+    "POST /reference-lists/<int:list_id>/rows": lambda ids: {"name": "文化馆"},
+    "PUT /reference-lists/<int:list_id>/rows/<int:row_id>": lambda ids: {"name": "市民中心"},
+    "POST /reference-lists/<int:list_id>/plan": lambda ids: {name: ids[name] for name in ("draft_id", "version")},
     "POST /quiet-days": lambda ids: {
         "unit_id": ids["unit_id"],
         "days": [{"day": QUIET_DAY.isoformat(), "name": "清明节"}],
@@ -270,6 +290,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /logins/plan": lambda ids: {"unit_id": ids["unit_id"], "role": "officer"},
     "POST /imports": lambda ids: {"kind": "people", "unit_id": ids["unit_id"]},
+    "POST /reference-lists/<int:list_id>/file": lambda ids: {},
 }
 # Queries that name something outside, for lists without `unit`.
 QUERIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
