@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 import sms_service
 from sms_service.audience.skipping import find_reason
-from sms_service.controls.models import AccountState, PausedBy
+from sms_service.controls.models import AccountState, BindingState, PausedBy
 from sms_service.delivery.models import CheckAnswer, CheckCause
 from sms_service.directory.import_models import RowOutcome
 from sms_service.gateways.base import ErrorClass, ReceiptStatus
@@ -45,6 +45,7 @@ KNOWN = {
     *StayReason,
     *PausedBy,
     *AccountState,
+    *BindingState,
     *KINDS,
     *RowOutcome,
     *CheckCause,

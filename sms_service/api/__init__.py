@@ -15,6 +15,7 @@ import sms_service.tables  # noqa: F401 - every room's tables, so that foreign k
 from sms_service.accounts.models import LANGUAGES
 from sms_service.api import (
     accounts,
+    bindings,
     campaigns,
     caps,
     closing,
@@ -86,6 +87,7 @@ RESOURCES = (
     templates.blueprint,
     template_categories.blueprint,
     previews.blueprint,
+    bindings.blueprint,
     word_lists.blueprint,
     signatures.blueprint,
     reference_lists.blueprint,

@@ -17,14 +17,36 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.controls import account_state
 from sms_service.controls.accounts import find_accounts, find_routes
 from sms_service.controls.models import GatewayAccount, Route
-from sms_service.gateways.config import BadGatewayConfig
-from sms_service.web.context import current_context
 from sms_service.web.paging import PageQuery, fetch_page
+from sms_service.web.rates import read_rates_and_prices
 from sms_service.web.schemas import MaskedText, Out, SaidMessage, WhyIn, list_of
 
 blueprint = Blueprint(
     "gateways", description="The accounts at providers and the routes over them, as gateways.toml has them."
 )
+
+
+class PolicyOut(Out):
+    """The content policy of an account, as gateways.toml has it."""
+
+    refused_words = fields.List(
+        fields.String(), dump_default=[], metadata={"description": "No text with one of these is let through"}
+    )
+    longest_text = fields.Integer(
+        dump_default=None, allow_none=True, metadata={"description": "Characters of a text at most; null: any number"}
+    )
+    suffix = fields.String(
+        dump_default=None, allow_none=True, metadata={"description": "What every text has to end with; null: anything"}
+    )
+    window = fields.List(
+        fields.String(),
+        dump_default=[],
+        metadata={
+            "description": "The hours in which it takes texts, from and to; empty: all. They are said, not enforced",
+            "example": ["08:00", "20:00"],
+        },
+    )
+    no_links = fields.Boolean(dump_default=False, metadata={"description": "No text with a link is let through"})
 
 
 class GatewayAccountOut(Out):
@@ -53,6 +75,16 @@ class GatewayAccountOut(Out):
         },
     )
     simulated = fields.Boolean(metadata={"description": "It reaches no real phone"})
+    price_fen = fields.Float(
+        allow_none=True, metadata={"description": "What a part costs, in fen; null unless gateways.toml says the price"}
+    )
+    needs_templates = fields.Boolean(
+        attribute="needs_binding",
+        metadata={"description": "It lets only registered templates through: see `/templates/{template_id}/bindings`"},
+    )
+    policy = fields.Nested(
+        PolicyOut, metadata={"description": "What else its provider lets through; lint compares each text with it"}
+    )
 
 
 class RouteMemberOut(Out):
@@ -91,8 +123,7 @@ class GatewayAccounts(MethodView):
         items, following = fetch_page(
             g.session, find_accounts(), query, sort="name", key=GatewayAccount.name, id_=GatewayAccount.id
         )
-        rates = _rates()
-        return {"items": [_shown(account, rates) for account in items], "next": following}
+        return {"items": [_shown(account, *read_rates_and_prices()) for account in items], "next": following}
 
 
 @blueprint.route("/gateway-accounts/<name>/pause")
@@ -104,7 +135,8 @@ class AccountPause(MethodView):
     @blueprint.response(200, GatewayAccountOut)
     def post(self, body: dict[str, Any], name: str) -> dict[str, Any]:
         """Pause a gateway account: texts take the other accounts of their route, or wait, until a person opens it"""
-        return _shown(account_state.pause_gateway_account(g.session, g.actor, name, body["why"]), _rates())
+        paused = account_state.pause_gateway_account(g.session, g.actor, name, body["why"])
+        return _shown(paused, *read_rates_and_prices())
 
 
 @blueprint.route("/gateway-accounts/<name>/open")
@@ -116,7 +148,8 @@ class AccountOpening(MethodView):
     @blueprint.response(200, GatewayAccountOut)
     def post(self, body: dict[str, Any], name: str) -> dict[str, Any]:
         """Open a paused gateway account, whoever or whatever paused it; its refusals are counted anew"""
-        return _shown(account_state.reopen_gateway_account(g.session, g.actor, name, body["why"]), _rates())
+        opened = account_state.reopen_gateway_account(g.session, g.actor, name, body["why"])
+        return _shown(opened, *read_rates_and_prices())
 
 
 @blueprint.route("/routes")
@@ -140,14 +173,9 @@ class Routes(MethodView):
         return {"items": items, "next": following}
 
 
-def _shown(account: GatewayAccount, rates: Mapping[str, float]) -> dict[str, Any]:
-    columns = ("name", "adapter", "state", "reason", "paused_by", "reopens_at", "simulated")
+def _shown(account: GatewayAccount, rates: Mapping[str, float], prices: Mapping[str, float]) -> dict[str, Any]:
+    columns = ("name", "adapter", "state", "reason", "paused_by", "reopens_at", "simulated", "needs_binding", "policy")
     shown = {name: getattr(account, name) for name in columns}
-    return {**shown, "reason_message": account.said_reason, "rate": rates.get(account.name)}
-
-
-def _rates() -> Mapping[str, float]:
-    try:
-        return current_context().gateways.rates()
-    except BadGatewayConfig:  # `doctor` says what is wrong with the file; states can be read and changed all the same
-        return {}
+    name = account.name
+    shown |= {"rate": rates.get(name), "price_fen": prices.get(name)}
+    return {**shown, "reason_message": account.said_reason}

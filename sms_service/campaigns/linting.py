@@ -26,13 +26,15 @@ from sms_service.content.lint import (
     make_finding,
     sort_findings,
 )
+from sms_service.content.policies import Rules, lint_policies, load_rules
 from sms_service.content.signatures import lint_signature, load_standing
 from sms_service.content.wordlists import WordLists, load_lists
+from sms_service.directory.models import Unit
 from sms_service.dispatch.rendering import RunText
 from sms_service.errors import Invalid
 from sms_service.said import Said, as_said, say
 
-Known = tuple[WordLists, Mapping[str, Any]]
+Known = tuple[WordLists, Mapping[str, Any], Rules]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +73,17 @@ def lint_reached(
     known: Known | None = None,
 ) -> list[LintFinding]:
     """The same where it is known whom it reaches; `price_fen`: of a part, if it is known; `known`: the unit's lists of
-    words and the standing of the signature, where they were asked for already.
+    words, the standing of the signature and the rules of the route's accounts, where they were asked for already.
     """
-    version, values = content.version, content.campaign.values
+    campaign, version, values = content.campaign, content.version, content.campaign.values
     found = _lint_missing(reach) + lint_picks(session, content)
-    lists, standing = known or (
+    unit = session.get_one(Unit, campaign.unit_id)
+    lists, standing, rules = known or (
         load_lists(session, path),
-        load_standing(session, path, content.campaign.route_id, content.campaign.signature),
+        load_standing(session, path, campaign.route_id, campaign.signature),
+        load_rules(session, campaign.route_id, version.id, unit.demonstration),
     )
-    found += lint_signature(standing, content.campaign.signature)
+    found += lint_signature(standing, campaign.signature)
     if texts.fault is not None and not reach.lacking:
         severity = Severity.note if texts.made else Severity.refused
         place, remedy = as_said("the text"), as_said("correct the values or the text")
@@ -91,6 +95,7 @@ def lint_reached(
         pass  # said above
     made = [("" if texts.same else tried.name, text) for tried, text in texts.made]
     found += lint_texts(made, content.class_, lists, price_fen)
+    found += lint_policies(rules, made, (unit.window_opens, unit.window_closes))
     return sort_findings(found)
 
 

@@ -141,7 +141,10 @@ def foresee_content(
     now, stopped, for_lint = known or (*session.execute(select(func.sms_now(), stops)).one(), None)
     at = max(at or campaign.planned_at or now, now)
     reach, texts = reach_content(session, content, path)
-    accounts = find_first_accounts(session.connection(), campaign.route_id, unit.demonstration, rates.keys())
+    version_id = content.version.id
+    accounts = find_first_accounts(
+        session.connection(), campaign.route_id, version_id, unit.demonstration, rates.keys()
+    )
     mean = texts.mean_parts
     window = Window(unit.timezone, unit.window_opens, unit.window_closes)
     until = at + timedelta(seconds=campaign.validity_s)

@@ -20,6 +20,7 @@ from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.policies import select_rules
 from sms_service.content.signatures import select_standing
 from sms_service.content.wordlists import read_lists, select_lists
 from sms_service.controls.models import Route
@@ -87,11 +88,13 @@ def get_with_difference(session: Session, actor: Actor, campaign_id: int) -> dic
 
 def _for_lint() -> tuple[ColumnElement[Any], ...]:
     standing = select_standing(Unit.path.expression, Campaign.route_id.expression, Campaign.signature.expression)
-    return select_lists(Unit.path.expression).label("lists"), standing.label("standing")
+    versions, demonstration = Campaign.template_version_id.expression, Unit.demonstration.expression
+    rules = select_rules(Campaign.route_id.expression, versions, demonstration)
+    return select_lists(Unit.path.expression).label("lists"), standing.label("standing"), rules.label("rules")
 
 
 def _read_for_lint(row: Row[Any]) -> dict[str, Any]:
-    return {"for_lint": (read_lists(row.lists), row.standing)}
+    return {"for_lint": (read_lists(row.lists), row.standing, row.rules)}
 
 
 def _row(session: Session, actor: Actor, campaign_id: int, rows: Select[*tuple[Any, ...]]) -> Row[Any]:

@@ -150,6 +150,23 @@ def remove(class_: str, why: str, login: str | None) -> None:
     click.echo(f"{class_} has no cap any more")
 
 
+@gateway.command()
+@_name
+def policy(name: str) -> None:
+    """Which texts an account's provider lets through, as gateways.toml says it."""
+    from sqlalchemy import select
+
+    from sms_service.cli.context import open_session
+    from sms_service.content.policies import describe_policy
+    from sms_service.controls.accounts import id_of
+    from sms_service.controls.models import GatewayAccount
+
+    with open_session() as session:
+        account = session.scalars(select(GatewayAccount).where(GatewayAccount.id == id_of(session, name))).one()
+        said = describe_policy(account.needs_binding, account.policy)
+    click.echo("\n".join(map(str, said)) if said else "Any text, as far as gateways.toml says")
+
+
 def _line(account: GatewayAccount) -> str:
     why = f": {account.reason}" if account.reason else ""
     again = f", tried again at {account.reopens_at:%Y-%m-%d %H:%M:%S %Z}" if account.reopens_at else ""

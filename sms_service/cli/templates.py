@@ -196,5 +196,63 @@ def lint(template_id: int, number: int | None, signature: str, login: str | None
         print_findings(lint_template(session, found.class_, version, path, signature))
 
 
+@template.command()
+@template_id
+@click.option("--version", "number", type=int, metavar="N", help="Its version; by default the newest.")
+@as_anybody
+def bindings(template_id: int, number: int | None, login: str | None) -> None:
+    """List how far each gateway account's provider is with a version."""
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.content.bindings import list_bindings, list_places
+    from sms_service.content.library import get_numbered_version
+
+    with open_session() as session:
+        _, version = get_numbered_version(session, acting(session, login), template_id, number)
+        found = list_bindings(session, version.id)
+    places = list_places(version.body)
+    shown = "no provider can register it" if places is None else f"places: {', '.join(places) or 'none'}"
+    click.echo(f"version {version.number}, {shown}")
+    for one in found:
+        name = f" as {one['provider_template_id']}" if one["provider_template_id"] else ""
+        order = f" ({', '.join(one['parameters'])})" if one["parameters"] else ""
+        click.echo(f"{one['account']}: {one['state']}{name}{order}{': ' + one['note'] if one['note'] else ''}")
+    if not found:
+        click.echo("no gateway account asks for registered templates")
+
+
+@template.command()
+@template_id
+@click.option("--version", "number", type=int, metavar="N", help="Its version; by default the newest.")
+@click.option("--account", required=True, metavar="NAME", help="The gateway account.")
+@click.option("--state", type=click.Choice(["draft", "filed", "usable", "refused"]), required=True)
+@click.option(
+    "--id", "provider_template_id", metavar="ID", help="What the provider calls it; needed once it is usable."
+)
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME", help="A variable, in the provider's order.")
+@click.option("--note", metavar="TEXT", help="Why it is refused.")
+@as_anybody
+def bind(
+    template_id: int,
+    number: int | None,
+    account: str,
+    state: str,
+    provider_template_id: str | None,
+    parameters: tuple[str, ...],
+    note: str | None,
+    login: str | None,
+) -> None:
+    """Write down how far a gateway account's provider is with a version."""
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+    from sms_service.content.bindings import BindingChange, set_binding
+    from sms_service.controls.models import BindingState
+
+    change = BindingChange(BindingState(state), provider_template_id, list(parameters) or None, note)
+    with open_session() as session:
+        version = set_binding(session, acting(session, login), template_id, number, account, change)
+        click.echo(f"version {version.number} of template {template_id} is {state} at {account}")
+
+
 def _line(found: Template, version: TemplateVersion) -> str:
     return f"template {found.id} {found.name} ({found.class_}), version {version.number}"

@@ -13,9 +13,11 @@ from sms_service.campaigns.stopping import foresee_account_stop
 from sms_service.console.forms import read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
+from sms_service.content.bindings import find_bindings_of_account
+from sms_service.content.policies import describe_policy
 from sms_service.controls import account_state, caps
 from sms_service.controls.accounts import id_of
-from sms_service.controls.models import AccountState, Cap, PausedBy
+from sms_service.controls.models import AccountState, BindingState, Cap, PausedBy, TemplateBinding
 from sms_service.delivery.models import RefusedCallbacks
 from sms_service.delivery.refusals import REASON_PLACE, find_refused
 from sms_service.errors import NotFound
@@ -29,6 +31,7 @@ from sms_service.web.schemas import Whole, WhyIn
 from sms_service.web.validators import WithinRange
 from sms_service.web.words import name_of
 
+MOST_BOUND = 20  # template versions named on an account's own page
 MOST_REFUSED = 5  # lines of refused callbacks, a day and a reason each, on an account's own page
 
 # How many texts of each class a phone may get on a day, left empty: no cap; and why. The caps of a unit are set so too.
@@ -108,11 +111,19 @@ def _describe(name: str) -> dict[str, Any]:
     if health is None:
         raise NotFound("gateway account", name)
     account_id = id_of(g.session, name)
+    bound = find_bindings_of_account(account_id, g.actor.scope(Permission.read))
+    bound = bound.order_by(TemplateBinding.changed_at.desc(), TemplateBinding.template_version_id.desc())
     refused, more = _refused(account_id, {"limit": MOST_REFUSED, "cursor": None})
     return {
         "health": health,
         "account": health.account,
         "paused_by": health.account.paused_by and PausedBy(health.account.paused_by),
+        "policy": describe_policy(health.account.needs_binding, health.account.policy),
+        "price": gateways_or_none().prices().get(name),
+        "bound": [
+            (row, BindingState(row.TemplateBinding.state)) for row in g.session.execute(bound.limit(MOST_BOUND + 1))
+        ],
+        "most_bound": MOST_BOUND,
         "refused": refused,
         "more_refused": more is not None,
         "foreseen": foresee_account_stop(g.session, g.actor, account_id),

@@ -17,6 +17,7 @@ from sms_service.console.rendering import name_here, render_page
 from sms_service.console.texts import compose_in_general, describe_body
 from sms_service.console.unit_choice import choose_unit
 from sms_service.content import library
+from sms_service.content.bindings import list_bindings
 from sms_service.content.categories import find_categories
 from sms_service.content.classes import UNSUBSCRIBE_LINE, class_rules
 from sms_service.content.fields import examples_of, fields_of
@@ -107,6 +108,7 @@ def show_template(template_id: int) -> str:
         fields=fields_of(newest),
         findings=lint_template(g.session, template.class_, newest, unit.path, signature),
         categories=list_categories((unit.path,)),
+        bindings=list_bindings(g.session, newest.id),
         source=g.session.get(Template, template.cloned_from) if template.cloned_from else None,
         may_copy=bool(g.actor.scope(Permission.manage_templates)),
         own=[word for name, word in _OF_PEOPLE.items() if name in newest.variables],

@@ -76,6 +76,7 @@ SENTENCES: Mapping[str, str] = {
     "category.add": _("{who} added the category {category} to {what}"),
     "category.remove": _("{who} removed the category {category} of {what}"),
     "template.archive": _("{who} archived the template {what}"),
+    "template.bind": _("{who} wrote down how far {account} is with version {version} of the template {what}"),
     "template.restore": _("{who} brought the template {what} back"),
     "template.sort": _("{who} gave the template {what} another category"),
     "template.create": _("{who} created the template {what}"),

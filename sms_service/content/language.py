@@ -111,6 +111,21 @@ class CompiledTemplate:
         nor number nor a list of at most 50, has over 2,000 characters or holds {{ or {%, or cannot be compared or
         written as the template says, or if the text comes out empty or over 1,000 UTF-16 code units.
         """
+        text = self.fill(values).strip()
+        if not text:
+            raise CannotRender("the text is empty")
+        # A character outside the BMP takes two units, so a text below half the limit cannot exceed it.
+        if len(text) > MAX_TEXT // 2 and (units := len(text.encode("utf-16-le")) // 2) > MAX_TEXT:
+            raise CannotRender(
+                say("the text has {units} characters (UTF-16); at most {most} are allowed", units=units, most=MAX_TEXT)
+            )
+        return text
+
+    def fill(self, values: Values) -> str:
+        """The same before its ends are trimmed and its length is looked at: a piece of a text, which may be empty.
+
+        Raises CannotRender as `render` does but for what the text as a whole comes out as.
+        """
         given = {}
         for name in self.variables:
             value = values.get(name)
@@ -122,14 +137,6 @@ class CompiledTemplate:
             raise CannotRender(say("a value is missing: {fault}", fault=error.message)) from None
         if not text.isprintable():  # a quick check; most texts of one line are printable and need no more
             text = _UNWANTED.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
-        text = text.strip()
-        if not text:
-            raise CannotRender("the text is empty")
-        # A character outside the BMP takes two units, so a text below half the limit cannot exceed it.
-        if len(text) > MAX_TEXT // 2 and (units := len(text.encode("utf-16-le")) // 2) > MAX_TEXT:
-            raise CannotRender(
-                say("the text has {units} characters (UTF-16); at most {most} are allowed", units=units, most=MAX_TEXT)
-            )
         return text
 
     def _make(self, given: Mapping[str, object]) -> str:
@@ -210,6 +217,36 @@ def compile_template(body: str) -> CompiledTemplate:
     except RecursionError:
         raise Invalid("body", body[:40], "is nested too deeply") from None
     return CompiledTemplate(tuple(sorted(names.all)), tuple(sorted(names.required)), template)
+
+
+def compile_places(body: str) -> dict[str, CompiledTemplate]:
+    """By variable, in the order of their places, what an allowed body writes there: {{ date | 日期 }} is a place of
+    `date`, and what stands in it is 11月28日.
+
+    Raises Invalid("body", …) where fixed words with places cannot say the same, so that no provider can register it: a
+    condition, a loop, a place of several variables, one variable in places that write it differently.
+    """
+    found: dict[str, nodes.Expr] = {}
+    for node in _ENVIRONMENT.parse(body).body:
+        if not isinstance(node, nodes.Output):
+            raise Invalid("body", "{% %}", say("line {line}: a registered template has no {{% %}}", line=node.lineno))
+        for part in node.nodes:
+            names = Names()
+            walk_template(nodes.Template([nodes.Output([part])]), names)
+            if len(names.all) > 1:
+                message = "line {line}: a place of a registered template has one variable, not {names}"
+                raise Invalid("body", None, say(message, line=part.lineno, names=sorted(names.all)))
+            for name in names.all:
+                if found.setdefault(name, part) != part:
+                    message = "line {line}: {name} is written differently in another place"
+                    raise Invalid("body", name, say(message, line=part.lineno, name=name))
+    return {name: _compile_place(name, place) for name, place in found.items()}
+
+
+def _compile_place(name: str, place: nodes.Expr) -> CompiledTemplate:
+    tree = nodes.Template([nodes.Output([place], lineno=1)], lineno=1)
+    tree.set_environment(_ENVIRONMENT)
+    return CompiledTemplate((name,), (name,), _ENVIRONMENT.from_string(_Exact().visit(tree)))
 
 
 def find_adjacent(body: str) -> tuple[list[tuple[str, str]], bool, str]:

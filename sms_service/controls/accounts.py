@@ -61,6 +61,8 @@ def _columns(gateways: Gateways, name: str) -> dict[str, Any]:
         "simulated": capabilities.simulated,
         "receipt_parts": account.receipt_parts,
         "longest_signature": account.longest_signature,
+        "needs_binding": gateways.needs_templates(name),
+        "policy": account.policy.as_json(),
         "names_groups": capabilities.names_groups,
         "names_parts": capabilities.names_parts,
         "one_text": capabilities.one_text,

@@ -45,8 +45,9 @@ class GatewayAccount(Base):
     `receipt_parts`: a long text is delivered when "all" its parts are, or when "one" is reported, for providers that
     report only one part. `names_groups`: a provider's id names a whole group, and the phone says which of its texts is
     meant; with `one_text` the id names those texts of the group that have the same words. `names_parts`: each receipt
-    is about one part. `longest_signature`: characters that the carrier registers. `pulled_at`: when the
-    provider was last asked for new receipts and replies.
+    is about one part. `longest_signature`: characters that the carrier registers. `needs_binding`: it takes only texts
+    whose template version has a usable binding. `policy`: the rest of its content policy, see `gateways.policy`.
+    `pulled_at`: when the provider was last asked for new receipts and replies.
     """
 
     __tablename__ = "gateway_accounts"
@@ -60,6 +61,8 @@ class GatewayAccount(Base):
     names_groups: Mapped[bool] = mapped_column(server_default="false")
     names_parts: Mapped[bool] = mapped_column(server_default="false")
     one_text: Mapped[bool] = mapped_column(server_default="false")
+    needs_binding: Mapped[bool] = mapped_column(server_default="false")
+    policy: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     state: Mapped[str] = mapped_column(server_default=AccountState.open.value)
     reason: Mapped[str | None]
     # Of a reason that the service wrote; a process of an older release writes a reason and leaves this as it is.
@@ -108,6 +111,40 @@ class RouteMember(Base):
     weight: Mapped[int] = mapped_column(SmallInteger, server_default="1")
 
     __table_args__ = (CheckConstraint("weight BETWEEN 1 AND 100", name="weight"),)
+
+
+class BindingState(Words):
+    """How far a provider is with a template version."""
+
+    draft = "draft"  # it is not handed in yet
+    filed = "filed"  # it is handed in, and the provider has not answered
+    usable = "usable"  # the provider lets texts of it through
+    refused = "refused"  # the provider does not register it; the note says why
+
+
+class TemplateBinding(Base):
+    """What a gateway account's provider calls a template version; no row: `draft`.
+
+    `provider_template_id`: its name there, once it is known. `parameters`: the version's variables in the order in
+    which the provider has registered their places.
+    """
+
+    __tablename__ = "template_bindings"
+
+    template_version_id: Mapped[int] = mapped_column(ForeignKey("template_versions.id"), primary_key=True)
+    gateway_account_id: Mapped[int] = mapped_column(ForeignKey("gateway_accounts.id"), primary_key=True)
+    state: Mapped[str]
+    provider_template_id: Mapped[str | None]
+    parameters: Mapped[list[str]]
+    note: Mapped[str | None]
+    changed_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    changed_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        CheckConstraint(f"state IN {BindingState.sql()}", name="state"),
+        CheckConstraint("state <> 'usable' OR provider_template_id IS NOT NULL", name="usable"),
+        CheckConstraint("state <> 'refused' OR note IS NOT NULL", name="refused"),
+    )
 
 
 class Cap(Base):

@@ -11,9 +11,9 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -21,16 +21,15 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sms_service.controls import account_breaker
 from sms_service.db.engine import Database, first_line
 from sms_service.dispatch import breaker
-from sms_service.dispatch.outcomes import outcomes_of
+from sms_service.dispatch.grouping import build_group, submit_group
 from sms_service.dispatch.points import Point
 from sms_service.dispatch.rendering import Renderer
 from sms_service.dispatch.retry import BLAMES_ACCOUNT, IN_ONE_RECIPIENT, MAX_ATTEMPTS, STOPS_ACCOUNT, retry_after
-from sms_service.gateways.base import Adapter, Group, NotTaken, Outcome, OutcomeKind, Text, unwritten
+from sms_service.gateways.base import Adapter, Outcome, OutcomeKind
 from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.words import bound_id, bound_word
 from sms_service.ledger import protocol
 from sms_service.ledger.protocol import LOCK_WAIT_S, Claim, Passed, Recorded, Rendered
-from sms_service.ledger.receipts import attempt_reference
 from sms_service.said import say
 
 CLAIM_LEASE_S = 60.0
@@ -101,20 +100,40 @@ class HandOver:
                 protocol.refuse_unrendered(connection, claim, errors)
         self._at(Point.rendered)
         done = Done(len(rows))
-        self._call(claim, adapter, rendered, done, alternative=alternative, halved=halved)
+        own = {row.id: row.values for row in rows}
+        self._call(claim, adapter, rendered, own, done, alternative=alternative, halved=halved)
         return done
 
     def _call(
-        self, claim: Claim, adapter: Adapter, rendered: list[Rendered], done: Done, *, alternative: bool, halved: int
+        self,
+        claim: Claim,
+        adapter: Adapter,
+        rendered: list[Rendered],
+        own: Mapping[int, Mapping[str, Any] | None],
+        done: Done,
+        *,
+        alternative: bool,
+        halved: int,
     ) -> None:
-        """Take rendered rows through the gate and hand over those that pass."""
+        """Take rendered rows through the gate and hand over those that pass; `own`: the values of each recipient."""
         passed, asked_at = self._pass_gate(claim, rendered, adapter) if rendered else ([], 0.0)
         if not passed:
             if claim.ids is not None:  # a canary of which nothing may leave makes room for others
                 self._look_back(claim, ())
             return
         self._at(Point.gate_committed)
-        group = _group(claim, passed)
+        try:
+            group, unfilled = build_group(
+                claim,
+                passed,
+                lambda row: self._renderer.fill_places(claim.run_id, row.parameters, own[row.message_id]),
+            )
+        except DBAPIError as error:
+            log.warning(
+                "run %s: its template cannot be read; its texts are taken back: %s", claim.run_id, first_line(error)
+            )
+            self._withdraw(claim, [row.message_id for row in passed])
+            return
         if self._clock() - asked_at >= FRESH_S:
             log.warning(
                 "run %s: %s texts are taken back, not handed over: too long since the gate", claim.run_id, len(passed)
@@ -122,7 +141,7 @@ class HandOver:
             self._withdraw(claim, [row.message_id for row in passed])
             return
         self._at(Point.checked)
-        answers = _submit(adapter, group)
+        answers = submit_group(adapter, group, unfilled)
         self._at(Point.submitted)
         again: list[Passed] = []
         outcomes: dict[bool, list[Recorded]] = {True: [], False: []}
@@ -270,25 +289,6 @@ class HandOver:
                     pause_s = min(2.0, pause_s * 2)
         finally:
             self._stuck.discard(me)
-
-
-def _group(claim: Claim, passed: Sequence[Passed]) -> Group:
-    """What the gateway is handed. A text is known to it by its attempt's name."""
-    texts = [Text(attempt_reference(claim.month, row.attempt_id), row.phone, row.text, row.parts) for row in passed]
-    return Group(claim.token, texts, max(1, int(min(row.validity_s for row in passed))))
-
-
-def _submit(adapter: Adapter, group: Group) -> list[Outcome]:
-    """Call the gateway; whatever it does, each text has an outcome."""
-    names = [text.reference for text in group.texts]
-    try:
-        return outcomes_of(names, adapter.submit(group))
-    except NotTaken as error:
-        detail = bound_word(error)
-        return [unwritten(name, detail) for name in names]
-    except Exception as error:  # noqa: BLE001 - any other exception proves nothing, so nothing is sent again
-        log.error("a hand-over failed with %s; its %s texts are unknown", type(error).__name__, len(names))
-        return outcomes_of(names, ())
 
 
 def _in_one(outcome: Outcome) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
@@ -17,6 +17,9 @@ from sms_service.ledger.protocol import Claim
 LIST_RUNNING = Statement(__file__, "list_running")
 RUNNABLE = Statement(__file__, "runnable")
 OPEN_ACCOUNTS = Statement(__file__, "open_accounts")
+BOUND_ACCOUNTS = Statement(__file__, "bound_accounts")
+
+_NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,16 @@ def find_offers(connection: Connection, lookout: Lookout, known: Collection[str]
     for member in OPEN_ACCOUNTS(connection) if runs else ():
         if member.name in known:
             members[member.route_id].append(member)
-    places: dict[tuple[int, bool], list[_Place]] = {}  # worked out once for thousands of runs of one route
+    bound = _find_bound(
+        connection, (m for those in members.values() for m in those), {r.template_version_id for r in runs}
+    )
+    # Worked out once for thousands of runs of one route.
+    places: dict[tuple[int, bool, frozenset[int]], list[_Place]] = {}
     offers = []
     for run in runs:
-        key = (run.route_id, run.demonstration)
+        key = (run.route_id, run.demonstration, bound.get(run.template_version_id, _NONE))
         if key not in places:
-            places[key] = _places([m for m in members[run.route_id] if m.simulated or not run.demonstration])
+            places[key] = _places(_usable(members[run.route_id], run.demonstration, key[2]))
         offers += [
             _offer(run, place) for place in places[key] if place.member.name in ours and (place.fresh or run.again)
         ]
@@ -89,13 +96,34 @@ def find_offers(connection: Connection, lookout: Lookout, known: Collection[str]
 
 
 def find_first_accounts(
-    connection: Connection, route_id: int, demonstration: bool, known: Collection[str]
+    connection: Connection, route_id: int, version_id: int, demonstration: bool, known: Collection[str]
 ) -> dict[str, int]:
-    """The gateway accounts that would be handed new texts of this route now, by name with their weights: of those that
-    are open and `known` in gateways.toml the ones with the lowest priority.
+    """The gateway accounts that would be handed new texts of this template version on this route now, by name with
+    their weights: of those that are open, `known` in gateways.toml, and let the version through, the ones with the
+    lowest priority.
     """
     members = [member for member in OPEN_ACCOUNTS(connection) if member.route_id == route_id and member.name in known]
-    return {member.name: member.weight for member in _best([m for m in members if m.simulated or not demonstration])}
+    bound = _find_bound(connection, members, [version_id]).get(version_id, _NONE)
+    return {member.name: member.weight for member in _best(_usable(members, demonstration, bound))}
+
+
+def _find_bound(
+    connection: Connection, members: Iterable[Any], version_ids: Collection[int]
+) -> Mapping[int, frozenset[int]]:
+    """By template version the accounts that have registered it; nothing is asked where no account wants that."""
+    if not any(member.needs_binding for member in members):
+        return {}
+    rows = BOUND_ACCOUNTS(connection, version_ids=list(version_ids))
+    return {row.template_version_id: frozenset(row.gateway_account_ids) for row in rows}
+
+
+def _usable(members: Iterable[Any], demonstration: bool, bound: Collection[int]) -> list[Any]:
+    """Those that may be handed a run's texts at all: now, and after another has refused them."""
+    return [
+        member
+        for member in members
+        if (member.simulated or not demonstration) and (not member.needs_binding or member.gateway_account_id in bound)
+    ]
 
 
 class _Place(NamedTuple):

@@ -12,6 +12,7 @@ SELECT r.*,
            ORDER BY m.not_before, m.id LIMIT 1) IS NOT NULL AS again
 FROM (
     SELECT r.id AS run_id, r.month, r.unit_id, r.lane, r.canary, r.parts_estimate, r.route_id, r.demonstration, r.launched_at,
+           r.template_version_id,
            window_is_open(u.timezone, u.window_opens, u.window_closes)
            AND NOT is_quiet(u.path, u.timezone, r.class, r.kind)
            AND (SELECT cluster_is_known())

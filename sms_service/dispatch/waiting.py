@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.controls.link_state import link_leadership
-from sms_service.controls.models import GatewayAccount, RouteMember, Stop
+from sms_service.controls.models import BindingState, GatewayAccount, RouteMember, Stop, TemplateBinding
 from sms_service.db.leadership import LeadershipRow
 from sms_service.db.statements import Statement
 from sms_service.directory.models import Unit
@@ -159,8 +159,14 @@ def _accounts(session: Session, run: Run, gateways: Gateways) -> tuple[list[Any]
     known = gateways.config.accounts
     now = {row.gateway_account_id for row in OPEN_ACCOUNTS(session.connection()) if row.route_id == run.route_id}
     stopped = select(Stop.why).where(Stop.released_at.is_(None), Stop.gateway_account_id == GatewayAccount.id).limit(1)
+    bound = select(TemplateBinding.state).where(
+        TemplateBinding.template_version_id == run.template_version_id,
+        TemplateBinding.gateway_account_id == GatewayAccount.id,
+        TemplateBinding.state == BindingState.usable,
+    )
+    unbound = and_(GatewayAccount.needs_binding, ~bound.exists()).label("unbound")
     members = session.execute(
-        select(GatewayAccount, RouteMember.priority, stopped.scalar_subquery().label("stop_why"))
+        select(GatewayAccount, RouteMember.priority, stopped.scalar_subquery().label("stop_why"), unbound)
         .join(RouteMember, RouteMember.gateway_account_id == GatewayAccount.id)
         .where(RouteMember.route_id == run.route_id)
         .order_by(RouteMember.priority, GatewayAccount.name)
@@ -171,6 +177,7 @@ def _accounts(session: Session, run: Run, gateways: Gateways) -> tuple[list[Any]
         if member.GatewayAccount.id in now
         and member.GatewayAccount.name in known
         and (member.GatewayAccount.simulated or not run.demonstration)
+        and not member.unbound
     }
     usable = [member for member in members if member.GatewayAccount.id in may]
     return usable, [member for member in members if member.GatewayAccount.id not in may]

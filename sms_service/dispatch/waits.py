@@ -28,6 +28,7 @@ class WaitReason(Words):
     account_breaker = "account_breaker"  # the breaker paused the gateway account
     account_paused = "account_paused"  # a person paused the gateway account
     account_stopped = "account_stopped"  # a person stopped all that goes through the gateway account
+    account_unbound = "account_unbound"  # the gateway account takes registered templates alone, and has not this one
     account_missing = "account_missing"  # gateways.toml lacks the account, or it may not take this run
     link = "link"  # the link to the carrier is down
     redis = "redis"  # without Redis there is no pace
@@ -53,7 +54,9 @@ class Wait:
 
 
 def explain_account_wait(member: Any, run: Run, zone: ZoneInfo) -> Wait:
-    """Why an account of the run's route, with the `stop_why` of a stop of it, takes nothing of the run."""
+    """Why an account of the run's route takes nothing of the run; `stop_why`: why a stop of it stands, `unbound`:
+    whether it lacks a usable binding of the run's template.
+    """
     account: GatewayAccount = member.GatewayAccount
     name, why = account.name, mask_said(account.said_reason or account.reason or "", mask_text)
     if account.state == AccountState.paused:
@@ -67,6 +70,12 @@ def explain_account_wait(member: Any, run: Run, zone: ZoneInfo) -> Wait:
             "gateway account {account} reaches real phones, and takes nothing of the demonstration", account=name
         )
         return Wait(WaitReason.account_missing, said)
+    if member.unbound:
+        said = say(
+            "gateway account {account} takes registered templates alone, and has no usable binding of this one",
+            account=name,
+        )
+        return Wait(WaitReason.account_unbound, said)
     return Wait(WaitReason.account_missing, say("gateways.toml has no account {account}", account=name))
 
 

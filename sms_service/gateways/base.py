@@ -67,12 +67,18 @@ class Text:
 
     `reference` is our attempt's name (at most 40 ASCII characters); some providers send it back in receipts. `phone` is
     E.164; `body` is the final text with its signature; `parts` is how many SMS it takes.
+
+    At an account that takes only registered templates, `template_id` is the provider's name of the template, the same
+    for all texts of a group, and `parameters` what stands in its places: the value by the variable's name, in the order
+    that the provider has registered.
     """
 
     reference: str
     phone: str = field(repr=False)
     body: str = field(repr=False)
     parts: int
+    template_id: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,12 @@ class Outcome:
 def unwritten(reference: str, why: str | None) -> Outcome:
     """The outcome of a text of which nothing was written, for certain."""
     return Outcome(reference, OutcomeKind.refused, error=ErrorClass.later, detail=why, unwritten=True)
+
+
+def without_template(reference: str) -> Outcome:
+    """The outcome of a text without a registered template, at an adapter that takes no others; nothing was written."""
+    why = "the account takes registered templates alone, and the text has none"
+    return Outcome(reference, OutcomeKind.refused, error=ErrorClass.request, detail=why)
 
 
 class ReceiptStatus(StrEnum):
@@ -255,6 +267,8 @@ class Capabilities:
     `names_groups`: a `provider_id` names a whole group, and one text of it only together with the phone; receipts have
     both. `names_parts`: `part_ids` names every part of a long text, and each receipt is about one part.
     `one_text`: the provider takes one text for several recipients, so all texts with one id have the same words.
+    `needs_templates`: the provider takes only registered templates, so every text has a `template_id`; one without is
+    refused and nothing of it is written.
     `link`: the adapter is a `Link`. `pull_every_s`: the adapter is a `Pulls`, to be asked every so many seconds.
     `acknowledgement`: how a stored callback is answered. `known_codes`: the provider's codes that the adapter knows,
     also those that mean no error class; other codes without a class are listed as unknown. `meanings`: what its codes
@@ -275,6 +289,7 @@ class Capabilities:
     names_groups: bool = False
     names_parts: bool = False
     one_text: bool = False
+    needs_templates: bool = False
     link: bool = False
     pull_every_s: float | None = None
     acknowledgement: Acknowledgement = Acknowledgement()

@@ -8,6 +8,7 @@
     receipt_parts = "all"        # "one": the provider reports one part of a long text, which counts for the whole
     price_per_part = 3.5         # fen, by contract; without it nobody is told what a campaign costs
     longest_signature = 12       # characters of the longest signature that the carrier registers; without it, 16
+    policy = {…}                 # which texts the provider lets through: see policy.py
     …                            # the adapter's own options
     [routes]
     default = ["<name>", …]      # accounts in the order in which they are tried, or as tables:
@@ -31,10 +32,11 @@ from typing import Any
 
 from sms_service.gateways import discovery
 from sms_service.gateways.options import BadOption, UnknownOption, marked, read_options
+from sms_service.gateways.policy import FREE, Policy
 
 DEFAULT_ROUTE = "default"
 _OWN_KEYS = frozenset(
-    {"adapter", "max_group", "rate", "in_flight", "receipt_parts", "price_per_part", "longest_signature"}
+    {"adapter", "max_group", "rate", "in_flight", "receipt_parts", "price_per_part", "longest_signature", "policy"}
 )
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -51,7 +53,7 @@ class AccountConfig:
     `max_group`: the most texts in a group; `rate`: parts per second (None: what the adapter declares); `in_flight`: the
     groups that one worker has under way at once; `receipt_parts`: "all" if every part of a long text must be reported
     delivered, "one" if the provider reports one part for the whole. `price_per_part` is in fen (None: not known).
-    `longest_signature`: characters.
+    `longest_signature`: characters. `policy`: which texts the provider lets through.
     """
 
     name: str
@@ -63,6 +65,7 @@ class AccountConfig:
     receipt_parts: str = "all"
     price_per_part: float | None = None
     longest_signature: int = 16
+    policy: Policy = FREE
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fa
     receipt_parts = table.get("receipt_parts", "all")
     if receipt_parts not in ("all", "one"):
         raise fail(f"{where} receipt_parts", f'is {receipt_parts!r}; it must be "all" or "one"')
+    policy = _policy(table.get("policy", {}), f"[accounts.{name}.policy]", fail)
     written = {key: value for key, value in table.items() if key not in _OWN_KEYS}
     for keys, value in marked("secret", module.Options, written):
         if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
@@ -154,7 +158,16 @@ def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fa
         # Show what the file says, never the value of a variable: a misspelt key might be that of a secret.
         shown = "" if isinstance(error, UnknownOption) else _shown(written, error.keys)
         raise fail(f"{where} {error.key}", f"{shown}{error.reason}") from None
-    return AccountConfig(name, adapter, max_group, rate, in_flight, options, receipt_parts, price, signature)
+    return AccountConfig(name, adapter, max_group, rate, in_flight, options, receipt_parts, price, signature, policy)
+
+
+def _policy(table: Any, where: str, fail: _Fail) -> Policy:
+    if not isinstance(table, dict):
+        raise fail(where, "must be a table")
+    try:
+        return read_options(Policy, table)
+    except BadOption as error:
+        raise fail(f"{where} {error.key}", f"{_shown(table, error.keys)}{error.reason}") from None
 
 
 def _expand(value: Any, environ: Mapping[str, str], where: str, fail: _Fail) -> Any:

@@ -89,6 +89,13 @@ class Gateways:
         accounts = self.config.accounts.items()
         return {name: account.price_per_part for name, account in accounts if account.price_per_part is not None}
 
+    def needs_templates(self, name: str) -> bool:
+        """Whether the account takes only texts whose template its provider has registered: its policy says so, or its
+        adapter can hand over no others. Raises NotFound.
+        """
+        wanted = self.account(name).policy.templates == "required"
+        return wanted or self.adapter(name).capabilities.needs_templates
+
     def in_flight(self, name: str) -> int:
         """How many groups one worker has under way on the account at once. Raises NotFound."""
         return self.account(name).in_flight

@@ -15,16 +15,23 @@
 -- Caps: a row reserves a place only if nothing else forbids it to leave (so it is locked before), once per message.
 -- All statements that change many of these rows go in the order of phones, so that they do not deadlock.
 WITH run AS MATERIALIZED (
-    SELECT r.status, r.demonstration, r.unit_path, r.class, r.kind, pg_advisory_xact_lock_shared(r.id * 2)
+    SELECT r.status, r.demonstration, r.unit_path, r.class, r.kind, r.template_version_id, pg_advisory_xact_lock_shared(r.id * 2)
     FROM set_config('lock_timeout', %(lock_wait)s, true) AS bounded, runs r
     WHERE r.id = %(run_id)s::bigint
     FOR SHARE OF r
 ),
 account AS MATERIALIZED (
-    SELECT g.id, g.state, g.simulated, pg_advisory_xact_lock_shared(g.id * 2 + 1)
+    SELECT g.id, g.state, g.simulated, g.needs_binding, pg_advisory_xact_lock_shared(g.id * 2 + 1)
     FROM (SELECT FROM run) AS run_first, gateway_accounts g
     WHERE g.id = %(gateway_account_id)s::bigint
     FOR SHARE OF g
+),
+-- What the account's provider calls the run's template, where it takes registered ones alone: without it nothing passes.
+binding AS MATERIALIZED (
+    SELECT b.provider_template_id, b.parameters
+    FROM run r, account a, template_bindings b
+    WHERE a.needs_binding AND b.template_version_id = r.template_version_id AND b.gateway_account_id = a.id
+      AND b.state = 'usable'
 ),
 stopped AS MATERIALIZED (
     SELECT s.gateway_account_id, u.path FROM stops s LEFT JOIN units u ON u.id = s.unit_id WHERE s.released_at IS NULL
@@ -60,6 +67,7 @@ eligible AS MATERIALIZED (
       AND r.status = 'running'
       AND a.state = 'open'
       AND (a.simulated OR NOT r.demonstration)
+      AND (NOT a.needs_binding OR EXISTS (SELECT FROM binding))
       AND cluster_is_known()
       AND window_is_open(u.timezone, u.window_opens, u.window_closes)
       AND NOT EXISTS (SELECT FROM quiet q WHERE q.day = (sms_now() AT TIME ZONE u.timezone)::date AND u.path ^@ q.path)
@@ -100,6 +108,7 @@ written AS (
     SELECT %(month)s::date, attempt_id, id, %(run_id)s::bigint, attempts, account_id, %(token)s::uuid, 'submitting', parts, sms_now()
     FROM numbered
 )
-SELECT attempt_id, id, phone, text, parts, attempts, extract(epoch FROM expires_at - sms_now())::float AS validity_s
-FROM numbered
+SELECT attempt_id, id, phone, text, parts, attempts, extract(epoch FROM expires_at - sms_now())::float AS validity_s,
+       b.provider_template_id, b.parameters
+FROM numbered LEFT JOIN binding b ON true
 ORDER BY attempt_id

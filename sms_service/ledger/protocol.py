@@ -79,7 +79,8 @@ class Rendered:
 @dataclass(frozen=True, slots=True)
 class Passed:
     """A row that passed the gate: its attempt is written, and it may be handed over. `number` counts its attempts
-    from 1.
+    from 1. `template_id`, `parameters`: what the provider calls the run's template, and its variables in the provider's
+    order, where the account takes registered templates alone.
     """
 
     attempt_id: int
@@ -89,6 +90,8 @@ class Passed:
     parts: int
     number: int
     validity_s: float
+    template_id: str | None = None
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,12 @@ def pass_gate(
         lock_wait=f"{round(lock_wait_s * 1000)}ms",
     )
     return [
-        Passed(row.attempt_id, row.id, row.phone, row.text, row.parts, row.attempts, row.validity_s) for row in passed
+        Passed(
+            *(row.attempt_id, row.id, row.phone, row.text, row.parts, row.attempts, row.validity_s),
+            row.provider_template_id,
+            tuple(row.parameters or ()),
+        )
+        for row in passed
     ]
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
 from sms_service.clock import LEADERSHIP
+from sms_service.content.policies import describe_policy
 from sms_service.controls import cluster, stops
 from sms_service.db import bootstrap, migrate
 from sms_service.db.engine import APP_ROLE, OWNER_ROLE, Database, connection_parameters
@@ -81,7 +82,12 @@ def _gateways(settings: Settings) -> DoctorFinding:
         accounts = config.load_gateway_config(settings.gateways_file, service_variables(settings)).accounts
     except (config.BadGatewayConfig, OperationError) as error:
         return DoctorFinding("gateways", "the configuration cannot be used", str(error))
-    return DoctorFinding("gateways", f"accounts: {', '.join(accounts)}")
+    return DoctorFinding("gateways", f"accounts: {', '.join(map(_with_policy, accounts.values()))}")
+
+
+def _with_policy(account: config.AccountConfig) -> str:
+    said = describe_policy(account.policy.templates == "required", account.policy.as_json())
+    return f"{account.name} ({', '.join(map(str, said))})" if said else account.name
 
 
 def _web(settings: Settings) -> DoctorFinding:

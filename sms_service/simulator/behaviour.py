@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # The answers to a text: name -> whether the simulator takes the text. Over SMPP each part has its own answer.
 ANSWERS: Mapping[str, bool] = {
@@ -38,6 +38,7 @@ REFUSALS: Mapping[str, int] = {
     "blocked": 403,
     "blacklisted": 403,
     "content": 422,
+    "template": 422,
     "signature": 422,
     "too_fast": 429,
     "unavailable": 503,
@@ -120,6 +121,9 @@ class Behaviour:
     reply_delay_s: tuple[float, float] = (0.5, 2.0)  # from the final receipt to the reply: shortest, longest
     reply_parts: bool = False  # a long reply comes in its parts over HTTP too, as it always does over SMPP
     by_phone: tuple[PhoneRule, ...] = ()
+    # Registered templates by id, such as {"T1": "{1}同志，请于{2}参加学习。"}. While there are some, a text over HTTP
+    # needs one of them, a parameter for each place, and the words that come out.
+    templates: Mapping[str, str] = field(default_factory=dict)
     smpp_ids: str = "plain"
     smpp_receipt_form: str = "both"
     smpp_unknown_tlvs: bool = False  # an optional parameter that no client knows in every PDU that may have one

@@ -33,6 +33,11 @@ def change_behaviour(behaviour: Behaviour, values: Mapping[str, Any]) -> Behavio
 def _value(name: str, hint: Any, value: Any) -> Any:
     if name == "by_phone":
         return tuple(_rule(item) for item in value) if isinstance(value, list) else _bad(name, "a list of rules")
+    if name == "templates":
+        texts = isinstance(value, Mapping) and all(
+            isinstance(one, str) and one for pair in value.items() for one in pair
+        )
+        return dict(value) if texts else _bad(name, "an object of texts by id")
     if hint in _TIMES:
         if not (isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))):
             return _bad(name, "two numbers, the shortest and the longest time in seconds")

@@ -8,6 +8,7 @@ import logging
 import re
 import socket
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -25,6 +26,7 @@ LARGEST_BATCH = 1000
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,40}")
+_PLACE = re.compile(r"\{([1-9][0-9]?)\}")
 _OUTCOMES = {"throttle": "throttled", "lose": "lost", "ignore": "lost", "unbind": "lost", "partial": "partial"}
 # Answers that, if one text gets them, happen to the whole POST: first those with which nothing of it is taken.
 _LOSES_ALL = ("lose", "unbind", "ignore")
@@ -143,6 +145,9 @@ class Taking:
             return Fate("refuse", "invalid_number")
         if not self._pace.allows(self._fates.behaviour.rate):
             return Fate("throttle", "too_fast")
+        templates = self._fates.behaviour.templates
+        if templates and not _is_registered(message, templates):
+            return Fate("refuse", "template")
         fate = self._fates.of_text(message["reference"], message["to"], message.get("validity_s"))
         if fate.answer == "partial" and parts.measure_text(message["text"]).parts == 1:
             return Fate("accept", None, fate.answer_delay_s, fate.receipts, fate.pushed, fate.reply)
@@ -229,6 +234,18 @@ def _unusable(message: Any) -> str | None:
     if validity is not None and not (type(validity) in (int, float) and validity > 0):
         return "validity_s must be a number of seconds above 0"
     return None
+
+
+def _is_registered(message: dict[str, Any], templates: Mapping[str, str]) -> bool:
+    """Whether the text is what one of the templates says with a parameter in each of its places."""
+    written, parameters = templates.get(_text(message.get("template_id"))), message.get("parameters")
+    if written is None or not isinstance(parameters, list):
+        return False
+    places = {int(number) for number in _PLACE.findall(written)}
+    if places != set(range(1, len(parameters) + 1)):
+        return False
+    made = _PLACE.sub(lambda place: str(parameters[int(place[1]) - 1]), written)
+    return made in message["text"]
 
 
 def _unavailable(error: OSError) -> web.Response:

@@ -16,7 +16,7 @@ from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.fields import FieldKind
 from sms_service.content.lint import FindingKind, Severity
 from sms_service.content.models import FilingState, ListKind
-from sms_service.controls.models import AccountState, PausedBy
+from sms_service.controls.models import AccountState, BindingState, PausedBy
 from sms_service.delivery.models import CheckAnswer, CheckCause
 from sms_service.directory.consent import ConsentBasis
 from sms_service.directory.import_models import ImportState, RowOutcome
@@ -167,6 +167,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         WaitReason.account_breaker: say("Gateway account paused since too many texts failed"),
         WaitReason.account_paused: say("Gateway account paused by a person"),
         WaitReason.account_stopped: say("Gateway account stopped"),
+        WaitReason.account_unbound: say("Template not registered with the provider"),
         WaitReason.account_missing: say("No gateway account for it"),
         WaitReason.link: say("Its link is down"),
         WaitReason.redis: say("Redis cannot be reached"),
@@ -267,6 +268,14 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         FindingKind.link: say("Link"),
         FindingKind.link_not_allowed: say("Link not allowed"),
         FindingKind.row_changed: say("Row of a list"),
+        FindingKind.binding: say("Template not registered"),
+        FindingKind.policy: say("Provider's content policy"),
+    },
+    BindingState: {
+        BindingState.draft: say("Not handed in"),
+        BindingState.filed: say("Handed in"),
+        BindingState.usable: say("Usable"),
+        BindingState.refused: say("Refused"),
     },
     FilingState: {
         FilingState.draft: say("Not handed in"),
@@ -401,6 +410,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "category.add": say("added a category of templates"),
         "category.remove": say("removed a category of templates"),
         "template.archive": say("archived a template"),
+        "template.bind": say("wrote down how far a provider is with a template"),
         "template.restore": say("brought a template back"),
         "template.sort": say("gave a template another category"),
         "reference.add": say("added a reference list"),

@@ -267,6 +267,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /templates/<int:template_id>/clone": lambda ids: {"unit_id": ids["unit_id"], "name": "副本"},
     "PATCH /templates/<int:template_id>": lambda ids: {"archived": True},
     "POST /template-categories": lambda ids: {"unit_id": ids["unit_id"], "name": "法律法规"},
+    "PUT /templates/<int:template_id>/bindings/<name>": lambda ids: {"state": "filed"},
     "POST /signatures": lambda ids: {"unit_id": ids["unit_id"], "text": "城东党建"},
     "PATCH /signatures/<int:signature_id>": lambda ids: {"account": ids["name"], "state": "filed"},
     "PUT /units/<int:unit_id>/signature": lambda ids: {"signature_id": None},

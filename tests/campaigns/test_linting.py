@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.campaigns import approval, outlook, services
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign
+from sms_service.content.bindings import BindingChange, set_binding
 from sms_service.content.library import change_template, get_version
 from sms_service.content.models import ListKind
 from sms_service.content.wordlists import add_words
 from sms_service.controls.accounts import synchronise_gateways
+from sms_service.controls.models import BindingState, GatewayAccount
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict, Invalid
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways
@@ -118,3 +121,36 @@ def test_no_new_campaign_uses_an_archived_template_and_those_that_have_it_keep_i
     services.submit_campaign(session, SYSTEM, campaign.id)
     with pytest.raises(Invalid, match="archived"):
         services.copy_campaign(session, SYSTEM, campaign.id)
+
+
+def test_without_a_binding_that_its_route_needs_a_campaign_is_refused_at_every_step(
+    session: Session, district: Unit
+) -> None:
+    draft, submitted, approved = (write(session, district, f"请来学习{mark}") for mark in "。！？")
+    for one in (submitted, approved):
+        services.submit_campaign(session, SYSTEM, one.id)
+    approval.decide_approval(session, SYSTEM, approved.id, approve=True)
+    session.execute(update(GatewayAccount).values(needs_binding=True))
+    assert found(session, draft) == [("refused", "binding")]
+    for act in (
+        lambda: services.submit_campaign(session, SYSTEM, draft.id),
+        lambda: approval.decide_approval(session, SYSTEM, submitted.id, approve=True),
+        lambda: launch_campaign(session, SYSTEM, approved.id),
+    ):
+        with pytest.raises(Conflict, match="only registered templates pass at main"), session.begin_nested():
+            act()
+    seen = outlook.foresee_run(session, SYSTEM, approved.id, {"main": 10.0}, {"main": 4.0})
+    assert (seen.through, seen.cost_fen) == (None, None), "no account would take it"
+    template, version = get_version(session, SYSTEM, approved.template_version_id)
+    set_binding(session, SYSTEM, template.id, version.number, "main", BindingChange(BindingState.usable, "SMS_1"))
+    assert launch_campaign(session, SYSTEM, approved.id)[1]
+
+
+def test_the_policy_of_an_account_of_the_route_refuses_a_campaign(session: Session, district: Unit) -> None:
+    campaign = write(session, district, "请来学习。")
+    policy = {"refused_words": ["学习"], "window": ["09:00", "18:00"]}
+    session.execute(update(GatewayAccount).values(policy=policy))
+    assert found(session, campaign) == [("refused", "policy:main:word:学习"), ("note", "policy:main:window")]
+    district.demonstration = True
+    session.execute(update(GatewayAccount).values(simulated=False))
+    assert found(session, campaign) == [], "the demonstration never goes there"

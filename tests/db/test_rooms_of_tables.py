@@ -28,6 +28,7 @@ LOOKS_UP = {
 POINTS_UP = {
     ("runs", "campaigns"): "a run is unique by campaign, item and firing; the ledger never reads the campaign",
     ("runs", "template_versions"): "what a run says never changes under it; the ledger never reads the text",
+    ("template_bindings", "template_versions"): "the gate asks whether one is usable; controls never read the text",
     ("accounts", "units"): "a login has a home unit, which accounts know by id and path only",
     ("role_grants", "units"): "a role holds for a unit, likewise",
     ("trail", "accounts"): "an act has who did it; the trail never reads the login",
@@ -123,6 +124,7 @@ def test_what_the_gate_reads_is_found() -> None:
         *("runs", "messages", "attempts", "gateway_accounts", "stops", "units", "caps", "cap_uses", "suppressions"),
         "quiet_days",
         "unit_caps",
+        "template_bindings",
     }
 
 

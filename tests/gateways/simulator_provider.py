@@ -46,8 +46,9 @@ class SimulatorProvider(Provider):
 
     secrets = (SECRET,)
 
-    def __init__(self, folder: Path, *, batch: int) -> None:
-        self._folder, self._batch = folder, batch
+    def __init__(self, folder: Path, *, batch: int, templates: bool = False) -> None:
+        self._folder, self._batch, self._templates = folder, batch, templates
+        self.template_id = "T-1" if templates else None
         self._rules: list[dict[str, Any]] = []
         self.cannot = {"refused[carrier]": "the simulator has no such code"}
         if batch == 1:
@@ -57,6 +58,7 @@ class SimulatorProvider(Provider):
         self._sink = ReceiptSink().__enter__()
         # Its own receipts would come when they please; the kit has them made when it wants them.
         self._process = SimulatorProcess(self._folder / "ledger.jsonl", "--silent-share", "1")
+        self._behave()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -65,7 +67,7 @@ class SimulatorProvider(Provider):
 
     def adapter(self, total_timeout_s: float | None = None) -> SimulatorAdapter:
         given = {} if total_timeout_s is None else {"total_timeout_s": total_timeout_s}
-        options = Options(url=self._process.url, secret=SECRET, batch=self._batch, **given)
+        options = Options(url=self._process.url, secret=SECRET, batch=self._batch, templates=self._templates, **given)
         return create("simulator", options, self._sink.url)
 
     def answer(self, phone: str, answer: Answer, error: ErrorClass | None = None) -> None:
@@ -74,7 +76,10 @@ class SimulatorProvider(Provider):
         )
         rule = {"match": re.escape(phone), "answer": ANSWERS.get(answer, str(answer)), "code": code, "receipt": "none"}
         self._rules.append(rule)
-        self._process.behave(by_phone=self._rules)
+        self._behave()
+
+    def _behave(self) -> None:
+        self._process.behave(by_phone=self._rules, templates={"T-1": "{1}"} if self._templates else {})
 
     def taken(self) -> Sequence[Taken]:
         whole = (line for line in self._process.ledger() if line["outcome"] == "accepted")
@@ -86,7 +91,7 @@ class SimulatorProvider(Provider):
     def start(self) -> None:
         if self._process.process.poll() is not None:
             self._process.restart()
-            self._process.behave(by_phone=self._rules)
+            self._behave()
 
     def receipts(self, adapter: Adapter, reports: Sequence[Report]) -> Sequence[Receipt]:
         items = [self._item(report) for report in reports]

@@ -36,6 +36,17 @@ bulk = ["benchmark"]
 """
 
 
+POLICY = """
+[accounts.simulator.policy]
+templates = "required"
+refused_words = ["股票", "彩票"]
+longest_text = 300
+suffix = "拒收请回复R"
+window = ["08:00", "20:00"]
+no_links = true
+"""
+
+
 def write(folder: Path, text: str) -> Path:
     path = folder / "gateways.toml"
     path.write_text(text, encoding="utf-8")
@@ -57,6 +68,21 @@ def test_accounts_and_routes_are_read_and_variables_expanded(tmp_path: Path) -> 
     assert (account.options.url, account.options.secret) == ("http://127.0.0.1:8001", "hush-hush")
     assert "hush" not in repr(found)
     assert "hush" not in repr(account.options)
+
+
+def test_a_content_policy_is_read(tmp_path: Path) -> None:
+    gateways = Gateways.from_file(write(tmp_path, GOOD + POLICY), "http://x", ENVIRON)
+    policy = gateways.account("simulator").policy
+    assert gateways.needs_templates("simulator")
+    assert not gateways.needs_templates("benchmark")
+    assert policy.as_json() == {
+        "refused_words": ["股票", "彩票"],
+        "longest_text": 300,
+        "suffix": "拒收请回复R",
+        "window": ["08:00", "20:00"],
+        "no_links": True,
+    }
+    assert gateways.account("benchmark").policy.as_json() == {}
 
 
 @pytest.mark.parametrize("name", ["twilio", "mas", "other"])
@@ -98,6 +124,22 @@ ROUTE = '[routes]\ndefault = ["t"]\n'
         ('[accounts.t]\nadapter = "null"\nrate = nan\n', ["[accounts.t] rate", "is nan;"]),
         ('[accounts.t]\nadapter = "null"\nrate = true\n', ["[accounts.t] rate", "is True;"]),
         ('[accounts.t]\nadapter = "null"\nrate = "fast"\n', ["[accounts.t] rate", "is 'fast';"]),
+        ('[accounts.t]\nadapter = "null"\npolicy = 1\n', ["[accounts.t.policy]", "must be a table"]),
+        *(
+            (f'[accounts.t]\nadapter = "null"\n[accounts.t.policy]\n{line}\n', [f"[accounts.t.policy] {key}", *said])
+            for line, key, said in (
+                ("words = []", "words", ["is not known here; known are longest_text, no_links, refused_words"]),
+                ('templates = "some"', "templates", ["is 'some'; it must be one of free, required"]),
+                ('refused_words = "股票"', "refused_words", ["is '股票'; it must be a list"]),
+                ('refused_words = [" 股票"]', "refused_words", ["must be words of 1 to 50 characters"]),
+                ("longest_text = 0", "longest_text", ["is 0; it must be from 1 to 1000"]),
+                ('suffix = ""', "suffix", ["must have 1 to 50 characters"]),
+                ('window = ["08:00"]', "window", ["must be two times of one day"]),
+                ('window = ["20:00", "08:00"]', "window", ["the earlier first"]),
+                ('window = ["8", "20"]', "window", ["must be two times"]),
+                ("no_links = 1", "no_links", ["is 1; it must be true or false"]),
+            )
+        ),
         ('[accounts.t]\nadapter = "null"\nprice_per_part = -1\n', ["[accounts.t] price_per_part", "is -1;", "fen"]),
         ('[accounts.t]\nadapter = "null"\nprice_per_part = nan\n', ["[accounts.t] price_per_part", "is nan;"]),
         ('[accounts.t]\nadapter = "null"\nprice_per_part = "3"\n', ["[accounts.t] price_per_part", "is '3';"]),

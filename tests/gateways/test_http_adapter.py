@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from http_callbacks import CALLBACKS, ENVIRON, options, options_of
 from http_providers import HERON_KEY, StandIn
 
 from sms_service.gateways.base import ErrorClass, Group, NotTaken, Outcome, OutcomeKind, Text
+from sms_service.gateways.config import BadGatewayConfig
 from sms_service.gateways.http.adapter import HttpAdapter
 
 NOW = 1_800_000_000.0
@@ -324,3 +326,45 @@ def test_no_number_text_or_secret_reaches_a_log_or_a_repr(
         assert HERON_KEY not in one
         assert ENVIRON["HERON_PATH"] not in one
         assert text.phone.removeprefix("+86") not in one
+
+
+CLOUD = """
+[accounts.cloud]
+adapter = "http"
+
+[accounts.cloud.request]
+url = "URL/v2/messages"
+recipients = 10
+headers = { X-App = "city-42", X-Time = "{{ now | epoch }}", X-Signature = "{{ signature }}" }
+body = '''{"template": {{ template | json }}, "messages": {{ texts | json }}}'''
+authentication = { kind = "hmac-sha256", key = "${HERON_KEY}", over = "{{ now | epoch }}\\n{{ body }}" }
+
+[accounts.cloud.answer]
+code = "code"
+each = { list = "results", reference = "reference", code = "code", id = "id" }
+
+[accounts.cloud.codes.answers]
+0 = "accepted"
+"""
+
+
+def test_a_provider_of_registered_templates_gets_name_and_parameters(heron: StandIn, tmp_path: Path) -> None:
+    adapter = make(options_of(CLOUD.replace("URL", heron.url), tmp_path))
+    assert adapter.capabilities.needs_templates
+    first, second = texts(2, "【学习】王芳，请参加学习。")
+    named = replace(second, template_id="SMS_1", parameters={"事": "学习", "name": "王芳"})
+    refused, accepted = adapter.submit(Group("g", [first, named]))
+    assert (refused.kind, refused.error) == (OutcomeKind.refused, ErrorClass.request), "nothing of it was written"
+    assert accepted.kind is OutcomeKind.accepted
+    sent = heron.requests()[-1]["document"]
+    assert sent["template"] == "SMS_1"
+    assert [(one["parameters"], one["named_parameters"]) for one in sent["messages"]] == [
+        (["学习", "王芳"], {"事": "学习", "name": "王芳"})
+    ]
+    adapter.close()
+
+
+def test_parameters_without_a_template_are_a_mistake(heron: StandIn, tmp_path: Path) -> None:
+    broken = OLD.replace("URL", heron.url).replace('text = "{{ text }}"', 'text = "{{ parameters | json }}"')
+    with pytest.raises(BadGatewayConfig, match="nowhere its name, template"):
+        options_of(broken, tmp_path)

@@ -167,6 +167,8 @@ class Guarding(Scenarios):
             must |= _OF_A_PUSH if can.pull_every_s is None and not can.link else set()
         if can.names_parts:
             must |= _OF_PARTS
+        if can.needs_templates:
+            must |= {"without_template", "wrong_template"}
         if can.look_up_after_s is not None:
             must.add("look_up")
         return must

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from sms_service.gateways.base import Adapter, ErrorClass, NotTaken, Outcome, OutcomeKind
+from sms_service.gateways.base import Adapter, ErrorClass, Group, NotTaken, Outcome, OutcomeKind
 from sms_service.gateways.conformance.provider import Answer, Provider
 from sms_service.gateways.conformance.scenarios import Scenarios, long_text, texts, using
 
@@ -39,6 +40,25 @@ class HandingOver(Scenarios):
         given = texts(min(12, adapter.capabilities.largest_group))
         outcomes = self.hand_over(provider, adapter, given)
         assert {outcome.kind for outcome in outcomes} == {OutcomeKind.accepted}
+
+    def test_without_template(self, adapter: Adapter) -> None:
+        """Where the provider takes registered templates alone, a text without one is refused and not taken."""
+        if not adapter.capabilities.needs_templates:
+            pytest.skip("the provider takes any text")
+        given = texts(min(2, adapter.capabilities.largest_group))
+        for outcome in adapter.submit(Group("202601-g", given)):
+            assert (outcome.kind, outcome.error) == (OutcomeKind.refused, ErrorClass.request)
+
+    def test_wrong_template(self, provider: Provider, adapter: Adapter) -> None:
+        """A template that the provider has not registered is a refusal, and never unknown."""
+        if not adapter.capabilities.needs_templates:
+            pytest.skip("the provider takes any text")
+        [text] = texts(1)
+        before = len(provider.taken())
+        [outcome] = adapter.submit(Group("202601-g", [replace(text, template_id="no-such", parameters={})]))
+        assert outcome.kind is OutcomeKind.refused
+        assert outcome.raw_code, "the provider's own code is kept"
+        assert len(provider.taken()) == before
 
     @pytest.mark.parametrize("error", REFUSALS, ids=str)
     def test_refused(self, provider: Provider, adapter: Adapter, error: ErrorClass) -> None:

@@ -17,7 +17,7 @@ import pytest
 from sms_service.gateways.base import Adapter, Group, Link, NotTaken, OutcomeKind
 from sms_service.gateways.conformance.handing_over import HANG_S
 from sms_service.gateways.conformance.provider import Answer, Provider
-from sms_service.gateways.conformance.scenarios import BODY, Scenarios, texts, using, within
+from sms_service.gateways.conformance.scenarios import BODY, Scenarios, give_templates, texts, using, within
 
 PATIENCE_S = 30.0
 FORKED_S = 5.0  # total time-out of an adapter in a child process
@@ -56,7 +56,7 @@ class Manners(Scenarios):
             [waits], [late] = texts(1), texts(1)
             provider.answer(waits.phone, Answer.hang)
             pool = ThreadPoolExecutor(1, "conformance")
-            under_way = pool.submit(adapter.submit, Group("202601-g", [waits]))
+            under_way = pool.submit(adapter.submit, Group("202601-g", give_templates(provider, adapter, [waits])))
             _until(lambda: any(taken.phone == waits.phone for taken in provider.taken()), "the provider has the text")
             within(limit_s + 10, adapter.close)
             under_way.exception(limit_s)
@@ -79,7 +79,8 @@ class Manners(Scenarios):
         if child == 0:
             said = "an exception"
             try:
-                said = provider.adapter(FORKED_S).submit(Group("202601-g", [text]))[0].kind
+                adapter = provider.adapter(FORKED_S)
+                said = adapter.submit(Group("202601-g", give_templates(provider, adapter, [text])))[0].kind
             finally:
                 os.write(writable, said.encode())
                 os._exit(0)

@@ -63,13 +63,15 @@ class Provider(ABC):
     `secrets`: values of the account that must never be seen, as the adapter has them. `unknown_code` and
     `unknown_receipt_code`: codes that the adapter's table does not know, as `raw_code` has them. `cannot`: scenarios
     that make no sense for the provider, each with the reason why not; the kit shows them as skipped. A name is that of
-    the test without `test_`, perhaps with its parameter: "refused[signature]".
+    the test without `test_`, perhaps with its parameter: "refused[signature]". `template_id`: of an adapter with
+    `needs_templates`, a template that the stand-in has registered, whose one place holds the whole text.
     """
 
     secrets: Collection[str] = ()
     unknown_code: str = "K4711"
     unknown_receipt_code: str = "K4712"
     cannot: Mapping[str, str] = MappingProxyType({})
+    template_id: str | None = None
 
     @abstractmethod
     def adapter(self, total_timeout_s: float | None = None) -> Adapter:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,10 +75,19 @@ class Scenarios:
 
     def hand_over(self, provider: Provider, adapter: Adapter, given: Sequence[Text]) -> list[Outcome]:
         """The outcomes of these texts as one group; fails unless `submit` returned in time and told the truth."""
-        group = Group("202601-g", given, validity_s=7200)
+        group = Group("202601-g", give_templates(provider, adapter, given), validity_s=7200)
         outcomes: list[Outcome] = within(adapter.capabilities.total_timeout_s + self.grace_s, adapter.submit, group)
         check(adapter, given, outcomes, provider.taken())
         return outcomes
+
+
+def give_templates(provider: Provider, adapter: Adapter, given: Sequence[Text]) -> Sequence[Text]:
+    """The texts, with a registered template each where the provider takes no others."""
+    if not adapter.capabilities.needs_templates:
+        return given
+    name = provider.template_id
+    assert name, "a provider that takes registered templates alone has a `template_id`"
+    return [replace(text, template_id=name, parameters={"text": text.body}) for text in given]
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from sms_service.gateways.base import (
     Receipt,
     Reply,
     Text,
+    without_template,
 )
 from sms_service.gateways.codes import list_meanings
 from sms_service.gateways.http import documents, plan, pulling, records
@@ -71,6 +72,7 @@ class HttpAdapter:
             rate=RATE,
             names_groups=self._plan.names_groups,
             one_text=options.request.one_text,
+            needs_templates=self._plan.needs_templates,
             pull_every_s=options.pull_every_s,
             acknowledgement=Acknowledgement(acknowledge.status, acknowledge.body, acknowledge.content_type)
             if acknowledge
@@ -88,7 +90,7 @@ class HttpAdapter:
         outcomes: dict[str, Outcome] = {}
         requests: list[HttpRequest] = []
         batches: list[Sequence[Text]] = []
-        for batch in self._batches([text for text in group.texts if not self._is_foreign(text, outcomes)]):
+        for batch in self._batches([text for text in group.texts if not self._is_out(text, outcomes)]):
             try:
                 requests.append(self._plan.composer.request(self._values(batch, group.validity_s)))
                 batches.append(batch)
@@ -139,8 +141,13 @@ class HttpAdapter:
         self._client.close()
         self._pulls.close()
 
-    def _is_foreign(self, text: Text, outcomes: dict[str, Outcome]) -> bool:
-        """Whether the phone cannot be written as the provider wants it; if so, adds its outcome to `outcomes`."""
+    def _is_out(self, text: Text, outcomes: dict[str, Outcome]) -> bool:
+        """Whether the text lacks a registered template or its phone cannot be written as the provider wants it; if so,
+        adds its outcome to `outcomes`.
+        """
+        if self._plan.needs_templates and text.template_id is None:
+            outcomes[text.reference] = without_template(text.reference)
+            return True
         if self._plan.phones.write(text.phone) is not None:
             return False
         detail = "a number of another country, which the provider does not serve"
@@ -151,27 +158,36 @@ class HttpAdapter:
 
     def _batches(self, texts: Sequence[Text]) -> Iterator[Sequence[Text]]:
         """The texts of each request, in order."""
-        alike: dict[str, list[Text]] = {}
+        alike: dict[object, list[Text]] = {}
         for text in texts:
-            alike.setdefault(text.body if self._submission.one_text else "", []).append(text)
+            words = (text.template_id, text.body, tuple(text.parameters.items()))
+            alike.setdefault(words if self._submission.one_text else text.template_id, []).append(text)
         size = self._submission.recipients
         for those in alike.values():
             yield from (those[at : at + size] for at in range(0, len(those), size))
 
     def _values(self, batch: Sequence[Text], validity_s: int | None) -> dict[str, Any]:
         """The values of the names that a request's templates can use."""
-        texts = [
-            {"reference": text.reference, "phone": self._plan.phones.write(text.phone), "text": text.body}
-            for text in batch
-        ]
+        texts = [self._value(text) for text in batch]
         return {
             **self._constants,
+            "parameters": [],
+            "named_parameters": {},
             **texts[0],
+            "template": batch[0].template_id,
             "texts": texts,
             "phones": [text["phone"] for text in texts],
             "validity_s": validity_s,
             "now": datetime.fromtimestamp(self._clock(), self._plan.zone),
         }
+
+    def _value(self, text: Text) -> dict[str, Any]:
+        """A text as templates see it."""
+        value = {"reference": text.reference, "phone": self._plan.phones.write(text.phone), "text": text.body}
+        if not self._plan.needs_templates:  # a provider that gets all of `texts` gets nothing new
+            return value
+        named = dict(text.parameters)
+        return {**value, "parameters": list(named.values()), "named_parameters": named}
 
 
 def create(name: str, options: Options, callback_url: str) -> HttpAdapter:

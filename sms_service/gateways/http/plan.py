@@ -20,9 +20,11 @@ from sms_service.gateways.options import BadOption
 
 # The names that the templates of every request may use, and those that only a request with texts may use.
 OF_EVERY_CALL = frozenset({"now", "receipts_url", "replies_url"})
-OF_TEXTS = frozenset({"texts", "phones", "validity_s"})
-OF_ONE_TEXT = frozenset({"reference", "phone", "text"})
+OF_TEXTS = frozenset({"texts", "phones", "validity_s", "template"})
+OF_ONE_TEXT = frozenset({"reference", "phone", "text", "parameters", "named_parameters"})
+_OF_THE_WORDS = frozenset({"text", "parameters", "named_parameters"})
 _SAMPLE = {"reference": "202601-1", "phone": "13800138000", "text": '【学习】"你好"\n'}
+_PARAMETERS = {"parameters": ["王芳", '"你好"'], "named_parameters": {"name": "王芳", "事": '"你好"'}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,9 @@ class Pulling:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How one account works. `names_groups`: one id stands for all texts of a request."""
+    """How one account works. `names_groups`: one id stands for all texts of a request. `needs_templates`: requests name
+    a registered template.
+    """
 
     constants: Mapping[str, str]
     zone: tzinfo
@@ -45,6 +49,7 @@ class Plan:
     composer: Composer
     answers: answers.AnswerReader
     names_groups: bool
+    needs_templates: bool
     receipts: records.ReceiptRecords | None
     replies: records.ReplyRecords | None
     pulls: tuple[Pulling, ...]
@@ -70,6 +75,8 @@ def make_plan(account: HttpAccount) -> Plan:
     echoed = account.receipts is not None and account.receipts.reference is not None
     if echoed and not composer.names & {"reference", "texts"}:
         raise BadOption(("receipts", "reference"), "is echoed only if the request has the reference or the texts")
+    if composer.names & set(_PARAMETERS) and "template" not in composer.names:
+        raise BadOption(("request",), "uses parameters of a registered template, and nowhere its name, template")
     table = _codes(account.codes)
     receipts = replies = None
     pulls = []
@@ -92,6 +99,7 @@ def make_plan(account: HttpAccount) -> Plan:
         composer=composer,
         answers=answers.AnswerReader(answer, table, phones, charset),
         names_groups=names_groups,
+        needs_templates="template" in composer.names,
         receipts=receipts,
         replies=replies,
         pulls=tuple(pulls),
@@ -113,7 +121,7 @@ def _of_the_words(request: options.Submission) -> frozenset[str]:
     """Which of the names of one text the templates may use although a request has several texts."""
     if request.recipients == 1:
         return OF_ONE_TEXT
-    return frozenset({"text"}) if request.one_text else frozenset()
+    return _OF_THE_WORDS if request.one_text else frozenset()
 
 
 def _composer(
@@ -133,7 +141,8 @@ def _try(
     keys: tuple[str, ...] = ("request",),
 ) -> None:
     """Make a request from sample values: a template that fails for every text then fails when the service starts."""
-    values = {"texts": [_SAMPLE], "phones": [_SAMPLE["phone"]], **_SAMPLE, **constants}
+    one = {**_SAMPLE, **(_PARAMETERS if "template" in composer.names else {})}
+    values = {"texts": [one], "phones": [one["phone"]], "template": "SMS_1", **_PARAMETERS, **one, **constants}
     values |= {"receipts_url": "https://example.org/r", "replies_url": "https://example.org/a"}
     values["now"] = datetime(2026, 1, 1, tzinfo=UTC).astimezone(zone)
     for validity_s in (3600, None):

@@ -19,6 +19,7 @@ from sms_service.gateways.base import (
     Receipt,
     Reply,
     Text,
+    without_template,
 )
 from sms_service.gateways.codes import list_meanings
 from sms_service.gateways.http_client import HttpClient, NotWritten
@@ -34,7 +35,8 @@ class Options:
     """`url`: the simulator's address. `secret`: shared with it, both ways. `connections`: requests under way at once.
 
     `total_timeout_s`: seconds that a hand-over of a group may take. `batch`: how many texts go in one POST.
-    `look_up_after`: see `options.look_up_after`.
+    `look_up_after`: see `options.look_up_after`. `templates`: it takes only registered templates, as the simulator does
+    while its behaviour has `templates`.
     """
 
     url: str = option(check=http_url)
@@ -43,6 +45,7 @@ class Options:
     total_timeout_s: float = option(default=30.0, check=between(0.2, 300))
     batch: int = option(default=1, check=between(1, 1000))
     look_up_after: float = look_up_after()
+    templates: bool = False
 
 
 class SimulatorAdapter:
@@ -60,9 +63,10 @@ class SimulatorAdapter:
             look_up_complete=True,  # it writes a text down before it answers
             look_up_receipts=True,
             look_up_per_s=1000,
+            needs_templates=options.templates,
             meanings=list_meanings(answers.CODES),
         )
-        self._secret, self._batch = options.secret, options.batch
+        self._secret, self._batch, self._templates = options.secret, options.batch, options.templates
         self._callback_url = callback_url
         self._clock = clock
         url = options.url.rstrip("/")
@@ -82,6 +86,13 @@ class SimulatorAdapter:
 
     def submit(self, group: Group) -> list[Outcome]:
         """Hand over the texts, `batch` of them in each POST."""
+        if self._templates and (lacking := [text for text in group.texts if text.template_id is None]):
+            refused = {text.reference: without_template(text.reference) for text in lacking}
+            others = [text for text in group.texts if text.reference not in refused]
+            if others:
+                handed = self.submit(Group(group.reference, others, group.validity_s))
+                refused |= {outcome.reference: outcome for outcome in handed}
+            return [refused[text.reference] for text in group.texts]
         documents = [self._document(text, group.validity_s) for text in group.texts]
         if self._batch == 1:
             results = self._client.post_all([_encoded(document) for document in documents])
@@ -128,6 +139,11 @@ class SimulatorAdapter:
             "text": text.body,
             "callback_url": self._callback_url,
             "validity_s": validity_s,
+            **(
+                {"template_id": text.template_id, "parameters": list(text.parameters.values())}
+                if self._templates
+                else {}
+            ),
         }
 
 
