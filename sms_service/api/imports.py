@@ -76,6 +76,13 @@ class ImportForm(ReadingFields):
             "description": "Touch only this unit's subtree; needed if you manage several, else the one you manage"
         },
     )
+    complete_for = Id(
+        load_default=None,
+        metadata={
+            "description": "Of people: the file names all members of this unit and below, so that the check shows who "
+            "vanished; it can be said and taken back until the apply (`complete`)"
+        },
+    )
 
 
 class ImportFileForm(In):
@@ -178,6 +185,28 @@ class LayoutOut(Out):
     )
 
 
+class CompleteOut(Out):
+    """For which unit the file is said to be complete. Once it is checked, `members` = present + unclear + vanished."""
+
+    unit_id = fields.Integer(metadata={"description": "The unit: it and all below it"})
+    members = fields.Integer(
+        allow_none=True, metadata={"description": "Its members who had not left; null, as the others: not checked yet"}
+    )
+    present = fields.Integer(allow_none=True, metadata={"description": "Of these, whom a row means that is taken"})
+    unclear = fields.Integer(
+        allow_none=True,
+        metadata={
+            "description": "Whom only refused rows may mean: by a name, number or phone in them, or as one of those of "
+            "whom a person has to choose. They are not proposed"
+        },
+    )
+    unclear_rows = fields.Integer(allow_none=True, metadata={"description": "How many refused rows may mean them"})
+    vanished = fields.Integer(allow_none=True, metadata={"description": "Whom no row means: `vanished` lists them"})
+    left = fields.Integer(
+        allow_none=True, metadata={"description": "How many of these a person has said to have left (`vanished/leave`)"}
+    )
+
+
 class ImportOut(Out):
     """An import. Once it is checked, `rows` = created + changed + moved + unchanged + refused: what the rows would do
     and, once it is applied, what they did.
@@ -210,6 +239,12 @@ class ImportOut(Out):
         metadata={"description": "Phone numbers that the file opted out (tag 不接收短信) and that were not before"}
     )
     layout = fields.Nested(LayoutOut, allow_none=True, metadata={"description": "What was found; null: not read yet"})
+    complete = fields.Nested(
+        CompleteOut,
+        allow_none=True,
+        attribute="completeness",
+        metadata={"description": "For which unit the file names everybody, and who vanished; null: for none"},
+    )
     created_at = fields.AwareDateTime(metadata={"description": "When it was uploaded"})
     applied_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When it was applied"})
     expires_at = fields.AwareDateTime(
@@ -292,9 +327,8 @@ class Imports(MethodView):
         choices = {name: form[name] for name in CHOICES}
         data, name = file.stream.read(), file.filename or ""
         import_after_commit()
-        return drafts.upload_import(
-            g.session, g.actor, form["kind"], data, name, unit_id=form["unit_id"], choices=choices
-        )
+        units = {"unit_id": form["unit_id"], "complete_for": form["complete_for"]}
+        return drafts.upload_import(g.session, g.actor, form["kind"], data, name, **units, choices=choices)
 
 
 @blueprint.route("/imports/<int:import_id>")
@@ -327,8 +361,11 @@ class Apply(MethodView):
     @blueprint.arguments(ApplyBody)
     @blueprint.response(202, ImportOut)
     def post(self, body: dict[str, Any], import_id: int) -> Import:
-        """Write what the check has shown; if the register has changed so that it would be something else, the file is
-        checked anew instead
+        """Write what the check has shown, all of it or nothing
+
+        A worker does it: `state` goes from `applying` to `applied`. If the register has changed so that any row would
+        do something else, nothing is written, and the file is checked anew: `state` is `checked` again, `version` is
+        higher, and `reason` says what had been shown before.
         """
         record = importing.get_import(g.session, g.actor, import_id)
         drafts.request_apply(g.session, g.actor, record, body["version"])

@@ -17,13 +17,11 @@ from sms_service.directory import drafts
 from sms_service.directory.applying import RegisterChanged
 from sms_service.directory.checking import Begin, check_import
 from sms_service.directory.drafts import LostImport, TakenImport
-from sms_service.directory.import_models import Import, ImportState
+from sms_service.directory.import_models import Import, ImportState, RowOutcome
 from sms_service.errors import ServiceError
-from sms_service.said import as_said
+from sms_service.said import Said, say
 
 LOOK_EVERY_S = 2.0
-_CHANGED = as_said("the register has changed since the last check; this is what the file would do now")
-
 log = logging.getLogger(__name__)
 
 
@@ -52,10 +50,20 @@ def _apply(begin: Begin, taken: TakenImport, demonstration: bool) -> None:
             intake.apply_import(session, drafts.hold_import(session, taken), demonstration=demonstration)
     except RegisterChanged:
         with begin() as session:
-            drafts.check_again(session, drafts.hold_import(session, taken), _CHANGED)
+            record = drafts.hold_import(session, taken)
+            drafts.check_again(session, record, _say_changed(record))
     except ServiceError as error:  # who asked for it has lost the right meanwhile
         with begin() as session:
             drafts.fail_import(session, drafts.hold_import(session, taken), error.said)
+
+
+def _say_changed(record: Import) -> Said:
+    return say(
+        "the register has changed since the last check, so nothing was written. That check had shown {created} rows "
+        "created, {changed} changed, {moved} moved, {unchanged} unchanged and {refused} refused; this is what the file "
+        "would do now",
+        **{str(outcome): getattr(record, outcome) for outcome in RowOutcome},
+    )
 
 
 def bring_in(

@@ -18,12 +18,12 @@ from sms_service.audience.reach import (
     Skipped,
     UnitReach,
     Window,
-    child_id,
     make_tried,
 )
 from sms_service.audience.rules import audience_select
 from sms_service.audience.skipping import find_reason, join_reasons
 from sms_service.directory.models import Person, Unit
+from sms_service.directory.units import child_id
 from sms_service.vocabulary import MessageReason
 
 NAMED_UP_TO = 1_000  # recipients; of a larger audience those who are skipped are counted and not named

@@ -15,6 +15,7 @@ from sms_service.audience.earlier import require_campaigns
 from sms_service.audience.rules import audience_select
 from sms_service.audience.skipping import find_reason, join_reasons
 from sms_service.directory.models import Person, Unit
+from sms_service.directory.units import child_id
 from sms_service.errors import Invalid
 from sms_service.vocabulary import MessageReason
 
@@ -131,12 +132,6 @@ def sum_by_child(counted: Select[int, int, int], path: str) -> Select[int, str, 
         .order_by(people.desc(), child.id)
         .limit(MOST_UNITS)
     )
-
-
-def child_id(path: str) -> ColumnElement[int]:
-    """SQL for the id of the unit right below `path` to which a unit belongs; a unit at `path` belongs to itself."""
-    first = func.split_part(func.substr(Unit.path, len(path) + 1), "/", 1)
-    return cast(func.coalesce(func.nullif(first, ""), path.rstrip("/").rpartition("/")[2]), BigInteger)
 
 
 def is_dotted(name: str) -> bool:

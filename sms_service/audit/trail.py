@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,21 @@ def record_act(
             details=details,
         )
     )
+
+
+def record_acts(
+    session: Session,
+    actor_account_id: int | None,
+    act: str,
+    target_kind: str,
+    targets: Iterable[tuple[int | str, str]],
+    **details: Any,
+) -> None:
+    """Add an entry for each target, given with its unit's path, where one act does the same to many."""
+    same = {"account_id": actor_account_id, "act": act, "target_kind": target_kind, "details": details}
+    entries = [{**same, "target_id": str(target_id), "unit_path": path} for target_id, path in targets]
+    if entries:
+        session.execute(insert(TrailEntry), entries)
 
 
 def find_entries(

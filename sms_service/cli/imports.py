@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sms_service.cli.options import as_anybody, why
+
 if TYPE_CHECKING:
     from sms_service.db.engine import Database
     from sms_service.directory.import_models import Import
@@ -48,12 +50,85 @@ def units(**given: Any) -> None:
 
 @import_.command()
 @_options
+@click.option(
+    "--complete-for", "complete_code", metavar="CODE", help="It names all members of this unit: say who is missing."
+)
 def people(**given: Any) -> None:
     """Members and contacts; the tag 不接收短信 opts a phone number out."""
     _import("people", **given)
 
 
-def _import(kind: str, file: Path, code: str | None, login: str | None, check_only: bool, **choices: Any) -> None:
+@import_.command()
+@click.argument("import_id", type=int)
+@click.option("--unit", "code", metavar="CODE", help="Only the subtree of the unit with this code.")
+@click.option("--not-proposed", is_flag=True, help="Those who are not proposed any more, with the reason.")
+@as_anybody
+def missing(import_id: int, code: str | None, not_proposed: bool, login: str | None) -> None:
+    """List who is missing from a file that is said to be complete."""
+    from sqlalchemy import or_
+
+    from sms_service.cli.acting import acting, scope_of
+    from sms_service.cli.context import open_session
+    from sms_service.directory.importing import get_import
+    from sms_service.directory.models import Person, Unit
+    from sms_service.directory.vanished import find_vanished_people
+
+    with open_session() as session:
+        actor = acting(session, login)
+        record = get_import(session, actor, import_id)
+        covers = or_(*(Unit.path.op("^@")(path) for path in scope_of(session, actor, code)))
+        found = find_vanished_people(session, record, covers, proposed=not not_proposed).order_by(Person.id)
+        rows = session.execute(found).all()
+        for row in rows:
+            _show_person(row)
+        click.echo(f"{len(rows)} people")
+
+
+@import_.command()
+@click.argument("import_id", type=int)
+@click.option("--person", "person_ids", type=int, multiple=True, metavar="ID", help="This person; may be repeated.")
+@click.option("--all", "everybody", is_flag=True, help="All who are proposed.")
+@click.option("--unit", "code", metavar="CODE", help="Only the subtree of the unit with this code.")
+@why
+@as_anybody
+def left(
+    import_id: int, person_ids: tuple[int, ...], everybody: bool, code: str | None, why: str, login: str | None
+) -> None:
+    """Say who has left of those missing from a complete file, once it is applied."""
+    from sms_service.cli.acting import acting, find_unit_id
+    from sms_service.cli.context import open_session
+    from sms_service.directory.importing import get_import
+    from sms_service.directory.vanished import mark_vanished_left
+
+    if everybody == bool(person_ids):
+        raise click.UsageError("name people by --person, or take --all")
+    with open_session() as session:
+        actor = acting(session, login)
+        record = get_import(session, actor, import_id)
+        unit_id = None if code is None else find_unit_id(session, code)
+        done = mark_vanished_left(session, actor, record, why, person_ids=person_ids or None, unit_id=unit_id)
+        for row in done.named:
+            _show_person(row)
+        click.echo(f"{done.left} people have left; {done.others} are not proposed any more and stay")
+
+
+def _show_person(row: Any) -> None:
+    from sms_service.masking import mask_phone, mask_text
+
+    phone = mask_phone(row.Person.phone) if row.Person.phone else "no phone"
+    why = f": {row.why}" if row.why else ""
+    click.echo(f"person {row.Person.id}: {mask_text(row.Person.name)}, {row.Unit.name}, {phone}{why}")
+
+
+def _import(
+    kind: str,
+    file: Path,
+    code: str | None,
+    login: str | None,
+    check_only: bool,
+    complete_code: str | None = None,
+    **choices: Any,
+) -> None:
     from sms_service.cli.acting import acting, find_unit_id
     from sms_service.cli.context import open_database
     from sms_service.directory import drafts
@@ -63,8 +138,10 @@ def _import(kind: str, file: Path, code: str | None, login: str | None, check_on
         with database.session() as session:
             actor = acting(session, login)
             unit_id = None if code is None else find_unit_id(session, code)
-            data = file.read_bytes()
-            kept = drafts.upload_import(session, actor, kind, data, file.name, unit_id=unit_id, choices=choices)
+            units = {"unit_id": unit_id}
+            if complete_code is not None:
+                units["complete_for"] = find_unit_id(session, complete_code)
+            kept = drafts.upload_import(session, actor, kind, file.read_bytes(), file.name, **units, choices=choices)
             import_id = kept.id
         checked = _work(database, import_id)
         if checked.state == ImportState.failed:
@@ -123,3 +200,9 @@ def _show_counts(record: Import) -> None:
         f" + {record.moved} moved + {record.unchanged} unchanged + {record.refused} refused;"
         f" {record.suppressed} phone numbers newly suppressed"
     )
+    if record.vanishing is not None:
+        counts = record.vanishing
+        click.echo(
+            f"complete: {counts['members']} members = {counts['present']} present + {counts['unclear']} unclear"
+            f" ({counts['unclear_rows']} refused rows may mean them) + {counts['vanished']} missing"
+        )

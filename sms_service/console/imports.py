@@ -34,6 +34,7 @@ class UploadForm(In):
 
     kind = fields.String(required=True, validate=OneOfWords(IMPORT_KINDS))
     unit_id = Id(load_default=None)
+    complete_for = fields.Boolean(load_default=False)  # that unit
 
 
 class ApplyForm(In):
@@ -68,7 +69,13 @@ def upload_file() -> Response:
     if file is None or not file.filename:
         raise Invalid("file", None, "is missing: choose a file")
     data = file.stream.read()
-    record = drafts.upload_import(g.session, g.actor, form["kind"], data, file.filename, unit_id=form["unit_id"])
+    unit_id = importing.find_import_unit(g.session, g.actor, form["kind"], form["unit_id"])
+    if form["complete_for"] and unit_id is None:
+        raise Invalid("complete_for", None, "needs a unit: name the one this import is for")
+    complete_for = unit_id if form["complete_for"] else None
+    record = drafts.upload_import(
+        g.session, g.actor, form["kind"], data, file.filename, unit_id=unit_id, complete_for=complete_for
+    )
     import_after_commit()
     return go_to("console.show_import", import_id=record.id)
 
@@ -147,7 +154,9 @@ def _shown(found: ImportProblem) -> dict[str, Any]:
 def _names(found: list[Import]) -> dict[str, dict[int, str]]:
     """The names of who made the imports and of the units for which."""
     people = select(Account.id, Account.name).where(Account.id.in_({one.account_id for one in found}))
-    units = select(Unit.id, Unit.name).where(Unit.id.in_({one.unit_id for one in found}))
+    units = select(Unit.id, Unit.name).where(
+        Unit.id.in_({unit_id for one in found for unit_id in (one.unit_id, one.complete_for)})
+    )
     return {
         "makers": {row[0]: row[1] for row in g.session.execute(people)},
         "units": {row[0]: row[1] for row in g.session.execute(units)},

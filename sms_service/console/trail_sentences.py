@@ -42,6 +42,7 @@ SENTENCES: Mapping[str, str] = {
     "gateway.paused": _("{who} paused the gateway account {what}"),
     "message.settle": _("{who} settled a text to be checked as {verdict}"),
     "people.import": _("{who} imported people from {what}: {created} added, {changed} changed, {refused} refused"),
+    "people.leave": _("{who} marked {left} people as having left who were missing from {what}"),
     "people.see_phones": _("{who} looked at whole phone numbers"),
     "people.see_phones/person": _("{who} looked at the whole phone number of {what}"),
     "person.change": _("{who} changed the person {what}"),
@@ -130,7 +131,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 
 
 _DETAILS = (
-    *("day", "per_day", "created", "changed", "refused", "suppressed", "version"),
+    *("day", "per_day", "created", "changed", "refused", "suppressed", "version", "left"),
     *("word", "words", "category", "signature", "account", "list", "row", "rows"),
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Select, case, cast, delete, false, func, literal, or_, select, update
+from sqlalchemy import Select, delete, false, func, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, Grant, unit_path
@@ -18,6 +18,7 @@ from sms_service.audience.intake import change_taken_in_person
 from sms_service.audit import trail
 from sms_service.delivery.models import GIVEN_ANSWERS, CheckAnswer, LostCheck, MissedText
 from sms_service.directory.models import Person, Unit
+from sms_service.directory.units import child_id
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.said import say
 
@@ -92,7 +93,8 @@ def answer_check(session: Session, actor: Actor, check_id: int, answer: str, pho
         case CheckAnswer.found:
             if person.phone is None:
                 raise Invalid("answer", answer, "needs a number: the person has none, so give the new one")
-    session.execute(update(Person).where(Person.id == person.id).values(suspect_since=None))
+    # Somebody has spoken of the person, whatever else changes: who vanished from a file (directory.vanished) is there.
+    session.execute(update(Person).where(Person.id == person.id).values(suspect_since=None, updated_at=func.now()))
     session.execute(delete(MissedText).where(MissedText.person_id == person.id))
     ended = {"answer": answer, "answered_by": actor.account_id, "answered_at": func.sms_now()}
     session.execute(update(LostCheck).where(LostCheck.id == check_id).values(ended))
@@ -123,8 +125,7 @@ def count_checks(session: Session, actor: Actor, unit_id: int) -> list[UnitCheck
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.read, path)
-    child = func.split_part(func.substr(Unit.path, len(path) + 1), "/", 1)
-    group = cast(case((child == "", str(unit_id)), else_=child), BigInteger).label("id")
+    group = child_id(path).label("id")
     answer = func.coalesce(LostCheck.answer, literal("")).label("answer")
     counted = (
         select(group, answer, func.count().label("number"))

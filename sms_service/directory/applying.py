@@ -58,7 +58,8 @@ def write_import(session: Session, record: Import, *, demonstration: bool = Fals
     if record.unit_id is None:
         record.unit_id = only_top(session)
     record.state, record.applied_at = ImportState.applied, session.scalar(select(func.now()))
-    record.notice = record.token = record.lease_until = None
+    record.notice = None
+    record.let_go()
     session.flush()
     counts = {name: getattr(record, name) for name in ("rows", *RowOutcome)}
     path = scope_path_of(session, record)

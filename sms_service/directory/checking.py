@@ -19,6 +19,7 @@ from sms_service.directory.columns import ColumnHeader, column_letter
 from sms_service.directory.drafts import TakenImport, hold_import
 from sms_service.directory.import_models import Import, ImportFile, ImportState
 from sms_service.directory.importing import home_unit, scope_path_of
+from sms_service.directory.mentions import list_mentions
 from sms_service.directory.outcomes import decide_outcomes, settle_counts
 from sms_service.directory.people_rows import read_person
 from sms_service.directory.places import Places
@@ -72,8 +73,7 @@ def check_import(begin: Begin, taken: TakenImport, *, demonstration: bool = Fals
         decide_outcomes(session, record, demonstration=demonstration)
         settle_counts(session, record)
         record.state, record.version = ImportState.checked, record.version + 1
-        record.token = record.lease_until = None
-        record.tries = 0
+        record.let_go()
 
 
 def _prepare(session: Session, record: Import) -> _Reading:
@@ -139,7 +139,9 @@ def _staged(
         person = read_person(row.number, cells, header, reading.places, findings)
     # Of units the cells are read again when their tree is made, so those without a value must not stand there.
     kept = cells if reading.kind == "units" else row.cells
-    return stage_row(import_id, row.number, kept, person, is_refused=row.number in findings.refused_rows)
+    is_refused = row.number in findings.refused_rows
+    words = list_mentions(row.cells) if is_refused and reading.places is not None else None
+    return stage_row(import_id, row.number, kept, person, is_refused=is_refused, words=words)
 
 
 def _take_note(

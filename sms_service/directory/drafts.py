@@ -29,8 +29,9 @@ from sms_service.directory.import_models import (
     ImportProblem,
     ImportRow,
     ImportState,
+    ImportVanished,
 )
-from sms_service.directory.importing import find_import_unit, home_unit, require_import
+from sms_service.directory.importing import find_import_unit, home_unit, require_import, require_within_import
 from sms_service.directory.meanings import list_column_meanings, remember_meanings, require_meanings
 from sms_service.directory.short_files import MAX_BYTES
 from sms_service.errors import Conflict, Invalid
@@ -43,8 +44,8 @@ MOST_TRIES = 3
 _LONGEST_NAME = 255
 _FORGOTTEN_AT_ONCE = 20_000  # rows that one tick of the clock deletes
 _PLACE: ColumnElement[Any] = literal_column("ctid")
-DRAFT_TABLES: tuple[Any, ...] = (ImportRow, ImportOutcome, ImportAnswer, ImportFile)  # what goes after KEPT_DAYS
-_NOBODY: Mapping[str, Any] = {"token": None, "lease_until": None, "tries": 0}
+# What goes after KEPT_DAYS.
+DRAFT_TABLES: tuple[Any, ...] = (ImportRow, ImportOutcome, ImportAnswer, ImportVanished, ImportFile)
 
 
 class LostImport(Exception):
@@ -68,15 +69,18 @@ def upload_import(
     file_name: str,
     *,
     unit_id: int | None = None,
+    complete_for: int | None = None,
     choices: Mapping[str, Any] | None = None,
 ) -> Import:
     """Keep a file, to be checked by a worker; nothing of it is written to the register before `request_apply`.
 
-    `unit_id`: only this unit's subtree is touched; by default the one that the actor may import into. `choices` are
-    those of `ReadChoices`.
-    Raises Invalid (file, unit), Forbidden, NotFound.
+    `unit_id`: only this unit's subtree is touched; by default the one that the actor may import into. `complete_for`:
+    as of `completeness.declare_complete`. `choices` are those of `ReadChoices`.
+    Raises Invalid (file, unit, complete_for), Forbidden, NotFound.
     """
     unit_id = find_import_unit(session, actor, kind, unit_id)
+    if complete_for is not None:
+        require_within_import(session, actor, kind, unit_id, complete_for)
     if len(data) > MAX_BYTES:
         raise Invalid("file", None, say("is larger than {most} MB; split it", most=MAX_BYTES // 2**20))
     if not data:
@@ -90,6 +94,7 @@ def upload_import(
         **dict.fromkeys(("rows", "created", "changed", "unchanged", "refused"), 0),
         state=ImportState.uploaded,
         size=len(data),
+        complete_for=complete_for,
         choices={name: value for name, value in (choices or {}).items() if value is not None},
         expires_at=_after(session, _KEPT),
     )
@@ -114,7 +119,7 @@ def change_reading(
     Raises Conflict if it is being applied or over, Invalid, Forbidden.
     """
     require_import(session, actor, record)
-    _lock_draft(session, record, ImportState.uploaded, ImportState.checking, ImportState.checked, ImportState.failed)
+    lock_draft(session, record, ImportState.uploaded, ImportState.checking, ImportState.checked, ImportState.failed)
     if choices is not None:
         record.choices = {name: value for name, value in choices.items() if value is not None}
         record.meanings = None if meanings is None else record.meanings
@@ -130,7 +135,7 @@ def answer_rows(session: Session, actor: Actor, record: Import, answers: Mapping
     Raises Conflict, Invalid (`answers`), Forbidden.
     """
     require_import(session, actor, record)
-    _lock_draft(session, record, ImportState.checked)
+    lock_draft(session, record, ImportState.checked)
     found = {
         outcome.row: outcome
         for outcome in session.scalars(
@@ -152,8 +157,7 @@ def check_again(session: Session, record: Import, why: str | None = None) -> Non
     record.state = ImportState.uploaded
     record.notice = None if why is None else to_json(as_said(why))
     record.progress = 0
-    for name, value in _NOBODY.items():
-        setattr(record, name, value)
+    record.let_go()
     record.expires_at = _after(session, _KEPT)
     session.flush()
 
@@ -164,14 +168,13 @@ def request_apply(session: Session, actor: Actor, record: Import, version: int |
     Raises Conflict if it is not checked, was checked anew meanwhile, or has no row to take; Forbidden.
     """
     require_import(session, actor, record)
-    _lock_draft(session, record, ImportState.checked)
+    lock_draft(session, record, ImportState.checked)
     if version is not None and version != record.version:
         raise Conflict("the file was checked anew meanwhile; look at what it would do now")
     if record.rows == record.refused:
         raise Conflict("no row of the file can be taken; mend it and upload it again")
     record.state, record.applied_by = ImportState.applying, actor.account_id
-    for name, value in _NOBODY.items():
-        setattr(record, name, value)
+    record.let_go()
     record.expires_at = _after(session, _KEPT)
     session.flush()
 
@@ -226,15 +229,15 @@ def hold_import(session: Session, taken: TakenImport, progress: int | None = Non
 def fail_import(session: Session, record: Import, why: str) -> None:
     """It cannot be checked; a person may read it in another way."""
     record.state, record.notice = ImportState.failed, to_json(as_said(why))
-    for name, value in _NOBODY.items():
-        setattr(record, name, value)
+    record.let_go()
     session.flush()
 
 
 def forget_draft(session: Session, record: Import) -> None:
     """Delete what an earlier check of this import has left."""
-    for table in (ImportRow, ImportOutcome, ImportProblem):
+    for table in (ImportRow, ImportOutcome, ImportVanished, ImportProblem):
         session.execute(delete(table).where(table.import_id == record.id))
+    record.vanishing = None
 
 
 def forget_drafts(session: Session) -> int:
@@ -272,6 +275,14 @@ def end_draft(record: Import) -> None:
     record.expires_at = None
 
 
+def lock_draft(session: Session, record: Import, *states: ImportState) -> None:
+    """Read the import anew and lock it to the end of the transaction. Raises Conflict if it is in none of `states`."""
+    session.refresh(record, with_for_update=True)
+    if record.state not in states:
+        said = "the import is {state}; this cannot be done now"
+        raise Conflict(say(said, state=ImportState(record.state)))
+
+
 def _set_meanings(session: Session, record: Import, meanings: Sequence[str]) -> None:
     layout = record.layout
     if layout is None or len(meanings) != len(layout["headers"]):
@@ -283,13 +294,6 @@ def _set_meanings(session: Session, record: Import, meanings: Sequence[str]) -> 
     require_meanings(record.kind, layout["header_row"], layout["headers"], meanings, has_unit=has_unit)
     record.meanings = list(meanings)
     remember_meanings(session, record.kind, record.unit_id, layout["headers"], meanings)
-
-
-def _lock_draft(session: Session, record: Import, *states: ImportState) -> None:
-    session.refresh(record, with_for_update=True)
-    if record.state not in states:
-        said = "the import is {state}; this cannot be done now"
-        raise Conflict(say(said, state=ImportState(record.state)))
 
 
 def _after(session: Session, wait: timedelta) -> datetime:

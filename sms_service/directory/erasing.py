@@ -19,6 +19,7 @@ from sms_service.directory.import_models import (
     ImportProblem,
     ImportRow,
     ImportState,
+    ImportVanished,
 )
 from sms_service.directory.models import Contact, Person
 from sms_service.said import as_said
@@ -80,6 +81,7 @@ def drop_drafts_about(session: Session, person_id: int, words: Collection[str], 
     ids = sorted(set(session.scalars(union(rows, outcomes, answers))))
     for table in DRAFT_TABLES:
         session.execute(delete(table).where(table.import_id.in_(ids)))
+    session.execute(delete(ImportVanished).where(ImportVanished.person_id == person_id))
     for record in session.scalars(select(Import).where(Import.id.in_(ids)).order_by(Import.id).with_for_update()):
         if record.state != ImportState.applied:
             session.execute(delete(ImportProblem).where(ImportProblem.import_id == record.id))

@@ -1,8 +1,8 @@
 """Imports: what was uploaded, what each row would do or did, and what was found.
 
-An import itself is kept for ever, with the findings of one that was applied. The file, its rows, their outcomes and
-the answers about them are a draft: `directory.drafts.forget_drafts` deletes them when the import expires, and the
-findings too if it was never applied.
+An import itself is kept for ever, with the findings of one that was applied. The file, its rows, their outcomes, the
+answers about them and who vanished are a draft: `directory.drafts.forget_drafts` deletes them when the import expires,
+and the findings too if it was never applied.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ class Import(Base):
     say who is meant.
 
     `choices` is what a person said about reading the file, `meanings` what its columns mean (None: as proposed),
-    `layout` what was found in it. `notice` says why it failed, or why it was checked anew. `version` grows with each
-    check. `token` and `lease_until` belong to the worker that is at it.
+    `layout` what was found in it. `complete_for`: the unit of whose people it is said to name all, and `vanishing` the
+    counts of those whom it does not name (`directory.completeness`). `notice` says why it failed, or why it was checked
+    anew. `version` grows with each check. `token` and `lease_until` belong to the worker that is at it.
     """
 
     __tablename__ = "imports"
@@ -82,6 +83,8 @@ class Import(Base):
     choices: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     meanings: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     layout: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    complete_for: Mapped[int | None]
+    vanishing: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     notice: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     version: Mapped[int] = mapped_column(server_default="0")
     token: Mapped[uuid.UUID | None]
@@ -114,6 +117,19 @@ class Import(Base):
     def is_kept(self) -> bool:
         """Whether its file and rows are still there."""
         return self.expires_at is not None
+
+    @property
+    def completeness(self) -> dict[str, Any] | None:
+        """The unit for which the file is said to be complete with the counts of the check, if there are any yet."""
+        none_yet = dict.fromkeys(("members", "present", "unclear", "unclear_rows", "vanished", "left"))
+        return (
+            None if self.complete_for is None else {"unit_id": self.complete_for, **none_yet, **(self.vanishing or {})}
+        )
+
+    def let_go(self) -> None:
+        """No worker is at it any more."""
+        self.token = self.lease_until = None
+        self.tries = 0
 
 
 class ImportProblem(Base):
@@ -160,7 +176,8 @@ class ImportFile(Base):
 
 class ImportRow(Base):
     """A row of the file below its header. `cells` is a JSON list of what stands in it. A row that can be read says a
-    person; `digest` is the same for rows that say the same. Of units only the cells are kept.
+    person; `digest` is the same for rows that say the same. Of units only the cells are kept. `words` of a refused row
+    are the names, numbers and phones that it may hold.
     """
 
     __tablename__ = "import_rows"
@@ -169,6 +186,7 @@ class ImportRow(Base):
     row: Mapped[int] = mapped_column(primary_key=True)
     cells: Mapped[str]
     is_refused: Mapped[bool]
+    words: Mapped[list[str] | None]
     digest: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     number: Mapped[str | None]
     name: Mapped[str | None]
@@ -214,6 +232,18 @@ class ImportAnswer(Base):
     row: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+
+
+class ImportVanished(Base):
+    """Somebody whom no row means of a file that is said to be complete. `seen_at`: when they had last been changed, as
+    the check saw them.
+    """
+
+    __tablename__ = "import_vanished"
+
+    import_id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime]
 
 
 class ColumnMeaning(Base):

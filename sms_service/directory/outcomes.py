@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sms_service.db.statements import Statement
 from sms_service.directory import units_import
 from sms_service.directory.columns import PEOPLE_COLUMNS, ColumnHeader
+from sms_service.directory.completeness import find_vanished
 from sms_service.directory.import_models import Import, ImportOutcome, ImportProblem, ImportRow, RowOutcome
 from sms_service.directory.importing import home_unit, scope_path_of
 from sms_service.directory.meanings import require_meanings
@@ -27,13 +28,14 @@ _WORK_MEM = "64MB"
 
 
 def decide_outcomes(session: Session, record: Import, *, demonstration: bool = False) -> None:
-    """Write what each staged row would do, and what was found besides."""
+    """Write what each staged row would do, what was found besides, and who vanished."""
     plan_for_many(session, record)
     if record.kind == "people":
         decide_people(session, record)
         titles = {f"{name}_column": PEOPLE_COLUMNS[name].header for name in ("number", "name", "phone")}
         scope = scope_path_of(session, record)
         _find_people_problems(session.connection(), import_id=record.id, scope=scope, **titles)
+        find_vanished(session, record)
     else:
         findings = Findings()
         plan = plan_staged_units(session, record, findings, demonstration=demonstration)

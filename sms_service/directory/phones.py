@@ -66,19 +66,33 @@ def read_phone(raw: str | None) -> PhoneReading:
     """Read one cell. Of several numbers in it (`a/b`, `a;b`, `a、b`) the first that can get a text is taken."""
     if raw is not None and _is_plain_mobile(raw):
         return PhoneReading(phone=f"+{_COUNTRY_CODE}{raw}")
-    text = unicodedata.normalize("NFKC", raw or "").translate(_DASHES)
-    pieces = [visible_text(piece).strip(_APOSTROPHES + " ") for piece in _SEPARATORS.split(text.strip())]
-    pieces = list(dict.fromkeys(piece for piece in pieces if piece.casefold() not in _NO_NUMBER))
-    if not pieces or visible_text(text).casefold() in _NO_NUMBER:
+    readings = _read_all(raw or "")
+    if not readings:
         return PhoneReading()
-    readings = [_read_one(piece) for piece in pieces]
-    usable = list(dict.fromkeys(reading.phone for reading in readings if reading.phone))
+    usable = _usable(readings)
     if not usable:
         return readings[0]
     if len(usable) == 1 and all(reading.phone for reading in readings):
         return PhoneReading(phone=usable[0])
-    note = say("{number} numbers in one cell: the first that can get a text was taken", number=len(pieces))
+    note = say("{number} numbers in one cell: the first that can get a text was taken", number=len(readings))
     return PhoneReading(phone=usable[0], note=note)
+
+
+def list_phones(raw: str) -> list[str]:
+    """All the numbers in a cell that can get a text, in E.164."""
+    return _usable(_read_all(raw))
+
+
+def _read_all(raw: str) -> list[PhoneReading]:
+    """Each number in a cell; none if it says that there is none."""
+    text = unicodedata.normalize("NFKC", raw).translate(_DASHES)
+    pieces = [visible_text(piece).strip(_APOSTROPHES + " ") for piece in _SEPARATORS.split(text.strip())]
+    pieces = list(dict.fromkeys(piece for piece in pieces if piece.casefold() not in _NO_NUMBER))
+    return [] if visible_text(text).casefold() in _NO_NUMBER else [_read_one(piece) for piece in pieces]
+
+
+def _usable(readings: list[PhoneReading]) -> list[str]:
+    return list(dict.fromkeys(reading.phone for reading in readings if reading.phone))
 
 
 def _is_plain_mobile(text: str) -> bool:

@@ -14,16 +14,25 @@ from sms_service.directory.reading import Cells
 from sms_service.said import to_json
 
 _ROW = (
-    "import_id", "row", "cells", "is_refused", "digest", "number", "name", "unit_id", "kind", "phone", "phone_problem",
-    "phone_problem_message", "born_on", "roles", "tags", "attributes",
+    "import_id", "row", "cells", "is_refused", "words", "digest", "number", "name", "unit_id", "kind", "phone",
+    "phone_problem", "phone_problem_message", "born_on", "roles", "tags", "attributes",
 )  # fmt: skip
 _PROBLEM = ("import_id", "row", '"column"', "value", "reason", "message", "values", "refused")
-_NOTHING_READ = (None,) * (len(_ROW) - 4)
+_NOTHING_READ = (None,) * (len(_ROW) - 5)
 
 
-def stage_row(import_id: int, row: int, cells: Cells, person: PersonRow | None, *, is_refused: bool) -> tuple[Any, ...]:
+def stage_row(
+    import_id: int,
+    row: int,
+    cells: Cells,
+    person: PersonRow | None,
+    *,
+    is_refused: bool,
+    words: Iterable[str] | None = None,
+) -> tuple[Any, ...]:
     """A row as `copy_rows` takes it."""
-    start = (import_id, row, json.dumps(cells, ensure_ascii=False).replace("\\u0000", ""), is_refused)
+    kept = json.dumps(cells, ensure_ascii=False).replace("\\u0000", "")
+    start = (import_id, row, kept, is_refused, None if words is None else _array(words))
     if person is None:
         return (*start, *_NOTHING_READ)
     message = None if person.phone_problem is None else json.dumps(to_json(person.phone_problem), ensure_ascii=False)

@@ -8,7 +8,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor
@@ -105,6 +119,12 @@ def get_unit(session: Session, actor: Actor, unit_id: int) -> Unit:
     unit = _unit(session, unit_id)
     actor.require(Permission.read, unit.path)
     return unit
+
+
+def child_id(path: str) -> ColumnElement[int]:
+    """SQL for the id of the unit right below `path` to which a unit belongs; a unit at `path` belongs to itself."""
+    first = func.split_part(func.substr(Unit.path, len(path) + 1), "/", 1)
+    return cast(func.coalesce(func.nullif(first, ""), path.rstrip("/").rpartition("/")[2]), BigInteger)
 
 
 def require_open_unit(session: Session, field: str, unit_id: int) -> None:

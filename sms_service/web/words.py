@@ -21,6 +21,7 @@ from sms_service.delivery.models import CheckAnswer, CheckCause
 from sms_service.directory.consent import ConsentBasis
 from sms_service.directory.import_models import ImportState, RowOutcome
 from sms_service.directory.logins import LoginState
+from sms_service.directory.vanished import VanishedChange
 from sms_service.dispatch.waits import WaitReason
 from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
 from sms_service.ledger.resolving import StayReason
@@ -244,6 +245,12 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         CheckAnswer.reached: say("Reached again"),
         CheckAnswer.gone: say("Has left or out of reach"),
     },
+    VanishedChange: {
+        VanishedChange.left: say("Has left"),
+        VanishedChange.elsewhere: say("In another unit by now"),
+        VanishedChange.no_member: say("No member any more"),
+        VanishedChange.changed: say("Changed since the check"),
+    },
     Severity: {
         Severity.refused: say("Not possible"),
         Severity.tick: say("Needs the approver's tick"),
@@ -384,6 +391,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "gateway.paused": say("paused a gateway account"),
         "message.settle": say("settled a text to be checked"),
         "people.import": say("imported people"),
+        "people.leave": say("said who has left of those missing from a file"),
         "people.see_phones": say("saw whole phone numbers"),
         "person.change": say("changed a person"),
         "person.create": say("added a person"),

@@ -52,7 +52,9 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     token, _ = tokens.issue_token(session, SYSTEM, account.id, "sample", now=now, random_bytes=secrets.token_bytes)
     session.commit()
     content = f"姓名,手机号,组织编码\n丁,,{unit.code}\n,,{unit.code}\n".encode()
-    read_in = drafts.upload_import(session, SYSTEM, "people", content, "党员.csv", unit_id=unit.id)
+    read_in = drafts.upload_import(
+        session, SYSTEM, "people", content, "党员.csv", unit_id=unit.id, complete_for=unit.id
+    )
     session.commit()
     work_on_import(database.session, read_in.id)
     person = make_person(session, unit)
@@ -183,6 +185,10 @@ def _list_has_a_draft(session: Session, ids: dict[str, Any]) -> None:
     ids |= {"draft_id": plan.draft_id, "version": plan.version}
 
 
+def _import_is_applied(session: Session, ids: dict[str, Any]) -> None:
+    session.execute(update(Import).where(Import.id == ids["import_id"]).values(state=ImportState.applied))
+
+
 # What must be so before a POST can succeed.
 PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /campaigns/<int:campaign_id>/submit": _campaign_is("draft"),
@@ -204,6 +210,7 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /imports/<int:import_id>/answers": _import_asks,
     "POST /imports/<int:import_id>/apply": _import_is_checked,
     "POST /reference-lists/<int:list_id>/plan": _list_has_a_draft,
+    "POST /imports/<int:import_id>/vanished/leave": _import_is_applied,
 }
 # By method and rule: a body that is right in every respect, made from the ids of `make_samples`.
 BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -220,6 +227,8 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "PATCH /imports/<int:import_id>": lambda ids: {"encoding": "utf-8"},
     "POST /imports/<int:import_id>/answers": lambda ids: {"answers": [{"row": 2, "person_id": None}]},
     "POST /imports/<int:import_id>/apply": lambda ids: {"version": 1},
+    "PUT /imports/<int:import_id>/complete": lambda ids: {"unit_id": ids["unit_id"]},
+    "POST /imports/<int:import_id>/vanished/leave": lambda ids: {"why": "迁出"},
     "POST /people": lambda ids: {"name": "乙", "unit_id": ids["unit_id"]},
     "POST /units/<int:unit_id>/close": lambda ids: {"why": "支部撤销"},
     "POST /units/<int:unit_id>/reopen": lambda ids: {"why": "恢复"},

@@ -82,9 +82,10 @@ WRITERS = {
     r"(?i)\bUPDATE people\b[^;]*?\bSET\b((?!\b(FROM|WHERE)\b)[^;])*?\b(phone|tags)\s*=": {
         "directory/change_people.sql"
     },
-    # The latter two change where people belong, and what is known of their number: neither phones nor tags.
+    # The latter three change where people belong, what is known of their number, and who has left: neither phones nor
+    # tags.
     r"\binsert\(Person\)|\bupdate\(Person\)|[^.\w]Person\(\s*\w+=": {
-        *("directory/people.py", "controls/mergers.py", "delivery/lost_checks.py")
+        *("directory/people.py", "controls/mergers.py", "delivery/lost_checks.py", "directory/vanished.py")
     },
     r"\bperson\.(phone|tags)\b[^=\n(]* = ": {"directory/people.py"},
 }
