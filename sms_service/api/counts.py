@@ -17,6 +17,7 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.reports.counts import DIMENSIONS, Count, drill_down, tabulate_counts
 from sms_service.reports.identity import sum_identity
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
+from sms_service.web.rates import read_prices
 from sms_service.web.schemas import Out, ScopeUnit
 from sms_service.web.validators import OneOfWords
 
@@ -69,6 +70,13 @@ class TotalOut(Out):
     people = fields.Integer(metadata={"description": "Distinct persons"})
     messages = fields.Integer(metadata={"description": "Rows of the ledger"})
     parts = fields.Integer(metadata={"description": "SMS that gateways took"})
+    cost_fen = fields.Integer(
+        allow_none=True,
+        metadata={
+            "description": "What the parts cost by the prices that gateways.toml has now, in fen; a text costs what "
+            "the account takes that had it last. Null unless all these prices are known"
+        },
+    )
     rows = fields.String(metadata={"description": "The request that lists the rows behind these numbers"})
 
 
@@ -129,7 +137,7 @@ class Counts(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """Count people, messages and parts"""
         scope, rows = scope_messages(g.session, g.actor, query)
-        table = tabulate_counts(g.session, rows, query["by"])
+        table = tabulate_counts(g.session, rows, query["by"], read_prices())
         given = {
             field.data_key or name: _word(query[name])
             for name, field in MessageFilter().fields.items()
@@ -147,6 +155,7 @@ class Counts(MethodView):
                 "people": count.people,
                 "messages": count.messages,
                 "parts": count.parts,
+                "cost_fen": count.cost_fen,
                 "rows": address,
             }
 

@@ -17,6 +17,7 @@ from sms_service.reports.counts import Filter
 from sms_service.reports.messages import get_message
 from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
 from sms_service.web.paging import PageQuery, Scope
+from sms_service.web.rates import read_prices
 from sms_service.web.schemas import MaskedPhone, MaskedText, Out, list_of
 
 blueprint = Blueprint(
@@ -26,6 +27,14 @@ blueprint = Blueprint(
 
 class MessageQuery(PageQuery, MessageFilter):
     """Filters and the page; all filters that are given must hold."""
+
+
+def cost_of_message(row: Any) -> float | None:
+    """Fen; None where the price of the account that had it last is not known."""
+    if not row.parts_taken:
+        return 0.0
+    price = read_prices().get(row.account)
+    return None if price is None else price * float(row.parts_taken)
 
 
 class MessageOut(Out):
@@ -66,6 +75,14 @@ class MessageOut(Out):
     )
     parts_taken = fields.Integer(
         metadata={"description": "Parts that a gateway took, over all attempts: what counts add up as `parts`"}
+    )
+    cost_fen = fields.Function(
+        cost_of_message,
+        metadata={
+            "type": ["number", "null"],
+            "description": "What these parts cost, in fen, by today's price of the account that had it last; null if "
+            "that is not known",
+        },
     )
     attempts = fields.Integer(
         attribute="Message.attempts", metadata={"description": "How often it was handed to a gateway"}

@@ -117,6 +117,9 @@ class OutlookOut(Out):
         allow_none=True,
         metadata={"description": "What the parts cost, in fen; null unless gateways.toml says the price"},
     )
+    price_fen = fields.Float(
+        allow_none=True, metadata={"description": "What a part costs, in fen, on average of the accounts; or null"}
+    )
     begins = fields.AwareDateTime(
         allow_none=True, metadata={"description": "When the first text leaves; null: none would"}
     )
@@ -162,6 +165,6 @@ def _shown(outlook: Outlook) -> dict[str, Any]:
     ]
     kept = (
         *("at", "people", "phones", "units", "texts", "parts", "exact", "tried"),
-        *("cost_fen", "begins", "through", "similar", "warnings", "findings"),
+        *("cost_fen", "price_fen", "begins", "through", "similar", "warnings", "findings"),
     )
     return {**{name: getattr(outlook, name) for name in kept}, "skipped": skipped}

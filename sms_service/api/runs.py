@@ -24,6 +24,7 @@ from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.masking import mask_text
 from sms_service.reports.counts import Filter, check_identity, tabulate_counts
 from sms_service.web.paging import PageQuery, Scope, ScopedPageQuery, fetch_page, scope_filter
+from sms_service.web.rates import read_prices
 from sms_service.web.schemas import Id, Out, SaidMessage, WhyIn, list_of
 from sms_service.web.validators import OneOfWords
 
@@ -126,6 +127,10 @@ class OneRunOut(NamedRunOut):
     people = fields.Integer(metadata={"description": "Distinct persons in the audience"})
     messages = fields.Integer(metadata={"description": "Messages in the ledger"})
     parts = fields.Integer(metadata={"description": "SMS that gateways took"})
+    cost_fen = fields.Integer(
+        allow_none=True,
+        metadata={"description": "What they cost by today's prices, in fen, as in `/counts`; null if it is not known"},
+    )
     identity = fields.Boolean(
         allow_none=True, metadata={"description": "Audience = the sum of all statuses; null before the freeze"}
     )
@@ -244,7 +249,7 @@ def _reason(reason: str | None, held_for: str | None) -> str | None:
 def show_run(run: Run) -> dict[str, Any]:
     """The run and its numbers, for OneRunOut."""
     found = check_identity(g.session, run.id) if run.audience is not None else None
-    total = tabulate_counts(g.session, Filter(_WHOLE_TREE, run_id=run.id), ()).total
+    total = tabulate_counts(g.session, Filter(_WHOLE_TREE, run_id=run.id), (), read_prices()).total
     return {
         **_columns(run),
         "campaign": g.session.get_one(Campaign, run.campaign_id).name,
@@ -253,6 +258,7 @@ def show_run(run: Run) -> dict[str, Any]:
         "people": total.people,
         "messages": total.messages,
         "parts": total.parts,
+        "cost_fen": total.cost_fen,
         "identity": found.holds if found else None,
         "stops": stops_of(g.session, run.unit_path, run.route_id),
     }

@@ -71,9 +71,9 @@ class Outlook:
     1,000 recipients, `named` has those who are skipped, at most 30 by reason. `units`: recipients by the units right
     below, as `Reach` has them. `texts`: the shortest, the median and the longest, of one person each; one alone where
     all people get the same. `parts`, of all texts: an estimate from `tried` texts unless `exact`; None where no text
-    can be made. `cost_fen`: None unless the price is known. `findings`: what is odd about it, see `content.lint`.
-    `begins` and `through`: when the first and the last text leave if no other run takes their turn; None where none
-    would.
+    can be made. `cost_fen`, and `price_fen` of a part: None unless the price is known. `findings`: what is odd about
+    it, see `content.lint`. `begins` and `through`: when the first and the last text leave if no other run takes their
+    turn; None where none would.
     """
 
     at: datetime
@@ -87,6 +87,7 @@ class Outlook:
     exact: bool
     tried: int
     cost_fen: int | None
+    price_fen: float | None
     begins: datetime | None
     through: datetime | None
     similar: Sequence[SimilarRun]
@@ -156,7 +157,7 @@ def foresee_content(
     people = {tried.person_id for tried in reach.tried[:: len(reach.tried) // _COMPARED + 1]}
     read = {text.text for tried, text in texts.made if texts.same or tried.person_id in people}
     similar = find_similar_runs(session, actor, content, path, people, read)
-    total = None if mean is None else round(mean * reach.phones)
+    total, price = None if mean is None else round(mean * reach.phones), _price(accounts, prices)
     return Outlook(
         at=at,
         people=reach.people,
@@ -168,7 +169,8 @@ def foresee_content(
         parts=total,
         exact=texts.same or (texts.fault is None and len(texts.made) == reach.phones),
         tried=len(texts.made),
-        cost_fen=_cost(total, accounts, prices),
+        cost_fen=None if total is None or price is None else round(total * price),
+        price_fen=price,
         begins=leaving.begins,
         through=leaving.through,
         similar=similar,
@@ -177,7 +179,7 @@ def foresee_content(
             *_warn_of_quiet_day(quiet, at, unit),
             *map(_warn_of_similar, similar),
         ],
-        findings=lint_reached(session, content, path, reach, texts, _price(accounts, prices), for_lint),
+        findings=lint_reached(session, content, path, reach, texts, price, for_lint),
     )
 
 
@@ -195,12 +197,6 @@ def _price(accounts: Mapping[str, int], prices: Mapping[str, float]) -> float | 
     if not accounts or not accounts.keys() <= prices.keys():
         return None
     return sum(prices[name] * weight for name, weight in accounts.items()) / sum(accounts.values())
-
-
-def _cost(parts: int | None, accounts: Mapping[str, int], prices: Mapping[str, float]) -> int | None:
-    """Fen; None if it is not known."""
-    price = _price(accounts, prices)
-    return None if parts is None or price is None else round(parts * price)
 
 
 def _warn(

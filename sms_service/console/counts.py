@@ -18,6 +18,7 @@ from sms_service.ledger.models import Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.counts import Count, Filter, drill_down, tabulate_counts
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
+from sms_service.web.rates import read_prices
 from sms_service.web.validators import OneOfWords
 
 # What a person counts by; the API knows more.
@@ -39,7 +40,7 @@ def show_counts() -> str:
     query = read_query(CountsQuery)
     by = query.pop("by")
     scope, rows = scope_messages(g.session, g.actor, query)
-    table = tabulate_counts(g.session, rows, (by,))
+    table = tabulate_counts(g.session, rows, (by,), read_prices())
     given = _given(query)
     lines = sorted(table.lines, key=lambda line: -line.messages) if by != "day" else table.lines
     names = _campaign_names(lines) if by == "campaign" else {}
@@ -53,6 +54,7 @@ def show_counts() -> str:
         choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         statuses=[(status, name_here(status)) for status in MessageStatus],
         total=table.total,
+        priced=any(line.cost_fen is not None for line in [*table.lines, table.total] if line.parts),
         lines=[_line(line, by, rows, given, names, most) for line in lines[:MOST_LINES]],
         hidden=max(0, len(lines) - MOST_LINES),
         campaign=g.session.get(Campaign, query["campaign"]) if query["campaign"] else None,
@@ -84,6 +86,7 @@ def _line(
         "people": line.people,
         "messages": line.messages,
         "parts": line.parts,
+        "cost": line.cost_fen,
         "share": round(100 * line.messages / most, 2) if most else 0,
         "below": below,
         "rows": url_for("console.list_rows", **wanted),

@@ -28,6 +28,7 @@ from sms_service.controls.models import Route
 from sms_service.directory.models import Unit
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.said import as_said
+from sms_service.web.rates import read_route_price
 from sms_service.web.schemas import Id, In, OneLine, Whole
 from sms_service.web.validators import WithinRange
 
@@ -171,6 +172,7 @@ def _show_form(
         and compose_in_general(
             chosen[1].id, chosen[1].body, chosen[0].class_, now["signature"] or (signatures or [""])[0], now["values"]
         ),
+        price=read_route_price(now["route"]),
         again=request.full_path.rstrip("?"),
     )
 

@@ -28,10 +28,12 @@ from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.units import format_clock
 from sms_service.errors import Conflict, Invalid
+from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.said import say
 from sms_service.vocabulary import TextClass
 from sms_service.web.context import current_context
 from sms_service.web.problems import InvalidRequest, field_error
+from sms_service.web.rates import read_route_price
 from sms_service.web.schemas import Id, In
 
 _Chosen = tuple[Template, TemplateVersion]
@@ -171,6 +173,7 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
         text=compose_in_general(
             version.id, version.body, template.class_, signature, values, find_own([str(first)] if first else [])
         ),
+        price=read_route_price(DEFAULT_ROUTE),
         opens=format_clock(unit.window_opens),
         closes=format_clock(unit.window_closes),
         earliest=write_moment(current_context().clock(), unit.timezone),

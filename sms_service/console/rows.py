@@ -25,6 +25,7 @@ from sms_service.vocabulary import MessageReason
 from sms_service.web.context import current_context, gateways_or_none
 from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
 from sms_service.web.paging import PageQuery
+from sms_service.web.rates import read_prices
 from sms_service.web.schemas import Id, WhyIn
 from sms_service.web.validators import ListLength, OneOfWords
 
@@ -122,6 +123,7 @@ def _describe(message_id: int) -> dict[str, Any]:
     return {
         "row": line.row,
         "message": message,
+        "price": read_prices().get(line.row.account or ""),
         "events": line.events,
         "campaign": g.session.get(Campaign, line.row.campaign_id),
         "remedy": find_remedy(message.status, message.reason),

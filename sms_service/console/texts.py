@@ -21,7 +21,9 @@ from sms_service.content.library import get_version
 from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.directory.models import Unit
 from sms_service.directory.people import get_person
+from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.said import Said
+from sms_service.web.rates import read_route_price
 
 VALUE = "values."  # before the names of the fields that hold a text's values
 PEOPLE = "people"  # the fields that name whom it goes to
@@ -39,7 +41,8 @@ def show_text(template_version_id: int) -> str:
         read_named(VALUE),
         find_own(request.form.getlist(PEOPLE)[:1]),
     )
-    return render_page("text_bubble.html", text=text)
+    price = read_route_price(request.form.get("route", DEFAULT_ROUTE))
+    return render_page("text_bubble.html", text=text, price=price)
 
 
 def find_own(person_ids: list[str]) -> dict[str, Any] | None:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, cast, false, func, literal, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, case, cast, false, func, literal, null, or_, select, true, tuple_
 from sqlalchemy.orm import Session
 from sqlalchemy.types import BigInteger
 
@@ -28,6 +29,7 @@ TAKEN = (AttemptStatus.accepted, AttemptStatus.no_receipt, AttemptStatus.undeliv
 # With these a message that was handed over once was not taken, as far as is known.
 NOT_TAKEN = (MessageStatus.submitting, MessageStatus.unknown, MessageStatus.refused)
 MOST_LINES = 5_000
+NO_PRICES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class Count:
     """One line: the values of the dimensions asked for, then people, messages and parts. `names`: what the campaign is
-    called, or that of the run, where it counts by these.
+    called, or that of the run, where it counts by these. `cost_fen`: what the parts cost; None unless all prices are
+    known.
     """
 
     by: dict[str, Any]
@@ -120,6 +123,7 @@ class Count:
     messages: int
     parts: int
     names: dict[str, str] = field(default_factory=dict)
+    cost_fen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +178,14 @@ def parts_taken() -> ColumnElement[int]:
     )
 
 
-def tabulate_counts(session: Session, rows: Filter, by: Sequence[str]) -> CountsTable:
+def tabulate_counts(
+    session: Session, rows: Filter, by: Sequence[str], prices: Mapping[str, float] = NO_PRICES
+) -> CountsTable:
     """Count the rows grouped by dimensions, lines and total in one statement and so from one moment.
 
     `unit` groups by the units right below the filter's one path (what belongs to that unit itself stands under it), or,
-    if it has several, by those paths' units. Raises Invalid for a dimension that there is not and for more than
+    if it has several, by those paths' units. `prices`: fen for a part, by gateway account; a text costs what the one
+    takes that had it last. Raises Invalid for a dimension that there is not and for more than
     5,000 lines.
     """
     for name in by:
@@ -190,6 +197,7 @@ def tabulate_counts(session: Session, rows: Filter, by: Sequence[str]) -> Counts
             *(_dimension(name, rows.paths).label(f"by_{name}") for name in names),
             Message.person_id,
             parts_taken().label("parts"),
+            (case(dict(prices), value=GatewayAccount.name) if prices else null()).label("price"),
         )
         .select_from(Message)
         .join(Run, (Run.id == Message.run_id) & (Run.month == Message.month))
@@ -205,6 +213,7 @@ def tabulate_counts(session: Session, rows: Filter, by: Sequence[str]) -> Counts
         func.count(func.distinct(inner.c.person_id)).label("people"),
         func.count().label("messages"),
         func.coalesce(func.sum(inner.c.parts), 0).label("parts"),
+        (_cost(inner.c.parts, inner.c.price) if prices else null()).label("cost"),
     ).select_from(inner)
     if columns:
         statement = statement.group_by(func.grouping_sets(tuple_(*columns), tuple_()))
@@ -269,8 +278,15 @@ def check_identity(session: Session, run_id: int) -> LedgerIdentity:
     return LedgerIdentity(run_id, run.audience, statuses, run.audience == sum(statuses.values()))
 
 
+def _cost(parts: ColumnElement[int], price: ColumnElement[float]) -> ColumnElement[float | None]:
+    """SQL for what parts cost; NULL where the price of some is not known."""
+    unknown = func.bool_or((parts > 0) & price.is_(None))
+    return case((unknown, null()), else_=func.coalesce(func.sum(parts * price), 0))
+
+
 def _count(by: dict[str, Any], row: Any, names: dict[str, str] | None = None) -> Count:
-    return Count(by, row["people"], row["messages"], int(row["parts"]), names or {})
+    cost = None if row["cost"] is None else round(row["cost"])
+    return Count(by, row["people"], row["messages"], int(row["parts"]), names or {}, cost)
 
 
 _NAMED = ("campaign", "run")

@@ -33,6 +33,7 @@ def test_an_outlook_says_who_what_when_and_how_much(place: Place, tmp_path: Path
     (skipped,) = found["skipped"]
     assert (skipped["reason"], skipped["count"], len(skipped["people"])) == ("no_phone", 1, 1)
     assert [text["parts"] for text in found["texts"]] == [1, 1, 1]
+    assert found["price_fen"] == 4.5
     assert all(text["text"].endswith("同志：九点学习。拒收请回复R") for text in found["texts"])
     assert found["begins"] == found["at"] < found["through"]
     assert (found["exact"], found["tried"], found["similar"], found["warnings"]) == (True, 4, [], [])

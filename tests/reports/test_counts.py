@@ -284,3 +284,20 @@ def test_class_kind_and_code_filter(session: Session, tree: list[Unit], runs: li
 
     assert (total(class_="study"), total(kind="test"), total(kind="campaign")) == (1, 1, 2)
     assert (total(code=f"E{runs[2].id}"), total(code="")) == (1, 0)
+
+
+def test_parts_cost_what_their_account_takes(session: Session, tree: list[Unit], runs: list[Run]) -> None:
+    whole = Filter((tree[0].path,))
+    taken = [add_message(session, runs[0], tree[0], "accepted", [("accepted", 2)]) for _ in range(3)]
+    add_message(session, runs[0], tree[0], "skipped")
+    assert tabulate_counts(session, whole, ["account"]).total.cost_fen is None
+    name = session.scalars(
+        select(GatewayAccount.name).where(GatewayAccount.id == taken[0].gateway_account_id)
+    ).one_or_none()
+    assert name is not None
+    table = tabulate_counts(session, whole, ["account"], {name: 3.5, "another": 9.0})
+    assert {line.by["account"]: line.cost_fen for line in table.lines} == {None: 0, name: 21}
+    assert (table.total.parts, table.total.cost_fen) == (6, 21)
+    unknown = tabulate_counts(session, whole, ["account"], {"another": 9.0})
+    assert {line.by["account"]: line.cost_fen for line in unknown.lines} == {None: 0, name: None}
+    assert unknown.total.cost_fen is None
