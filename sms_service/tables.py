@@ -3,6 +3,7 @@ room below. Each process imports this once at start.
 """
 
 import sms_service.accounts.models
+import sms_service.audience.list_models
 import sms_service.audience.models
 import sms_service.audit.models
 import sms_service.campaigns.models

@@ -15,7 +15,7 @@ from sms_service import api, console
 from sms_service.accounts.models import LANGUAGES, ROLES
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.catalogues import FOLDER, BadCatalogue, get_catalogue, read_catalogue
-from sms_service.directory.models import LEVELS
+from sms_service.directory.models import GUEST, LEVELS
 from sms_service.directory.people import KINDS
 from sms_service.ledger.models import KINDS as RUN_KINDS
 from sms_service.ledger.states import RUN_TRANSITIONS, MessageStatus, RunStatus
@@ -153,7 +153,7 @@ def test_every_member_of_every_enum_has_words():
     for kind, words in WORDS.items():
         if isinstance(kind, type):
             assert set(words) == {member.value for member in kind}, kind
-    assert (set(WORDS["role"]), set(WORDS["level"]), set(WORDS["person"])) == (set(ROLES), set(LEVELS), set(KINDS))
+    assert (set(WORDS["role"]), set(WORDS["level"]), set(WORDS["person"])) == (set(ROLES), set(LEVELS), {*KINDS, GUEST})
     assert (set(WORDS["run"]), set(WORDS["dimension"])) == (set(RUN_KINDS), set(DIMENSIONS))
 
 
@@ -199,7 +199,7 @@ MADE = {
         "run.paused", "run.planned", "run.running", "run.cancelled", "run.held"
     },
     "gateway.*": {"gateway.open", "gateway.paused"},
-    "*.import": {"units.import", "people.import"},
+    "*.import": {"units.import", "people.import", "recipients.import"},
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ class Permission(StrEnum):
     operate_campaigns = "operate_campaigns"  # launch, pause, resume, cancel, stop, retry, send again, settle
     operate_service = "operate_service"  # gateway accounts, their stops, caps
     manage_accounts = "manage_accounts"  # accounts, roles, other people's tokens
+    text_guests = "text_guests"  # texts to people outside the register, by a list for one campaign
     see_phones = "see_phones"  # whole phone numbers, in requests that ask for them
 
 

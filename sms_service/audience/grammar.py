@@ -9,6 +9,7 @@
 {"people": [17, 23]}  is one of these, by id    {"level": "branch"}   the unit itself is a branch (or another level)
 {"campaign": {"id": 17, "outcome": "not_delivered"}}    what became of the text of an earlier campaign: one of OUTCOMES
 {"segment": 12}       is found by this segment; `nesting.py` writes its rule out
+{"list": 5}           is on this list for one campaign, the only rule that finds guests
 {"attribute": {"name": "gender", "is": "女"}}    has this attribute; `attributes.py` has the comparisons
 """
 
@@ -44,6 +45,7 @@ _KEYS = (
     "suspect",
     "people",
     "segment",
+    "list",
     "attribute",
 )
 
@@ -134,6 +136,14 @@ class InSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class OnList:
+    """Is on the list for one campaign with this id. `where` is the place in the rule."""
+
+    list_id: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class FromCampaign:
     """The text of the campaign with this id had this outcome. `where` is the place in the rule."""
 
@@ -155,6 +165,7 @@ Rule = (
     | IsSuspect
     | IsAmong
     | InSegment
+    | OnList
     | FromCampaign
     | Attribute
 )
@@ -223,6 +234,10 @@ def _parse(rule: object, where: str, depth: int, nodes: list[int]) -> Rule:
             if not _is_id(value):
                 raise Invalid(here, None, "must be a segment's id")
             return InSegment(value, here)
+        case "list":
+            if not _is_id(value):
+                raise Invalid(here, None, "must be a list's id")
+            return OnList(value, here)
         case "campaign":
             return _campaign(value, here)
         case "attribute":

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.audience import suppression
+from sms_service.audience.recipient_lists import make_list
 from sms_service.audit import trail
 from sms_service.directory import applying, people
 from sms_service.directory.import_models import Import, ImportOutcome, RowOutcome
@@ -29,12 +30,15 @@ _TELLING = frozenset({"tags", "phone"})
 
 def apply_import(session: Session, record: Import, *, demonstration: bool = False) -> None:
     """Write a checked import as `directory.applying.write_import` does, and suppress the phones that the file gives to
-    people who have the tag, whether from this file or from before. Raises what the directory's apply raises.
+    people who have the tag, whether from this file or from before; of a list for one campaign, make the list. Raises
+    what the directory's apply raises.
     """
     applying.write_import(session, record, demonstration=demonstration)
+    actor = applying.actor_of(session, record)
+    if record.kind == "recipients":
+        make_list(session, actor, record)
     if record.kind != "people":
         return
-    actor = applying.actor_of(session, record)
     taken = select(ImportOutcome.person_id).where(
         ImportOutcome.import_id == record.id, ImportOutcome.outcome != RowOutcome.refused
     )

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import visitors
 
+from sms_service.audience.listed import select_listed_values
 from sms_service.audience.reach import NAMED, Reach, UnitReach, Window, make_tried, recipient_value, sum_by_child
 from sms_service.audience.skipping import find_reason, join_reasons
 from sms_service.directory.models import Contact, Person, Unit
@@ -49,11 +50,18 @@ _Rows = Select[*tuple[Any, ...]]
 
 
 def count_reach(
-    session: Session, found: Select[int, int], path: str, own: Sequence[str], needed: Sequence[str]
+    session: Session,
+    found: Select[int, int],
+    path: str,
+    own: Sequence[str],
+    needed: Sequence[str],
+    list_id: int | None = None,
 ) -> Reach:
-    """The reach of the recipients that an `audience_select` finds; the rest is as `measure_reach` has it."""
+    """The reach of the recipients that an `audience_select` finds; `list_id`: the list that has their rows, if a text
+    asks for them. The rest is as `measure_reach` has it.
+    """
     needed = [name for name in needed if name not in _NEVER_LACKING]
-    asked = _Counting(found, path, own, needed)
+    asked = _Counting(found, path, own, needed, list_id)
     answers = (
         asked.count_reasons(),
         asked.count_windows(),
@@ -89,17 +97,22 @@ def count_reach(
 class _Counting:
     """The parts of the statement, and the sums that are made of them."""
 
-    def __init__(self, found: Select[int, int], path: str, own: Sequence[str], needed: Sequence[str]) -> None:
-        self._own = own
+    def __init__(
+        self, found: Select[int, int], path: str, own: Sequence[str], needed: Sequence[str], list_id: int | None
+    ) -> None:
+        self._own, self._list_id = own, list_id
         self._lacks = [f"lacks_{number}" for number in range(len(needed))]
-        lengths = (func.coalesce(func.char_length(recipient_value(name)), 0) for name in own)
+        lengths = (func.coalesce(func.char_length(recipient_value(name, list_id)), 0) for name in own)
         length = cast(sum(lengths, start=literal(0, Integer)), BigInteger)
         self._known: _Rows = join_reasons(found).add_columns(
             Person.phone,
             find_reason(path).label("reason"),
             ((Person.id % _PRIME) * _FACTOR % _PRIME).label("mixed"),
             (length * _APART + Person.id).label("length_and_id"),
-            *(recipient_value(name).is_(None).label(lack) for name, lack in zip(needed, self._lacks, strict=True)),
+            *(
+                recipient_value(name, list_id).is_(None).label(lack)
+                for name, lack in zip(needed, self._lacks, strict=True)
+            ),
         )
         self._per_unit = self._count_per_unit().cte("per_unit")
         self._wanted = TRIED if own else TRIED_OF_ONE_TEXT
@@ -220,7 +233,14 @@ class _Counting:
         again = select(looked_at.person_id, looked_at.unit_id).where(looked_at.turn > 1)
         pairs = except_(union(first, *others), again).subquery()
         return (
-            select(pairs, Person.name, Person.number, Person.attributes, Unit.name.label("unit"))
+            select(
+                pairs,
+                Person.name,
+                Person.number,
+                Person.attributes,
+                Unit.name.label("unit"),
+                select_listed_values(self._list_id).label("listed"),
+            )
             .join(Person, Person.id == pairs.c.person_id)
             .join(Unit, Unit.id == pairs.c.unit_id)
             .order_by(pairs.c.person_id, pairs.c.unit_id)

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.audience.large_reach import count_reach
+from sms_service.audience.listed import find_row_list_now, select_listed_values
 from sms_service.audience.reach import (
     MOST_UNITS,
     NAMED,
@@ -38,14 +39,16 @@ def measure_reach(
     1,000 recipients the skipped ones are named, the first 30 of each reason by person and unit id, and the others are
     all tried. Raises Invalid as `audience_select` does.
     """
-    found = audience_select(session, rule, path)
+    found, list_id = audience_select(session, rule, path), find_row_list_now(session, rule, path, own)
     pairs = session.execute(found.limit(NAMED_UP_TO + 1)).all()
     if len(pairs) > NAMED_UP_TO:
-        return count_reach(session, found, path, own, needed)
-    return _read_reach(_read_recipients(session, pairs, path) if pairs else (), own, needed)
+        return count_reach(session, found, path, own, needed, list_id)
+    return _read_reach(_read_recipients(session, pairs, path, list_id) if pairs else (), own, needed)
 
 
-def _read_recipients(session: Session, pairs: Sequence[Any], path: str) -> Sequence[Mapping[str, Any]]:
+def _read_recipients(
+    session: Session, pairs: Sequence[Any], path: str, list_id: int | None
+) -> Sequence[Mapping[str, Any]]:
     """These pairs of person and unit by their ids, in the order in which freeze goes through them."""
     people, units = (literal(list(ids), ARRAY(BigInteger)) for ids in zip(*pairs, strict=True))
     columns = (column("person_id", BigInteger), column("unit_id", BigInteger))
@@ -67,6 +70,7 @@ def _read_recipients(session: Session, pairs: Sequence[Any], path: str) -> Seque
                 child.id.label("child_id"),
                 child.name.label("child"),
                 find_reason(path).label("reason"),
+                select_listed_values(list_id).label("listed"),
             )
             .select_from(asked)
             .join(Person, Person.id == asked.c.person_id)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.earlier import require_campaigns
+from sms_service.audience.listed import ROW, is_of_row, select_row_value
 from sms_service.audience.rules import audience_select
 from sms_service.audience.skipping import find_reason, join_reasons
 from sms_service.directory.models import Person, Unit
@@ -141,10 +142,12 @@ def is_dotted(name: str) -> bool:
     return "." in name
 
 
-def recipient_value(name: str) -> ColumnElement[Any]:
-    """SQL for a recipient's value of a variable, as text and as freeze takes it; NULL if the person has none."""
+def recipient_value(name: str, list_id: int | None = None) -> ColumnElement[Any]:
+    """SQL for a recipient's value of a variable, as text and as freeze takes it; NULL if the person has none.
+    `list_id`: the list that has their rows.
+    """
     if is_dotted(name):
-        return cast(null(), String)
+        return cast(null(), String) if list_id is None or not is_of_row(name) else select_row_value(name, list_id)
     match name:
         case "name":
             return Person.name.expression
@@ -156,10 +159,14 @@ def recipient_value(name: str) -> ColumnElement[Any]:
 
 
 def make_tried(row: Mapping[str, Any], own: Sequence[str]) -> Tried:
-    """A recipient of a row with person_id, unit_id, name, number, attributes and the unit's name as `unit`."""
-    values = {one: row[one] if one in _FIELDS else _attribute(row["attributes"], one) for one in own}
+    """A recipient of a row with person_id, unit_id, name, number, attributes, the unit's name as `unit`, and the values
+    of their row of a list as `listed`.
+    """
+    values = {one: row[one] if one in _FIELDS else _find_value(row, one) for one in own}
     return Tried(row["person_id"], row["name"], row["unit_id"], row["unit"], values)
 
 
-def _attribute(attributes: Mapping[str, Any], name: str) -> Any:
-    return None if is_dotted(name) else attributes.get(name)
+def _find_value(row: Mapping[str, Any], name: str) -> Any:
+    if is_dotted(name):
+        return (row["listed"] or {}).get(name.removeprefix(ROW)) if is_of_row(name) else None
+    return row["attributes"].get(name)

@@ -50,12 +50,14 @@ from sms_service.audience.grammar import (
     Not,
     OfKind,
     OfLevel,
+    OnList,
     Rule,
     list_leaves,
     parse_rule,
 )
+from sms_service.audience.listed import require_lists, select_listed
 from sms_service.audience.nesting import write_out_now
-from sms_service.directory.models import Contact, Person, Unit
+from sms_service.directory.models import GUEST, Contact, Person, Unit
 from sms_service.errors import Invalid
 
 
@@ -75,24 +77,26 @@ class Recipient:
 def audience_select(session: Session, rule: object, unit_path: str) -> Select[int, int]:
     """The recipients that a rule finds, as a select of `person_id, unit_id`; it can be embedded as a subquery or CTE.
 
-    Whatever the rule says, it finds only people who have not left, and only units within the subtree at `unit_path`.
-    Each pair comes once. Raises Invalid (field: the place in the rule) if the rule is malformed or names a unit that
-    does not exist or lies outside `unit_path`, or a segment that cannot be used there.
+    Whatever the rule says, it finds only people who have not left, and the guests of the lists that it names, and only
+    units within the subtree at `unit_path`. Each pair comes once. Raises Invalid (field: the place in the rule) if the
+    rule is malformed or names a unit that does not exist or lies outside `unit_path`, or a segment or a list that
+    cannot be used there.
     """
     written = write_out_now(session, rule, unit_path)
     with written.with_its_places():
         parsed = parse_rule(written.rule)
         units, campaigns = resolve_units(session, parsed, unit_path), resolve_campaigns(session, parsed)
+        require_lists(session, parsed, unit_path)
         return _compile(parsed, _Place(unit_path, units, campaigns))
 
 
 def audience_select_below(rule: object, unit_path: str) -> Select[int, int] | None:
     """The same for many units at once, as a LATERAL part of a query that has their paths in its column `unit_path`.
 
-    Returns None for a rule that names units, segments or campaigns: what they are now has to be asked first.
+    Returns None for a rule that names units, segments, lists or campaigns: what they are now has to be asked first.
     """
     parsed = parse_rule(rule)
-    if any(isinstance(leaf, InUnit | InSegment | FromCampaign) for leaf in list_leaves(parsed)):
+    if any(isinstance(leaf, InUnit | InSegment | OnList | FromCampaign) for leaf in list_leaves(parsed)):
         return None
     return _compile(parsed, _Place(literal_column(unit_path, Text), {}, {}))
 
@@ -152,8 +156,15 @@ def _compile(rule: Rule, place: _Place) -> Select[int, int]:
         select(Person.id.label("person_id"), unit_id.label("unit_id"))
         .select_from(candidates)
         .join(Unit, Unit.id == unit_id)
-        .where(Person.left_at.is_(None), *_below(place.scope_path), _condition(rule, held, place))
+        .where(_is_there(rule), *_below(place.scope_path), _condition(rule, held, place))
     )
+
+
+def _is_there(rule: Rule) -> ColumnElement[bool]:
+    """Has not left, or is a guest of a list that the rule names."""
+    ids = sorted({leaf.list_id for leaf in list_leaves(rule) if isinstance(leaf, OnList)})
+    there = Person.left_at.is_(None)
+    return or_(there, and_(Person.kind == GUEST, Person.id.in_(select_listed(ids)))) if ids else there
 
 
 def _below(scope_path: str | ColumnElement[str]) -> Iterable[ColumnElement[bool]]:
@@ -183,6 +194,8 @@ def _condition(rule: Rule, held: ColumnElement[Sequence[str]] | None, place: _Pl
             return Person.id == any_(literal(list(people), ARRAY(BigInteger)))
         case OfLevel(level):
             return Unit.level == level
+        case OnList(list_id):
+            return Person.id.in_(select_listed([list_id]))
         case FromCampaign():
             return Person.id.in_(place.campaigns[rule])
         case InSegment():

@@ -27,10 +27,12 @@ from sms_service.audience.grammar import (
     Not,
     OfKind,
     OfLevel,
+    OnList,
     Rule,
     list_leaves,
     parse_rule,
 )
+from sms_service.audience.listed import UsedList, load_used_lists
 from sms_service.audience.nesting import UsedSegment, load_used
 from sms_service.directory.models import Unit
 from sms_service.errors import NotFound
@@ -58,11 +60,14 @@ _OUTCOMES = {
 
 
 class _Known(NamedTuple):
-    """What a sentence may name: units by id and by code, segments by id with what they say, campaigns by id."""
+    """What a sentence may name: units by id and by code, segments by id with what they say, campaigns by id, and lists
+    by id.
+    """
 
     units: Mapping[Any, str]
     segments: Mapping[int, UsedSegment]
     campaigns: Mapping[int, str]
+    lists: Mapping[int, UsedList]
 
 
 def describe_rule(session: Session, actor: Actor, unit_id: int, rule: object) -> Said:
@@ -89,28 +94,33 @@ def describe_rules(session: Session, actor: Actor, rules: Sequence[tuple[Unit, o
         leaves += [leaf for one in used.values() for leaf in list_leaves(parse_rule(one.rule))]
     campaigns = load_campaigns(session, {leaf.campaign_id for leaf in leaves if isinstance(leaf, FromCampaign)})
     titles = {one.id: one.name for one in campaigns.values() if actor.can(Permission.read, one.path)}
+    lists = load_used_lists(session, {leaf.list_id for leaf in leaves if isinstance(leaf, OnList)})
     named = [leaf for leaf in leaves if isinstance(leaf, InUnit)]
     units: Sequence[Unit] = ()
     if named:
         by_id = Unit.id.in_({leaf.unit_id for leaf in named if leaf.unit_id is not None})
         by_code = Unit.code.in_({leaf.code for leaf in named if leaf.code is not None})
         units = session.scalars(select(Unit).where(or_(by_id, by_code))).all()
-    return [_describe(own, rule, units, used, titles) for own, rule in parsed]
+    return [_describe(own, rule, units, _Known({}, used, titles, lists)) for own, rule in parsed]
 
 
-def _describe(
-    own: Unit, rule: Rule, units: Sequence[Unit], used: Mapping[int, UsedSegment], titles: Mapping[int, str]
-) -> Said:
+def _describe(own: Unit, rule: Rule, units: Sequence[Unit], known: _Known) -> Said:
     # Only below the rule's own unit: of another, a rule that never worked would tell the name.
     names: dict[Any, str] = {}
     for unit in (own, *units):
         if unit.path.startswith(own.path):
             names |= {unit.id: unit.name, unit.code: unit.name}
-    usable = {one.id: one for one in used.values() if one.path.startswith(own.path) or own.path.startswith(one.path)}
+    usable = {one.id: one for one in known.segments.values() if _is_in_line(one.path, own.path)}
+    lists = {one.id: one for one in known.lists.values() if _is_in_line(one.path, own.path)}
     if isinstance(rule, Everyone):
         return say("everybody in {unit} and below", unit=own.name)
-    words = _word(rule, _Known(names, usable, titles), True)
+    words = _word(rule, _Known(names, usable, known.campaigns, lists), True)
     return say("everybody in {unit} and below who {rule}", unit=own.name, rule=words)
+
+
+def _is_in_line(path: str, other: str) -> bool:
+    """Whether one of the units stands above the other, or they are the same."""
+    return path.startswith(other) or other.startswith(path)
 
 
 def _word(rule: Rule, known: _Known, holds: bool, inner: bool = False, within: int = 0) -> Said:
@@ -152,6 +162,9 @@ def _word(rule: Rule, known: _Known, holds: bool, inner: bool = False, within: i
         case FromCampaign(campaign_id, outcome):
             title = known.campaigns.get(campaign_id, str(campaign_id))
             return say(_OUTCOMES[outcome, holds], campaign=title)
+        case OnList(list_id):
+            name = known.lists[list_id].name if list_id in known.lists else str(list_id)
+            return say("is on the list {list}", list=name) if holds else say("is not on the list {list}", list=name)
         case InSegment():
             return _word_segment(rule, known, holds, within)
         case Attribute():

@@ -38,6 +38,37 @@ MENDINGS: Mapping[str, Said] = {
     "may be {number} people who are here already: say which one, or that it is somebody new": as_said(
         "Add the phone, the birthday or the number (编号) by which the person is known."
     ),
+    "may be {number} people of the register: say which one, or that it is somebody else": as_said(
+        "Say who is meant on the page above, or add the number (编号) or the phone by which the register knows them."
+    ),
+    "fits more than {most} people of the register": as_said(
+        "Add the number (编号), the phone or the unit by which the register knows the person."
+    ),
+    "is nobody of the register within this scope, and you may not text people outside the register": as_said(
+        "Check name and number, import the person first, or have an administrator upload the file."
+    ),
+    "is nobody of the register, and nobody else can be texted without both name and mobile number": as_said(
+        "Fill in both, or the number (编号) by which the register knows the person."
+    ),
+    "is the person of row {row}, which was taken: each person gets one text": _KEEP_ONE,
+    "differs from the name of the person with the number {number}, {name}": as_said(
+        "Check which of the two is right; the register is changed by an import of people."
+    ),
+    "belongs to a person outside the scope of this list": as_said(
+        "Check the number. If it is right, choose a unit above both when you upload the file."
+    ),
+    "belongs to a person marked as having left, who gets no texts": as_said(
+        "Delete the row, or say on the person's page that they are back."
+    ),
+    "names nobody: write the number, the name or the phone": as_said(
+        "Fill in the number, the name or the phone, or delete the row."
+    ),
+    "differs from the number in the register, to which the text goes": as_said(
+        "If the file is right, import it as people, too, so that the register has the new number."
+    ),
+    "the register has no number for this person: no text can reach them": as_said(
+        "Import the person with this number; this list need not be made again."
+    ),
     "row {row} has the same number with other content; that one was taken": _KEEP_ONE,
     "row {row} means the same person with other content; that one was taken": _KEEP_ONE,
     "row {row} has the same code with other content; only the first counts": _KEEP_ONE,

@@ -51,6 +51,9 @@ SENTENCES: Mapping[str, str] = {
     "person.erase": _("{who} erased the person {what} for good"),
     "quiet_day.remove": _("{who} removed the quiet day {day} of {what}"),
     "quiet_day.set": _("{who} set quiet days of {what}: {days}"),
+    "recipient_list.empty": _("{who} deleted the rows of the list {what}, {rows} of them"),
+    "recipient_list.let_go": _("{who} let the list {what} go: its rows are deleted"),
+    "recipients.import": _("{who} made a list for a campaign of {what}: {unchanged} people, {created} guests"),
     "role.grant": _("{who} gave {what} the role {role} on {unit}"),
     "role.revoke": _("{who} took the role {role} on {unit} away from {what}"),
     "run.cancelled": _("{who} cancelled the run of {what}"),
@@ -131,7 +134,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 
 
 _DETAILS = (
-    *("day", "per_day", "created", "changed", "refused", "suppressed", "version", "left"),
+    *("day", "per_day", "created", "changed", "unchanged", "refused", "suppressed", "version", "left"),
     *("word", "words", "category", "signature", "account", "list", "row", "rows"),
 )
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor, load_actor
+from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.db.locks import LockKey, take_lock
 from sms_service.db.statements import Statement
@@ -25,6 +26,7 @@ from sms_service.directory.outcomes import (
     settle_counts,
 )
 from sms_service.directory.problems import Findings
+from sms_service.directory.recipient_outcomes import create_guests, decide_recipients
 from sms_service.directory.units_import import write_units
 
 _lock_people = Statement(__file__, "lock_people")
@@ -50,6 +52,8 @@ def write_import(session: Session, record: Import, *, demonstration: bool = Fals
     try:
         if record.kind == "people":
             _write_people(session, record)
+        elif record.kind == "recipients":
+            _write_recipients(session, record)
         else:
             _write_units(session, record, demonstration=demonstration)
     except IntegrityError:  # somebody gave a number or code of the file to a person or unit just now
@@ -85,6 +89,20 @@ def _write_people(session: Session, record: Import) -> None:
     _end_roles(connection, **own)
     _change_people(connection, **own, **{name: columns[name] for name in ("has_kind", "has_tags", "attribute_names")})
     _begin_roles(connection, **own)
+
+
+def _write_recipients(session: Session, record: Import) -> None:
+    """Decide again whom the rows mean, and make the guests; nobody in the register is changed."""
+    _lock_people(session.connection(), import_id=record.id)
+    shown = mark_outcomes(session, record)
+    session.execute(delete(ImportOutcome).where(ImportOutcome.import_id == record.id))  # people have seen those
+    decide_recipients(session, record)
+    if settle_counts(session, record) != shown:
+        raise RegisterChanged
+    if record.created:
+        actor_of(session, record).require(Permission.text_guests, scope_path_of(session, record))
+        _number_created(session.connection(), import_id=record.id)
+        create_guests(session, record)
 
 
 def _lock_units(session: Session, record: Import) -> None:

@@ -25,6 +25,7 @@ from sms_service.directory.people_rows import read_person
 from sms_service.directory.places import Places
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import CellFinding, Layout, ReadChoices, ReadRow, Table, open_table
+from sms_service.directory.recipient_rows import read_recipient
 from sms_service.directory.refused_file import unguard_cell
 from sms_service.directory.staging import copy_problems, copy_rows, stage_row
 from sms_service.errors import Invalid
@@ -84,7 +85,7 @@ def _prepare(session: Session, record: Import) -> _Reading:
         record.meanings,
         meanings.recall_meanings(session, record.kind, record.unit_id),
         home_id,
-        Places(session, scope_path_of(session, record), home_id) if record.kind == "people" else None,
+        None if record.kind == "units" else Places(session, scope_path_of(session, record), home_id),
     )
 
 
@@ -136,7 +137,8 @@ def _staged(
         _take_note(reading.kind, header, row.number, cells, found, findings)
     person = None
     if reading.places is not None and row.number not in findings.refused_rows:
-        person = read_person(row.number, cells, header, reading.places, findings)
+        read = read_recipient if reading.kind == "recipients" else read_person
+        person = read(row.number, cells, header, reading.places, findings)
     # Of units the cells are read again when their tree is made, so those without a value must not stand there.
     kept = cells if reading.kind == "units" else row.cells
     is_refused = row.number in findings.refused_rows
@@ -147,8 +149,8 @@ def _staged(
 def _take_note(
     kind: str, header: ColumnHeader, row: int, cells: list[str | None], found: CellFinding, findings: Findings
 ) -> None:
-    """What reading found in a row. A text that is not the cell's value is left out; in a key or a name it refuses the
-    row.
+    """What reading found in a row. A text that is not the cell's value is left out; in a key or a name, and in any
+    column of a list for one campaign, it refuses the row.
     """
     position = found.position
     if position is None:
@@ -159,7 +161,7 @@ def _take_note(
         return
     title = meanings.COLUMNS[kind][field].header if field else _title(header, position)
     value = cells[position] if position < len(cells) else None
-    if found.fatal and field in _KEYS:
+    if found.fatal and (field in _KEYS or kind == "recipients"):
         findings.refuse(row, title, value, found.reason)
     else:
         findings.note(row, title, value, found.reason)

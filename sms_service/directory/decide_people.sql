@@ -22,6 +22,7 @@ WITH good AS MATERIALIZED (
     SELECT u.row, p.id, u.phone, u.born_on, p.phone AS held_phone, substring(p.attributes ->> 'born_on', '^\d{4}-\d\d-\d\d$') AS held_born_on
     FROM unnumbered u
     JOIN people p ON p.unit_id = u.unit_id AND p.name = u.name AND (u.number IS NULL OR p.number IS NULL)
+    WHERE p.kind <> 'guest'
 ), alike AS MATERIALIZED (
     SELECT row, id,
            held_phone = phone AS same_phone,
@@ -38,7 +39,7 @@ WITH good AS MATERIALIZED (
     FROM unnumbered u
     JOIN people p ON p.phone = u.phone AND p.name = u.name AND p.unit_id <> u.unit_id
     JOIN units place ON place.id = p.unit_id
-    WHERE u.number IS NULL AND place.path ^@ %(scope)s::text
+    WHERE u.number IS NULL AND place.path ^@ %(scope)s::text AND p.kind <> 'guest'
 ), meant AS MATERIALIZED (
     SELECT id FROM numbered UNION SELECT id FROM weighed WHERE is_sure
 ), chosen AS MATERIALIZED (

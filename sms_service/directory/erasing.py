@@ -64,8 +64,8 @@ def erase_findings(session: Session, words: Collection[str], phones: Collection[
 
 
 def find_import_under_way(session: Session) -> int | None:
-    """An import of people that a worker reads or applies at this moment, whose rows nobody can know yet."""
-    under_way = select(Import.id).where(Import.kind == "people", Import.state.in_(UNDER_WAY_STATES))
+    """An import of people, or a list, that a worker reads or applies at this moment, whose rows nobody can know yet."""
+    under_way = select(Import.id).where(Import.kind != "units", Import.state.in_(UNDER_WAY_STATES))
     return session.scalar(under_way.order_by(Import.id).limit(1))
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sms_service.db.base import Base, CreatedAt, Id
 from sms_service.said import Said, from_json, read_said
 
-IMPORT_KINDS = ("units", "people")
+IMPORT_KINDS = ("units", "people", "recipients")
 
 
 class ImportState(StrEnum):
@@ -95,7 +95,7 @@ class Import(Base):
     expires_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint("kind IN ('units', 'people')", name="kind"),
+        CheckConstraint(f"kind IN {IMPORT_KINDS}", name="kind"),
         CheckConstraint("rows = created + changed + moved + unchanged + refused", name="nothing_dropped"),
         CheckConstraint(f"state IN {tuple(str(state) for state in ImportState)}", name="state"),
         Index(None, "unit_id", "id"),
@@ -256,4 +256,4 @@ class ColumnMeaning(Base):
     header: Mapped[str] = mapped_column(primary_key=True)
     meaning: Mapped[str]
 
-    __table_args__ = (CheckConstraint("kind IN ('units', 'people')", name="kind"),)
+    __table_args__ = (CheckConstraint(f"kind IN {IMPORT_KINDS}", name="kind"),)

@@ -16,8 +16,13 @@ from sms_service.directory.import_models import Import, ImportOutcome, ImportPro
 from sms_service.directory.models import Person, Unit
 from sms_service.errors import Invalid, NotFound
 
-# What it takes to bring in a file of this kind: an officer brings in people, and only the directory's managers units.
-NEEDED: Mapping[str, Permission] = {"people": Permission.import_people, "units": Permission.manage_directory}
+# What it takes to bring in a file of this kind: an officer brings in people and lists for campaigns, and only the
+# directory's managers units.
+NEEDED: Mapping[str, Permission] = {
+    "people": Permission.import_people,
+    "units": Permission.manage_directory,
+    "recipients": Permission.manage_segments,
+}
 
 
 def find_import_unit(session: Session, actor: Actor, kind: str, unit_id: int | None) -> int | None:
@@ -36,7 +41,10 @@ def find_import_unit(session: Session, actor: Actor, kind: str, unit_id: int | N
     if len(paths) > 1:
         raise Invalid("unit", None, "is needed, because you manage several units: name the one this import is for")
     if paths[0] == "/":
-        return only_top(session) if kind == "people" else None
+        unit_id = None if kind == "units" else only_top(session)
+        if kind == "recipients" and unit_id is None:
+            raise Invalid("unit", None, "is needed: name the unit to which the list belongs")
+        return unit_id
     return session.scalar(select(Unit.id).where(Unit.path == paths[0]))
 
 

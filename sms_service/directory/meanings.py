@@ -18,12 +18,18 @@ from sms_service.directory.columns import (
     find_field,
 )
 from sms_service.directory.import_models import ColumnMeaning
+from sms_service.directory.recipient_columns import MOST_VARIABLES, RECIPIENT_COLUMNS, WHO, name_variable_of
 from sms_service.directory.text import plain_text
 from sms_service.errors import Invalid
 from sms_service.said import say
 
-COLUMNS: Mapping[str, Mapping[str, Column]] = {"people": PEOPLE_COLUMNS, "units": UNIT_COLUMNS}
-ATTRIBUTE, NOTHING = "attribute", "nothing"  # beside the fields: kept under its own header, left out
+COLUMNS: Mapping[str, Mapping[str, Column]] = {
+    "people": PEOPLE_COLUMNS,
+    "units": UNIT_COLUMNS,
+    "recipients": RECIPIENT_COLUMNS,
+}
+# Beside the fields: kept under its own header, or of a list for one campaign a value for the text; left out.
+ATTRIBUTE, NOTHING = "attribute", "nothing"
 REASON_HEADER = "未导入原因"  # of the column that a file of refused rows has beside the office's own
 _NUMBERING = frozenset({"序号", "编序", "行号", "no", "no.", "#", REASON_HEADER})
 _UNIT_OF_PEOPLE = ("unit", "unit_name")
@@ -31,7 +37,7 @@ _UNIT_OF_PEOPLE = ("unit", "unit_name")
 
 def list_column_meanings(kind: str) -> list[str]:
     """What a column of such a file may mean."""
-    return [*COLUMNS[kind], *((ATTRIBUTE,) if kind == "people" else ()), NOTHING]
+    return [*COLUMNS[kind], *(() if kind == "units" else (ATTRIBUTE,)), NOTHING]
 
 
 def propose_meanings(kind: str, headers: Sequence[str | None], remembered: Mapping[str, str]) -> list[str]:
@@ -81,14 +87,21 @@ def require_meanings(
         if meaning == NOTHING:
             left_out.add(position)
             continue
-        name = plain_text(header)[:LONGEST_HEADER]
+        name = _name_extra(kind, header) if meaning == ATTRIBUTE else plain_text(header)[:LONGEST_HEADER]
         known, key = (extras, name) if meaning == ATTRIBUTE else (fields, meaning)
         if key in known:
             title = name if meaning == ATTRIBUTE else COLUMNS[kind][meaning].header
             reason = say("has two columns {column!r} in row {row}; say which of them counts", column=title, row=row)
             raise Invalid("file", name, reason)
         known[key] = position
+    if kind == "recipients" and len(extras) > MOST_VARIABLES:
+        reason = say(
+            "has {number} columns of values; at most {most} are allowed", number=len(extras), most=MOST_VARIABLES
+        )
+        raise Invalid("file", None, reason)
     missing = [column.header for field, column in COLUMNS[kind].items() if column.required and field not in fields]
+    if kind == "recipients" and not fields.keys() & set(WHO):
+        missing.append("/".join(RECIPIENT_COLUMNS[field].header for field in WHO))
     if kind == "people" and not has_unit and not any(field in fields for field in _UNIT_OF_PEOPLE):
         missing.append(PEOPLE_COLUMNS["unit"].header)
     if missing:
@@ -102,6 +115,16 @@ def require_meanings(
         raise Invalid("file", found, reason)
     is_own = any(headers[position] == REASON_HEADER for position in left_out)
     return ColumnHeader(fields, extras, frozenset(left_out), is_own)
+
+
+def _name_extra(kind: str, header: str) -> str:
+    """Under which name a column is kept that is no field."""
+    if kind != "recipients":
+        return plain_text(header)[:LONGEST_HEADER]
+    if not (name := name_variable_of(header)):
+        reason = say("has a column {column!r}, which no text can name; give it a header of letters", column=header[:50])
+        raise Invalid("file", header, reason)
+    return name
 
 
 def recall_meanings(session: Session, kind: str, unit_id: int | None) -> dict[str, str]:

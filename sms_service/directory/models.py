@@ -14,6 +14,7 @@ from sms_service.directory.phones import recall_problem
 from sms_service.said import Said
 
 LEVELS = ("city", "district", "street", "branch")
+GUEST = "guest"  # the kind of a person who is on a list only
 
 
 class Unit(Base):
@@ -55,6 +56,9 @@ class Unit(Base):
 class Person(Base):
     """A member or an outside contact. `number` is the office's number for the person; `phone` is E.164.
 
+    A guest is nobody of the register, only of a list for one campaign (`audience/recipient_lists.py`), and is erased
+    with it. A guest has left from the beginning, so that nothing but the list finds them.
+
     `phone_problem` says why the phone given at import is unusable; `lost_contact`: known to be out of reach.
     `suspect_since`: texts of two campaigns found the phone dead.
     """
@@ -78,7 +82,7 @@ class Person(Base):
     updated_at: Mapped[CreatedAt]
 
     __table_args__ = (
-        CheckConstraint("kind IN ('member', 'contact')", name="kind"),
+        CheckConstraint("kind IN ('member', 'contact', 'guest')", name="kind"),
         CheckConstraint("phone ~ '^\\+[1-9][0-9]{6,14}$'", name="phone"),
         Index(None, "unit_id", "id"),
         Index(None, "phone"),

@@ -17,6 +17,7 @@ from sms_service.directory.importing import home_unit, scope_path_of
 from sms_service.directory.meanings import require_meanings
 from sms_service.directory.people_rows import attribute_names
 from sms_service.directory.problems import Findings
+from sms_service.directory.recipient_outcomes import decide_recipients, note_recipients
 from sms_service.directory.staging import copy_outcomes, copy_problems, read_cells
 
 _decide_people = Statement(__file__, "decide_people")
@@ -36,6 +37,9 @@ def decide_outcomes(session: Session, record: Import, *, demonstration: bool = F
         scope = scope_path_of(session, record)
         _find_people_problems(session.connection(), import_id=record.id, scope=scope, **titles)
         find_vanished(session, record)
+    elif record.kind == "recipients":
+        decide_recipients(session, record)
+        note_recipients(session, record)
     else:
         findings = Findings()
         plan = plan_staged_units(session, record, findings, demonstration=demonstration)

@@ -13,7 +13,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.consent import BASIS, ConsentBasis
-from sms_service.directory.models import Contact, Person, Unit
+from sms_service.directory.models import GUEST, Contact, Person, Unit
 from sms_service.directory.people_rows import LONGEST_ATTRIBUTE, LONGEST_NAME, LONGEST_WORD, MAX_WORDS
 from sms_service.directory.phones import parse_phone
 from sms_service.directory.text import LONGEST_WHY, person_name, plain_text, required_line, visible_text
@@ -63,7 +63,7 @@ def find_people(
     has_phone: bool | None = None,
     suspect: bool | None = None,
 ) -> Select[Person]:
-    """The people of the units within the subtrees at `paths`, to be ordered and paged by the caller.
+    """The people of the units within the subtrees at `paths`, to be ordered and paged by the caller; no guests.
 
     `name`: the beginning of the name. `phone` is E.164. `role`: held in any unit. `left` None: also people who left.
     `suspect`: whether the phone seems dead. The others must be equal.
@@ -76,6 +76,8 @@ def find_people(
         statement = statement.where(Person.tags.contains([tag]))
     if role is not None:
         statement = statement.where(exists().where(Contact.person_id == Person.id, Contact.role == role))
+    if left is not False:  # a guest has left from the beginning
+        statement = statement.where(Person.kind != GUEST)
     if left is not None:
         statement = statement.where(Person.left_at.is_not(None) if left else Person.left_at.is_(None))
     if has_phone is not None:
@@ -155,14 +157,16 @@ def create_person(
 def change_person(session: Session, actor: Actor, person_id: int, **changes: Any) -> Person:
     """Change what is given; `changes` as in `Changes`. A new phone clears what was wrong with the old one.
 
-    Raises Invalid (field named), NotFound, or Forbidden without manage_directory over the person's unit, over the one
-    they move to, and over each unit in which a role begins or ends.
+    Raises Conflict (a guest), Invalid (field named), NotFound, or Forbidden without manage_directory over the person's
+    unit, over the one they move to, and over each unit in which a role begins or ends.
     """
     person = session.get(Person, person_id, with_for_update=True, populate_existing=True)
     if person is None:
         raise NotFound("person", person_id)
     path = unit_path(session, person.unit_id)
     actor.require(Permission.manage_directory, path)
+    if person.kind == GUEST:
+        raise Conflict("this is a guest of a list, not a person of the register; import the person instead")
     with session.no_autoflush:  # a flush would hide from the code below what has changed
         other_roles = _apply(session, actor, person, changes)
     if other_roles or session.is_modified(person):

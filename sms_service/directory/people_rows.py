@@ -40,12 +40,13 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 @dataclass(frozen=True, slots=True)
 class PersonRow:
     """A person as one row describes them, in the unit `unit_id`. `number` is None where the row says none; `roles`,
-    `tags` and `kind` are None where the file has no such column.
+    `tags` and `kind` are None where the file has no such column. A row of a list for one campaign may name no unit and
+    have no name.
     """
 
     number: str | None
     name: str
-    unit_id: int
+    unit_id: int | None
     phone: str | None
     phone_problem: str | None
     born_on: str | None

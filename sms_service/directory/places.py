@@ -33,7 +33,7 @@ class Places:
     """
 
     def __init__(self, session: Session, scope_path: str, home_id: int | None) -> None:
-        self._home_id = home_id
+        self.home_id = home_id
         self._by_code: dict[str, _Place] = {}
         self._by_name: dict[str, list[_Place]] = {}
         rows = session.execute(select(Unit.id, Unit.code, Unit.name, Unit.path, Unit.closed_at, Unit.merged_into)).all()
@@ -55,10 +55,10 @@ class Places:
             return self._by_code_of(row, code, written, findings)
         if written:
             return self._named(row, written, findings)
-        if self._home_id is None:
+        if self.home_id is None:
             reason = "is missing: it says which unit the person belongs to"
             findings.refuse(row, PEOPLE_COLUMNS["unit"].header, None, reason)
-        return self._home_id
+        return self.home_id
 
     def _by_code_of(self, row: int, code: str, written: str | None, findings: Findings) -> int | None:
         place, column = self._by_code.get(code), PEOPLE_COLUMNS["unit"].header

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.models import Account, Token
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.list_models import RecipientList
 from sms_service.audience.models import Segment
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign
@@ -86,6 +87,7 @@ _IDS = {
     "run": Run.id,
     "person": Person.id,
     "unit": Unit.id,
+    "recipient_list": RecipientList.id,
     "segment": Segment.id,
     "template": Template.id,
     "import": Import.id,
@@ -98,6 +100,7 @@ _COLUMNS = {
     "run": (Campaign.name, Unit.path),
     "person": (Person.name, Unit.path),
     "unit": (Unit.name, Unit.path),
+    "recipient_list": (RecipientList.name, Unit.path),
     "segment": (Segment.name, Unit.path),
     "template": (Template.name, Unit.path),
     "import": (Import.file_name, Unit.path),
@@ -122,6 +125,8 @@ def _part(kind: str) -> Select[str, str, str, str | None]:
             return part.join(Unit, Unit.id == Campaign.unit_id)
         case "person":
             return part.join(Unit, Unit.id == Person.unit_id)
+        case "recipient_list":
+            return part.join(Unit, Unit.id == RecipientList.unit_id)
         case "segment":
             return part.join(Unit, Unit.id == Segment.unit_id)
         case "template":

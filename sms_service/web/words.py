@@ -218,6 +218,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         Permission.operate_campaigns: say("Send and stop campaigns"),
         Permission.operate_service: say("Operate gateways and caps"),
         Permission.manage_accounts: say("Manage accounts"),
+        Permission.text_guests: say("Text people outside the register"),
         Permission.see_phones: say("See whole phone numbers"),
     },
     LoginState: {
@@ -258,6 +259,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     },
     FindingKind: {
         FindingKind.nobody_has: say("Value that nobody has"),
+        FindingKind.no_row: say("Value that no list has"),
         FindingKind.missing: say("Missing value"),
         FindingKind.unrendered: say("Text cannot be made"),
         FindingKind.long: say("Long text"),
@@ -322,7 +324,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "operator": say("Operator"),
     },
     "level": {"city": say("City"), "district": say("District"), "street": say("Street"), "branch": say("Branch")},
-    "person": {"member": say("Member"), "contact": say("Contact")},
+    "person": {"member": say("Member"), "contact": say("Contact"), "guest": say("Guest of a list")},
     "run": {
         "campaign": say("Campaign"),
         "test": say("Test"),
@@ -407,6 +409,9 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "run.running": say("let a run go on"),
         "run.send_again": say("sent texts to be checked again"),
         "segment.change": say("changed a segment"),
+        "recipient_list.empty": say("deleted the rows of a list"),
+        "recipient_list.let_go": say("let a list go"),
+        "recipients.import": say("made a list for a campaign"),
         "segment.create": say("created a segment"),
         "session.begin": say("logged in"),
         "session.end": say("ended a session"),

@@ -78,7 +78,8 @@ WRITERS = {
     r"\b(people|directory\.people)\.(create|change)_person\(": {"audience/intake.py"},
     r"\bimport (create_person|change_person)\b": set(),
     r"\bapplying\.write_import\(|applying import .*\bwrite_import\b": {"audience/intake.py"},
-    r"(?i)\bINSERT INTO people\b": {"directory/create_people.sql"},
+    # Guests of a list have no tags.
+    r"(?i)\bINSERT INTO people\b": {"directory/create_people.sql", "directory/create_guests.sql"},
     r"(?i)\bUPDATE people\b[^;]*?\bSET\b((?!\b(FROM|WHERE)\b)[^;])*?\b(phone|tags)\s*=": {
         "directory/change_people.sql"
     },
