@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
+from sms_service.audience.grammar import parse_rule
+from sms_service.audience.listed import list_ids_of, load_used_lists
 from sms_service.audience.models import Segment
 from sms_service.audience.nesting import UsedSegment, load_used, write_out
 from sms_service.campaigns.models import Campaign
@@ -22,12 +24,15 @@ from sms_service.errors import Invalid
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is sent to whom, as an approver sees it and a run carries it."""
+    """What is sent to whom, as an approver sees it and a run carries it. `lists`: the digests (hexadecimal) of the
+    lists that the rule names, by id.
+    """
 
     campaign: Campaign
     version: TemplateVersion
     class_: str
     segment_rule: dict[str, Any]
+    lists: Mapping[str, str] = field(default_factory=dict)
 
     def covered(self) -> dict[str, Any]:
         """Everything that decides what is sent, to whom and how, as JSON takes it."""
@@ -42,6 +47,8 @@ class Content:
             "route": self.campaign.route_id,
             "validity_s": self.campaign.validity_s,
         }
+        if self.lists:
+            covered["lists"] = dict(self.lists)
         # Only where they are set, so that campaigns approved before these fields existed keep their digest.
         for flag in ("urgent", "canary_receipts", "launch_on_approval"):
             if getattr(self.campaign, flag):
@@ -74,7 +81,22 @@ def content_of(session: Session, campaign: Campaign, *, held: bool = True) -> Co
         statement = statement.with_for_update(read=True, of=Segment)
     version, class_, segment, segment_path, campaign_path = session.execute(statement).one()
     used = load_used(session, segment.uses, held=held) if segment.uses else {}
-    return Content(campaign, version, class_, bounded_rule(segment, segment_path, campaign_path, used))
+    rule = bounded_rule(segment, segment_path, campaign_path, used)
+    lists = {str(one.id): one.digest.hex() for one in load_used_lists(session, _list_ids(rule)).values()}
+    return Content(campaign, version, class_, rule, lists)
+
+
+def pick_digests(known: Mapping[str, str], rule: object) -> dict[str, str]:
+    """The digests of the lists that a written-out rule names, of those that are known by their ids."""
+    return {str(one): known[str(one)] for one in _list_ids(rule) if str(one) in known}
+
+
+def _list_ids(rule: object) -> set[int]:
+    """The lists that the rule names; none of one that cannot be read any more."""
+    try:
+        return list_ids_of(parse_rule(rule))
+    except Invalid:
+        return set()
 
 
 def bounded_rule(

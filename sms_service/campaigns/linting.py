@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from sms_service.audience.listed import RowFault, find_row_faults, is_of_row
 from sms_service.audience.measuring import measure_reach
 from sms_service.audience.reach import Reach, Tried, is_dotted
 from sms_service.campaigns.contents import Content
@@ -76,7 +77,9 @@ def lint_reached(
     words, the standing of the signature and the rules of the route's accounts, where they were asked for already.
     """
     campaign, version, values = content.campaign, content.version, content.campaign.values
-    found = _lint_missing(reach) + lint_picks(session, content)
+    own = [name for name in version.variables if name not in values]
+    faults = find_row_faults(session, content.segment_rule, own)
+    found = _lint_rows(faults) + _lint_missing(reach, {fault.name for fault in faults}) + lint_picks(session, content)
     unit = session.get_one(Unit, campaign.unit_id)
     lists, standing, rules = known or (
         load_lists(session, path),
@@ -108,11 +111,20 @@ def require_ticks(findings: Iterable[LintFinding], ticked: Collection[str]) -> l
     return needed
 
 
-def _lint_missing(reach: Reach) -> list[LintFinding]:
+def _lint_rows(faults: Iterable[RowFault]) -> list[LintFinding]:
+    """Variables that no list can fill for this segment."""
+    place = as_said("the list")
+    return [make_finding(FindingKind.no_row, Severity.refused, one.name, place, one.text, one.remedy) for one in faults]
+
+
+def _lint_missing(reach: Reach, told: Collection[str]) -> list[LintFinding]:
+    """Variables that people have no value of, but for those of which more is `told`."""
     found = []
     for name, number in reach.lacking.items():
+        if name in told:
+            continue
         place = say("the value of {name}", name=name)
-        if is_dotted(name):
+        if is_dotted(name) and not is_of_row(name):
             text = say("the campaign has no {name}", name=name)
             message = "choose a row of the list {list} that has it, or give it a default in the template"
             remedy = say(message, list=name.partition(".")[0])

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session, aliased
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.listed import USED_LISTS
 from sms_service.audience.models import Segment
 from sms_service.audience.nesting import USED_SEGMENTS, read_used
 from sms_service.audit.models import TrailEntry
-from sms_service.campaigns.contents import Content, bounded_rule
+from sms_service.campaigns.contents import Content, bounded_rule, pick_digests
 from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.states import CampaignStatus
@@ -147,7 +148,7 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     """
     campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
     rule = bounded_rule(row.Segment, row.segment_path, row.path, read_used(row.used))
-    content = Content(campaign, version, class_, rule)
+    content = Content(campaign, version, class_, rule, pick_digests(row.lists_used or {}, rule))
     digest = content.digest()
     decision: Decision | None = row.Decision
     return {
@@ -213,6 +214,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Template.class_.label("class_"),
             segment_unit.path.label("segment_path"),
             USED_SEGMENTS.label("used"),
+            USED_LISTS.label("lists_used"),
             Route.name.label("route"),
             Account.login.label("login"),
             Account.name.label("decider"),

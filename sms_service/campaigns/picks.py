@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sms_service.audience.listed import is_of_row
 from sms_service.audience.reach import is_dotted
 from sms_service.campaigns.contents import Content
 from sms_service.campaigns.models import Campaign
@@ -32,10 +33,10 @@ class Picked(NamedTuple):
 
 
 def named_columns(variables: Iterable[str]) -> dict[str, list[str]]:
-    """The columns that a text names, by list: venue, [address] of venue.address."""
+    """The columns that a text names, by reference list: venue, [address] of venue.address."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for name in variables:
-        if is_dotted(name):
+        if is_dotted(name) and not is_of_row(name):
             list_name, _, column = name.partition(".")
             found[list_name].append(column)
     return dict(found)

@@ -21,6 +21,7 @@ from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.linting import lint_content
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.picks import copy_picks, take_picks
+from sms_service.campaigns.row_values import require_rows
 from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
 from sms_service.content.compose import check_beginning, check_signature
 from sms_service.content.fields import check_kinds, fields_of
@@ -303,3 +304,5 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         check_beginning(version.body, campaign.signature)
         take_picks(session, campaign, path, version, given, reworded=version.id != worded)
         check_kinds(fields_of(version), campaign.values)
+    if {"template_version_id", "segment_id", "values"} & given.keys():
+        require_rows(session, get_version(session, actor, campaign.template_version_id)[1], campaign.segment_id, path)

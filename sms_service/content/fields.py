@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sms_service.audience.listed import is_of_row
 from sms_service.content.comparing import CannotRender, read_decimal, split_items
 from sms_service.content.days import read_day, read_day_and_time, read_time_of_day
 from sms_service.content.language import CompiledTemplate, get_compiled
@@ -71,7 +72,8 @@ def describe_fields(template: CompiledTemplate, body: str, given: Iterable[Templ
 def order_variables(template: CompiledTemplate, body: str) -> list[str]:
     """The variables that no person has by themselves, in the order in which the text has them."""
     plain = _COMMENT.sub("", body)
-    return sorted((name for name in template.variables if name not in RECIPIENT_FIELDS), key=plain.find)
+    names = (name for name in template.variables if name not in RECIPIENT_FIELDS and not is_of_row(name))
+    return sorted(names, key=plain.find)
 
 
 def check_fields(template: CompiledTemplate, body: str, given: Sequence[TemplateField]) -> None:

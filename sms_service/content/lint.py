@@ -44,6 +44,7 @@ class FindingKind(Words):
     """What a finding is about."""
 
     nobody_has = "nobody_has"  # a value that neither the campaign nor anybody has
+    no_row = "no_row"  # a variable that comes from a list, and there is no list that has it
     missing = "missing"  # some people have no value: they are refused
     unrendered = "unrendered"  # the text cannot be made
     long = "long"

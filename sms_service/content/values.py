@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from sms_service.audience.listed import is_of_row
 from sms_service.content.comparing import MOST_ITEMS, write_plain
 from sms_service.content.language import find_place
 from sms_service.errors import Invalid
@@ -40,7 +41,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if not 1 <= len(name) <= LONGEST_NAME:
             raise Invalid("values", name, say("has a name that has not 1 to {most} characters", most=LONGEST_NAME))
-        if name in RECIPIENT_FIELDS:
+        if name in RECIPIENT_FIELDS or is_of_row(name):
             raise Invalid(f"values.{name}", value, "is each recipient's own; leave it out")
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, bool) or not isinstance(one, (str, int, float)):

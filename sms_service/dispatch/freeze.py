@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Dialect, Select, case, func, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from sms_service.audience.listed import ROW, find_row_list_now, is_of_row
 from sms_service.audience.reach import is_dotted
 from sms_service.audience.rules import audience_select, audience_select_below
 from sms_service.content.comparing import CannotRender
@@ -45,6 +46,11 @@ _COUNTING = "1s"  # how long a launch counts an audience, to know whether its ru
 _WORK_MEM = "64MB"  # for the sorting of one freeze; PostgreSQL's usual 4 MB would go to disk
 _SAMPLE = 20  # texts that are rendered to estimate a run's parts
 _COLUMNS = dict(zip(RECIPIENT_FIELDS, ("people.name", "units.name", "people.number"), strict=True))
+# One look-up by the key of the table; there is none where the rule names no list.
+_ROW_VALUE = (
+    "(SELECT o.values -> {column} FROM recipient_rows o"
+    " WHERE o.list_id = %(list_id)s::bigint AND o.person_id = people.id)"
+)
 _LANE = case({lane.value: place for place, lane in enumerate(Lane)}, value=Run.lane)
 
 
@@ -185,7 +191,7 @@ def _freeze(database: Database, session: Session, taken: _Taken) -> dict[int, in
         session.connection().exec_driver_sql(f"SET LOCAL work_mem = '{_WORK_MEM}'")
     alike: defaultdict[_Shape, list[tuple[Run, TemplateVersion]]] = defaultdict(list)
     for run, version in taken:
-        own = tuple(name for name in version.variables if name not in run.values and not is_dotted(name))
+        own = tuple(name for name in version.variables if name not in run.values and _is_own(name))
         alike[_Shape(run.month, run.lane, json.dumps(run.segment_rule, sort_keys=True), own)].append((run, version))
     audiences: dict[int, int] = {}
     for shape, same in alike.items():
@@ -220,7 +226,8 @@ def _write(session: Session, shape: _Shape, alike: Sequence[Run]) -> dict[int, i
     audiences: dict[int, int] = {}
     for run in alike:
         found = audience_select(session, run.segment_rule, run.unit_path)
-        audiences |= _execute(session, _query(dialect, found, shape.own), [run])
+        list_id = find_row_list_now(session, run.segment_rule, run.unit_path, shape.own)
+        audiences |= _execute(session, _query(dialect, found, shape.own, list_id), [run])
     return audiences
 
 
@@ -233,13 +240,13 @@ def _execute(session: Session, query: _Query, taken: Sequence[Run]) -> dict[int,
 @lru_cache(maxsize=256)  # a thousand branches' runs have one rule
 def _query_of_many(dialect: Dialect, rule: str, own: tuple[str, ...]) -> _Query | None:
     """The query for several runs with this rule; None if each run needs a query of its own."""
-    found = audience_select_below(json.loads(rule), "run.unit_path")
+    found = audience_select_below(json.loads(rule), "run.unit_path")  # None if it names a list
     return None if found is None else _query(dialect, found, own)
 
 
-def _query(dialect: Dialect, found: Select[int, int], own: Sequence[str]) -> _Query:
+def _query(dialect: Dialect, found: Select[int, int], own: Sequence[str], list_id: int | None = None) -> _Query:
     compiled = found.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    values, keys = _values(own)
+    values, keys = _values(own, list_id)
     return _Query(runs.freeze_statement(dialect, str(compiled), values), {**_driver_values(compiled), **keys})
 
 
@@ -278,14 +285,24 @@ def _driver_values(compiled: Any) -> dict[str, Any]:
     return {name: processors[name](value) if name in processors else value for name, value in compiled.params.items()}
 
 
-def _values(names: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """SQL for the recipient's own values of the template's variables, and its parameters; names never become SQL."""
+def _is_own(name: str) -> bool:
+    """Whether each recipient fills the variable: no attribute fills one with a dot, but the row of a list does."""
+    return not is_dotted(name) or is_of_row(name)
+
+
+def _values(names: Sequence[str], list_id: int | None) -> tuple[str, dict[str, Any]]:
+    """SQL for the recipient's own values of the template's variables, and its parameters; names never become SQL.
+    `list_id`: the list that has their rows.
+    """
     if not names:
         return "NULL::jsonb", {}
-    pairs, keys = [], {}
+    pairs, keys = [], dict[str, Any]()
     for number, name in enumerate(names):
         key = f"value_{number}"
         keys[key] = name
-        column = _COLUMNS.get(name)
-        pairs.append(f"%({key})s::text, " + (column if column else f"people.attributes -> %({key})s::text"))
+        column = _COLUMNS.get(name) or f"people.attributes -> %({key})s::text"
+        if is_of_row(name):
+            keys |= {f"column_{number}": name.removeprefix(ROW), "list_id": list_id}
+            column = _ROW_VALUE.format(column=f"%(column_{number})s::text")
+        pairs.append(f"%({key})s::text, {column}")
     return f"jsonb_strip_nulls(jsonb_build_object({', '.join(pairs)}))", keys
