@@ -28,6 +28,7 @@ from sms_service.directory import drafts
 from sms_service.dispatch import breaker, freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import failover, sweeps
+from sms_service.personal import list_endings
 
 MONTHS_READY = 3
 NO_RECEIPT_HOURS = 72
@@ -40,7 +41,9 @@ Duty = Callable[[Database], object]
 
 
 class Clock:
-    """One process's clock. `no_receipt_hours`: an accepted text without a receipt for so long ends as `no_receipt`."""
+    """One process's clock. `no_receipt_hours`: an accepted text without a receipt for so long ends as `no_receipt`.
+    `list_days`: the rows of a list for one campaign are kept so long after its last run.
+    """
 
     def __init__(
         self,
@@ -48,11 +51,13 @@ class Clock:
         redis: Redis | None,
         gateways: Gateways,
         no_receipt_hours: int = NO_RECEIPT_HOURS,
+        list_days: int = list_endings.LIST_DAYS,
     ) -> None:
         self._leadership = Leadership(database, LEADERSHIP)
         # Each transaction of a duty asks whether this clock still leads; no other clock begins before it has ended.
         self._database = self._leadership.guarded()
         self._redis, self._gateways, self._no_receipt_hours = redis, gateways, no_receipt_hours
+        self._list_days = list_days
         self._led = False
 
     def tick(self) -> None:
@@ -63,7 +68,7 @@ class Clock:
             log.info("this clock leads" if leads else "another clock leads")
         if leads:
             try:
-                _tick(self._database, self._redis, self._gateways, self._no_receipt_hours)
+                _tick(self._database, self._redis, self._gateways, self._no_receipt_hours, self._list_days)
             except NotLeading:
                 self._led = False
                 log.warning("this clock leads no longer; another clock does the duties")
@@ -95,7 +100,7 @@ def tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt
         clock.resign()
 
 
-def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int) -> None:
+def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int, list_days: int) -> None:
     reporting = _reporting_accounts(database, gateways)
     duties: tuple[Duty, ...] = (
         failover.hold_if_changed,
@@ -113,6 +118,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         lambda database: _put_off_ended(database, reporting, no_receipt_hours),
         _make_months,
         _forget,
+        lambda database: _end_lists(database, list_days),
     )
     for duty in duties:  # each has its own transactions, so a duty that fails does not stop the others
         try:
@@ -200,6 +206,11 @@ def _forget(database: Database) -> None:
     with database.transaction() as connection:
         caps.forget_old_cap_uses(connection)
         account_breaker.forget_old_tallies(connection)
+
+
+def _end_lists(database: Database, list_days: int) -> None:
+    if ended := list_endings.end_lists(database, list_days):
+        log.info("lists for campaigns are over: %s guests erased or lists emptied", ended)
 
 
 def _make_months(database: Database) -> None:

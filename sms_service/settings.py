@@ -24,7 +24,8 @@ class Settings:
     `rate_limit`: how many API requests one token may make. `trusted_proxies`: how many of our own reverse proxies are
     in front of the web process; each adds the caller's address to X-Forwarded-For. `no_receipt_hours`: an accepted text
     without a receipt for so long ends as `no_receipt`. `trusted_hosts`: the only host names by which the web process
-    may be called (empty: any). `allow_plain_http`: people may log in to the console without https from elsewhere too.
+    may be called (empty: any). `list_days`: how long the rows of a list for one campaign are kept after its last run.
+    `allow_plain_http`: people may log in to the console without https from elsewhere too.
     """
 
     root: Path
@@ -42,6 +43,7 @@ class Settings:
     rate_limit: str = "600 per minute"
     trusted_proxies: int = 0
     no_receipt_hours: int = 72
+    list_days: int = 30
     trusted_hosts: tuple[str, ...] = ()
     allow_plain_http: bool = False
 
@@ -72,6 +74,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         rate_limit=_rate(env, "RATE_LIMIT", "600 per minute"),
         trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 10),
         no_receipt_hours=_number(env, "NO_RECEIPT_HOURS", 72, 1, 720),
+        list_days=_number(env, "LIST_DAYS", 30, 1, 365),
         trusted_hosts=_hosts(env, "TRUSTED_HOSTS"),
         allow_plain_http=_switch(env, "ALLOW_PLAIN_HTTP"),
     )

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.accounts.stored_responses import empty_responses_with
+from sms_service.audience.recipient_lists import erase_listed
 from sms_service.audience.suppression import suppress_phones, suppressed_among
 from sms_service.audit import trail
 from sms_service.db.locks import LockKey, take_lock
@@ -104,6 +105,7 @@ def erase_person(session: Session, actor: Actor, person_id: int, why: str) -> Er
     messages = [id_ for ids in rows.ids.values() for id_ in ids]
     replies = erase_replies(connection, person_id, messages, own)
     erase_checks(connection, person_id)
+    erase_listed(session, person_id)
     words = {word for word in (person.name, person.number) if word}
     drop_drafts_about(session, person_id, words, own)
     erase_findings(session, words, own)

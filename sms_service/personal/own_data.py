@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.list_models import RecipientList, RecipientRow
 from sms_service.audience.models import Suppression
 from sms_service.audit import trail
 from sms_service.audit.models import TrailEntry
@@ -26,7 +27,7 @@ from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.ledger.models import Attempt, Message, ReceiptRow, Run
 from sms_service.replies.models import ReplyRow
 
-SECTIONS = ("person", "roles", "suppressions", "texts", "replies", "import_findings", "lost_checks", "acts")
+SECTIONS = ("person", "roles", "suppressions", "texts", "replies", "lists", "import_findings", "lost_checks", "acts")
 _MESSAGE = ("id", "run_id", "status", "reason", "raw_code", "phone", "text", "values", "parts", "changed_at")
 _ATTEMPT = ("number", "status", "error", "raw_code", "detail", "phone", "started_at", "outcome_at", "final_at")
 _RECEIPT = ("received_at", "occurred_at", "status", "error", "raw_code", "phone", "raw")
@@ -57,6 +58,7 @@ def collect_own_data(session: Session, actor: Actor, person_id: int, why: str) -
         ],
         "texts": texts,
         "replies": _replies(session, person_id, [text["id"] for text in texts]),
+        "lists": _lists(session, person_id),
         "import_findings": [
             {"reason": str(one.said), **_columns(one, ("import_id", "row", "column", "value"))} for one in findings
         ],
@@ -82,6 +84,17 @@ def _roles(session: Session, person_id: int) -> list[dict[str, Any]]:
     held = roles_of(session, [person_id])[person_id]
     names = dict(session.execute(select(Unit.id, Unit.name).where(Unit.id.in_({one.unit_id for one in held}))).all())
     return [{"unit_id": one.unit_id, "unit": names[one.unit_id], "role": one.role} for one in held]
+
+
+def _lists(session: Session, person_id: int) -> list[dict[str, Any]]:
+    """What lists for campaigns say of the person."""
+    rows = session.execute(
+        select(RecipientList.id, RecipientList.name, RecipientRow.row, RecipientRow.values)
+        .join(RecipientList, RecipientList.id == RecipientRow.list_id)
+        .where(RecipientRow.person_id == person_id)
+        .order_by(RecipientList.id)
+    )
+    return [{"list_id": row.id, "list": row.name, "row": row.row, "values": row[3]} for row in rows]
 
 
 def _texts(session: Session, person_id: int) -> list[dict[str, Any]]:
