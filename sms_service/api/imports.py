@@ -38,8 +38,9 @@ from sms_service.web.waking import import_after_commit
 
 blueprint = Blueprint(
     "imports",
-    description="Files of units and people, CSV (UTF-8, GB18030, UTF-16) or xlsx, in three steps: uploaded, checked by "
-    "a worker, applied. Every row is taken or refused with a reason, and nothing is written before the apply.",
+    description="Files of units, of people and of the recipients of one campaign, CSV (UTF-8, GB18030, UTF-16) or "
+    "xlsx, in three steps: uploaded, checked by a worker, applied. Every row is taken or refused with a reason, and "
+    "nothing is written before the apply.",
 )
 
 CHOICES = ("encoding", "delimiter", "sheet", "header_row")
@@ -68,7 +69,7 @@ class ImportForm(ReadingFields):
     kind = fields.String(
         required=True,
         validate=OneOfWords(IMPORT_KINDS),
-        metadata={"description": "What is in the file: units or people"},
+        metadata={"description": "What is in the file: units, people, or recipients: a list for one campaign"},
     )
     unit_id = Id(
         load_default=None,
@@ -100,7 +101,8 @@ class ReadingChange(ReadingFields):
         validate=ListLength(0, MOST_COLUMNS),
         metadata={
             "description": "What each column means, in the order of `layout.headers`: a field such as `name`, "
-            "`attribute` (kept under its header), `nothing` (left out), or empty for a column without a header. It is "
+            "`attribute` (kept under its header; of a list: a value for the text), `nothing` (left out), or empty for "
+            "a column without a header. It is "
             "remembered for the unit."
         },
     )
@@ -215,7 +217,7 @@ class ImportOut(Out):
     id = fields.Integer(metadata={"description": "The import's id"})
     unit_id = fields.Integer(allow_none=True, metadata={"description": "The unit in whose subtree it is made"})
     account_id = fields.Integer(allow_none=True, metadata={"description": "Who made it; null: the service itself"})
-    kind = fields.String(metadata={"description": "units or people"})
+    kind = fields.String(metadata={"description": "units, people or recipients"})
     file_name = MaskedText(metadata={"description": "The file's name"})
     state = fields.String(metadata={"description": "uploaded, checking, checked, applying, applied, failed or expired"})
     reason = fields.Method(
@@ -226,10 +228,12 @@ class ImportOut(Out):
     progress = fields.Integer(metadata={"description": "Rows read so far"})
     version = fields.Integer(metadata={"description": "Grows with each check; send it with the apply"})
     rows = fields.Integer(metadata={"description": "Rows below the header"})
-    created = fields.Integer(metadata={"description": "Rows that create something"})
+    created = fields.Integer(
+        metadata={"description": "Rows that create something; of a list: guests, who are not in the register"}
+    )
     changed = fields.Integer(metadata={"description": "Rows that change something"})
     moved = fields.Integer(metadata={"description": "Rows that move a person, or a unit, to another unit"})
-    unchanged = fields.Integer(metadata={"description": "Rows that say nothing new"})
+    unchanged = fields.Integer(metadata={"description": "Rows that say nothing new; of a list: people of the register"})
     refused = fields.Integer(metadata={"description": "Rows that are not taken; see `problems`"})
     asked = fields.Integer(
         metadata={"description": "Refused rows of which a person has to say who is meant: `rows?asked=true`, `answers`"}

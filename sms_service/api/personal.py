@@ -63,6 +63,7 @@ class OwnDataOut(Out):
     suppressions = _list("Their numbers that get no texts, why, from where and since when")
     texts = _list("Every text to them, by campaign and day, with each hand-over and its receipts")
     replies = _list("What they answered")
+    lists = _list("What lists for campaigns say of them: list, row and values")
     import_findings = _list("What imports found in rows that name them")
     lost_checks = _list("What their branch was asked since texts did not reach them, and answered")
     acts = _list("What was done to their row, by whom and when")

@@ -24,6 +24,7 @@ from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.cli.outlook import outlook
 from sms_service.cli.people import person
 from sms_service.cli.quiet_days import quiet_days
+from sms_service.cli.recipient_lists import recipient_list
 from sms_service.cli.reference import reference
 from sms_service.cli.replies import receipts, replies
 from sms_service.cli.segments import segment
@@ -69,7 +70,7 @@ def main() -> None:
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, contacts, person, unit, lost, account, campaign, settle, counts),
     *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template, segment),
-    *(words, signature, reference),
+    *(words, signature, reference, recipient_list),
 ):
     main.add_command(_command)
 campaign.add_command(outlook)

@@ -1,4 +1,4 @@
-"""`python -m sms_service import units|people FILE`: an office's file from the shell: checked, shown, and applied."""
+"""`python -m sms_service import units|people|recipients FILE`: a file from the shell: checked, shown, and applied."""
 
 from __future__ import annotations
 
@@ -56,6 +56,13 @@ def units(**given: Any) -> None:
 def people(**given: Any) -> None:
     """Members and contacts; the tag 不接收短信 opts a phone number out."""
     _import("people", **given)
+
+
+@import_.command()
+@_options
+def recipients(**given: Any) -> None:
+    """A list for one campaign: its rows are the audience, its columns values for the text."""
+    _import("recipients", **given)
 
 
 @import_.command()
@@ -154,6 +161,9 @@ def _import(
             checked = _work(database, import_id)
             if checked.state != ImportState.applied:
                 raise click.ClickException(f"nothing was written: {checked.said_notice}")
+        if kind == "recipients":
+            _show_list(database, checked)
+            return
     _show_counts(checked)
 
 
@@ -191,6 +201,19 @@ def _show_problems(database: Database, record: Import) -> None:
             value = mask_text(problem.value) if problem.value else ""
             reason = mask_quoted(problem.said, problem.value)
             click.echo(f"{treatment} row {problem.row} {problem.column} {value!r}: {reason}")
+
+
+def _show_list(database: Database, record: Import) -> None:
+    from sqlalchemy import select
+
+    from sms_service.audience.list_models import RecipientList
+    from sms_service.masking import mask_text
+
+    counts = f"{record.rows} rows = {record.unchanged} people + {record.created} guests + {record.refused} refused"
+    with database.session() as session:
+        found = session.scalar(select(RecipientList).where(RecipientList.import_id == record.id))
+        made = "" if found is None else f"; list {found.id} {mask_text(found.name)}, segment {found.segment_id}"
+    click.echo(f"import {record.id}: {counts}{made}")
 
 
 def _show_counts(record: Import) -> None:

@@ -9,8 +9,11 @@ from marshmallow import fields
 from sqlalchemy import or_
 
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.grammar import parse_rule
+from sms_service.audience.listed import ROW, is_of_row, list_ids_of, load_used_lists
 from sms_service.audience.models import Segment
 from sms_service.audience.reach import is_dotted
+from sms_service.audience.recipient_lists import select_emptied_segments
 from sms_service.audience.segments import find_segments
 from sms_service.campaigns import overview, services, suggestions
 from sms_service.console.forms import read_form, read_named, read_query
@@ -48,10 +51,11 @@ class AskedValue(NamedTuple):
 
 
 class NewCampaignQuery(In):
-    """For which unit it is, and with which version of a template."""
+    """For which unit it is, with which version of a template, and to which segment at first."""
 
     unit = Id(load_default=None)
     version = Id(load_default=None)
+    segment = Id(load_default=None)
 
 
 class CampaignForm(In):
@@ -76,7 +80,13 @@ def show_new_campaign() -> str:
     place = choose_unit(g.session, g.actor, Permission.edit_campaigns, query["unit"], top=True)
     if place.unit is None:
         return render_page("draft.html", campaign=None, place=place, unit=None, version=None, templates=[])
-    blank: dict[str, Any] = {"name": "", "segment_id": None, "signature": None, "values": {}, "route": DEFAULT_ROUTE}
+    blank: dict[str, Any] = {
+        "name": "",
+        "segment_id": query["segment"],
+        "signature": None,
+        "values": {},
+        "route": DEFAULT_ROUTE,
+    }
     blank |= {"validity_s": 86_400, "urgent": False, "canary_receipts": False}
     return _show_form(place.unit, query["version"], None, blank, place)
 
@@ -162,6 +172,9 @@ def _show_form(
         variables=variables,
         offered=suggestions.list_last_values(g.session, unit.id, [one.name for one in variables]),
         segments=_segments(unit, now["segment_id"]),
+        segment=now["segment_id"],
+        of_list=_columns_of_list(now["segment_id"]),
+        of_row=[name for name in chosen[1].variables if is_of_row(name)] if chosen else [],
         signatures=signatures,
         routes=[(name, name) for name in routes],
         validities=[
@@ -187,16 +200,25 @@ def _versions(
     return options
 
 
+def _columns_of_list(segment_id: int | None) -> list[str]:
+    """What a text to the segment can take from the list that it names, as variables."""
+    segment = g.session.get(Segment, segment_id) if segment_id is not None else None
+    if segment is None:
+        return []
+    used = load_used_lists(g.session, list_ids_of(parse_rule(segment.rule)))
+    return [f"{ROW}{column}" for one in used.values() for column in one.columns]
+
+
 def _segments(unit: Unit, used: int | None) -> list[tuple[int, str]]:
     """What the unit can send to: its own segments and those of the units above and below that the visitor may read.
 
-    Lists of people that an invitation made are left out, but for the one that is used.
+    Lists of people that an invitation made are left out, and lists whose rows are deleted, but for what is used.
     """
     ids = [int(part) for part in unit.path.strip("/").split("/")]
     statement = (
         find_segments(g.actor.scope(Permission.read))
         .where(or_(Unit.id.in_(ids), Unit.path.op("^@")(unit.path)))
-        .where(or_(~Segment.rule.has_key("people"), Segment.id == used))
+        .where(or_(~Segment.rule.has_key("people") & Segment.id.not_in(select_emptied_segments()), Segment.id == used))
         .with_only_columns(Segment.id, Segment.name, Unit.name)
         .order_by(Unit.path, Segment.name, Segment.id)
         .limit(_MOST_OFFERED)

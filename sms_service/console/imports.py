@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.list_models import RecipientList
 from sms_service.console import languages
 from sms_service.console.forms import read_form, read_query
 from sms_service.console.mending import find_mending
@@ -104,6 +105,7 @@ def show_import(import_id: int) -> str:
         following=following,
         query=query,
         earlier=importing.find_same_file(g.session, done),
+        made=g.session.scalar(select(RecipientList.id).where(RecipientList.import_id == done.id)),
         titles={name: column.header for name, column in COLUMNS[done.kind].items()},
         **_names([done]),
     )

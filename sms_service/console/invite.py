@@ -9,6 +9,7 @@ from flask import Response, g, request, url_for
 from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.listed import is_of_row
 from sms_service.audience.measuring import measure_reach
 from sms_service.audience.models import Segment
 from sms_service.audience.reachable import REACHES, find_reached
@@ -72,7 +73,7 @@ def show_invite() -> str:
     query = read_query(InviteQuery)
     old = _draft(query["campaign"])
     place = choose_unit(g.session, g.actor, Permission.edit_campaigns, old.unit_id if old else query["unit"], top=True)
-    templates = list_usable_templates(place.unit.path, TextClass.invitation) if place.unit else []
+    templates = _list_templates(place.unit.path) if place.unit else []
     if place.unit is None or not templates:
         return render_page("invite.html", place=place, chosen=None, templates=templates)
     chosen = _choose_template(place.unit, templates, query["template"], old)
@@ -86,7 +87,7 @@ def go_on_with_invite() -> Response:
     old = _draft(query["campaign"])
     place = choose_unit(g.session, g.actor, Permission.edit_campaigns, old.unit_id if old else query["unit"], top=True)
     assert place.unit is not None
-    templates = list_usable_templates(place.unit.path, TextClass.invitation)
+    templates = _list_templates(place.unit.path)
     template, version = _choose_template(place.unit, templates, query["template"], old)
     form, values = read_form(InviteForm, apart=VALUE), read_named(VALUE)
     variables = ask_values(version, place.unit.path)
@@ -116,6 +117,15 @@ def go_on_with_invite() -> Response:
         unchanged_since=form["seen"],
     )
     return go_to("console.show_check", campaign_id=made.id)
+
+
+def _list_templates(path: str) -> list[_Chosen]:
+    """The unit's templates of invitations, but for those that take values from a list: that form names none."""
+    return [
+        (template, version)
+        for template, version in list_usable_templates(path, TextClass.invitation)
+        if not any(is_of_row(name) for name in version.variables)
+    ]
 
 
 def _draft(campaign_id: int | None) -> Campaign | None:

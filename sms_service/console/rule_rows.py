@@ -21,7 +21,7 @@ from sms_service.said import say
 
 MOST_ROWS = 20
 EVERYONE: dict[str, Any] = {"everyone": True}
-_SIMPLE = ("unit", "level", "role", "tag", "kind", "suspect", "attribute", "people", "segment", "campaign")
+_SIMPLE = ("unit", "level", "role", "tag", "kind", "suspect", "attribute", "people", "segment", "list", "campaign")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import Response, g, make_response, request
 from marshmallow import fields
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
@@ -46,10 +47,11 @@ from sms_service.web.problems import find_problem
 from sms_service.web.schemas import OneLine
 
 MOST_USABLE = 200  # segments that a row can name
+_OF_ONE_USE = cast(["people", "list"], ARRAY(Text))  # rules that invitations and lists for one campaign made
 
 
 class SegmentsFilter(ScopedPageQuery):
-    """Which segments; `lists`: also the lists of people that invitations made."""
+    """Which segments; `lists`: also those that invitations and lists for campaigns made."""
 
     name = OneLine(load_default=None)
     lists = fields.Boolean(load_default=False)
@@ -62,7 +64,7 @@ def list_segments() -> str:
     scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
     statement = segments.find_segments(scope.paths, name=query["name"])
     if not query["lists"]:
-        statement = statement.where(~Segment.rule.has_key("people"))
+        statement = statement.where(~Segment.rule.has_any(_OF_ONE_USE))
     rows, following = fetch_page(g.session, statement, query, sort="name", key=Segment.name, id_=Segment.id)
     units = _units({row.unit_id for row in rows})
     words = describe_rules(g.session, g.actor, [(units[row.unit_id], row.rule) for row in rows])
@@ -204,7 +206,7 @@ def _build(page: str, unit: Unit | None, now: tuple[str, list[RuleRow]], raw: st
 
 def _options(unit: Unit, there: RuleValues, rows: Sequence[RuleRow], own: Segment | None) -> Options:
     """What the rows of a rule of the unit can be, of what is `there`; `own`: the segment that is being changed."""
-    found = segments.find_segments((unit.path,)).where(~Segment.rule.has_key("people"))
+    found = segments.find_segments((unit.path,)).where(~Segment.rule.has_any(_OF_ONE_USE))
     usable = [
         (one.id, one.name)
         for one in g.session.scalars(found.order_by(Segment.name, Segment.id).limit(MOST_USABLE))
@@ -219,7 +221,7 @@ def _words_of_rows(unit: Unit, rows: Sequence[RuleRow]) -> dict[str, str]:
     for row in rows:
         with suppress(Invalid, ValueError, RecursionError):
             rule = json.loads(row.choice)
-            if isinstance(rule, dict) and rule.keys() & {"unit", "people", "segment"}:
+            if isinstance(rule, dict) and rule.keys() & {"unit", "people", "segment", "list"}:
                 told[row.choice] = rule
     words = describe_rules(g.session, g.actor, [(unit, rule) for rule in told.values()]) if told else []
     return {choice: translate_here(said) for choice, said in zip(told, words, strict=True)}

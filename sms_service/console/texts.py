@@ -9,6 +9,7 @@ from typing import Any
 from flask import g, request
 
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.listed import ROW
 from sms_service.audience.reach import is_dotted
 from sms_service.console.forms import read_named
 from sms_service.console.languages import say_here, translate_here
@@ -83,7 +84,7 @@ def fill_in_general(
     """The same for a text that is not saved yet."""
     try:
         known = {**_standing_for_people(), **(own or {}), **values}
-        missing = {name: Unfilled(f"〔{name}〕") for name in template.required if name not in known}
+        missing = {name: Unfilled(f"〔{name_variable(name)}〕") for name in template.required if name not in known}
         return compose_text(template, {**missing, **known}, signature, class_)
     except CannotRender as error:
         return error.said
@@ -107,8 +108,11 @@ def _is_cut(text: str) -> bool:
 
 
 def name_variable(name: str) -> str:
-    """A variable of a template in words: what each person has of their own has a word, the others are their own."""
-    return {"name": say_here("name"), "unit": say_here("unit"), "number": say_here("number")}.get(name, name)
+    """A variable of a template in words: what each person has of their own has a word, the others are their own,
+    without what says that they come from a list.
+    """
+    words = {"name": say_here("name"), "unit": say_here("unit"), "number": say_here("number")}
+    return words.get(name, name.removeprefix(ROW))
 
 
 def _standing_for_people() -> dict[str, str]:

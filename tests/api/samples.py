@@ -37,6 +37,7 @@ from sms_service.directory.logins import digest_logins
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
+from tests.audience.listing import bring_list
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_account, make_person, make_segment, make_template
 
@@ -58,6 +59,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     session.commit()
     work_on_import(database.session, read_in.id)
     person = make_person(session, unit)
+    listed = bring_list(session, unit, f"编号,座位\n{person.number},1排\n")
     contact, _ = contacts.give_contact_role(session, SYSTEM, person.id, unit.id, "书记")
     run = make_run(session, unit)
     segment, version = make_segment(session, unit, EVERYONE), make_template(session, unit)
@@ -97,6 +99,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "role_id": session.scalars(select(RoleGrant.id).filter_by(account_id=account.id)).one(),
         "token_id": token.id,
         "import_id": read_in.id,
+        "recipient_list_id": listed.id,
         "segment_id": segment.id,
         "template_id": version.template_id,
         "template_version_id": version.id,
@@ -238,6 +241,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /segments": lambda ids: {"name": "全体", "unit_id": ids["unit_id"], "rule": EVERYONE},
     "PATCH /segments/<int:segment_id>": lambda ids: {"name": "别名"},
     "POST /segments/preview": lambda ids: {"unit_id": ids["unit_id"], "rule": EVERYONE},
+    "POST /recipient-lists/<int:recipient_list_id>/let-go": lambda ids: {},
     "POST /suppressions": lambda ids: {"person_id": ids["person_id"]},
     "POST /suppressions/lift": lambda ids: {"person_id": ids["person_id"], "why": "本人来电"},
     "POST /templates": lambda ids: {"name": "提醒", "unit_id": ids["unit_id"], "class": "notice", "body": "您好。"},

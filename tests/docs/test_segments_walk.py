@@ -13,11 +13,12 @@ from sqlalchemy import func, select
 
 from sms_service.audience.attributes import _COMPARISONS
 from sms_service.audience.grammar import _KEYS, OUTCOMES
+from sms_service.audience.list_models import RecipientList, RecipientRow
 from sms_service.audience.models import Segment
 from sms_service.cli import main
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
-from sms_service.directory.models import Contact
+from sms_service.directory.models import Contact, Person
 from sms_service.dispatch import freeze
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Reply
 from sms_service.replies import matching
@@ -71,6 +72,14 @@ def city(database: Database) -> None:
                 session.add(Contact(person_id=person.id, unit_id=branch.id, role="书记"))
             if name == "赵六":
                 person.tags = ["退休", "骨干"]
+        listed = RecipientList(
+            unit_id=top.id, name="座谈会", file_name="座谈会.csv", columns=["座位"], people=2, guests=0, digest=b"list"
+        )
+        session.add(listed)
+        session.flush()
+        for row, name in enumerate(("王五", "孙七"), 2):
+            person_id = session.scalars(select(Person.id).where(Person.name == name)).one()
+            session.add(RecipientRow(list_id=listed.id, person_id=person_id, row=row, values={}))
         run_id = make_run(session, top).id
         session.scalars(select(Segment)).one().name = "全体"
     freeze.begin_due_runs(database)
