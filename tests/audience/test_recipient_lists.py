@@ -8,7 +8,8 @@ from functools import partial
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import ProgrammingError
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.import_work import work_on_import
@@ -81,6 +82,19 @@ def test_a_list_keeps_rows_values_and_a_digest_and_changes_nobody(session, stree
     assert (segment.name, segment.rule, segment.unit_id) == ("座谈会", {"list": found.id}, street.id)
     again = bring_list(session, street, f"姓名,手机号\n李四,{OTHER}\n", name="座谈会.csv")
     assert again.name == "座谈会（2）"
+
+
+def test_no_program_can_change_a_row_or_what_a_list_is(database):
+    with database.session() as session:
+        unit = make_unit(session)
+        make_person(session, unit, number="1")
+        found = bring_list(session, unit, "编号,座位\n1,1排\n")
+    for change in (update(RecipientRow).values(values={"座位": "2排"}), update(RecipientList).values(columns=[])):
+        with pytest.raises(ProgrammingError, match="permission denied"), database.session() as session:
+            session.execute(change)
+    with database.session() as session:
+        assert session.scalars(select(RecipientRow.values)).one() == {"座位": "1排"}
+        assert session.get_one(RecipientList, found.id).columns == ["座位"]
 
 
 @pytest.mark.parametrize(

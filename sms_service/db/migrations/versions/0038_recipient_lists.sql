@@ -36,4 +36,7 @@ CREATE TABLE recipient_rows (
 );
 CREATE INDEX ix_recipient_rows_person_id ON recipient_rows (person_id);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON recipient_lists, recipient_rows TO sms_app;
+-- A list never changes: no program can write another row in the place of one.
+GRANT SELECT, INSERT ON recipient_lists TO sms_app;
+GRANT UPDATE (segment_id, digest, look_at, let_go_at, emptied_at) ON recipient_lists TO sms_app;
+GRANT SELECT, INSERT, DELETE ON recipient_rows TO sms_app;
