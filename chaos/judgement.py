@@ -57,7 +57,8 @@ SELECT count(*)
 FROM suppressions s
 JOIN messages m ON m.phone = s.phone
 JOIN attempts a ON a.month = m.month AND a.message_id = m.id
-WHERE a.started_at > s.created_at + interval '10 seconds' AND a.started_at < :until
+WHERE a.started_at > s.created_at + interval '10 seconds' AND a.started_at < least(s.lifted_at, :until)
+  AND s.unit_id IS NULL
 """)
 # What people said about single texts; they are responsible for it.
 _SETTLED = text("SELECT to_char(month, 'YYYYMM') || '-' || id FROM attempts WHERE settled_by IS NOT NULL")

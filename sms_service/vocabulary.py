@@ -33,7 +33,7 @@ class MessageReason(Words):
     delivered (`attempts.error`). Each has one meaning; docs/sending.md lists them all.
     """
 
-    # Skipped when its run is frozen.
+    # Skipped when its run is frozen; `lost_contact` and `no_phone` also at the gate.
     out_of_scope = "out_of_scope"  # the recipient's unit is no longer below the campaign's unit
     lost_contact = "lost_contact"  # the person is known to be out of reach
     no_phone = "no_phone"  # the person has no phone
@@ -43,9 +43,12 @@ class MessageReason(Words):
     opted_out = "opted_out"  # the phone's owner wants no texts
     wrong_person = "wrong_person"  # the phone belongs to somebody else
     complaint = "complaint"  # the phone's owner complained
+    manual = "manual"  # an officer keeps texts from the phone; the entry's note says why
 
     # Skipped at the gate.
     capped = "capped"  # the phone has had its texts of this class for the day
+    left = "left"  # the person has left since the run was frozen
+    new_phone = "new_phone"  # the person has had another phone since the run was frozen
 
     # Refused by us.
     render = "render"  # the text could not be rendered for this recipient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import g
@@ -11,10 +12,9 @@ from marshmallow import ValidationError, fields, validates_schema
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.audience import suppression
+from sms_service.audience import suppression, suppression_list
 from sms_service.audience.models import Suppression
 from sms_service.directory import people
-from sms_service.directory.models import Person
 from sms_service.directory.phones import parse_phone
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.errors import Invalid
@@ -24,7 +24,9 @@ from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Ou
 from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint(
-    "suppressions", description="Phone numbers that get no texts, whoever sends them. An opt-out holds city-wide."
+    "suppressions",
+    description="The opt-out list: phone numbers that get no texts, from nobody or from one unit and all units below "
+    "it. A lift keeps the entry, so that the history of a number can be read.",
 )
 
 
@@ -35,6 +37,16 @@ class SuppressionQuery(ScopedPageQuery):
         load_default=None,
         validate=OneOfWords(suppression.ALL_REASONS),
         metadata={"description": "Only numbers that get no texts for this reason"},
+    )
+    scope = fields.String(
+        load_default=None,
+        validate=OneOfWords(suppression_list.SCOPES),
+        metadata={"description": "`everywhere`: only entries for every text; `unit`: only those for one unit's texts"},
+    )
+    state = fields.String(
+        load_default="active",
+        validate=OneOfWords(suppression_list.STATES),
+        metadata={"description": "`lifted`: only entries that were lifted; `all`: both"},
     )
 
 
@@ -56,12 +68,21 @@ class SuppressionIn(PhoneIn):
     reason = fields.String(
         load_default=MessageReason.opted_out,
         validate=OneOfWords(suppression.REASONS),
-        metadata={"description": "Why it gets no texts"},
+        metadata={"description": "Why it gets no texts; `manual` needs a note"},
+    )
+    unit_id = Id(
+        load_default=None,
+        metadata={"description": "It gets no texts of this unit and of all units below it; by default none at all"},
+    )
+    note = OneLine(
+        LONGEST_WHY,
+        load_default=None,
+        metadata={"description": "How it is known, such as when and how the person said it; write no phone numbers"},
     )
 
 
-class LiftIn(PhoneIn):
-    """A number to be texted again."""
+class LiftIn(In):
+    """Why a number may be texted again."""
 
     why = OneLine(
         LONGEST_WHY,
@@ -70,21 +91,56 @@ class LiftIn(PhoneIn):
     )
 
 
-class SuppressionOut(Out):
-    """A suppressed number."""
+class LiftPhoneIn(PhoneIn, LiftIn):
+    """A number to be texted again."""
 
+    unit_id = Id(
+        load_default=None,
+        metadata={"description": "Lift the entry for this unit's texts; by default the one for every text"},
+    )
+
+
+class SuppressionOut(Out):
+    """An entry of the opt-out list."""
+
+    id = fields.Integer(metadata={"description": "The entry's id"})
     phone = MaskedPhone()
     reason = fields.String(metadata={"description": "Why it gets no texts"})
-    source = fields.String(metadata={"description": "Where that came from: import, reply, api"})
+    unit_id = fields.Integer(
+        allow_none=True,
+        metadata={"description": "It holds for texts of this unit and of all units below it; null: for every text"},
+    )
+    source = fields.String(metadata={"description": "Where that came from: import, reply, api, gateway"})
+    proof_id = fields.Integer(
+        allow_none=True,
+        metadata={"description": "The reply, the import, or, by source gateway, the message that it came from"},
+    )
+    note = MaskedText(allow_none=True, metadata={"description": "What whoever added it wrote about it"})
+    created_by = fields.Integer(allow_none=True, metadata={"description": "The account that added it; null: nobody"})
     created_at = fields.AwareDateTime(metadata={"description": "Since when"})
+    lifted_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When it was lifted; null: it holds"})
+    lifted_by = fields.Integer(allow_none=True, metadata={"description": "The account that lifted it"})
+    lift_why = MaskedText(allow_none=True, metadata={"description": "Why it was lifted"})
 
 
-class SuppressedPersonOut(SuppressionOut):
-    """Somebody whose number is suppressed."""
+class ListedSuppressionOut(SuppressionOut):
+    """An entry with who has the number, within the scope."""
 
-    person_id = fields.Integer(attribute="Person.id", metadata={"description": "The person"})
-    name = MaskedText(attribute="Person.name", metadata={"description": "The person's name"})
-    unit_id = fields.Integer(attribute="Person.unit_id", metadata={"description": "The person's unit"})
+    unit = fields.String(allow_none=True, metadata={"description": "The name of the unit of `unit_id`"})
+    person_id = fields.Integer(
+        allow_none=True, metadata={"description": "The person who has the number, of several the first; null: nobody"}
+    )
+    name = MaskedText(allow_none=True, metadata={"description": "The person's name"})
+    home_id = fields.Integer(allow_none=True, metadata={"description": "The person's unit"})
+    holders = fields.Integer(metadata={"description": "How many people within the scope have the number"})
+
+
+class SuppressionHistoryOut(Out):
+    """All that a number ever had."""
+
+    items = fields.List(
+        fields.Nested(ListedSuppressionOut), metadata={"description": "The entries, lifted ones too, newest first"}
+    )
 
 
 @blueprint.route("/suppressions")
@@ -93,27 +149,46 @@ class Suppressions(MethodView):
 
     @endpoint(Permission.read)
     @blueprint.arguments(SuppressionQuery, location="query")
-    @blueprint.response(200, list_of(SuppressedPersonOut, "SuppressionList"))
+    @blueprint.response(200, list_of(ListedSuppressionOut, "SuppressionList"))
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
-        """List people whose number is suppressed, newest first"""
+        """List the entries of the opt-out list, newest first
+
+        These are entries of numbers that people within the scope have, and those for texts of units there. Whoever may
+        read everything also finds those of numbers that nobody has.
+        """
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+        everything = query["unit"] is None and suppression_list.may_read_all_suppressions(g.session, g.actor)
+        filters = {name: query[name] for name in ("reason", "scope", "state")}
         rows, following = fetch_page(
             g.session,
-            suppression.find_suppressed(scope.paths, reason=query["reason"]),
+            suppression_list.find_suppressions(scope.paths, everything=everything, **filters),
             query,
             sort="created_at",
             key=Suppression.created_at,
-            id_=Person.id,
+            id_=Suppression.id,
             descending=True,
         )
-        return scope.answer([row._mapping for row in rows], following)
+        return scope.answer(_describe(rows), following)
 
     @endpoint(Permission.manage_segments)
     @blueprint.arguments(SuppressionIn)
     @blueprint.response(201, SuppressionOut)
     def post(self, body: dict[str, Any]) -> Suppression:
-        """Suppress a number; one that is suppressed already stays as it is"""
-        return suppression.suppress_phone(g.session, g.actor, _phone(body), body["reason"])
+        """Suppress a number; an entry that it has already stays as it is"""
+        wanted = {name: body[name] for name in ("unit_id", "note")}
+        return suppression.suppress_phone(g.session, g.actor, _phone(body), body["reason"], **wanted)
+
+
+@blueprint.route("/suppressions/history")
+class History(MethodView):
+    """What a number had."""
+
+    @endpoint(Permission.read)
+    @blueprint.arguments(PhoneIn)
+    @blueprint.response(200, SuppressionHistoryOut)
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Show all entries that a number ever had; a POST, since an address must not name a number"""
+        return {"items": _describe(suppression_list.list_history(g.session, g.actor, _phone(body)))}
 
 
 @blueprint.route("/suppressions/lift")
@@ -121,11 +196,47 @@ class Lift(MethodView):
     """Letting a number be texted again."""
 
     @endpoint(Permission.manage_directory)
-    @blueprint.arguments(LiftIn)
+    @blueprint.arguments(LiftPhoneIn)
     @blueprint.response(204)
     def post(self, body: dict[str, Any]) -> None:
-        """Let a number be texted again; needs manage_directory over everybody who has it"""
-        suppression.lift_suppression(g.session, g.actor, _phone(body), body["why"])
+        """Let a number be texted again; needs manage_directory over everybody who has it
+
+        An entry for a unit's texts may also be lifted by whoever has manage_directory over that unit.
+        """
+        suppression.lift_suppression(g.session, g.actor, _phone(body), body["why"], body["unit_id"])
+
+
+@blueprint.route("/suppressions/<int:suppression_id>")
+class OneSuppression(MethodView):
+    """One entry."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, SuppressionOut)
+    def get(self, suppression_id: int) -> Suppression:
+        """Show an entry of the opt-out list"""
+        return suppression_list.get_suppression(g.session, g.actor, suppression_id)
+
+
+@blueprint.route("/suppressions/<int:suppression_id>/lift")
+class LiftOne(MethodView):
+    """Lifting one entry."""
+
+    @endpoint(Permission.manage_directory)
+    @blueprint.arguments(LiftIn)
+    @blueprint.response(204)
+    def post(self, body: dict[str, Any], suppression_id: int) -> None:
+        """Lift one entry, by the rights that `/suppressions/lift` asks for"""
+        found = suppression_list.get_suppression(g.session, g.actor, suppression_id)
+        suppression.lift_entry(g.session, g.actor, found, body["why"])
+
+
+def _describe(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    names = SuppressionOut().fields.keys()
+    own = ListedSuppressionOut().fields.keys() - names
+    return [
+        {**{name: getattr(row.Suppression, name) for name in names}, **{name: getattr(row, name) for name in own}}
+        for row in rows
+    ]
 
 
 def _phone(body: dict[str, Any]) -> str:

@@ -42,7 +42,7 @@ def apply_import(session: Session, record: Import, *, demonstration: bool = Fals
     taken = select(ImportOutcome.person_id).where(
         ImportOutcome.import_id == record.id, ImportOutcome.outcome != RowOutcome.refused
     )
-    record.suppressed = _suppress_tagged(session, Person.id.in_(taken), "import", actor)
+    record.suppressed = _suppress_tagged(session, Person.id.in_(taken), "import", actor, record.id)
     if record.suppressed:
         path, suppressed = scope_path_of(session, record), record.suppressed
         trail.record_act(
@@ -77,8 +77,11 @@ def _honour_tag(session: Session, actor: Actor, person: Person) -> None:
         trail.record_act(session, actor.account_id, "suppression.add", "person", person.id, path, **details)
 
 
-def _suppress_tagged(session: Session, who: ColumnElement[bool], source: str, actor: Actor) -> int:
+def _suppress_tagged(
+    session: Session, who: ColumnElement[bool], source: str, actor: Actor, proof_id: int | None = None
+) -> int:
     """Suppress the phones of the people in `who` who have the tag; returns how many were not suppressed before."""
     tagged = select(Person.phone).where(who, Person.phone.is_not(None), Person.tags.contains([OPTED_OUT_TAG]))
     phones = {phone for phone in session.scalars(tagged) if phone}
-    return suppression.suppress_phones(session, phones, MessageReason.opted_out, source, actor.account_id)
+    reason = MessageReason.opted_out
+    return suppression.suppress_phones(session, phones, reason, source, actor.account_id, proof_id=proof_id)

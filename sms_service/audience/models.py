@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,12 +37,43 @@ class Segment(Base):
 
 
 class Suppression(Base):
-    """A phone that must not be texted, and why. The gate asks it when a text leaves, so an opt-out counts at once."""
+    """An entry of the opt-out list: a phone that gets no texts, why, whence and since when. A lift keeps it.
+
+    `unit_id`: it holds for texts of this unit and all units below it; None: for every text. `source` says where it came
+    from, `proof_id` names the row that it came from (`suppression.PROOFS`), `note` is what a person typed about it. The
+    gate asks active entries when a text leaves, so one counts at once. Erasure empties note, proof and `lift_why`, and
+    deletes lifted entries; active ones are kept for ever.
+    """
 
     __tablename__ = "suppressions"
 
-    phone: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[Id]
+    phone: Mapped[str]
     reason: Mapped[str] = mapped_column(server_default=MessageReason.opted_out)
-    source: Mapped[str]  # "import", "reply", "api", …
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("units.id"))
+    source: Mapped[str]  # "import", "reply", "api", "gateway"
+    proof_id: Mapped[int | None]
+    note: Mapped[str | None]
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[CreatedAt]
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    lift_why: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint("lifted_at IS NOT NULL OR (lifted_by IS NULL AND lift_why IS NULL)", name="lifted"),
+        Index(
+            "uq_suppressions_active",
+            *("phone", "unit_id"),
+            unique=True,
+            postgresql_where="lifted_at IS NULL",
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index(None, "phone"),
+        Index(None, "created_at", "id"),
+        Index(
+            "ix_suppressions_of_units",
+            *("unit_id", "phone"),
+            postgresql_where="unit_id IS NOT NULL AND lifted_at IS NULL",
+        ),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, Text, type_coerce
+from sqlalchemy import Select, Text, select, type_coerce
 
 from sms_service.audience.models import Suppression
 from sms_service.audience.skipping import find_reason, join_reasons
@@ -23,6 +23,7 @@ REACHES = (
     MessageReason.opted_out,
     MessageReason.wrong_person,
     MessageReason.complaint,
+    MessageReason.manual,
     MessageReason.blacklisted,
     SUSPECT,
 )
@@ -30,7 +31,7 @@ REACHES = (
 
 def find_reached(paths: Sequence[str], *, reach: str | None = None, **filters: Any) -> Select[*tuple[Any, ...]]:
     """`directory.people.find_people` as rows (Person, unit, reason): the unit's name, and why the person would be
-    skipped (None: a text would go). `reach` is one of REACHES.
+    skipped (None: a text of their own unit would go). `reach` is one of REACHES.
     """
     reason = find_reason(type_coerce(Unit.path, Text))  # within itself: nobody is out of scope in a list
     statement: Select[*tuple[Any, ...]] = join_reasons(
@@ -47,5 +48,6 @@ def find_reached(paths: Sequence[str], *, reach: str | None = None, **filters: A
         case MessageReason.no_phone | MessageReason.bad_number:
             statement = statement.where(Person.phone.is_(None))
         case _:
-            statement = statement.where(Suppression.reason == reach)
+            phones = select(Suppression.phone).where(Suppression.lifted_at.is_(None), Suppression.reason == reach)
+            statement = statement.where(Person.phone.in_(phones))
     return statement.where(reason == reach)

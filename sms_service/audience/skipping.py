@@ -1,33 +1,43 @@
 """Which recipients of an audience get no text, and why: the preview counts them, and freeze writes the reason.
 
 A new reason needs a member of MessageReason and one line in `find_reason`; a table that it asks is joined in PEOPLE
-and in `join_reasons`.
+and in `join_reasons`. What can come true between freeze and hand-over is asked again by the gate (`ledger/gate.sql`).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, case, literal, not_
+from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, case, func, literal, not_, select
 
 from sms_service.audience.models import Suppression
 from sms_service.directory.models import Person, Unit
 from sms_service.vocabulary import MessageReason
 
-# People, joined with what `find_reason` asks. A phone has at most one suppression, so nobody appears twice.
-PEOPLE: FromClause = Person.__table__.outerjoin(Suppression.__table__, Suppression.phone == Person.phone)
+# The entry for every text; a phone has at most one that is active, so nobody appears twice.
+_EVERYWHERE = Suppression.__table__.alias("everywhere")
+_IS_ABOUT_ALL = and_(
+    _EVERYWHERE.c.phone == Person.phone, _EVERYWHERE.c.unit_id.is_(None), _EVERYWHERE.c.lifted_at.is_(None)
+)
+# Phones with an entry for some unit. There are few, and PostgreSQL hashes them once a statement: joining the entries
+# that hold for a run would name a recipient once for each.
+_OF_UNIT = Suppression.__table__.alias("of_unit")
+_PHONES_OF_UNITS = select(_OF_UNIT.c.phone).where(_OF_UNIT.c.unit_id.is_not(None), _OF_UNIT.c.lifted_at.is_(None))
+
+# People, joined with what `find_reason` asks.
+PEOPLE: FromClause = Person.__table__.outerjoin(_EVERYWHERE, _IS_ABOUT_ALL)
 
 
 def join_reasons(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """Join what `find_reason` asks to a statement that already has people and units, such as an audience's. (Joining
     PEOPLE would join people to themselves.)
     """
-    return statement.outerjoin(Suppression.__table__, Suppression.phone == Person.phone)
+    return statement.outerjoin(_EVERYWHERE, _IS_ABOUT_ALL)
 
 
 def find_reason(unit_path: str | ColumnElement[str]) -> ColumnElement[str | None]:
     """SQL for the first reason that applies to a recipient, over PEOPLE and the recipient's unit. NULL means that the
-    recipient is not skipped. `unit_path`: the subtree that the run is for.
+    recipient is not skipped. `unit_path`: the subtree that the run is for; its unit sends the text.
 
     If several recipients who are not skipped share a phone, one is sent and the others become `duplicate_phone`.
     """
@@ -36,7 +46,8 @@ def find_reason(unit_path: str | ColumnElement[str]) -> ColumnElement[str | None
         (Person.lost_contact, _said(MessageReason.lost_contact)),
         (and_(Person.phone.is_(None), Person.phone_problem.is_not(None)), _said(MessageReason.bad_number)),
         (Person.phone.is_(None), _said(MessageReason.no_phone)),
-        else_=Suppression.reason,
+        (_EVERYWHERE.c.reason.is_not(None), _EVERYWHERE.c.reason),
+        (Person.phone.in_(_PHONES_OF_UNITS), func.find_suppression(Person.phone, unit_path, type_=Text)),
     )
 
 

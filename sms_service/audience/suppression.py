@@ -1,33 +1,37 @@
-"""Suppression: phones that must not be texted. The gate asks this table when a text leaves: an opt-out counts at once.
+"""Suppression: phones that must not be texted. The gate asks this table when a text leaves: an entry counts at once.
 
-An opt-out belongs to the phone and holds for the whole city. Adding one cannot do harm, so everybody who may choose
-recipients may add one. Lifting one needs manage_directory over everybody who has the phone.
+An entry belongs to the phone and holds for every text, or for the texts of one unit and all units below it, in the tree
+as it is. Adding one cannot do harm, so everybody who may choose recipients may add one. Lifting one needs
+manage_directory over everybody who has the phone; one for a unit may also be lifted by whoever has it over that unit.
+A lift keeps the entry. `suppression_list.py` reads entries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Select, delete, false, or_, select
+from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import Actor
+from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.models import Suppression
 from sms_service.audit import trail
 from sms_service.directory.importing import any_of
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
-from sms_service.directory.units import top_paths
+from sms_service.directory.units import require_open_unit, top_paths
 from sms_service.errors import Forbidden, Invalid, NotFound
 from sms_service.said import say
 from sms_service.vocabulary import MessageReason
 
-REASONS = (MessageReason.opted_out, MessageReason.wrong_person, MessageReason.complaint)  # that people give
+# That people give; `manual` is an officer's own word, who says why in the note.
+REASONS = (MessageReason.opted_out, MessageReason.wrong_person, MessageReason.complaint, MessageReason.manual)
 ALL_REASONS = (*REASONS, MessageReason.blacklisted)
+# What `proof_id` names, by the source: the reply, the import, or the message after which the provider said it.
+PROOFS: Mapping[str, str] = {"reply": "reply", "import": "import", "gateway": "message"}
 
 
 class Holder(NamedTuple):
@@ -37,63 +41,67 @@ class Holder(NamedTuple):
     path: str
 
 
-class Suppressed(NamedTuple):
-    """A suppressed phone of one person. `phone` is whole: whoever shows it masks it."""
+def suppress_phones(
+    session: Session,
+    phones: Collection[str],
+    reason: str,
+    source: str,
+    account_id: int | None,
+    *,
+    unit_id: int | None = None,
+    proof_id: int | None = None,
+    note: str | None = None,
+) -> int:
+    """Suppress these phones (E.164) for texts of the unit and all below it (None: for every text); returns for how many
+    that is new. An entry that is there stays as it is.
 
-    person: Person
-    phone: str
-    reason: str
-    source: str
-    created_at: datetime
-
-
-def suppress_phones(session: Session, phones: Collection[str], reason: str, source: str, account_id: int | None) -> int:
-    """Suppress these phones (E.164); returns how many were not suppressed before. The others stay as they are.
-
-    `reason` is one of REASONS or `blacklisted`, `source` says where it came from ("import", "reply", "api", "gateway"),
-    `account_id` who did it.
+    `reason` is one of ALL_REASONS, `source` says where it came from ("import", "reply", "api", "gateway"), `proof_id`
+    names the row of PROOFS, `account_id` who did it.
     The caller has checked the scope and writes the trail. Raises Invalid for an unknown reason.
     """
     if reason not in ALL_REASONS:
         raise Invalid("reason", reason, say("must be one of {reasons}", reasons=REASONS))
     if not phones:
         return 0
-    rows = [
-        {"phone": phone, "reason": reason, "source": source, "created_by": account_id} for phone in sorted(set(phones))
-    ]
+    same = {"reason": reason, "source": source, "created_by": account_id}
+    same |= {"unit_id": unit_id, "proof_id": proof_id, "note": note}
+    rows = [{"phone": phone, **same} for phone in sorted(set(phones))]
     statement = insert(Suppression).on_conflict_do_nothing().returning(Suppression.phone)
     return len(session.execute(statement, rows).all())
 
 
-def suppress_by_itself(session: Session, phone: str, reason: str, source: str, **details: int) -> bool:
-    """Suppress one phone (E.164) because a person who has it, or a provider, said so. Writes an entry in the trail for
-    everybody who has the phone. Returns False if it was suppressed before. `details` are ids for the trail.
+def suppress_by_itself(session: Session, phone: str, reason: str, source: str, proof_id: int | None = None) -> bool:
+    """Suppress one phone (E.164) for every text because a person who has it, or a provider, said so; `proof_id` names
+    the row of PROOFS. Writes an entry in the trail for everybody who has the phone. Returns False if it was suppressed
+    before.
     """
-    if not suppress_phones(session, [phone], reason, source, None):
+    if not suppress_phones(session, [phone], reason, source, None, proof_id=proof_id):
         return False
-    for holder in _holders(session, phone) or [Holder(0, top_paths(session)[0])]:
-        trail.record_act(
-            session,
-            None,
-            "suppression.add",
-            "person",
-            holder.person_id,
-            holder.path,
-            reason=reason,
-            source=source,
-            **details,
-        )
+    details: dict[str, str | int] = {"reason": reason, "source": source}
+    if proof_id is not None:
+        details[PROOFS[source]] = proof_id
+    for holder in list_phone_holders(session, phone) or [Holder(0, top_paths(session)[0])]:
+        trail.record_act(session, None, "suppression.add", "person", holder.person_id, holder.path, **details)
     return True
 
 
-def suppress_phone(session: Session, actor: Actor, phone: str, reason: str) -> Suppression:
-    """Suppress one phone (E.164) because the actor says so; returns the old suppression if there was one.
+def suppress_phone(
+    session: Session, actor: Actor, phone: str, reason: str, *, unit_id: int | None = None, note: str | None = None
+) -> Suppression:
+    """Suppress one phone (E.164) because the actor says so, for every text or for those of the unit and all below it;
+    returns the old entry if there is one. `note`: how it is known.
 
-    Raises Forbidden unless the actor has manage_segments over at least one person who has the phone (over the whole
-    tree, if nobody has), Invalid for an unknown reason.
+    Raises Forbidden unless the actor has manage_segments over that unit, or over at least one person who has the phone
+    (over the whole tree, if nobody has); Invalid for an unknown reason, a closed unit, or `manual` without a note;
+    NotFound for the unit.
     """
-    holders = _holders(session, phone)
+    note = None if note is None else required_line("note", note, LONGEST_WHY)
+    if reason == MessageReason.manual and note is None:
+        raise Invalid("note", None, "is needed with this reason: say why the phone is not to be texted")
+    holders = list_phone_holders(session, phone)
     paths = [holder.path for holder in holders] or top_paths(session)
+    if unit_id is not None:
+        paths = [unit_path(session, unit_id), *paths]
     allowed = [path for path in paths if actor.can(Permission.manage_segments, path)]
     if not allowed:
         raise Forbidden(
@@ -103,73 +111,110 @@ def suppress_phone(session: Session, actor: Actor, phone: str, reason: str) -> S
                 permission=Permission.manage_segments,
             )
         )
-    if suppress_phones(session, [phone], reason, "api", actor.account_id):
-        person = next((holder.person_id for holder in holders if holder.path in allowed), 0)
-        trail.record_act(
-            session, actor.account_id, "suppression.add", "person", person, allowed[0], reason=reason, source="api"
-        )
-    return session.get_one(Suppression, phone)
+    if unit_id is not None:
+        require_open_unit(session, "unit_id", unit_id)
+    if suppress_phones(session, [phone], reason, "api", actor.account_id, unit_id=unit_id, note=note):
+        person = next((holder.person_id for holder in holders if actor.can(Permission.read, holder.path)), 0)
+        details: dict[str, str | int] = {"reason": reason, "source": "api"}
+        if unit_id is not None:
+            details["unit_id"] = unit_id
+        trail.record_act(session, actor.account_id, "suppression.add", "person", person, allowed[0], **details)
+    found = find_active(session, phone, unit_id)
+    if found is None:
+        raise NotFound("suppression of this phone", "")  # it was lifted at this moment
+    return found
 
 
-def lift_suppression(session: Session, actor: Actor, phone: str, why: str) -> None:
-    """Let a suppressed phone (E.164) be texted again; `why` goes into the trail.
+def find_active(session: Session, phone: str, unit_id: int | None = None) -> Suppression | None:
+    """The active entry of the phone (E.164) for texts of the unit; None: for every text."""
+    own = Suppression.unit_id.is_(None) if unit_id is None else Suppression.unit_id == unit_id
+    return session.scalar(select(Suppression).where(Suppression.phone == phone, own, Suppression.lifted_at.is_(None)))
 
-    Raises NotFound if it is not suppressed, Forbidden unless the actor has manage_directory over everybody who has the
-    phone (over the whole tree, if nobody has), Invalid without a reason.
+
+def lift_suppression(session: Session, actor: Actor, phone: str, why: str, unit_id: int | None = None) -> None:
+    """Lift the phone's (E.164) entry for every text, or for those of the unit. Other entries of the phone stay.
+
+    Raises NotFound if there is none, Forbidden unless the actor may lift it, Invalid without a reason.
     """
     why = required_line("why", why, LONGEST_WHY)
-    holders = _holders(session, phone)
-    paths = [holder.path for holder in holders] or top_paths(session)
-    for path in paths:
-        actor.require(Permission.manage_directory, path)
-    gone = session.execute(delete(Suppression).where(Suppression.phone == phone).returning(Suppression.reason)).scalar()
-    if gone is None:
+    _require_lift(session, actor, list_phone_holders(session, phone), unit_id)
+    found = find_active(session, phone, unit_id)
+    if found is None:
         raise NotFound("suppression of this phone", "")
-    for holder in holders or [Holder(0, paths[0])]:
+    lift_entry(session, actor, found, why)
+
+
+def lift_entry(session: Session, actor: Actor, entry: Suppression, why: str) -> None:
+    """Lift this entry, if it holds still; `why` is kept with it, and goes into the trail. Raises as `lift_suppression`
+    does.
+    """
+    why = required_line("why", why, LONGEST_WHY)
+    holders = list_phone_holders(session, entry.phone)
+    _require_lift(session, actor, holders, entry.unit_id)
+    lifted = update(Suppression).where(Suppression.id == entry.id, Suppression.lifted_at.is_(None))
+    values = {"lifted_at": func.now(), "lifted_by": actor.account_id, "lift_why": why}
+    if session.scalar(lifted.values(values).returning(Suppression.id)) is None:
+        raise NotFound("suppression of this phone", "")
+    details: dict[str, str | int] = {"reason": entry.reason, "why": why}
+    if entry.unit_id is not None:
+        details["unit_id"] = entry.unit_id
+    for holder in holders or [Holder(0, top_paths(session)[0])]:
         trail.record_act(
-            session, actor.account_id, "suppression.lift", "person", holder.person_id, holder.path, reason=gone, why=why
+            session, actor.account_id, "suppression.lift", "person", holder.person_id, holder.path, **details
         )
 
 
-def may_lift_suppression(session: Session, actor: Actor, phone: str) -> bool:
+def may_lift_suppression(session: Session, actor: Actor, phone: str, unit_id: int | None = None) -> bool:
     """Whether `lift_suppression` would let the actor."""
-    paths = [holder.path for holder in _holders(session, phone)] or top_paths(session)
+    return _may_lift(session, actor, list_phone_holders(session, phone), unit_id)
+
+
+def _may_lift(session: Session, actor: Actor, holders: Collection[Holder], unit_id: int | None) -> bool:
+    if unit_id is not None and actor.can(Permission.manage_directory, unit_path(session, unit_id)):
+        return True
+    paths = [holder.path for holder in holders] or top_paths(session)
     return all(actor.can(Permission.manage_directory, path) for path in paths)
 
 
-def find_suppression_of_nobody(session: Session, actor: Actor, phone: str) -> Suppression | None:
-    """The suppression of a phone (E.164) that no person has, for whoever may read everything; None otherwise."""
-    if _holders(session, phone) or not all(actor.can(Permission.read, path) for path in top_paths(session)):
-        return None
-    return session.get(Suppression, phone)
+def _require_lift(session: Session, actor: Actor, holders: Collection[Holder], unit_id: int | None) -> None:
+    if not _may_lift(session, actor, holders, unit_id):
+        raise Forbidden(
+            say(
+                "{login} does not hold the permission {permission} over everybody with it",
+                login=actor.login,
+                permission=Permission.manage_directory,
+            )
+        )
 
 
-def find_suppressed(
-    paths: Sequence[str], *, reason: str | None = None, phone: str | None = None
-) -> Select[Person, str, str, str, datetime]:
-    """The suppressed phones of people within the subtrees at `paths`, one row (as `Suppressed`) a person.
-
-    `reason`: only those with this reason. `phone` (E.164): only the people who have it.
-    """
-    # Begin with the suppressed phones: beginning with the people of the units would read all of them to compare phones.
-    unit_of_person = Person.unit_id + 0
-    statement = (
-        select(Person, Suppression.phone, Suppression.reason, Suppression.source, Suppression.created_at)
-        .join(Suppression, Suppression.phone == Person.phone)
-        .join(Unit, Unit.id == unit_of_person)
-        .where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
-    )
-    if reason is not None:
-        statement = statement.where(Suppression.reason == reason)
-    return statement if phone is None else statement.where(Suppression.phone == phone)
-
-
-def _holders(session: Session, phone: str) -> list[Holder]:
+def list_phone_holders(session: Session, phone: str) -> list[Holder]:
+    """Everybody who has the phone (E.164)."""
     statement = select(Person.id, Unit.path).join(Unit, Unit.id == Person.unit_id).where(Person.phone == phone)
     return [Holder(*row) for row in session.execute(statement.order_by(Person.id))]
 
 
-def suppressed_among(session: Session, phones: Collection[str]) -> set[str]:
-    """Those of these phones (E.164) that are suppressed."""
-    wanted = Suppression.phone == any_of(phones)
-    return set(session.scalars(select(Suppression.phone).where(wanted)))
+def suppressed_among(session: Session, phones: Collection[str], *, by_any_unit: bool = False) -> set[str]:
+    """Those of these phones (E.164) that get no text at all; `by_any_unit`: and those that get none of some unit."""
+    wanted = select(Suppression.phone).where(Suppression.phone == any_of(phones), Suppression.lifted_at.is_(None))
+    return set(session.scalars(wanted if by_any_unit else wanted.where(Suppression.unit_id.is_(None))))
+
+
+def hand_suppressions_on(session: Session, unit_id: int, into_id: int) -> int:
+    """What holds for a unit's texts holds for those of the unit that it is merged into; returns how many entries. The
+    unit's own stay.
+    """
+    kept = ("phone", "reason", "source", "proof_id", "note", "created_by", "created_at")
+    own = select(*(getattr(Suppression, name) for name in kept), literal(into_id)).where(
+        Suppression.unit_id == unit_id, Suppression.lifted_at.is_(None)
+    )
+    statement = insert(Suppression).from_select([*kept, "unit_id"], own.order_by(Suppression.phone))
+    return len(session.execute(statement.on_conflict_do_nothing().returning(Suppression.id)).all())
+
+
+def strip_suppressions(session: Session, phones: Collection[str]) -> None:
+    """Of these phones (E.164) only the number stays, and only where it must not be texted: notes and proofs are
+    emptied, lifted entries deleted.
+    """
+    own = Suppression.phone == any_of(phones)
+    session.execute(delete(Suppression).where(own, Suppression.lifted_at.is_not(None)))
+    session.execute(update(Suppression).where(own).values(note=None, proof_id=None, lift_why=None))

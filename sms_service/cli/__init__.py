@@ -30,6 +30,7 @@ from sms_service.cli.replies import receipts, replies
 from sms_service.cli.segments import segment
 from sms_service.cli.signatures import signature
 from sms_service.cli.stops import release, stop, stops_
+from sms_service.cli.suppressions import suppressions
 from sms_service.cli.templates import template
 from sms_service.cli.unit_caps import unit_caps
 from sms_service.cli.units import unit
@@ -70,7 +71,7 @@ def main() -> None:
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, contacts, person, unit, lost, account, campaign, settle, counts),
     *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template, segment),
-    *(words, signature, reference, recipient_list),
+    *(words, signature, reference, recipient_list, suppressions),
 ):
     main.add_command(_command)
 campaign.add_command(outlook)

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
-from sms_service.audience.models import Suppression
 from sms_service.audience.reachable import REACHABLE, REACHES, SUSPECT, find_reached
+from sms_service.audience.suppression_list import list_history
 from sms_service.console.entering import is_password_fresh
 from sms_service.console.forms import read_query
 from sms_service.console.languages import say_here
@@ -65,13 +65,14 @@ def describe_person(person_id: int) -> dict[str, Any]:
     person = people.get_person(g.session, g.actor, person_id)
     path = unit_path(g.session, person.unit_id)
     roles = people.roles_of(g.session, [person.id])[person.id]
-    suppression = g.session.get(Suppression, person.phone) if person.phone else None
+    history = list_history(g.session, g.actor, person.phone) if person.phone else ()
     return {
         "person": person,
         "units": _names(g.session, path, [role.unit_id for role in roles]),
         "path": [int(part) for part in path.strip("/").split("/")],
         "roles": roles,
-        "suppression": suppression,
+        "suppressions": [row for row in history if row.Suppression.lifted_at is None],
+        "lifted": next((row for row in history if row.Suppression.lifted_at is not None), None),
         "problem": person.said_phone_problem,
         "texts": latest_texts(g.session, g.actor, person),
         "may_change": g.actor.can(Permission.manage_directory, path),

@@ -25,6 +25,7 @@ class RepliesFilter(ScopedPageQuery):
 
     meaning = fields.String(load_default=None, validate=OneOfWords(MEANINGS))
     campaign = Id(load_default=None)
+    reply = Id(load_default=None)
 
 
 @page_view("/replies", Permission.read)
@@ -34,7 +35,8 @@ def list_replies() -> str:
     scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
     campaign = get_campaign(g.session, g.actor, query["campaign"]) if query["campaign"] is not None else None
     strangers = query["unit"] is None and may_read_strangers(g.session, g.actor)
-    statement = find_replies(scope.paths, strangers=strangers, meaning=query["meaning"], campaign=query["campaign"])
+    chosen = {name: query[name] for name in ("meaning", "campaign", "reply")}
+    statement = find_replies(scope.paths, strangers=strangers, **chosen)
     rows, following = fetch_page(
         g.session,
         statement,

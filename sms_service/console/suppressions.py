@@ -4,66 +4,66 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g, make_response, request
+from flask import Response, g, make_response, request, url_for
 from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
-from sms_service.audience import suppression
+from sms_service.audience import suppression, suppression_list
 from sms_service.audience.models import Suppression
-from sms_service.console.forms import read_form, read_query
+from sms_service.console.forms import UnitQuery, read_form, read_query
+from sms_service.console.languages import say_here
 from sms_service.console.pages import act_view, go_to, page_view, show_again
 from sms_service.console.rendering import name_here, render_page
 from sms_service.console.unit_choice import choose_unit
-from sms_service.directory import people
-from sms_service.directory.models import Person, Unit
+from sms_service.directory.models import Unit
 from sms_service.directory.phones import parse_phone
 from sms_service.directory.text import LONGEST_WHY
-from sms_service.errors import Invalid, NotFound
-from sms_service.said import as_said
+from sms_service.errors import Invalid
+from sms_service.said import as_said, say
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, OneLine
+from sms_service.web.schemas import Id, In, OneLine, WhyIn
 from sms_service.web.validators import OneOfWords
 from sms_service.web.words import name_word
-
-MOST_HOLDERS = 50  # people who have one number
 
 
 class SuppressionFilter(ScopedPageQuery):
     """Which of them; no phone, since this is an address."""
 
     reason = fields.String(load_default=None, validate=OneOfWords(suppression.ALL_REASONS))
+    scope = fields.String(load_default=None, validate=OneOfWords(suppression_list.SCOPES))
+    state = fields.String(load_default=None, validate=OneOfWords(suppression_list.STATES))
 
 
 class SuppressForm(In):
-    """The number that is to get no texts, and why."""
+    """The number that is to get no texts, of whom, and why."""
 
     phone = fields.String(required=True)
     reason = fields.String(required=True, validate=OneOfWords(suppression.REASONS))
-
-
-class LiftForm(In):
-    """Who is to get texts again, by the person or, where nobody has the number, by the number; and why."""
-
-    person_id = Id(load_default=None)
-    phone = fields.String(load_default=None)
-    why = OneLine(LONGEST_WHY, required=True)
+    unit_id = Id(load_default=None)
+    note = OneLine(LONGEST_WHY, load_default=None)
 
 
 @page_view("/opted-out", Permission.read, methods=("GET", "POST"))
 def list_suppressions() -> Response:
-    """The list, newest first, or what is known of the number that a search asks for."""
+    """The list, newest first, or all that is known of the number that a search asks for."""
     if request.method == "POST":
         return _search(request.form.get("wanted", "").replace("\x00", ""))
     query = read_query(SuppressionFilter)
     scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-    statement = _with_unit(suppression.find_suppressed(scope.paths, reason=query["reason"]))
+    everything = query["unit"] is None and suppression_list.may_read_all_suppressions(g.session, g.actor)
     rows, following = fetch_page(
         g.session,
-        statement,
+        suppression_list.find_suppressions(
+            scope.paths,
+            everything=everything,
+            reason=query["reason"],
+            scope=query["scope"],
+            state=query["state"] or "active",
+        ),
         query,
         sort="created_at",
         key=Suppression.created_at,
-        id_=Person.id,
+        id_=Suppression.id,
         descending=True,
     )
     return make_response(_list(rows, query, following=following, scope=scope.units))
@@ -72,48 +72,53 @@ def list_suppressions() -> Response:
 @page_view("/opted-out/new", Permission.manage_segments)
 def show_new_suppression() -> str:
     """The form for one more number."""
-    return render_page("suppression_new.html", reasons=[(one, name_here(one)) for one in suppression.REASONS])
+    query = read_query(UnitQuery)
+    choice = choose_unit(g.session, g.actor, Permission.manage_segments, query["unit"], top=True)
+    return render_page(
+        "suppression_new.html",
+        choice=choice,
+        query=query,
+        reasons=[(one, name_here(one)) for one in suppression.REASONS],
+    )
 
 
 @act_view("/opted-out/new", Permission.manage_segments, again=show_new_suppression)
 def suppress_one_phone() -> Response:
-    """Let the number have no texts."""
+    """Let the number have no texts, or none of a unit."""
     form = read_form(SuppressForm)
-    suppression.suppress_phone(g.session, g.actor, parse_phone("phone", form["phone"]), form["reason"])
-    return go_to("console.list_suppressions", said=as_said("The number gets no texts any more, from no unit."))
+    phone, unit_id = parse_phone("phone", form["phone"]), form["unit_id"]
+    suppression.suppress_phone(g.session, g.actor, phone, form["reason"], unit_id=unit_id, note=form["note"])
+    if unit_id is None:
+        return go_to("console.list_suppressions", said=as_said("The number gets no texts any more, from no unit."))
+    name = g.session.get_one(Unit, unit_id).name
+    said = say("The number gets no texts of {unit} and all below it any more.", unit=name)
+    return go_to("console.list_suppressions", said=said)
 
 
-@page_view("/opted-out/<int:person_id>/lift", Permission.manage_directory)
-def show_lift(person_id: int) -> str:
-    """What it means to let the person's number have texts again."""
-    person = people.get_person(g.session, g.actor, person_id)
-    found = g.session.get(Suppression, person.phone) if person.phone else None
-    if found is None:
-        raise NotFound("suppression of this phone", "")
-    allowed = suppression.may_lift_suppression(g.session, g.actor, found.phone)
-    return render_page("suppression_lift.html", person=person, suppression=_describe(found), allowed=allowed)
+@page_view("/opted-out/<int:suppression_id>", Permission.read)
+def show_suppression(suppression_id: int) -> str:
+    """One entry: its proof, its number's history, and the form that lifts it."""
+    found = suppression_list.get_suppression(g.session, g.actor, suppression_id)
+    history = suppression_list.list_history(g.session, g.actor, found.phone)
+    holds = found.lifted_at is None
+    return render_page(
+        "suppression.html",
+        one=found,
+        row=next(row for row in history if row.Suppression.id == found.id),
+        others=[row for row in history if row.Suppression.id != found.id],
+        proof=_link_proof(found),
+        name_source=_name_source,
+        allowed=holds and suppression.may_lift_suppression(g.session, g.actor, found.phone, found.unit_id),
+        may_lift_some=bool(g.actor.scope(Permission.manage_directory)),
+    )
 
 
-@act_view("/opted-out/<int:person_id>/lift", Permission.manage_directory, again=show_lift)
-def lift_one_suppression(person_id: int) -> Response:
-    """Let the person's number have texts again."""
-    phone = people.get_person(g.session, g.actor, person_id).phone
-    if phone is None:
-        raise Invalid("person_id", person_id, "has no phone number")
-    suppression.lift_suppression(g.session, g.actor, phone, read_form(LiftForm)["why"])
+@act_view("/opted-out/<int:suppression_id>/lift", Permission.manage_directory, again=show_suppression)
+def lift_one_suppression(suppression_id: int) -> Response:
+    """Let the number have texts again, as far as this entry kept them from it."""
+    found = suppression_list.get_suppression(g.session, g.actor, suppression_id)
+    suppression.lift_entry(g.session, g.actor, found, read_form(WhyIn)["why"])
     return go_to("console.list_suppressions", said=as_said("The number may get texts again."))
-
-
-@act_view("/opted-out/lift", Permission.manage_directory)
-def lift_of_nobody() -> Response:
-    """Let a number have texts again that no person has."""
-    form = read_form(LiftForm)
-    suppression.lift_suppression(g.session, g.actor, parse_phone("phone", form["phone"] or ""), form["why"])
-    return go_to("console.list_suppressions", said=as_said("The number may get texts again."))
-
-
-def _with_unit(statement: Any) -> Any:
-    return statement.add_columns(Unit.name.label("unit"), Unit.path.label("path"))
 
 
 def _search(wanted: str) -> Response:
@@ -122,33 +127,39 @@ def _search(wanted: str) -> Response:
         phone = parse_phone("wanted", wanted)
     except Invalid as error:
         return show_again(error, lambda: _list([], query, wanted=wanted[:100]))
-    scope = scope_filter(g.session, g.actor, Permission.read, None)
-    statement = _with_unit(suppression.find_suppressed(scope.paths, phone=phone)).order_by(Person.id)
-    rows = list(g.session.execute(statement.limit(MOST_HOLDERS)))
-    nobody = None if rows else suppression.find_suppression_of_nobody(g.session, g.actor, phone)
-    may_lift = nobody is not None and suppression.may_lift_suppression(g.session, g.actor, phone)
-    return make_response(
-        _list(rows, query, wanted=wanted[:100], found=phone, of_nobody=_describe(nobody), may_lift=may_lift)
-    )
+    rows = suppression_list.list_history(g.session, g.actor, phone)
+    return make_response(_list(rows, query, wanted=wanted[:100], found=phone))
 
 
-def _describe(found: Suppression | None) -> dict[str, Any] | None:
-    if found is None:
+def _link_proof(found: Suppression) -> str | None:
+    """Where the visitor finds what the entry came from."""
+    if found.proof_id is None:
         return None
-    since = {"reason": found.reason, "created_at": found.created_at, "phone": found.phone}
-    return {**since, "source": name_word("source", found.source)}
+    match suppression.PROOFS.get(found.source):
+        case "reply":
+            return url_for("console.list_replies", reply=found.proof_id)
+        case "import":
+            return url_for("console.show_import", import_id=found.proof_id)
+        case "message":
+            return url_for("console.show_message", message_id=found.proof_id)
+    return None
 
 
-def _list(rows: list[Any], query: dict[str, Any], **values: Any) -> str:
-    nothing = {"wanted": None, "found": None, "of_nobody": None, "may_lift": False, "following": None, "scope": ()}
+def _name_source(source: str) -> Any:
+    return name_word("source", source)
+
+
+def _list(rows: Any, query: dict[str, Any], **values: Any) -> str:
+    nothing = {"wanted": None, "found": None, "following": None, "scope": ()}
     return render_page(
         "suppressions.html",
         **{**nothing, **values},
         rows=rows,
         query=query,
-        name_source=lambda source: name_word("source", source),
+        name_source=_name_source,
         reasons=[(one, name_here(one)) for one in suppression.ALL_REASONS],
+        scopes=[("everywhere", say_here("Every text")), ("unit", say_here("Texts of one unit"))],
+        states=[("lifted", say_here("Lifted")), ("all", say_here("Holding and lifted"))],
         choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         may_add=bool(g.actor.scope(Permission.manage_segments)),
-        may_lift_of=lambda path: g.actor.can(Permission.manage_directory, path),
     )

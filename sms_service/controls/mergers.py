@@ -1,7 +1,8 @@
 """Units are closed, alone or merged into another one: people, roles and the units below go there, and history stays.
 
 Past counts stand on the unit and the path that each message kept at its freeze, so none of them changes. What is known
-of phones (opt-outs, dead numbers) belongs to phones and people, and goes with them.
+of phones (opt-outs, dead numbers) belongs to phones and people, and goes with them; an opt-out from the unit's texts
+becomes one from those of the unit that takes its people.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.models import RoleGrant
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.suppression import hand_suppressions_on
 from sms_service.audit import trail
 from sms_service.controls.models import QuietDay, Stop, UnitCap
 from sms_service.db.locks import LockKey, take_lock
@@ -172,4 +174,5 @@ def _move_all(session: Session, unit: Unit, into: Unit) -> int:
     session.execute(update(Unit).where(below).values(path=path).execution_options(synchronize_session=False))
     children = update(Unit).where(Unit.parent_id == unit.id).values(parent_id=into.id)
     session.execute(children.execution_options(synchronize_session=False))
+    hand_suppressions_on(session, unit.id, into.id)
     return len(moved)

@@ -48,7 +48,7 @@ def suppress_blacklisted(database: Database) -> int:
         for report in sorted(waiting, key=lambda report: report.phone):  # as replies do it: no deadlock
             report.heeded_at = now
             suppressed += suppression.suppress_by_itself(
-                session, report.phone, MessageReason.blacklisted, "gateway", message=report.message_id
+                session, report.phone, MessageReason.blacklisted, "gateway", report.message_id
             )
         return suppressed
 

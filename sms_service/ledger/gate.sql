@@ -12,10 +12,15 @@
 -- `status || ''` keeps the index of leases out of the plan. That index has a dead entry for every row that left, and
 -- in a month without statistics the planner would read them all instead of looking up the ids (docs/performance.md).
 --
+-- Freeze asked whether the person may be texted at this phone (audience/skipping.py); what has changed since is asked
+-- here; a guest of a list has left from the beginning. A suppression for a unit holds for runs of that unit and of those
+-- below it: its id is in the run's path.
+--
 -- Caps: a row reserves a place only if nothing else forbids it to leave (so it is locked before), once per message.
 -- All statements that change many of these rows go in the order of phones, so that they do not deadlock.
 WITH run AS MATERIALIZED (
-    SELECT r.status, r.demonstration, r.unit_path, r.class, r.kind, r.template_version_id, pg_advisory_xact_lock_shared(r.id * 2)
+    SELECT r.status, r.demonstration, r.unit_path, r.class, r.kind, r.template_version_id,
+           string_to_array(btrim(r.unit_path, '/'), '/')::bigint[] AS unit_ids, pg_advisory_xact_lock_shared(r.id * 2)
     FROM set_config('lock_timeout', %(lock_wait)s, true) AS bounded, runs r
     WHERE r.id = %(run_id)s::bigint
     FOR SHARE OF r
@@ -56,10 +61,14 @@ offered AS (
 eligible AS MATERIALIZED (
     SELECT m.id, m.phone, m.cap_day, o.text, o.parts, (sms_now() AT TIME ZONE u.timezone)::date AS day,
            (SELECT min(c.per_day) FROM cap c WHERE u.path ^@ c.path) AS per_day
-    FROM run r, account a, offered o, messages m, units u
+    FROM run r, account a, offered o, messages m, units u, people p
     WHERE m.month = %(month)s::date
       AND m.id = o.id
       AND u.id = m.unit_id
+      AND p.id = m.person_id
+      AND p.phone = m.phone
+      AND (p.left_at IS NULL OR p.kind = 'guest')
+      AND NOT p.lost_contact
       AND m.status || '' = 'claimed'
       AND m.claim_token = %(token)s::uuid
       AND m.lease_until > sms_now()
@@ -71,7 +80,9 @@ eligible AS MATERIALIZED (
       AND cluster_is_known()
       AND window_is_open(u.timezone, u.window_opens, u.window_closes)
       AND NOT EXISTS (SELECT FROM quiet q WHERE q.day = (sms_now() AT TIME ZONE u.timezone)::date AND u.path ^@ q.path)
-      AND NOT EXISTS (SELECT FROM suppressions s WHERE s.phone = m.phone)
+      AND NOT EXISTS (
+          SELECT FROM suppressions s
+          WHERE s.phone = m.phone AND s.lifted_at IS NULL AND (s.unit_id IS NULL OR s.unit_id = ANY (r.unit_ids)))
       AND NOT EXISTS (
           SELECT FROM stopped s
           WHERE s.gateway_account_id = a.id OR u.path ^@ s.path OR m.unit_path ^@ s.path OR r.unit_path ^@ s.path)

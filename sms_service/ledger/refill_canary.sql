@@ -5,7 +5,8 @@
 -- whole city, and a canary of nothing but skipped rows would prove nothing. A row that was replaced waits like the
 -- rest of the run. The first hand-over is noted, since judge_canary.sql counts from it.
 WITH run AS MATERIALIZED (
-    SELECT canary, canary_since, class, kind FROM runs WHERE id = %(run_id)s::bigint AND status = 'running' AND canary IS NOT NULL
+    SELECT canary, canary_since, class, kind, string_to_array(btrim(unit_path, '/'), '/')::bigint[] AS unit_ids
+    FROM runs WHERE id = %(run_id)s::bigint AND status = 'running' AND canary IS NOT NULL
 ),
 seen AS MATERIALIZED (
     SELECT coalesce(array_agg(m.id) FILTER (WHERE NOT v.silent), '{}') AS kept,
@@ -43,7 +44,13 @@ other AS MATERIALIZED (
               SELECT FROM stops t JOIN units tu ON tu.id = t.unit_id
               WHERE t.released_at IS NULL AND (u.path ^@ tu.path OR m.unit_path ^@ tu.path))
           -- Not rows that the gate would skip; but as long as nothing has left at all, the gate may find that out.
-          AND (cardinality(s.kept) = 0 OR NOT EXISTS (SELECT FROM suppressions p WHERE p.phone = m.phone))
+          AND (cardinality(s.kept) = 0 OR EXISTS (
+              SELECT FROM people p
+              WHERE p.id = m.person_id AND p.phone = m.phone AND (p.left_at IS NULL OR p.kind = 'guest')
+                AND NOT p.lost_contact))
+          AND (cardinality(s.kept) = 0 OR NOT EXISTS (
+              SELECT FROM suppressions p
+              WHERE p.phone = m.phone AND p.lifted_at IS NULL AND (p.unit_id IS NULL OR p.unit_id = ANY (c.unit_ids))))
           AND (cardinality(s.kept) = 0 OR NOT EXISTS (
               SELECT FROM cap_uses n
               WHERE n.class = m.class AND n.used >= find_cap(u.path, m.class) AND n.phone = m.phone AND n.day = (sms_now() AT TIME ZONE u.timezone)::date))

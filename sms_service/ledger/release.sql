@@ -3,7 +3,7 @@
 -- one every two seconds. For the same reason a stop of some of the run's units moves it by a minute, and a gate that
 -- waited in vain moves it by `again_s`. It does not wait for a locked row: that row's lease will end.
 WITH mine AS MATERIALIZED (
-    SELECT id, run_id, unit_id, unit_path, phone, class, cap_day, account_id
+    SELECT id, run_id, person_id, unit_id, unit_path, phone, class, cap_day, account_id
     FROM messages
     WHERE month = %(month)s::date AND id = ANY (%(ids)s::bigint[]) AND status = 'claimed' AND claim_token = %(token)s::uuid
     FOR NO KEY UPDATE SKIP LOCKED
@@ -12,12 +12,12 @@ UPDATE messages m
 SET status = CASE
         WHEN r.status = 'cancelled' THEN 'cancelled'
         WHEN m.expires_at <= sms_now() THEN 'expired'
-        WHEN s.phone IS NOT NULL OR used.up THEN 'skipped'
+        WHEN against.reason IS NOT NULL OR used.up THEN 'skipped'
         ELSE 'pending'
     END,
     reason = CASE
         WHEN r.status = 'cancelled' OR m.expires_at <= sms_now() THEN NULL
-        WHEN s.phone IS NOT NULL THEN s.reason
+        WHEN against.reason IS NOT NULL THEN against.reason
         WHEN used.up THEN 'capped'
     END,
     not_before = CASE
@@ -34,7 +34,18 @@ FROM mine c
 JOIN runs r ON r.id = c.run_id
 JOIN units u ON u.id = c.unit_id
 JOIN gateway_accounts a ON a.id = c.account_id
-LEFT JOIN suppressions s ON s.phone = c.phone
+LEFT JOIN people p ON p.id = c.person_id
+CROSS JOIN LATERAL (
+    -- The order is that of audience/skipping.py. Nobody is who has been erased; a guest has left from the beginning.
+    SELECT CASE
+        WHEN p.id IS NULL OR (p.left_at IS NOT NULL AND p.kind <> 'guest') THEN 'left'
+        WHEN p.lost_contact THEN 'lost_contact'
+        WHEN p.phone IS NULL AND p.phone_problem IS NOT NULL THEN 'bad_number'
+        WHEN p.phone IS NULL THEN 'no_phone'
+        WHEN p.phone <> c.phone THEN 'new_phone'
+        ELSE find_suppression(c.phone, r.unit_path)
+    END AS reason
+) AS against
 CROSS JOIN LATERAL (
     SELECT NOT window_is_open(u.timezone, u.window_opens, u.window_closes)
         OR is_quiet(u.path, u.timezone, r.class, r.kind) AS yes

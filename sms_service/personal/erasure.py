@@ -16,7 +16,7 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.accounts.stored_responses import empty_responses_with
 from sms_service.audience.recipient_lists import erase_listed
-from sms_service.audience.suppression import suppress_phones, suppressed_among
+from sms_service.audience.suppression import strip_suppressions, suppress_phones, suppressed_among
 from sms_service.audit import trail
 from sms_service.db.locks import LockKey, take_lock
 from sms_service.delivery.erasing import erase_checks
@@ -72,7 +72,7 @@ def foresee_erasure(session: Session, actor: Actor, person_id: int) -> ErasureOu
     person = get_person(session, actor, person_id)
     actor.require(Permission.manage_directory, unit_path(session, person.unit_id))
     rows = find_person_rows(session.connection(), person_id)
-    suppressed = suppressed_among(session, _phones_of(person, rows))
+    suppressed = suppressed_among(session, _phones_of(person, rows), by_any_unit=True)
     return ErasureOutlook(rows.texts, rows.waiting, rows.awaited, rows.awaited_until, bool(suppressed))
 
 
@@ -101,6 +101,7 @@ def erase_person(session: Session, actor: Actor, person_id: int, why: str) -> Er
     own = phones - list_phones_of_others(session, person_id, phones)
     # An opt-out outlives its person: whoever imports the number again must not text it.
     suppress_phones(session, find_blacklisted(connection, own), MessageReason.blacklisted, "gateway", None)
+    strip_suppressions(session, own)
     erase_phone_traces(connection, rows, own)
     messages = [id_ for ids in rows.ids.values() for id_ in ids]
     replies = erase_replies(connection, person_id, messages, own)

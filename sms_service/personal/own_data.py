@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from sms_service.ledger.models import Attempt, Message, ReceiptRow, Run
 from sms_service.replies.models import ReplyRow
 
 SECTIONS = ("person", "roles", "suppressions", "texts", "replies", "lists", "import_findings", "lost_checks", "acts")
+_SUPPRESSION = ("phone", "reason", "source", "proof_id", "note", "created_at", "lifted_at", "lift_why")
 _MESSAGE = ("id", "run_id", "status", "reason", "raw_code", "phone", "text", "values", "parts", "changed_at")
 _ATTEMPT = ("number", "status", "error", "raw_code", "detail", "phone", "started_at", "outcome_at", "final_at")
 _RECEIPT = ("received_at", "occurred_at", "status", "error", "raw_code", "phone", "raw")
@@ -52,10 +53,7 @@ def collect_own_data(session: Session, actor: Actor, person_id: int, why: str) -
     found: dict[str, Any] = {
         "person": {**row, "unit": session.get_one(Unit, person.unit_id).name},
         "roles": _roles(session, person_id),
-        "suppressions": [
-            _columns(one, ("phone", "reason", "source", "created_at"))
-            for one in session.scalars(select(Suppression).where(Suppression.phone.in_(phones)))
-        ],
+        "suppressions": _suppressions(session, phones),
         "texts": texts,
         "replies": _replies(session, person_id, [text["id"] for text in texts]),
         "lists": _lists(session, person_id),
@@ -95,6 +93,17 @@ def _lists(session: Session, person_id: int) -> list[dict[str, Any]]:
         .order_by(RecipientList.id)
     )
     return [{"list_id": row.id, "list": row.name, "row": row.row, "values": row[3]} for row in rows]
+
+
+def _suppressions(session: Session, phones: Collection[str]) -> list[dict[str, Any]]:
+    """All entries, lifted ones too; `unit`: for whose texts, None for every text."""
+    statement = (
+        select(Suppression, Unit.name.label("unit"))
+        .outerjoin(Unit, Unit.id == Suppression.unit_id)
+        .where(Suppression.phone.in_(phones))
+        .order_by(Suppression.id)
+    )
+    return [{**_columns(one, _SUPPRESSION), "unit": unit} for one, unit in session.execute(statement)]
 
 
 def _texts(session: Session, person_id: int) -> list[dict[str, Any]]:

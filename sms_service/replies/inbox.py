@@ -168,4 +168,4 @@ def _stop(session: Session, whole: _Whole, phone: str | None) -> None:
     """A phone that cannot be read cannot be suppressed; the reply is then only listed as one that means stop."""
     MARK_STOP(session.connection(), in_month=whole.in_month, id=whole.id)
     if phone is not None:
-        suppression.suppress_by_itself(session, phone, MessageReason.opted_out, "reply", reply=whole.id)
+        suppression.suppress_by_itself(session, phone, MessageReason.opted_out, "reply", whole.id)

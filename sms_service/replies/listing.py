@@ -61,6 +61,7 @@ def find_replies(
     strangers: bool,
     meaning: str | None = None,
     campaign: int | None = None,
+    reply: int | None = None,
     account: str | None = None,
     has_phone: bool | None = None,
     since: datetime | None = None,
@@ -69,8 +70,8 @@ def find_replies(
     """The replies of people of the units that are now under `paths`, to be ordered and paged: `ReplyRow`, the gateway
     account's name (`account`), the person's present name (`person`), the unit's name (`unit`). `strangers`: also those
     that match nobody. A long reply is one, once all its parts are there. `campaign`: only those that answer a text of
-    this campaign. `has_phone` False: only those whose sender cannot be read as a phone. `since` (inclusive) and `until`
-    (exclusive) bound when they came in.
+    this campaign. `reply`: only the one with this id. `has_phone` False: only those whose sender cannot be read as a
+    phone. `since` (inclusive) and `until` (exclusive) bound when they came in.
     """
     within = or_(false(), *(Unit.path.op("^@")(path) for path in paths))
     its_unit = cast(func.split_part(func.rtrim(ReplyRow.unit_path, "/"), "/", -1), BigInteger)
@@ -92,6 +93,8 @@ def find_replies(
         statement = statement.where(
             ReplyRow.received_at >= launched, answered.where(Run.campaign_id == campaign).exists()
         )
+    if reply is not None:
+        statement = statement.where(ReplyRow.id == reply)
     if account is not None:
         statement = statement.where(GatewayAccount.name == account)
     if has_phone is not None:

@@ -58,5 +58,5 @@ def _match(session: Session, in_month: date) -> int:
         )
         for row in sorted(found, key=lambda row: (row.phone or "", row.id)):  # whoever suppresses many goes by phone
             if row.id in stops:
-                suppression.suppress_by_itself(session, row.phone, MessageReason.opted_out, "reply", reply=row.id)
+                suppression.suppress_by_itself(session, row.phone, MessageReason.opted_out, "reply", row.id)
     return len(ids)

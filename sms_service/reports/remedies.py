@@ -48,6 +48,18 @@ REMEDIES: Mapping[MessageReason, Remedy] = {
         say("who has this number complained"),
         say("Tell the person in another way. Lift it only when the complaint is settled."),
     ),
+    R.manual: Remedy(
+        say("an officer put the number on the opt-out list and wrote down why"),
+        say("Read the note on the opt-out list. Lift it when its cause is gone."),
+    ),
+    R.left: Remedy(
+        say("the person left after the list was made"),
+        say("Nothing to do."),
+    ),
+    R.new_phone: Remedy(
+        say("the person got another number after the list was made"),
+        say("Send a new campaign to them; it goes to the new number."),
+    ),
     R.capped: Remedy(
         say("the number has had its texts of this class for the day"),
         say("Send it on another day, or ask an administrator whether the cap is right."),

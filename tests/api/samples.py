@@ -17,6 +17,7 @@ from sms_service.accounts import tokens
 from sms_service.accounts.actors import SYSTEM
 from sms_service.accounts.models import RoleGrant
 from sms_service.audience.import_work import work_on_import
+from sms_service.audience.suppression import suppress_phone
 from sms_service.campaigns import approval
 from sms_service.campaigns.models import Campaign
 from sms_service.content.categories import add_category
@@ -83,6 +84,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     reference = add_reference_list(session, SYSTEM, unit.id, "venue", "场地")
     row = keep_row(session, SYSTEM, reference.id, None, "市民中心", {})
     upload_list_file(session, SYSTEM, reference.id, "场地\n图书馆\n".encode(), "场地.csv")
+    opted_out = suppress_phone(session, SYSTEM, make_person(session, unit).phone or "", "opted_out")
     stop_id, _ = stops.stop_unit(session, SYSTEM, unit.id, "查错")
     (quiet_day,) = quiet_days.set_quiet_days(session, SYSTEM, unit.id, [NamedDay(QUIET_DAY, "清明节")])
     session.commit()
@@ -107,6 +109,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "run_id": run.id,
         "message_id": message_id,
         "stop_id": stop_id,
+        "suppression_id": opted_out.id,
         "quiet_day_id": quiet_day.id,
         "category_id": category.id,
         "signature_id": signature.id,
@@ -244,6 +247,8 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /recipient-lists/<int:recipient_list_id>/let-go": lambda ids: {},
     "POST /suppressions": lambda ids: {"person_id": ids["person_id"]},
     "POST /suppressions/lift": lambda ids: {"person_id": ids["person_id"], "why": "本人来电"},
+    "POST /suppressions/history": lambda ids: {"person_id": ids["person_id"]},
+    "POST /suppressions/<int:suppression_id>/lift": lambda ids: {"why": "本人来电"},
     "POST /templates": lambda ids: {"name": "提醒", "unit_id": ids["unit_id"], "class": "notice", "body": "您好。"},
     "POST /templates/<int:template_id>/versions": lambda ids: {"body": "您好！"},
     "POST /templates/<int:template_id>/preview": lambda ids: {"signature": "云州先锋", "recipients": [{}]},

@@ -143,6 +143,48 @@ def test_a_number_is_suppressed_listed_masked_and_lifted(officer, administrator,
     assert officer.get(f"/people/{people[0].id}").json["opted_out"] is False
 
 
+def test_an_entry_for_a_unit_is_added_listed_shown_and_lifted(client, officer, administrator, auditor, session, tree):
+    person = make_person(session, tree["one"], name="甲")
+    session.commit()
+    one, other = tree["one"].id, tree["other"].id
+    body = {"person_id": person.id, "reason": "manual", "unit_id": one}
+    refused = officer.post("/suppressions", json=body)
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (422, "note")
+    made = officer.post("/suppressions", json={**body, "note": "家属13912345678来电"})
+    assert made.status_code == 201
+    assert (made.json["unit_id"], made.json["note"], made.json["lifted_at"]) == (one, "家属139****5678来电", None)
+    assert officer.get(f"/people/{person.id}").json["opted_out"] is False, "other units may text them"
+    (listed,) = auditor.get("/suppressions", scope="unit").json["items"]
+    assert (listed["name"], listed["unit"], listed["holders"]) == ("甲", tree["one"].name, 1)
+    assert auditor.get("/suppressions", scope="everywhere").json["items"] == []
+    assert auditor.get("/suppressions", state="lifted").json["items"] == []
+    path = f"/suppressions/{made.json['id']}"
+    assert auditor.get(path).json == made.json
+    assert auditor.post(f"{path}/lift", json={"why": "x"}).status_code == 403
+    assert administrator.post(f"{path}/lift", json={}).status_code == 422
+    assert administrator.post(f"{path}/lift", json={"why": "本人来电"}).status_code == 204
+    assert administrator.post(f"{path}/lift", json={"why": "本人来电"}).status_code == 404
+    lifted = auditor.get(path).json
+    assert (lifted["lift_why"], lifted["lifted_at"] is None) == ("本人来电", False)
+    assert auditor.get("/suppressions").json["items"] == []
+    assert [item["id"] for item in auditor.get("/suppressions", state="lifted").json["items"]] == [made.json["id"]]
+    history = auditor.post("/suppressions/history", json={"phone": person.phone})
+    assert [item["reason"] for item in history.json["items"]] == ["manual"]
+    assert person.phone not in history.text
+    stranger = Caller(client, session, tree["other"], "administrator")
+    for answer in (
+        stranger.get(path),
+        stranger.post(f"{path}/lift", json={"why": "x"}),
+        stranger.post("/suppressions/history", json={"person_id": person.id}),
+        stranger.post("/suppressions", json={"phone": person.phone, "unit_id": one}),
+        stranger.get(f"/suppressions?unit={one}"),
+    ):
+        assert answer.status_code == 403
+    assert stranger.post("/suppressions/history", json={"phone": person.phone}).json == {"items": []}
+    assert stranger.post("/suppressions", json={"phone": person.phone, "unit_id": other}).status_code == 201
+    assert officer.get("/suppressions/999999").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

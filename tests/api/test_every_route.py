@@ -23,6 +23,7 @@ HEADER = "编号,姓名,手机号,组织编码"
 QUESTIONS = {
     "POST /logins/plan",
     "POST /segments/preview",
+    "POST /suppressions/history",
     "POST /templates/preview",
     "POST /templates/<int:template_id>/preview",
 }

@@ -7,12 +7,13 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience import intake
 from sms_service.audience.models import Suppression
+from sms_service.audience.suppression import lift_suppression
 from sms_service.audit.models import TrailEntry
 from sms_service.directory.models import Person, Unit
 from tests.bringing import bring
@@ -39,7 +40,7 @@ def write(session: Session, unit: Unit, door: str, phone: str, tags: list[str] |
 
 
 def suppressed(session: Session) -> set[str]:
-    return set(session.scalars(select(Suppression.phone)))
+    return set(session.scalars(select(Suppression.phone).where(Suppression.lifted_at.is_(None))))
 
 
 @pytest.mark.parametrize("doors", list(product(["import", "api"], repeat=2)))
@@ -67,7 +68,7 @@ def test_every_door_honours_the_tag(
 def test_another_change_undoes_no_lifting(session: Session) -> None:
     unit = make_unit(session, code="01")
     write(session, unit, "api", OLD, [TAG])
-    session.execute(delete(Suppression))
+    lift_suppression(session, SYSTEM, OLD, "本人来电")
     person_id = session.scalar(select(Person.id)) or 0
     intake.change_taken_in_person(session, SYSTEM, person_id, name="王维")
     assert suppressed(session) == set()

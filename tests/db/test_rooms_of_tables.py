@@ -122,6 +122,7 @@ def test_what_the_gate_reads_is_found() -> None:
     gate = (PACKAGE / "ledger" / "gate.sql").read_text(encoding="utf-8")
     assert tables_in(gate) == {
         *("runs", "messages", "attempts", "gateway_accounts", "stops", "units", "caps", "cap_uses", "suppressions"),
+        "people",
         "quiet_days",
         "unit_caps",
         "template_bindings",

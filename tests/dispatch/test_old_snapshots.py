@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import pytest
 from sqlalchemy import Connection, text
@@ -48,7 +49,10 @@ def block(connection: Connection, blocker: str, city: City) -> None:
 def forbid(database: Database, change: str, city: City) -> None:
     """What is committed while the gate waits."""
     with database.transaction() as connection:
-        if change == "opt-out":
+        if change == "lost contact":
+            marked = "UPDATE people SET lost_contact = true WHERE phone = (SELECT max(phone) FROM messages)"
+            connection.execute(text(marked))
+        elif change == "opt-out":
             connection.execute(
                 text("INSERT INTO suppressions (phone, source) SELECT max(phone), 'reply' FROM messages")
             )
@@ -58,13 +62,17 @@ def forbid(database: Database, change: str, city: City) -> None:
 
 
 @pytest.mark.parametrize(
-    ("blocker", "change"), [*((blocker, "opt-out") for blocker in BLOCKERS), ("cap", "city stop"), ("run", "city stop")]
+    ("blocker", "change"),
+    [
+        *((blocker, "opt-out") for blocker in BLOCKERS),
+        *product(("cap", "run"), ("city stop", "lost contact")),
+    ],
 )
 def test_a_gate_that_waits_gives_up_and_asks_anew(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, blocker: str, change: str
 ) -> None:
-    """While it waits for a lock, a person opts out, or the city is stopped. However long the lock is held, nothing
-    leaves by what was asked before.
+    """While it waits for a lock, a person opts out or is lost, or the city is stopped. However long the lock is held,
+    nothing leaves by what was asked before.
     """
     monkeypatch.setattr(hand_over, "LOCK_WAIT_S", 0.3)
     city = capped_city(database)
@@ -88,12 +96,14 @@ def test_a_gate_that_waits_gives_up_and_asks_anew(
         assert connection.execute(text("SELECT count(*) FROM tallies")).scalar_one() == 0
     found = statuses(database, city.run_id)
     waiting = "claimed" if blocker == "message" else "pending"  # a row that is locked itself keeps its lease
-    assert found == ({waiting: 1, "skipped": 1} if change == "opt-out" else {"pending": 2})
+    assert found == ({"pending": 2} if change == "city stop" else {waiting: 1, "skipped": 1})
     with ahead_by(database_url, "70 seconds") as later:
         with later.transaction() as connection:
             sweeps.release_claimed(connection)
         drain(later, city.gateways)
-    assert statuses(database, city.run_id) == ({"accepted": 1, "skipped": 1} if change == "opt-out" else {"pending": 2})
+    assert statuses(database, city.run_id) == (
+        {"pending": 2} if change == "city stop" else {"accepted": 1, "skipped": 1}
+    )
 
 
 def test_the_time_counts_from_the_gates_statement_and_not_from_its_commit(database: Database) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -37,7 +37,7 @@ RULES = (
     {"not": {"role": "书记"}},
     {"all": [{"suspect": False}, {"kind": "member"}]},
 )
-SUPPRESSING = ("opted_out", "wrong_person", "complaint", "blacklisted")
+SUPPRESSING = ("opted_out", "wrong_person", "complaint", "manual", "blacklisted")
 BODY, OWN = "{{ name }}，{{ 事 }}", ("name", "事")
 PLACES = ("district", "street", "branch", "elsewhere")
 _numbers = count(7_000_000)
@@ -52,6 +52,7 @@ class Said:
     read: Reach  # as of a small audience
     counted: Reach  # as of a large one
     frozen: dict[_Pair, str | None]  # the reasons; None: waits to be sent
+    phones: dict[_Pair, str | None]
     windows: Mapping[Window, int]
     units: Mapping[str, int]
     lacking: int
@@ -79,8 +80,11 @@ def say_and_freeze(
     people: Sequence[Mapping[str, Any]],
     suppressed: Mapping[str, str],
     rule: Mapping[str, Any] = EVERYBODY_AND_SECRETARIES,
+    of_units: Mapping[tuple[str, str], str] = {},
+    lifted: Collection[str] = (),
 ) -> Said:
-    """Make these people of a district, and hear and freeze the rule.
+    """Make these people of a district, and hear and freeze the rule. `suppressed`: phones with a reason; `of_units`:
+    phones with a reason, for texts of one of PLACES or of the city; `lifted`: phones with an entry that was lifted.
 
     `home`: one of PLACES. `roles`: those of them where the person is secretary. `capped`: had a hundred texts today.
     """
@@ -101,6 +105,12 @@ def say_and_freeze(
         session.add_all(
             Suppression(phone=phone, reason=reason, source="import") for phone, reason in suppressed.items()
         )
+        units["city"] = session.get_one(Unit, city.unit.id)
+        session.add_all(
+            Suppression(phone=phone, unit_id=units[place].id, reason=reason, source="api")
+            for (phone, place), reason in of_units.items()
+        )
+        session.add_all(Suppression(phone=phone, source="api", lifted_at=datetime.now(UTC)) for phone in lifted)
         run_id = make_run(session, district, segment_rule=rule, body=BODY).id
     with database.session() as session, pytest.MonkeyPatch.context() as patch:
         preview = preview_audience(session, SYSTEM, district.id, rule)
@@ -119,6 +129,7 @@ def say_and_freeze(
         read,
         counted,
         {(message.person_id, message.unit_id): message.reason for message, _ in rows},
+        {(message.person_id, message.unit_id): message.phone for message, _ in rows},
         Counter(Window(unit.timezone, unit.window_opens, unit.window_closes) for _, unit in sent),
         Counter("district" if unit.id == district.id else "street" for _, unit in rows),
         sum("事" not in message.values for message, _ in sent),
@@ -126,7 +137,7 @@ def say_and_freeze(
 
 
 def test_a_city_with_every_kind_of_skip_is_previewed_as_it_is_frozen(database: Database) -> None:
-    shared, *out = (fictional_phone(next(_numbers)) for _ in range(5))
+    shared, of_district, of_branch, of_both, lifted, *out = (fictional_phone(next(_numbers)) for _ in range(10))
     people: list[dict[str, Any]] = [
         {"phone": shared, "attributes": {"事": "学习"}},
         {"phone": shared},
@@ -141,8 +152,22 @@ def test_a_city_with_every_kind_of_skip_is_previewed_as_it_is_frozen(database: D
         {"lost_contact": True, "phone": None},
         *({"phone": phone} for phone in out),
         {"phone": out[0], "lost_contact": True},
+        {"phone": of_district},
+        {"home": "branch", "phone": of_branch},  # the branch may not, the district may
+        {"phone": of_both},
+        {"phone": lifted},
     ]
-    said = say_and_freeze(database, people, dict(zip(out, SUPPRESSING, strict=True)))
+    of_units = {
+        (of_district, "district"): "opted_out",
+        (of_branch, "branch"): "opted_out",
+        (of_branch, "elsewhere"): "opted_out",
+        (of_both, "city"): "complaint",
+        (of_both, "district"): "opted_out",
+        (out[0], "district"): "complaint",
+    }
+    said = say_and_freeze(
+        database, people, dict(zip(out, SUPPRESSING, strict=True)), of_units=of_units, lifted=[lifted]
+    )
     said.check()
     assert said.preview.skipped == {
         "duplicate_phone": 2,
@@ -150,13 +175,15 @@ def test_a_city_with_every_kind_of_skip_is_previewed_as_it_is_frozen(database: D
         "no_phone": 1,
         "bad_number": 1,
         **dict.fromkeys(SUPPRESSING, 1),
+        "opted_out": 2,
+        "complaint": 2,
     }
     seen = said.preview
-    assert (seen.phones, seen.textable, seen.opted_out, seen.count, said.lacking) == (4, 6, 4, 15, 3)
+    assert (seen.phones, seen.textable, seen.opted_out, seen.count, said.lacking) == (6, 8, 7, 20, 5)
 
 
 @st.composite
-def _people(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def _people(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     phones = [fictional_phone(next(_numbers)) for _ in range(5)]
     person = st.fixed_dictionaries(
         {
@@ -172,16 +199,30 @@ def _people(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, str]]:
             "capped": st.booleans(),
         }
     )
-    suppressed = draw(st.dictionaries(st.sampled_from(phones), st.sampled_from(SUPPRESSING)))
+    reasons, of = st.sampled_from(SUPPRESSING), st.sampled_from(phones)
+    suppressed = {
+        "suppressed": draw(st.dictionaries(of, reasons)),
+        "of_units": draw(st.dictionaries(st.tuples(of, st.sampled_from([*PLACES, "city"])), reasons, max_size=6)),
+        "lifted": draw(st.lists(of, max_size=3)),
+    }
     return draw(st.lists(person, max_size=12)), suppressed
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(city_of=_people(), rule=st.sampled_from(RULES))
 def test_of_any_people_each_is_previewed_as_they_are_frozen(
-    database: Database, city_of: tuple[list[dict[str, Any]], dict[str, str]], rule: Mapping[str, Any]
+    database: Database, city_of: tuple[list[dict[str, Any]], dict[str, Any]], rule: Mapping[str, Any]
 ) -> None:
-    say_and_freeze(database, *city_of, rule).check()
+    people, suppressed = city_of
+    said = say_and_freeze(database, people, rule=rule, **suppressed)
+    said.check()
+    silent = {phone for phone, place in suppressed["of_units"] if place in ("district", "city")}
+    silent |= suppressed["suppressed"].keys()
+    for pair, reason in said.frozen.items():
+        if said.phones[pair] in silent:
+            assert reason is not None
+        else:
+            assert reason not in SUPPRESSING
 
 
 def test_the_first_reason_that_applies_is_the_one(database: Database) -> None:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.accounts.stored_responses import keep_response, reserve_response
-from sms_service.audience.suppression import suppress_phone
+from sms_service.audience.models import Suppression
+from sms_service.audience.suppression import lift_suppression, suppress_phone
 from sms_service.audit.models import TrailEntry
 from sms_service.db.engine import Database
 from sms_service.delivery.inbox import Inbox
@@ -210,10 +211,17 @@ def test_what_a_relative_has_stays(database: Database) -> None:
 def test_an_opt_out_outlives_its_person(database: Database) -> None:
     city, person_id = make_full_city(database)
     with database.session() as session:
-        suppress_phone(session, SYSTEM, PHONE, "opted_out")
+        suppress_phone(session, SYSTEM, PHONE, "complaint", note=f"{NAME}来信")
+        lift_suppression(session, SYSTEM, PHONE, "本人来电")
+        suppress_phone(session, SYSTEM, PHONE, "manual", unit_id=city.unit.id, note=f"{NAME}来电")
         assert foresee_erasure(session, SYSTEM, person_id).stays_suppressed
+        suppress_phone(session, SYSTEM, PHONE, "opted_out", note=f"{NAME}来电")
     with database.session() as session:
         erase_person(session, SYSTEM, person_id, "本人要求")
+    assert found_anywhere(database) == {("suppressions", PHONE), ("suppressions", PHONE[3:])}
+    with database.session() as session:
+        kept = session.execute(select(Suppression.reason, Suppression.note, Suppression.lifted_at)).all()
+        assert sorted(kept) == [("manual", None, None), ("opted_out", None, None)]
         make_person(session, city.unit, name=NAME, phone=PHONE)  # as an import brings them back
         run = make_run(session, city.unit)
         run_id = run.id

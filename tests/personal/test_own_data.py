@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from sms_service.accounts.actors import SYSTEM
-from sms_service.audience.suppression import suppress_phone
+from sms_service.audience.suppression import lift_suppression, suppress_phone
 from sms_service.audit.models import TrailEntry
 from sms_service.cli import main
 from sms_service.db.engine import Database
@@ -27,6 +27,8 @@ def test_everything_about_a_person_is_in_it(database: Database) -> None:
     store_replies(database, "main", [Reply(PHONE, "收到", "{}")])
     match_waiting(database)
     with database.session() as session:
+        suppress_phone(session, SYSTEM, PHONE, "manual", unit_id=city.unit.id, note="正在住院")
+        lift_suppression(session, SYSTEM, PHONE, "已出院", city.unit.id)
         suppress_phone(session, SYSTEM, PHONE, "complaint")
         officer = make_actor(session, city.unit)
         found = collect_own_data(session, officer, person_id, "本人要求")
@@ -41,7 +43,12 @@ def test_everything_about_a_person_is_in_it(database: Database) -> None:
     assert [receipt["status"] for receipt in attempt["receipts"]] == ["delivered"]
     assert [reply["text"] for reply in found["replies"]] == ["收到"]
     assert {one["value"] for one in found["import_findings"]} == {NAME, "x", "１３９-0000 1234"}
-    assert [(one["phone"], one["reason"]) for one in found["suppressions"]] == [(PHONE, "complaint")]
+    shown = ("phone", "reason", "unit", "note", "lift_why")
+    assert [tuple(one[name] for name in shown) for one in found["suppressions"]] == [
+        (PHONE, "manual", city.unit.name, "正在住院", "已出院"),
+        (PHONE, "complaint", None, None, None),
+    ]
+    assert [one["lifted_at"] is not None for one in found["suppressions"]] == [True, False]
     assert "suppression.add" in {act["act"] for act in found["acts"]}
     with database.session() as session:
         entry = session.scalars(select(TrailEntry).order_by(TrailEntry.id.desc()).limit(1)).one()
