@@ -9,6 +9,7 @@ from marshmallow import fields
 from sqlalchemy import select
 
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.listed import ROW, is_of_row
 from sms_service.campaigns import overview, suggestions
 from sms_service.campaigns.models import Campaign
 from sms_service.console.forms import read_form, read_query
@@ -112,6 +113,7 @@ def show_template(template_id: int) -> str:
         source=g.session.get(Template, template.cloned_from) if template.cloned_from else None,
         may_copy=bool(g.actor.scope(Permission.manage_templates)),
         own=[word for name, word in _OF_PEOPLE.items() if name in newest.variables],
+        of_row=[name.removeprefix(ROW) for name in newest.variables if is_of_row(name)],
         versions=[
             (one, compose_in_general(one.id, one.body, template.class_, signature, examples_of(one)))
             for one in versions

@@ -64,7 +64,8 @@ def test_from_the_file_to_the_campaign(log_in, database, session, city):
     assert "13975840241" not in page
     address = re.search(r'href="(/campaigns/new\?[^"]*segment=[^"]*)"', page)[1].replace("&amp;", "&")
     form = visitor.get(address).text
-    assert "The text takes row.座位 from a list" in form
+    assert "The text takes from this list: row.座位" in form
+    assert "The text takes row.座位 from a list" in visitor.get(address.partition("&segment")[0]).text
     assert f'<option value="{found.segment_id}" selected>' in form
     data = {"name": "座谈会", "segment_id": str(found.segment_id), "signature": "云州先锋"}
     version_id = session.scalars(select(TemplateVersion.id)).one()
