@@ -113,7 +113,9 @@ class PersonOut(Out):
     unit_id = fields.Integer(metadata={"description": "The unit the person belongs to"})
     number = fields.String(allow_none=True, metadata={"description": "The office's own number"})
     name = fields.String(metadata={"description": "The name"})
-    kind = fields.String(metadata={"description": "`member` or `contact`"})
+    kind = fields.String(
+        metadata={"description": "`member` or `contact`; `guest`: not in the register, of a list for a campaign"}
+    )
     phone = fields.String(allow_none=True, metadata={"description": "Phone number in E.164, masked unless asked for"})
     phone_problem = fields.String(
         allow_none=True, metadata={"description": "Why the phone number given at import is unusable"}
