@@ -15,6 +15,7 @@ from sms_service.campaigns import overview, services
 from sms_service.campaigns.authorship import find_approvers
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.outlook import Outlook, foresee_content
+from sms_service.campaigns.picks import list_picked
 from sms_service.campaigns.services import EDITABLE
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.console.forms import read_form
@@ -81,6 +82,11 @@ def show_check(campaign_id: int) -> str | Response:
         may_edit=status in EDITABLE and g.actor.can(Permission.edit_campaigns, path),
         change=change_address(campaign),
         approvers=None if may_send else _find_approvers(campaign, path),
+        changed_rows=[
+            one.row.name
+            for one in list_picked(g.session, campaign["content"].campaign, campaign["content"].version)
+            if one.changed and one.row is not None
+        ],
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         must_read=outlook.phones > READ_ABOVE,
         must_type=outlook.phones > TYPED_ABOVE,
@@ -110,6 +116,14 @@ def send_one_campaign(campaign_id: int) -> Response:
     if link_to("console.show_run", run_id=run.id):
         return go_to("console.show_run", run_id=run.id)
     return go_to("console.show_campaign", campaign_id=campaign_id)
+
+
+@act_view("/campaigns/<int:campaign_id>/rows", Permission.edit_campaigns)
+def take_rows_over(campaign_id: int) -> Response:
+    """Take what the picked rows say by now; an approval of the old content counts no longer."""
+    campaign, _ = services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
+    services.change_campaign(g.session, g.actor, campaign_id, {"picks": dict(campaign.picks)})
+    return go_to("console.show_check", said=as_said("The text has what the rows say now."), campaign_id=campaign_id)
 
 
 def foresee_campaign(campaign: dict[str, Any], at: datetime | None = None) -> Outlook:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from flask import Response, g, request
+from flask import Response, g, request, url_for
 from marshmallow import fields
 from sqlalchemy import or_
 
@@ -19,6 +20,7 @@ from sms_service.campaigns import overview, services, suggestions
 from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import say_here, write_number
 from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.picking import FIND, PICK, AskedPick, ask_picks, read_picks
 from sms_service.console.rendering import render_page
 from sms_service.console.texts import VALUE, compose_in_general
 from sms_service.console.unit_choice import choose_unit
@@ -97,7 +99,7 @@ def write_campaign() -> Response:
     query = read_query(NewCampaignQuery)
     place = choose_unit(g.session, g.actor, Permission.edit_campaigns, query["unit"], top=True)
     assert place.unit is not None
-    form = read_form(CampaignForm, apart=VALUE)
+    form = read_form(CampaignForm, apart=(VALUE, PICK, FIND))
     form.pop("seen")
     made = services.create_campaign(
         g.session,
@@ -105,6 +107,7 @@ def write_campaign() -> Response:
         unit_id=place.unit.id,
         template_version_id=query["version"],
         values=read_named(VALUE),
+        picks=read_picks(),
         **form,
     )
     return go_to("console.show_check", campaign_id=made.id)
@@ -125,11 +128,27 @@ def change_draft(campaign_id: int) -> Response:
     """Keep the change and go on to the check; an approval of the old content counts no longer."""
     campaign, _ = services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
     version_id = read_query(NewCampaignQuery)["version"] or campaign.template_version_id
-    form = read_form(CampaignForm, apart=VALUE)
+    form = read_form(CampaignForm, apart=(VALUE, PICK, FIND))
     seen = form.pop("seen")
-    changes = form | {"template_version_id": version_id, "values": read_named(VALUE)}
+    changes = form | {"template_version_id": version_id, "values": read_named(VALUE), "picks": read_picks()}
     services.change_campaign(g.session, g.actor, campaign_id, changes, seen)
     return go_to("console.show_check", said=as_said("The change is kept."), campaign_id=campaign_id)
+
+
+@page_view("/campaigns/new/look", Permission.edit_campaigns, methods=("GET", "POST"))
+def look_for_campaign() -> str:
+    """The form of a new campaign again, with the rows of a reference list that a search found."""
+    if request.method == "POST":
+        g.submitted = request.form
+    return str(show_new_campaign.__wrapped__())  # type: ignore[attr-defined]
+
+
+@page_view("/campaigns/<int:campaign_id>/change/look", Permission.edit_campaigns, methods=("GET", "POST"))
+def look_for_draft(campaign_id: int) -> str:
+    """The form of a campaign again, with the rows of a reference list that a search found."""
+    if request.method == "POST":
+        g.submitted = request.form
+    return str(show_draft.__wrapped__(campaign_id))  # type: ignore[attr-defined]
 
 
 def list_usable_templates(path: str, class_: str | None = None) -> list[tuple[Template, TemplateVersion]]:
@@ -138,16 +157,19 @@ def list_usable_templates(path: str, class_: str | None = None) -> list[tuple[Te
     return [(row[0], row[1]) for row in g.session.execute(statement)]
 
 
-def ask_values(version: TemplateVersion, path: str) -> list[AskedValue]:
-    """What the version asks a campaign for, in the order of its fields.
+def ask_values(version: TemplateVersion, path: str, picks: Sequence[AskedPick] = ()) -> list[AskedValue]:
+    """What the version asks a campaign for, in the order of its fields; what a row of one of the lists in `picks` says
+    is not asked for.
 
     A value need not be given where the text can do without, or where people of the unit have it as an attribute.
     """
     required = set(compile_template(version.body).required)
+    listed = {one.name for one in picks}
     own = {name for name in suggestions.list_attribute_names(g.session, path) if not is_dotted(name)}
     return [
         AskedValue(one.name, one.name in required - own, one.label, one.hint, one.example, one.kind)
         for one in fields_of(version)
+        if not (is_dotted(one.name) and one.name.partition(".")[0] in listed)
     ]
 
 
@@ -158,7 +180,9 @@ def _show_form(
     if version_id is None and len(templates) == 1:
         version_id = templates[0][1].id
     chosen = get_version(g.session, g.actor, version_id) if version_id is not None else None
-    variables = ask_values(chosen[1], unit.path) if chosen else []
+    required = set(compile_template(chosen[1].body).required) if chosen else set()
+    picks = ask_picks(chosen[1], required, unit.path, now.get("picks", {})) if chosen else []
+    variables = ask_values(chosen[1], unit.path, picks) if chosen else []
     routes = list(g.session.scalars(find_routes().with_only_columns(Route.name).order_by(Route.name)))
     signatures = suggestions.list_signatures(g.session, unit.path)
     return render_page(
@@ -170,6 +194,7 @@ def _show_form(
         version=chosen and chosen[1],
         versions=_versions(templates, chosen),
         variables=variables,
+        picks=picks,
         offered=suggestions.list_last_values(g.session, unit.id, [one.name for one in variables]),
         segments=_segments(unit, now["segment_id"]),
         segment=now["segment_id"],
@@ -186,8 +211,15 @@ def _show_form(
             chosen[1].id, chosen[1].body, chosen[0].class_, now["signature"] or (signatures or [""])[0], now["values"]
         ),
         price=read_route_price(now["route"]),
-        again=request.full_path.rstrip("?"),
+        again=_address(campaign, "console.change_draft", "console.write_campaign"),
+        look=_address(campaign, "console.look_for_draft", "console.look_for_campaign"),
     )
+
+
+def _address(campaign: dict[str, Any] | None, old: str, new: str) -> str:
+    """Where the form goes on, with the same unit and template."""
+    asked: dict[str, Any] = {name: request.args.get(name) for name in ("unit", "version", "segment")}
+    return url_for(old, campaign_id=campaign["id"], **asked) if campaign else url_for(new, **asked)
 
 
 def _versions(

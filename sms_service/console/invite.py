@@ -22,9 +22,11 @@ from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import say_here
 from sms_service.console.moments import read_moment, write_moment
 from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.picking import FIND, PICK, AskedPick, ask_picks, read_picks
 from sms_service.console.rendering import form_values, render_page
 from sms_service.console.texts import VALUE, compose_in_general, find_own
 from sms_service.console.unit_choice import UnitChoice, choose_unit
+from sms_service.content.language import compile_template
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.units import format_clock
@@ -89,9 +91,11 @@ def go_on_with_invite() -> Response:
     assert place.unit is not None
     templates = _list_templates(place.unit.path)
     template, version = _choose_template(place.unit, templates, query["template"], old)
-    form, values = read_form(InviteForm, apart=VALUE), read_named(VALUE)
-    variables = ask_values(version, place.unit.path)
-    _require_values(variables, values)
+    form, values = read_form(InviteForm, apart=(VALUE, PICK, FIND)), read_named(VALUE)
+    asked = ask_picks(version, set(compile_template(version.body).required), place.unit.path, {})
+    variables = ask_values(version, place.unit.path, asked)
+    picks = read_picks()
+    _require_values(variables, values, asked, picks)
     at = read_moment(zone=place.unit.timezone)
     everybody = {entry.person_id for entry in _list_roll(place.unit)}
     ticked = None if form["whole"] and not everybody else set(form["people"]) & everybody
@@ -115,8 +119,17 @@ def go_on_with_invite() -> Response:
         planned_at=at,
         campaign=old,
         unchanged_since=form["seen"],
+        picks=picks,
     )
     return go_to("console.show_check", campaign_id=made.id)
+
+
+@page_view("/invite/look", Permission.edit_campaigns, methods=("GET", "POST"))
+def look_for_invite() -> str:
+    """The form again, with the rows of a reference list that a search found."""
+    if request.method == "POST":
+        g.submitted = request.form
+    return str(show_invite.__wrapped__())  # type: ignore[attr-defined]
 
 
 def _list_templates(path: str) -> list[_Chosen]:
@@ -161,8 +174,10 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
     values: Mapping[str, Any] = old.values if old else {}
     signatures = suggestions.list_signatures(g.session, unit.path)
     signature = old.signature if old else (signatures or [""])[0]
-    variables = ask_values(version, unit.path)
+    picks = ask_picks(version, set(compile_template(version.body).required), unit.path, old.picks if old else {})
+    variables = ask_values(version, unit.path, picks)
     ticked = set(form_values("people", _ticked(roll, old)))
+    at: dict[str, Any] = {"unit": unit.id, "template": template.id, "campaign": old.id if old else None}
     first = next((entry.person_id for entry in roll if str(entry.person_id) in ticked), None)
     return render_page(
         "invite.html",
@@ -172,6 +187,7 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
         chosen=template,
         version=version,
         variables=variables,
+        picks=picks,
         offered=suggestions.list_last_values(g.session, unit.id, [one.name for one in variables]),
         now={"values": values},
         roll=roll,
@@ -188,12 +204,8 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
         closes=format_clock(unit.window_closes),
         earliest=write_moment(current_context().clock(), unit.timezone),
         planned=write_moment(old.planned_at, unit.timezone) if old else "",
-        again=url_for(
-            "console.go_on_with_invite",
-            unit=unit.id,
-            template=template.id,
-            campaign=old.id if old else None,
-        ),
+        again=url_for("console.go_on_with_invite", **at),
+        look=url_for("console.look_for_invite", **at),
         old=old,
         other=lambda one: url_for(
             "console.show_invite", unit=unit.id, template=one.id, campaign=old.id if old else None
@@ -216,9 +228,19 @@ def _ticked(roll: Sequence[RollEntry], old: Campaign | None) -> list[str]:
     return [str(entry.person_id) for entry in roll if named is None or entry.person_id in named]
 
 
-def _require_values(variables: Sequence[AskedValue], values: Mapping[str, str]) -> None:
-    """Raises InvalidRequest naming each value that is missing."""
+def _require_values(
+    variables: Sequence[AskedValue],
+    values: Mapping[str, str],
+    asked: Sequence[AskedPick],
+    picks: Mapping[str, int | None],
+) -> None:
+    """Raises InvalidRequest naming each value and each choice that is missing."""
     missing = [
+        field_error(f"{PICK}{one.name}", None, say("{name} is missing: the text needs it", name=one.label))
+        for one in asked
+        if one.must and picks.get(one.name) is None
+    ]
+    missing += [
         field_error(f"{VALUE}{one.name}", None, say("{name} is missing: the text needs it", name=one.label))
         for one in variables
         if one.must and one.name not in values

@@ -79,6 +79,7 @@ MENU = (
             MenuEntry("console.list_segments", _("Segments"), "people"),
             MenuEntry("console.list_recipient_lists", _("Send to a list"), "list"),
             MenuEntry("console.list_templates", _("Templates"), "text"),
+            MenuEntry("console.list_reference_lists", _("Reference lists"), "tree"),
             MenuEntry("console.show_signatures", _("Signatures"), "key"),
             MenuEntry("console.list_words", _("Words and links"), "draft"),
         ),

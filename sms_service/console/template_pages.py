@@ -10,6 +10,7 @@ from marshmallow import fields
 
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.reach import is_dotted
 from sms_service.console.forms import read_form, read_named
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.people import search_people
@@ -22,6 +23,7 @@ from sms_service.content.classes import class_rules
 from sms_service.content.compose import check_beginning, check_signature
 from sms_service.content.fields import FieldKind, TemplateField, describe_fields, fields_of
 from sms_service.content.language import CompiledTemplate, compile_template
+from sms_service.content.lists import columns_of, usable_lists
 from sms_service.errors import Invalid
 from sms_service.said import as_said, say
 from sms_service.vocabulary import TextClass
@@ -133,6 +135,9 @@ def _show_form(page: str, class_: str, path: str, body: str, known: Sequence[Tem
         described=described,
         kinds=[(str(kind), name_here(kind)) for kind in FieldKind],
         people=[(row.Person.id, f"{row.Person.name} · {row.unit}") for row in people],
+        lists=list(usable_lists(g.session, path).values()) if path else [],
+        columns_of=columns_of,
+        from_lists={one.name for one in described if is_dotted(one.name)},
         nobody=bool(wanted) and not people,
         signature=signature,
         body=body,

@@ -14,6 +14,7 @@ from sms_service.audience.reach import is_dotted
 from sms_service.console.forms import read_named
 from sms_service.console.languages import say_here, translate_here
 from sms_service.console.pages import page_view
+from sms_service.console.picking import read_picked_values
 from sms_service.console.rendering import render_page
 from sms_service.content.comparing import CannotRender, Unfilled
 from sms_service.content.compose import Composed, compose_text
@@ -39,7 +40,7 @@ def show_text(template_version_id: int) -> str:
         version.body,
         template.class_,
         request.form.get("signature", "").strip(),
-        read_named(VALUE),
+        {**read_named(VALUE), **read_picked_values(version)},
         find_own(request.form.getlist(PEOPLE)[:1]),
     )
     price = read_route_price(request.form.get("route", DEFAULT_ROUTE))

@@ -36,6 +36,7 @@ from sms_service.ledger.models import Run
 from sms_service.ops.agreement import disagreements
 from sms_service.ops.demonstration_campaigns import send_demonstration_campaign
 from sms_service.ops.demonstration_life import Life
+from sms_service.ops.demonstration_lists import load_demonstration_lists
 from sms_service.ops.errors import OperationError
 from sms_service.ops.http import call_api, instruct_simulator, simulators_ledger
 from sms_service.ops.supervisor import Running
@@ -131,6 +132,7 @@ def _load_city(session: Session, running: Running) -> int:
         if first.refused:
             running.say(f"  refused: {group.findings} × {first.column}: {first.said} (first in row {first.row})")
     shipped.install_shipped(session, city)
+    running.say(f"reference lists: {load_demonstration_lists(session, city.id)} rows")
     return city.id
 
 
