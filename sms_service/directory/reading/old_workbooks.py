@@ -47,10 +47,11 @@ def _open(path: Path, choices: ReadChoices, limits: Limits) -> RawTable:
     names = book.sheet_names()
     visible = [name for name, state in zip(names, book._sheet_visibility, strict=True) if not state]
     with_data = [name for name in visible if _has_data(book, name)]
-    candidates = with_data
-    if not with_data and choices.sheet is None:  # a hidden sheet is read where there is no other
-        candidates = [name for name in names if name not in visible and _has_data(book, name)]
-    chosen = book.sheet_by_name(choose_sheet(candidates, choices.sheet, names))
+
+    def list_hidden() -> list[str]:
+        return [name for name in names if name not in visible and _has_data(book, name)]
+
+    chosen = book.sheet_by_name(choose_sheet(with_data, list_hidden, choices.sheet, names))
     hidden = [(column, column) for column, info in sorted(chosen.colinfo_map.items()) if info.hidden]
     rows = _guarded(_read_rows(book, chosen, limits))
     return RawTable("xls", rows, sheet=chosen.name, sheets=tuple(with_data), hidden_columns=lambda: hidden)

@@ -50,7 +50,7 @@ def open_spreadsheet(path: Path, choices: ReadChoices, limits: Limits, stack: Ex
     for _ in _parse(unpacked, survey):
         pass
     visible = [name for name in survey.with_data if survey.names[name]]
-    chosen = choose_sheet(visible or list(survey.with_data), choices.sheet, list(survey.names))
+    chosen = choose_sheet(visible, lambda: list(survey.with_data), choices.sheet, list(survey.names))
     reader = _SpreadsheetParser(limits, chosen)
     rows = _parse(unpacked, reader)
     sheets = tuple(visible)

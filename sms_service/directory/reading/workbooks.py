@@ -56,32 +56,33 @@ def open_workbook(path: Path, choices: ReadChoices, limits: Limits, stack: ExitS
     find_string = read_strings(unpacked, book.strings, limits, stack)
     context = SheetContext(find_string, styles, limits)
     sheets = [sheet for sheet in book.sheets if sheet.visible and _has_data(unpacked, sheet, context)]
-    chosen = _choose(book, sheets, choices.sheet, lambda sheet: _has_data(unpacked, sheet, context))
+    every = {sheet.name: sheet for sheet in book.sheets}
+
+    def list_hidden() -> list[str]:
+        return [name for name, one in every.items() if not one.visible and _has_data(unpacked, one, context)]
+
+    chosen = every[choose_sheet([sheet.name for sheet in sheets], list_hidden, choices.sheet, list(every))]
     parser = SheetParser(context, read_merges(unpacked, chosen.part, limits))
     rows = read_sheet(unpacked, chosen.part, parser)
     names = tuple(sheet.name for sheet in sheets)
     return RawTable("xlsx", rows, sheet=chosen.name, sheets=names, hidden_columns=lambda: parser.hidden_columns)
 
 
-def choose_sheet(names: list[str], chosen: str | None, every: list[str]) -> str:
-    """The sheet to read among `names`, those with data. Raises Invalid if there is none, or several and none chosen."""
+def choose_sheet(visible: list[str], list_hidden: Callable[[], list[str]], chosen: str | None, every: list[str]) -> str:
+    """The sheet to read among those with data: the visible ones, or where there is none those that are hidden.
+
+    Raises Invalid if there is none, or several and none chosen.
+    """
     if chosen is not None:
         if chosen in every:
             return chosen
         raise refuse_file(say("has no sheet {sheet}; its sheets are {sheets}", sheet=chosen, sheets=every))
+    names = visible or list_hidden()
     if not names:
         raise refuse_file("has no sheet with data")
     if len(names) > 1:
         raise refuse_file(say("has several sheets with data: {sheets}; choose the one to read", sheets=names))
     return names[0]
-
-
-def _choose(book: _Book, sheets: list[_Sheet], chosen: str | None, has_data: Callable[[_Sheet], bool]) -> _Sheet:
-    every = {sheet.name: sheet for sheet in book.sheets}
-    candidates = sheets
-    if not sheets and chosen is None:  # a hidden sheet is read where there is no other
-        candidates = [sheet for sheet in book.sheets if not sheet.visible and has_data(sheet)]
-    return every[choose_sheet([sheet.name for sheet in candidates], chosen, list(every))]
 
 
 def _has_data(unpacked: Unpacked, sheet: _Sheet, context: SheetContext) -> bool:
