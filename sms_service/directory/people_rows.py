@@ -18,6 +18,7 @@ from sms_service.directory.phones import read_phone
 from sms_service.directory.places import Places
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells
+from sms_service.directory.reading.tables import SHEET_ERROR
 from sms_service.directory.text import person_name, plain_text, visible_text
 from sms_service.said import say
 
@@ -32,7 +33,6 @@ _NO_ROLE = frozenset(
     {"党员", "正式党员", "预备党员", "成员", "无"}
 )  # what the column 职务 says of people without a role
 _KINDS = {"党员": "member", "成员": "member", "member": "member", "联系人": "contact", "contact": "contact"}
-_SHEET_ERROR = re.compile(r"#(N/A|REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)")
 _ATTRIBUTES = ("gender", "born_on", "joined_on", BASIS, SOURCE)  # those with a column of their own
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -78,7 +78,7 @@ def read_person(row: int, cells: Cells, header: ColumnHeader, places: Places, fi
     if len(number) > LONGEST_WORD:
         reason = say("must have at most {most} characters", most=LONGEST_WORD)
         findings.refuse(row, _TITLES["number"], raw["number"], reason)
-    if not 1 <= len(name) <= LONGEST_NAME or _SHEET_ERROR.fullmatch(name):
+    if not 1 <= len(name) <= LONGEST_NAME or SHEET_ERROR.fullmatch(name):
         findings.refuse(
             row, _TITLES["name"], raw["name"], say("must be a name of 1 to {most} characters", most=LONGEST_NAME)
         )

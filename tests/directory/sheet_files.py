@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from sms_service.directory.columns import PEOPLE_COLUMNS
 from sms_service.directory.reading import Layout, ReadChoices, ReadRow, open_table
-from sms_service.directory.reading.limits import LIMITS, pack_limits
+from sms_service.directory.reading.limits import LIMITS
 from sms_service.directory.reading.tables import pack_columns, unpack_finding
 from sms_service.directory.reading.worker import answer_request
 from sms_service.errors import Invalid
@@ -92,7 +92,7 @@ def read_here(path, columns=PEOPLE_COLUMNS, limits=LIMITS, **choices):
         "path": str(path),
         "choices": asdict(ReadChoices(**choices)),
         "columns": pack_columns(columns),
-        "limits": pack_limits(limits),
+        "limits": asdict(limits),
     }
     answer_request(request, answers.append)
     refusal = next((answer["invalid"] for answer in answers if "invalid" in answer), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 MB = 2**20
 
@@ -30,8 +30,3 @@ class Limits:
 
 
 LIMITS = Limits()
-
-
-def pack_limits(limits: Limits) -> dict[str, int]:
-    """The limits for JSON."""
-    return {field.name: getattr(limits, field.name) for field in fields(limits)}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sms_service
-from sms_service.directory.reading.limits import LIMITS, Limits, pack_limits
+from sms_service.directory.reading.limits import LIMITS, Limits
 from sms_service.directory.reading.tables import (
     Layout,
     ReadChoices,
@@ -62,7 +62,7 @@ def open_table(
                 "path": str(path.resolve()),
                 "choices": asdict(choices),
                 "columns": pack_columns(columns),
-                "limits": pack_limits(limits),
+                "limits": asdict(limits),
             }
         )
         table = Table(_read_layout(answers.read_answer()["layout"]), iter(()))
