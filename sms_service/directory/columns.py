@@ -10,6 +10,7 @@ from functools import cached_property
 from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells
 from sms_service.directory.text import plain_text
+from sms_service.errors import Invalid
 from sms_service.said import say
 
 _DECORATION = re.compile(r"\(.*?\)|[\s*:_]")  # "*手机号 (必填):" is 手机号
@@ -163,6 +164,13 @@ def find_field(cell: str, columns: Mapping[str, Column]) -> str | None:
     """The field that has this header, if any has."""
     bare = bare_header(cell)
     return next((field for field, column in columns.items() if bare == column.header or bare in column.synonyms), None)
+
+
+def refuse_lacking(missing: Sequence[str], row: int, headers: Sequence[str | None]) -> Invalid:
+    """The refusal of a file that lacks these columns; it names the headers found in this row."""
+    found = ", ".join(plain_text(header)[:LONGEST_HEADER] for header in headers if header)[:500]
+    message = "lacks the columns {missing}; those found in row {row} are: {columns}"
+    return Invalid("file", found, say(message, missing=missing, row=row, columns=found))
 
 
 def in_shape(row: int, cells: Cells, header: ColumnHeader, findings: Findings) -> bool:

@@ -16,6 +16,7 @@ from sms_service.directory.columns import (
     ColumnHeader,
     bare_header,
     find_field,
+    refuse_lacking,
 )
 from sms_service.directory.import_models import ColumnMeaning
 from sms_service.directory.recipient_columns import MOST_VARIABLES, RECIPIENT_COLUMNS, WHO, name_variable_of
@@ -105,14 +106,7 @@ def require_meanings(
     if kind == "people" and not has_unit and not any(field in fields for field in _UNIT_OF_PEOPLE):
         missing.append(PEOPLE_COLUMNS["unit"].header)
     if missing:
-        found = ", ".join(plain_text(header)[:LONGEST_HEADER] for header in headers if header)
-        reason = say(
-            "lacks the columns {missing}; those found in row {row} are: {columns}",
-            missing=missing,
-            row=row,
-            columns=found[:500],
-        )
-        raise Invalid("file", found, reason)
+        raise refuse_lacking(missing, row, headers)
     is_own = any(headers[position] == REASON_HEADER for position in left_out)
     return ColumnHeader(fields, extras, frozenset(left_out), is_own)
 

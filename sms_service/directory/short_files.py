@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sms_service.directory.columns import LONGEST_HEADER, Column, find_field
+from sms_service.directory.columns import Column, find_field, refuse_lacking
 from sms_service.directory.reading import Cells, read_table
-from sms_service.directory.text import plain_text
 from sms_service.errors import Invalid
 from sms_service.said import say
 
@@ -42,12 +41,5 @@ def _positions(row: int, headers: Cells, columns: Mapping[str, Column]) -> dict[
             positions[field] = position
     missing = [column.header for name, column in columns.items() if column.required and name not in positions]
     if missing:
-        found = ", ".join(plain_text(header)[:LONGEST_HEADER] for header in headers if header)[:500]
-        reason = say(
-            "lacks the columns {missing}; those found in row {row} are: {columns}",
-            missing=missing,
-            row=row,
-            columns=found,
-        )
-        raise Invalid("file", found, reason)
+        raise refuse_lacking(missing, row, headers)
     return positions
