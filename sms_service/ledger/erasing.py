@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, select, true
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from sms_service.controls.models import CapUse
 from sms_service.db.statements import Statement
@@ -107,12 +108,18 @@ def _still_open(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[int, 
     return waiting, leaving + len(reported), max(reported, default=None)
 
 
-def _rows_of(person_id: int) -> Select[*tuple[Any, ...]]:
-    own = (
-        select(Message.id, Message.status, Message.phone, Message.changed_at)
-        .where(Message.month == Run.month, Message.run_id == Run.id, Message.person_id == person_id)
-        .lateral("own")
+def join_own_messages(person_id: int) -> LateralFromClause:
+    """The person's messages of each run, to be joined to a query of runs: one look-up for each, since no index has
+    people.
+    """
+    statement = select(Message).where(
+        Message.month == Run.month, Message.run_id == Run.id, Message.person_id == person_id
     )
+    return statement.lateral("own")
+
+
+def _rows_of(person_id: int) -> Select[*tuple[Any, ...]]:
+    own = join_own_messages(person_id)
     rows: Select[*tuple[Any, ...]] = (
         select(Run.month, own.c.id, own.c.status, own.c.phone, own.c.changed_at).join(own, true()).order_by(own.c.id)
     )
@@ -120,11 +127,7 @@ def _rows_of(person_id: int) -> Select[*tuple[Any, ...]]:
 
 
 def _attempts_of(person_id: int) -> Select[*tuple[Any, ...]]:
-    own = (
-        select(Message.id)
-        .where(Message.month == Run.month, Message.run_id == Run.id, Message.person_id == person_id)
-        .lateral("own")
-    )
+    own = join_own_messages(person_id)
     attempts: Select[*tuple[Any, ...]] = (
         select(Attempt.month, Attempt.id, Attempt.phone)
         .select_from(Run)

@@ -24,7 +24,8 @@ from sms_service.directory.erasing import find_findings_about
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.people import get_person, roles_of
 from sms_service.directory.text import LONGEST_WHY, required_line
-from sms_service.ledger.models import Attempt, Message, ReceiptRow, Run
+from sms_service.ledger.erasing import join_own_messages
+from sms_service.ledger.models import Attempt, ReceiptRow, Run
 from sms_service.replies.models import ReplyRow
 
 SECTIONS = ("person", "roles", "suppressions", "texts", "replies", "lists", "import_findings", "lost_checks", "acts")
@@ -108,11 +109,7 @@ def _suppressions(session: Session, phones: Collection[str]) -> list[dict[str, A
 
 def _texts(session: Session, person_id: int) -> list[dict[str, Any]]:
     """The rows of all runs, one look-up for each run, with their attempts and receipts."""
-    own = (
-        select(Message)
-        .where(Message.month == Run.month, Message.run_id == Run.id, Message.person_id == person_id)
-        .lateral("own")
-    )
+    own = join_own_messages(person_id)
     statement: Select[*tuple[Any, ...]] = (
         select(Run.month, Run.day, Campaign.name.label("campaign"), *(own.c[name] for name in _MESSAGE))
         .select_from(Run)
