@@ -8,6 +8,7 @@ and the findings too if it was never applied.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -158,11 +159,15 @@ class ImportProblem(Base):
     @property
     def said(self) -> Said:
         """The reason with its message and values."""
-        if self.reason is None:
-            assert self.message is not None, "a finding has a sentence or what one is made of"
-            return from_json(self.message, self.values or {})
-        pair = None if self.message is None else {"message": self.message, "values": self.values or {}}
-        return read_said(self.reason, pair)
+        return say_finding(self.reason, self.message, self.values)
+
+
+def say_finding(reason: str | None, message: str | None, values: Mapping[str, Any] | None) -> Said:
+    """The sentence of a finding, of the columns in which it is kept."""
+    if reason is None:
+        assert message is not None, "a finding has a sentence or what one is made of"
+        return from_json(message, dict(values or {}))
+    return read_said(reason, None if message is None else {"message": message, "values": values or {}})
 
 
 class ImportFile(Base):

@@ -20,14 +20,22 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.directory.import_models import Import, ImportFile, ImportOutcome, ImportProblem, ImportRow, RowOutcome
+from sms_service.directory.import_models import (
+    Import,
+    ImportFile,
+    ImportOutcome,
+    ImportProblem,
+    ImportRow,
+    RowOutcome,
+    say_finding,
+)
 from sms_service.directory.importing import require_import, scope_path_of
 from sms_service.directory.meanings import REASON_HEADER
 from sms_service.directory.reading import Cells
 from sms_service.directory.reading.encodings import CODECS
 from sms_service.directory.staging import read_cells
 from sms_service.errors import Conflict
-from sms_service.said import Said, from_json, read_said
+from sms_service.said import Said
 
 _BETWEEN_REASONS = "; "
 _AT_ONCE = 1_000
@@ -94,15 +102,9 @@ def _refused_rows(session: Session, record: Import, width: int, translate: Calla
         .execution_options(yield_per=_AT_ONCE)
     )
     for cells, found in session.execute(statement):
-        said = dict.fromkeys(translate(_said(*one)) for one in found or ())
+        said = dict.fromkeys(translate(say_finding(*one)) for one in found or ())
         row = read_cells(cells)
         yield [*row, *[None] * (width - len(row)), _BETWEEN_REASONS.join(said)]
-
-
-def _said(reason: str | None, message: str | None, values: dict[str, Any] | None) -> Said:
-    if reason is None:
-        return from_json(message or "", values or {})
-    return read_said(reason, None if message is None else {"message": message, "values": values or {}})
 
 
 def _codec(session: Session, record: Import) -> str:
