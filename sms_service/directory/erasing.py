@@ -25,7 +25,7 @@ from sms_service.directory.models import Contact, Person
 from sms_service.said import as_said
 
 _ERASED = as_said("it was about a person who has been erased")
-_WIDE = str.maketrans({chr(0xFF10 + digit): str(digit) for digit in range(10)})
+_WIDE, _NARROW = "０１２３４５６７８９", "0123456789"
 
 
 def list_phones_of_others(session: Session, person_id: int, phones: Collection[str]) -> set[str]:
@@ -51,8 +51,8 @@ def find_findings_about(session: Session, words: Collection[str], phones: Collec
     return session.scalars(found.order_by(ImportProblem.id)).all()
 
 
-def erase_findings(session: Session, words: Collection[str], phones: Collection[str]) -> int:
-    """Empty them; that there was a finding, in which row and column, stays. Returns how many."""
+def erase_findings(session: Session, words: Collection[str], phones: Collection[str]) -> None:
+    """Empty them; that there was a finding, in which row and column, stays."""
     ids = [finding.id for finding in find_findings_about(session, words, phones)]
     session.execute(
         update(ImportProblem)
@@ -60,7 +60,6 @@ def erase_findings(session: Session, words: Collection[str], phones: Collection[
         .values(value=None, reason=str(_ERASED), message=_ERASED.message, values={})
         .execution_options(synchronize_session=False)
     )
-    return len(ids)
 
 
 def find_import_under_way(session: Session) -> int | None:
@@ -100,7 +99,7 @@ def _row_names(words: Collection[str], phones: Collection[str]) -> ColumnElement
 
 def _has_phone(text: ColumnElement[Any], phones: Collection[str]) -> list[ColumnElement[bool]]:
     """Whether a text has one of these phones, with whatever stands between its digits."""
-    narrow = func.translate(text, "".join(map(chr, _WIDE)), "0123456789")
+    narrow = func.translate(text, _WIDE, _NARROW)
     digits = func.regexp_replace(narrow, r"[^0-9]", "", "g", type_=Text)
     return [digits.contains(re.sub(r"^86", "", phone.removeprefix("+")), autoescape=True) for phone in sorted(phones)]
 
