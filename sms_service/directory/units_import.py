@@ -134,8 +134,9 @@ def _within_scope(
     for code, reason in outside.items():
         findings.refuse(rows[code].row, UNIT_COLUMNS["code"].header, code, reason)
     kept = {code: row for code, row in rows.items() if code not in outside}
+    places = {code: Place(node.level, node.parent) for code, node in present.items()}
     while True:
-        kept = check_tree(kept, {code: Place(node.level, node.parent) for code, node in present.items()}, findings)
+        kept = check_tree(kept, places, findings)
         wrong = {code: reason for code, row in kept.items() if (reason := _obstacle(row, kept, present, scope_path))}
         for code, reason in wrong.items():
             findings.refuse(kept[code].row, UNIT_COLUMNS["code"].header, code, reason)
