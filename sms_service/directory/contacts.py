@@ -11,8 +11,7 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.directory.models import Contact, Person, Unit
-from sms_service.directory.people_rows import LONGEST_WORD, MAX_WORDS
-from sms_service.directory.text import plain_text
+from sms_service.directory.people_rows import MAX_WORDS, required_word
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.said import say
 
@@ -30,9 +29,7 @@ def give_contact_role(session: Session, actor: Actor, person_id: int, unit_id: i
     actor.require(Permission.manage_directory, unit_path(session, person.unit_id))
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_directory, path)
-    word = plain_text(role)
-    if not 1 <= len(word) <= LONGEST_WORD:
-        raise Invalid("role", role[:LONGEST_WORD], say("must have 1 to {most} characters", most=LONGEST_WORD))
+    word = required_word("role", role)
     if person.left_at is not None:
         raise Conflict("the person has left; say that they are back before they get a role")
     held = session.scalars(select(Contact).where(Contact.person_id == person_id)).all()

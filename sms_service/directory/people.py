@@ -14,9 +14,9 @@ from sms_service.audit import trail
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.consent import BASIS, ConsentBasis
 from sms_service.directory.models import GUEST, Contact, Person, Unit
-from sms_service.directory.people_rows import LONGEST_ATTRIBUTE, LONGEST_NAME, LONGEST_WORD, MAX_WORDS
+from sms_service.directory.people_rows import LONGEST_ATTRIBUTE, LONGEST_NAME, MAX_WORDS, required_word
 from sms_service.directory.phones import parse_phone
-from sms_service.directory.text import LONGEST_WHY, person_name, plain_text, required_line, visible_text
+from sms_service.directory.text import LONGEST_WHY, person_name, required_line, visible_text
 from sms_service.directory.units import require_open_unit
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.said import say
@@ -140,7 +140,7 @@ def create_person(
     actor.require(Permission.manage_directory, path)
     require_open_unit(session, "unit_id", unit_id)
     if number is not None:
-        number = _word("number", number)
+        number = required_word("number", number)
         lock_name(session, LockedName.person_number, number)
         if session.scalar(select(Person.id).where(Person.number == number)) is not None:
             raise Conflict("the number belongs to another person; choose another")
@@ -212,7 +212,7 @@ def _apply(session: Session, actor: Actor, person: Person, changes: Mapping[str,
 
 def _set_roles(session: Session, actor: Actor, person: Person, roles: Sequence[Role]) -> bool:
     held = {(contact.unit_id, contact.role): contact for contact in roles_of(session, [person.id])[person.id]}
-    wanted = {(role["unit_id"], _word("roles", role["role"])) for role in roles}
+    wanted = {(role["unit_id"], required_word("roles", role["role"])) for role in roles}
     if len(wanted) > MAX_WORDS:
         raise Invalid("roles", None, say("must be at most {most}", most=MAX_WORDS))
     for unit_id in {unit_id for unit_id, _ in wanted ^ set(held)}:
@@ -232,15 +232,8 @@ def _name(value: str) -> str:
     return name
 
 
-def _word(field: str, value: str) -> str:
-    word = plain_text(value)
-    if not 1 <= len(word) <= LONGEST_WORD:
-        raise Invalid(field, value[:LONGEST_WORD], say("must have 1 to {most} characters", most=LONGEST_WORD))
-    return word
-
-
 def _words(field: str, values: Sequence[str]) -> list[str]:
-    words = list(dict.fromkeys(_word(field, value) for value in values))
+    words = list(dict.fromkeys(required_word(field, value) for value in values))
     if len(words) > MAX_WORDS:
         raise Invalid(field, None, say("must be at most {most}", most=MAX_WORDS))
     return words
@@ -249,7 +242,7 @@ def _words(field: str, values: Sequence[str]) -> list[str]:
 def _attributes(values: Mapping[str, str]) -> dict[str, str]:
     if len(values) > MAX_WORDS:
         raise Invalid("attributes", None, say("must be at most {most}", most=MAX_WORDS))
-    cleaned = {_word("attributes", name): visible_text(value) for name, value in values.items()}
+    cleaned = {required_word("attributes", name): visible_text(value) for name, value in values.items()}
     if cleaned.get(BASIS) and cleaned[BASIS] not in list(ConsentBasis):
         reason = say("must be one of {words}", words=tuple(ConsentBasis))
         raise Invalid(f"attributes.{BASIS}", cleaned[BASIS], reason)

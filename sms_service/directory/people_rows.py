@@ -20,6 +20,7 @@ from sms_service.directory.problems import Findings
 from sms_service.directory.reading import Cells
 from sms_service.directory.reading.tables import SHEET_ERROR
 from sms_service.directory.text import person_name, plain_text, visible_text
+from sms_service.errors import Invalid
 from sms_service.said import say
 
 LONGEST_NAME = 100  # characters; the longest real names have about 40
@@ -62,6 +63,14 @@ class PersonRow:
 
 
 _FIELDS = tuple(PersonRow.__dataclass_fields__)
+
+
+def required_word(field: str, value: str) -> str:
+    """A tag, a role or a person's number as it is kept. Raises Invalid naming `field` if it is empty or too long."""
+    word = plain_text(value)
+    if not 1 <= len(word) <= LONGEST_WORD:
+        raise Invalid(field, value[:LONGEST_WORD], say("must have 1 to {most} characters", most=LONGEST_WORD))
+    return word
 
 
 def attribute_names(header: ColumnHeader) -> list[str]:
