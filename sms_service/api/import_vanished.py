@@ -12,7 +12,7 @@ from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.imports import ImportOut
+from sms_service.api.import_shapes import ImportOut
 from sms_service.directory import completeness, importing, vanished
 from sms_service.directory.import_models import Import
 from sms_service.directory.models import Person, Unit

@@ -39,7 +39,7 @@ def list_asked(import_id: int) -> str:
         {
             "row": outcome.row,
             "cells": _named(headers, item.cells),
-            "candidates": [_shown(*candidates[one]) for one in outcome.candidates or () if one in candidates],
+            "candidates": [_shown(*one) for one in candidates[outcome.row]],
         }
         for outcome, item in zip(outcomes, items, strict=True)
     ]

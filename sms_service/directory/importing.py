@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Text, any_, func, literal, select
@@ -137,11 +137,12 @@ def first_rows(record: Import, most: int) -> Select[str]:
     return select(ImportRow.cells).where(ImportRow.import_id == record.id).order_by(ImportRow.row).limit(most)
 
 
-def find_candidates(session: Session, outcomes: Iterable[ImportOutcome]) -> dict[int, tuple[Person, Unit]]:
-    """The people whom these rows may mean, with their units, by id."""
+def find_candidates(session: Session, outcomes: Sequence[ImportOutcome]) -> dict[int, list[tuple[Person, Unit]]]:
+    """The people whom each of these rows may mean, with their units, by row."""
     ids = {person_id for outcome in outcomes for person_id in outcome.candidates or ()}
     statement = select(Person, Unit).join(Unit, Unit.id == Person.unit_id).where(Person.id.in_(ids))
-    return {person.id: (person, unit) for person, unit in session.execute(statement)}
+    found = {person.id: (person, unit) for person, unit in session.execute(statement)}
+    return {one.row: [found[id_] for id_ in one.candidates or () if id_ in found] for one in outcomes}
 
 
 class ProblemGroup(NamedTuple):
