@@ -23,8 +23,15 @@ class LayoutOut(Out):
     sheet = MaskedText(allow_none=True, metadata={"description": "Of a workbook: the sheet that was read"})
     sheets = fields.List(MaskedText(), metadata={"description": "Of a workbook: all sheets"})
     header_row = fields.Integer(metadata={"description": "The row of the headers; the first is 1"})
+    header_rows = fields.Integer(metadata={"description": "How many rows make the headers: 1 or 2, joined"})
     headers = fields.List(
         MaskedText(allow_none=True), metadata={"description": "The columns' headers; null: the column has none"}
+    )
+    hidden_columns = fields.List(
+        fields.Integer(),
+        metadata={
+            "description": "Of a workbook: the places in `headers`, from 0, of hidden columns; they are read too"
+        },
     )
     meanings = fields.List(
         fields.String(), metadata={"description": "What each column was taken for: a field, `attribute` or `nothing`"}

@@ -46,6 +46,7 @@ def show_columns(import_id: int) -> str:
         {
             "position": position,
             "header": header,
+            "is_hidden": position in layout.get("hidden_columns", ()),
             "meaning": layout["meanings"][position],
             "cells": [mask_text(row[position] or "") if position < len(row) else "" for row in rows],
         }

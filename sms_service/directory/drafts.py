@@ -44,8 +44,7 @@ MOST_TRIES = 3
 _LONGEST_NAME = 255
 _FORGOTTEN_AT_ONCE = 20_000  # rows that one tick of the clock deletes
 _PLACE: ColumnElement[Any] = literal_column("ctid")
-# What goes after KEPT_DAYS.
-DRAFT_TABLES: tuple[Any, ...] = (ImportRow, ImportOutcome, ImportAnswer, ImportVanished, ImportFile)
+DRAFT_TABLES: tuple[Any, ...] = (ImportRow, ImportOutcome, ImportAnswer, ImportVanished, ImportFile)  # gone at the end
 
 
 class LostImport(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 
+import openpyxl
 import pytest
 from sqlalchemy import select
 
@@ -209,6 +210,21 @@ def test_columns_are_told_and_the_file_is_checked_anew(log_in, database, session
     assert "Nothing is written yet" not in visitor.get(path).text
     assert '<option value="utf-16" selected>' in visitor.get(f"{path}/columns").text
     assert log_in(city, "auditor").get(f"{path}/columns").status_code == 403
+
+
+def test_a_hidden_column_is_named(log_in, database, session, city):
+    book = openpyxl.Workbook()
+    for row in (["编号", "姓名", "手机号", "组织编码", "备注"], ["1", "林一", "13900000001", "01", "甲"]):
+        book.active.append(row)
+    book.active.column_dimensions["E"].hidden = True
+    content = io.BytesIO()
+    book.save(content)
+    visitor = log_in(city, "officer")
+    path = upload(visitor, None, name="党员.xlsx", file=(io.BytesIO(content.getvalue()), "党员.xlsx")).location
+    work(database, path)
+    page = visitor.get(f"{path}/columns").text
+    assert page.count("hidden in the sheet") == 1
+    assert re.search(r"备注 <span[^>]*>hidden in the sheet", page)
 
 
 def test_refused_rows_are_downloaded_with_reasons_in_the_pages_language(log_in, database, session, city):
