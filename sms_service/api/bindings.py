@@ -98,7 +98,7 @@ class BindingList(Out):
         allow_none=True,
         metadata={
             "description": "Its variables in the order of their places; null where no provider can register it, since "
-            "it has conditions, a loop, or a place of several variables"
+            "a place has several variables, or a variable is written in two ways"
         },
     )
     items = fields.List(

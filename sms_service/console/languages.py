@@ -62,6 +62,11 @@ def write_number(number: float) -> str:
     return format_decimal(number, locale=_LOCALES[page_language()])
 
 
+def write_yuan(fen: float) -> str:
+    """`11,000.50` of 1100050 fen."""
+    return format_decimal(fen / 100, format="#,##0.00", locale=_LOCALES[page_language()])
+
+
 def write_percent(share: float) -> str:
     """`98.5%` of 0.985."""
     return format_percent(share, format="#,##0.#%", locale=_LOCALES[page_language()])

@@ -124,6 +124,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "second": languages.write_second,
     "day": languages.write_day,
     "number": languages.write_number,
+    "yuan": languages.write_yuan,
     "percent": languages.write_percent,
     "masked": mask_phone,
     "names": list_names,

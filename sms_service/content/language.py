@@ -221,18 +221,17 @@ def compile_template(body: str) -> CompiledTemplate:
 
 def compile_places(body: str) -> dict[str, CompiledTemplate]:
     """By variable, in the order of their places, what an allowed body writes there: {{ date | 日期 }} is a place of
-    `date`, and what stands in it is 11月28日.
+    `date`, and what stands in it is 11月28日. A condition or a loop of one variable is a place of it too, with all that
+    is written within.
 
     Raises Invalid("body", …) where fixed words with places cannot say the same, so that no provider can register it: a
-    condition, a loop, a place of several variables, one variable in places that write it differently.
+    place of several variables, one variable in places that write it differently.
     """
-    found: dict[str, nodes.Expr] = {}
+    found: dict[str, nodes.Node] = {}
     for node in _ENVIRONMENT.parse(body).body:
-        if not isinstance(node, nodes.Output):
-            raise Invalid("body", "{% %}", say("line {line}: a registered template has no {{% %}}", line=node.lineno))
-        for part in node.nodes:
+        for part in node.nodes if isinstance(node, nodes.Output) else [node]:
             names = Names()
-            walk_template(nodes.Template([nodes.Output([part])]), names)
+            walk_template(_make_tree(part), names)
             if len(names.all) > 1:
                 message = "line {line}: a place of a registered template has one variable, not {names}"
                 raise Invalid("body", None, say(message, line=part.lineno, names=sorted(names.all)))
@@ -243,10 +242,16 @@ def compile_places(body: str) -> dict[str, CompiledTemplate]:
     return {name: _compile_place(name, place) for name, place in found.items()}
 
 
-def _compile_place(name: str, place: nodes.Expr) -> CompiledTemplate:
-    tree = nodes.Template([nodes.Output([place], lineno=1)], lineno=1)
+def _compile_place(name: str, place: nodes.Node) -> CompiledTemplate:
+    return CompiledTemplate((name,), (name,), _ENVIRONMENT.from_string(_Exact().visit(_make_tree(place))))
+
+
+def _make_tree(part: nodes.Node) -> nodes.Template:
+    """A piece of a body as a template of its own."""
+    written = nodes.Output([part], lineno=part.lineno) if isinstance(part, nodes.Expr) else part
+    tree = nodes.Template([written], lineno=1)
     tree.set_environment(_ENVIRONMENT)
-    return CompiledTemplate((name,), (name,), _ENVIRONMENT.from_string(_Exact().visit(tree)))
+    return tree
 
 
 def find_adjacent(body: str) -> tuple[list[tuple[str, str]], bool, str]:

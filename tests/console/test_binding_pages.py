@@ -50,7 +50,7 @@ def test_from_a_template_to_its_registration(log_in, session, branch, template_i
 
 
 def test_what_nobody_can_register_is_said(log_in, session, branch):
-    version = make_template(session, branch, "{% if 事 %}{{ 事 }}{% endif %}请来。", variables=("事",))
+    version = make_template(session, branch, "{% if 事 %}{{ name }}{% endif %}请来。", variables=("事", "name"))
     session.commit()
     page = f"/templates/{version.template_id}/bindings"
     shown = log_in(branch, "administrator").get(page).text

@@ -18,7 +18,7 @@ from sms_service.content.bindings import (
     list_places,
     set_binding,
 )
-from sms_service.content.language import compile_places
+from sms_service.content.language import compile_places, compile_template
 from sms_service.content.models import TemplateVersion
 from sms_service.controls.accounts import id_of, synchronise_gateways
 from sms_service.controls.models import BindingState, GatewayAccount, TemplateBinding
@@ -50,6 +50,16 @@ def test_what_stands_in_a_place_is_what_the_text_has_there() -> None:
     assert [place.fill(values) for place in places.values()] == ["王芳同志", "11月28日", ""]
     assert places["事"].fill({}) == "学习"
     assert list_places("请参加学习。") == []
+    blocks = "请来。{%- if 备注 | default('') %}另：{{ 备注 }}。{% endif %}"
+    blocks += "{% for 人 in 名单 %}{{ loop.index }}.{{ 人 }} {% endfor %}"
+    places = compile_places(blocks)
+    values = {"备注": "带笔", "名单": ["张三", "李四"]}
+    assert {name: place.fill(values) for name, place in places.items()} == {
+        "备注": "另：带笔。",
+        "名单": "1.张三 2.李四 ",
+    }
+    assert compile_template(blocks).render(values) == "请来。另：带笔。1.张三 2.李四"
+    assert places["备注"].fill({}) == ""
     dotted = compile_places("请到{{ venue.address }}。")["venue.address"]
     assert dotted.fill({"venue.address": "东湖路1号"}) == "东湖路1号"
     assert list_places("{{ 事 }}，{{ name }}，再说一遍：{{ 事 }}") == ["事", "name"]
@@ -58,8 +68,9 @@ def test_what_stands_in_a_place_is_what_the_text_has_there() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "{% if 事 %}{{ 事 }}{% endif %}请参加。",
-        "{% for one in 名单 %}{{ one }}{% endfor %}",
+        "{% if 事 %}{{ name }}{% endif %}请参加。",
+        "{% for one in 名单 %}{{ one }}{{ 事 }}{% endfor %}",
+        "{% if 事 %}{{ 事 }}{% endif %}请参加{{ 事 }}。",
         "{{ 事 ~ name }}",
         "{{ 事 or name }}",
         "{{ 时间 | 日期 }}，即{{ 时间 | 星期 }}",
