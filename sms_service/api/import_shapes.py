@@ -33,6 +33,11 @@ class LayoutOut(Out):
             "description": "Of a workbook: the places in `headers`, from 0, of hidden columns; they are read too"
         },
     )
+    blank_rows = fields.Integer(
+        metadata={
+            "description": "Rows without a value that were passed over, in long gaps; those at the end do not count"
+        }
+    )
     meanings = fields.List(
         fields.String(), metadata={"description": "What each column was taken for: a field, `attribute` or `nothing`"}
     )
@@ -70,6 +75,7 @@ class ImportOut(Out):
     account_id = fields.Integer(allow_none=True, metadata={"description": "Who made it; null: the service itself"})
     kind = fields.String(metadata={"description": "units, people or recipients"})
     file_name = MaskedText(metadata={"description": "The file's name"})
+    size = fields.Integer(metadata={"description": "Bytes of the file; 0: not known, of imports of long ago"})
     state = fields.String(metadata={"description": "uploaded, checking, checked, applying, applied, failed or expired"})
     reason = fields.String(
         allow_none=True,

@@ -127,6 +127,10 @@ def _stage(begin: Begin, taken: TakenImport, reading: _Reading, header: ColumnHe
             hold_import(session, taken, progress=done)
             copy_rows(session.connection(), rows)
             copy_problems(session.connection(), taken.id, findings.problems)
+    assert table.totals is not None, "all rows are read"
+    with begin() as session:
+        record = hold_import(session, taken)
+        record.layout = {**(record.layout or {}), "blank_rows": table.totals.blank_rows}
 
 
 def _staged(
@@ -142,7 +146,7 @@ def _staged(
     # Of units the cells are read again when their tree is made, so those without a value must not stand there.
     kept = cells if reading.kind == "units" else row.cells
     is_refused = row.number in findings.refused_rows
-    words = list_mentions(row.cells) if is_refused and reading.places is not None else None
+    words = list_mentions(row.cells) if is_refused and reading.kind == "people" else None
     return stage_row(import_id, row.number, kept, person, is_refused=is_refused, words=words)
 
 

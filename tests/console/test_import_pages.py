@@ -212,6 +212,15 @@ def test_columns_are_told_and_the_file_is_checked_anew(log_in, database, session
     assert log_in(city, "auditor").get(f"{path}/columns").status_code == 403
 
 
+def test_rows_that_were_passed_over_are_counted(log_in, database, session, city):
+    visitor = log_in(city, "officer")
+    path = upload(visitor, HEADER + "1,林一,13900000001,01\n" + ",,,\n" * 1200 + "2,林二,13900000002,01\n").location
+    work(database, path)
+    page = visitor.get(path).text
+    assert "1,200 rows without a value between the others were passed over." in page
+    assert "All 2 rows will be written" in page
+
+
 def test_a_hidden_column_is_named(log_in, database, session, city):
     book = openpyxl.Workbook()
     for row in (["编号", "姓名", "手机号", "组织编码", "备注"], ["1", "林一", "13900000001", "01", "甲"]):
