@@ -237,8 +237,8 @@ def compile_places(body: str) -> dict[str, CompiledTemplate]:
                 raise Invalid("body", None, say(message, line=part.lineno, names=sorted(names.all)))
             for name in names.all:
                 if found.setdefault(name, part) != part:
-                    message = "line {line}: {name} is written differently in another place"
-                    raise Invalid("body", name, say(message, line=part.lineno, name=name))
+                    differs = "line {line}: {name} is written differently in another place"
+                    raise Invalid("body", name, say(differs, line=part.lineno, name=name))
     return {name: _compile_place(name, place) for name, place in found.items()}
 
 

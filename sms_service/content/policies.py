@@ -129,8 +129,8 @@ def _lint_account(
     if hours := policy.get("window"):
         opens, closes = map(_minutes, hours)
         if window[0] < opens or window[1] > closes:
-            message = "{account} takes texts from {opens} to {closes}; the unit's texts may leave at other times"
-            text = say(message, account=name, opens=hours[0], closes=hours[1])
+            hours_said = "{account} takes texts from {opens} to {closes}; the unit's texts may leave at other times"
+            text = say(hours_said, account=name, opens=hours[0], closes=hours[1])
             remedy = as_said("send it so that it is through in these hours: nothing keeps the others back")
             yield finding(Severity.note, "window", as_said("the time of sending"), text, remedy)
 
