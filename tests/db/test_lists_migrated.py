@@ -6,7 +6,7 @@ import psycopg
 
 from sms_service.db import migrate
 
-BEFORE = "0035"
+BEFORE = "0036"
 
 
 def test_an_older_program_works_on_and_guests_survive_down_and_up(empty_database_url: str) -> None:

@@ -1,4 +1,4 @@
-"""0034 while people work: what a process of the release before sends goes on working, and no opt-out is lost."""
+"""0038 while people work: what a process of the release before sends goes on working, and no opt-out is lost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def one(connection: psycopg.Connection, statement: str, *values: object) -> obje
 @pytest.fixture
 def old_url(empty_database_url: str) -> str:
     """The schema of the release before, with a phone that opted out, and units."""
-    migrate.upgrade_schema(empty_database_url, "0038")
+    migrate.upgrade_schema(empty_database_url, "0037")
     with psycopg.connect(empty_database_url) as connection:
         connection.execute("INSERT INTO units (id, code, name, level, path) VALUES (1, '01', '市', 'city', '/1/')")
         connection.execute(
@@ -52,7 +52,7 @@ def test_an_older_process_goes_on_beside_the_new_table(old_url: str) -> None:
         for statement in (GATE, READ, LIFT):
             old.execute(statement, (OTHER,))  # type: ignore[arg-type]
         before = old.execute(READ, (PHONE,)).fetchone()
-        migrate.upgrade_schema(old_url, "0034")
+        migrate.upgrade_schema(old_url, "0038")
         assert old.execute(READ, (PHONE,)).fetchone() == before
         assert one(old, ADD, PHONE, "complaint", "api") is None, "it is there already"
         assert one(old, ADD, OTHER, "complaint", "api") == OTHER
@@ -79,7 +79,7 @@ def test_who_waits_while_the_table_is_made_anew_finds_the_new_one(old_url: str) 
             connection.execute(GATE, (OTHER,))
         with psycopg.connect(old_url) as reader, psycopg.connect(old_url, autocommit=True) as watch:
             reader.execute("SELECT FROM suppressions")  # keeps the migration waiting, and all behind it
-            migrating = pool.submit(migrate.upgrade_schema, old_url, "0034", pause_s=0.0)
+            migrating = pool.submit(migrate.upgrade_schema, old_url, "0038", pause_s=0.0)
             _wait_for(watch, 1)
             adding = pool.submit(one, old, ADD, OTHER, "opted_out", "reply")
             asking = pool.submit(one, gate, GATE, PHONE)
@@ -100,7 +100,7 @@ def _wait_for(watch: psycopg.Connection, waiting: int) -> None:
 
 
 def test_going_back_keeps_every_phone_from_texts(old_url: str) -> None:
-    migrate.upgrade_schema(old_url, "0034")
+    migrate.upgrade_schema(old_url, "0038")
     with as_app(old_url) as new:
         new.execute(
             """
@@ -111,12 +111,12 @@ def test_going_back_keeps_every_phone_from_texts(old_url: str) -> None:
                 ('+8613900000003', NULL, 'opted_out', 'api', NULL, now())
             """
         )
-    migrate.downgrade_schema(old_url, "0038")
+    migrate.downgrade_schema(old_url, "0037")
     with as_app(old_url) as old:
         found = old.execute("SELECT phone, reason FROM suppressions ORDER BY phone").fetchall()
         assert found == [(PHONE, "opted_out"), (OTHER, "complaint")]
         assert one(old, LIFT, PHONE) == "opted_out"
         assert one(old, GATE, PHONE) is False
-    migrate.upgrade_schema(old_url, "0034")
+    migrate.upgrade_schema(old_url, "0038")
     with as_app(old_url) as new:
         assert one(new, NOW, OTHER, "/1/") == "complaint"

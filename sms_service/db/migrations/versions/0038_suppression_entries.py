@@ -17,8 +17,8 @@ waits for the lock finds the new table. The index of phones alone serves the old
 
 from alembic import op
 
-revision = "0034"
-down_revision = "0038"
+revision = "0038"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 
