@@ -18,6 +18,7 @@ from sms_service.campaigns.linting import Known, TriedTexts, lint_content, lint_
 from sms_service.campaigns.services import require_on_campaign
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
 from sms_service.content.lint import LintFinding
+from sms_service.controls.caps import count_capped
 from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
@@ -35,6 +36,7 @@ class Caution(Words):
     nobody = "nobody"  # no text would leave
     stopped = "stopped"  # a stop holds back texts, or some of them
     no_account = "no_account"  # no gateway account of the route takes texts now
+    cap_reached = "cap_reached"  # people have had as many texts of its class on that day as the caps allow
     quiet_day = "quiet_day"  # texts of its class do not leave on the day on which it would begin
     waits = "waits"  # it begins later than at its time, since the window is closed then
     interrupted = "interrupted"  # the window closes before all have left
@@ -176,6 +178,7 @@ def foresee_content(
         similar=similar,
         warnings=[
             *_warn(reach, texts, leaving, at, accounts, stopped, mean),
+            *_warn_of_caps(session, content, reach, leaving.begins or at, unit),
             *_warn_of_quiet_day(quiet, at, unit),
             *map(_warn_of_similar, similar),
         ],
@@ -230,6 +233,19 @@ def _warn(
     if texts.fault is not None and not reach.lacking:
         found.append(Warned(Caution.unrendered, say("some texts cannot be made: {fault}", fault=texts.fault)))
     return found
+
+
+def _warn_of_caps(session: Session, content: Content, reach: Reach, at: datetime, unit: Unit) -> Iterator[Warned]:
+    """Of a large audience those who are tried stand for all."""
+    day = at.astimezone(ZoneInfo(unit.timezone)).date()
+    capped = count_capped(session, ((tried.person_id, tried.unit_id) for tried in reach.tried), content.class_, day)
+    if not capped:
+        return
+    all_tried = len(reach.tried) == reach.phones
+    number = capped if all_tried else max(1, round(capped / len(reach.tried) * reach.phones))
+    exactly = "{number} people have had all texts of this class that a phone may get on {day}; theirs are skipped"
+    roughly = "about {number} people have had all texts of this class that a phone may get on {day}; theirs are skipped"
+    yield Warned(Caution.cap_reached, say(exactly if all_tried else roughly, number=number, day=day))
 
 
 def _warn_of_quiet_day(quiet: Mapping[date, str], at: datetime, unit: Unit) -> Iterator[Warned]:

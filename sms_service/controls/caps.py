@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import date
 
 from sqlalchemy import Connection, Select, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -12,11 +13,14 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.controls.models import Cap, CapUse
+from sms_service.db.statements import Statement
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_everywhere
 from sms_service.errors import Invalid, NotFound
 from sms_service.said import say
 from sms_service.vocabulary import TextClass
+
+COUNT_CAPPED = Statement(__file__, "count_capped")
 
 LARGEST = 100
 # A text is valid for three days at most, and a local day may begin up to a day before or after the server's.
@@ -72,6 +76,16 @@ def set_caps(session: Session, actor: Actor, wanted: Mapping[str, int | None], w
         else:
             set_cap(session, actor, class_, per_day, why)
     return changed
+
+
+def count_capped(session: Session, recipients: Iterable[tuple[int, int]], class_: str, day: date) -> int:
+    """How many of these recipients (person and unit, by id) would get no further text of the class on the local day,
+    since they have had as many as the caps allow.
+    """
+    pairs = list(recipients)
+    person_ids, unit_ids = [person for person, _ in pairs], [unit for _, unit in pairs]
+    counted = COUNT_CAPPED(session.connection(), person_ids=person_ids, unit_ids=unit_ids, class_=class_, day=day)
+    return int(counted.scalar_one())
 
 
 def forget_old_cap_uses(connection: Connection) -> int:

@@ -170,6 +170,7 @@ WORDS_OF_SENDING: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         Caution.nobody: say("Nobody would get it"),
         Caution.stopped: say("Stopped"),
         Caution.no_account: say("No gateway account takes texts"),
+        Caution.cap_reached: say("Some have had enough texts on that day"),
         Caution.quiet_day: say("Quiet day"),
         Caution.waits: say("Outside the sending window"),
         Caution.interrupted: say("Not all within the sending window"),

@@ -19,7 +19,8 @@ from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.outlook import Caution, Outlook, foresee_run
 from sms_service.controls import stops
 from sms_service.controls.accounts import synchronise_gateways
-from sms_service.controls.models import GatewayAccount
+from sms_service.controls.caps import set_cap
+from sms_service.controls.models import CapUse, GatewayAccount
 from sms_service.controls.quiet_days import NamedDay, set_quiet_days
 from sms_service.db.engine import Database
 from sms_service.directory.models import Person, Unit
@@ -296,6 +297,22 @@ def test_a_quiet_day_is_said_and_the_texts_begin_on_the_day_after(session: Sessi
     assert outlook.begins == noon + timedelta(hours=20)
     assert cautions(outlook) == [Caution.waits, Caution.quiet_day]
     assert "(清明节)" in outlook.warnings[1].text
+
+
+def test_who_has_had_all_texts_of_the_day_is_said(session: Session, gateways: ScriptedGateways) -> None:
+    unit = make_unit(session)
+    first, *_ = [make_person(session, unit) for _ in range(3)]
+    officer, campaign = make_actor(session, unit), write(session, unit, "您好。")
+    set_cap(session, SYSTEM, "study", 1, "试")
+    now = session.scalars(select(func.sms_now())).one()
+    noon = (now + CITY_TIME + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0) - CITY_TIME
+    day = (noon + CITY_TIME).date()
+    session.add(CapUse(phone=first.phone, class_="study", day=day, used=1))
+    session.flush()
+    assert cautions(foresee(session, officer, campaign, at=noon)) == [Caution.cap_reached]
+    said = foresee(session, officer, campaign, at=noon).warnings[0].text
+    assert said == f"1 people have had all texts of this class that a phone may get on {day}; theirs are skipped"
+    assert cautions(foresee(session, officer, campaign, at=noon + timedelta(days=1))) == []
 
 
 class Past:
