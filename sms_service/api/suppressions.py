@@ -195,13 +195,14 @@ class History(MethodView):
 class Lift(MethodView):
     """Letting a number be texted again."""
 
-    @endpoint(Permission.manage_directory)
+    @endpoint(Permission.manage_segments)
     @blueprint.arguments(LiftPhoneIn)
     @blueprint.response(204)
     def post(self, body: dict[str, Any]) -> None:
         """Let a number be texted again; needs manage_directory over everybody who has it
 
-        An entry for a unit's texts may also be lifted by whoever has manage_directory over that unit.
+        An entry for a unit's texts may also be lifted by whoever has manage_directory over that unit, and one with the
+        reason `manual` by whoever has manage_segments over it.
         """
         suppression.lift_suppression(g.session, g.actor, _phone(body), body["why"], body["unit_id"])
 
@@ -221,7 +222,7 @@ class OneSuppression(MethodView):
 class LiftOne(MethodView):
     """Lifting one entry."""
 
-    @endpoint(Permission.manage_directory)
+    @endpoint(Permission.manage_segments)
     @blueprint.arguments(LiftIn)
     @blueprint.response(204)
     def post(self, body: dict[str, Any], suppression_id: int) -> None:

@@ -2,8 +2,9 @@
 
 An entry belongs to the phone and holds for every text, or for the texts of one unit and all units below it, in the tree
 as it is. Adding one cannot do harm, so everybody who may choose recipients may add one. Lifting one needs
-manage_directory over everybody who has the phone; one for a unit may also be lifted by whoever has it over that unit.
-A lift keeps the entry. `suppression_list.py` reads entries.
+manage_directory over everybody who has the phone; one for a unit may also be lifted by whoever has it over that unit,
+and what an officer decided for a unit (`manual`) by whoever may decide it there. A lift keeps the entry.
+`suppression_list.py` reads entries.
 """
 
 from __future__ import annotations
@@ -137,8 +138,8 @@ def lift_suppression(session: Session, actor: Actor, phone: str, why: str, unit_
     Raises NotFound if there is none, Forbidden unless the actor may lift it, Invalid without a reason.
     """
     why = required_line("why", why, LONGEST_WHY)
-    _require_lift(session, actor, list_phone_holders(session, phone), unit_id)
     found = find_active(session, phone, unit_id)
+    _require_lift(session, actor, list_phone_holders(session, phone), unit_id, found.reason if found else None)
     if found is None:
         raise NotFound("suppression of this phone", "")
     lift_entry(session, actor, found, why)
@@ -150,7 +151,7 @@ def lift_entry(session: Session, actor: Actor, entry: Suppression, why: str) -> 
     """
     why = required_line("why", why, LONGEST_WHY)
     holders = list_phone_holders(session, entry.phone)
-    _require_lift(session, actor, holders, entry.unit_id)
+    _require_lift(session, actor, holders, entry.unit_id, entry.reason)
     lifted = update(Suppression).where(Suppression.id == entry.id, Suppression.lifted_at.is_(None))
     values = {"lifted_at": func.now(), "lifted_by": actor.account_id, "lift_why": why}
     if session.scalar(lifted.values(values).returning(Suppression.id)) is None:
@@ -164,20 +165,26 @@ def lift_entry(session: Session, actor: Actor, entry: Suppression, why: str) -> 
         )
 
 
-def may_lift_suppression(session: Session, actor: Actor, phone: str, unit_id: int | None = None) -> bool:
-    """Whether `lift_suppression` would let the actor."""
-    return _may_lift(session, actor, list_phone_holders(session, phone), unit_id)
+def may_lift_entry(session: Session, actor: Actor, entry: Suppression) -> bool:
+    """Whether `lift_entry` would let the actor."""
+    return _may_lift(session, actor, list_phone_holders(session, entry.phone), entry.unit_id, entry.reason)
 
 
-def _may_lift(session: Session, actor: Actor, holders: Collection[Holder], unit_id: int | None) -> bool:
-    if unit_id is not None and actor.can(Permission.manage_directory, unit_path(session, unit_id)):
-        return True
+def _may_lift(
+    session: Session, actor: Actor, holders: Collection[Holder], unit_id: int | None, reason: str | None
+) -> bool:
+    if unit_id is not None:
+        needed = Permission.manage_segments if reason == MessageReason.manual else Permission.manage_directory
+        if actor.can(needed, unit_path(session, unit_id)):
+            return True
     paths = [holder.path for holder in holders] or top_paths(session)
     return all(actor.can(Permission.manage_directory, path) for path in paths)
 
 
-def _require_lift(session: Session, actor: Actor, holders: Collection[Holder], unit_id: int | None) -> None:
-    if not _may_lift(session, actor, holders, unit_id):
+def _require_lift(
+    session: Session, actor: Actor, holders: Collection[Holder], unit_id: int | None, reason: str | None
+) -> None:
+    if not _may_lift(session, actor, holders, unit_id, reason):
         raise Forbidden(
             say(
                 "{login} does not hold the permission {permission} over everybody with it",

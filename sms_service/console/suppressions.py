@@ -108,12 +108,11 @@ def show_suppression(suppression_id: int) -> str:
         others=[row for row in history if row.Suppression.id != found.id],
         proof=_link_proof(found),
         name_source=_name_source,
-        allowed=holds and suppression.may_lift_suppression(g.session, g.actor, found.phone, found.unit_id),
-        may_lift_some=bool(g.actor.scope(Permission.manage_directory)),
+        allowed=holds and suppression.may_lift_entry(g.session, g.actor, found),
     )
 
 
-@act_view("/opted-out/<int:suppression_id>/lift", Permission.manage_directory, again=show_suppression)
+@act_view("/opted-out/<int:suppression_id>/lift", Permission.manage_segments, again=show_suppression)
 def lift_one_suppression(suppression_id: int) -> Response:
     """Let the number have texts again, as far as this entry kept them from it."""
     found = suppression_list.get_suppression(g.session, g.actor, suppression_id)

@@ -12,7 +12,7 @@ from sms_service.audience.reachable import REACHABLE, find_reached
 from sms_service.audience.suppression import (
     find_active,
     lift_suppression,
-    may_lift_suppression,
+    may_lift_entry,
     strip_suppressions,
     suppress_by_itself,
     suppress_phone,
@@ -88,13 +88,28 @@ def test_who_may_add_and_lift_an_entry_for_a_unit(session: Session, city: Unit, 
     suppress_phone(session, make_actor(session, district), phone, "opted_out", unit_id=city.id)
     assert entries(session, person) == [(elsewhere.id, "opted_out", True), (city.id, "opted_out", True)]
     administrator = make_actor(session, district, roles=("administrator",))
-    assert may_lift_suppression(session, administrator, phone, city.id), "everybody who has the phone is theirs"
+    of_city = find_active(session, phone, city.id)
+    assert of_city is not None
+    assert may_lift_entry(session, administrator, of_city), "everybody who has the phone is theirs"
     own = make_actor(session, elsewhere, roles=("administrator",))
-    assert not may_lift_suppression(session, own, phone, city.id)
+    assert not may_lift_entry(session, own, of_city)
     with pytest.raises(Forbidden):
         lift_suppression(session, own, phone, "x")
     lift_suppression(session, own, phone, "不再需要", elsewhere.id)
     assert entries(session, person)[0] == (elsewhere.id, "opted_out", False)
+
+
+def test_what_an_officer_decided_for_a_unit_an_officer_of_it_lifts(
+    session: Session, city: Unit, district: Unit, person: Person
+) -> None:
+    phone, officer = person.phone or "", make_actor(session, district)
+    suppress_phone(session, officer, phone, "manual", unit_id=district.id, note="本人来电")
+    with pytest.raises(Forbidden):
+        lift_suppression(session, make_actor(session, make_unit(session, parent=city)), phone, "x", district.id)
+    lift_suppression(session, officer, phone, "登记有误", district.id)
+    suppress_phone(session, officer, phone, "opted_out", unit_id=district.id)
+    with pytest.raises(Forbidden):
+        lift_suppression(session, officer, phone, "x", district.id)  # a person's own wish
 
 
 def test_what_cannot_be_added(session: Session, district: Unit, person: Person) -> None:

@@ -111,7 +111,7 @@ def test_lifting_needs_a_reason_and_everybody_who_has_the_number(log_in, session
     assert visitor.post(f"{path}/lift", form=path).status_code == 422
     make_person(session, city, "林二", phone=person.phone)
     session.commit()
-    assert "People outside your units have this number too." in visitor.get(path).text
+    assert "Only an administrator over everybody who has this number can lift it." in visitor.get(path).text
     fields = visitor.fields("/opted-out")
     refused = visitor.client.post(f"{path}/lift", data={**fields, "why": "本人来电"}, headers=SAME_ORIGIN)
     assert refused.status_code == 403
