@@ -159,9 +159,13 @@ def lint_texts(
         )
     parts = sorted(text.parts for _, text in made)
     if parts[-1] > 1:
-        message = "texts take {least} to {most} parts, in the middle {median}; the longest has {units} characters"
-        middle = int(statistics.median_low(parts))
-        text = say(message, least=parts[0], most=parts[-1], median=middle, units=longest.units)
+        if parts[0] == parts[-1]:
+            message = "each text takes {parts} parts; the longest has {units} characters"
+            text = say(message, parts=parts[0], units=longest.units)
+        else:
+            message = "texts take {least} to {most} parts, in the middle {median}; the longest has {units} characters"
+            middle = int(statistics.median_low(parts))
+            text = say(message, least=parts[0], most=parts[-1], median=middle, units=longest.units)
         found.append(make_finding(FindingKind.parts, Severity.note, "", place, text, as_said("shorten it to pay less")))
     if costly := find_costly(longest):
         text = say("the character “{character}” alone costs a part", character=costly)

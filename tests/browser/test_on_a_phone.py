@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
+from tests.api.samples import PREPARATIONS, make_samples
 from tests.browser.conftest import DESK, PHONE
+from tests.factories import make_unit
 
 FOLD = "details.fold > summary"
 
@@ -49,3 +52,20 @@ def test_a_stop_is_one_tap_from_the_menu_and_the_rest_is_folded(open_tab, begin,
     assert not tab.page.is_visible("header a[href='/templates']")
     tab.page.click("header .menu summary")
     assert tab.page.is_visible("header a[href='/templates']")
+
+
+def test_a_tap_ticks_the_box_of_a_card_though_its_name_is_a_link(open_tab, begin, session, database):
+    unit = make_unit(session)
+    ids = make_samples(database, session, unit)
+    PREPARATIONS["POST /messages/settle"](session, ids)
+    session.execute(text("UPDATE attempts SET looked_up_at = '2026-01-02 03:04Z'"))
+    tab = open_tab(PHONE, "zh", secret=begin(unit, "operator", language="zh"))
+    tab.go("/rows?status=unknown")
+    box = tab.page.locator(".cards input[type=checkbox]").first
+    box.scroll_into_view_if_needed()
+    at = box.bounding_box()
+    across, down = at["x"] + at["width"] / 2, at["y"] + at["height"] / 2
+    for number, (right, below) in enumerate([(0, 0), (21, 0), (-21, 0), (0, 21), (0, -21)]):
+        tab.page.mouse.click(across + right, down + below)
+        assert "/rows" in tab.page.url, "the link of the name lies over the box"
+        assert box.is_checked() is (number % 2 == 0), "44 px are the box's own"

@@ -139,6 +139,8 @@ def test_parts_length_and_the_character_that_costs_one() -> None:
     short, long = text_of("短"), text_of("长" * 150)
     parts = lint_texts([("甲", short), ("乙", short), ("丙", long)], "notice", NONE)[-1]
     assert (parts.place, "1 to 3 parts, in the middle 1" in parts.text) == ("the text of 丙", True)
+    (alike,) = lint_texts([("甲", text_of("长" * 75)), ("乙", text_of("长" * 80))], "notice", NONE)
+    assert alike.text == "each text takes 2 parts; the longest has 86 characters"
 
 
 def test_a_template_is_looked_through_with_its_examples(session: Session) -> None:
