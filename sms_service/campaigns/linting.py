@@ -5,8 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.audience.listed import RowFault, find_row_faults, is_of_row
@@ -16,7 +19,8 @@ from sms_service.campaigns.contents import Content
 from sms_service.campaigns.picks import lint_picks
 from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed
-from sms_service.content.fields import fields_of
+from sms_service.content.days import find_date
+from sms_service.content.fields import FieldKind, fields_of
 from sms_service.content.language import get_compiled
 from sms_service.content.lint import (
     FindingKind,
@@ -29,6 +33,7 @@ from sms_service.content.lint import (
 )
 from sms_service.content.policies import Rules, lint_policies, load_rules
 from sms_service.content.signatures import lint_signature, load_standing
+from sms_service.content.values import write_value
 from sms_service.content.wordlists import WordLists, load_lists
 from sms_service.directory.models import Unit
 from sms_service.dispatch.rendering import RunText
@@ -94,6 +99,7 @@ def lint_reached(
     try:
         get_compiled(version.id, version.body)
         found += lint_body(version.body, content.class_, fields_of(version), values)
+        found += _lint_days(session, content, ZoneInfo(unit.timezone))
     except CannotRender:
         pass  # said above
     made = [("" if texts.same else tried.name, text) for tried, text in texts.made]
@@ -115,6 +121,26 @@ def _lint_rows(faults: Iterable[RowFault]) -> list[LintFinding]:
     """Variables that no list can fill for this segment."""
     place = as_said("the list")
     return [make_finding(FindingKind.no_row, Severity.refused, one.name, place, one.text, one.remedy) for one in faults]
+
+
+def _lint_days(session: Session, content: Content, zone: ZoneInfo) -> list[LintFinding]:
+    """Values that name a day which is over when the texts leave: 本周六 on a Sunday."""
+    dated = [one.name for one in fields_of(content.version) if one.kind in (FieldKind.date, FieldKind.moment)]
+    written = {name: write_value(content.campaign.values[name]) for name in dated if content.campaign.values.get(name)}
+    if not written:
+        return []
+    now: datetime = session.scalars(select(func.sms_now())).one()
+    read_on = max(now, content.campaign.planned_at or now).astimezone(zone).date()
+    found, remedy = [], as_said("make sure that the day is right")
+    for name, value in written.items():
+        meant = find_date(value, read_on)
+        if meant is not None and meant < read_on:
+            text, place = (
+                say("{value} is over when the texts leave", value=value),
+                say("the value of {name}", name=name),
+            )
+            found.append(make_finding(FindingKind.past_day, Severity.note, name, place, text, remedy))
+    return found
 
 
 def _lint_missing(reach: Reach, told: Collection[str]) -> list[LintFinding]:

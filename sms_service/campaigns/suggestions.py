@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from sms_service.campaigns.models import Campaign
+from sms_service.content.days import move_ahead
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.signatures import select_offered
 from sms_service.content.values import write_value
@@ -40,15 +43,22 @@ def list_signatures(session: Session, path: str) -> list[str]:
     return list(dict.fromkeys(row[0] for row in sorted(rows, key=lambda row: (row[1], -row[2]))))[: 2 * OFFERED]
 
 
-def list_last_values(session: Session, unit_id: int, names: Collection[str]) -> dict[str, list[str]]:
-    """For each of these variables the last values that campaigns of the unit had, newest first, each once."""
-    rows = session.scalars(
-        select(Campaign.values).where(Campaign.unit_id == unit_id).order_by(Campaign.id.desc()).limit(_LOOKED_AT)
+def list_last_values(session: Session, unit: Unit, names: Collection[str], now: datetime) -> dict[str, list[str]]:
+    """For each of these variables the last values that campaigns of the unit had, newest first, each once. A day is
+    named by its date, and lies ahead: 本周六上午9时 of last week is offered as the Saturday to come.
+    """
+    zone = ZoneInfo(unit.timezone)
+    rows = session.execute(
+        select(Campaign.values, Campaign.created_at)
+        .where(Campaign.unit_id == unit.id)
+        .order_by(Campaign.id.desc())
+        .limit(_LOOKED_AT)
     )
     found: dict[str, list[str]] = {name: [] for name in names}
-    for values in rows:
+    for values, written in rows:
         for name, offered in found.items():
             value = write_value(values.get(name, "")).strip()
+            value = move_ahead(value, written.astimezone(zone).date(), now.astimezone(zone).date()) or ""
             if value and value not in offered and len(offered) < OFFERED:
                 offered.append(value)
     return found

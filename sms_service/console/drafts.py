@@ -33,6 +33,7 @@ from sms_service.controls.models import Route
 from sms_service.directory.models import Unit
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.said import as_said
+from sms_service.web.context import current_context
 from sms_service.web.rates import read_route_price
 from sms_service.web.schemas import Id, In, OneLine, Whole
 from sms_service.web.validators import WithinRange
@@ -195,7 +196,9 @@ def _show_form(
         versions=_versions(templates, chosen),
         variables=variables,
         picks=picks,
-        offered=suggestions.list_last_values(g.session, unit.id, [one.name for one in variables]),
+        offered=suggestions.list_last_values(
+            g.session, unit, [one.name for one in variables], current_context().clock()
+        ),
         segments=_segments(unit, now["segment_id"]),
         segment=now["segment_id"],
         of_list=_columns_of_list(now["segment_id"]),

@@ -188,7 +188,9 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
         version=version,
         variables=variables,
         picks=picks,
-        offered=suggestions.list_last_values(g.session, unit.id, [one.name for one in variables]),
+        offered=suggestions.list_last_values(
+            g.session, unit, [one.name for one in variables], current_context().clock()
+        ),
         now={"values": values},
         roll=roll,
         ticked=ticked,

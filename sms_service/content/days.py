@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 WEEKDAYS = "一二三四五六日"
@@ -28,6 +28,10 @@ _BETWEEN = re.compile(r"[\sT,、]*")
 _LEAP_YEAR = 2024  # so that 2月29日 without a year is a day
 _MARKS = {"半": 30, "整": 0, "一刻": 15, "三刻": 45, None: 0}
 _AFTERNOON = ("下午", "傍晚", "晚上", "晚")
+_NEAR = {"今": 0, "明": 1, "后": 2}
+_WEEKS = (("下下", 2), ("下", 1), ("本", 0), ("这", 0))
+_RELATIVE = re.compile("今天|今日|明天|明日|后天|[本这下](?:周|星期)[一二三四五六日天末]")
+_HALF_A_YEAR = timedelta(days=183)
 
 
 class Day(NamedTuple):
@@ -112,6 +116,52 @@ def read_day_and_time(text: str) -> DayAndTime | None:
     end = None if to is None else _CLOCK.fullmatch(plain, to.end())
     until = None if end is None else _clock_of(end, start["half"])
     return None if until is None else DayAndTime(day, clock, until)
+
+
+def find_date(text: str, written: date) -> date | None:
+    """The date that a day, with or without a time, means where it was `written` on that day: 本周六 is the Saturday of
+    that week, 1月5日 written in December the next year's. None: the text is no day, or one that nobody can tell.
+    """
+    found = read_day(text)
+    if found is None:
+        both = read_day_and_time(text)
+        found = None if both is None else both.day
+    return None if found is None else _date_of(found, written)
+
+
+def move_ahead(text: str, written: date, today: date) -> str | None:
+    """What a day, with or without a time, says to whoever offers it again `today`: the date by its name, such as
+    12月5日（星期六）上午9时; where it is over, the next such day of the week. Other texts are as they were, but for
+    None: they hold a word for a day, such as 明天, that means another one now.
+    """
+    meant, plain = find_date(text, written), _plain(text)
+    if meant is None:
+        return None if _RELATIVE.search(plain) else text
+    if meant <= today:
+        meant = today + timedelta(days=(meant - today).days % 7 or 7)
+    match = _DAY.match(plain)
+    assert match is not None
+    return f"{meant.month}月{meant.day}日（星期{WEEKDAYS[meant.weekday()]}）{plain[match.end() :].lstrip('T,、 ')}"
+
+
+def _date_of(day: Day, written: date) -> date | None:
+    if day.word is None:
+        year = written.year if day.year is None else day.year
+        try:
+            meant = date(year, day.month, day.day)
+            if day.year is None and written - meant > _HALF_A_YEAR:
+                meant = date(year + 1, day.month, day.day)
+        except ValueError:  # 2月29日
+            return None
+        return meant
+    if day.word[0] in _NEAR:
+        return written + timedelta(days=_NEAR[day.word[0]])
+    weekday = day.weekday()
+    if weekday is None:  # 本周末
+        return None
+    ahead = WEEKDAYS.index(weekday) - written.weekday()
+    weeks = next((number for word, number in _WEEKS if day.word.startswith(word)), None)
+    return written + timedelta(days=ahead % 7 if weeks is None else ahead + 7 * weeks)
 
 
 def _plain(text: str) -> str:

@@ -54,6 +54,7 @@ class FindingKind(Words):
     only_variables = "only_variables"  # the text has no words of its own
     link_in_value = "link_in_value"
     phone_in_value = "phone_in_value"
+    past_day = "past_day"  # a value is a day that is over
     brackets = "brackets"  # 【】 beside the signature
     unsubscribe = "unsubscribe"  # the line is missing, or there are two
     signature = "signature"  # too long, none of the unit's, or not usable yet

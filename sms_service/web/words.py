@@ -92,6 +92,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         FindingKind.only_variables: say("Variables alone"),
         FindingKind.link_in_value: say("Link in a value"),
         FindingKind.phone_in_value: say("Phone number in a value"),
+        FindingKind.past_day: say("Day that is over"),
         FindingKind.brackets: say("Signature brackets"),
         FindingKind.unsubscribe: say("Opt-out line"),
         FindingKind.signature: say("Signature"),

@@ -69,6 +69,19 @@ def test_a_text_that_cannot_be_made_is_refused(session: Session, district: Unit)
     assert found(session, campaign) == [("refused", "unrendered")]
 
 
+def test_a_day_that_is_over_is_noted(session: Session, district: Unit) -> None:
+    field = {"name": "日期", "label": "日期", "hint": "", "example": "", "kind": "date"}
+    version = make_template(session, district, "请{{ 日期 }}来。", class_="notice", variables=("日期",), fields=[field])
+    campaign = write(session, district, "请{{ 日期 }}来。", ("日期",), 日期="2020-01-02")
+    assert found(session, campaign) == []
+    campaign.template_version_id = version.id
+    session.flush()
+    assert found(session, campaign) == [("note", "past_day:日期")]
+    campaign.values = {"日期": "2099-01-02"}
+    session.flush()
+    assert found(session, campaign) == []
+
+
 def test_a_blocked_word_keeps_it_back_at_every_step(session: Session, district: Unit) -> None:
     campaign = write(session, district, "请来{{ 事 }}。", ("事",), 事="领免费礼品")
     submitted = write(session, district, "领免费礼品。")

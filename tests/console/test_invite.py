@@ -66,6 +66,14 @@ def test_what_it_is_about_comes_first_and_the_last_words_are_one_tap_away(log_in
     assert 'data-fill="f-values.地点" data-value="二楼会议室"' in page
 
 
+def test_a_day_is_offered_by_its_date_and_lies_ahead(log_in, branch, session):
+    campaign, _ = newest(session)
+    campaign.values = {"时间": "2020-01-04 上午9时"}  # a Saturday
+    session.commit()
+    offered = re.search(r'data-fill="f-values.时间" data-value="([^"]+)"', log_in(branch).get("/invite").text)[1]
+    assert re.fullmatch(r"\d+月\d+日（星期六）上午9时", offered)
+
+
 @pytest.mark.parametrize("large", [False, True], ids=["ticked", "whole"])
 def test_it_says_who_of_the_unit_gets_none_and_leads_to_them(log_in, branch, session, large):
     session.add(Suppression(phone=session.get_one(Person, people_of(session, branch)[0]).phone, source="api"))

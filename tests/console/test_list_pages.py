@@ -137,6 +137,18 @@ def test_scope(log_in, session, branch):
     assert reader.get(f"/lists/{found.id}/rows/{row.id}").status_code == 403
 
 
+def test_cells_are_shown_as_they_stand_in_texts_and_readers_learn_who_keeps_the_list(log_in, session, branch):
+    found = filled(session, branch, "名称,电话(phone)\n图书馆,13800138000\n")
+    session.commit()
+    keeper, reader = (log_in(branch, role).get(f"/lists/{found.id}").text for role in ("officer", "auditor"))
+    assert "13800138000" in keeper
+    assert "13800138000" in reader
+    assert f"{branch.name} keeps this list" in reader
+    assert "keeps this list" not in keeper
+    row = rows_of(session)["图书馆"]
+    assert row.values == {"phone": "13800138000"}
+
+
 def test_an_invitation_picks_a_row(log_in, session, branch, invitation):
     filled(session, branch)
     session.commit()
