@@ -19,7 +19,7 @@ from sms_service.campaigns.contents import Content
 from sms_service.campaigns.picks import lint_picks
 from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed
-from sms_service.content.days import find_date
+from sms_service.content.days import find_meant_date
 from sms_service.content.fields import FieldKind, fields_of
 from sms_service.content.language import get_compiled
 from sms_service.content.lint import (
@@ -133,7 +133,7 @@ def _lint_days(session: Session, content: Content, zone: ZoneInfo) -> list[LintF
     read_on = max(now, content.campaign.planned_at or now).astimezone(zone).date()
     found, remedy = [], as_said("make sure that the day is right")
     for name, value in written.items():
-        meant = find_date(value, read_on)
+        meant = find_meant_date(value, read_on)
         if meant is not None and meant < read_on:
             text, place = (
                 say("{value} is over when the texts leave", value=value),

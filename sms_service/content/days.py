@@ -118,7 +118,7 @@ def read_day_and_time(text: str) -> DayAndTime | None:
     return None if until is None else DayAndTime(day, clock, until)
 
 
-def find_date(text: str, written: date) -> date | None:
+def find_meant_date(text: str, written: date) -> date | None:
     """The date that a day, with or without a time, means where it was `written` on that day: 本周六 is the Saturday of
     that week, 1月5日 written in December the next year's. None: the text is no day, or one that nobody can tell.
     """
@@ -134,7 +134,7 @@ def move_ahead(text: str, written: date, today: date) -> str | None:
     12月5日（星期六）上午9时; where it is over, the next such day of the week. Other texts are as they were, but for
     None: they hold a word for a day, such as 明天, that means another one now.
     """
-    meant, plain = find_date(text, written), _plain(text)
+    meant, plain = find_meant_date(text, written), _plain(text)
     if meant is None:
         return None if _RELATIVE.search(plain) else text
     if meant <= today:

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from sms_service.content.days import find_date, move_ahead
+from sms_service.content.days import find_meant_date, move_ahead
 
 SUNDAY = date(2026, 11, 29)
 
@@ -31,7 +31,7 @@ SUNDAY = date(2026, 11, 29)
     ],
 )
 def test_the_date_that_is_meant(text: str, meant: date | None) -> None:
-    assert find_date(text, SUNDAY) == meant
+    assert find_meant_date(text, SUNDAY) == meant
 
 
 @pytest.mark.parametrize(
