@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.listed import ROW, is_of_row
+from sms_service.audience.reach import is_dotted
 from sms_service.campaigns import overview, suggestions
 from sms_service.campaigns.models import Campaign
 from sms_service.console.forms import read_form, read_query
@@ -23,6 +24,7 @@ from sms_service.content.categories import find_categories
 from sms_service.content.classes import UNSUBSCRIBE_LINE, class_rules
 from sms_service.content.fields import examples_of, fields_of
 from sms_service.content.lint import lint_template
+from sms_service.content.lists import label_columns
 from sms_service.content.models import Template, TemplateCategory, TemplateVersion
 from sms_service.controls.models import Cap
 from sms_service.directory.models import Unit
@@ -68,16 +70,21 @@ def list_templates() -> str:
         scope.paths, class_=query["class_"], category_id=query["category"], archived=query["archived"]
     )
     rows, following = fetch_page(g.session, statement, query, sort="name", key=Template.name, id_=Template.id)
-    named = select(Unit.id, Unit.name).where(Unit.id.in_({row.Template.unit_id for row in rows}))
+    named = select(Unit.id, Unit.name, Unit.path).where(Unit.id.in_({row.Template.unit_id for row in rows}))
+    units = g.session.execute(named).all()
+    dotted = {name for row in rows for name in row.TemplateVersion.variables if is_dotted(name)}
+    labels = label_columns(g.session, "/".join(unit.path.strip("/") for unit in units), dotted)
     return render_page(
         "templates.html",
         rows=rows,
-        units={row.id: row.name for row in g.session.execute(named)},
+        units={row.id: row.name for row in units},
         following=following,
         query=query,
         scope=scope.units,
         categories=list_categories(scope.paths),
-        pieces={row.Template.id: describe_body(row.TemplateVersion.id, row.TemplateVersion.body) for row in rows},
+        pieces={
+            row.Template.id: describe_body(row.TemplateVersion.id, row.TemplateVersion.body, labels) for row in rows
+        },
         classes=list_classes(),
         choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         may_write=bool(g.actor.scope(Permission.manage_templates)),
@@ -107,6 +114,7 @@ def show_template(template_id: int) -> str:
         newest=newest,
         unit=unit,
         fields=fields_of(newest),
+        labels=label_columns(g.session, unit.path, newest.variables),
         findings=lint_template(g.session, template.class_, newest, unit.path, signature),
         categories=list_categories((unit.path,)),
         bindings=list_bindings(g.session, newest.id),

@@ -126,7 +126,7 @@ def _show_form(page: str, class_: str, path: str, body: str, known: Sequence[Tem
             chosen = request.form.get("person", "")
             own = find_own([chosen] if chosen in ids else ids)
             examples = {one.name: one.example for one in described if one.example}
-            text = fill_in_general(compiled, class_, signature, examples | read_named(VALUE), own)
+            text = fill_in_general(compiled, class_, signature, examples | read_named(VALUE), own, path)
     except (Invalid, InvalidRequest) as error:
         g.form_errors = g.get("form_errors") or find_problem(error).errors
     shown = render_page(

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import g, request
 
+from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.listed import ROW
 from sms_service.audience.reach import is_dotted
@@ -20,6 +21,8 @@ from sms_service.content.comparing import CannotRender, Unfilled
 from sms_service.content.compose import Composed, compose_text
 from sms_service.content.language import CompiledTemplate, get_compiled
 from sms_service.content.library import get_version
+from sms_service.content.lists import label_columns
+from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.directory.models import Unit
 from sms_service.directory.people import get_person
@@ -70,9 +73,14 @@ def compose_in_general(
     Where no text can be made, why.
     """
     try:
-        return fill_in_general(get_compiled(version_id, body), class_, signature, values, own)
+        compiled = get_compiled(version_id, body)
     except CannotRender as error:
         return error.said
+    path = ""
+    if any("." in name and name not in values for name in compiled.required):
+        version = g.session.get_one(TemplateVersion, version_id)
+        path = unit_path(g.session, g.session.get_one(Template, version.template_id).unit_id)
+    return fill_in_general(compiled, class_, signature, values, own, path)
 
 
 def fill_in_general(
@@ -81,21 +89,27 @@ def fill_in_general(
     signature: str,
     values: Mapping[str, Any],
     own: Mapping[str, Any] | None = None,
+    path: str = "",
 ) -> Composed | Said:
-    """The same for a text that is not saved yet."""
+    """The same for a text that is not saved yet; `path` is that of a unit whose reference lists name their columns."""
     try:
         known = {**_standing_for_people(), **(own or {}), **values}
-        missing = {name: Unfilled(f"〔{name_variable(name)}〕") for name in template.required if name not in known}
+        lacking = [name for name in template.required if name not in known]
+        labels = label_columns(g.session, path, lacking) if path else {}
+        missing = {name: Unfilled(f"〔{labels.get(name) or name_variable(name)}〕") for name in lacking}
         return compose_text(template, {**missing, **known}, signature, class_)
     except CannotRender as error:
         return error.said
 
 
-def describe_body(version_id: int, body: str, most: int = 80) -> list[tuple[bool, str]]:
-    """The beginning of a template's text for a list: pieces, each with whether it names what is filled in there."""
+def describe_body(version_id: int, body: str, labels: Mapping[str, str], most: int = 80) -> list[tuple[bool, str]]:
+    """The beginning of a template's text for a list: pieces, each with whether it names what is filled in there, by its
+    label where it has one.
+    """
     try:
         compiled = get_compiled(version_id, body)
-        text = compiled.render({name: Unfilled(f"〔{name_variable(name)}〕") for name in compiled.required})
+        places = {name: Unfilled(f"〔{labels.get(name) or name_variable(name)}〕") for name in compiled.required}
+        text = compiled.render(places)
     except CannotRender as error:
         return [(False, translate_here(error.said))]
     if len(text) > most:

@@ -217,6 +217,16 @@ def usable_lists(session: Session, path: str, names: Collection[str] | None = No
     return {one.name: one for one in session.scalars(statement)}
 
 
+def label_columns(session: Session, path: str, variables: Collection[str]) -> dict[str, str]:
+    """What people call those of these variables that are columns of lists which the unit at `path` can use: 场地·名称
+    of venue.name.
+    """
+    names = {name.partition(".")[0] for name in variables if "." in name}
+    found = usable_lists(session, path, names) if names else {}
+    labels = {f"{name}.{one.name}": f"{of.label}·{one.label}" for name, of in found.items() for one in columns_of(of)}
+    return {name: labels[name] for name in variables if name in labels}
+
+
 def find_naming_templates(found: ReferenceList, path: str) -> Select[Template, TemplateVersion]:
     """The templates whose newest version names the list; `path` is its unit's. Not ordered."""
     newest = aliased(TemplateVersion)

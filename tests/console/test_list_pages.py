@@ -232,3 +232,16 @@ def test_the_editor_of_templates_names_what_lists_offer(log_in, session, branch,
     page = log_in(branch).get(f"/templates/{invitation.template_id}/new-version").text
     assert "{{ venue.address }}" in page
     assert "fields.label.venue.address" not in page
+
+
+def test_what_a_list_will_fill_is_named_by_its_label(log_in, session, branch, invitation):
+    filled(session, branch, "名称,详细地址(address)\n图书馆,人民路2号\n")
+    session.commit()
+    visitor, label = log_in(branch), lists.usable_lists(session, branch.path)["venue"].label
+    template = f"/templates/{invitation.template_id}"
+    for path in ("/invite", "/templates", template, f"{template}/new-version"):
+        page = visitor.get(path).text
+        assert f"{label}·详细地址" in page, path
+        assert "〔venue." not in page, path
+    text = visitor.post(f"/texts/{invitation.id}", form="/invite", data={"signature": "云州先锋"}).text
+    assert f"在〔{label}·名称〕（〔{label}·详细地址〕）开会" in text
