@@ -98,7 +98,7 @@ def test_a_canary_that_goes_wrong_holds_its_run(database: Database, small_canary
     run_id = spread_city(database, adapter)
     adapter.answer = lambda text: (
         refused(ErrorClass.content)(text)
-        if len(adapter.handed) == 5 and text in adapter.handed[:bad]
+        if text in adapter.handed[:bad]  # in however many groups the canary goes
         else Outcome(text.reference, OutcomeKind.accepted, provider_id=text.reference)
     )
     drain(database, ScriptedGateways({"main": adapter}))
