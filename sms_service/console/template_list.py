@@ -8,9 +8,12 @@ from flask import Response, g
 from marshmallow import fields
 from sqlalchemy import select
 
+from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.list_models import RecipientList
 from sms_service.audience.listed import ROW, is_of_row
 from sms_service.audience.reach import is_dotted
+from sms_service.audience.recipient_lists import get_list
 from sms_service.campaigns import overview, suggestions
 from sms_service.campaigns.models import Campaign
 from sms_service.console.forms import read_form, read_query
@@ -46,6 +49,12 @@ class TemplateFilter(ScopedPageQuery):
     class_ = fields.String(data_key="class", load_default=None, validate=OneOfWords(list(TextClass)))
     category = Id(load_default=None)
     archived = fields.Boolean(load_default=False)
+
+
+class OneTemplateQuery(PageQuery):
+    """Where in its versions; `list`: to whose people it shall be sent."""
+
+    list_ = Id(data_key="list", load_default=None)
 
 
 class SortForm(In):
@@ -94,7 +103,7 @@ def list_templates() -> str:
 @page_view("/templates/<int:template_id>", Permission.read)
 def show_template(template_id: int) -> str:
     """Its newest text, what its class means, who uses it, and all versions."""
-    query = read_query(PageQuery)
+    query = read_query(OneTemplateQuery)
     template = library.get_template(g.session, g.actor, template_id)
     unit = g.session.get_one(Unit, template.unit_id)
     key = TemplateVersion.id
@@ -127,11 +136,25 @@ def show_template(template_id: int) -> str:
             for one in versions
         ],
         following=following,
+        listed=_find_fitting_list(query["list_"], newest) if not template.archived_at else None,
         campaigns=campaigns[:MOST_USES],
         more=len(campaigns) > MOST_USES,
         may_write=g.actor.can(Permission.manage_templates, unit.path),
         **describe_class(template.class_),
     )
+
+
+def _find_fitting_list(list_id: int | None, version: TemplateVersion) -> RecipientList | None:
+    """The list, where its columns fill the text and the visitor may write a campaign to it."""
+    listed = get_list(g.session, g.actor, list_id) if list_id is not None else None
+    if (
+        listed is None
+        or listed.let_go_at
+        or not g.actor.can(Permission.edit_campaigns, unit_path(g.session, listed.unit_id))
+    ):
+        return None
+    needed = {name.removeprefix(ROW) for name in version.variables if is_of_row(name)}
+    return listed if needed <= set(listed.columns) else None
 
 
 @act_view("/templates/<int:template_id>/archive", Permission.manage_templates)

@@ -10,8 +10,11 @@ from marshmallow import fields
 
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.list_models import RecipientList
+from sms_service.audience.listed import ROW, is_of_row
 from sms_service.audience.reach import is_dotted
-from sms_service.console.forms import read_form, read_named
+from sms_service.audience.recipient_lists import get_list
+from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.people import search_people
 from sms_service.console.rendering import name_here, render_page
@@ -22,6 +25,7 @@ from sms_service.content import library
 from sms_service.content.classes import class_rules
 from sms_service.content.compose import check_beginning, check_signature
 from sms_service.content.fields import FieldKind, TemplateField, describe_fields, fields_of
+from sms_service.content.grammar import narrow_braces
 from sms_service.content.language import CompiledTemplate, compile_template
 from sms_service.content.lists import columns_of, usable_lists
 from sms_service.errors import Invalid
@@ -58,18 +62,41 @@ class WordingForm(In):
     person = fields.String()
 
 
+class NewTemplateQuery(In):
+    """For the people on which list it is; its columns are offered for the text."""
+
+    list_ = Id(data_key="list", load_default=None)
+
+
 @page_view("/templates/new", Permission.manage_templates, methods=("GET", "POST"))
 def show_new_template() -> Response:
-    """The form for a new template, and what its text will look like."""
-    place = choose_unit(g.session, g.actor, Permission.manage_templates, None)
-    options = place.options
-    unit_id = _number(request.form.get("unit_id")) or (options[0][0] if options else None)
+    """The form for a new template, and what its text will look like; for a list, with its columns."""
+    listed = _find_list()
+    options = choose_unit(g.session, g.actor, Permission.manage_templates, None).options
+    first = listed.unit_id if listed and listed.unit_id in dict(options) else options[0][0] if options else None
+    unit_id = _number(request.form.get("unit_id")) or first
     path = unit_path(g.session, unit_id) if unit_id is not None else ""
-    class_ = request.form.get("class", TextClass.study)
-    classes, categories = list_classes(), list_categories((path,))
+    usual = TextClass.notice if listed else TextClass.study
     return _show_form(
-        "template_new.html", class_, path, "", (), options=options, classes=classes, categories=categories
+        "template_new.html",
+        request.form.get("class", usual),
+        path,
+        "",
+        (),
+        options=options,
+        first=first,
+        usual=usual,
+        classes=list_classes(),
+        categories=list_categories((path,)),
+        listed=listed,
+        offered=["name", *(f"{ROW}{column}" for column in listed.columns)] if listed else [],
     )
+
+
+def _find_list() -> RecipientList | None:
+    """The list for whose people a text is written. Raises NotFound or Forbidden."""
+    list_id = read_query(NewTemplateQuery)["list_"]
+    return get_list(g.session, g.actor, list_id) if list_id is not None else None
 
 
 @act_view("/templates/new/keep", Permission.manage_templates, again=show_new_template)
@@ -81,7 +108,9 @@ def write_template() -> Response:
     template, _ = library.create_template(
         g.session, g.actor, form["unit_id"], form["name"], form["class_"], body, described, form["category_id"]
     )
-    return go_to("console.show_template", said=as_said("The template is kept."), template_id=template.id)
+    listed = _find_list()
+    at = {"template_id": template.id} | ({"list": listed.id} if listed else {})
+    return go_to("console.show_template", said=as_said("The template is kept."), **at)
 
 
 @page_view("/templates/<int:template_id>/new-version", Permission.manage_templates, methods=("GET", "POST"))
@@ -91,7 +120,9 @@ def show_new_version(template_id: int) -> Response:
     path = unit_path(g.session, template.unit_id)
     g.actor.require(Permission.manage_templates, path)
     fields = fields_of(newest)
-    return _show_form("template_version.html", template.class_, path, newest.body, fields, kept=template, newest=newest)
+    offered = [name for name in newest.variables if is_of_row(name)]
+    values: dict[str, Any] = {"kept": template, "newest": newest, "offered": offered}
+    return _show_form("template_version.html", template.class_, path, newest.body, fields, **values)
 
 
 @act_view("/templates/<int:template_id>/versions", Permission.manage_templates, again=show_new_version)
@@ -168,5 +199,5 @@ def _number(text: str | None) -> int | None:
 
 
 def _plain(body: str) -> str:
-    """The text with the line breaks that templates have: a browser sends two characters for each."""
-    return body.replace("\r\n", "\n")
+    """The text with the line breaks and braces that templates have: a browser sends two characters for each break."""
+    return narrow_braces(body.replace("\r\n", "\n"))

@@ -13,6 +13,7 @@ comparison := wording (== != < <= > >= in, not in) (wording | list of constants)
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from dataclasses import dataclass, field
 
@@ -59,6 +60,11 @@ class Names:
     def find_below(self, name: str) -> str | None:
         """A variable that is a column of the list of this name: venue.address of venue."""
         return next((one for one in sorted(self.all) if one.startswith(f"{name}.")), None)
+
+
+def narrow_braces(body: str) -> str:
+    """The body with the braces that a Chinese keyboard types, such as ｛｛ name ｝｝, as those of the language."""
+    return re.sub("｛[｛%]|[｝%]｝", lambda found: unicodedata.normalize("NFKC", found[0]), body)
 
 
 def walk_template(tree: nodes.Template, names: Names) -> None:

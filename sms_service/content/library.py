@@ -18,6 +18,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.content import classes, language
 from sms_service.content.fields import TemplateField, check_fields, describe_fields, fields_of, write_field
+from sms_service.content.grammar import narrow_braces
 from sms_service.content.models import Template, TemplateCategory, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.directory.units import usable_from
@@ -50,6 +51,7 @@ def create_template(
     name = _check_name(name)
     classes.class_rules(class_)
     _check_category(session, category_id, path)
+    body = narrow_braces(body)
     compiled = language.compile_template(body)
     check_fields(compiled, body, fields)
     # If two people save the same name at once, the second gets the Conflict here, and the transaction stays usable.
@@ -84,6 +86,7 @@ def add_version(
         raise NotFound("template", template_id)
     path = unit_path(session, template.unit_id)
     actor.require(Permission.manage_templates, path)
+    body = narrow_braces(body)
     compiled = language.compile_template(body)
     newest = _newest(session, template.id)
     if fields is not None:

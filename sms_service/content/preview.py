@@ -14,6 +14,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.reach import recipient_value
 from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed, check_beginning, check_signature, compose_text
+from sms_service.content.grammar import narrow_braces
 from sms_service.content.language import CompiledTemplate, compile_template
 from sms_service.content.values import check_values
 from sms_service.directory.models import Person, Unit
@@ -56,6 +57,7 @@ def preview_text(
     Raises Invalid (body, class, signature, values, recipients), NotFound or Forbidden (unit).
     """
     scope = _scope(session, actor, unit_id)
+    body = narrow_braces(body)
     template = compile_template(body)
     check_signature(signature)
     check_beginning(body, signature)

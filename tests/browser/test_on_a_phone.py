@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import text
 
 from tests.api.samples import PREPARATIONS, make_samples
+from tests.audience.listing import bring_list
 from tests.browser.conftest import DESK, PHONE
-from tests.factories import make_unit
+from tests.factories import make_person, make_unit
 
 FOLD = "details.fold > summary"
 
@@ -69,3 +70,15 @@ def test_a_tap_ticks_the_box_of_a_card_though_its_name_is_a_link(open_tab, begin
         tab.page.mouse.click(across + right, down + below)
         assert "/rows" in tab.page.url, "the link of the name lies over the box"
         assert box.is_checked() is (number % 2 == 0), "44 px are the box's own"
+
+
+def test_a_column_of_a_list_is_put_into_the_text_by_a_tap(open_tab, begin, session):
+    unit = make_unit(session)
+    make_person(session, unit, number="P1")
+    found = bring_list(session, unit, "编号,座位\nP1,1排\n")
+    tab = open_tab(PHONE, "zh", secret=begin(unit, "administrator", language="zh"))
+    tab.go(f"/templates/new?list={found.id}")
+    tab.page.fill("#f-body", "座位：。")
+    tab.page.evaluate("document.getElementById('f-body').setSelectionRange(3, 3)")
+    tab.page.click("button:has-text('座位')")
+    assert tab.page.input_value("#f-body") == "座位：{{ row.座位 }}。"

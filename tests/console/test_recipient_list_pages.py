@@ -78,6 +78,32 @@ def test_from_the_file_to_the_campaign(log_in, database, session, city):
     assert "座谈会" in visitor.get(f"/recipient-lists/{found.id}").text
 
 
+def test_from_the_list_to_its_text_and_on_to_the_campaign(log_in, session, city):
+    found = bring_list(session, city, ROWS)
+    other = bring_list(session, city, ROWS.replace("座位", "桌号"))
+    session.commit()
+    visitor = log_in(city, "administrator")
+    page = visitor.get(f"/recipient-lists/{found.id}").text
+    address = f"/templates/new?list={found.id}"
+    assert f'<a class="btn btn-primary" href="{address}"' in page
+    form = visitor.get(address).text
+    assert 'data-insert="f-body" data-value="{{ row.座位 }}"' in form
+    assert f'formaction="{address}"' in form
+    data = {"name": "座位安排", "unit_id": str(city.id), "class": "notice", "body": "座位是｛｛ row.座位 ｝｝。"}
+    seen = visitor.post(address, form=address, data=data | {"signature": "云州先锋"})
+    assert "座位是〔座位〕。" in seen.text
+    location = visitor.post(f"/templates/new/keep?list={found.id}", form=address, data=data).location
+    assert location.endswith(f"?list={found.id}")
+    version_id = session.scalars(select(TemplateVersion.id).order_by(TemplateVersion.id.desc())).first()
+    on = f"/campaigns/new?unit={city.id}&amp;segment={found.segment_id}&amp;version={version_id}"
+    assert on in visitor.get(location).text
+    assert "Send it to this list" not in visitor.get(f"{location.partition('?')[0]}?list={other.id}").text
+    assert "Send it to this list" not in log_in(city, "auditor").get(location).text
+    stranger = log_in(make_unit(session), "administrator")
+    assert stranger.get(address).status_code == 403
+    assert stranger.post(f"/templates/new/keep?list={found.id}", form="/templates/new", data=data).status_code == 403
+
+
 def test_an_officers_rows_outside_the_register_are_refused_with_a_remedy(log_in, database, session, city):
     visitor = log_in(city, "officer")
     location = upload(visitor, ROWS, unit_id=str(city.id)).location

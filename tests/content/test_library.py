@@ -247,6 +247,15 @@ def test_a_copy_has_what_the_newest_version_has_and_goes_its_own_way(
         library.clone_template(session, officer, template.id, other_district.id, "学习")
 
 
+def test_the_braces_of_a_chinese_keyboard_are_those_of_the_language(session: Session, city: Unit) -> None:
+    body = "｛% if 地点 %｝在｛｛ 地点 ｝｝，｛% endif %｝｛请｝到。"
+    template, version = library.create_template(session, SYSTEM, city.id, "会", "notice", body)
+    assert version.body == "{% if 地点 %}在{{ 地点 }}，{% endif %}｛请｝到。"
+    assert version.variables == ["地点"]
+    assert library.add_version(session, SYSTEM, template.id, body).id == version.id
+    assert library.add_version(session, SYSTEM, template.id, "｛｛name｝｝请到。").body == "{{name}}请到。"
+
+
 def test_an_archived_template_is_in_no_list_and_comes_back(session: Session, city: Unit, officer: Actor) -> None:
     template, _ = library.create_template(session, SYSTEM, city.id, "学习", "study", "学习。")
 

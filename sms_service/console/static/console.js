@@ -41,6 +41,16 @@ document.addEventListener("click", function (event) {
   field.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
+// A variable goes into the text where one writes.
+document.addEventListener("click", function (event) {
+  var button = event.target.closest("[data-insert]");
+  if (!button) return;
+  var field = document.getElementById(button.getAttribute("data-insert"));
+  field.setRangeText(button.getAttribute("data-value"), field.selectionStart, field.selectionEnd, "end");
+  field.focus();
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+});
+
 // A page that refreshes itself: it can be stopped, waits longer after each failure, and says when its numbers stopped.
 (function () {
   var failures = 0, nextTry = 0, stopped = false, spoken = 0;
