@@ -10,7 +10,7 @@ _MEND_THAT_FIRST = as_said("Mend that row first; this one follows by itself.")
 _KEEP_ONE = as_said("Keep one of the two rows and delete the other.")
 _LEVELS = as_said("Check the level of both units: city, district, street, branch, each below a higher one.")
 _ABOVE = as_said("Put the unit above into the file, or check its code on the page of units.")
-_PHONE = as_said("The person is taken, but no text can reach them: ask for the mobile number and import it.")
+_PHONE = as_said("No text can reach this person: ask for the mobile number and import it.")
 
 # By the message of the finding (its sentence with places).
 MENDINGS: Mapping[str, Said] = {
@@ -87,6 +87,9 @@ MENDINGS: Mapping[str, Said] = {
     "would be placed outside the scope of this import": as_said("Leave this row to whoever manages both units."),
     "cannot move between the demonstration and real units: the demonstration's numbers are invented": as_said(
         "Use another code: this one belongs to the demonstration."
+    ),
+    "the phone of the file is not usable ({reason}); the phone on record is kept": as_said(
+        "Nothing, if the phone on record is right; else write the right one and import it."
     ),
     "there is no phone number: no text can reach this person": _PHONE,
     "is in scientific notation: its last digits are lost; write the number out as text": _PHONE,

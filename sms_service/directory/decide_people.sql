@@ -77,7 +77,10 @@ WITH good AS MATERIALIZED (
     SELECT f.row, f.person_id, f.candidates, nullif(f.first, f.row) AS twin, f.digest, p.left_at, place.path,
            CASE WHEN p.id IS NULL THEN 'created'
                 WHEN p.unit_id <> f.unit_id THEN 'moved'
-                WHEN (p.name, p.phone, p.phone_problem) IS DISTINCT FROM (f.name, f.phone, f.phone_problem)
+                WHEN p.name <> f.name
+                  -- an unusable phone leaves a usable one as it is
+                  OR ((p.phone, p.phone_problem) IS DISTINCT FROM (f.phone, f.phone_problem)
+                      AND (p.phone IS NULL OR f.phone_problem IS NULL))
                   OR (f.number IS NOT NULL AND p.number IS DISTINCT FROM f.number)
                   OR (%(has_kind)s::boolean AND p.kind <> f.kind)
                   OR (%(has_tags)s::boolean AND p.tags <> f.tags)

@@ -22,6 +22,7 @@ from sms_service.directory.staging import copy_outcomes, copy_problems, read_cel
 
 _decide_people = Statement(__file__, "decide_people")
 _find_people_problems = Statement(__file__, "find_people_problems")
+_keep_phones = Statement(__file__, "keep_phones")
 _count_outcomes = Statement(__file__, "count_outcomes")
 
 MANY_ROWS = 5_000  # from which PostgreSQL must not join row by row
@@ -36,6 +37,7 @@ def decide_outcomes(session: Session, record: Import, *, demonstration: bool = F
         titles = {f"{name}_column": PEOPLE_COLUMNS[name].header for name in ("number", "name", "phone")}
         scope = scope_path_of(session, record)
         _find_people_problems(session.connection(), import_id=record.id, scope=scope, **titles)
+        _keep_phones(session.connection(), import_id=record.id, phone_column=titles["phone_column"])
         find_vanished(session, record)
     elif record.kind == "recipients":
         decide_recipients(session, record)

@@ -130,6 +130,27 @@ def test_without_a_usable_phone_the_person_is_there_and_it_is_listed(session, br
     assert problems(session, record) == [(2, "手机号", phone or None, False)]
 
 
+@pytest.mark.parametrize("unit", ["01010010001", "0101001"])
+def test_an_unusable_phone_leaves_the_usable_one_of_the_register(session, branch, unit):
+    load(session, "M1,王伟,男,13975840246,01010010001,党员,,", "M2,李四,女,139,01010010001,党员,,")
+    record = load(session, f"M1,王伟,男,1397584024,{unit},党员,,", f"M2,李四,女,1397584024,{unit},党员,,")
+    assert outcome(record) == (0, 2 if unit == "0101001" else 1, 0 if unit == "0101001" else 1, 0)
+    kept, other = person(session, "M1"), person(session, "M2")
+    assert (kept.phone, kept.phone_problem, kept.phone_problem_message) == ("+8613975840246", None, None)
+    assert (other.phone, other.phone_problem) == (None, "has 10 digits; a mobile number has 11")
+    said = [str(one.said) for one in session.scalars(problems_of(record).order_by(ImportProblem.row))]
+    assert said == [
+        "the phone of the file is not usable (has 10 digits; a mobile number has 11); the phone on record is kept",
+        "has 10 digits; a mobile number has 11",
+    ]
+
+
+def test_an_empty_phone_cell_still_takes_the_phone_away(session, branch):
+    load(session, "M1,王伟,男,13975840246,01010010001,党员,,")
+    assert outcome(load(session, "M1,王伟,男,,01010010001,党员,,")) == (0, 1, 0, 0)
+    assert person(session, "M1").phone is None
+
+
 def test_a_finding_is_kept_as_message_and_values_too(session, branch):
     record = load(session, "M1,王伟,男,1876607113,0101001,党员,,", "M1,王伟,男,1876607113,0101001,党员,,")
     found = session.scalars(problems_of(record).order_by(ImportProblem.id)).all()
