@@ -266,3 +266,16 @@ def test_who_is_meant_is_asked_and_answered(log_in, database, session, city):
     session.refresh(known)
     assert known.phone == "+8613900000001"
     assert "Of every row it is clear" in visitor.get(f"{path}/asked").text
+
+
+def test_a_row_with_a_note_can_be_imported_before_and_is_taken_after(log_in, database, city):
+    visitor = log_in(city, "officer")
+    path = upload(visitor, HEADER + "1,林一,139,01\n2,,13900000002,01\n").location
+    work(database, path)
+    page = visitor.get(path).text
+    assert "Can be imported, with a note" in page
+    assert "Taken, with a note" not in page
+    assert "No text can reach this person: ask for the mobile number" in page
+    page = apply(visitor, database, path)
+    assert "Taken, with a note" in page
+    assert "Can be imported, with a note" not in page
