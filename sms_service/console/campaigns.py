@@ -20,7 +20,9 @@ from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import name_here, render_page
 from sms_service.console.texts import compose_in_general
 from sms_service.console.unit_choice import choose_unit
+from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.replies.listing import count_campaign_replies
+from sms_service.reports.counts import check_identity
 from sms_service.said import Said, as_said, say
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import OneLine
@@ -68,6 +70,7 @@ def show_campaign(campaign_id: int) -> str:
         campaign=campaign,
         text=general_text(campaign),
         state=_state(campaign),
+        reached=_count_reached(campaign),
         replies=count_campaign_replies(g.session, g.actor, campaign_id) if campaign["run_id"] else 0,
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         change=change_address(campaign),
@@ -113,6 +116,15 @@ def general_text(campaign: dict[str, Any]) -> Any:
         campaign["signature"],
         campaign["values"],
     )
+
+
+def _count_reached(campaign: dict[str, Any]) -> tuple[int, int] | None:
+    """Of a run that is over: how many people got the text and how many did not, where most of them did not."""
+    if campaign["run_status"] != RunStatus.closed or not campaign["audience"]:
+        return None
+    delivered = check_identity(g.session, campaign["run_id"]).statuses.get(MessageStatus.delivered, 0)
+    others = campaign["audience"] - delivered
+    return (delivered, others) if others > delivered else None
 
 
 def _state(campaign: dict[str, Any]) -> Said:

@@ -17,6 +17,7 @@ from sms_service.audience.reach import is_dotted
 from sms_service.audience.recipient_lists import select_emptied_segments
 from sms_service.audience.segments import find_segments
 from sms_service.campaigns import overview, services, suggestions
+from sms_service.campaigns.invitations import EVERYONE
 from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import say_here, write_number
 from sms_service.console.pages import act_view, go_to, page_view
@@ -31,6 +32,7 @@ from sms_service.content.models import Template, TemplateVersion
 from sms_service.controls.accounts import find_routes
 from sms_service.controls.models import Route
 from sms_service.directory.models import Unit
+from sms_service.directory.units import measure_units
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.said import as_said
 from sms_service.web.context import current_context
@@ -201,6 +203,7 @@ def _show_form(
         ),
         segments=_segments(unit, now["segment_id"]),
         segment=now["segment_id"],
+        may_segment=g.actor.can(Permission.manage_segments, unit.path),
         of_list=_columns_of_list(now["segment_id"]),
         of_row=[name for name in chosen[1].variables if is_of_row(name)] if chosen else [],
         signatures=signatures,
@@ -247,15 +250,23 @@ def _columns_of_list(segment_id: int | None) -> list[str]:
 def _segments(unit: Unit, used: int | None) -> list[tuple[int, str]]:
     """What the unit can send to: its own segments and those of the units above and below that the visitor may read.
 
-    Lists of people that an invitation made are left out, and lists whose rows are deleted, but for what is used.
+    Everybody of the unit comes first, if a segment of it says so. Lists of people that an invitation made are left out,
+    and lists whose rows are deleted, but for what is used.
     """
     ids = [int(part) for part in unit.path.strip("/").split("/")]
     statement = (
         find_segments(g.actor.scope(Permission.read))
         .where(or_(Unit.id.in_(ids), Unit.path.op("^@")(unit.path)))
         .where(or_(~Segment.rule.has_key("people") & Segment.id.not_in(select_emptied_segments()), Segment.id == used))
-        .with_only_columns(Segment.id, Segment.name, Unit.name)
+        .with_only_columns(Segment.id, Segment.name, Unit.name, Segment.rule, Segment.unit_id)
         .order_by(Unit.path, Segment.name, Segment.id)
         .limit(_MOST_OFFERED)
     )
-    return [(row[0], f"{row[1]} · {row[2]}") for row in g.session.execute(statement)]
+    rows = g.session.execute(statement).all()
+    options = [(row[0], f"{row[1]} · {row[2]}") for row in rows]
+    everybody = next((row.id for row in rows if row.rule == EVERYONE and row.unit_id == unit.id), None)
+    if everybody is None:
+        return options
+    count = measure_units(g.session, [unit])[unit.id].people
+    first = say_here("Everybody of {unit} ({count} people)", unit=unit.name, count=write_number(count))
+    return [(everybody, first), *(one for one in options if one[0] != everybody)]

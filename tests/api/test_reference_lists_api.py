@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.directory.models import Unit
 from tests.api.directory_client import Caller
-from tests.content.test_lists import VENUES, filled
+from tests.content.test_reference_lists import VENUES, filled
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways
 from tests.factories import make_segment, make_template, make_unit
 

@@ -19,7 +19,7 @@ from sms_service.content.list_models import ReferenceList, ReferenceRow
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict, Invalid
-from tests.content.test_lists import filled, replaced
+from tests.content.test_reference_lists import filled, replaced
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways
 from tests.factories import make_person, make_segment, make_template, make_unit
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.campaigns import services
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign
 from sms_service.controls.models import Route
+from tests.api.samples import make_samples
 from tests.console.campaigning import Walker, approve_draft, make_branch, make_invitation, write_draft
 from tests.console.conftest import SAME_ORIGIN
 from tests.factories import make_actor, make_segment, make_template, make_unit
@@ -132,6 +133,8 @@ def test_a_campaign_is_written_step_by_step(log_in, branch, session):
     walker = Walker(log_in(branch), "/campaigns").tap("Write a campaign")
     assert 'name="segment_id"' not in walker.text, "the template comes first"
     walker.tap("Use these", version=version.id)
+    assert f'<option value="{everyone.id}">Everybody of 幸福支部 (3 people)</option>' in walker.text
+    assert f'href="/segments/new?unit={branch.id}"' in walker.text
     assert "某次名单" not in walker.text, "the list of one invitation is no segment to choose"
     assert 'name="route"' not in walker.text, "there is one route"
     typed = {"name": "党日", "segment_id": everyone.id, "signature": "云州先锋", "validity_s": 3600, "urgent": "true"}
@@ -145,6 +148,17 @@ def test_a_campaign_is_written_step_by_step(log_in, branch, session):
     made = newest(session)
     assert (made.name, made.urgent, made.validity_s, made.values["地点"]) == ("党日", True, 3600, "二楼")
     assert "Submit for approval (3 people)" in walker.buttons
+
+
+def test_it_is_said_that_most_people_got_nothing(log_in, database, session):
+    unit = make_unit(session)
+    ids = make_samples(database, session, unit)
+    path, visitor = f"/campaigns/{ids['campaign_id']}", log_in(unit)
+    assert "people got it" not in visitor.get(path).text
+    session.execute(text("UPDATE messages SET status = 'cancelled'"))
+    session.execute(text("UPDATE runs SET status = 'closed', closed_at = now()"))
+    session.commit()
+    assert "Finished: 0 people got it, 1 did not." in visitor.get(path).text
 
 
 def test_a_route_is_asked_for_where_there_are_several(log_in, branch, session):

@@ -14,7 +14,7 @@ from sms_service.console import picking
 from sms_service.content import lists
 from sms_service.content.list_models import ReferenceList, ReferenceRow
 from tests.console.campaigning import Walker, make_branch, make_invitation, write_draft
-from tests.content.test_lists import VENUES, filled
+from tests.content.test_reference_lists import VENUES, filled
 from tests.factories import make_unit
 
 EVIL = '"><svg onload=alert(1)><b>'
