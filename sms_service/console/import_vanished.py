@@ -47,7 +47,7 @@ def show_complete(import_id: int) -> str:
     query = read_query(UnitQuery)
     done = importing.get_import(g.session, g.actor, import_id)
     importing.require_import(g.session, g.actor, done)
-    unit_id = query["unit"] or done.complete_for or done.unit_id
+    unit_id = query["unit"] or done.complete_for or completeness.find_unit_of_rows(g.session, done) or done.unit_id
     scope = importing.scope_path_of(g.session, done)
     choice = choose_unit(g.session, g.actor, Permission.import_people, unit_id)
     return render_page(

@@ -6,13 +6,15 @@ Nobody leaves by an import. Once it is applied, a person may say of those who va
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.db.statements import Statement
 from sms_service.directory import drafts
-from sms_service.directory.import_models import Import, ImportState
+from sms_service.directory.import_models import Import, ImportRow, ImportState
 from sms_service.directory.importing import require_import, require_within_import
+from sms_service.directory.models import Unit
 
 _find_vanished = Statement(__file__, "find_vanished")
 _COUNTS = ("members", "present", "unclear", "unclear_rows", "vanished")
@@ -31,6 +33,17 @@ def declare_complete(session: Session, actor: Actor, record: Import, unit_id: in
     drafts.lock_draft(session, record, *changeable)
     record.complete_for = unit_id
     drafts.check_again(session, record)
+
+
+def find_unit_of_rows(session: Session, record: Import) -> int | None:
+    """The smallest unit that has all units of the rows that could be read below it, or is the only one; None if no row
+    names any.
+    """
+    used = select(ImportRow.unit_id).where(ImportRow.import_id == record.id)
+    paths = session.scalars(select(Unit.path).where(Unit.id.in_(used))).all()
+    lines = [path.strip("/").split("/") for path in paths]
+    common = [members[0] for members in zip(*lines, strict=False) if len(set(members)) == 1]
+    return int(common[-1]) if common else None
 
 
 def find_vanished(session: Session, record: Import) -> None:

@@ -25,8 +25,8 @@ def street(session):
     return street
 
 
-def upload(visitor, **fields):
-    file = (io.BytesIO("姓名,手机号,组织编码\n丁,,0101\n".encode()), "花名册.csv")
+def upload(visitor, rows="丁,,0101\n", **fields):
+    file = (io.BytesIO(f"姓名,手机号,组织编码\n{rows}".encode()), "花名册.csv")
     data = {**visitor.fields("/imports"), "kind": "people", "file": file, **fields}
     return visitor.client.post("/imports", data=data, content_type="multipart/form-data", headers=SAME_ORIGIN).location
 
@@ -105,6 +105,27 @@ def test_it_is_said_for_a_unit_and_taken_back(log_in, database, session, street)
     work(database, path)
     assert "Does the file name everybody of a unit?" in officer.get(path).text
     assert log_in(street, "auditor").get(f"{path}/complete").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("rows", "unit"),
+    [
+        ("丁,,0101001\n己,,0101001\n,,0101\n", "第一党支部"),
+        ("丁,,0101001\n己,,0101002\n", "李店街道"),
+        ("丁,,0101001\n己,,0101\n", "李店街道"),
+        (",,0101001\n", "李店街道"),
+    ],
+)
+def test_the_smallest_unit_with_all_rows_is_proposed(log_in, database, session, street, rows, unit):
+    make_unit(session, code="0101002", name="第二党支部", parent=street)
+    session.commit()
+    officer = log_in(street, "officer")
+    path = upload(officer, rows)
+    work(database, path)
+    page = officer.get(f"{path}/complete").text
+    assert f"It names everybody of {unit}: check again" in page
+    assert "Whose members does it name, all of them?" in page
+    assert "The file names everybody of 李店街道 and all below" in officer.get("/imports").text
 
 
 def test_a_register_that_changed_shows_both_checks(log_in, database, session, street):
