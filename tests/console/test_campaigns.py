@@ -12,6 +12,7 @@ from sms_service.campaigns import services
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign
 from sms_service.controls.models import Route
+from sms_service.ledger.models import Run
 from tests.api.samples import make_samples
 from tests.console.campaigning import Walker, approve_draft, make_branch, make_invitation, write_draft
 from tests.console.conftest import SAME_ORIGIN
@@ -153,7 +154,7 @@ def test_a_campaign_is_written_step_by_step(log_in, branch, session):
 def test_it_is_said_that_most_people_got_nothing(log_in, database, session):
     unit = make_unit(session)
     ids = make_samples(database, session, unit)
-    path, visitor = f"/campaigns/{ids['campaign_id']}", log_in(unit)
+    path, visitor = f"/campaigns/{session.get_one(Run, ids['run_id']).campaign_id}", log_in(unit)
     assert "people got it" not in visitor.get(path).text
     session.execute(text("UPDATE messages SET status = 'cancelled'"))
     session.execute(text("UPDATE runs SET status = 'closed', closed_at = now()"))
