@@ -54,6 +54,7 @@ class RunWatch:
     through_at: datetime | None
     changed_at: datetime | None
     moved_by: str | None
+    moved_by_name: str | None  # that account's name
     moved_at: datetime | None
 
     @property
@@ -86,6 +87,7 @@ def watch_run(session: Session, actor: Actor, run_id: int) -> RunWatch:
         through_at=None,
         changed_at=row.changed_at,
         moved_by=row.moved_by if row.moved_act == f"run.{run.status}" else None,
+        moved_by_name=row.moved_by_name if row.moved_act == f"run.{run.status}" else None,
         moved_at=row.moved_at if row.moved_act == f"run.{run.status}" else None,
     )
     return _with_rate(session, watch) if run.status == RunStatus.running else watch
@@ -141,7 +143,7 @@ def _statement(run: Run) -> Select[*tuple[Any, ...]]:
         .scalar_subquery()
     )
     moved = (
-        select(TrailEntry.act, TrailEntry.at, Account.login)
+        select(TrailEntry.act, TrailEntry.at, Account.login, Account.name)
         .outerjoin(Account, Account.id == TrailEntry.account_id)
         .where(TrailEntry.target_kind == "run", TrailEntry.target_id == cast(literal(run.id), Text))
         .order_by(TrailEntry.id.desc())
@@ -161,6 +163,7 @@ def _statement(run: Run) -> Select[*tuple[Any, ...]]:
             moved.c.act.label("moved_act"),
             moved.c.at.label("moved_at"),
             moved.c.login.label("moved_by"),
+            moved.c.name.label("moved_by_name"),
         )
         .join(Campaign, Campaign.id == Run.campaign_id)
         .join(Unit, Unit.id == Run.unit_id)

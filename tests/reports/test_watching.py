@@ -88,6 +88,7 @@ def test_who_paused_a_run_and_nobody_else_may_look(database: Database) -> None:
         control.pause_run(session, officer, city.run_id, "核对")
     paused = watch(database, city.run_id)
     assert (paused.run.status, paused.run.reason, paused.moved_by) == ("paused", "核对", officer.login)
+    assert paused.moved_by_name
     assert (paused.per_minute, paused.through_at) == (None, None)
     with database.transaction() as connection:  # the service holds it, and nobody moved it
         connection.execute(text("UPDATE runs SET status = 'held', held_for = 'breaker'"))
