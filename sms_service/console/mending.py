@@ -18,6 +18,8 @@ MENDINGS: Mapping[str, Said] = {
     "must be a name of 1 to {most} characters": as_said(
         "Write the name. Where a formula shows an error such as #N/A, put the value itself into the cell."
     ),
+    "the name is empty; fill it in": as_said("Fill in the name, or delete the row if it is nobody's."),
+    "the unit is empty; fill in its name": as_said("Write the name as the page of units shows it, or the unit's code."),
     "is missing: it says which unit the person belongs to": as_said(
         "Write the unit's code, as the page of units shows it."
     ),

@@ -87,11 +87,14 @@ def read_person(row: int, cells: Cells, header: ColumnHeader, places: Places, fi
     if len(number) > LONGEST_WORD:
         reason = say("must have at most {most} characters", most=LONGEST_WORD)
         findings.refuse(row, _TITLES["number"], raw["number"], reason)
-    if not 1 <= len(name) <= LONGEST_NAME or SHEET_ERROR.fullmatch(name):
+    if not name:
+        findings.refuse(row, _TITLES["name"], raw["name"], "the name is empty; fill it in")
+    elif len(name) > LONGEST_NAME or SHEET_ERROR.fullmatch(name):
         findings.refuse(
             row, _TITLES["name"], raw["name"], say("must be a name of 1 to {most} characters", most=LONGEST_NAME)
         )
-    unit_id = places.locate(row, plain_text(raw["unit"] or ""), raw["unit_name"], findings)
+    names_only = "unit_name" in header.fields and "unit" not in header.fields
+    unit_id = places.locate(row, plain_text(raw["unit"] or ""), raw["unit_name"], findings, names_only=names_only)
     if unit_id is None or row in findings.refused_rows:
         return None
 

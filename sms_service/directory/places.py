@@ -49,15 +49,24 @@ class Places:
                 for written in set(_spellings([plain_text(step) for step in steps])):
                     self._by_name.setdefault(written, []).append(place)
 
-    def locate(self, row: int, code: str, written: str | None, findings: Findings) -> int | None:
-        """The id of the row's unit; the row is refused in `findings` if there is none or several may be meant."""
+    def locate(
+        self, row: int, code: str, written: str | None, findings: Findings, *, names_only: bool = False
+    ) -> int | None:
+        """The id of the row's unit; the row is refused in `findings` if there is none or several may be meant.
+
+        `names_only`: the file has a column with the units' names and none with codes.
+        """
         if code:
             return self._by_code_of(row, code, written, findings)
         if written:
             return self._named(row, written, findings)
         if self.home_id is None:
-            reason = "is missing: it says which unit the person belongs to"
-            findings.refuse(row, PEOPLE_COLUMNS["unit"].header, None, reason)
+            if names_only:
+                reason = "the unit is empty; fill in its name"
+                findings.refuse(row, PEOPLE_COLUMNS["unit_name"].header, None, reason)
+            else:
+                reason = "is missing: it says which unit the person belongs to"
+                findings.refuse(row, PEOPLE_COLUMNS["unit"].header, None, reason)
         return self.home_id
 
     def _by_code_of(self, row: int, code: str, written: str | None, findings: Findings) -> int | None:

@@ -254,7 +254,9 @@ def test_who_is_meant_is_asked_and_answered(log_in, database, session, city):
     visitor = log_in(city, "officer")
     path = upload(visitor, "姓名,手机号\n林一,13900000001\n林二,13900000002\n").location
     work(database, path)
-    assert "Say who is meant in 1 rows" in visitor.get(path).text
+    page = visitor.get(path).text
+    assert re.search(r'class="btn btn-primary" href="[^"]*/asked">.*First say who is meant in 1 rows', page)
+    assert '<button class="btn btn-primary">' not in page.split("Nothing is written yet")[1].split("</section>")[0]
     page = visitor.get(f"{path}/asked").text
     assert f'value="{known.id}"' in page
     assert "13900000001" not in page

@@ -111,6 +111,12 @@ def test_a_row_that_makes_no_person_is_refused_with_row_column_value(session, br
     assert problems(session, record) == [(2, column, value, True)]
 
 
+def test_an_empty_name_and_a_broken_one_are_told_apart(session, branch):
+    record = load(session, "M1,,男,13975840246,01010010001,,,", "M2,#N/A,男,13975840246,01010010001,,,")
+    said = [(one.row, str(one.said)) for one in session.scalars(problems_of(record).order_by(ImportProblem.row))]
+    assert said == [(2, "the name is empty; fill it in"), (3, "is an error of the spreadsheet, not a value")]
+
+
 def test_an_empty_row_is_refused_and_empty_rows_at_the_end_are_none(session, branch):
     record = load(session, ",,,,,,,", "M2,李四,女,13975840247,01010010001,党员,,", "", ",,,,,,,")
     assert outcome(record) == (1, 0, 0, 1)

@@ -131,7 +131,7 @@ def test_a_unit_that_is_not_clear_is_named(session, city, branch):
     assert said == {
         2: "is the name of {number} units, such as {places}; write the path or the code",
         4: "no unit of this name lies within the scope of this import",
-        5: "is missing: it says which unit the person belongs to",
+        5: "the unit is empty; fill in its name",
     }
     inside = check(session, "1,第一党支部,王伟,,\n", unit_id=branch.parent_id)
     assert [outcome for outcome, *_ in outcomes(session, inside)] == ["created"]
