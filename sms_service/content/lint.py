@@ -161,8 +161,8 @@ def lint_texts(
     parts = sorted(text.parts for _, text in made)
     if parts[-1] > 1:
         if parts[0] == parts[-1]:
-            message = "each text takes {parts} parts; the longest has {units} characters"
-            text = say(message, parts=parts[0], units=longest.units)
+            alike = "each text takes {parts} parts; the longest has {units} characters"
+            text = say(alike, parts=parts[0], units=longest.units)
         else:
             message = "texts take {least} to {most} parts, in the middle {median}; the longest has {units} characters"
             middle = int(statistics.median_low(parts))
