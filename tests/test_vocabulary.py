@@ -27,7 +27,7 @@ OTHER = {
     *("all", "one"),  # gateway_accounts.receipt_parts
     "stop",  # replies.meaning
     *("unit", "role", "tag", "kind", "suspect", "attribute", "value"),  # what a rule may ask for
-    *("message", "values", "bad", "texts", "minutes", "before", "why", "reason"),  # the messages of reasons and their places
+    *("message", "values", "bad", "texts", "minutes", "before", "why", "reason"),  # messages and their places
     *("epoch", "infinity", "month", "lock_timeout"),  # PostgreSQL's
     *("people", "born_on", "member", "left", "row", "number", "name"),  # an import's own
     *("attribute", "level", "role", "tag", "unit", "kind"),  # the parts of a rule
