@@ -15,6 +15,7 @@ from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.signatures import select_offered
 from sms_service.content.values import write_value
 from sms_service.directory.models import Person, Unit
+from sms_service.directory.units import split_path
 
 OFFERED = 5  # of each kind
 _LOOKED_AT = 50  # a unit's last campaigns
@@ -27,7 +28,7 @@ def list_signatures(session: Session, path: str) -> list[str]:
 
     A signature is no secret: everybody who ever got a text has read it.
     """
-    ids = [int(part) for part in path.strip("/").split("/")]
+    ids = split_path(path)
     nearest = func.max(func.length(Unit.path))
     last = (
         select(

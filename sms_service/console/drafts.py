@@ -32,7 +32,7 @@ from sms_service.content.models import Template, TemplateVersion
 from sms_service.controls.accounts import find_routes
 from sms_service.controls.models import Route
 from sms_service.directory.models import Unit
-from sms_service.directory.units import measure_units
+from sms_service.directory.units import measure_units, split_path
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.said import as_said
 from sms_service.web.context import current_context
@@ -253,7 +253,7 @@ def _segments(unit: Unit, used: int | None) -> list[tuple[int, str]]:
     Everybody of the unit comes first, if a segment of it says so. Lists of people that an invitation made are left out,
     and lists whose rows are deleted, but for what is used.
     """
-    ids = [int(part) for part in unit.path.strip("/").split("/")]
+    ids = split_path(unit.path)
     statement = (
         find_segments(g.actor.scope(Permission.read))
         .where(or_(Unit.id.in_(ids), Unit.path.op("^@")(unit.path)))

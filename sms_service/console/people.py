@@ -25,6 +25,7 @@ from sms_service.directory.models import Person, Unit
 from sms_service.directory.people_rows import LONGEST_WORD
 from sms_service.directory.phones import read_phone
 from sms_service.directory.text import person_name, plain_text
+from sms_service.directory.units import split_path
 from sms_service.reports.messages import latest_texts
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import OneLine
@@ -69,7 +70,7 @@ def describe_person(person_id: int) -> dict[str, Any]:
     return {
         "person": person,
         "units": _names(g.session, path, [role.unit_id for role in roles]),
-        "path": [int(part) for part in path.strip("/").split("/")],
+        "path": split_path(path),
         "roles": roles,
         "suppressions": [row for row in history if row.Suppression.lifted_at is None],
         "lifted": next((row for row in history if row.Suppression.lifted_at is not None), None),
@@ -85,7 +86,7 @@ def describe_person(person_id: int) -> dict[str, Any]:
 
 def _names(session: Session, path: str, unit_ids: list[int]) -> dict[int, str]:
     """The names of the units along the path and of these, by id, where the visitor may read them."""
-    wanted = {int(part) for part in path.strip("/").split("/")} | set(unit_ids)
+    wanted = set(split_path(path)) | set(unit_ids)
     units = session.scalars(select(Unit).where(Unit.id.in_(wanted)))
     return {unit.id: unit.name for unit in units if g.actor.can(Permission.read, unit.path)}
 

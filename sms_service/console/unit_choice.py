@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.directory.models import Unit
+from sms_service.directory.units import split_path
 from sms_service.errors import NotFound
 
 MOST_BELOW = 300  # options; who has more units below one finds the rest by the search on the page of units
@@ -55,7 +56,7 @@ def choose_unit(
             raise NotFound("unit", unit_id)
         unit = found
         actor.require(permission, unit.path)
-    ids = [int(part) for part in unit.path.strip("/").split("/")]
+    ids = split_path(unit.path)
     near = session.scalars(
         select(Unit)
         .where(or_(Unit.id.in_(ids), and_(Unit.parent_id == unit.id, Unit.closed_at.is_(None))))
@@ -72,7 +73,7 @@ def choose_unit(
 
 def list_above(session: Session, actor: Actor, unit: Unit) -> list[Unit]:
     """The units above this one that the actor may read, from the top down."""
-    ids = [int(part) for part in unit.path.strip("/").split("/")[:-1]]
+    ids = split_path(unit.path)[:-1]
     found = session.scalars(select(Unit).where(Unit.id.in_(ids))).all() if ids else []
     return sorted((u for u in found if actor.can(Permission.read, u.path)), key=lambda u: len(u.path))
 

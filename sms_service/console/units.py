@@ -155,8 +155,8 @@ def _show_list(found: list[Unit], wanted: str | None = None, more: bool = False)
 
 def _names_above(found: list[Unit]) -> dict[int, str]:
     """By unit the names of the units above it that the visitor may read: many branches are called the first."""
-    ids = {int(part) for unit in found for part in unit.path.strip("/").split("/")[:-1]}
+    ids = {id_ for unit in found for id_ in units.split_path(unit.path)[:-1]}
     known = {u.id: u for u in g.session.scalars(select(Unit).where(Unit.id.in_(ids)))} if ids else {}
     readable = {u.id: u.name for u in known.values() if g.actor.can(Permission.read, u.path)}
-    parts = {unit.id: [int(part) for part in unit.path.strip("/").split("/")[:-1]] for unit in found}
-    return {unit_id: " / ".join(readable[i] for i in line if i in readable) for unit_id, line in parts.items()}
+    lines = {unit.id: units.split_path(unit.path)[:-1] for unit in found}
+    return {unit_id: " / ".join(readable[i] for i in line if i in readable) for unit_id, line in lines.items()}

@@ -25,7 +25,7 @@ from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.values import LONGEST_VALUE, RECIPIENT_FIELDS
 from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line, visible_text
-from sms_service.directory.units import usable_from
+from sms_service.directory.units import split_path, usable_from
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.said import Said, say
 
@@ -205,7 +205,7 @@ def usable_lists(session: Session, path: str, names: Collection[str] | None = No
     """The lists that a campaign of the unit at `path` picks from, by name: of the nearest unit that has one. `names`:
     only these.
     """
-    ids = [int(part) for part in path.strip("/").split("/")]
+    ids = split_path(path)
     statement = (
         select(ReferenceList)
         .join(Unit, Unit.id == ReferenceList.unit_id)

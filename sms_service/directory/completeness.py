@@ -15,6 +15,7 @@ from sms_service.directory import drafts
 from sms_service.directory.import_models import Import, ImportRow, ImportState
 from sms_service.directory.importing import require_import, require_within_import
 from sms_service.directory.models import Unit
+from sms_service.directory.units import split_path
 
 _find_vanished = Statement(__file__, "find_vanished")
 _COUNTS = ("members", "present", "unclear", "unclear_rows", "vanished")
@@ -41,9 +42,9 @@ def find_unit_of_rows(session: Session, record: Import) -> int | None:
     """
     used = select(ImportRow.unit_id).where(ImportRow.import_id == record.id)
     paths = session.scalars(select(Unit.path).where(Unit.id.in_(used))).all()
-    lines = [path.strip("/").split("/") for path in paths]
+    lines = [split_path(path) for path in paths]
     common = [members[0] for members in zip(*lines, strict=False) if len(set(members)) == 1]
-    return int(common[-1]) if common else None
+    return common[-1] if common else None
 
 
 def find_vanished(session: Session, record: Import) -> None:

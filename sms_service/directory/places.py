@@ -12,6 +12,7 @@ from sms_service.directory.columns import PEOPLE_COLUMNS
 from sms_service.directory.models import Unit
 from sms_service.directory.problems import Findings
 from sms_service.directory.text import plain_text
+from sms_service.directory.units import split_path
 from sms_service.said import say
 
 _SHOWN = 3  # of several units that a name may mean
@@ -43,7 +44,7 @@ class Places:
         self._outside = {row.code for row in rows if not row.path.startswith(scope_path)}
         for row in rows:
             if row.code not in self._outside and row.closed_at is None:
-                steps = [names[int(part)] for part in row.path.strip("/").split("/")]
+                steps = [names[id_] for id_ in split_path(row.path)]
                 place = _Place(row.id, row.code, "/".join(steps))
                 self._by_code[row.code] = place
                 for written in set(_spellings([plain_text(step) for step in steps])):

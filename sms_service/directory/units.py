@@ -283,7 +283,12 @@ def usable_from(scope: Sequence[str]) -> ColumnElement[bool]:
     return or_(false(), *(Unit.path.op("^@")(path) for path in scope), Unit.path.in_(sorted(above)))
 
 
+def split_path(path: str) -> list[int]:
+    """The ids of the units from the top down to the one at the path: 1, 5 and 49 of "/1/5/49/", none of "/"."""
+    return [int(part) for part in path.split("/") if part]
+
+
 def _ancestors(path: str) -> list[str]:
     """The paths of the units above a unit: "/1/" and "/1/5/" for "/1/5/49/"."""
-    ids = path.strip("/").split("/")
-    return ["/" + "/".join(ids[:n]) + "/" for n in range(1, len(ids))]
+    ids = split_path(path)
+    return ["/" + "/".join(map(str, ids[:n])) + "/" for n in range(1, len(ids))]
