@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Select, Text, column, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.content.grammar import LONGEST_PART
 from sms_service.content.language import find_place
+from sms_service.content.library import find_templates
 from sms_service.content.list_models import ReferenceList, ReferenceRow
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.values import LONGEST_VALUE, RECIPIENT_FIELDS
@@ -229,17 +230,8 @@ def label_columns(session: Session, path: str, variables: Collection[str]) -> di
 
 def find_naming_templates(found: ReferenceList, path: str) -> Select[Template, TemplateVersion]:
     """The templates whose newest version names the list; `path` is its unit's. Not ordered."""
-    newest = aliased(TemplateVersion)
-    latest = (
-        select(newest.id).where(newest.template_id == Template.id).order_by(newest.number.desc()).limit(1)
-    ).scalar_subquery()
     named = func.array_to_string(TemplateVersion.variables, "\n").op("~", is_comparison=True)(f"(^|\n){found.name}[.]")
-    return (
-        select(Template, TemplateVersion)
-        .join(TemplateVersion, TemplateVersion.id == latest)
-        .join(Unit, Unit.id == Template.unit_id)
-        .where(usable_from((path,)), Template.archived_at.is_(None), named)
-    )
+    return find_templates((path,)).where(named)
 
 
 def columns_of(found: ReferenceList) -> list[ListColumn]:
