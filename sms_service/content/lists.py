@@ -113,8 +113,7 @@ def keep_row(
             raise Conflict("the list already has a row of this name")
         row = twin
     if row is None:
-        if count_list_rows(session, list_id) >= MOST_ROWS:
-            raise Conflict(say("the list has {most} rows; it can have no more", most=MOST_ROWS))
+        _require_room(session, list_id)
         row = ReferenceRow(list_id=list_id, place=_next_place(session, list_id))
         session.add(row)
     row.name, row.values, row.archived_at = name, cells, None
@@ -131,8 +130,8 @@ def archive_row(session: Session, actor: Actor, list_id: int, row_id: int, *, ar
     row = get_row(session, found.id, row_id)
     if archived == (row.archived_at is not None):
         return row
-    if not archived and count_list_rows(session, list_id) >= MOST_ROWS:
-        raise Conflict(say("the list has {most} rows; it can have no more", most=MOST_ROWS))
+    if not archived:
+        _require_room(session, list_id)
     row.archived_at = session.scalars(select(func.sms_now())).one() if archived else None
     mark_changed(session, found)
     details = {"list": found.label, "row": row.name}
@@ -275,6 +274,11 @@ def mark_changed(session: Session, found: ReferenceList) -> None:
         .values(version=ReferenceList.version + 1, changed_at=func.now())
     )
     session.refresh(found)
+
+
+def _require_room(session: Session, list_id: int) -> None:
+    if count_list_rows(session, list_id) >= MOST_ROWS:
+        raise Conflict(say("the list has {most} rows; it can have no more", most=MOST_ROWS))
 
 
 def _next_place(session: Session, list_id: int) -> int:
