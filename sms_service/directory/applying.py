@@ -4,7 +4,8 @@ any row's outcome has become another one, nothing is written.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
@@ -35,6 +36,7 @@ _create_people = Statement(__file__, "create_people")
 _change_people = Statement(__file__, "change_people")
 _end_roles = Statement(__file__, "end_roles")
 _begin_roles = Statement(__file__, "begin_roles")
+_T = TypeVar("_T")
 
 
 class RegisterChanged(Exception):
@@ -78,12 +80,7 @@ def actor_of(session: Session, record: Import) -> Actor:
 def _write_people(session: Session, record: Import) -> None:
     connection, own = session.connection(), {"import_id": record.id}
     _lock_units(session, record)
-    _lock_people(connection, **own)
-    shown = mark_outcomes(session, record)
-    session.execute(delete(ImportOutcome).where(ImportOutcome.import_id == record.id))  # people have seen those
-    columns = decide_people(session, record)
-    if settle_counts(session, record) != shown:
-        raise RegisterChanged
+    columns = _decide_again(session, record, decide_people)
     _number_created(connection, **own)
     _create_people(connection, **own)
     _end_roles(connection, **own)
@@ -93,16 +90,24 @@ def _write_people(session: Session, record: Import) -> None:
 
 def _write_recipients(session: Session, record: Import) -> None:
     """Decide again whom the rows mean, and make the guests; nobody in the register is changed."""
-    _lock_people(session.connection(), import_id=record.id)
-    shown = mark_outcomes(session, record)
-    session.execute(delete(ImportOutcome).where(ImportOutcome.import_id == record.id))  # people have seen those
-    decide_recipients(session, record)
-    if settle_counts(session, record) != shown:
-        raise RegisterChanged
+    _decide_again(session, record, decide_recipients)
     if record.created:
         actor_of(session, record).require(Permission.text_guests, scope_path_of(session, record))
         _number_created(session.connection(), import_id=record.id)
         create_guests(session, record)
+
+
+def _decide_again(session: Session, record: Import, decide: Callable[[Session, Import], _T]) -> _T:
+    """What `decide` answers, under locks on the people meant. Raises RegisterChanged if a row's outcome is another one
+    than people have seen.
+    """
+    _lock_people(session.connection(), import_id=record.id)
+    shown = mark_outcomes(session, record)
+    session.execute(delete(ImportOutcome).where(ImportOutcome.import_id == record.id))
+    decided = decide(session, record)
+    if settle_counts(session, record) != shown:
+        raise RegisterChanged
+    return decided
 
 
 def _lock_units(session: Session, record: Import) -> None:
