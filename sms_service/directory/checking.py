@@ -48,6 +48,7 @@ class _Reading:
     remembered: dict[str, str]
     home_id: int | None
     places: Places | None
+    is_complete: bool
 
 
 def check_import(begin: Begin, taken: TakenImport, *, demonstration: bool = False) -> None:
@@ -86,6 +87,7 @@ def _prepare(session: Session, record: Import) -> _Reading:
         meanings.recall_meanings(session, record.kind, record.unit_id),
         home_id,
         None if record.kind == "units" else Places(session, scope_path_of(session, record), home_id),
+        record.complete_for is not None,
     )
 
 
@@ -146,7 +148,7 @@ def _staged(
     # Of units the cells are read again when their tree is made, so those without a value must not stand there.
     kept = cells if reading.kind == "units" else row.cells
     is_refused = row.number in findings.refused_rows
-    words = list_mentions(row.cells) if is_refused and reading.kind == "people" else None
+    words = list_mentions(row.cells) if is_refused and reading.is_complete else None  # for `find_vanished`
     return stage_row(import_id, row.number, kept, person, is_refused=is_refused, words=words)
 
 

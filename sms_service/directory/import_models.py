@@ -182,7 +182,7 @@ class ImportFile(Base):
 class ImportRow(Base):
     """A row of the file below its header. `cells` is a JSON list of what stands in it. A row that can be read says a
     person; `digest` is the same for rows that say the same. Of units only the cells are kept. `words` of a refused row
-    are the names, numbers and phones that it may hold.
+    of a complete file are the names, numbers and phones that it may hold.
     """
 
     __tablename__ = "import_rows"
