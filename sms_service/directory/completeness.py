@@ -18,7 +18,6 @@ from sms_service.directory.models import Unit
 from sms_service.directory.units import split_path
 
 _find_vanished = Statement(__file__, "find_vanished")
-_COUNTS = ("members", "present", "unclear", "unclear_rows", "vanished")
 
 
 def declare_complete(session: Session, actor: Actor, record: Import, unit_id: int | None) -> None:
@@ -58,5 +57,5 @@ def find_vanished(session: Session, record: Import) -> None:
     session.connection().exec_driver_sql("SET LOCAL enable_nestloop = off")
     path = unit_path(session, record.complete_for)
     found = _find_vanished(session.connection(), import_id=record.id, path=path).one()
-    record.vanishing = {name: getattr(found, name) for name in _COUNTS} | {"left": 0}
+    record.vanishing = found._asdict() | {"left": 0}
     session.flush()

@@ -58,10 +58,9 @@ def require_import(session: Session, actor: Actor, record: Import) -> None:
     actor.require(NEEDED[record.kind], scope_path_of(session, record))
 
 
-def require_within_import(session: Session, actor: Actor, kind: str, import_unit_id: int | None, unit_id: int) -> str:
-    """The path of a unit of which a file of people for the import's unit may be said to name everybody.
-
-    Raises Invalid (`complete_for`) for a file of units or a unit that the import may not touch, NotFound or Forbidden.
+def require_within_import(session: Session, actor: Actor, kind: str, import_unit_id: int | None, unit_id: int) -> None:
+    """Raises Invalid (`complete_for`) unless a file of people for the import's unit may be said to name everybody of
+    the other one, NotFound or Forbidden.
     """
     if kind != "people":
         raise Invalid("complete_for", None, "can be said of files of people only")
@@ -69,7 +68,6 @@ def require_within_import(session: Session, actor: Actor, kind: str, import_unit
     actor.require(NEEDED[kind], path)
     if import_unit_id is not None and not path.startswith(unit_path(session, import_unit_id)):
         raise Invalid("complete_for", unit_id, "is a unit outside the scope of this import")
-    return path
 
 
 def home_unit(session: Session, record: Import) -> int | None:

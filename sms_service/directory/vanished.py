@@ -161,8 +161,8 @@ def _lock_meant(
         raise Invalid("person_ids", min(unknown), "is not among those who vanished from this file")
     # They may have been changed while this waited for them, so that only a statement after it sees what they are.
     now = find_vanished_people(session, record, Person.id.in_(ids), proposed=None)
-    why = _why_not(complete_path(session, record))
-    return session.execute(now.with_only_columns(Person.id, Unit.path, why.label("why")).order_by(Person.id)).all()
+    short = now.with_only_columns(Person.id, Unit.path, now.selected_columns.why)
+    return session.execute(short.order_by(Person.id)).all()
 
 
 def _name_others(session: Session, actor: Actor, record: Import, ids: Sequence[int]) -> Sequence[Any]:
