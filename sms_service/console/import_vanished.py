@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response, g, request
 from marshmallow import fields
 
@@ -55,7 +53,9 @@ def show_complete(import_id: int) -> str:
         done=done,
         unit=choice.unit,
         options=[
-            (unit.id, unit.name) for unit in (*choice.above, choice.unit, *choice.below) if unit and _lies(unit, scope)
+            (unit.id, unit.name)
+            for unit in (*choice.above, choice.unit, *choice.below)
+            if unit is not None and unit.path.startswith(scope)
         ],
     )
 
@@ -79,7 +79,7 @@ def list_vanished(import_id: int) -> str:
     proposed = query["proposed"]
     statement = vanished.find_vanished_people(g.session, done, scope.covers(Unit.path), proposed=proposed)
     rows, following = fetch_page(g.session, statement, query, sort="id", key=Person.id, id_=Person.id)
-    counts = vanished.count_vanished(g.session, done, query["unit"])
+    counts = vanished.count_vanished(g.session, done, query["unit"]) if proposed else []
     return render_page(
         "import_vanished.html",
         done=done,
@@ -116,7 +116,3 @@ def _say_left(done: vanished.LeavingDone) -> str:
     if not done.others:
         return said
     return say("{said} {count} others are not proposed any more and stay.", said=said, count=done.others)
-
-
-def _lies(unit: Any, scope: str) -> bool:
-    return bool(unit.path.startswith(scope))
