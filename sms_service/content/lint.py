@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -180,17 +180,14 @@ def lint_texts(
 
 def _lint_words(made: Sequence[tuple[str, Composed]], lists: WordLists) -> list[LintFinding]:
     found = []
-    # Between two texts stands what no word has and nothing takes out, so that no word is found across them.
-    every = "\uffff".join(dict.fromkeys(text.text for _, text in made))
+    every = join_texts(made)
     for kind, severity, words in (
         (FindingKind.blocked_word, Severity.refused, lists.blocked),
         (FindingKind.review_word, Severity.tick, lists.reviewed),
     ):
         for word in find_listed(words, every):
             form = write_comparable(word)
-            holders = [name for name, text in made if form in write_comparable(text.text)]
-            everywhere = len(holders) == len(made) or not holders[0]
-            place = _TEXT if everywhere else say("the text of {person}", person=holders[0])
+            place = find_holder(made, lambda text, form=form: form in write_comparable(text.text))
             if severity == Severity.refused:
                 text, remedy = say("“{word}” is on the block list", word=word), as_said("write it in other words")
             else:
@@ -198,6 +195,20 @@ def _lint_words(made: Sequence[tuple[str, Composed]], lists: WordLists) -> list[
                 remedy = as_said("an approver has to tick that it may be said")
             found.append(make_finding(kind, severity, word, place, text, remedy))
     return found
+
+
+def join_texts(made: Sequence[tuple[str, Composed]]) -> str:
+    """All texts as one, to be searched for words. Between two of them stands what no word has and nothing takes out, so
+    that no word is found across them.
+    """
+    return "\uffff".join(dict.fromkeys(text.text for _, text in made))
+
+
+def find_holder(made: Sequence[tuple[str, Composed]], holds: Callable[..., bool]) -> Said:
+    """Whose text it is that `holds` is true of, if it is not true of everybody's."""
+    holders = [name for name, text in made if holds(text)]
+    everywhere = len(holders) == len(made) or not holders[0]
+    return _TEXT if everywhere else say("the text of {person}", person=holders[0])
 
 
 def _lint_links(made: Sequence[tuple[str, Composed]], lists: WordLists, price_fen: float | None) -> list[LintFinding]:

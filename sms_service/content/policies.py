@@ -10,7 +10,15 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Session
 
 from sms_service.content.compose import Composed
-from sms_service.content.lint import FindingKind, LintFinding, Severity, find_links, make_finding
+from sms_service.content.lint import (
+    FindingKind,
+    LintFinding,
+    Severity,
+    find_holder,
+    find_links,
+    join_texts,
+    make_finding,
+)
 from sms_service.content.wordlists import find_listed, write_comparable
 from sms_service.controls.models import AccountState, BindingState, GatewayAccount, RouteMember, TemplateBinding
 from sms_service.said import Said, as_said, say
@@ -102,28 +110,28 @@ def _lint_account(
         said = as_said(remedy) if isinstance(remedy, str) else remedy
         return make_finding(FindingKind.policy, severity, f"{name}:{about}", place, text, said)
 
-    every = "\n".join(dict.fromkeys(text.text for _, text in made))
-    for word in find_listed({write_comparable(word): word for word in policy.get("refused_words", ())}, every):
+    refused_words = {write_comparable(word): word for word in policy.get("refused_words", ())}
+    for word in find_listed(refused_words, join_texts(made)):
         text = say("{account} lets no text through that has “{word}”", account=name, word=word)
         form = write_comparable(word)
-        place = _place(made, lambda one, form=form: form in write_comparable(one.text))
+        place = find_holder(made, lambda one, form=form: form in write_comparable(one.text))
         yield finding(
             Severity.refused, f"word:{word}", place, text, as_said("write it in other words, or take another route")
         )
     if policy.get("no_links") and any(find_links(text.text) for _, text in made):
-        place = _place(made, lambda one: bool(find_links(one.text)))
+        place = find_holder(made, lambda one: bool(find_links(one.text)))
         text = say("{account} lets no text through that has a link", account=name)
         yield finding(Severity.refused, "link", place, text, as_said("leave the link out, or take another route"))
     longest = policy.get("longest_text")
     if longest and any(len(text.text) > longest for _, text in made):
         most = max(len(text.text) for _, text in made)
-        place = _place(made, lambda one: len(one.text) == most)
+        place = find_holder(made, lambda one: len(one.text) == most)
         message = "the longest text has {number} characters; {account} lets at most {most} through"
         text = say(message, number=most, account=name, most=longest)
         yield finding(Severity.refused, "long", place, text, as_said("shorten it, or take another route"))
     suffix = policy.get("suffix")
     if suffix and any(not text.text.endswith(suffix) for _, text in made):
-        place = _place(made, lambda one: not one.text.endswith(suffix))
+        place = find_holder(made, lambda one: not one.text.endswith(suffix))
         text = say("{account} lets only texts through that end with “{line}”", account=name, line=suffix)
         yield finding(Severity.refused, "suffix", place, text, as_said("end it with that, or take another route"))
     if hours := policy.get("window"):
@@ -133,13 +141,6 @@ def _lint_account(
             text = say(hours_said, account=name, opens=hours[0], closes=hours[1])
             remedy = as_said("send it so that it is through in these hours: nothing keeps the others back")
             yield finding(Severity.note, "window", as_said("the time of sending"), text, remedy)
-
-
-def _place(made: Sequence[tuple[str, Composed]], holds: Any) -> Said:
-    """Whose text it is, if not everybody's."""
-    holders = [name for name, text in made if holds(text)]
-    everywhere = len(holders) in (0, len(made)) or not holders[0]
-    return as_said("the text") if everywhere else say("the text of {person}", person=holders[0])
 
 
 def _minutes(clock: str) -> int:

@@ -50,6 +50,12 @@ def test_a_text_that_an_account_does_not_let_through_is_refused(
     assert str(found.remedy)
 
 
+def test_a_word_is_looked_for_in_each_text_and_not_across_two() -> None:
+    rules = [{"name": "main", "policy": Policy(refused_words=("晚到", "明早")).as_json(), "unbound": False}]
+    made = [(name, Composed(text, "UCS-2", len(text), 1)) for name, text in (("甲", "请别太晚"), ("乙", "到明早"))]
+    assert [one.key for one in lint_policies(rules, made, DAY)] == ["policy:main:word:明早"]
+
+
 def test_hours_are_said_and_not_enforced() -> None:
     assert lint({"window": ["08:00", "20:00"]}, "请参加学习。") == []
     assert keys(lint({"window": ["09:00", "20:00"]}, "请参加学习。")) == [("note", "policy:main:window")]
