@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
@@ -16,7 +16,7 @@ from sms_service.content.bindings import BindingChange
 from sms_service.content.library import get_numbered_version
 from sms_service.controls.models import BindingState
 from sms_service.directory.text import LONGEST_WHY
-from sms_service.web.schemas import In, OneLine, Out, Whole
+from sms_service.web.schemas import In, OneLine, Out, VersionNumber
 from sms_service.web.validators import ListLength, OneOfWords
 
 blueprint = Blueprint(
@@ -31,23 +31,18 @@ _STATE = (
     "`draft`: not handed in; `filed`: handed in; `usable`: the provider lets texts of it through; `refused`: it does "
     "not register it"
 )
-_NUMBER = validate.Range(1, 2**15 - 1, error="must be the number of a version, from 1")
 
 
 class BindingQuery(In):
     """Which version."""
 
-    version = Whole(
-        load_default=None, validate=_NUMBER, metadata={"description": "The version's number; by default the newest"}
-    )
+    version = VersionNumber(load_default=None, metadata={"description": "The version's number; by default the newest"})
 
 
 class BindingIn(In):
     """How far an account's provider is with a version."""
 
-    version = Whole(
-        load_default=None, validate=_NUMBER, metadata={"description": "The version's number; by default the newest"}
-    )
+    version = VersionNumber(load_default=None, metadata={"description": "The version's number; by default the newest"})
     state = fields.String(required=True, validate=OneOfWords(list(BindingState)), metadata={"description": _STATE})
     provider_template_id = OneLine(
         bindings.LONGEST_ID,

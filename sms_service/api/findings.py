@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
@@ -16,7 +16,7 @@ from sms_service.campaigns.outlook import lint_campaign
 from sms_service.content.compose import check_signature
 from sms_service.content.library import get_numbered_version
 from sms_service.content.lint import FindingKind, lint_template
-from sms_service.web.schemas import In, MaskedText, Out, SaidMessage, Whole
+from sms_service.web.schemas import In, MaskedText, Out, SaidMessage, VersionNumber
 
 blueprint = Blueprint(
     "lint",
@@ -50,11 +50,7 @@ class FindingList(Out):
 class TemplateLintQuery(In):
     """Which version, behind which signature."""
 
-    version = Whole(
-        load_default=None,
-        validate=validate.Range(1, 2**15 - 1, error="must be the number of a version, from 1"),
-        metadata={"description": "The version's number; by default the newest"},
-    )
+    version = VersionNumber(load_default=None, metadata={"description": "The version's number; by default the newest"})
     signature = fields.String(
         load_default="签名", metadata={"description": "Stands in front as 【signature】 and counts in the length"}
     )

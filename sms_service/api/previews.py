@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
@@ -16,7 +16,7 @@ from sms_service.content.fields import check_kinds, fields_of
 from sms_service.content.library import get_numbered_version
 from sms_service.content.preview import preview_text
 from sms_service.vocabulary import TextClass
-from sms_service.web.schemas import Id, In, MaskedText, Out, Whole
+from sms_service.web.schemas import Id, In, MaskedText, Out, VersionNumber
 from sms_service.web.validators import ListLength, OneOfWords
 
 blueprint = Blueprint("previews", description="What a text will look like. Nothing is kept or sent.")
@@ -55,11 +55,7 @@ class PreviewIn(In):
 class SavedPreviewIn(PreviewIn):
     """What to fill into which version."""
 
-    version = Whole(
-        load_default=None,
-        validate=validate.Range(1, 2**15 - 1, error="must be the number of a version, from 1"),
-        metadata={"description": "The version's number; by default the newest"},
-    )
+    version = VersionNumber(load_default=None, metadata={"description": "The version's number; by default the newest"})
 
 
 class UnsavedPreviewIn(PreviewIn):

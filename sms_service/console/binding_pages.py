@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from flask import Response, g
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
@@ -18,22 +18,20 @@ from sms_service.content.bindings import BindingChange
 from sms_service.controls.models import BindingState
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.said import as_said
-from sms_service.web.schemas import In, OneLine, Whole
+from sms_service.web.schemas import In, OneLine, VersionNumber
 from sms_service.web.validators import OneOfWords
-
-_NUMBER = validate.Range(1, 2**15 - 1, error="must be the number of a version, from 1")
 
 
 class WhichVersion(In):
     """Which version; none: the newest."""
 
-    version = Whole(load_default=None, validate=_NUMBER)
+    version = VersionNumber(load_default=None)
 
 
 class BindingForm(In):
     """How far which account's provider is with which version."""
 
-    version = Whole(required=True, validate=_NUMBER)
+    version = VersionNumber(required=True)
     account = fields.String(required=True)
     state = fields.String(required=True, validate=OneOfWords(list(BindingState)))
     provider_template_id = fields.String(load_default="")

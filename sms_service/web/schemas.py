@@ -85,6 +85,14 @@ class Whole(fields.Integer):
         return super()._validated(whole_number(self, value))
 
 
+class VersionNumber(Whole):
+    """The number of a template's version."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        number = validate.Range(1, 2**15 - 1, error="must be the number of a version, from 1")
+        super().__init__(validate=number, **kwargs)
+
+
 class OneLine(fields.String):
     """One line of text for people: outer blanks and a byte order mark are cut off; 1 to `longest` characters remain."""
 
