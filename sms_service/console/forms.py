@@ -8,6 +8,7 @@ from flask import request
 from marshmallow import Schema, ValidationError, fields
 
 from sms_service.console.once import OWN_FIELDS
+from sms_service.errors import Invalid
 from sms_service.web.problems import InvalidRequest, field_errors
 from sms_service.web.schemas import Id, In, find_unstorable
 
@@ -39,6 +40,14 @@ def read_named(beginning: str) -> dict[str, str]:
     if problems := find_unstorable(given):
         raise InvalidRequest(list(field_errors({f"{beginning}{name}": why for name, why in problems.items()}, given)))
     return given
+
+
+def read_file() -> tuple[bytes, str]:
+    """What is in the form's file, and its name. Raises Invalid (`file`) where none was chosen."""
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        raise Invalid("file", None, "is missing: choose a file")
+    return file.stream.read(), file.filename
 
 
 def read_query(schema: type[Schema]) -> dict[str, Any]:

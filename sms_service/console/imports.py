@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g, make_response, request, send_file
+from flask import Response, g, make_response, send_file
 from marshmallow import fields
 from sqlalchemy import select
 
@@ -12,7 +12,7 @@ from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.list_models import RecipientList
 from sms_service.console import languages
-from sms_service.console.forms import read_form, read_query
+from sms_service.console.forms import read_file, read_form, read_query
 from sms_service.console.mending import find_mending
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
@@ -66,16 +66,13 @@ def list_imports() -> str:
 @act_view("/imports", Permission.import_people, again=list_imports, file=True)
 def upload_file() -> Response:
     """Keep the file; a worker checks it, and nothing is written to the register."""
-    form, file = read_form(UploadForm), request.files.get("file")
-    if file is None or not file.filename:
-        raise Invalid("file", None, "is missing: choose a file")
-    data = file.stream.read()
+    form, (data, file_name) = read_form(UploadForm), read_file()
     unit_id = importing.find_import_unit(g.session, g.actor, form["kind"], form["unit_id"])
     if form["complete_for"] and unit_id is None:
         raise Invalid("complete_for", None, "needs a unit: name the one this import is for")
     complete_for = unit_id if form["complete_for"] else None
     record = drafts.upload_import(
-        g.session, g.actor, form["kind"], data, file.filename, unit_id=unit_id, complete_for=complete_for
+        g.session, g.actor, form["kind"], data, file_name, unit_id=unit_id, complete_for=complete_for
     )
     import_after_commit()
     return go_to("console.show_import", import_id=record.id)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Response, g, request
+from flask import Response, g
 
 from sms_service.accounts.permissions import Permission
-from sms_service.console.forms import read_form
+from sms_service.console.forms import read_file, read_form
 from sms_service.console.list_pages import show_reference_list
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.content import list_drafts, lists
-from sms_service.errors import Invalid
 from sms_service.said import as_said
 from sms_service.web.schemas import Id, In
 
@@ -27,10 +26,8 @@ class SeenPlanForm(In):
 @act_view("/lists/<int:list_id>/file", Permission.manage_templates, again=show_reference_list, file=True)
 def upload_one_list(list_id: int) -> Response:
     """Keep the file, to be looked at; the list is not changed."""
-    file = request.files.get("file")
-    if file is None or not file.filename:
-        raise Invalid("file", None, "is missing: choose a file")
-    list_drafts.upload_list_file(g.session, g.actor, list_id, file.stream.read(), file.filename)
+    data, file_name = read_file()
+    list_drafts.upload_list_file(g.session, g.actor, list_id, data, file_name)
     return go_to("console.show_list_plan", list_id=list_id)
 
 

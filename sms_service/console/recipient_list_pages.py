@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, g
 from marshmallow import fields
 from sqlalchemy import select
 
@@ -15,7 +15,7 @@ from sms_service.audience import recipient_lists
 from sms_service.audience.list_models import RecipientList, RecipientRow
 from sms_service.campaigns.list_uses import find_list_use, list_campaigns_of_list
 from sms_service.campaigns.uses import MOST_USES
-from sms_service.console.forms import read_form, read_query
+from sms_service.console.forms import read_file, read_form, read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit
@@ -68,11 +68,8 @@ def list_recipient_lists() -> str:
 @act_view("/recipient-lists", Permission.manage_segments, again=list_recipient_lists, file=True)
 def upload_recipients() -> Response:
     """Keep the file; a worker checks whom its rows mean."""
-    form, file = read_form(ListForm), request.files.get("file")
-    if file is None or not file.filename:
-        raise Invalid("file", None, "is missing: choose a file")
-    data = file.stream.read()
-    record = drafts.upload_import(g.session, g.actor, "recipients", data, file.filename, unit_id=form["unit_id"])
+    form, (data, file_name) = read_form(ListForm), read_file()
+    record = drafts.upload_import(g.session, g.actor, "recipients", data, file_name, unit_id=form["unit_id"])
     import_after_commit()
     return go_to("console.show_import", import_id=record.id)
 
