@@ -299,10 +299,12 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         if template.archived_at is not None and version.id != campaign.template_version_id:
             raise Invalid("template_version_id", version.id, "belongs to a template that is archived")
         campaign.template_version_id = version.id
+    if not {"template_version_id", "segment_id", "signature", "values", "picks"} & given.keys():
+        return
+    version = get_version(session, actor, campaign.template_version_id)[1]
     if {"template_version_id", "signature", "values", "picks"} & given.keys():
-        version = get_version(session, actor, campaign.template_version_id)[1]
         check_beginning(version.body, campaign.signature)
         take_picks(session, campaign, path, version, given, reworded=version.id != worded)
         check_kinds(fields_of(version), campaign.values)
     if {"template_version_id", "segment_id", "values"} & given.keys():
-        require_rows(session, get_version(session, actor, campaign.template_version_id)[1], campaign.segment_id, path)
+        require_rows(session, version, campaign.segment_id, path)
