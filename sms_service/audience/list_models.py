@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, CreatedAt, Id
@@ -40,11 +40,19 @@ class RecipientList(Base):
     let_go_at: Mapped[datetime | None]
     emptied_at: Mapped[datetime | None]
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing new can be sent by it: its rows are deleted, or will be soon. `IS_OVER` in SQL."""
+        return self.let_go_at is not None or self.emptied_at is not None
+
     __table_args__ = (
         UniqueConstraint("import_id"),
         Index(None, "unit_id", "id"),
         Index(None, "look_at", postgresql_where="look_at IS NOT NULL"),
     )
+
+
+IS_OVER = or_(RecipientList.let_go_at.is_not(None), RecipientList.emptied_at.is_not(None))
 
 
 class RecipientRow(Base):

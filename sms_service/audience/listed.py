@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, ColumnElement, Select, String, cast, func, literal_column, null, or_, select
+from sqlalchemy import JSON, ColumnElement, Select, String, cast, func, literal_column, null, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from sms_service.audience.grammar import All, AnyOf, Not, OnList, Rule, list_leaves, parse_rule
-from sms_service.audience.list_models import RecipientList, RecipientRow
+from sms_service.audience.list_models import IS_OVER, RecipientList, RecipientRow
 from sms_service.audience.nesting import write_out_now
 from sms_service.directory.models import Person, Unit
 from sms_service.errors import Invalid
@@ -70,7 +70,7 @@ def load_used_lists(session: Session, ids: Collection[int]) -> dict[int, UsedLis
             RecipientList.name,
             RecipientList.columns,
             RecipientList.digest,
-            or_(RecipientList.let_go_at.is_not(None), RecipientList.emptied_at.is_not(None)),
+            IS_OVER,
             Unit.path,
         )
         .join(Unit, Unit.id == RecipientList.unit_id)

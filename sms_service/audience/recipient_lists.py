@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audience import segments
-from sms_service.audience.list_models import RecipientList, RecipientRow
+from sms_service.audience.list_models import IS_OVER, RecipientList, RecipientRow
 from sms_service.audit import trail
 from sms_service.db.statements import Statement
 from sms_service.directory.import_models import Import
@@ -101,8 +101,7 @@ def find_list_rows(session: Session, actor: Actor, found: RecipientList) -> Sele
 
 def select_emptied_segments() -> Select[int | None]:
     """The segments of lists that find nobody any more."""
-    gone = or_(RecipientList.let_go_at.is_not(None), RecipientList.emptied_at.is_not(None))
-    return select(RecipientList.segment_id).where(gone, RecipientList.segment_id.is_not(None))
+    return select(RecipientList.segment_id).where(IS_OVER, RecipientList.segment_id.is_not(None))
 
 
 def list_guests(session: Session, list_id: int, most: int) -> list[int]:

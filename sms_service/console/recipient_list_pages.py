@@ -99,7 +99,7 @@ def show_recipient_list(recipient_list_id: int) -> str:
         may_read=may_read,
         may_write=g.actor.can(Permission.edit_campaigns, unit.path),
         may_template=g.actor.can(Permission.manage_templates, unit.path),
-        may_let_go=g.actor.can(Permission.manage_segments, unit.path) and found.let_go_at is None,
+        may_let_go=g.actor.can(Permission.manage_segments, unit.path) and not found.is_over,
         waits=find_list_use(g.session, found.id).waits,
         uses=list_campaigns_of_list(g.session, g.actor, found.id),
         most=MOST_USES,

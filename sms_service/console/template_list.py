@@ -149,7 +149,7 @@ def _find_fitting_list(list_id: int | None, version: TemplateVersion) -> Recipie
     listed = get_list(g.session, g.actor, list_id) if list_id is not None else None
     if (
         listed is None
-        or listed.let_go_at
+        or listed.is_over
         or not g.actor.can(Permission.edit_campaigns, unit_path(g.session, listed.unit_id))
     ):
         return None

@@ -39,7 +39,7 @@ def let_list_go(session: Session, actor: Actor, list_id: int) -> RecipientList:
     if find_list_use(session, list_id).waits:
         reason = "a campaign to the list {list} is submitted, approved or being sent; withdraw it, or wait for its end"
         raise Conflict(say(reason, list=found.name))
-    if found.emptied_at is None and found.let_go_at is None:
+    if not found.is_over:
         found.let_go_at = found.look_at = _now(session)
         trail.record_act(session, actor.account_id, "recipient_list.let_go", "recipient_list", found.id, path)
     session.flush()

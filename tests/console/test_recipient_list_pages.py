@@ -15,6 +15,7 @@ from sms_service.content.models import TemplateVersion
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.personal.list_endings import end_lists
 from tests.audience.listing import bring_list
+from tests.clocks import ahead_by
 from tests.console.conftest import SAME_ORIGIN
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways
 from tests.factories import make_person, make_template, make_unit
@@ -127,6 +128,23 @@ def test_rows_are_deleted_when_nobody_needs_them(log_in, database, session, city
     assert "Its rows were deleted" in page
     assert "王伟" not in page
     assert log_in(make_unit(session), "officer").get(path).status_code == 403
+
+
+def test_a_list_whose_time_is_over_offers_nothing_any_more(log_in, database, session, city):
+    found = bring_list(session, city, ROWS)
+    session.commit()
+    visitor, offers = log_in(city, "administrator"), ("Write the text", "Send by a template", "Nobody needs it")
+    path = f"/recipient-lists/{found.id}"
+    page = visitor.get(path).text
+    assert all(offer in page for offer in offers)
+    templates = f"/templates/{session.scalars(select(TemplateVersion.template_id)).one()}?list={found.id}"
+    assert "Send it to this list" in visitor.get(templates).text
+    with ahead_by(database.url, "31 days") as ahead:
+        assert [end_lists(ahead), end_lists(ahead)] == [1, 1]
+    page = visitor.get(path).text
+    assert "Its rows were deleted" in page
+    assert not [offer for offer in offers if offer in page]
+    assert "Send it to this list" not in visitor.get(templates).text
 
 
 def test_nothing_yet_says_what_would_be_here(log_in, session, city):
