@@ -15,6 +15,7 @@ from sms_service.audience.grammar import All, AnyOf, Not, OnList, Rule, list_lea
 from sms_service.audience.list_models import IS_OVER, RecipientList, RecipientRow
 from sms_service.audience.nesting import write_out_now
 from sms_service.directory.models import Person, Unit
+from sms_service.directory.units import are_in_line
 from sms_service.errors import Invalid
 from sms_service.said import Said, as_said, say
 
@@ -90,7 +91,7 @@ def require_lists(session: Session, rule: Rule, unit_path: str) -> None:
     for leaf in list_leaves(rule):
         if isinstance(leaf, OnList):
             found = used.get(leaf.list_id)
-            if found is None or not (found.path.startswith(unit_path) or unit_path.startswith(found.path)):
+            if found is None or not are_in_line(found.path, unit_path):
                 reason = "must be a list of this unit, of one above it or of one below it"
                 raise Invalid(leaf.where, leaf.list_id, reason)
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from sms_service.audience.grammar import MAX_DEPTH, MAX_NODES, InSegment, list_leaves, parse_rule
 from sms_service.audience.models import Segment
 from sms_service.directory.models import Unit
+from sms_service.directory.units import are_in_line
 from sms_service.errors import Invalid
 from sms_service.said import say
 
@@ -156,7 +157,7 @@ class _Writing:
         self, segment_id: int, written: str, here: str, depth: int, within: tuple[UsedSegment, ...]
     ) -> dict[str, Any]:
         found = self.used.get(segment_id)
-        if found is None or not (found.path.startswith(self.unit_path) or self.unit_path.startswith(found.path)):
+        if found is None or not are_in_line(found.path, self.unit_path):
             raise Invalid(written, segment_id, "must be a segment of this unit, of one above it or of one below it")
         line = (*within, found)
         if segment_id in (one.id for one in within):

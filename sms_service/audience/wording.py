@@ -35,6 +35,7 @@ from sms_service.audience.grammar import (
 from sms_service.audience.listed import UsedList, load_used_lists
 from sms_service.audience.nesting import UsedSegment, load_used
 from sms_service.directory.models import Unit
+from sms_service.directory.units import are_in_line
 from sms_service.errors import NotFound
 from sms_service.said import Said, Word, say
 
@@ -110,17 +111,12 @@ def _describe(own: Unit, rule: Rule, units: Sequence[Unit], known: _Known) -> Sa
     for unit in (own, *units):
         if unit.path.startswith(own.path):
             names |= {unit.id: unit.name, unit.code: unit.name}
-    usable = {one.id: one for one in known.segments.values() if _is_in_line(one.path, own.path)}
-    lists = {one.id: one for one in known.lists.values() if _is_in_line(one.path, own.path)}
+    usable = {one.id: one for one in known.segments.values() if are_in_line(one.path, own.path)}
+    lists = {one.id: one for one in known.lists.values() if are_in_line(one.path, own.path)}
     if isinstance(rule, Everyone):
         return say("everybody in {unit} and below", unit=own.name)
     words = _word(rule, _Known(names, usable, known.campaigns, lists), True)
     return say("everybody in {unit} and below who {rule}", unit=own.name, rule=words)
-
-
-def _is_in_line(path: str, other: str) -> bool:
-    """Whether one of the units stands above the other, or they are the same."""
-    return path.startswith(other) or other.startswith(path)
 
 
 def _word(rule: Rule, known: _Known, holds: bool, inner: bool = False, within: int = 0) -> Said:

@@ -30,6 +30,7 @@ from sms_service.content.lint import require_clean
 from sms_service.controls.models import Route
 from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line
+from sms_service.directory.units import are_in_line
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.said import say
@@ -282,7 +283,7 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         campaign.route_id = route_id
     if "segment_id" in given:
         segment = get_segment(session, actor, given["segment_id"])
-        if not path.startswith(owner := unit_path(session, segment.unit_id)) and not owner.startswith(path):
+        if not are_in_line(path, unit_path(session, segment.unit_id)):
             raise Invalid("segment_id", segment.id, "belongs to another part of the tree than the campaign's unit")
         try:
             require_campaigns(session, actor, {"segment": segment.id}, path)

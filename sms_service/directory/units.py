@@ -288,6 +288,11 @@ def split_path(path: str) -> list[int]:
     return [int(part) for part in path.split("/") if part]
 
 
+def are_in_line(path: str, other: str) -> bool:
+    """Whether one of the units at these paths stands above the other, or they are the same."""
+    return path.startswith(other) or other.startswith(path)
+
+
 def _ancestors(path: str) -> list[str]:
     """The paths of the units above a unit: "/1/" and "/1/5/" for "/1/5/49/"."""
     ids = split_path(path)
