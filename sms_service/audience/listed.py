@@ -119,24 +119,12 @@ def find_row_list_now(session: Session, rule: object, unit_path: str, names: Col
 def select_row_value(name: str, list_id: int) -> ColumnElement[str | None]:
     """SQL for the value that a person's row of the list has of a variable (row.座位); NULL if it has none."""
     value = func.jsonb_extract_path_text(RecipientRow.values, name.removeprefix(ROW), type_=String)
-    return (
-        select(value)
-        .where(RecipientRow.list_id == list_id, RecipientRow.person_id == Person.id)
-        .correlate(Person)
-        .scalar_subquery()
-    )
+    return _select_of_row(value, list_id)
 
 
 def select_listed_values(list_id: int | None) -> ColumnElement[Any]:
     """SQL for all values of a person's row of the list, as JSON by column; NULL if there is no list or no row."""
-    if list_id is None:
-        return cast(null(), JSONB)
-    return (
-        select(RecipientRow.values)
-        .where(RecipientRow.list_id == list_id, RecipientRow.person_id == Person.id)
-        .correlate(Person)
-        .scalar_subquery()
-    )
+    return cast(null(), JSONB) if list_id is None else _select_of_row(RecipientRow.values.expression, list_id)
 
 
 def find_row_faults(session: Session, rule: object, names: Collection[str]) -> list[RowFault]:
@@ -152,6 +140,11 @@ def find_row_faults(session: Session, rule: object, names: Collection[str]) -> l
         return [_no_list(name, used) for name in wanted]
     [found] = used.values()
     return [fault for name in wanted if (fault := _find_fault(name, found))]
+
+
+def _select_of_row(wanted: ColumnElement[Any], list_id: int) -> ColumnElement[Any]:
+    row = select(wanted).where(RecipientRow.list_id == list_id, RecipientRow.person_id == Person.id)
+    return row.correlate(Person).scalar_subquery()
 
 
 def _list_below_not(rule: Rule) -> bool:

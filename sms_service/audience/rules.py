@@ -55,7 +55,7 @@ from sms_service.audience.grammar import (
     list_leaves,
     parse_rule,
 )
-from sms_service.audience.listed import require_lists, select_listed
+from sms_service.audience.listed import list_ids_of, require_lists, select_listed
 from sms_service.audience.nesting import write_out_now
 from sms_service.directory.models import GUEST, Contact, Person, Unit
 from sms_service.errors import Invalid
@@ -162,7 +162,7 @@ def _compile(rule: Rule, place: _Place) -> Select[int, int]:
 
 def _is_there(rule: Rule) -> ColumnElement[bool]:
     """Has not left, or is a guest of a list that the rule names."""
-    ids = sorted({leaf.list_id for leaf in list_leaves(rule) if isinstance(leaf, OnList)})
+    ids = sorted(list_ids_of(rule))
     there = Person.left_at.is_(None)
     return or_(there, and_(Person.kind == GUEST, Person.id.in_(select_listed(ids)))) if ids else there
 
