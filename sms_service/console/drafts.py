@@ -20,7 +20,7 @@ from sms_service.campaigns import overview, services, suggestions
 from sms_service.campaigns.invitations import EVERYONE
 from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import say_here, write_number
-from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.pages import act_view, go_to, page_view, show_typed
 from sms_service.console.picking import FIND, PICK, AskedPick, ask_picks, read_picks
 from sms_service.console.rendering import render_page
 from sms_service.console.texts import VALUE, compose_in_general
@@ -141,17 +141,13 @@ def change_draft(campaign_id: int) -> Response:
 @page_view("/campaigns/new/look", Permission.edit_campaigns, methods=("GET", "POST"))
 def look_for_campaign() -> str:
     """The form of a new campaign again, with the rows of a reference list that a search found."""
-    if request.method == "POST":
-        g.submitted = request.form
-    return str(show_new_campaign.__wrapped__())  # type: ignore[attr-defined]
+    return show_typed(show_new_campaign)
 
 
 @page_view("/campaigns/<int:campaign_id>/change/look", Permission.edit_campaigns, methods=("GET", "POST"))
 def look_for_draft(campaign_id: int) -> str:
     """The form of a campaign again, with the rows of a reference list that a search found."""
-    if request.method == "POST":
-        g.submitted = request.form
-    return str(show_draft.__wrapped__(campaign_id))  # type: ignore[attr-defined]
+    return show_typed(show_draft, campaign_id)
 
 
 def list_usable_templates(path: str, class_: str | None = None) -> list[tuple[Template, TemplateVersion]]:

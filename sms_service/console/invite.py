@@ -21,7 +21,7 @@ from sms_service.console.drafts import AskedValue, ask_values, list_usable_templ
 from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import say_here
 from sms_service.console.moments import read_moment, write_moment
-from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.pages import act_view, go_to, page_view, show_typed
 from sms_service.console.picking import FIND, PICK, AskedPick, ask_picks, read_picks
 from sms_service.console.rendering import form_values, render_page
 from sms_service.console.texts import VALUE, compose_in_general, find_own
@@ -127,9 +127,7 @@ def go_on_with_invite() -> Response:
 @page_view("/invite/look", Permission.edit_campaigns, methods=("GET", "POST"))
 def look_for_invite() -> str:
     """The form again, with the rows of a reference list that a search found."""
-    if request.method == "POST":
-        g.submitted = request.form
-    return str(show_invite.__wrapped__())  # type: ignore[attr-defined]
+    return show_typed(show_invite)
 
 
 def _list_templates(path: str) -> list[_Chosen]:

@@ -124,6 +124,13 @@ def show_again(refused: ServiceError, page: Callable[[], Any]) -> Response:
     return response
 
 
+def show_typed(view: View, *args: Any) -> str:
+    """The page of another view with what was typed into its form so far; nothing of it is kept."""
+    if request.method == "POST":
+        g.submitted = request.form
+    return str(view.__wrapped__(*args))  # type: ignore[attr-defined]
+
+
 def local_path(address: str | None) -> str | None:
     """The path of `address` if it is one of this service, with its query; None otherwise."""
     if not address or not address.startswith("/") or address.startswith(("//", "/\\")):
