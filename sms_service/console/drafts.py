@@ -179,8 +179,7 @@ def _show_form(
     if version_id is None and len(templates) == 1:
         version_id = templates[0][1].id
     chosen = get_version(g.session, g.actor, version_id) if version_id is not None else None
-    required = set(compile_template(chosen[1].body).required) if chosen else set()
-    picks = ask_picks(chosen[1], required, unit.path, now.get("picks", {})) if chosen else []
+    picks = ask_picks(chosen[1], unit.path, now.get("picks", {})) if chosen else []
     variables = ask_values(chosen[1], unit.path, picks) if chosen else []
     routes = list(g.session.scalars(find_routes().with_only_columns(Route.name).order_by(Route.name)))
     signatures = suggestions.list_signatures(g.session, unit.path)

@@ -26,7 +26,6 @@ from sms_service.console.picking import FIND, PICK, AskedPick, ask_picks, read_p
 from sms_service.console.rendering import form_values, render_page
 from sms_service.console.texts import VALUE, compose_in_general, find_own
 from sms_service.console.unit_choice import UnitChoice, choose_unit
-from sms_service.content.language import compile_template
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.units import format_clock
@@ -92,7 +91,7 @@ def go_on_with_invite() -> Response:
     templates = _list_templates(place.unit.path)
     template, version = _choose_template(place.unit, templates, query["template"], old)
     form, values = read_form(InviteForm, apart=(VALUE, PICK, FIND)), read_named(VALUE)
-    asked = ask_picks(version, set(compile_template(version.body).required), place.unit.path, {})
+    asked = ask_picks(version, place.unit.path, {})
     variables = ask_values(version, place.unit.path, asked)
     picks = read_picks()
     _require_values(variables, values, asked, picks)
@@ -172,7 +171,7 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
     values: Mapping[str, Any] = old.values if old else {}
     signatures = suggestions.list_signatures(g.session, unit.path)
     signature = old.signature if old else (signatures or [""])[0]
-    picks = ask_picks(version, set(compile_template(version.body).required), unit.path, old.picks if old else {})
+    picks = ask_picks(version, unit.path, old.picks if old else {})
     variables = ask_values(version, unit.path, picks)
     ticked = set(form_values("people", _ticked(roll, old)))
     at: dict[str, Any] = {"unit": unit.id, "template": template.id, "campaign": old.id if old else None}

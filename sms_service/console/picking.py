@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from sms_service.campaigns.picks import named_columns
 from sms_service.console.forms import read_named
+from sms_service.content.language import compile_template
 from sms_service.content.list_models import ReferenceList, ReferenceRow
 from sms_service.content.lists import columns_of, describe_row, find_rows, get_reference_list, usable_lists
 from sms_service.content.models import TemplateVersion
@@ -40,14 +41,14 @@ class AskedPick(NamedTuple):
     cells: Sequence[tuple[str, str]]
 
 
-def ask_picks(version: TemplateVersion, required: set[str], path: str, picks: Mapping[str, int]) -> list[AskedPick]:
+def ask_picks(version: TemplateVersion, path: str, picks: Mapping[str, int]) -> list[AskedPick]:
     """The lists that the version names and a campaign of the unit at `path` can use, in the order of the text; `picks`:
     what the campaign has.
     """
     needed = named_columns(version.variables)
     if not needed:
         return []
-    found = usable_lists(g.session, path, needed)
+    found, required = usable_lists(g.session, path, needed), set(compile_template(version.body).required)
     names = sorted(found, key=lambda name: version.body.find(f"{name}."))
     return [_ask(found[name], needed[name], required, picks.get(name)) for name in names]
 
