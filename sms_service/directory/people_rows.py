@@ -83,10 +83,7 @@ def read_person(row: int, cells: Cells, header: ColumnHeader, places: Places, fi
     if not in_shape(row, cells, header, findings):
         return None
     raw = {name: column_value(header, cells, name) for name in PEOPLE_COLUMNS}
-    number, name = plain_text(raw["number"] or ""), person_name(raw["name"] or "")
-    if len(number) > LONGEST_WORD:
-        reason = say("must have at most {most} characters", most=LONGEST_WORD)
-        findings.refuse(row, _TITLES["number"], raw["number"], reason)
+    number, name = read_number(row, raw["number"], findings), person_name(raw["name"] or "")
     if not name:
         findings.refuse(row, _TITLES["name"], raw["name"], "the name is empty; fill it in")
     elif len(name) > LONGEST_NAME or SHEET_ERROR.fullmatch(name):
@@ -108,7 +105,7 @@ def read_person(row: int, cells: Cells, header: ColumnHeader, places: Places, fi
     attributes = _attributes(row, cells, raw, header, findings)
     born_on = attributes.get("born_on", "")
     return PersonRow(
-        number=number or None,
+        number=number,
         name=name,
         unit_id=unit_id,
         phone=reading.phone,
@@ -119,6 +116,14 @@ def read_person(row: int, cells: Cells, header: ColumnHeader, places: Places, fi
         tags=_words(row, "tags", raw["tags"], findings) if "tags" in header.fields else None,
         attributes=tuple(sorted(attributes.items())),
     )
+
+
+def read_number(row: int, raw: str | None, findings: Findings) -> str | None:
+    """The office's number that a cell says, None where it says none; one that is too long is refused in `findings`."""
+    number = plain_text(raw or "")
+    if len(number) > LONGEST_WORD:
+        findings.refuse(row, _TITLES["number"], raw, say("must have at most {most} characters", most=LONGEST_WORD))
+    return number or None
 
 
 def _kind(row: int, raw: str | None, findings: Findings) -> str:

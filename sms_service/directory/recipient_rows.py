@@ -10,7 +10,7 @@ import re
 
 from sms_service.directory.columns import ColumnHeader, column_value, in_shape
 from sms_service.directory.dates import read_date
-from sms_service.directory.people_rows import LONGEST_NAME, LONGEST_WORD, PersonRow
+from sms_service.directory.people_rows import LONGEST_NAME, PersonRow, read_number
 from sms_service.directory.phones import read_phone
 from sms_service.directory.places import Places
 from sms_service.directory.problems import Findings
@@ -35,10 +35,7 @@ def read_recipient(
     if not in_shape(row, cells, header, findings):
         return None
     raw = {name: column_value(header, cells, name) for name in RECIPIENT_COLUMNS}
-    number, name = plain_text(raw["number"] or ""), person_name(raw["name"] or "")
-    if len(number) > LONGEST_WORD:
-        reason = say("must have at most {most} characters", most=LONGEST_WORD)
-        findings.refuse(row, _TITLES["number"], raw["number"], reason)
+    number, name = read_number(row, raw["number"], findings), person_name(raw["name"] or "")
     if len(name) > LONGEST_NAME:
         reason = say("must be a name of 1 to {most} characters", most=LONGEST_NAME)
         findings.refuse(row, _TITLES["name"], raw["name"], reason)
@@ -53,7 +50,7 @@ def read_recipient(
     if row in findings.refused_rows:
         return None
     return PersonRow(
-        number=number or None,
+        number=number,
         name=name,
         unit_id=unit_id,
         phone=reading.phone,
