@@ -42,6 +42,20 @@ def named_columns(variables: Iterable[str]) -> dict[str, list[str]]:
     return dict(found)
 
 
+def load_picked(session: Session, picks: Mapping[str, int]) -> dict[int, ReferenceRow]:
+    """The rows of these picks, by id, as far as they are there."""
+    if not picks:
+        return {}
+    rows = session.scalars(select(ReferenceRow).where(ReferenceRow.id.in_(picks.values())))
+    return {row.id: row for row in rows}
+
+
+def take_cells(name: str, row: ReferenceRow, columns: Iterable[str]) -> dict[str, str]:
+    """What a row of the list of this name says in these columns, as values of a text; empty cells are not there."""
+    cells = describe_row(row)
+    return {f"{name}.{one}": cells[one] for one in columns if one in cells}
+
+
 def take_picks(
     session: Session,
     campaign: Campaign,
@@ -76,7 +90,7 @@ def take_picks(
 
 def copy_picks(session: Session, campaign: Campaign) -> dict[str, Any]:
     """`picks` and `values` for a copy of the campaign, without rows that can be picked no more."""
-    rows = {row.id for row in _load(session, campaign.picks).values() if row.archived_at is None}
+    rows = {row.id for row in load_picked(session, campaign.picks).values() if row.archived_at is None}
     picks = {name: row_id for name, row_id in campaign.picks.items() if row_id in rows}
     lost = set(campaign.picks) - set(picks)
     return {"picks": picks, "values": {one: text for one, text in campaign.values.items() if not _is_of(one, lost)}}
@@ -86,7 +100,7 @@ def list_picked(session: Session, campaign: Campaign, version: TemplateVersion) 
     """The rows that a campaign picked, each with whether it says something else by now."""
     if not campaign.picks:
         return []
-    rows, needed = _load(session, campaign.picks), named_columns(version.variables)
+    rows, needed = load_picked(session, campaign.picks), named_columns(version.variables)
     found = []
     for name, row_id in campaign.picks.items():
         row = rows.get(row_id)
@@ -130,7 +144,7 @@ def _take(
 ) -> dict[str, str]:
     if not picks:
         return {}
-    lists, rows = usable_lists(session, path, picks), _load(session, picks)
+    lists, rows = usable_lists(session, path, picks), load_picked(session, picks)
     taken: dict[str, str] = {}
     for name, row_id in picks.items():
         at, row = f"picks.{name}", rows.get(row_id)
@@ -145,14 +159,8 @@ def _take(
         if lacking:
             message = "the list {list} has no column {columns}, which the text names"
             raise Invalid(at, row_id, say(message, list=found.label, columns=sorted(lacking)))
-        cells = describe_row(row)
-        taken |= {f"{name}.{one}": cells[one] for one in needed[name] if one in cells}
+        taken |= take_cells(name, row, needed[name])
     return taken
-
-
-def _load(session: Session, picks: Mapping[str, int]) -> dict[int, ReferenceRow]:
-    rows = session.scalars(select(ReferenceRow).where(ReferenceRow.id.in_(list(picks.values()))))
-    return {row.id: row for row in rows}
 
 
 def _is_of(name: str, lists: Iterable[str]) -> bool:

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flask import g, request
-from sqlalchemy import select
 
-from sms_service.campaigns.picks import named_columns
+from sms_service.campaigns.picks import load_picked, named_columns, take_cells
 from sms_service.console.forms import read_named
 from sms_service.content.language import compile_template
 from sms_service.content.list_models import ReferenceList, ReferenceRow
@@ -69,15 +68,13 @@ def read_picked_values(version: TemplateVersion) -> dict[str, Any]:
     """What the rows that the form names say in the columns that the text names, as far as the visitor may read them."""
     needed = named_columns(version.variables)
     picks = {name: row_id for name, row_id in read_picks().items() if row_id is not None and name in needed}
-    rows = g.session.scalars(select(ReferenceRow).where(ReferenceRow.id.in_(picks.values()))) if picks else ()
+    rows = load_picked(g.session, picks)
     values: dict[str, Any] = {}
-    by_id = {row.id: row for row in rows}
     for name, row_id in picks.items():
-        row = by_id.get(row_id)
+        row = rows.get(row_id)
         if row is not None:
             get_reference_list(g.session, g.actor, row.list_id)
-            cells = describe_row(row)
-            values |= {f"{name}.{one}": cells[one] for one in needed[name] if one in cells}
+            values |= take_cells(name, row, needed[name])
     return values
 
 
