@@ -138,11 +138,7 @@ def lift_suppression(session: Session, actor: Actor, phone: str, why: str, unit_
     Raises NotFound if there is none, Forbidden unless the actor may lift it, Invalid without a reason.
     """
     why = required_line("why", why, LONGEST_WHY)
-    found = find_active(session, phone, unit_id)
-    _require_lift(session, actor, list_phone_holders(session, phone), unit_id, found.reason if found else None)
-    if found is None:
-        raise NotFound("suppression of this phone", "")
-    lift_entry(session, actor, found, why)
+    _lift(session, actor, phone, unit_id, find_active(session, phone, unit_id), why)
 
 
 def lift_entry(session: Session, actor: Actor, entry: Suppression, why: str) -> None:
@@ -150,19 +146,36 @@ def lift_entry(session: Session, actor: Actor, entry: Suppression, why: str) -> 
     does.
     """
     why = required_line("why", why, LONGEST_WHY)
-    holders = list_phone_holders(session, entry.phone)
-    _require_lift(session, actor, holders, entry.unit_id, entry.reason)
-    lifted = update(Suppression).where(Suppression.id == entry.id, Suppression.lifted_at.is_(None))
-    values = {"lifted_at": func.now(), "lifted_by": actor.account_id, "lift_why": why}
-    if session.scalar(lifted.values(values).returning(Suppression.id)) is None:
+    _lift(session, actor, entry.phone, entry.unit_id, entry, why)
+
+
+def _lift(session: Session, actor: Actor, phone: str, unit_id: int | None, entry: Suppression | None, why: str) -> None:
+    """Lift the phone's entry for the unit, None if it has none: who may not lift it does not learn that."""
+    holders = list_phone_holders(session, phone)
+    if not _may_lift(session, actor, holders, unit_id, entry.reason if entry else None):
+        raise Forbidden(
+            say(
+                "{login} does not hold the permission {permission} over everybody with it",
+                login=actor.login,
+                permission=Permission.manage_directory,
+            )
+        )
+    if entry is None or not _mark_lifted(session, actor, entry, why):
         raise NotFound("suppression of this phone", "")
     details: dict[str, str | int] = {"reason": entry.reason, "why": why}
-    if entry.unit_id is not None:
-        details["unit_id"] = entry.unit_id
+    if unit_id is not None:
+        details["unit_id"] = unit_id
     for holder in holders or [Holder(0, top_paths(session)[0])]:
         trail.record_act(
             session, actor.account_id, "suppression.lift", "person", holder.person_id, holder.path, **details
         )
+
+
+def _mark_lifted(session: Session, actor: Actor, entry: Suppression, why: str) -> bool:
+    """Returns False if it does not hold any more."""
+    lifted = update(Suppression).where(Suppression.id == entry.id, Suppression.lifted_at.is_(None))
+    values = {"lifted_at": func.now(), "lifted_by": actor.account_id, "lift_why": why}
+    return session.scalar(lifted.values(values).returning(Suppression.id)) is not None
 
 
 def may_lift_entry(session: Session, actor: Actor, entry: Suppression) -> bool:
@@ -179,19 +192,6 @@ def _may_lift(
             return True
     paths = [holder.path for holder in holders] or top_paths(session)
     return all(actor.can(Permission.manage_directory, path) for path in paths)
-
-
-def _require_lift(
-    session: Session, actor: Actor, holders: Collection[Holder], unit_id: int | None, reason: str | None
-) -> None:
-    if not _may_lift(session, actor, holders, unit_id, reason):
-        raise Forbidden(
-            say(
-                "{login} does not hold the permission {permission} over everybody with it",
-                login=actor.login,
-                permission=Permission.manage_directory,
-            )
-        )
 
 
 def list_phone_holders(session: Session, phone: str) -> list[Holder]:
