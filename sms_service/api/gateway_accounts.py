@@ -123,7 +123,8 @@ class GatewayAccounts(MethodView):
         items, following = fetch_page(
             g.session, find_accounts(), query, sort="name", key=GatewayAccount.name, id_=GatewayAccount.id
         )
-        return {"items": [_shown(account, *read_rates_and_prices()) for account in items], "next": following}
+        rates, prices = read_rates_and_prices()
+        return {"items": [_shown(account, rates, prices) for account in items], "next": following}
 
 
 @blueprint.route("/gateway-accounts/<name>/pause")

@@ -27,6 +27,7 @@ from sms_service.said import as_said, say
 from sms_service.vocabulary import TextClass
 from sms_service.web.context import current_pace, gateways_or_none
 from sms_service.web.paging import PageQuery, fetch_page
+from sms_service.web.rates import read_prices
 from sms_service.web.schemas import Whole, WhyIn
 from sms_service.web.validators import WithinRange
 from sms_service.web.words import name_of
@@ -119,7 +120,7 @@ def _describe(name: str) -> dict[str, Any]:
         "account": health.account,
         "paused_by": health.account.paused_by and PausedBy(health.account.paused_by),
         "policy": describe_policy(health.account.needs_binding, health.account.policy),
-        "price": gateways_or_none().prices().get(name),
+        "price": read_prices().get(name),
         "bound": [
             (row, BindingState(row.TemplateBinding.state)) for row in g.session.execute(bound.limit(MOST_BOUND + 1))
         ],
