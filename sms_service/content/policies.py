@@ -20,7 +20,8 @@ from sms_service.content.lint import (
     make_finding,
 )
 from sms_service.content.wordlists import find_listed, write_comparable
-from sms_service.controls.models import AccountState, BindingState, GatewayAccount, RouteMember, TemplateBinding
+from sms_service.controls.accounts import lacks_binding
+from sms_service.controls.models import AccountState, GatewayAccount, RouteMember
 from sms_service.said import Said, as_said, say
 
 Rules = Sequence[Mapping[str, Any]]
@@ -33,12 +34,7 @@ def select_rules(
     """SQL for what `lint_policies` has to know: the accounts of a route that may be handed such a text at all, each
     with its policy, and whether a binding of the template version is missing.
     """
-    usable = select(TemplateBinding.state).where(
-        TemplateBinding.gateway_account_id == GatewayAccount.id,
-        TemplateBinding.template_version_id == version_id,
-        TemplateBinding.state == BindingState.usable,
-    )
-    unbound = GatewayAccount.needs_binding & ~usable.correlate(GatewayAccount).exists()
+    unbound = lacks_binding(version_id)
     entry = func.json_build_object("name", GatewayAccount.name, "policy", GatewayAccount.policy, "unbound", unbound)
     return (
         select(func.coalesce(func.json_agg(entry, type_=JSON), literal([], JSON)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Select, delete, func, literal_column, select
+from sqlalchemy import JSON, ColumnElement, Select, and_, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import Session
 
-from sms_service.controls.models import AccountState, GatewayAccount, Route, RouteMember
+from sms_service.controls.models import AccountState, BindingState, GatewayAccount, Route, RouteMember, TemplateBinding
 from sms_service.db.locks import LockKey, take_lock
 from sms_service.errors import NotFound
 from sms_service.gateways.registry import Gateways
@@ -80,6 +80,18 @@ def id_of(session: Session, name: str) -> int:
 def find_accounts() -> Select[GatewayAccount]:
     """All gateway accounts, to be ordered and paged."""
     return select(GatewayAccount)
+
+
+def lacks_binding(version_id: int | ColumnElement[int]) -> ColumnElement[bool]:
+    """SQL over gateway accounts: whether the account takes registered templates alone and has no usable binding of this
+    template version.
+    """
+    usable = select(TemplateBinding.state).where(
+        TemplateBinding.gateway_account_id == GatewayAccount.id,
+        TemplateBinding.template_version_id == version_id,
+        TemplateBinding.state == BindingState.usable,
+    )
+    return and_(GatewayAccount.needs_binding, ~usable.correlate(GatewayAccount).exists())
 
 
 def find_routes() -> Select[Route, list[dict[str, Any]]]:

@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.controls.accounts import lacks_binding
 from sms_service.controls.link_state import link_leadership
-from sms_service.controls.models import BindingState, GatewayAccount, RouteMember, Stop, TemplateBinding
+from sms_service.controls.models import GatewayAccount, RouteMember, Stop
 from sms_service.db.leadership import LeadershipRow
 from sms_service.db.statements import Statement
 from sms_service.directory.models import Unit
@@ -159,12 +160,7 @@ def _accounts(session: Session, run: Run, gateways: Gateways) -> tuple[list[Any]
     known = gateways.config.accounts
     now = {row.gateway_account_id for row in OPEN_ACCOUNTS(session.connection()) if row.route_id == run.route_id}
     stopped = select(Stop.why).where(Stop.released_at.is_(None), Stop.gateway_account_id == GatewayAccount.id).limit(1)
-    bound = select(TemplateBinding.state).where(
-        TemplateBinding.template_version_id == run.template_version_id,
-        TemplateBinding.gateway_account_id == GatewayAccount.id,
-        TemplateBinding.state == BindingState.usable,
-    )
-    unbound = and_(GatewayAccount.needs_binding, ~bound.exists()).label("unbound")
+    unbound = lacks_binding(run.template_version_id).label("unbound")
     members = session.execute(
         select(GatewayAccount, RouteMember.priority, stopped.scalar_subquery().label("stop_why"), unbound)
         .join(RouteMember, RouteMember.gateway_account_id == GatewayAccount.id)
