@@ -91,7 +91,8 @@ def lacks_binding(version_id: int | ColumnElement[int]) -> ColumnElement[bool]:
         TemplateBinding.template_version_id == version_id,
         TemplateBinding.state == BindingState.usable,
     )
-    return and_(GatewayAccount.needs_binding, ~usable.correlate(GatewayAccount).exists())
+    # The account is of the query around this one, and so may be the row that has the version, such as a campaign.
+    return and_(GatewayAccount.needs_binding, ~usable.correlate_except(TemplateBinding).exists())
 
 
 def find_routes() -> Select[Route, list[dict[str, Any]]]:

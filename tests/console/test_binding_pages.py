@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, update
 
-from sms_service.controls.models import GatewayAccount, TemplateBinding
-from tests.console.campaigning import make_branch, make_invitation
+from sms_service.accounts.actors import SYSTEM
+from sms_service.content.bindings import BindingChange, set_binding
+from sms_service.controls.models import BindingState, GatewayAccount, TemplateBinding
+from tests.console.campaigning import make_branch, make_invitation, write_draft
 from tests.factories import make_template, make_unit
 
 
@@ -74,3 +76,12 @@ def test_a_gateway_accounts_page_has_its_policy_and_its_templates(log_in, sessio
     assert "Only texts of registered templates" in shown
     assert "No text with &lt;b&gt;股票" in shown
     assert f'href="{page}?version=1"' in shown
+
+
+def test_the_check_misses_a_binding_though_another_campaign_has_its_own(log_in, session, branch):
+    bound, unbound = (make_template(session, branch, body) for body in ("请参加学习。", "请参加会议。"))
+    set_binding(session, SYSTEM, bound.template_id, bound.number, "main", BindingChange(BindingState.usable, "SMS_7"))
+    drafts = [write_draft(session, branch, version_id=version.id) for version in (bound, unbound)]
+    session.commit()
+    pages = [log_in(branch).get(f"/campaigns/{draft.id}/check").text for draft in drafts]
+    assert ["only registered templates pass at main" in page for page in pages] == [False, True]
