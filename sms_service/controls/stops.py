@@ -126,12 +126,16 @@ def get_stop(session: Session, actor: Actor, stop_id: int) -> Mapping[str, Any]:
 
 def stops_of(session: Session, unit_path: str, route_id: int) -> list[Mapping[str, Any]]:
     """The standing stops that hold back texts of a run of the unit at `unit_path` over this route, or some of them."""
-    return [describe_stop(row) for row in session.execute(_rows().where(_holds(literal(unit_path), literal(route_id))))]
+    holds = _holds(literal(unit_path), literal(route_id), Unit.path)
+    return [describe_stop(row) for row in session.execute(_rows().where(holds))]
 
 
 def is_stopped(unit_path: SQLColumnExpression[str], route_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
     """The SQL condition that `stops_of` would find one."""
-    return select(Stop.id).outerjoin(Unit, Unit.id == Stop.unit_id).where(_holds(unit_path, route_id)).exists()
+    # The stop's unit has a name of its own: path and route may be those of a row of the query around this one.
+    unit = aliased(Unit)
+    found = select(Stop.id).outerjoin(unit, unit.id == Stop.unit_id).where(_holds(unit_path, route_id, unit.path))
+    return found.correlate_except(Stop, unit).exists()
 
 
 def describe_stop(row: Row[Any]) -> Mapping[str, Any]:
@@ -151,14 +155,19 @@ def _stop(session: Session, actor: Actor, why: str, path: str, **target: int) ->
     return stop.id, True
 
 
-def _overlaps(path: SQLColumnExpression[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _overlaps(
+    path: SQLColumnExpression[str], of_stop: SQLColumnExpression[str] = Unit.path
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Two conditions: the stop's unit is at `path` or above it; the stop's unit lies below it."""
-    return path.op("^@")(Unit.path), Unit.path.op("^@")(path)
+    return path.op("^@")(of_stop), of_stop.op("^@")(path)
 
 
-def _holds(unit_path: SQLColumnExpression[str], route_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
+def _holds(
+    unit_path: SQLColumnExpression[str], route_id: SQLColumnExpression[int], of_stop: SQLColumnExpression[str]
+) -> ColumnElement[bool]:
     accounts = select(RouteMember.gateway_account_id).where(RouteMember.route_id == route_id)
-    return Stop.released_at.is_(None) & or_(*_overlaps(unit_path), Stop.gateway_account_id.in_(accounts))
+    on_route = Stop.gateway_account_id.in_(accounts.correlate_except(RouteMember))
+    return Stop.released_at.is_(None) & or_(*_overlaps(unit_path, of_stop), on_route)
 
 
 def _rows() -> Select[*tuple[Any, ...]]:

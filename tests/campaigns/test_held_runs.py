@@ -17,7 +17,8 @@ from sms_service.campaigns.control import FailoverChoice
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign
 from sms_service.controls import stops
-from sms_service.controls.accounts import synchronise_gateways
+from sms_service.controls.accounts import id_of, synchronise_gateways
+from sms_service.controls.models import Route, RouteMember
 from sms_service.db.engine import Database
 from sms_service.errors import Conflict, Invalid
 from sms_service.ledger.models import Run
@@ -157,3 +158,19 @@ def test_an_overview_says_when_something_is_stopped(session: Session, campaign: 
     stops.release_stop(session, SYSTEM, stop_id, "好了")
     assert overview.get_campaign(session, SYSTEM, campaign.id)["stopped"] is False
     assert session.scalar(select(func.count()).select_from(TrailEntry).where(TrailEntry.target_kind == "stop")) == 2
+
+
+def test_what_is_stopped_elsewhere_stops_no_campaign_here(session: Session, campaign: Campaign) -> None:
+    stops.stop_unit(session, SYSTEM, make_unit(session).id, "查错")
+    assert overview.get_campaign(session, SYSTEM, campaign.id)["stopped"] is False
+    copy = services.copy_campaign(session, SYSTEM, campaign.id)
+    synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter(), "spare": ScriptedAdapter()}))
+    other = Route(name="other")
+    session.add(other)
+    session.flush()
+    copy.route_id = other.id
+    spare = RouteMember.gateway_account_id == id_of(session, "spare")
+    session.execute(update(RouteMember).where(spare).values(route_id=other.id))
+    stops.stop_gateway_account(session, SYSTEM, "spare", "查错")
+    stopped = [overview.get_campaign(session, SYSTEM, one.id)["stopped"] for one in (campaign, copy)]
+    assert stopped == [False, True]
