@@ -160,8 +160,8 @@ class HttpAdapter:
         """The texts of each request, in order."""
         alike: dict[object, list[Text]] = {}
         for text in texts:
-            words = (text.template_id, text.body, tuple(text.parameters.items()))
-            alike.setdefault(words if self._submission.one_text else text.template_id, []).append(text)
+            words = (text.body, *text.parameters.items()) if self._submission.one_text else ()
+            alike.setdefault((text.template_id, *words), []).append(text)
         size = self._submission.recipients
         for those in alike.values():
             yield from (those[at : at + size] for at in range(0, len(those), size))
