@@ -45,21 +45,19 @@ _looks: dict[tuple[int, int, str], _Look] = {}
 
 def watch_for_page(run_id: int) -> tuple[RunWatch, list[Wait], float]:
     """The run's numbers, why it waits, and in how many seconds the opened page asks again (0: not any more)."""
-    watch, waits, delay_s = _look_at(run_id)
+    watch, waits, took_s = _look_at(run_id)
     crowd, now = _look_of(run_id).crowd, time.monotonic()
     crowd.note(now, first=True)
-    return watch, waits, crowd.stretch(delay_s, now)
+    return watch, waits, crowd.stretch(_delay_s(watch, waits, took_s), now)
 
 
 def _look_at(run_id: int) -> tuple[RunWatch, list[Wait], float]:
-    context = current_context()
+    """The run's numbers, why it waits, and how many seconds it took to find that out."""
     began = time.monotonic()
     watch = watch_run(g.session, g.actor, run_id)
-    took_s = time.monotonic() - began
     gateways = gateways_or_none()
-    pace = current_pace(gateways)
-    waits = explain_wait(g.session, g.actor, run_id, gateways, pace, context.pace)
-    return watch, waits, _delay_s(watch, waits, took_s)
+    waits = explain_wait(g.session, g.actor, run_id, gateways, current_pace(gateways), current_context().pace)
+    return watch, waits, time.monotonic() - began
 
 
 def show_live(run_id: int, seen: str) -> Response:
@@ -68,15 +66,14 @@ def show_live(run_id: int, seen: str) -> Response:
     look = _look_of(run_id)
     look.crowd.note(time.monotonic(), first=not seen)
     with look.lock:
-        began = time.monotonic()
-        if began >= look.until:
-            watch, waits, delay_s = _look_at(run_id)
-            looked = time.monotonic()
-            look.seen = _digest_of(watch, waits)
-            look.page = render_page("live.html", live=describe_live(watch, waits, look.crowd.stretch(delay_s, looked)))
-            look.until = looked + max(SHARED_S, TIMES_THE_QUERY * (looked - began))
-        now, page = look.seen, look.page
-    if now == seen:
+        if time.monotonic() >= look.until:
+            watch, waits, took_s = _look_at(run_id)
+            now = time.monotonic()
+            live = describe_live(watch, waits, look.crowd.stretch(_delay_s(watch, waits, took_s), now))
+            look.seen, look.page = live["seen"], render_page("live.html", live=live)
+            look.until = now + max(SHARED_S, TIMES_THE_QUERY * took_s)
+        shown, page = look.seen, look.page
+    if shown == seen:
         return Response(status=204)
     return Response(page, content_type="text/html; charset=utf-8")
 
