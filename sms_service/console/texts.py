@@ -77,7 +77,7 @@ def compose_in_general(
     except CannotRender as error:
         return error.said
     path = ""
-    if any("." in name and name not in values for name in compiled.required):
+    if any(is_dotted(name) and name not in values for name in compiled.required):
         version = g.session.get_one(TemplateVersion, version_id)
         path = unit_path(g.session, g.session.get_one(Template, version.template_id).unit_id)
     return fill_in_general(compiled, class_, signature, values, own, path)
@@ -96,7 +96,7 @@ def fill_in_general(
         known = {**_standing_for_people(), **(own or {}), **values}
         lacking = [name for name in template.required if name not in known]
         labels = label_columns(g.session, path, lacking) if path else {}
-        missing = {name: Unfilled(f"〔{labels.get(name) or name_variable(name)}〕") for name in lacking}
+        missing = {name: _name_place(name, labels) for name in lacking}
         return compose_text(template, {**missing, **known}, signature, class_)
     except CannotRender as error:
         return error.said
@@ -108,7 +108,7 @@ def describe_body(version_id: int, body: str, labels: Mapping[str, str], most: i
     """
     try:
         compiled = get_compiled(version_id, body)
-        places = {name: Unfilled(f"〔{labels.get(name) or name_variable(name)}〕") for name in compiled.required}
+        places = {name: _name_place(name, labels) for name in compiled.required}
         text = compiled.render(places)
     except CannotRender as error:
         return [(False, translate_here(error.said))]
@@ -131,4 +131,9 @@ def name_variable(name: str) -> str:
 
 
 def _standing_for_people() -> dict[str, str]:
-    return {name: Unfilled(f"〔{name_variable(name)}〕") for name in RECIPIENT_FIELDS}
+    return {name: _name_place(name, {}) for name in RECIPIENT_FIELDS}
+
+
+def _name_place(name: str, labels: Mapping[str, str]) -> Unfilled:
+    """What stands in the place of a variable that nothing fills, 〔时间〕: its label where it has one."""
+    return Unfilled(f"〔{labels.get(name) or name_variable(name)}〕")

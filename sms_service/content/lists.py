@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.reach import is_dotted
 from sms_service.audit import trail
 from sms_service.content.grammar import LONGEST_PART
 from sms_service.content.language import find_place
@@ -221,7 +222,7 @@ def label_columns(session: Session, path: str, variables: Collection[str]) -> di
     """What people call those of these variables that are columns of lists which the unit at `path` can use: 场地·名称
     of venue.name.
     """
-    names = {name.partition(".")[0] for name in variables if "." in name}
+    names = {name.partition(".")[0] for name in variables if is_dotted(name)}
     found = usable_lists(session, path, names) if names else {}
     labels = {f"{name}.{one.name}": f"{of.label}·{one.label}" for name, of in found.items() for one in columns_of(of)}
     return {name: labels[name] for name in variables if name in labels}
