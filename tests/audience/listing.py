@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor
-from sms_service.audience.import_work import work_on_import
 from sms_service.audience.list_models import RecipientList
-from sms_service.directory import drafts
-from sms_service.directory.checking import within_session
 from sms_service.directory.import_models import Import
 from sms_service.directory.models import Unit
-from tests.bringing import bring
+from tests.bringing import bring, check_file
 
 
 def check_list(session: Session, unit: Unit, text: str, actor: Actor = SYSTEM, name: str = "名单.csv") -> Import:
     """The import of the list after its check."""
-    record = drafts.upload_import(session, actor, "recipients", text.encode(), name, unit_id=unit.id)
-    work_on_import(partial(within_session, session), record.id)
-    session.refresh(record)
-    return record
+    return check_file(session, "recipients", text, name, actor, unit_id=unit.id)
 
 
 def bring_list(session: Session, unit: Unit, text: str, actor: Actor = SYSTEM, name: str = "名单.csv") -> RecipientList:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,14 +19,13 @@ from sms_service.audience.rules import audience_select, sample_audience
 from sms_service.audience.segments import create_segment
 from sms_service.audience.wording import describe_rule
 from sms_service.directory import drafts
-from sms_service.directory.checking import within_session
 from sms_service.directory.import_models import Import, ImportOutcome, ImportProblem
 from sms_service.directory.importing import problems_of
 from sms_service.directory.models import Person
 from sms_service.directory.people import change_person, find_people
 from sms_service.errors import Conflict, Forbidden, Invalid
 from tests.audience.listing import bring_list, check_list
-from tests.bringing import bring
+from tests.bringing import bring, work
 from tests.factories import make_actor, make_person, make_unit
 
 PHONE, OTHER = "13975840246", "13975840247"
@@ -139,7 +137,7 @@ def test_who_may_be_meant_is_asked_and_can_be_said(session, street, branch):
     record = check_list(session, street, "姓名,座位\n王伟,1排\n王伟,2排\n王伟,3排\n", officer)
     assert (record.asked, record.refused) == (3, 3)
     drafts.answer_rows(session, officer, record, {2: two.id, 3: one.id, 4: None})
-    work_on_import(partial(within_session, session), record.id)
+    work(session, record)
     assert outcomes(session, record) == [
         ("unchanged", None, two.id),
         ("unchanged", None, one.id),
@@ -219,8 +217,7 @@ def test_the_guests_right_is_asked_again_when_the_list_is_taken(session, street)
     administrator, officer = make_actor(session, street, ("administrator",)), make_actor(session, street)
     record = check_list(session, street, f"姓名,手机号\n来宾,{PHONE}\n", administrator)
     drafts.request_apply(session, officer, record)
-    work_on_import(partial(within_session, session), record.id)
-    session.refresh(record)
+    work(session, record)
     assert (record.state, "text_guests" in str(record.said_notice)) == ("failed", True)
 
 
@@ -297,7 +294,7 @@ def test_every_row_becomes_one_recipient_or_is_refused(database, rows, guests):
         )
         assert session.scalar(refused) == record.refused
         drafts.request_apply(session, actor, record)
-        work_on_import(partial(within_session, session), record.id)
+        work(session, record)
         found = session.scalars(select(RecipientList).where(RecipientList.import_id == record.id)).one()
         kept = session.scalar(select(func.count()).where(RecipientRow.list_id == found.id))
         assert kept == found.people == record.unchanged + record.created

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
 from sms_service.accounts.actors import SYSTEM
-from sms_service.audience.import_work import work_on_import
 from sms_service.audit.models import TrailEntry
 from sms_service.directory import drafts, vanished
-from sms_service.directory.checking import within_session
 from sms_service.directory.completeness import declare_complete
 from sms_service.directory.erasing import drop_drafts_about
 from sms_service.directory.import_models import Import, ImportOutcome, ImportState, ImportVanished
 from sms_service.directory.models import Contact, Person
 from sms_service.directory.people import change_person
 from sms_service.errors import Conflict, Forbidden, Invalid
-from tests.bringing import bring
+from tests.bringing import bring, check_file, work
 from tests.factories import fictional_phone, make_actor, make_person, make_unit
 
 HEADER = "编号,姓名,手机号,组织编码\n"
@@ -43,15 +39,7 @@ def branch(session, street):
 
 def check(session, rows, unit, **given):
     """The import of a file that is complete for the unit, after its check."""
-    content = (HEADER + rows).encode()
-    record = drafts.upload_import(session, SYSTEM, "people", content, "花名册.csv", complete_for=unit.id, **given)
-    return work(session, record)
-
-
-def work(session, record):
-    work_on_import(partial(within_session, session), record.id)
-    session.refresh(record)
-    return record
+    return check_file(session, "people", HEADER + rows, "花名册.csv", complete_for=unit.id, **given)
 
 
 def apply(session, record):

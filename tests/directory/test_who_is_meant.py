@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 from sqlalchemy import select
 
 from sms_service.accounts.actors import SYSTEM
-from sms_service.audience.import_work import work_on_import
 from sms_service.directory import drafts
-from sms_service.directory.checking import within_session
 from sms_service.directory.import_models import ImportOutcome, ImportProblem
 from sms_service.directory.importing import problems_of
 from sms_service.directory.models import Person
 from sms_service.errors import Invalid
-from tests.bringing import bring
+from tests.bringing import bring, check_file, work
 from tests.factories import make_actor, make_person, make_unit
 
 HEADER = "序号,所在党支部,姓名,联系电话,出生年月\n"
@@ -35,11 +31,7 @@ def branch(session, city):
 
 def check(session, text, unit_id=None):
     """The import after its check."""
-    begin = partial(within_session, session)
-    record = drafts.upload_import(session, SYSTEM, "people", (HEADER + text).encode(), "花名册.csv", unit_id=unit_id)
-    work_on_import(begin, record.id)
-    session.refresh(record)
-    return record
+    return check_file(session, "people", HEADER + text, "花名册.csv", unit_id=unit_id)
 
 
 def outcomes(session, record):
@@ -108,7 +100,7 @@ def test_who_is_not_sure_is_asked_about_and_can_be_said(session, city, branch):
         with pytest.raises(Invalid):
             drafts.answer_rows(session, SYSTEM, record, wrong)
     drafts.answer_rows(session, SYSTEM, record, {2: one.id, 3: None})
-    work_on_import(partial(within_session, session), record.id)
+    work(session, record)
     assert outcomes(session, record) == [
         ("changed", None, one.id, None),
         ("created", None, None, None),
