@@ -1,0 +1,1 @@
+"""Posts of campaigns to group chats, through which officers forward them."""
