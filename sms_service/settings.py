@@ -25,7 +25,8 @@ class Settings:
     in front of the web process; each adds the caller's address to X-Forwarded-For. `no_receipt_hours`: an accepted text
     without a receipt for so long ends as `no_receipt`. `trusted_hosts`: the only host names by which the web process
     may be called (empty: any). `list_days`: how long the rows of a list for one campaign are kept after its last run.
-    `allow_plain_http`: people may log in to the console without https from elsewhere too.
+    `allow_plain_http`: people may log in to the console without https from elsewhere too. `private_receivers`: hosts,
+    or hosts with a port, to which we may post although they are within a network of our own, and without https.
     """
 
     root: Path
@@ -46,6 +47,7 @@ class Settings:
     list_days: int = 30
     trusted_hosts: tuple[str, ...] = ()
     allow_plain_http: bool = False
+    private_receivers: tuple[str, ...] = ()
 
 
 def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
@@ -77,6 +79,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         list_days=_number(env, "LIST_DAYS", 30, 1, 365),
         trusted_hosts=_hosts(env, "TRUSTED_HOSTS"),
         allow_plain_http=_switch(env, "ALLOW_PLAIN_HTTP"),
+        private_receivers=_hosts(env, "PRIVATE_RECEIVERS"),
     )
 
 

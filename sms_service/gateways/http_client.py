@@ -92,7 +92,8 @@ class HttpClient:
     `in_flight` is the most requests under way at once, over all threads of the process. `connect_timeout_s` covers name
     look-up, TCP and TLS. `total_timeout_s` is the time for a whole `post_all`, `get_all`, `send_all` or `run_all`; no
     request starts in its second half, so each has at least half of it to be answered. An answer of more than
-    `largest_answer` bytes is not read. `clock` is `boot_clock`, except in tests.
+    `largest_answer` bytes is not read, nor, unless it `decompresses`, one that is compressed. `connector` opens the
+    connections. `clock` is `boot_clock`, except in tests.
     """
 
     def __init__(
@@ -104,13 +105,16 @@ class HttpClient:
         total_timeout_s: float,
         connect_timeout_s: float = 5.0,
         largest_answer: int = LARGEST_ANSWER,
+        decompresses: bool = True,
+        connector: Callable[[], aiohttp.BaseConnector] | None = None,
         clock: Callable[[], float] = boot_clock,
     ) -> None:
         self._url, self._headers = url, dict(headers or {})
         self._in_flight = in_flight
         self._total_timeout_s = total_timeout_s
         self._timeout = aiohttp.ClientTimeout(total=None, connect=min(connect_timeout_s, total_timeout_s / 4))
-        self._largest_answer = largest_answer
+        self._largest_answer, self._decompresses = largest_answer, decompresses
+        self._connector = connector or _open_connector
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         self._places = asyncio.Semaphore(in_flight)
@@ -209,14 +213,19 @@ class HttpClient:
         # This runs only on the loop, so it needs no lock.
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                # The semaphore is the limit. With the connector's limit, waiting for a place would count as connecting.
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15, socket_factory=open_keepalive_socket),
+                connector=self._connector(),
                 timeout=self._timeout,
+                auto_decompress=self._decompresses,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 middlewares=(_once,),
                 request_class=_InTime.by(self._clock),
             )
         return self._session
+
+
+def _open_connector() -> aiohttp.BaseConnector:
+    # The semaphore is the limit. With the connector's limit, waiting for a place would count as connecting.
+    return aiohttp.TCPConnector(limit=0, keepalive_timeout=15, socket_factory=open_keepalive_socket)
 
 
 class _InTime(aiohttp.ClientRequest):
