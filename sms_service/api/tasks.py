@@ -13,6 +13,7 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.reports.tasks import TaskKind, list_tasks
 from sms_service.web.schemas import Out
+from sms_service.web.task_pages import find_task_page
 
 blueprint = Blueprint("tasks", description="What waits for somebody, by right and scope.")
 
@@ -22,6 +23,14 @@ class TaskOut(Out):
 
     kind = fields.String(metadata={"description": "One of " + ", ".join(TaskKind)})
     number = fields.Integer(metadata={"description": "How many; never zero"})
+    oldest = fields.AwareDateTime(
+        allow_none=True,
+        metadata={"description": "Since when the first of them waits; null where nobody wrote that down"},
+    )
+    link = fields.String(
+        allow_none=True,
+        metadata={"description": "The console's page that lists exactly these, as a path; null without a console"},
+    )
 
 
 class TaskList(Out):
@@ -38,4 +47,9 @@ class Tasks(MethodView):
     @blueprint.response(200, TaskList)
     def get(self) -> dict[str, Any]:
         """List what waits for the caller, each kind within the scope of the right that it needs"""
-        return {"items": list_tasks(g.session, g.actor)}
+        tasks = list_tasks(g.session, g.actor)
+        shown = [
+            {"kind": one.kind, "number": one.number, "oldest": one.oldest, "link": find_task_page(g.actor, one.kind)}
+            for one in tasks
+        ]
+        return {"items": shown}

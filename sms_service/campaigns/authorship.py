@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Text, cast, literal, null, select
+from sqlalchemy import ColumnElement, Text, cast, exists, literal, null, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, people_behind
@@ -65,6 +65,17 @@ def say_why_not(session: Session, actor: Actor, campaign: Campaign, authored: Se
             campaign=campaign.id,
         )
     return None
+
+
+def is_of_others(actor: Actor) -> ColumnElement[bool]:
+    """SQL over Campaign: the trail does not name the actor's own account as one of its authors."""
+    own = exists().where(
+        TrailEntry.target_kind == "campaign",
+        TrailEntry.target_id == cast(Campaign.id, Text),
+        TrailEntry.act.in_(AUTHORSHIP),
+        TrailEntry.account_id == actor.account_id,
+    )
+    return ~own
 
 
 def find_approvers(

@@ -37,14 +37,18 @@ class CampaignsQuery(ScopedPageQuery):
 
     status = fields.String(load_default=None, validate=OneOfWords([*CampaignStatus]))
     name = OneLine(load_default=None)
+    waiting = fields.Boolean(load_default=None)  # only one's own that one may change
 
 
 @page_view("/campaigns", Permission.read)
 def list_campaigns() -> str:
     """The campaigns, newest first."""
     query = read_query(CampaignsQuery)
-    scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+    right = Permission.edit_campaigns if query["waiting"] else Permission.read
+    scope = scope_filter(g.session, g.actor, right, query["unit"])
     statement = overview.find_campaigns(scope.paths, status=query["status"], name=query["name"])
+    if query["waiting"]:
+        statement = statement.where(Campaign.created_by == g.actor.account_id)
     rows, following = fetch_page(
         g.session, statement, query, sort="id", key=Campaign.id, id_=Campaign.id, descending=True
     )

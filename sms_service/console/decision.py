@@ -13,7 +13,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.sizes import count_reached
 from sms_service.audience.wording import describe_rule, describe_rules
 from sms_service.campaigns import approval, overview
-from sms_service.campaigns.authorship import find_last_change, list_authors, say_why_not
+from sms_service.campaigns.authorship import find_last_change, is_of_others, list_authors, say_why_not
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.services import require_on_campaign
@@ -73,12 +73,20 @@ class ReturnForm(In):
     comment = fields.String(load_default="")
 
 
+class DecisionsQuery(ScopedPageQuery):
+    """Which campaigns; `waiting`: not those that one had a hand in."""
+
+    waiting = fields.Boolean(load_default=None)
+
+
 @page_view("/decisions", Permission.approve_campaigns)
 def list_decisions() -> str:
     """The campaigns that wait for an approver, the oldest first."""
-    query = read_query(ScopedPageQuery) | {"limit": MOST_WAITING}
+    query = read_query(DecisionsQuery) | {"limit": MOST_WAITING}
     scope = scope_filter(g.session, g.actor, Permission.approve_campaigns, query["unit"])
     statement = overview.find_campaigns(scope.paths, status=CampaignStatus.submitted)
+    if query["waiting"]:
+        statement = statement.where(is_of_others(g.actor))
     rows, following = fetch_page(g.session, statement, query, sort="id", key=Campaign.id, id_=Campaign.id)
     campaigns = [overview.describe_campaign(row) for row in rows]
     rules = [(one["owner"], one["segment_rule"]) for one in campaigns]

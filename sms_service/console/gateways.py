@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, g
+from marshmallow import fields
 from sqlalchemy import select
 
 from sms_service.accounts.permissions import Permission
@@ -17,19 +18,20 @@ from sms_service.content.bindings import find_bindings_of_account
 from sms_service.content.policies import describe_policy
 from sms_service.controls import account_state, caps
 from sms_service.controls.accounts import id_of
-from sms_service.controls.models import AccountState, BindingState, Cap, PausedBy, TemplateBinding
+from sms_service.controls.models import AccountState, BindingState, Cap, GatewayAccount, PausedBy, TemplateBinding
 from sms_service.delivery.models import RefusedCallbacks
 from sms_service.delivery.refusals import REASON_PLACE, find_refused
 from sms_service.errors import NotFound
 from sms_service.reports.account_health import AccountHealth, list_account_health
+from sms_service.reports.tasks import TaskKind
 from sms_service.reports.unknowns import group_unknown
 from sms_service.said import as_said, say
 from sms_service.vocabulary import TextClass
 from sms_service.web.context import current_pace, gateways_or_none
 from sms_service.web.paging import PageQuery, fetch_page
 from sms_service.web.rates import read_prices
-from sms_service.web.schemas import Whole, WhyIn
-from sms_service.web.validators import WithinRange
+from sms_service.web.schemas import In, Whole, WhyIn
+from sms_service.web.validators import OneOfWords, WithinRange
 from sms_service.web.words import name_of
 
 MOST_BOUND = 20  # template versions named on an account's own page
@@ -42,12 +44,20 @@ CapsForm = WhyIn.from_dict(
 )
 
 
+class GatewaysQuery(In):
+    """Only the paused accounts of one kind of task."""
+
+    paused = fields.String(load_default=None, validate=OneOfWords([TaskKind.breaker_open, TaskKind.gateway_paused]))
+
+
 @page_view("/gateways", Permission.operate_service)
 def list_gateways() -> str:
     """All accounts with what they did in the last minute."""
+    paused = read_query(GatewaysQuery)["paused"]
     return render_page(
         "gateways.html",
-        accounts=_health(),
+        accounts=[one for one in _health() if paused is None or _is_paused(one.account, paused)],
+        paused=paused,
         caps={cap.class_: cap.per_day for cap in g.session.scalars(select(Cap))},
         classes=list(TextClass),
         largest=caps.LARGEST,
@@ -100,6 +110,11 @@ def list_unknowns() -> str:
     """Texts of which nobody can tell whether they were taken, by account and age."""
     paths = g.actor.scope(Permission.operate_campaigns)
     return render_page("unknowns.html", groups=group_unknown(g.session, paths, gateways_or_none()))
+
+
+def _is_paused(account: GatewayAccount, kind: str) -> bool:
+    by_breaker = account.paused_by == PausedBy.breaker
+    return account.state == AccountState.paused and by_breaker == (kind == TaskKind.breaker_open)
 
 
 def _health() -> list[AccountHealth]:

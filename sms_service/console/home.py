@@ -10,25 +10,14 @@ from sms_service.accounts.permissions import Permission
 from sms_service.console.pages import NO_ROLE, page_view
 from sms_service.console.rendering import link_to, render_page
 from sms_service.console.run_list import list_last_runs
-from sms_service.ledger.states import MessageStatus
-from sms_service.reports.tasks import Task, TaskKind, list_tasks
+from sms_service.reports.tasks import Task, list_tasks
 from sms_service.said import Said, as_said
+from sms_service.web.task_pages import find_task_page, is_by_people
 from sms_service.web.words import name_of
 
 RUNS = 6  # the last ones
-# What a task is called, and where it is done, for those who do not watch the gateways: by people, not by accounts.
+# What a task is called for those who do not watch the gateways.
 _OF_PEOPLE = as_said("People of whom nobody can tell whether they got the text")
-_PEOPLE_AT: tuple[str, dict[str, str]] = ("console.list_rows", {"status": MessageStatus.unknown})
-# Where each kind of task is done.
-_DONE_AT: dict[TaskKind, tuple[str, dict[str, str]]] = {
-    TaskKind.approval: ("console.list_decisions", {}),
-    TaskKind.returned: ("console.list_campaigns", {"status": "rejected"}),
-    TaskKind.held_run: ("console.list_runs", {"status": "held"}),
-    TaskKind.gateway_paused: ("console.list_gateways", {}),
-    TaskKind.unknown: ("console.list_unknowns", {}),
-    TaskKind.branch_without_contact: ("console.list_lacking_units", {"managed": "true"}),
-    TaskKind.lost_check: ("console.list_lost_checks", {}),
-}
 # What people come for, by right: the first three that they hold. (right, endpoint, words, icon)
 _STARTS: tuple[tuple[Permission, str, Said, str], ...] = (
     (Permission.edit_campaigns, "console.show_invite", as_said("Send an invitation"), "send"),
@@ -54,7 +43,5 @@ def show_home() -> str:
 
 
 def _describe(task: Task) -> dict[str, Any]:
-    words, (endpoint, values) = name_of(task.kind), _DONE_AT[task.kind]
-    if task.kind == TaskKind.unknown and not g.actor.scope(Permission.operate_service):
-        words, (endpoint, values) = _OF_PEOPLE, _PEOPLE_AT
-    return {"words": words, "number": task.number, "href": link_to(endpoint, **values)}
+    words = _OF_PEOPLE if is_by_people(g.actor, task.kind) else name_of(task.kind)
+    return {"words": words, "number": task.number, "oldest": task.oldest, "href": find_task_page(g.actor, task.kind)}

@@ -51,12 +51,19 @@ class FindingFilter(PageQuery):
     like = Id(load_default=None)
 
 
+class ImportsQuery(PageQuery):
+    """Which imports; `waiting`: only what one may apply and nobody has."""
+
+    waiting = fields.Boolean(load_default=None)
+
+
 @page_view("/imports", Permission.import_people)
 def list_imports() -> str:
     """The form for a file, and what was uploaded before."""
-    query = read_query(PageQuery)
+    query = read_query(ImportsQuery)
     scope = scope_filter(g.session, g.actor, Permission.import_people, None)
-    statement = importing.find_imports(scope.covers(Unit.path))
+    shown = importing.is_to_apply(g.actor) if query["waiting"] else scope.covers(Unit.path)
+    statement = importing.find_imports(shown)
     found, following = fetch_page(g.session, statement, query, sort="id", key=Import.id, id_=Import.id, descending=True)
     return render_page(
         "imports.html", found=found, following=following, query=query, scope=scope.units, **_names(found)

@@ -21,8 +21,9 @@ from sms_service.web.validators import OneOfWords
 
 
 class RunsQuery(ScopedPageQuery):
-    """Which runs."""
+    """Which runs; `waiting`: only of units whose runs one may decide about."""
 
+    waiting = fields.Boolean(load_default=None)
     status = fields.String(load_default=None, validate=OneOfWords([*RunStatus]))
 
 
@@ -30,7 +31,8 @@ class RunsQuery(ScopedPageQuery):
 def list_runs() -> str:
     """The runs, newest first."""
     query = read_query(RunsQuery)
-    scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+    right = Permission.operate_campaigns if query["waiting"] else Permission.read
+    scope = scope_filter(g.session, g.actor, right, query["unit"])
     named = name_runs(find_runs(scope.paths, status=query["status"]))
     rows, following = fetch_page(g.session, named, query, sort="id", key=Run.id, id_=Run.id, descending=True)
     return render_page(

@@ -16,6 +16,7 @@ from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import SYSTEM_ROLE, Permission
 from sms_service.audience.intake import change_taken_in_person
 from sms_service.audit import trail
+from sms_service.db.waiting import Waiting, select_waiting
 from sms_service.delivery.models import GIVEN_ANSWERS, CheckAnswer, LostCheck, MissedText
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.units import child_id
@@ -103,14 +104,14 @@ def answer_check(session: Session, actor: Actor, check_id: int, answer: str, pho
     return check
 
 
-def count_open_checks(actor: Actor) -> Select[int] | None:
-    """How many open checks the actor may answer, as a statement; None: the actor may answer none anywhere."""
+def count_open_checks(actor: Actor) -> Waiting | None:
+    """How many open checks the actor may answer, as a task; None: the actor may answer none anywhere."""
     paths = actor.scope(Permission.check_people)
     if not paths:
         return None
     within = or_(false(), *(Unit.path.op("^@")(path) for path in paths))
     return (
-        select(func.count(LostCheck.id))
+        select_waiting(LostCheck.id, LostCheck.opened_at.expression)
         .join(Person, Person.id == LostCheck.person_id)
         .join(Unit, Unit.id == Person.unit_id)
         .where(LostCheck.answer.is_(None), within)

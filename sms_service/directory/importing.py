@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, any_, func, literal, select
+from sqlalchemy import ColumnElement, Select, Text, and_, any_, false, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import CollectionAggregate
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
-from sms_service.directory.import_models import Import, ImportOutcome, ImportProblem, ImportRow
+from sms_service.db.waiting import Waiting, select_waiting
+from sms_service.directory.import_models import Import, ImportOutcome, ImportProblem, ImportRow, ImportState
 from sms_service.directory.models import Person, Unit
 from sms_service.errors import Invalid, NotFound
 
@@ -98,6 +99,24 @@ def find_imports(
         if wanted is not None:
             statement = statement.where(column == wanted)
     return statement
+
+
+def is_to_apply(actor: Actor) -> ColumnElement[bool]:
+    """SQL over Import, with the unit that it was made for (outer): it is checked, and the actor may apply it."""
+    may = []
+    for kind, permission in NEEDED.items():
+        paths = actor.scope(permission)
+        within = true() if "/" in paths else or_(false(), *(Unit.path.op("^@")(path) for path in paths))
+        may.append(and_(Import.kind == kind, within))
+    return and_(Import.state == ImportState.checked, or_(*may))
+
+
+def count_to_apply(actor: Actor) -> Waiting | None:
+    """How many imports wait for the actor to apply them or leave them, as a task; None: the actor imports nothing."""
+    if not any(actor.scope(permission) for permission in NEEDED.values()):
+        return None
+    found = select_waiting(Import.id, Import.created_at.expression).outerjoin(Unit, Unit.id == Import.unit_id)
+    return found.where(is_to_apply(actor))
 
 
 def get_import(session: Session, actor: Actor, import_id: int) -> Import:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, Text, cast, exists, false, func, or_, select, true
+from sqlalchemy import ColumnElement, false, func, literal, or_, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.contacts import is_unreached
-from sms_service.audit.models import TrailEntry
-from sms_service.campaigns.authorship import AUTHORSHIP
+from sms_service.campaigns.authorship import is_of_others
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CampaignStatus
-from sms_service.controls.models import AccountState, GatewayAccount
+from sms_service.controls.models import AccountState, GatewayAccount, PausedBy
+from sms_service.db.waiting import Waiting, select_waiting
 from sms_service.delivery.lost_checks import count_open_checks
+from sms_service.directory.importing import count_to_apply
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus, RunStatus
@@ -30,80 +32,80 @@ class TaskKind(Words):
     approval = "approval"  # campaigns that somebody else submitted
     returned = "returned"  # campaigns that one wrote and an approver sent back
     held_run = "held_run"  # runs that wait for a decision
-    gateway_paused = "gateway_paused"  # gateway accounts that take nothing
+    breaker_open = "breaker_open"  # gateway accounts that the breaker paused, since their texts went wrong
+    gateway_paused = "gateway_paused"  # gateway accounts that take nothing for another reason
     unknown = "unknown"  # texts of which nobody can tell whether they were taken
+    import_to_apply = "import_to_apply"  # files that are checked and not applied
     branch_without_contact = "branch_without_contact"  # branches in which nobody with a role can be texted
     lost_check = "lost_check"  # people whom texts do not reach, to be looked for
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """So many of a kind wait for the actor; never zero."""
+    """So many of a kind wait for the actor; never zero. `oldest` and `newest`: since when the first and the last of
+    them wait; None where nobody wrote that down.
+    """
 
     kind: TaskKind
     number: int
+    oldest: datetime | None
+    newest: datetime | None
 
 
-def list_tasks(session: Session, actor: Actor) -> list[Task]:
-    """What waits for the actor within the scope of each right, in the order of TaskKind; one statement."""
-    counts = {
-        TaskKind.approval: _approvals(actor),
-        TaskKind.returned: _returned(actor),
-        TaskKind.held_run: _held_runs(actor),
-        TaskKind.gateway_paused: _paused_accounts(actor),
-        TaskKind.unknown: _unknown(actor),
-        TaskKind.branch_without_contact: _branches(actor),
-        TaskKind.lost_check: count_open_checks(actor),
-    }
-    asked = {kind: count.scalar_subquery().label(kind) for kind, count in counts.items() if count is not None}
+def list_tasks(session: Session, actor: Actor, kinds: Collection[str] | None = None) -> list[Task]:
+    """What waits for the actor within the scope of each right, in the order of TaskKind; one statement. `kinds`: only
+    these.
+    """
+    wanted = [kind for kind in TaskKind if kinds is None or kind in kinds]
+    asked = [(kind, found.subquery()) for kind in wanted if (found := _ASK[kind](actor)) is not None]
     if not asked:
         return []
-    row = session.execute(select(*asked.values())).one()
-    return [Task(kind, number) for kind, number in zip(asked, row, strict=True) if number]
+    each = [select(literal(kind.value), one.c.number, one.c.oldest, one.c.newest) for kind, one in asked]
+    rows = {row[0]: row for row in session.execute(union_all(*each))}
+    return [Task(kind, *rows[kind.value][1:]) for kind, _ in asked if rows[kind.value][1]]
 
 
-def _approvals(actor: Actor) -> Select[int] | None:
+def _approvals(actor: Actor) -> Waiting | None:
     """Those of which one is an author, as far as the trail names the account itself, wait for somebody else."""
-    own = exists().where(
-        TrailEntry.target_kind == "campaign",
-        TrailEntry.target_id == cast(Campaign.id, Text),
-        TrailEntry.act.in_(AUTHORSHIP),
-        TrailEntry.account_id == actor.account_id,
-    )
-    return _of_units(
-        actor,
-        Permission.approve_campaigns,
-        select(func.count(Campaign.id))
-        .join(Unit, Unit.id == Campaign.unit_id)
-        .where(Campaign.status == CampaignStatus.submitted, ~own),
-    )
+    waiting = select_waiting(Campaign.id, Campaign.updated_at.expression).join(Unit, Unit.id == Campaign.unit_id)
+    waiting = waiting.where(Campaign.status == CampaignStatus.submitted, is_of_others(actor))
+    return _of_units(actor, Permission.approve_campaigns, waiting)
 
 
-def _returned(actor: Actor) -> Select[int] | None:
-    written = select(func.count(Campaign.id)).join(Unit, Unit.id == Campaign.unit_id)
+def _returned(actor: Actor) -> Waiting | None:
+    written = select_waiting(Campaign.id, Campaign.updated_at.expression).join(Unit, Unit.id == Campaign.unit_id)
     written = written.where(Campaign.status == CampaignStatus.rejected, Campaign.created_by == actor.account_id)
     return _of_units(actor, Permission.edit_campaigns, written)
 
 
-def _held_runs(actor: Actor) -> Select[int] | None:
-    held = select(func.count(Run.id)).join(Unit, Unit.id == Run.unit_id).where(Run.status == RunStatus.held)
-    return _of_units(actor, Permission.operate_campaigns, held)
+def _held_runs(actor: Actor) -> Waiting | None:
+    held = select_waiting(Run.id, func.coalesce(Run.launched_at, Run.due_at)).join(Unit, Unit.id == Run.unit_id)
+    return _of_units(actor, Permission.operate_campaigns, held.where(Run.status == RunStatus.held))
 
 
-def _paused_accounts(actor: Actor) -> Select[int] | None:
+def _tripped_accounts(actor: Actor) -> Waiting | None:
+    return _paused_accounts(actor, GatewayAccount.paused_by == PausedBy.breaker)
+
+
+def _other_paused_accounts(actor: Actor) -> Waiting | None:
+    return _paused_accounts(actor, GatewayAccount.paused_by.is_distinct_from(PausedBy.breaker))
+
+
+def _paused_accounts(actor: Actor, by: ColumnElement[bool]) -> Waiting | None:
     if not actor.scope(Permission.operate_service):
         return None
-    return select(func.count(GatewayAccount.id)).where(GatewayAccount.state == AccountState.paused)
+    paused = select_waiting(GatewayAccount.id, GatewayAccount.state_since.expression)
+    return paused.where(GatewayAccount.state == AccountState.paused, by)
 
 
-def _unknown(actor: Actor) -> Select[int] | None:
+def _unknown(actor: Actor) -> Waiting | None:
     """Found by the unknown attempts, of which an index is kept."""
     paths = actor.scope(Permission.operate_campaigns)
     if not paths:
         return None
     within: ColumnElement[bool] = true() if "/" in paths else or_(false(), *(stood_under(path) for path in paths))
     return (
-        select(func.count(Attempt.id))
+        select_waiting(Attempt.id, Attempt.started_at.expression)
         .join(
             Message,
             (Message.month == Attempt.month)
@@ -115,14 +117,28 @@ def _unknown(actor: Actor) -> Select[int] | None:
     )
 
 
-def _branches(actor: Actor) -> Select[int] | None:
-    return _of_units(actor, Permission.manage_directory, select(func.count(Unit.id)).where(is_unreached()))
+def _branches(actor: Actor) -> Waiting | None:
+    return _of_units(actor, Permission.manage_directory, select_waiting(Unit.id).where(is_unreached()))
 
 
-def _of_units(actor: Actor, permission: Permission, count: Select[int]) -> Select[int] | None:
+def _of_units(actor: Actor, permission: Permission, count: Waiting) -> Waiting | None:
     paths = actor.scope(permission)
     return count.where(_within(Unit.path, paths)) if paths else None
 
 
 def _within(path: InstrumentedAttribute[str], paths: Sequence[str]) -> ColumnElement[bool]:
     return or_(false(), *(path.op("^@")(prefix) for prefix in paths))
+
+
+# What asks for each kind: its statement within the scope of the right that it needs, None without that right.
+_ASK: Mapping[TaskKind, Callable[[Actor], Waiting | None]] = {
+    TaskKind.approval: _approvals,
+    TaskKind.returned: _returned,
+    TaskKind.held_run: _held_runs,
+    TaskKind.breaker_open: _tripped_accounts,
+    TaskKind.gateway_paused: _other_paused_accounts,
+    TaskKind.unknown: _unknown,
+    TaskKind.import_to_apply: count_to_apply,
+    TaskKind.branch_without_contact: _branches,
+    TaskKind.lost_check: count_open_checks,
+}
