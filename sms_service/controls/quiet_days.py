@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.controls.models import QuietDay
+from sms_service.directory.day_lines import LONGEST_SPAN, RefusedLine, read_day_lines
 from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line
 from sms_service.errors import Invalid, NotFound
@@ -23,7 +23,7 @@ from sms_service.vocabulary import TextClass
 
 # A notice must be learned on any day, and who asked gets an answer.
 USUAL_CLASSES = (TextClass.study, TextClass.invitation, TextClass.survey)
-MOST_DAYS = 400  # set at once: a year's calendar
+MOST_DAYS = LONGEST_SPAN  # set at once
 LONGEST_NAME = 50  # characters
 
 
@@ -34,38 +34,23 @@ class NamedDay(NamedTuple):
     name: str
 
 
-_LINE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})(?:\s*(?:–|—|~|至|to)\s*(\d{4}-\d{1,2}-\d{1,2}))?\s+(\S.*)")
-
-
 def read_calendar(written: str) -> list[NamedDay]:
     """The days of a calendar as people write it, a line for a day or for several in a row: `2027-04-05 清明节`,
-    `2027-02-05 至 2027-02-11 春节`. Empty lines mean nothing.
+    `2027年2月5日至11日 春节`. Empty lines mean nothing.
 
     Raises Invalid (`days`) with the line that cannot be read.
     """
     days: list[NamedDay] = []
-    for number, line in enumerate(written.splitlines(), start=1):
-        if not line.strip():
-            continue
-        match = _LINE.fullmatch(line.strip().replace("/", "-"))
-        first, last = (_read_day(match[1]), _read_day(match[2] or match[1])) if match else (None, None)
-        if match is None or first is None or last is None:
-            reason = say("line {line} must be a day and its name, such as 2027-04-05 清明节", line=number)
-            raise Invalid("days", line.strip()[:LONGEST_NAME], reason)
-        if not 0 <= (last - first).days < MOST_DAYS:
-            end = "line {line} must end on a day after its first, at most {most} days"
-            reason = say(end, line=number, most=MOST_DAYS)
-            raise Invalid("days", line.strip()[:LONGEST_NAME], reason)
-        days += [NamedDay(first + timedelta(days=n), match[3]) for n in range((last - first).days + 1)]
+    for line in read_day_lines(written):
+        if isinstance(line, RefusedLine):
+            raise Invalid("days", line.value, say("line {line}: {reason}", line=line.row, reason=line.reason))
+        (span, words), *others = line.spans
+        name = words.strip(" -–—:,、")
+        if line.heading or others or not name:
+            reason = say("line {line} must be a day and its name, such as 2027-04-05 清明节", line=line.row)
+            raise Invalid("days", line.written[:LONGEST_NAME], reason)
+        days += [NamedDay(span.first + timedelta(days=n), name) for n in range((span.last - span.first).days + 1)]
     return days
-
-
-def _read_day(written: str) -> date | None:
-    year, month, day = map(int, written.split("-"))
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
 
 
 def set_quiet_days(
