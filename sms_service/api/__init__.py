@@ -16,6 +16,7 @@ from sms_service.accounts.models import LANGUAGES
 from sms_service.api import (
     accounts,
     bindings,
+    calendar_days,
     campaigns,
     caps,
     closing,
@@ -109,6 +110,7 @@ RESOURCES = (
     counts.blueprint,
     stops.blueprint,
     quiet_days.blueprint,
+    calendar_days.blueprint,
     unit_caps.blueprint,
     caps.blueprint,
     gateway_accounts.blueprint,

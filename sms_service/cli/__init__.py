@@ -12,6 +12,7 @@ import click
 
 from sms_service import logs
 from sms_service.cli.accounts import account
+from sms_service.cli.calendar_days import calendar_days
 from sms_service.cli.campaigns import campaign
 from sms_service.cli.cluster import cluster
 from sms_service.cli.contacts import contacts
@@ -71,7 +72,7 @@ def main() -> None:
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, contacts, person, unit, lost, account, campaign, settle, counts),
     *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template, segment),
-    *(words, signature, reference, recipient_list, suppressions),
+    *(words, signature, reference, recipient_list, suppressions, calendar_days),
 ):
     main.add_command(_command)
 campaign.add_command(outlook)

@@ -20,6 +20,7 @@ CITY_ZONE = "Asia/Shanghai"
 _LOCALES = {"zh": "zh_Hans_CN", "en": "en_GB"}
 _TAGS = {"zh": "zh-Hans", "en": "en"}
 _DAY = {"zh": "M月d日", "en": "d MMM"}
+_DAY_OF_WEEK = {"zh": "M月d日（EEE）", "en": "EEE d MMM"}
 _LONG_DAY = {"zh": "y年M月d日", "en": "d MMM y"}
 
 
@@ -90,3 +91,19 @@ def write_day(day: date, today: date | None = None) -> str:
     language = page_language()
     this_year = (today or datetime.now(UTC).astimezone(ZoneInfo(CITY_ZONE)).date()).year
     return format_date(day, (_DAY if day.year == this_year else _LONG_DAY)[language], locale=_LOCALES[language])
+
+
+def write_weekday(day: date) -> str:
+    """`12月1日（周二）`, without the year."""
+    language = page_language()
+    return format_date(day, _DAY_OF_WEEK[language], locale=_LOCALES[language])
+
+
+def write_month(day: date) -> str:
+    """`十二月`."""
+    return format_date(day, "LLLL", locale=_LOCALES[page_language()])
+
+
+def write_narrow_weekday(day: date) -> str:
+    """`二`, as small calendars have it on top of a column."""
+    return format_date(day, "ccccc", locale=_LOCALES[page_language()])

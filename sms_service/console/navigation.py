@@ -99,6 +99,7 @@ MENU = (
     MenuGroup(
         _("Operation"),
         (
+            MenuEntry("console.show_calendar", _("Working days"), "list", Permission.manage_directory),
             MenuEntry("console.list_quiet_days", _("Quiet days"), "clock", Permission.manage_directory),
             MenuEntry("console.list_unknowns", _("Unknown outcomes"), "question", Permission.operate_campaigns),
             MenuEntry("console.list_gateways", _("Gateways"), "gateway", Permission.operate_service),

@@ -24,6 +24,9 @@ SENTENCES: Mapping[str, str] = {
     "account.move": _("{who} moved the account of {what} to another unit"),
     "account.rename": _("{who} changed the name of the account, now {what}"),
     "account.set_password": _("{who} set the password of {what}"),
+    "calendar.remove": _("{who} removed {rows} days from the calendar of working days of {what}: {days}"),
+    "calendar.set": _("{who} set {rows} days in the calendar of working days of {what}: {days}"),
+    "calendar.take_over": _("{who} took over the official working days of {year} for {what}"),
     "campaign.approve": _("{who} approved the campaign {what}"),
     "campaign.change": _("{who} changed the campaign {what}"),
     "campaign.create": _("{who} wrote the campaign {what}"),
@@ -135,7 +138,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 
 _DETAILS = (
     *("day", "per_day", "created", "changed", "unchanged", "refused", "suppressed", "version", "left"),
-    *("word", "words", "category", "signature", "account", "list", "row", "rows"),
+    *("word", "words", "category", "signature", "account", "list", "row", "rows", "year"),
 )
 
 

@@ -41,9 +41,11 @@ from sms_service.ops.errors import OperationError
 from sms_service.ops.http import call_api, instruct_simulator, simulators_ledger
 from sms_service.ops.supervisor import Running
 from sms_service.reports.counts import Filter, check_identity, count_messages
+from sms_service.schedules.official_years import take_over_year
 
 DATA = Path(__file__).with_name("demonstration_data")
 AHEAD_S = 4  # seconds ahead for which the city centre schedules its text
+CALENDAR_YEAR = 2026  # whose working days the city has
 LONGEST_S = 60.0  # how long the demonstration watches
 _LOOK_S = 0.5
 # What the simulator does to the demonstration: shares of texts, and seconds until a receipt.
@@ -133,6 +135,7 @@ def _load_city(session: Session, running: Running) -> int:
             running.say(f"  refused: {group.findings} × {first.column}: {first.said} (first in row {first.row})")
     shipped.install_shipped(session, city)
     running.say(f"reference lists: {load_demonstration_lists(session, city.id)} rows")
+    running.say(f"calendar of working days: {len(take_over_year(session, SYSTEM, city.id, CALENDAR_YEAR))} days")
     return city.id
 
 

@@ -5,6 +5,7 @@ The tests in test_every_route.py walk all routes with these. A new route's param
 
 from __future__ import annotations
 
+import io
 import secrets
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -38,6 +39,7 @@ from sms_service.directory.logins import digest_logins
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
+from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
 from tests.audience.listing import bring_list
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_account, make_person, make_segment, make_template
@@ -87,6 +89,9 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     opted_out = suppress_phone(session, SYSTEM, make_person(session, unit).phone or "", "opted_out")
     stop_id, _ = stops.stop_unit(session, SYSTEM, unit.id, "查错")
     (quiet_day,) = quiet_days.set_quiet_days(session, SYSTEM, unit.id, [NamedDay(QUIET_DAY, "清明节")])
+    (calendar_day,) = set_calendar_days(
+        session, SYSTEM, unit.id, [CalendarEntry(QUIET_DAY.replace(year=2027), False, "清明节")]
+    )
     session.commit()
     check = LostCheck(person_id=person.id, cause="not_reached", campaigns=3, opened_at=now)
     session.add(check)
@@ -111,6 +116,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "stop_id": stop_id,
         "suppression_id": opted_out.id,
         "quiet_day_id": quiet_day.id,
+        "calendar_day_id": calendar_day.id,
         "category_id": category.id,
         "signature_id": signature.id,
         "list_id": reference.id,
@@ -299,20 +305,32 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "unit_id": ids["unit_id"],
         "days": [{"day": QUIET_DAY.isoformat(), "name": "清明节"}],
     },
+    "POST /calendar-days": lambda ids: {
+        "unit_id": ids["unit_id"],
+        "days": [{"day": "2027-04-05", "works": False, "name": "清明节"}],
+    },
+    "POST /calendar-days/text": lambda ids: {"unit_id": ids["unit_id"], "text": "2027-04-05 清明节 放假"},
+    "POST /calendar-days/take-over": lambda ids: {"unit_id": ids["unit_id"], "year": 2026},
+    "POST /calendar-days/clear": lambda ids: {"unit_id": ids["unit_id"], "first": "2027-01-01", "last": "2027-12-31"},
     "PUT /units/<int:unit_id>/caps": lambda ids: {"caps": {"study": 2}, "why": "少打扰"},
     "PUT /caps/<class_>": lambda ids: {"per_day": 2, "why": "试行"},
     "POST /units/<int:unit_id>/contacts": lambda ids: {"person_id": ids["person_id"], "role": "组织委员"},
     "POST /units": lambda ids: {"code": "99", "name": "某支部", "level": "branch", "parent_id": ids["unit_id"]},
     "PATCH /units/<int:unit_id>": lambda ids: {"name": "改名"},
 }
-# The same for the routes that take a form.
+# The same for the routes that take a form; those that take no list of members bring their own file.
 FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /logins/plan": lambda ids: {"unit_id": ids["unit_id"], "role": "officer"},
     "POST /imports": lambda ids: {"kind": "people", "unit_id": ids["unit_id"]},
     "POST /reference-lists/<int:list_id>/file": lambda ids: {},
+    "POST /calendar-days/file": lambda ids: {
+        "unit_id": ids["unit_id"],
+        "file": (io.BytesIO("2027-04-05 清明节 放假".encode()), "日历.txt"),
+    },
 }
 # Queries that name something outside, for lists without `unit`.
 QUERIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "GET /units/<int:unit_id>/working-days": lambda ids: {"year": 2027},
     "GET /tokens": lambda ids: {"account": ids["account_id"]},
     "GET /receipts": lambda ids: {"account": ids["name"]},
 }

@@ -66,7 +66,7 @@ def arguments(name, ids):
     if name in BODIES:
         kw["json"] = BODIES[name](ids)
     elif name in FORMS:
-        kw["data"] = {**FORMS[name](ids), "file": (io.BytesIO(f"{HEADER}\n1,甲,,0102\n".encode()), "党员.csv")}
+        kw["data"] = {"file": (io.BytesIO(f"{HEADER}\n1,甲,,0102\n".encode()), "党员.csv"), **FORMS[name](ids)}
         kw["content_type"] = "multipart/form-data"
     elif name in QUERIES:
         kw["query_string"] = QUERIES[name](ids)

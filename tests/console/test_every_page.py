@@ -21,7 +21,9 @@ OWN |= {"end_own_session", "end_other_sessions"}
 MOST_STATEMENTS = 12
 EVIL = "\"><svg onload=alert(1)><b>'{{ 7*7 }}"
 _IDS = "unit person account role grant import segment template template_version campaign run message stop session"
-_IDS += " suppression reply token cap quiet_day contact word category check signature recipient_list list row"
+_IDS += (
+    " suppression reply token cap quiet_day contact word category check signature recipient_list list row calendar_day"
+)
 # Of what no row has.
 IDS = {f"{name}_id": 999_999 for name in _IDS.split()} | {"name": "main", "class_": "study"}
 
