@@ -5,25 +5,43 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import BigInteger, Text, column, select, table, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Select,
+    Text,
+    cast,
+    column,
+    func,
+    literal,
+    null,
+    select,
+    table,
+    union_all,
+)
+from sqlalchemy.orm import Session, aliased
 
-from sms_service.accounts.models import Account, RoleGrant
-from sms_service.accounts.permissions import PERMISSIONS, SYSTEM_ROLE, Permission
+from sms_service.accounts.models import Account, Delegation, RoleGrant
+from sms_service.accounts.permissions import DELEGATE_ROLE, PERMISSIONS, SYSTEM_ROLE, Permission
 from sms_service.errors import Forbidden, NotFound
 from sms_service.said import say
 
-# Of units this room reads only id and path; the directory, which owns the table, lies above this room.
-units = table("units", column("id", BigInteger), column("path", Text))
+# Of units this room reads only these; the directory, which owns the table, lies above this room.
+units = table("units", column("id", BigInteger), column("path", Text), column("timezone", Text))
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role held on a unit; `path` is the unit's place in the tree ("/1/5/"). The role reaches that whole subtree."""
+    """A role held on a unit; `path` is the unit's place in the tree ("/1/5/"). The role reaches that whole subtree.
+
+    `lender_id`: the account that lent it, where it is held by delegation.
+    """
 
     role: str
     unit_id: int
     path: str
+    lender_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +129,7 @@ SYSTEM = Actor(account_id=None, login="system", grants=(Grant(role=SYSTEM_ROLE, 
 
 
 def load_actor(session: Session, account_id: int) -> Actor:
-    """The account's actor with the roles and paths it has now.
+    """The account's actor with the roles and paths it has now, and what others have lent it.
 
     Raises NotFound if there is no such account, Forbidden if it is disabled.
     """
@@ -120,7 +138,7 @@ def load_actor(session: Session, account_id: int) -> Actor:
         raise NotFound("account", account_id)
     if account.disabled_at is not None:
         raise Forbidden(say("account {login} is disabled", login=account.login))
-    return Actor(account_id=account.id, login=account.login, grants=load_grants(session, account.id))
+    return Actor(account_id=account.id, login=account.login, grants=load_held(session, account.id))
 
 
 def load_grants(session: Session, account_id: int) -> tuple[Grant, ...]:
@@ -132,6 +150,52 @@ def load_grants(session: Session, account_id: int) -> tuple[Grant, ...]:
         .order_by(units.c.path, RoleGrant.role)
     )
     return tuple(Grant(role=row.role, unit_id=row.unit_id, path=row.path) for row in rows)
+
+
+def load_held(session: Session, account_id: int) -> tuple[Grant, ...]:
+    """The same, with what the account holds by delegation now."""
+    own = (
+        select(RoleGrant.role, RoleGrant.unit_id, units.c.path, cast(null(), BigInteger).label("lender_id"))
+        .join(units, units.c.id == RoleGrant.unit_id)
+        .where(RoleGrant.account_id == account_id)
+    )
+    lent = select_lent(Delegation.account_id == account_id).with_only_columns(
+        literal(DELEGATE_ROLE), Delegation.unit_id, units.c.path, Delegation.lender_id
+    )
+    rows = session.execute(own.union_all(lent)).all()
+    grants = (Grant(row.role, row.unit_id, row.path, row.lender_id) for row in rows)
+    return tuple(sorted(grants, key=lambda one: (one.path, one.role, one.lender_id or 0)))
+
+
+def select_lent(*where: ColumnElement[bool]) -> Select[Delegation]:
+    """The delegations of which something is held now, joined with `units`: neither over nor ended, and their lender,
+    who is enabled, may still approve what the unit sends.
+    """
+    roles = [role for role, permissions in PERMISSIONS.items() if Permission.approve_campaigns in permissions]
+    above, lender = units.alias("above"), aliased(Account)
+    holds = (
+        select(RoleGrant.id)
+        .join(above, above.c.id == RoleGrant.unit_id)
+        .where(
+            RoleGrant.account_id == Delegation.lender_id,
+            RoleGrant.role.in_(roles),
+            units.c.path.op("^@")(above.c.path),
+        )
+        .correlate(Delegation, units)
+        .exists()
+    )
+    return (
+        select(Delegation)
+        .join(units, units.c.id == Delegation.unit_id)
+        .join(lender, lender.id == Delegation.lender_id)
+        .where(
+            *where,
+            Delegation.ended_at.is_(None),
+            cast(func.timezone(units.c.timezone, func.sms_now()), Date) <= Delegation.until,
+            lender.disabled_at.is_(None),
+            holds,
+        )
+    )
 
 
 def require_power(session: Session, actor: Actor, account: Account) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -57,6 +57,31 @@ class RoleGrant(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "role", "unit_id"),
         CheckConstraint(f"role IN {ROLES}", name="role"),
+        Index(None, "unit_id"),
+    )
+
+
+class Delegation(Base):
+    """A right to approve what a unit and all below it send, lent to another account until the end of a day, local to
+    the unit. It gives what its lender holds themselves at that moment, never more.
+    """
+
+    __tablename__ = "delegations"
+
+    id: Mapped[Id]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
+    lender_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))  # who approves meanwhile
+    until: Mapped[date]
+    why: Mapped[str]
+    created_at: Mapped[CreatedAt]
+    ended_at: Mapped[datetime | None]  # ended before its day
+    ended_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+
+    __table_args__ = (
+        CheckConstraint("lender_id <> account_id", name="another"),
+        Index(None, "account_id", "id"),
+        Index(None, "lender_id", "id"),
         Index(None, "unit_id"),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 SYSTEM_ROLE = "system"
+DELEGATE_ROLE = "delegate"
 
 
 class Permission(StrEnum):
@@ -45,5 +46,7 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     "auditor": frozenset({Permission.read}),
     # Watches the installation: what leaves, and which outcomes are unknown. Writes and approves nothing.
     "operator": frozenset({Permission.read, Permission.operate_campaigns, Permission.operate_service}),
+    # Held by delegation until a day, never granted: to read and to approve, and no more of what an approver may.
+    DELEGATE_ROLE: frozenset({Permission.read, Permission.approve_campaigns}),
     SYSTEM_ROLE: frozenset(Permission),  # never granted to an account
 }

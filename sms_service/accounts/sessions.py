@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import Actor, load_grants, unit_path
+from sms_service.accounts.actors import Actor, load_held, unit_path
 from sms_service.accounts.models import Account, BrowserSession
 from sms_service.accounts.tokens import NotAuthenticated, digest_token
 from sms_service.audit import trail
@@ -88,7 +88,7 @@ def find_visitor(session: Session, secret: str, now: datetime, *, acts: bool = T
             .execution_options(synchronize_session=False)
         )
     return Visitor(
-        Actor(account.id, account.login, load_grants(session, account.id)),
+        Actor(account.id, account.login, load_held(session, account.id)),
         found.id,
         found.password_at,
         account.name,

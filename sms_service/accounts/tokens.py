@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import Actor, load_grants, require_power, unit_path
+from sms_service.accounts.actors import Actor, load_held, require_power, unit_path
 from sms_service.accounts.models import Account, Token
 from sms_service.audit import trail
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
@@ -150,7 +150,7 @@ def authenticate_token(session: Session, raw: str, now: datetime) -> Caller:
             )
             .values(last_used_at=now)
         )
-    return Caller(Actor(account_id, login, load_grants(session, account_id)), token_id)
+    return Caller(Actor(account_id, login, load_held(session, account_id)), token_id)
 
 
 def digest_token(raw: str) -> bytes:

@@ -15,6 +15,7 @@ import sms_service.tables  # noqa: F401 - every room's tables, so that foreign k
 from sms_service.accounts.models import LANGUAGES
 from sms_service.api import (
     accounts,
+    approval_rules,
     bindings,
     calendar_days,
     campaigns,
@@ -22,6 +23,7 @@ from sms_service.api import (
     closing,
     contacts,
     counts,
+    delegations,
     documentation,
     findings,
     gateway_accounts,
@@ -109,6 +111,8 @@ RESOURCES = (
     resending.blueprint,
     counts.blueprint,
     stops.blueprint,
+    approval_rules.blueprint,
+    delegations.blueprint,
     quiet_days.blueprint,
     calendar_days.blueprint,
     unit_caps.blueprint,

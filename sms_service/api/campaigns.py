@@ -23,7 +23,7 @@ from sms_service.content.values import LONGEST_VALUE, MOST_VALUES
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.ledger.models import Run
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, Whole, list_of
+from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, SaidMessage, Whole, list_of
 from sms_service.web.validators import OneOfWords, TextLength, WithinRange
 from sms_service.web.waking import begin_after_commit
 
@@ -179,6 +179,26 @@ class DecisionOut(Out):
     at = fields.AwareDateTime(metadata={"description": "When"})
     comment = MaskedText(allow_none=True, metadata={"description": "The remark given with it"})
     holds = fields.Boolean(metadata={"description": "The content is still the one that was decided on"})
+    people = fields.Integer(
+        allow_none=True,
+        metadata={"description": "Recipients as they were counted for an approval; null: of a rejection, or of before"},
+    )
+    self_service = fields.Boolean(
+        metadata={"description": "Whoever submitted it approved it themselves, as `rule` allows"}
+    )
+    lender_id = fields.Integer(
+        allow_none=True, metadata={"description": "The account by whose delegation it was decided; null: by own right"}
+    )
+    lender = fields.String(allow_none=True, metadata={"description": "The name of that account's person"})
+    needed = fields.Integer(
+        allow_none=True,
+        metadata={"description": "How many approvals the rules asked for then; 0: self-service; null: not kept"},
+    )
+    rule_id = fields.Integer(
+        allow_none=True, metadata={"description": "The approval rule that said so; null: none covered it"}
+    )
+    rule = fields.String(allow_none=True, metadata={"description": "That rule in words, as it was then"})
+    rule_said = SaidMessage(attribute="rule", metadata={"description": "The same for saying it in another language"})
 
 
 class CampaignListed(Out):
@@ -310,8 +330,16 @@ class Submission(MethodView):
     @blueprint.arguments(NothingIn)
     @blueprint.response(200, CampaignOut)
     def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
-        """Put a campaign before an approver; nobody can change it until the decision"""
-        return _shown(services.submit_campaign(g.session, g.actor, campaign_id))
+        """Put a campaign before an approver; nobody can change it until the decision
+
+        Where an approval rule lets the caller send it by themselves (self-service), it is approved at once, with a
+        `decision` that names the rule, and launched if it has `launch_on_approval`. The people are counted by the
+        service at this moment.
+        """
+        shown = _shown(services.submit_campaign(g.session, g.actor, campaign_id))
+        if shown["run_id"] is not None:
+            begin_after_commit()
+        return shown
 
 
 @blueprint.route("/campaigns/<int:campaign_id>/approve")
@@ -323,6 +351,10 @@ class Approval(MethodView):
     @blueprint.response(200, CampaignOut)
     def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
         """Approve a submitted campaign as it stands; not by anyone who wrote, changed or submitted it
+
+        Where the approval rules ask for two approvals it stays `submitted` after the first, until another person has
+        approved exactly the same; where they ask for an approver of a level, others are refused with 403.
+        `/campaigns/{id}/review` says what it needs and who has approved it.
 
         With `launch_on_approval` this launches it, at `planned_at` or at once. If its time was missed by more than 30
         minutes it stays approved, and `unlaunched` says so: launch it, or withdraw it.

@@ -11,8 +11,10 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.campaigns import authorship, overview
+from sms_service.campaigns import approvers, authorship, overview
+from sms_service.campaigns.approval_rules import ask_approval
 from sms_service.masking import mask_values
+from sms_service.said import Said
 from sms_service.web.schemas import MaskedText, Out, SaidMessage
 
 blueprint = Blueprint(
@@ -40,19 +42,61 @@ class ApprovedBeforeOut(Out):
     changes = fields.List(fields.String(), metadata={"description": "The names of `covered` that are different now"})
 
 
+class GivenOut(Out):
+    """An approval of the campaign as it stands."""
+
+    account_id = fields.Integer(allow_none=True, metadata={"description": "Who approved; null: the service itself"})
+    name = fields.String(allow_none=True, metadata={"description": "Their name"})
+    lender_id = fields.Integer(
+        allow_none=True, metadata={"description": "The account by whose delegation; null: by their own right"}
+    )
+    lender = fields.String(allow_none=True, metadata={"description": "The name of that account's person"})
+    level = fields.String(
+        allow_none=True, metadata={"description": "The level of the unit on which the right was held"}
+    )
+    at = fields.AwareDateTime(metadata={"description": "When"})
+
+
+class NeededOut(Out):
+    """How many approvals it needs as it stands, and how many it has."""
+
+    people = fields.Integer(metadata={"description": "Its recipients, counted now"})
+    needed = fields.Integer(metadata={"description": "Approvals that it needs, if it is not self-service"})
+    self_service = fields.Boolean(
+        metadata={"description": "A rule lets whoever may send for the unit send it without another person"}
+    )
+    self_service_up_to = fields.Integer(
+        allow_none=True, metadata={"description": "To how many people self-service goes here; null: there is none"}
+    )
+    level = fields.String(
+        allow_none=True,
+        metadata={"description": "The lowest level of a unit on which an approver must hold the right; null: any"},
+    )
+    rule_id = fields.Integer(allow_none=True, metadata={"description": "The approval rule; null: none covers it"})
+    rule = fields.String(metadata={"description": "That rule in words"})
+    rule_said = SaidMessage(attribute="rule", metadata={"description": "The same for saying it in another language"})
+    given = fields.List(
+        fields.Nested(GivenOut), metadata={"description": "Who approved exactly this since it was submitted"}
+    )
+    counted = fields.Integer(metadata={"description": "How many of these count for what is needed"})
+
+
 class ReviewOut(Out):
     """What an approver has to know."""
 
     authored = fields.List(fields.Nested(AuthoredOut), metadata={"description": "Who had a hand in it, oldest first"})
     approvers = fields.List(
-        fields.String(), metadata={"description": "The names of up to three people who may decide, nearest first"}
+        fields.String(),
+        metadata={"description": "The names of up to three people who may approve it, nearest first"},
     )
     why_not = fields.String(
-        allow_none=True, metadata={"description": "Why the caller may not decide on it, as one who had a hand in it"}
+        allow_none=True,
+        metadata={"description": "Why the caller may not approve it, though others of its unit"},
     )
     why_not_said = SaidMessage(
         attribute="why_not", metadata={"description": "The same for saying it in another language"}
     )
+    approval = fields.Nested(NeededOut, metadata={"description": "How many approvals it needs, and who gave them"})
     approved_before = fields.Nested(
         ApprovedBeforeOut, allow_none=True, metadata={"description": "What was approved last; null: nothing yet"}
     )
@@ -69,11 +113,26 @@ class CampaignReview(MethodView):
         described = overview.get_with_difference(g.session, g.actor, campaign_id)
         campaign, before = described["content"].campaign, described["approved_before"]
         authored = authorship.list_authors(g.session, campaign)
-        why_not = authorship.say_why_not(g.session, g.actor, campaign, authored)
+        asked = ask_approval(g.session, described["content"], described["path"])
+        given = approvers.list_given(g.session, campaign, bytes.fromhex(described["digest"]))
+        path = described["path"]
+        may = g.actor.can(Permission.approve_campaigns, path)
+        right = approvers.find_right(g.session, g.actor, campaign, path, authored, asked, given) if may else None
         return {
             "authored": authored,
-            "approvers": authorship.find_approvers(g.session, campaign, described["path"]),
-            "why_not": why_not,
+            "approvers": approvers.find_approvers(g.session, campaign, path, asked=asked, given=given),
+            "why_not": right if isinstance(right, Said) else None,
+            "approval": {
+                "people": asked.people,
+                "needed": asked.by_others,
+                "self_service": asked.approvals == 0,
+                "self_service_up_to": asked.by_self_up_to,
+                "level": asked.level,
+                "rule_id": asked.rule_id,
+                "rule": asked.words,
+                "given": given,
+                "counted": approvers.count_given(asked, given),
+            },
             "approved_before": before
             and {
                 **before,

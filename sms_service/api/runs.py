@@ -16,7 +16,7 @@ from sms_service.api.messages import MessageList, message_page
 from sms_service.api.stops import StopOut
 from sms_service.campaigns import control
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.services import require_on_campaign
+from sms_service.campaigns.moving import require_on_campaign
 from sms_service.controls.stops import stops_of
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Run

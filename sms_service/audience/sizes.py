@@ -41,6 +41,14 @@ def count_reached(session: Session, rules: Sequence[tuple[str, object]]) -> list
     return [numbers.get(key) for key in keys]
 
 
+def count_recipients(session: Session, rule: object, path: str) -> int:
+    """How many recipients the rule finds within the subtree at `path`, also those who would get no text: the `people`
+    of `measuring.measure_reach`. Raises Invalid as `audience_select` does.
+    """
+    found = audience_select(session, rule, path).subquery()
+    return session.scalars(select(func.count()).select_from(found)).one()
+
+
 def _phones(found: Select[int, int], path: str) -> ScalarSelect[int]:
     texted = join_reasons(found).add_columns(Person.phone).where(find_reason(path).is_(None))
     # Grouped, not counted as distinct: that would sort all phones.

@@ -1,9 +1,10 @@
-"""Approval: one person says yes or no to exactly one content; a yes allows the launch of nothing else."""
+"""Approval: people say yes or no to exactly one content; what was approved allows the launch of nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -12,16 +13,19 @@ from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.wording import describe_rule
 from sms_service.audit import trail
-from sms_service.campaigns.authorship import list_authors, say_why_not
-from sms_service.campaigns.contents import content_of
+from sms_service.campaigns.approval_rules import AskedApproval, ask_approval
+from sms_service.campaigns.approvers import HeldRight, count_given, find_right, list_given
+from sms_service.campaigns.authorship import list_authors
+from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.linting import lint_content, require_ticks
 from sms_service.campaigns.models import Campaign, Decision
+from sms_service.campaigns.moving import move_campaign, require_movable, require_on_campaign
 from sms_service.campaigns.planning import find_due_time, plan_approved_run
-from sms_service.campaigns.services import move_campaign, require_on_campaign
+from sms_service.campaigns.self_service import say_why_no_self_service
 from sms_service.campaigns.states import CampaignStatus
-from sms_service.content.lint import require_clean
+from sms_service.content.lint import LintFinding, require_clean
 from sms_service.errors import Conflict, Forbidden, Invalid
-from sms_service.said import say, to_json
+from sms_service.said import Said, say, to_json
 
 LONGEST_COMMENT = 500
 
@@ -36,29 +40,28 @@ def decide_approval(
     digest: bytes | None = None,
     ticks: Collection[str] = (),
 ) -> Campaign:
-    """Approve or reject a submitted campaign, as it stands now. An approval of one with `launch_on_approval` plans its
-    run for its planned time, in the same transaction; if that was missed by more than the grace it stays approved, and
-    somebody launches it or gives it up.
+    """Approve or reject a submitted campaign, as it stands now. Where the rules ask for several approvals, it stays
+    submitted until so many people have approved exactly this; one rejection ends it. The last approval of one with
+    `launch_on_approval` plans its run for its planned time, in the same transaction; if that was missed by more than
+    the grace it stays approved, and somebody launches it or gives it up.
 
     `digest`: the digest of the content that the actor has read; `ticks`: the keys of lint's findings that the actor has
     ticked, which the decision keeps. Raises Invalid (`ticks`) where a finding needs a tick and has none. Raises
-    Forbidden if the actor wrote, changed or
-    submitted the campaign, may be the same person as somebody who did, or lacks the permission over its unit; Conflict
-    unless it is submitted and has that digest; Invalid for a rejection without a comment.
+    Forbidden if the actor wrote, changed or submitted the campaign or approved it before, may be the same person as
+    somebody who did, or lacks the permission over its unit, or on the level that the rules ask for; Conflict unless it
+    is submitted and has that digest; Invalid for a rejection without a comment.
     """
     campaign, path = require_on_campaign(session, actor, Permission.approve_campaigns, campaign_id)
-    if actor.account_id is not None:
-        why_not = say_why_not(session, actor, campaign, list_authors(session, campaign))
-        if why_not is not None:
-            raise Forbidden(why_not)
-    if comment is not None and len(comment) > LONGEST_COMMENT:
-        raise Invalid(
-            "comment", f"{len(comment)} characters", say("must have at most {most} characters", most=LONGEST_COMMENT)
-        )
-    if not approve and not comment:
-        raise Invalid("comment", comment, "must say why it is rejected")
-    move_campaign(session, campaign, CampaignStatus.approved if approve else CampaignStatus.rejected)
+    _check_comment(comment, approve=approve)
+    # Two approvers at once queue here; the later one sees what the first has decided.
+    session.refresh(campaign, with_for_update=True)
+    require_movable(campaign, CampaignStatus.approved if approve else CampaignStatus.rejected)
     content = content_of(session, campaign)
+    asked = ask_approval(session, content, path) if approve else None
+    given = list_given(session, campaign, content.digest()) if approve else []
+    right = find_right(session, actor, campaign, path, list_authors(session, campaign), asked, given)
+    if isinstance(right, Said):
+        raise Forbidden(right)
     if digest is not None and digest != content.digest():
         raise Conflict(
             say(
@@ -66,36 +69,36 @@ def decide_approval(
                 campaign=campaign_id,
             )
         )
-    ticked = []
-    if approve:
-        findings = lint_content(session, content, path)
-        require_clean(findings)
-        ticked = [to_json(one.text) for one in require_ticks(findings, ticks)]
-    decided = "approved" if approve else "rejected"
-    now: datetime = session.scalars(select(func.sms_now())).one()
-    session.add(
-        Decision(
-            campaign_id=campaign_id,
-            account_id=actor.account_id,
-            decided=decided,
-            digest=content.digest(),
-            content={
-                "covered": content.covered(),
-                **({"ticked": ticked} if ticked else {}),
-                "whom": to_json(describe_rule(session, SYSTEM, campaign.unit_id, content.segment_rule)),
-            },
-            comment=comment,
-            at=now,
-        )
-    )
-    act = "campaign.approve" if approve else "campaign.reject"
-    due_at = find_due_time(campaign.planned_at, now)
-    missed = approve and campaign.launch_on_approval and due_at is None
-    details = {"missed": str(campaign.planned_at)} if missed else {}
-    trail.record_act(session, actor.account_id, act, "campaign", campaign_id, path, **details)
-    if approve and campaign.launch_on_approval and due_at is not None:
-        plan_approved_run(session, actor, content, due_at, on_approval=True)
+    if asked is None:
+        _write_decision(session, actor, content, right, None, comment)
+        move_campaign(session, campaign, CampaignStatus.rejected)
+        trail.record_act(session, actor.account_id, "campaign.reject", "campaign", campaign_id, path, **_lent(right))
+        return campaign
+    findings = lint_content(session, content, path)
+    require_clean(findings)
+    ticked = require_ticks(findings, ticks)
+    now = _write_decision(session, actor, content, right, asked, comment, ticked)
+    number = count_given(asked, given) + 1
+    details = _lent(right) | ({"given": number, "needed": asked.by_others} if asked.by_others > 1 else {})
+    if number < asked.by_others:
+        trail.record_act(session, actor.account_id, "campaign.approve", "campaign", campaign_id, path, **details)
+        return campaign
+    _carry_out(session, actor, content, path, "campaign.approve", now, **details)
     return campaign
+
+
+def approve_by_self_service(
+    session: Session, actor: Actor, content: Content, path: str, findings: Iterable[LintFinding]
+) -> bool:
+    """Approve a submitted campaign, whose row the caller has locked, as its submitter where a rule lets them send it by
+    themselves; returns whether it does. What follows is what follows an approver's yes.
+    """
+    asked = ask_approval(session, content, path)
+    if say_why_no_self_service(actor, path, asked, findings) is not None:
+        return False
+    now = _write_decision(session, actor, content, None, asked, None)
+    _carry_out(session, actor, content, path, "campaign.self_approve", now, rule=asked.rule_id, people=asked.people)
+    return True
 
 
 def latest_decision(session: Session, campaign_id: int) -> Decision | None:
@@ -103,3 +106,66 @@ def latest_decision(session: Session, campaign_id: int) -> Decision | None:
     return session.scalar(
         select(Decision).where(Decision.campaign_id == campaign_id).order_by(Decision.id.desc()).limit(1)
     )
+
+
+def _check_comment(comment: str | None, *, approve: bool) -> None:
+    if comment is not None and len(comment) > LONGEST_COMMENT:
+        reason = say("must have at most {most} characters", most=LONGEST_COMMENT)
+        raise Invalid("comment", f"{len(comment)} characters", reason)
+    if not approve and not comment:
+        raise Invalid("comment", comment, "must say why it is rejected")
+
+
+def _write_decision(
+    session: Session,
+    actor: Actor,
+    content: Content,
+    right: HeldRight | None,
+    asked: AskedApproval | None,
+    comment: str | None,
+    ticked: Sequence[LintFinding] = (),
+) -> datetime:
+    """Keep a yes to what is `asked`, by this right or, without one, by self-service; or a no. Returns when it was."""
+    now: datetime = session.scalars(select(func.sms_now())).one()
+    campaign = content.campaign
+    session.add(
+        Decision(
+            campaign_id=campaign.id,
+            account_id=actor.account_id,
+            decided="rejected" if asked is None else "approved",
+            digest=content.digest(),
+            content={
+                "covered": content.covered(),
+                **({"ticked": [to_json(one.text) for one in ticked]} if ticked else {}),
+                **({} if asked is None else {"asked": asked.as_json()}),
+                "whom": to_json(describe_rule(session, SYSTEM, campaign.unit_id, content.segment_rule)),
+            },
+            comment=comment,
+            at=now,
+            submission=campaign.submissions,
+            people=None if asked is None else asked.people,
+            self_service=right is None,
+            level=right.level if right is not None else None,
+            lender_id=right.lender_id if right is not None else None,
+        )
+    )
+    session.flush()
+    return now
+
+
+def _carry_out(
+    session: Session, actor: Actor, content: Content, path: str, act: str, now: datetime, **details: Any
+) -> None:
+    """The campaign is approved; if its approval launches it, its run is planned."""
+    campaign = content.campaign
+    move_campaign(session, campaign, CampaignStatus.approved)
+    due_at = find_due_time(campaign.planned_at, now)
+    if campaign.launch_on_approval and due_at is None:
+        details["missed"] = str(campaign.planned_at)
+    trail.record_act(session, actor.account_id, act, "campaign", campaign.id, path, **details)
+    if campaign.launch_on_approval and due_at is not None:
+        plan_approved_run(session, actor, content, due_at, on_approval=True)
+
+
+def _lent(right: HeldRight) -> dict[str, int]:
+    return {} if right.lender_id is None else {"lender": right.lender_id}

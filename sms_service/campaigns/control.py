@@ -15,7 +15,7 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.services import require_on_campaign
+from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line

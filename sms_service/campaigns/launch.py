@@ -14,8 +14,9 @@ from sms_service.campaigns.approval import latest_decision
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.linting import lint_content
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.planning import plan_approved_run
-from sms_service.campaigns.services import LATEST, check_ahead, require_on_campaign
+from sms_service.campaigns.services import LATEST, check_ahead
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.language import get_compiled
 from sms_service.content.lint import require_clean

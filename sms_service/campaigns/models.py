@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.campaigns.states import CampaignStatus
@@ -38,6 +38,7 @@ class Campaign(Base):
     canary_receipts: Mapped[bool] = mapped_column(server_default="false")
     launch_on_approval: Mapped[bool] = mapped_column(server_default="false")
     planned_at: Mapped[datetime | None]
+    submissions: Mapped[int] = mapped_column(Integer, server_default="0")  # how often it was submitted
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
@@ -53,8 +54,11 @@ class Campaign(Base):
 
 
 class Decision(Base):
-    """An approver's yes or no to exactly one content: `digest` covers wording, values, signature, segment rule, class
-    and route.
+    """Somebody's yes or no to exactly one content: `digest` covers wording, values, signature, segment rule, class
+    and route. A yes counts for one `submission` of the campaign: where it needs two, it is one of them.
+
+    `people`: its recipients as counted for a yes. `self_service`: by who submitted it, as a rule allows. `level`: of
+    the highest unit on which the right was held; `lender_id`: by delegation of this account.
     """
 
     __tablename__ = "decisions"
@@ -64,9 +68,14 @@ class Decision(Base):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     decided: Mapped[str] = mapped_column("verdict")
     digest: Mapped[bytes] = mapped_column(LargeBinary)
-    content: Mapped[dict[str, Any] | None]  # `covered` by the digest, `whom` in words; None: before it was kept
+    content: Mapped[dict[str, Any] | None]  # `covered` by the digest, `whom`, what was `asked`; None: of before
     comment: Mapped[str | None]
     at: Mapped[datetime]
+    submission: Mapped[int | None] = mapped_column(Integer)
+    people: Mapped[int | None] = mapped_column(Integer)
+    self_service: Mapped[bool] = mapped_column(server_default="false")
+    level: Mapped[str | None]
+    lender_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
 
     __table_args__ = (
         CheckConstraint("verdict IN ('approved', 'rejected')", name="verdict"),

@@ -15,7 +15,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.reach import Reach, Skipped, UnitReach, Window
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.linting import Known, TriedTexts, lint_content, lint_reached, reach_content
-from sms_service.campaigns.services import require_on_campaign
+from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
 from sms_service.content.lint import LintFinding
 from sms_service.controls.caps import count_capped

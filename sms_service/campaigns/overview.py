@@ -176,6 +176,11 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
             "name": row.decider,
             "at": decision.at,
             "comment": decision.comment,
+            "people": decision.people,
+            "self_service": decision.self_service,
+            "lender_id": decision.lender_id,
+            "lender": row.lender,
+            **_read_asked(decision),
             "holds": decision.digest == digest,
         },
         "run_id": row.run_id,
@@ -187,6 +192,14 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     }
 
 
+def _read_asked(decision: Decision) -> dict[str, Any]:
+    """What the rules asked for when it was taken; None where nothing is kept of it."""
+    asked = (decision.content or {}).get("asked")
+    if asked is None:
+        return {"needed": None, "rule_id": None, "rule": None}
+    return {"needed": asked["approvals"], "rule_id": asked["rule"], "rule": from_json(**asked["words"])}
+
+
 def _say_unlaunched(campaign: Campaign) -> Said | None:
     """An approval launches in its own transaction, so that one without a run was given too late."""
     if campaign.status != CampaignStatus.approved or not campaign.launch_on_approval or campaign.planned_at is None:
@@ -196,7 +209,7 @@ def _say_unlaunched(campaign: Campaign) -> Said | None:
 
 
 def _rows() -> Select[*tuple[Any, ...]]:
-    segment_unit = aliased(Unit)
+    segment_unit, lender = aliased(Unit), aliased(Account)
     last = (
         select(func.max(Decision.id)).where(Decision.campaign_id == Campaign.id).correlate(Campaign).scalar_subquery()
     )
@@ -218,6 +231,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Route.name.label("route"),
             Account.login.label("login"),
             Account.name.label("decider"),
+            lender.name.label("lender"),
             Run.id.label("run_id"),
             Run.status.label("run_status"),
             Run.audience.label("audience"),
@@ -232,6 +246,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
         .join(Route, Route.id == Campaign.route_id)
         .outerjoin(Decision, Decision.id == last)
         .outerjoin(Account, Account.id == Decision.account_id)
+        .outerjoin(lender, lender.id == Decision.lender_id)
         .outerjoin(Run, (Run.campaign_id == Campaign.id) & (Run.item == 1) & (Run.firing == 1))
     )
     return statement

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.audit import trail
 from sms_service.campaigns.contents import Content
-from sms_service.campaigns.services import move_campaign
+from sms_service.campaigns.moving import move_campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.dispatch.freeze import GRACE_MIN, foresee_lane

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
@@ -16,22 +16,23 @@ from sms_service.audience.earlier import require_campaigns
 from sms_service.audience.rules import audience_select
 from sms_service.audience.segments import get_segment
 from sms_service.audit import trail
+from sms_service.campaigns.approval import approve_by_self_service
 from sms_service.campaigns.authorship import list_authors
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.linting import lint_content
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.moving import move_campaign, require_on_campaign
 from sms_service.campaigns.picks import copy_picks, take_picks
 from sms_service.campaigns.row_values import require_rows
-from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
+from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.compose import check_beginning, check_signature
 from sms_service.content.fields import check_kinds, fields_of
 from sms_service.content.library import get_version
 from sms_service.content.lint import require_clean
 from sms_service.controls.models import Route
-from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line
 from sms_service.directory.units import are_in_line
-from sms_service.errors import Conflict, Invalid, NotFound
+from sms_service.errors import Conflict, Invalid
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.said import say
 
@@ -158,8 +159,8 @@ def change_campaign(
 
 
 def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
-    """Put a campaign before an approver. Raises Conflict unless it is a draft, rejected or approved, and where lint
-    refuses its text.
+    """Put a campaign before an approver; where a rule lets the actor send it by themselves, it is approved by that, as
+    by an approver. Raises Conflict unless it is a draft, rejected or approved, and where lint refuses its text.
 
     One that its approval launches is submitted by somebody who may launch it (Forbidden), for a time that is not past
     (Invalid).
@@ -170,11 +171,16 @@ def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaig
         actor.require(Permission.operate_campaigns, path)
         if campaign.planned_at is not None:
             _check_planned(session, campaign.planned_at)
-    require_clean(lint_content(session, content_of(session, campaign), path))
+    content = content_of(session, campaign)
+    findings = lint_content(session, content, path)
+    require_clean(findings)
     if campaign.status == CampaignStatus.rejected:
         move_campaign(session, campaign, CampaignStatus.draft)
     move_campaign(session, campaign, CampaignStatus.submitted)
+    campaign.submissions += 1
+    session.flush()
     trail.record_act(session, actor.account_id, "campaign.submit", "campaign", campaign_id, path)
+    approve_by_self_service(session, actor, content, path, findings)
     return campaign
 
 
@@ -184,39 +190,6 @@ def withdraw_campaign(session: Session, actor: Actor, campaign_id: int) -> Campa
     move_campaign(session, campaign, CampaignStatus.withdrawn)
     trail.record_act(session, actor.account_id, "campaign.withdraw", "campaign", campaign_id, path)
     return campaign
-
-
-def require_on_campaign(
-    session: Session, actor: Actor, permission: Permission, campaign_id: int
-) -> tuple[Campaign, str]:
-    """The campaign, and its unit's path, if the actor has the permission on it. Raises NotFound or Forbidden."""
-    found = session.execute(
-        select(Campaign, Unit.path).join(Unit, Unit.id == Campaign.unit_id).where(Campaign.id == campaign_id)
-    ).first()
-    if found is None:
-        raise NotFound("campaign", campaign_id)
-    actor.require(permission, found[1])
-    return found[0], found[1]
-
-
-def move_campaign(session: Session, campaign: Campaign, target: CampaignStatus) -> None:
-    """Change the status in one conditional statement. Raises Conflict if the present status does not allow that."""
-    sources = [source for source, targets in CAMPAIGN_TRANSITIONS.items() if target in targets]
-    moved = session.scalar(
-        update(Campaign)
-        .where(Campaign.id == campaign.id, Campaign.status.in_(sources))
-        .values(status=target.value, updated_at=func.now())
-        .returning(Campaign.id)
-        .execution_options(synchronize_session=False)
-    )
-    session.refresh(campaign)
-    if moved is None:
-        possible = sorted(CAMPAIGN_TRANSITIONS[CampaignStatus(campaign.status)])
-        if not possible:
-            ended = "campaign {campaign} is {status}; it can become: nothing"
-            raise Conflict(say(ended, campaign=campaign.id, status=CampaignStatus(campaign.status)))
-        message = "campaign {campaign} is {status}; it can become: {possible}"
-        raise Conflict(say(message, campaign=campaign.id, status=CampaignStatus(campaign.status), possible=possible))
 
 
 def _create(session: Session, actor: Actor, unit_id: int, given: Mapping[str, Any], **details: int) -> Campaign:

@@ -10,8 +10,10 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.wording import describe_rule
 from sms_service.campaigns import overview, services
-from sms_service.campaigns.authorship import find_approvers
+from sms_service.campaigns.approval_rules import ask_approval
+from sms_service.campaigns.approvers import count_given, find_approvers, list_given
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.services import EDITABLE
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.console.check import change_address
@@ -68,7 +70,18 @@ def list_campaigns() -> str:
 def show_campaign(campaign_id: int) -> str:
     """One campaign: its text, to whom it goes, how far it is, and what can be done next."""
     campaign = overview.get_campaign(g.session, g.actor, campaign_id)
-    path = campaign["path"]
+    path, content = campaign["path"], campaign["content"]
+    waits: dict[str, Any] = {}
+    if campaign["status"] == CampaignStatus.submitted:
+        asked = ask_approval(g.session, content, path)
+        given = list_given(g.session, content.campaign, content.digest())
+        waits = {
+            "why_not_self": None,
+            "asked": asked,
+            "given": given,
+            "lacking": asked.by_others - count_given(asked, given),
+        }
+        waits["approvers"] = find_approvers(g.session, content.campaign, path, asked=asked, given=given)
     return render_page(
         "campaign.html",
         campaign=campaign,
@@ -78,9 +91,7 @@ def show_campaign(campaign_id: int) -> str:
         replies=count_campaign_replies(g.session, g.actor, campaign_id) if campaign["run_id"] else 0,
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         change=change_address(campaign),
-        approvers=find_approvers(g.session, campaign["content"].campaign, path)
-        if campaign["status"] == CampaignStatus.submitted
-        else None,
+        **waits,
         may_edit=g.actor.can(Permission.edit_campaigns, path),
         may_operate=g.actor.can(Permission.operate_campaigns, path),
         may_approve=g.actor.can(Permission.approve_campaigns, path),
@@ -100,7 +111,7 @@ def make_copy(campaign_id: int) -> Response:
 @page_view("/campaigns/<int:campaign_id>/withdraw", Permission.edit_campaigns)
 def show_withdrawal(campaign_id: int) -> str:
     """What it means to give it up."""
-    campaign, _ = services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
+    campaign, _ = require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
     return render_page("withdrawal.html", campaign=campaign, withdrawable=WITHDRAWABLE)
 
 
@@ -137,6 +148,8 @@ def _state(campaign: dict[str, Any]) -> Said:
     match campaign["status"]:
         case CampaignStatus.draft:
             return as_said("A draft. Nobody has been asked to approve it, and nothing is sent.")
+        case CampaignStatus.approved if decision.get("holds") and decision["self_service"]:
+            return as_said("It may be sent by self-service. It is not sent yet.")
         case CampaignStatus.approved if decision.get("holds"):
             return say("Approved by {name}. It is not sent yet.", name=decision["name"] or "system")
         case CampaignStatus.approved:

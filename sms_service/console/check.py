@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +13,13 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.wording import describe_rule
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns import overview, services
-from sms_service.campaigns.authorship import find_approvers
+from sms_service.campaigns.approval_rules import AskedApproval, ask_approval
+from sms_service.campaigns.approvers import GivenApproval, count_given, find_approvers, list_given
 from sms_service.campaigns.contents import content_of
+from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.outlook import Outlook, foresee_content
 from sms_service.campaigns.picks import list_picked
+from sms_service.campaigns.self_service import say_why_no_self_service
 from sms_service.campaigns.services import EDITABLE
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.console.forms import read_form
@@ -40,7 +44,9 @@ TYPED_ABOVE = 10_000  # people: whoever sends to more types how many
 
 
 class SendForm(In):
-    """What the page said when its button was pressed: the content's digest, to how many people, at which time."""
+    """What the page said when its button was pressed: the content's digest, to how many people, at which time; and
+    `by_self`, that it is sent without an approval.
+    """
 
     digest = fields.String(required=True)
     phones = Whole(required=True)
@@ -48,6 +54,7 @@ class SendForm(In):
     at = fields.String(load_default=None)
     read = fields.Boolean(load_default=False)
     number = fields.String(load_default="")
+    by_self = fields.Boolean(load_default=False)
 
 
 @page_view("/campaigns/<int:campaign_id>/check", Permission.read)
@@ -64,8 +71,14 @@ def show_check(campaign_id: int) -> str | Response:
     except Invalid as error:
         fault = error.reason
     outlook = foresee_campaign(campaign, at or campaign["now"])
+    content = campaign["content"]
+    asked = ask_approval(g.session, content, path, outlook.people)
+    given = list_given(g.session, content.campaign, content.digest()) if status == CampaignStatus.submitted else []
     holds = status == CampaignStatus.approved and campaign["decision"]["holds"]
     may_send = holds and g.actor.can(Permission.operate_campaigns, path)
+    may_submit = status in EDITABLE and not holds and g.actor.can(Permission.edit_campaigns, path)
+    why_not_self = say_why_no_self_service(g.actor, path, asked, outlook.findings)
+    by_self = may_submit and why_not_self is None
     return render_page(
         "check.html",
         campaign=campaign,
@@ -78,13 +91,18 @@ def show_check(campaign_id: int) -> str | Response:
         closes=format_clock(unit.window_closes),
         may_send=may_send,
         by_itself=g.actor.can(Permission.operate_campaigns, path),
-        may_submit=status in EDITABLE and not holds and g.actor.can(Permission.edit_campaigns, path),
+        may_submit=may_submit,
+        by_self=by_self,
+        why_not_self=why_not_self if asked.approvals == 0 else None,
+        asked=asked,
+        given=given,
+        lacking=asked.by_others - count_given(asked, given),
         may_edit=status in EDITABLE and g.actor.can(Permission.edit_campaigns, path),
         change=change_address(campaign),
-        approvers=None if may_send else _find_approvers(campaign, path),
+        approvers=None if may_send or by_self else _find_approvers(campaign, asked, given),
         changed_rows=[
             one.row.name
-            for one in list_picked(g.session, campaign["content"].campaign, campaign["content"].version)
+            for one in list_picked(g.session, content.campaign, content.version)
             if one.changed and one.row is not None
         ],
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
@@ -95,21 +113,27 @@ def show_check(campaign_id: int) -> str | Response:
 
 @act_view("/campaigns/<int:campaign_id>/submit", Permission.edit_campaigns, again=show_check)
 def submit_one_campaign(campaign_id: int) -> Response:
-    """Put it before an approver."""
-    _, path = services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
-    at = _read_what_was_seen(campaign_id)
+    """Put it before an approver; where a rule lets the sender send it by themselves, it is sent."""
+    _, path = require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
+    at, by_self = _read_what_was_seen(campaign_id)
     by_itself = g.actor.can(Permission.operate_campaigns, path)
     services.change_campaign(g.session, g.actor, campaign_id, {"planned_at": at, "launch_on_approval": by_itself})
-    services.submit_campaign(g.session, g.actor, campaign_id)
-    said = as_said("It is submitted. Nothing is sent before somebody has approved it.")
-    return go_to("console.show_campaign", said=said, campaign_id=campaign_id)
+    submitted = services.submit_campaign(g.session, g.actor, campaign_id)
+    if submitted.status == CampaignStatus.submitted:
+        said = as_said("It is submitted. Nothing is sent before somebody has approved it.")
+        return go_to("console.show_campaign", said=said, campaign_id=campaign_id)
+    if not by_self:
+        raise Conflict("by the rules of now it is sent without an approval; look again before you send it")
+    begin_after_commit()
+    run_id = overview.get_campaign(g.session, g.actor, campaign_id)["run_id"]
+    return go_to("console.show_run", said=as_said("It is on its way."), run_id=run_id)
 
 
 @act_view("/campaigns/<int:campaign_id>/send", Permission.operate_campaigns, again=show_check)
 def send_one_campaign(campaign_id: int) -> Response:
     """Launch it, now or at the time that was chosen. Once it was sent, this does nothing and leads to its run."""
-    services.require_on_campaign(g.session, g.actor, Permission.operate_campaigns, campaign_id)
-    at = _read_what_was_seen(campaign_id)
+    require_on_campaign(g.session, g.actor, Permission.operate_campaigns, campaign_id)
+    at, _ = _read_what_was_seen(campaign_id)
     run, made = launching.launch_campaign(g.session, g.actor, campaign_id, at)
     if made and at is None:
         begin_after_commit()
@@ -121,7 +145,7 @@ def send_one_campaign(campaign_id: int) -> Response:
 @act_view("/campaigns/<int:campaign_id>/rows", Permission.edit_campaigns)
 def take_rows_over(campaign_id: int) -> Response:
     """Take what the picked rows say by now; an approval of the old content counts no longer."""
-    campaign, _ = services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
+    campaign, _ = require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
     services.change_campaign(g.session, g.actor, campaign_id, {"picks": dict(campaign.picks)})
     return go_to("console.show_check", said=as_said("The text has what the rows say now."), campaign_id=campaign_id)
 
@@ -135,9 +159,11 @@ def foresee_campaign(campaign: dict[str, Any], at: datetime | None = None) -> Ou
     return foresee_content(g.session, g.actor, campaign["content"], campaign["path"], rates, prices, at, known)
 
 
-def _find_approvers(campaign: dict[str, Any], path: str) -> list[str]:
+def _find_approvers(campaign: dict[str, Any], asked: AskedApproval, given: Sequence[GivenApproval]) -> list[str]:
     submitter = None if campaign["status"] == CampaignStatus.submitted else g.actor.account_id
-    return find_approvers(g.session, campaign["content"].campaign, path, submitter)
+    return find_approvers(
+        g.session, campaign["content"].campaign, campaign["path"], submitter, asked=asked, given=given
+    )
 
 
 def change_address(campaign: dict[str, Any]) -> str:
@@ -158,8 +184,10 @@ def _chosen_time(zone: str, planned: datetime | None) -> datetime | None:
     return planned if planned is not None and planned > current_context().clock() else None
 
 
-def _read_what_was_seen(campaign_id: int) -> datetime | None:
-    """The time that was chosen. Raises Conflict or Invalid where the sender has not seen what would be done now."""
+def _read_what_was_seen(campaign_id: int) -> tuple[datetime | None, bool]:
+    """The time that was chosen, and whether the page said that it is sent without an approval. Raises Conflict or
+    Invalid where the sender has not seen what would be done now.
+    """
     form = read_form(SendForm)
     campaign = overview.get_campaign(g.session, g.actor, campaign_id)
     content = content_of(g.session, campaign["content"].campaign)  # held: it is what is submitted or sent
@@ -177,7 +205,7 @@ def _read_what_was_seen(campaign_id: int) -> datetime | None:
         raise Invalid("read", None, "tick that you have read the whole text")
     if phones > TYPED_ABOVE and _digits(form["number"]) != str(phones):
         raise Invalid("number", None, say("type the number of people: {number}", number=write_number(phones)))
-    return at
+    return at, form["by_self"]
 
 
 def _digits(written: str) -> str:

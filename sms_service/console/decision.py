@@ -13,10 +13,12 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.sizes import count_reached
 from sms_service.audience.wording import describe_rule, describe_rules
 from sms_service.campaigns import approval, overview
-from sms_service.campaigns.authorship import find_last_change, is_of_others, list_authors, say_why_not
+from sms_service.campaigns.approval_rules import ask_approval
+from sms_service.campaigns.approvers import HeldRight, count_given, find_right, list_given
+from sms_service.campaigns.authorship import find_last_change, is_of_others, list_authors
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.services import require_on_campaign
+from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.console.check import foresee_campaign
 from sms_service.console.entering import confirm_password, is_password_fresh
@@ -138,7 +140,11 @@ def approve_one_campaign(campaign_id: int) -> Response:
         raise Invalid("phones", None, reason)
     digest = bytes.fromhex(form["digest"])
     approval.decide_approval(g.session, g.actor, campaign_id, approve=True, digest=digest, ticks=form["ticks"])
-    run_id = overview.get_campaign(g.session, g.actor, campaign_id)["run_id"]
+    decided = overview.get_campaign(g.session, g.actor, campaign_id)
+    run_id = decided["run_id"]
+    if decided["status"] == CampaignStatus.submitted:
+        said = as_said("Your approval is kept. Another person must approve it too before it is sent.")
+        return go_to("console.show_decision", said=said, campaign_id=campaign_id)
     if run_id is None:
         return go_to("console.show_campaign", said=as_said("The campaign is approved."), campaign_id=campaign_id)
     begin_after_commit()
@@ -172,6 +178,13 @@ def _show(campaign: dict[str, Any], template: str) -> str:
     may = g.actor.can(Permission.approve_campaigns, campaign["path"])
     waits = campaign["status"] == CampaignStatus.submitted
     outlook = foresee_campaign(campaign)
+    asked = ask_approval(g.session, content, campaign["path"], outlook.people)
+    given = list_given(g.session, content.campaign, bytes.fromhex(campaign["digest"])) if waits else []
+    why_not, why_no_return = None, None
+    if may and waits:
+        about = (g.session, g.actor, content.campaign, campaign["path"], authored)
+        why_not = _as_reason(find_right(*about, asked, given))
+        why_no_return = why_not and _as_reason(find_right(*about))  # whoever may approve may return it
     whom = describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"])
     return render_page(
         template,
@@ -180,12 +193,20 @@ def _show(campaign: dict[str, Any], template: str) -> str:
         refused=any(one.severity == Severity.refused for one in outlook.findings),
         whom=whom,
         authored=authored,
-        why_not=say_why_not(g.session, g.actor, content.campaign, authored) if may and waits else None,
+        why_not=why_not,
         may_decide=may and waits,
+        may_return=may and waits and not why_no_return,
+        asked=asked,
+        given=given,
+        counted=count_given(asked, given),
         changes=_list_changes(campaign, whom),
         reasons=list(enumerate(REASONS)),
         fresh=outlook.phones <= PASSWORD_ABOVE or is_password_fresh(),
     )
+
+
+def _as_reason(right: HeldRight | Said) -> Said | None:
+    return right if isinstance(right, Said) else None
 
 
 def _require_as_read(campaign: Campaign, form: Mapping[str, Any]) -> None:

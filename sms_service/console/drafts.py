@@ -18,6 +18,7 @@ from sms_service.audience.recipient_lists import select_emptied_segments
 from sms_service.audience.segments import find_segments
 from sms_service.campaigns import overview, services, suggestions
 from sms_service.campaigns.invitations import EVERYONE
+from sms_service.campaigns.moving import require_on_campaign
 from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import say_here, write_number
 from sms_service.console.pages import act_view, go_to, page_view, show_typed
@@ -129,7 +130,7 @@ def show_draft(campaign_id: int) -> str:
 @act_view("/campaigns/<int:campaign_id>/change", Permission.edit_campaigns, again=show_draft)
 def change_draft(campaign_id: int) -> Response:
     """Keep the change and go on to the check; an approval of the old content counts no longer."""
-    campaign, _ = services.require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
+    campaign, _ = require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
     version_id = read_query(NewCampaignQuery)["version"] or campaign.template_version_id
     form = read_form(CampaignForm, apart=(VALUE, PICK, FIND))
     seen = form.pop("seen")

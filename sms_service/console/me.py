@@ -33,6 +33,7 @@ OWN_STORIES: Mapping[str, str] = {
     "officer": _("You write and send texts to the people of {unit}, and stop them."),
     "approver": _("You approve what {unit} wants to send, or return it."),
     "auditor": _("You read everything of {unit} and change nothing."),
+    "delegate": _("By delegation you approve what {unit} wants to send, or return it."),
     "operator": _("You watch the gateways of {unit}, and stop what must not go on."),
 }
 

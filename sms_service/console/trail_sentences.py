@@ -8,7 +8,7 @@ from typing import Any
 from sms_service.audit.models import TrailEntry
 from sms_service.masking import mask_text
 from sms_service.reports.acts import Names
-from sms_service.said import Said, as_said, say
+from sms_service.said import Said, as_said, from_json, say
 from sms_service.web.words import name_of, name_word
 
 
@@ -16,7 +16,8 @@ def _(message: str) -> str:
     return message
 
 
-# By act; an act with different targets has a sentence for a kind of target too, "act/kind".
+# By act; an act with different targets has a sentence for a kind of target too, "act/kind", and "act/lent" is one that
+# somebody did by delegation.
 SENTENCES: Mapping[str, str] = {
     "account.create": _("{who} created the account of {what}"),
     "account.disable": _("{who} disabled the account of {what}"),
@@ -27,11 +28,17 @@ SENTENCES: Mapping[str, str] = {
     "calendar.remove": _("{who} removed {rows} days from the calendar of working days of {what}: {days}"),
     "calendar.set": _("{who} set {rows} days in the calendar of working days of {what}: {days}"),
     "calendar.take_over": _("{who} took over the official working days of {year} for {what}"),
+    "approval_rule.add": _("{who} added an approval rule of {what}: {rule}"),
+    "approval_rule.change": _("{who} changed an approval rule of {what}, now: {rule}"),
+    "approval_rule.remove": _("{who} removed an approval rule of {what}: {rule}"),
     "campaign.approve": _("{who} approved the campaign {what}"),
+    "campaign.approve/lent": _("{who} approved the campaign {what} by delegation of {lender}"),
     "campaign.change": _("{who} changed the campaign {what}"),
     "campaign.create": _("{who} wrote the campaign {what}"),
     "campaign.launch": _("{who} launched the campaign {what}"),
     "campaign.reject": _("{who} returned the campaign {what}"),
+    "campaign.reject/lent": _("{who} returned the campaign {what} by delegation of {lender}"),
+    "campaign.self_approve": _("{who} approved the campaign {what} to {people} people by self-service"),
     "campaign.submit": _("{who} submitted the campaign {what} for approval"),
     "campaign.withdraw": _("{who} withdrew the campaign {what}"),
     "cap.remove": _("{who} removed the daily cap of the class {what}"),
@@ -41,6 +48,8 @@ SENTENCES: Mapping[str, str] = {
     "check.answer": _("{who} said where {what} is: {answer}"),
     "contact.give": _("{who} gave {what} the role {role} in {unit}"),
     "contact.take": _("{who} took the role {role} in {unit} away from {what}"),
+    "delegation.begin": _("{who} lent {what} the right to approve for {unit} until {until}"),
+    "delegation.end": _("{who} ended the delegation of {lender} to {what} for {unit}"),
     "gateway.open": _("{who} opened the gateway account {what}"),
     "gateway.paused": _("{who} paused the gateway account {what}"),
     "message.settle": _("{who} settled a text to be checked as {verdict}"),
@@ -114,7 +123,8 @@ _NOBODY = as_said("The service itself")
 
 def tell_act(entry: TrailEntry, names: Names) -> Said:
     """The entry as a sentence; numbers that may be phone numbers are masked in what people wrote."""
-    message = SENTENCES.get(f"{entry.act}/{entry.target_kind}") or SENTENCES.get(entry.act) or _OTHER
+    kind = "lent" if entry.target_kind == "campaign" and "lender" in entry.details else entry.target_kind
+    message = SENTENCES.get(f"{entry.act}/{kind}") or SENTENCES.get(entry.act) or _OTHER
     return say(message, **_values(entry, names))
 
 
@@ -128,6 +138,8 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
         "what": _what(entry, names),
         "days": tuple(str(day) for day in details.get("days", ())),
         "unit": names.get(("unit", str(details.get("unit_id"))), "—"),
+        "lender": mask_text(names.get(("account", str(details.get("lender"))), "—")),
+        "rule": from_json(**details["terms"]) if isinstance(details.get("terms"), dict) else "—",
         "role": name_word("role", str(details.get("role", "—"))),
         "reason": name_of(str(details.get("reason", "—"))),
         "answer": name_word("CheckAnswer", str(details.get("answer", "—"))),
@@ -138,7 +150,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 
 _DETAILS = (
     *("day", "per_day", "created", "changed", "unchanged", "refused", "suppressed", "version", "left"),
-    *("word", "words", "category", "signature", "account", "list", "row", "rows", "year"),
+    *("word", "words", "category", "signature", "account", "list", "row", "rows", "until", "people", "year"),
 )
 
 

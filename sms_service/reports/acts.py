@@ -74,6 +74,7 @@ def _unit_of(entry: TrailEntry) -> str:
 def _named_in(entries: Iterable[TrailEntry]) -> Iterable[tuple[str, str]]:
     for entry in entries:
         yield "account", str(entry.account_id)
+        yield "account", str(entry.details.get("lender"))
         yield entry.target_kind, entry.target_id
         yield "unit", str(entry.details.get("unit_id"))
         yield "unit", _unit_of(entry)

@@ -10,6 +10,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from sms_service.accounts.permissions import Permission
+from sms_service.campaigns.delegations import DelegationState
 from sms_service.content.fields import FieldKind
 from sms_service.content.lint import FindingKind, Severity
 from sms_service.content.models import FilingState, ListKind
@@ -48,6 +49,12 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         LoginState.create: say("Will be created"),
         LoginState.exists: say("Has one already"),
         LoginState.refused: say("Refused"),
+    },
+    DelegationState: {
+        DelegationState.active: say("In force"),
+        DelegationState.idle: say("Gives nothing now"),
+        DelegationState.over: say("Over"),
+        DelegationState.ended: say("Ended early"),
     },
     CheckCause: {
         CheckCause.dead_number: say("Number seems dead"),

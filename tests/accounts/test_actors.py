@@ -20,7 +20,7 @@ actors = st.builds(lambda held: Actor(1, "x", tuple(held)), st.lists(grants, max
 
 
 def test_every_role_that_can_be_granted_has_its_permissions_and_only_the_service_has_all():
-    assert set(PERMISSIONS) == {*ROLES, "system"}
+    assert set(PERMISSIONS) == {*ROLES, "system", "delegate"}
     assert [role for role in PERMISSIONS if PERMISSIONS[role] == set(Permission)] == ["system"]
     assert PERMISSIONS["auditor"] == {Permission.read}
     # Whoever writes a campaign does not approve it.

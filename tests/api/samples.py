@@ -8,10 +8,10 @@ from __future__ import annotations
 import io
 import secrets
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts import tokens
@@ -20,7 +20,9 @@ from sms_service.accounts.models import RoleGrant
 from sms_service.audience.import_work import work_on_import
 from sms_service.audience.suppression import suppress_phone
 from sms_service.campaigns import approval
+from sms_service.campaigns.delegations import lend_approval
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.rule_acts import add_approval_rule
 from sms_service.content.categories import add_category
 from sms_service.content.list_drafts import upload_list_file
 from sms_service.content.lists import add_reference_list, keep_row
@@ -42,7 +44,7 @@ from sms_service.ledger.models import Message, Run
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
 from tests.audience.listing import bring_list
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
-from tests.factories import make_account, make_person, make_segment, make_template
+from tests.factories import make_account, make_actor, make_person, make_segment, make_template
 
 EVERYONE = {"everyone": True}
 QUIET_DAY = date(2999, 4, 5)
@@ -93,6 +95,11 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         session, SYSTEM, unit.id, [CalendarEntry(QUIET_DAY.replace(year=2027), False, "清明节")]
     )
     session.commit()
+    rule = add_approval_rule(session, SYSTEM, unit_id=unit.id, approvals=1, up_to=77)
+    lender = make_actor(session, unit, ("approver",))
+    until = session.scalars(select(func.sms_now())).one().date() + timedelta(days=3)
+    given = {"unit_id": unit.id, "login": account.login, "until": until, "why": "出差"}
+    lent = lend_approval(session, lender, **given).delegation
     check = LostCheck(person_id=person.id, cause="not_reached", campaigns=3, opened_at=now)
     session.add(check)
     session.commit()
@@ -117,6 +124,9 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "suppression_id": opted_out.id,
         "quiet_day_id": quiet_day.id,
         "calendar_day_id": calendar_day.id,
+        "rule_id": rule.id,
+        "delegation_id": lent.id,
+        "login": account.login,
         "category_id": category.id,
         "signature_id": signature.id,
         "list_id": reference.id,
@@ -312,6 +322,15 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /calendar-days/text": lambda ids: {"unit_id": ids["unit_id"], "text": "2027-04-05 清明节 放假"},
     "POST /calendar-days/take-over": lambda ids: {"unit_id": ids["unit_id"], "year": 2026},
     "POST /calendar-days/clear": lambda ids: {"unit_id": ids["unit_id"], "first": "2027-01-01", "last": "2027-12-31"},
+    "POST /approval-rules": lambda ids: {"unit_id": ids["unit_id"], "approvals": 2, "up_to": 9_000},
+    "PATCH /approval-rules/<int:rule_id>": lambda ids: {"approvals": 2},
+    "POST /delegations": lambda ids: {
+        "unit_id": ids["unit_id"],
+        "login": ids["login"],
+        "until": (datetime.now(UTC) + timedelta(days=4)).date().isoformat(),
+        "why": "出差",
+    },
+    "POST /delegations/<int:delegation_id>/end": lambda ids: {},
     "PUT /units/<int:unit_id>/caps": lambda ids: {"caps": {"study": 2}, "why": "少打扰"},
     "PUT /caps/<class_>": lambda ids: {"per_day": 2, "why": "试行"},
     "POST /units/<int:unit_id>/contacts": lambda ids: {"person_id": ids["person_id"], "role": "组织委员"},
@@ -331,6 +350,7 @@ FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 # Queries that name something outside, for lists without `unit`.
 QUERIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "GET /units/<int:unit_id>/working-days": lambda ids: {"year": 2027},
+    "GET /approval-rules/trial": lambda ids: {"unit": ids["unit_id"], "class": "study", "people": 60},
     "GET /tokens": lambda ids: {"account": ids["account_id"]},
     "GET /receipts": lambda ids: {"account": ids["name"]},
 }

@@ -17,7 +17,7 @@ from sms_service.accounts.actors import SYSTEM, Actor, load_actor
 from sms_service.accounts.models import Account
 from sms_service.audience import segments
 from sms_service.audit.models import TrailEntry
-from sms_service.campaigns import approval, authorship, control, overview, services, uses
+from sms_service.campaigns import approval, approvers, control, moving, overview, services, uses
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.states import CAMPAIGN_TRANSITIONS, CampaignStatus
@@ -77,11 +77,11 @@ def test_a_campaign_moves_only_as_the_table_says(
     campaign = write(session, officer, district)
     session.execute(update(Campaign).values(status=status.value))
     if target in CAMPAIGN_TRANSITIONS[status]:
-        services.move_campaign(session, campaign, target)
+        moving.move_campaign(session, campaign, target)
         assert campaign.status == target
     else:
         with pytest.raises(Conflict, match=f"campaign {campaign.id} is {status}; it can become: "):
-            services.move_campaign(session, campaign, target)
+            moving.move_campaign(session, campaign, target)
         assert campaign.status == status
 
 
@@ -413,7 +413,7 @@ def test_who_can_approve_is_named_nearest_first(session: Session, district: Unit
     city = session.get_one(Unit, district.parent_id)
 
     def found(submitter: int | None = None) -> list[str]:
-        return authorship.find_approvers(session, campaign, district.path, submitter)
+        return approvers.find_approvers(session, campaign, district.path, submitter)
 
     assert found() == []
     far = make_account(session, city, "far", ("approver",), name="市里")

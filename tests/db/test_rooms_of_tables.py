@@ -31,6 +31,7 @@ POINTS_UP = {
     ("template_bindings", "template_versions"): "the gate asks whether one is usable; controls never read the text",
     ("accounts", "units"): "a login has a home unit, which accounts know by id and path only",
     ("role_grants", "units"): "a role holds for a unit, likewise",
+    ("delegations", "units"): "and so does a right that is lent",
     ("trail", "accounts"): "an act has who did it; the trail never reads the login",
 }
 

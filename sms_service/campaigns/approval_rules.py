@@ -1,0 +1,167 @@
+"""How many approvals a campaign needs, and whose: rules by level, class and size, which units keep as data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, literal, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from sms_service.audience.sizes import count_recipients
+from sms_service.campaigns.contents import Content
+from sms_service.campaigns.models import Decision
+from sms_service.campaigns.rule_models import ApprovalRule, rank_level
+from sms_service.directory.models import Unit
+from sms_service.said import Said, Word, as_said, say, to_json
+from sms_service.vocabulary import TextClass
+
+USUAL_GROWTH_PERCENT = 20
+LEAST_GROWTH = 10  # people, by which every run may grow
+WITHOUT_RULE = as_said("no rule covers it: one approval")
+
+
+@dataclass(frozen=True, slots=True)
+class AskedApproval:
+    """What a campaign needs now, with this many `people`: so many `approvals` (0: self-service) by people who hold the
+    right on a unit of `level` or of a higher one (None: on any that reaches it). `rule_id` and `words`: by which rule.
+    `changed_by`: who made the rule. `by_self_up_to`: to how many people the unit sends the like by self-service, if at
+    all.
+    """
+
+    people: int
+    approvals: int
+    level: str | None
+    growth_percent: int
+    rule_id: int | None
+    words: Said
+    changed_by: int | None
+    by_self_up_to: int | None = None
+
+    @property
+    def by_others(self) -> int:
+        """How many approvals it needs of other people, where self-service does not cover it."""
+        return max(1, self.approvals)
+
+    def as_json(self) -> dict[str, Any]:
+        """As a decision keeps it."""
+        return {
+            "approvals": self.approvals,
+            "level": self.level,
+            "growth_percent": self.growth_percent,
+            "rule": self.rule_id,
+            "words": to_json(self.words),
+        }
+
+
+def ask_approval(session: Session, content: Content, path: str, people: int | None = None) -> AskedApproval:
+    """What the content needs, with as many people as it finds now; `people`: where they were counted just before. Of
+    several classes, that which needs most counts.
+
+    Raises Invalid for a rule of its segment that cannot be used.
+    """
+    if people is None:
+        people = count_recipients(session, content.segment_rule, path)
+    asked = [find_asked(session, path, class_, people) for class_ in _list_classes(content)]
+    return max(asked, key=lambda one: (one.approvals, -_rank(one.level)))
+
+
+def find_asked(session: Session, path: str, class_: str, people: int) -> AskedApproval:
+    """What a campaign of the unit at `path` needs with a text of this class to so many people.
+
+    Of the rules that fit, one of the nearest unit counts; of these the one for this level, then the one for this class,
+    then the one for the fewest people. Where none fits, it is one approval.
+    """
+    owner, own = aliased(Unit), aliased(Unit)
+    found = session.scalars(
+        select(ApprovalRule)
+        .join(owner, owner.id == ApprovalRule.unit_id)
+        .join(own, own.path == path)
+        .where(
+            literal(path).op("^@")(owner.path),
+            or_(ApprovalRule.level.is_(None), ApprovalRule.level == own.level),
+            or_(ApprovalRule.class_.is_(None), ApprovalRule.class_ == class_),
+        )
+        .order_by(
+            func.length(owner.path).desc(),
+            ApprovalRule.level.is_(None),
+            ApprovalRule.class_.is_(None),
+            ApprovalRule.up_to.asc().nulls_last(),
+        )
+    ).all()
+    rule, by_self = _choose_rule(found, people), _find_most_by_self(found)
+    if rule is None:
+        return AskedApproval(people, 1, None, USUAL_GROWTH_PERCENT, None, WITHOUT_RULE, None, by_self)
+    words = describe_approval_rule(rule)
+    terms = (rule.approvals, rule.approver_level, rule.growth_percent)
+    return AskedApproval(people, *terms, rule.id, words, rule.changed_by, by_self)
+
+
+def most_people_for(decision: Decision) -> int | None:
+    """With how many recipients a run still is what was approved; None: of before they were counted."""
+    if decision.people is None:
+        return None
+    asked = (decision.content or {}).get("asked", {})
+    share: int = asked.get("growth_percent", USUAL_GROWTH_PERCENT)
+    return decision.people + max(LEAST_GROWTH, math.ceil(decision.people * share / 100))
+
+
+def find_approval_rules(paths: Iterable[str]) -> Select[ApprovalRule, Unit]:
+    """The rules that hold somewhere in the subtrees at `paths`, each with the unit that keeps it; not ordered."""
+    overlaps = (or_(literal(path).op("^@")(Unit.path), Unit.path.op("^@")(path)) for path in paths)
+    return select(ApprovalRule, Unit).join(Unit, Unit.id == ApprovalRule.unit_id).where(or_(*overlaps))
+
+
+def describe_approval_rule(rule: ApprovalRule) -> Said:
+    """The rule in words: for which campaigns, then what they need."""
+    parts = [_say_level(rule.level)]
+    if rule.class_ is not None:
+        parts.append(Word(rule.class_, {}))
+    parts += [say_size(rule.up_to), say_terms(rule.approvals, rule.approver_level)]
+    return say("{parts: · }", parts=parts)
+
+
+def say_size(up_to: int | None) -> Said:
+    """To how many people."""
+    return as_said("any number of people") if up_to is None else say("up to {people:,} people", people=up_to)
+
+
+def say_terms(approvals: int, level: str | None) -> Said:
+    """What is needed."""
+    if approvals == 0:
+        return as_said("self-service")
+    if level is None:
+        return as_said("one approval" if approvals == 1 else "two approvals by different people")
+    word = Word(level, {})
+    if approvals == 1:
+        return say("one approval by the {level} or above", level=word)
+    return say("two approvals by different people of the {level} or above", level=word)
+
+
+def _choose_rule(rules: Sequence[ApprovalRule], people: int) -> ApprovalRule | None:
+    """The first of the rules that covers so many people."""
+    return next((rule for rule in rules if rule.up_to is None or rule.up_to >= people), None)
+
+
+def _find_most_by_self(rules: Sequence[ApprovalRule]) -> int | None:
+    """The largest number of people that self-service covers, where another rule does not come first."""
+    numbers = [rule.up_to for rule in rules if rule.approvals == 0 and rule.up_to is not None]
+    for number in sorted(numbers, reverse=True):
+        chosen = _choose_rule(rules, number)
+        if chosen is not None and chosen.approvals == 0:
+            return number
+    return None
+
+
+def _say_level(level: str | None) -> Said:
+    return as_said("any unit") if level is None else Word(level, {})
+
+
+def _list_classes(content: Content) -> list[str]:
+    return [TextClass(content.class_)]
+
+
+def _rank(level: str | None) -> int:
+    return 99 if level is None else rank_level(level)
