@@ -28,7 +28,9 @@ from sms_service.directory import drafts
 from sms_service.dispatch import breaker, freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import failover, sweeps
+from sms_service.own_texts.ending import forget_own_texts
 from sms_service.personal import list_endings
+from sms_service.personal.own_phone_endings import erase_ended_phone
 
 MONTHS_READY = 3
 NO_RECEIPT_HOURS = 72
@@ -119,6 +121,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         _make_months,
         _forget,
         lambda database: _end_lists(database, list_days),
+        _end_own_phones,
     )
     for duty in duties:  # each has its own transactions, so a duty that fails does not stop the others
         try:
@@ -211,6 +214,14 @@ def _forget(database: Database) -> None:
 def _end_lists(database: Database, list_days: int) -> None:
     if ended := list_endings.end_lists(database, list_days):
         log.info("lists for campaigns are over: %s guests erased or lists emptied", ended)
+
+
+def _end_own_phones(database: Database) -> None:
+    if erase_ended_phone(database):
+        log.info("a phone that was an account's own is erased")
+    with database.session() as session:
+        if forgotten := forget_own_texts(session):
+            log.info("emptied %s texts that went to accounts' own phones 30 days ago", forgotten)
 
 
 def _make_months(database: Database) -> None:

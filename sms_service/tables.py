@@ -16,6 +16,7 @@ import sms_service.delivery.models
 import sms_service.directory.import_models
 import sms_service.directory.models
 import sms_service.ledger.models
+import sms_service.own_texts.models
 import sms_service.replies.earlier
 import sms_service.replies.models
 import sms_service.schedules.calendar_models  # noqa: F401 - each import counts

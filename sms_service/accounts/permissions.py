@@ -24,6 +24,7 @@ class Permission(StrEnum):
     operate_service = "operate_service"  # gateway accounts, their stops, caps
     manage_accounts = "manage_accounts"  # accounts, roles, other people's tokens
     text_guests = "text_guests"  # texts to people outside the register, by a list for one campaign
+    try_texts = "try_texts"  # what others would get, sent to one's own phone
     see_phones = "see_phones"  # whole phone numbers, in requests that ask for them
 
 
@@ -39,10 +40,11 @@ PERMISSIONS: Mapping[str, frozenset[Permission]] = {
             Permission.manage_templates,
             Permission.edit_campaigns,
             Permission.operate_campaigns,
+            Permission.try_texts,
             Permission.see_phones,
         }
     ),
-    "approver": frozenset({Permission.read, Permission.approve_campaigns, Permission.see_phones}),
+    "approver": frozenset({Permission.read, Permission.approve_campaigns, Permission.try_texts, Permission.see_phones}),
     "auditor": frozenset({Permission.read}),
     # Watches the installation: what leaves, and which outcomes are unknown. Writes and approves nothing.
     "operator": frozenset({Permission.read, Permission.operate_campaigns, Permission.operate_service}),

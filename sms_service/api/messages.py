@@ -41,8 +41,11 @@ class MessageOut(Out):
     """One recipient of one run."""
 
     id = fields.Integer(attribute="Message.id", metadata={"description": "The message's id"})
-    campaign_id = fields.Integer(metadata={"description": "The campaign"})
-    campaign = fields.String(metadata={"description": "The campaign's name"})
+    campaign_id = fields.Integer(
+        allow_none=True, metadata={"description": "The campaign; null of a test, an answer or a notice"}
+    )
+    campaign = fields.String(allow_none=True, metadata={"description": "The campaign's name; null if there is none"})
+    kind = fields.String(metadata={"description": "Of its run: `campaign`, `test`, `answer` or `notice`"})
     run_id = fields.Integer(attribute="Message.run_id", metadata={"description": "The run"})
     person_id = fields.Integer(attribute="Message.person_id", metadata={"description": "The person"})
     person = MaskedText(allow_none=True, metadata={"description": "The person's present name"})
@@ -66,9 +69,11 @@ class MessageOut(Out):
         metadata={"description": "The message that this phone number got instead"},
     )
     text = MaskedText(
-        attribute="Message.text",
         allow_none=True,
-        metadata={"description": "What was sent, phone numbers in it masked; null until it is rendered"},
+        metadata={
+            "description": "What was sent, phone numbers in it masked; null until it is rendered, and where it holds "
+            "a code"
+        },
     )
     parts = fields.Integer(
         attribute="Message.parts", allow_none=True, metadata={"description": "How many SMS the text takes"}

@@ -66,6 +66,7 @@ class OwnDataOut(Out):
     lists = _list("What lists for campaigns say of them: list, row and values")
     import_findings = _list("What imports found in rows that name them")
     lost_checks = _list("What their branch was asked since texts did not reach them, and answered")
+    own_phones = _list("The account whose own phone it is, since when and whether it is confirmed")
     acts = _list("What was done to their row, by whom and when")
 
 

@@ -73,7 +73,9 @@ class RunOut(Out):
     """A run."""
 
     id = fields.Integer(metadata={"description": "The run's id"})
-    campaign_id = fields.Integer(metadata={"description": "The campaign"})
+    campaign_id = fields.Integer(
+        allow_none=True, metadata={"description": "The campaign; null of a test, an answer or a notice"}
+    )
     unit_id = fields.Integer(metadata={"description": "The unit that sends it"})
     kind = fields.String(metadata={"description": "`campaign`, `test`, `answer` or `notice`"})
     status = fields.String(metadata={"description": "One of " + ", ".join(RunStatus)})
@@ -114,7 +116,7 @@ class RunOut(Out):
 class NamedRunOut(RunOut):
     """A run, and what its campaign and unit are called now."""
 
-    campaign = fields.String(metadata={"description": "The campaign's name"})
+    campaign = fields.String(allow_none=True, metadata={"description": "The campaign's name; null if there is none"})
     unit = fields.String(metadata={"description": "The unit's present name"})
 
 
@@ -252,7 +254,7 @@ def show_run(run: Run) -> dict[str, Any]:
     total = tabulate_counts(g.session, Filter(_WHOLE_TREE, run_id=run.id), (), read_prices()).total
     return {
         **_columns(run),
-        "campaign": g.session.get_one(Campaign, run.campaign_id).name,
+        "campaign": None if run.campaign_id is None else g.session.get_one(Campaign, run.campaign_id).name,
         "unit": g.session.get_one(Unit, run.unit_id).name,
         "statuses": found.statuses if found else {},
         "people": total.people,

@@ -65,18 +65,22 @@ def run_of(session: Session, actor: Actor, campaign_id: int) -> Run:
     return run
 
 
-def find_runs(paths: Sequence[str], *, campaign_id: int | None = None, status: str | None = None) -> Select[Run]:
+def find_runs(
+    paths: Sequence[str], *, campaign_id: int | None = None, status: str | None = None, kind: str | None = None
+) -> Select[Run]:
     """The runs of all units that are now within the subtrees at `paths`."""
     within = or_(false(), *(Unit.path.op("^@")(path) for path in paths))
     statement = select(Run).join(Unit, Unit.id == Run.unit_id).where(within)
     if campaign_id is not None:
         statement = statement.where(Run.campaign_id == campaign_id)
+    if kind is not None:
+        statement = statement.where(Run.kind == kind)
     return statement.where(Run.status == status) if status else statement
 
 
-def name_runs(runs: Select[Run]) -> Select[Run, str, str]:
-    """The runs of `find_runs`, each as (Run, campaign, unit) with both names."""
-    return runs.join(Campaign, Campaign.id == Run.campaign_id).with_only_columns(
+def name_runs(runs: Select[Run]) -> Select[Run, str | None, str]:
+    """The runs of `find_runs`, each as (Run, campaign, unit) with both names; no campaign's of one that has none."""
+    return runs.outerjoin(Campaign, Campaign.id == Run.campaign_id).with_only_columns(
         Run, Campaign.name.label("campaign"), Unit.name.label("unit")
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,15 +12,17 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.models import Campaign
 from sms_service.console.forms import read_query
+from sms_service.console.languages import translate_here
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import name_here, render_page
 from sms_service.console.unit_choice import choose_unit
-from sms_service.ledger.models import Run
+from sms_service.ledger.models import KINDS, Run
 from sms_service.ledger.states import MessageStatus
-from sms_service.reports.counts import Count, Filter, drill_down, tabulate_counts
+from sms_service.reports.counts import Count, Filter, count_other_kinds, drill_down, tabulate_counts
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
 from sms_service.web.rates import read_prices
 from sms_service.web.validators import OneOfWords
+from sms_service.web.words import name_word
 
 # What a person counts by; the API knows more.
 DIMENSIONS = ("unit", "status", "reason", "campaign", "day", "account", "class")
@@ -40,6 +43,10 @@ def show_counts() -> str:
     query = read_query(CountsQuery)
     by = query.pop("by")
     scope, rows = scope_messages(g.session, g.actor, query)
+    others, asked = dict[str, int](), _given(query)
+    if query["kind"] is None and query["run"] is None and query["of_campaign"] is None:
+        others = count_other_kinds(g.session, rows)  # shown apart; the numbers below are those of campaigns
+        rows, query = replace(rows, kind="campaign"), query | {"kind": "campaign"}
     table = tabulate_counts(g.session, rows, (by,), read_prices())
     given = _given(query)
     lines = sorted(table.lines, key=lambda line: -line.messages) if by != "day" else table.lines
@@ -49,10 +56,16 @@ def show_counts() -> str:
         "counts.html",
         by=by,
         query=query,
+        asked=asked,
         given=given,
         scope=scope.units,
         choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         statuses=[(status, name_here(status)) for status in MessageStatus],
+        kinds=[(kind, translate_here(name_word("run", kind))) for kind in KINDS],
+        others=[
+            (kind, number, url_for("console.show_counts", **{**given, "by": by, "kind": kind}))
+            for kind, number in others.items()
+        ],
         total=table.total,
         priced=any(line.cost_fen is not None for line in [*table.lines, table.total] if line.parts),
         lines=[_line(line, by, rows, given, names, most) for line in lines[:MOST_LINES]],

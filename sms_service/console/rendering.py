@@ -120,6 +120,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "said": languages.translate_here,
     "word": name_here,
     "why": name_reason_here,
+    "run_kind": lambda kind: languages.translate_here(name_word("run", kind)),
     "time": languages.write_time,
     "second": languages.write_second,
     "day": languages.write_day,

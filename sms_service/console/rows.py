@@ -125,7 +125,6 @@ def _describe(message_id: int) -> dict[str, Any]:
         "message": message,
         "price": read_prices().get(line.row.account or ""),
         "events": line.events,
-        "campaign": g.session.get(Campaign, line.row.campaign_id),
         "remedy": find_remedy(message.status, message.reason),
         "may_settle": settles and g.actor.can(Permission.operate_campaigns, line.row.unit_now),
         "may_see_phone": message.phone is not None and g.actor.can(Permission.see_phones, line.row.unit_now),

@@ -43,7 +43,7 @@ def show_run(run_id: int) -> str:
         live=describe_live(watch, waits, delay_s),
         failures=describe_failures(g.session, g.actor, run_id, gateways_or_none()),
         run=run,
-        replies=count_campaign_replies(g.session, g.actor, run.campaign_id),
+        replies=0 if run.campaign_id is None else count_campaign_replies(g.session, g.actor, run.campaign_id),
         may=may,
         stops=stops_of(g.session, run.unit_path, run.route_id) if run.unit_path else [],
         can_pause=may and run.status == RunStatus.running,

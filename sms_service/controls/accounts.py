@@ -82,9 +82,9 @@ def find_accounts() -> Select[GatewayAccount]:
     return select(GatewayAccount)
 
 
-def lacks_binding(version_id: int | ColumnElement[int]) -> ColumnElement[bool]:
+def lacks_binding(version_id: int | ColumnElement[int] | None) -> ColumnElement[bool]:
     """SQL over gateway accounts: whether the account takes registered templates alone and has no usable binding of this
-    template version.
+    template version; of a text that was rendered from none that is kept: whether it takes registered templates alone.
     """
     usable = select(TemplateBinding.state).where(
         TemplateBinding.gateway_account_id == GatewayAccount.id,

@@ -30,6 +30,7 @@ class LockedName(StrEnum):
     person_number = "person number"
     segment = "segment"
     reply_sender = "reply"
+    own_phone = "own phone"
 
 
 def take_lock(connection: Session | Connection, key: LockKey) -> None:

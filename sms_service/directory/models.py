@@ -14,7 +14,7 @@ from sms_service.directory.phones import recall_problem
 from sms_service.said import Said
 
 LEVELS = ("city", "district", "street", "branch")
-GUEST = "guest"  # the kind of a person who is on a list only
+GUEST = "guest"  # the kind of a person who is not in the register
 
 
 class Unit(Base):
@@ -56,8 +56,9 @@ class Unit(Base):
 class Person(Base):
     """A member or an outside contact. `number` is the office's number for the person; `phone` is E.164.
 
-    A guest is nobody of the register, only of a list for one campaign (`audience/recipient_lists.py`), and is erased
-    with it. A guest has left from the beginning, so that nothing but the list finds them.
+    A guest is nobody of the register: of a list for one campaign (`audience/recipient_lists.py`), erased with it, or
+    the own phone of an account (`own_texts/phones.py`), erased once that has ended. A guest has left from the
+    beginning, so that nothing but the list, or the account itself, finds them.
 
     `phone_problem` says why the phone given at import is unusable; `lost_contact`: known to be out of reach.
     `suspect_since`: texts of two campaigns found the phone dead.

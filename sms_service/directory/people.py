@@ -166,7 +166,7 @@ def change_person(session: Session, actor: Actor, person_id: int, **changes: Any
     path = unit_path(session, person.unit_id)
     actor.require(Permission.manage_directory, path)
     if person.kind == GUEST:
-        raise Conflict("this is a guest of a list, not a person of the register; import the person instead")
+        raise Conflict("this is nobody of the register; import the person instead")
     with session.no_autoflush:  # a flush would hide from the code below what has changed
         other_roles = _apply(session, actor, person, changes)
     if other_roles or session.is_modified(person):

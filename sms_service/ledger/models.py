@@ -37,7 +37,8 @@ KINDS = ("campaign", "test", "answer", "notice")
 
 
 class Run(Base):
-    """One firing of a campaign.
+    """One firing of a campaign; or, of another kind, one text that belongs to none (`single.py`), which has neither
+    campaign nor rule, and a template version only if it was rendered from one that is kept.
 
     `audience` is the number of rows the segment's own query counted at freeze; the identity compares with it. `day`
     is the local date of launch. `due_at` is when it is to be launched; `planned` runs wait for it.
@@ -52,7 +53,7 @@ class Run(Base):
     id: Mapped[Id]
     month: Mapped[date] = mapped_column(Date)
     day: Mapped[date] = mapped_column(Date)
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
     item: Mapped[int] = mapped_column(SmallInteger, server_default="1")  # which text of a series
     firing: Mapped[int] = mapped_column(SmallInteger, server_default="1")  # which firing of that text
     kind: Mapped[str] = mapped_column(server_default="campaign")
@@ -69,13 +70,14 @@ class Run(Base):
     watched_from: Mapped[datetime] = mapped_column(server_default=func.now())
     unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
     unit_path: Mapped[Path]
-    template_version_id: Mapped[int] = mapped_column(ForeignKey("template_versions.id"))
+    template_version_id: Mapped[int | None] = mapped_column(ForeignKey("template_versions.id"))
     class_: Mapped[str] = mapped_column("class")
-    segment_rule: Mapped[dict[str, Any]]
+    segment_rule: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     values: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     signature: Mapped[str]
     route_id: Mapped[int] = mapped_column(ForeignKey("routes.id"))
     demonstration: Mapped[bool] = mapped_column(server_default="false")
+    hides_text: Mapped[bool] = mapped_column(server_default="false")  # its text holds a secret, and nobody reads it
     validity_s: Mapped[int]  # seconds from launch until rows that have not left expire
     due_at: Mapped[datetime]
     launched_at: Mapped[datetime | None]
@@ -95,6 +97,11 @@ class Run(Base):
         UniqueConstraint("campaign_id", "item", "firing"),
         CheckConstraint(f"status IN {RunStatus.sql()}", name="status"),
         CheckConstraint(f"kind IN {KINDS}", name="kind"),
+        CheckConstraint(
+            "kind <> 'campaign' OR (campaign_id IS NOT NULL AND template_version_id IS NOT NULL"
+            " AND segment_rule IS NOT NULL AND NOT hides_text)",
+            name="of_campaign",
+        ),
         CheckConstraint(f"lane IN {Lane.sql()}", name="lane"),
         CheckConstraint(f"held_for IN {HeldFor.sql()}", name="held_for"),
         CheckConstraint("(status = 'held') = (held_for IS NOT NULL)", name="held"),
@@ -144,7 +151,7 @@ class Message(Base):
     unit_path: Mapped[Path]
     phone: Mapped[str | None]
     class_: Mapped[str] = mapped_column("class")
-    template_version_id: Mapped[int]
+    template_version_id: Mapped[int | None]
     route_id: Mapped[int]
     status: Mapped[str]
     reason: Mapped[str | None]

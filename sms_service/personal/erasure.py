@@ -38,6 +38,7 @@ from sms_service.ledger.erasing import (
     find_blacklisted,
     find_person_rows,
 )
+from sms_service.own_texts.ending import erase_own_texts_of
 from sms_service.replies.erasing import erase_replies
 from sms_service.said import say
 from sms_service.vocabulary import MessageReason
@@ -107,6 +108,7 @@ def erase_person(session: Session, actor: Actor, person_id: int, why: str) -> Er
     replies = erase_replies(connection, person_id, messages, own)
     erase_checks(connection, person_id)
     erase_listed(session, person_id)
+    erase_own_texts_of(session, person_id)
     words = {word for word in (person.name, person.number) if word}
     drop_drafts_about(session, person_id, words, own)
     erase_findings(session, words, own)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, or_, select, true, tuple_
+from sqlalchemy import Row, Select, case, null, or_, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
@@ -26,9 +26,13 @@ from sms_service.directory.people import get_person, roles_of
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.ledger.erasing import join_own_messages
 from sms_service.ledger.models import Attempt, ReceiptRow, Run
+from sms_service.own_texts.models import OwnPhone
 from sms_service.replies.models import ReplyRow
 
-SECTIONS = ("person", "roles", "suppressions", "texts", "replies", "lists", "import_findings", "lost_checks", "acts")
+SECTIONS = (
+    *("person", "roles", "suppressions", "texts", "replies", "lists", "import_findings", "lost_checks"),
+    *("own_phones", "acts"),
+)
 _SUPPRESSION = ("phone", "reason", "source", "proof_id", "note", "created_at", "lifted_at", "lift_why")
 _MESSAGE = ("id", "run_id", "status", "reason", "raw_code", "phone", "text", "values", "parts", "changed_at")
 _ATTEMPT = ("number", "status", "error", "raw_code", "detail", "phone", "started_at", "outcome_at", "final_at")
@@ -65,6 +69,7 @@ def collect_own_data(session: Session, actor: Actor, person_id: int, why: str) -
             _columns(one, ("cause", "campaigns", "opened_at", "answer", "answered_at"))
             for one in session.scalars(select(LostCheck).where(LostCheck.person_id == person_id).order_by(LostCheck.id))
         ],
+        "own_phones": _own_phones(session, person_id),
         "acts": _acts(session, person_id),
     }
     trail.record_act(session, actor.account_id, "person.export", "person", person_id, path, people=[person_id], why=why)
@@ -96,6 +101,16 @@ def _lists(session: Session, person_id: int) -> list[dict[str, Any]]:
     return [{"list_id": row.id, "list": row.name, "row": row.row, "values": row[3]} for row in rows]
 
 
+def _own_phones(session: Session, person_id: int) -> list[dict[str, Any]]:
+    """The account that said that the phone is its own."""
+    rows = session.execute(
+        select(OwnPhone, Account.login)
+        .join(Account, Account.id == OwnPhone.account_id)
+        .where(OwnPhone.person_id == person_id)
+    )
+    return [{"login": row.login, **_columns(row.OwnPhone, ("created_at", "confirmed_at", "ended_at"))} for row in rows]
+
+
 def _suppressions(session: Session, phones: Collection[str]) -> list[dict[str, Any]]:
     """All entries, lifted ones too; `unit`: for whose texts, None for every text."""
     statement = (
@@ -111,16 +126,21 @@ def _texts(session: Session, person_id: int) -> list[dict[str, Any]]:
     """The rows of all runs, one look-up for each run, with their attempts and receipts."""
     own = join_own_messages(person_id)
     statement: Select[*tuple[Any, ...]] = (
-        select(Run.month, Run.day, Campaign.name.label("campaign"), *(own.c[name] for name in _MESSAGE))
+        select(
+            *(Run.month, Run.day, Run.kind, Campaign.name.label("campaign")),
+            *(own.c[name] for name in _MESSAGE if name != "text"),
+            case((Run.hides_text, null()), else_=own.c.text).label("text"),  # a code, which only its receiver knows
+        )
         .select_from(Run)
         .join(own, true())
-        .join(Campaign, Campaign.id == Run.campaign_id)
+        .outerjoin(Campaign, Campaign.id == Run.campaign_id)
         .order_by(own.c.id)
     )
     rows = session.execute(statement).all()
     attempts = _attempts(session, rows)
     return [
-        {"campaign": row.campaign, "day": _plain(row.day), **_columns(row, _MESSAGE), "attempts": attempts[row.id]}
+        {"campaign": row.campaign, "kind": row.kind, "day": _plain(row.day)}
+        | {**_columns(row, _MESSAGE), "attempts": attempts[row.id]}
         for row in rows
     ]
 

@@ -116,7 +116,7 @@ def _part(kind: str) -> Select[str, str, str, str | None]:
         case "token":
             return part.join(Account, Account.id == Token.account_id)
         case "run":
-            return part.join(Campaign, Campaign.id == Run.campaign_id).join(Unit, Unit.id == Run.unit_id)
+            return part.outerjoin(Campaign, Campaign.id == Run.campaign_id).join(Unit, Unit.id == Run.unit_id)
         case "stop":
             part = part.outerjoin(Unit, Unit.id == Stop.unit_id)
             return part.outerjoin(GatewayAccount, GatewayAccount.id == Stop.gateway_account_id)

@@ -42,7 +42,8 @@ class Filter:
     the rows that have none. `class_` and `kind` (`campaign`, `test`, …) are those of the run. `changed_since` and
     `changed_before`: when the row changed last, the first included.
     `unclassified`: a provider's code that no table has, of `account`: rows that it answered or reported with that code.
-    `under`: only rows that were also within the subtree of the unit at this path.
+    `of_campaign`: only rows of a campaign, or only those of none. `under`: only rows that were also within the subtree
+    of the unit at this path.
     """
 
     paths: Sequence[str]
@@ -61,6 +62,7 @@ class Filter:
     subtree: bool = True
     under: str | None = None
     unclassified: str | None = None
+    of_campaign: bool | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The filter as SQL over messages joined to runs and, outer, to gateway accounts."""
@@ -98,6 +100,8 @@ class Filter:
         """What of it chooses whole runs, as SQL over runs."""
         wanted = {Run.campaign_id: self.campaign_id, Run.id: self.run_id, Run.class_: self.class_, Run.kind: self.kind}
         found: list[ColumnElement[bool]] = [column == value for column, value in wanted.items() if value is not None]
+        if self.of_campaign is not None:
+            found.append(Run.campaign_id.is_not(None) if self.of_campaign else Run.campaign_id.is_(None))
         if self.since is not None:
             found.append(Run.day >= self.since)
         if self.until is not None:
@@ -231,7 +235,7 @@ def tabulate_counts(
         _count(
             {name: units.get(row["by_unit"]) if name == "unit" else row[f"by_{name}"] for name in names},
             row,
-            {name: named[row[f"by_{name}"]] for name, named in called.items()},
+            {name: named[row[f"by_{name}"]] for name, named in called.items() if row[f"by_{name}"] in named},
         )
         for row in found
     ]
@@ -255,11 +259,27 @@ def drill_down(rows: Filter, line: Count) -> dict[str, str]:
             # The one path's own unit stands beside the units below it: what is its own only.
             if len(rows.paths) == 1 and rows.paths[0].endswith(f"/{value['id']}/"):
                 found["subtree"] = "false"
+        elif name == "campaign" and value is None:
+            found["of_campaign"] = "false"
         elif name == "day":
             found["since"] = found["until"] = value.isoformat()
         else:
             found[name] = "" if value is None else str(value)
     return found
+
+
+def count_other_kinds(session: Session, rows: Filter) -> dict[str, int]:
+    """How many of these rows are of runs of no campaign, by the runs' kind."""
+    counted = (
+        select(Run.kind, func.count())
+        .select_from(Message)
+        .join(Run, (Run.id == Message.run_id) & (Run.month == Message.month))
+        .outerjoin(GatewayAccount, GatewayAccount.id == Message.gateway_account_id)
+        .where(*rows.conditions(), Run.kind != "campaign")
+        .group_by(Run.kind)
+        .order_by(Run.kind)
+    )
+    return dict(session.execute(counted).all())
 
 
 def check_identity(session: Session, run_id: int) -> LedgerIdentity:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, false, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, case, false, func, literal, null, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, unit_path
@@ -113,7 +113,7 @@ def get_message(session: Session, actor: Actor, message_id: int) -> tuple[Row[An
 
 def latest_texts(session: Session, actor: Actor, person: Person, most: int = 10) -> Sequence[Row[Any]]:
     """What runs of the person's unit and of those above it did about them lately, the newest first, within what the
-    actor may read: (Message, campaign, campaign_id, launched_at).
+    actor may read: (Message, campaign, campaign_id, kind, launched_at).
 
     Of the last hundred runs of those units: no index finds a person's rows in all of them.
     """
@@ -122,9 +122,9 @@ def latest_texts(session: Session, actor: Actor, person: Person, most: int = 10)
     runs = select(Run).where(Run.unit_path.in_(above)).order_by(Run.id.desc()).limit(100).subquery()
     run = aliased(Run, runs)
     statement: Select[*tuple[Any, ...]] = (
-        select(Message, Campaign.name.label("campaign"), run.campaign_id, run.launched_at)
+        select(Message, Campaign.name.label("campaign"), run.campaign_id, run.kind, run.launched_at)
         .join(Message, (Message.run_id == run.id) & (Message.month == run.month) & (Message.person_id == person.id))
-        .join(Campaign, Campaign.id == run.campaign_id)
+        .outerjoin(Campaign, Campaign.id == run.campaign_id)
         .join(Unit, Unit.id == Message.unit_id)
         .where(or_(false(), *(Unit.path.op("^@")(held) for held in actor.scope(Permission.read))))
         .order_by(run.id.desc(), Message.id.desc())
@@ -180,6 +180,9 @@ def _rows() -> Select[*tuple[Any, ...]]:
         select(
             Message,
             Run.campaign_id.label("campaign_id"),
+            Run.kind.label("kind"),
+            case((Run.hides_text, null()), else_=Message.text).label("text"),
+            Run.hides_text.label("hides_text"),
             Campaign.name.label("campaign"),
             Person.name.label("person"),
             Unit.name.label("unit"),
@@ -188,7 +191,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             parts_taken().label("parts_taken"),
         )
         .join(Run, (Run.id == Message.run_id) & (Run.month == Message.month))
-        .join(Campaign, Campaign.id == Run.campaign_id)
+        .outerjoin(Campaign, Campaign.id == Run.campaign_id)
         .outerjoin(Person, Person.id == Message.person_id)
         .outerjoin(Unit, Unit.id == Message.unit_id)
         .outerjoin(GatewayAccount, GatewayAccount.id == Message.gateway_account_id)

@@ -262,6 +262,7 @@ _ACTS: Mapping[str, Said] = {
     "run.planned": say("let the run begin anew"),
     "run.cancelled": say("cancelled the run"),
     "run.held": say("held the run"),
+    "run.test": say("sent it to themself, to try it"),
     "run.retry": say("let refused texts of the run go again"),
     "run.send_again": say("let it go again, though it may have arrived"),
     "message.settle": say("settled what became of it"),

@@ -44,7 +44,7 @@ class RunWatch:
 
     run: Run
     at: datetime
-    campaign: str
+    campaign: str | None  # None of a run that belongs to none
     unit: Unit
     route: str
     statuses: Mapping[str, int]
@@ -165,7 +165,7 @@ def _statement(run: Run) -> Select[*tuple[Any, ...]]:
             moved.c.login.label("moved_by"),
             moved.c.name.label("moved_by_name"),
         )
-        .join(Campaign, Campaign.id == Run.campaign_id)
+        .outerjoin(Campaign, Campaign.id == Run.campaign_id)
         .join(Unit, Unit.id == Run.unit_id)
         .join(Route, Route.id == Run.route_id)
         .outerjoin(statuses, literal(True))

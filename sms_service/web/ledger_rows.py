@@ -68,6 +68,10 @@ class MessageFilter(In):
         validate=OneOfWords(KINDS),
         metadata={"description": "Only runs of this kind: those of campaigns, test sends, answers or notices"},
     )
+    of_campaign = fields.Boolean(
+        load_default=None,
+        metadata={"description": "True: only texts of campaigns; false: only those of none, such as test sends"},
+    )
     account = fields.String(
         load_default=None,
         metadata={"description": "Only messages that this gateway account had last, by its name; empty: none had"},
@@ -104,6 +108,7 @@ def scope_messages(session: Session, actor: Actor, query: Mapping[str, Any]) -> 
         code=query["code"],
         class_=query["class_"],
         kind=query["kind"],
+        of_campaign=query["of_campaign"],
         changed_since=query["changed_since"],
         changed_before=query["changed_before"],
         unclassified=query["unclassified"],

@@ -13,6 +13,11 @@ def begin_after_commit() -> None:
     _wake_after_commit(wake.FREEZE)
 
 
+def dispatch_after_commit() -> None:
+    """Have a text that this request writes handed over at once. Should nobody wake, workers look by themselves."""
+    _wake_after_commit(wake.DISPATCH)
+
+
 def import_after_commit() -> None:
     """Have a worker check or apply an import at once. Should nobody wake, workers find it within two seconds."""
     _wake_after_commit(wake.IMPORT)

@@ -21,6 +21,7 @@ from sms_service.directory.import_models import ImportState, RowOutcome
 from sms_service.directory.logins import LoginState
 from sms_service.directory.vanished import VanishedChange
 from sms_service.ledger.states import MessageStatus
+from sms_service.own_texts.models import OwnPurpose, PushWay
 from sms_service.reports.tasks import TaskKind
 from sms_service.said import Said, as_said, say
 from sms_service.web.words_of_acts import WORDS_OF_ACTS
@@ -43,6 +44,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         Permission.operate_service: say("Operate gateways and caps"),
         Permission.manage_accounts: say("Manage accounts"),
         Permission.text_guests: say("Text people outside the register"),
+        Permission.try_texts: say("Send test texts to themself"),
         Permission.see_phones: say("See whole phone numbers"),
     },
     LoginState: {
@@ -149,6 +151,15 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         TaskKind.branch_without_contact: say("Branches without a reachable contact"),
         TaskKind.lost_check: say("People to be looked for"),
     },
+    OwnPurpose: {
+        OwnPurpose.code: say("Confirmation code"),
+        OwnPurpose.test: say("Test text"),
+        OwnPurpose.push: say("Push"),
+    },
+    PushWay: {
+        PushWay.none: say("Not at all: I look by myself"),
+        PushWay.text: say("By a text to my own phone"),
+    },
     "role": {
         "administrator": say("Administrator"),
         "officer": say("Officer"),
@@ -157,12 +168,12 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "operator": say("Operator"),
     },
     "level": {"city": say("City"), "district": say("District"), "street": say("Street"), "branch": say("Branch")},
-    "person": {"member": say("Member"), "contact": say("Contact"), "guest": say("Guest of a list")},
+    "person": {"member": say("Member"), "contact": say("Contact"), "guest": say("Not in the register")},
     "run": {
         "campaign": say("Campaign"),
-        "test": say("Test"),
+        "test": say("Test text"),
         "answer": say("Answer"),
-        "notice": say("Notice"),
+        "notice": say("Reminder text"),
     },
     "decision": {"approved": say("Approved"), "rejected": say("Returned")},
     "meaning": {"stop": say("Wants no more texts")},

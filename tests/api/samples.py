@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts import tokens
 from sms_service.accounts.actors import SYSTEM
-from sms_service.accounts.models import RoleGrant
+from sms_service.accounts.models import Account, RoleGrant
 from sms_service.audience.import_work import work_on_import
 from sms_service.audience.suppression import suppress_phone
 from sms_service.campaigns import approval
@@ -45,6 +45,7 @@ from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
 from tests.audience.listing import bring_list
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_account, make_actor, make_person, make_segment, make_template
+from tests.own_texts.own_phones import give_own_phone, let_code_wait
 
 EVERYONE = {"everyone": True}
 QUIET_DAY = date(2999, 4, 5)
@@ -211,6 +212,25 @@ def _import_is_applied(session: Session, ids: dict[str, Any]) -> None:
     session.execute(update(Import).where(Import.id == ids["import_id"]).values(state=ImportState.applied))
 
 
+def _texts_can_be_tried(session: Session, ids: dict[str, Any]) -> None:
+    """Every account has confirmed a phone, and nothing keeps texts back."""
+    session.execute(text("UPDATE stops SET released_at = now(), release_why = 'x' WHERE released_at IS NULL"))
+    session.execute(text("UPDATE units SET window_opens = 0, window_closes = 1440"))
+    for account in session.scalars(select(Account)).all():
+        give_own_phone(session, account)
+
+
+def _a_stop_stands(session: Session, ids: dict[str, Any]) -> None:
+    standing = "UPDATE stops SET released_at = NULL, released_by = NULL, release_why = NULL WHERE id = :id"
+    session.execute(text(standing), {"id": ids["stop_id"]})
+
+
+def _a_code_waits(session: Session, ids: dict[str, Any]) -> None:
+    """For every account, the same."""
+    for account in session.scalars(select(Account)).all():
+        let_code_wait(session, account, "123456")
+
+
 # What must be so before a POST can succeed.
 PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /campaigns/<int:campaign_id>/submit": _campaign_is("draft"),
@@ -226,6 +246,9 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /runs/<int:run_id>/send-again": _run_is("finished"),
     "POST /messages/<int:message_id>/settle": _message_is_unknown,
     "POST /messages/settle": _message_is_unknown,
+    "POST /test-texts": _texts_can_be_tried,
+    "POST /stops/<int:stop_id>/release": _a_stop_stands,
+    "POST /me/phone/confirm": _a_code_waits,
     "POST /gateway-accounts/<name>/open": _account_is_paused,
     "POST /people/<int:person_id>/erasure": _nothing_is_awaited,
     "POST /units/<int:unit_id>/close": _unit_can_be_closed,
@@ -274,6 +297,13 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "body": "您好，{{ name }}。",
         "unit_id": ids["unit_id"],
     },
+    "POST /test-texts": lambda ids: {
+        "signature": "云州先锋",
+        "class": "notice",
+        "body": "您好。",
+        "unit_id": ids["unit_id"],
+    },
+    "POST /me/phone/confirm": lambda ids: {"code": "123456"},
     "POST /campaigns": lambda ids: {
         "name": "新学习",
         "signature": "云州先锋",

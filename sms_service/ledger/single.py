@@ -1,0 +1,129 @@
+"""A run of one text to one phone, which belongs to no campaign: what somebody tries on themself, and what the service
+tells an account.
+
+Nothing is to be found or rendered, so the run is born running, with its row and its text. From then on it goes the way
+of every text: claimed, through the gate, handed over, and its outcome and receipts are those of any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, insert, null, select, update
+from sqlalchemy.orm import Session
+
+from sms_service.db.locks import LockKey, share_lock
+from sms_service.directory.models import Unit
+from sms_service.ledger.models import Message, Run
+from sms_service.ledger.states import Lane, MessageStatus, RunStatus
+
+_MOVING = (MessageStatus.pending, MessageStatus.claimed, MessageStatus.submitting)
+
+
+@dataclass(frozen=True, slots=True)
+class SingleText:
+    """A text to one phone. `kind` and `class_` are those of the run; `parts` is how many SMS the text takes.
+
+    `template_version_id`, with the campaign's `values` and the recipient's `own`: what it was rendered from, for
+    gateway accounts that take registered templates alone; without them such an account never gets it. `hides_text`:
+    nobody reads it in the ledger, since it holds a secret.
+    """
+
+    kind: str
+    class_: str
+    unit: Unit
+    person_id: int
+    phone: str
+    text: str
+    parts: int
+    signature: str
+    route_id: int
+    validity_s: int
+    template_version_id: int | None = None
+    values: Mapping[str, Any] | None = None
+    own: Mapping[str, Any] | None = None
+    hides_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenText:
+    """The run and the row of a text that waits to leave."""
+
+    run_id: int
+    message_id: int
+    month: date
+
+
+def write_single_text(session: Session, text: SingleText) -> WrittenText:
+    """Write the run and its row. Nothing is asked here that the gate asks."""
+    share_lock(session, LockKey.erase_person)
+    now: datetime = session.scalars(select(func.sms_now())).one()
+    day = now.astimezone(ZoneInfo(text.unit.timezone)).date()
+    month, expires_at = day.replace(day=1), now + timedelta(seconds=text.validity_s)
+    session.connection().exec_driver_sql("SELECT ensure_month(%(month)s::date)", {"month": month})
+    shared = {
+        "month": month,
+        "class_": text.class_,
+        "unit_id": text.unit.id,
+        "unit_path": text.unit.path,
+        "template_version_id": text.template_version_id,
+        "route_id": text.route_id,
+        "expires_at": expires_at,
+    }
+    run_id = session.scalars(
+        insert(Run)
+        .values(
+            **shared,
+            day=day,
+            kind=text.kind,
+            status=RunStatus.running.value,
+            lane=Lane.urgent.value,
+            values=dict(text.values or {}),
+            signature=text.signature,
+            demonstration=text.unit.demonstration,
+            validity_s=text.validity_s,
+            parts_estimate=text.parts,
+            due_at=now,
+            launched_at=now,
+            frozen_at=now,
+            watched_from=now,
+            audience=1,
+            hides_text=text.hides_text,
+        )
+        .returning(Run.id)
+    ).one()
+    message_id = session.scalars(
+        insert(Message)
+        .values(
+            **shared,
+            run_id=run_id,
+            person_id=text.person_id,
+            phone=text.phone,
+            status=MessageStatus.pending.value,
+            not_before=now,
+            parts=text.parts,
+            text=text.text,
+            values=null() if text.own is None else dict(text.own),
+            changed_at=now,
+        )
+        .returning(Message.id)
+    ).one()
+    return WrittenText(run_id, message_id, month)
+
+
+def empty_single_texts(connection: Connection, month: date, run_ids: Sequence[int]) -> int:
+    """Empty what these runs of one month said; returns how many of their texts are still moving, which keep theirs.
+
+    Those that wait are cancelled before.
+    """
+    own = (Message.month == month, Message.run_id.in_(run_ids))
+    waiting = update(Message).where(*own, Message.status == MessageStatus.pending)
+    connection.execute(waiting.values(status=MessageStatus.cancelled.value, changed_at=func.sms_now()))
+    ended = update(Message).where(*own, Message.status.not_in(_MOVING))
+    connection.execute(ended.values({Message.text: None, Message.values: null()}))
+    moving = select(func.count()).select_from(Message).where(*own, Message.status.in_(_MOVING))
+    return connection.scalars(moving).one()
