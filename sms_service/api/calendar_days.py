@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import g
 from flask.views import MethodView
-from flask_smorest.fields import Upload
 from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
@@ -17,12 +16,10 @@ from sms_service.directory.day_lines import Span
 from sms_service.directory.models import Unit
 from sms_service.schedules import calendar_days
 from sms_service.schedules.calendar_days import FIRST_YEAR, LAST_YEAR, CalendarEntry
-from sms_service.schedules.calendar_files import ReadCalendar, read_calendar_file, read_calendar_text
 from sms_service.schedules.calendar_models import CalendarDay
 from sms_service.schedules.calendar_years import CalendarYear, get_calendar_year
-from sms_service.schedules.official_years import take_over_year
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, MaskedText, OneLine, Out, SaidMessage, Whole, list_of
+from sms_service.web.schemas import Id, In, OneLine, Out, SaidMessage, Whole, list_of
 from sms_service.web.validators import WithinRange
 
 blueprint = Blueprint(
@@ -32,13 +29,12 @@ blueprint = Blueprint(
     "texts do not leave are another thing, see quiet days.",
 )
 
-_UNIT = {"description": "The unit that says it; it holds for all below it too"}
-_WORKS = "false: a holiday; true: people work though it is a Saturday or Sunday, or though a unit above says otherwise"
-_OF_YEAR = "The year of days that name none, such as 2月5日"
-_DRY = "Only say what would be set; nothing changes"
+UNIT = {"description": "The unit that says it; it holds for all below it too"}
+WORKS = "false: a holiday; true: people work though it is a Saturday or Sunday, or though a unit above says otherwise"
 
 
-def _year(**kw: Any) -> Whole:
+def year_field(**kw: Any) -> Whole:
+    """A year of the calendar; `description`: which."""
     description = kw.pop("description")
     return Whole(validate=WithinRange(FIRST_YEAR, LAST_YEAR), metadata={"description": description}, **kw)
 
@@ -47,7 +43,7 @@ class CalendarDayIn(In):
     """A day."""
 
     day = fields.Date(required=True, metadata={"description": "The day, local to the unit"})
-    works = fields.Boolean(required=True, metadata={"description": _WORKS})
+    works = fields.Boolean(required=True, metadata={"description": WORKS})
     name = OneLine(
         calendar_days.LONGEST_NAME, required=True, metadata={"description": "What day it is", "example": "春节"}
     )
@@ -56,55 +52,12 @@ class CalendarDayIn(In):
 class CalendarDaysIn(In):
     """Days to be set for a unit."""
 
-    unit_id = Id(required=True, metadata=_UNIT)
+    unit_id = Id(required=True, metadata=UNIT)
     days = fields.List(
         fields.Nested(CalendarDayIn),
         required=True,
         metadata={"description": "From 1 to 400 days; what the unit said about one of them is replaced"},
     )
-
-
-class CalendarTextIn(In):
-    """Lines of a calendar."""
-
-    unit_id = Id(required=True, metadata=_UNIT)
-    text = fields.String(
-        required=True,
-        metadata={
-            "description": "A line each, as people write them or as in the notice of the year: days, what they are, "
-            "and 放假 or 上班",
-            "example": "2027-02-05 至 2027-02-11 春节 放假\n2027-02-07 春节 上班",
-        },
-    )
-    year = _year(load_default=None, allow_none=True, description=_OF_YEAR)
-    dry_run = fields.Boolean(load_default=False, metadata={"description": _DRY})
-
-
-class CalendarFileForm(In):
-    """For whom a file is."""
-
-    unit_id = Id(required=True, metadata=_UNIT)
-    year = _year(load_default=None, description=_OF_YEAR)
-    dry_run = fields.Boolean(load_default=False, metadata={"description": _DRY})
-
-
-class CalendarFile(In):
-    """The file."""
-
-    file = Upload(
-        required=True,
-        metadata={
-            "description": "xlsx or CSV (UTF-8 or GB18030) with the columns 日期, 名称, 安排 (放假 or 上班) and, "
-            "where a row is for several days, 结束日期; or a text file (.txt) of lines"
-        },
-    )
-
-
-class UnitYearIn(In):
-    """A unit and a year."""
-
-    unit_id = Id(required=True, metadata=_UNIT)
-    year = _year(required=True, description="The year")
 
 
 class ClearIn(In):
@@ -118,13 +71,13 @@ class ClearIn(In):
 class CalendarDayQuery(ScopedPageQuery):
     """Filters."""
 
-    year = _year(load_default=None, description="Of this year only")
+    year = year_field(load_default=None, description="Of this year only")
 
 
 class YearQuery(In):
     """Which year."""
 
-    year = _year(required=True, description="The year")
+    year = year_field(required=True, description="The year")
 
 
 class CalendarDayOut(Out):
@@ -134,7 +87,7 @@ class CalendarDayOut(Out):
     unit_id = fields.Integer(metadata={"description": "The unit that says it"})
     unit = fields.String(metadata={"description": "The unit's name"})
     day = fields.Date(metadata={"description": "The day, local to the unit"})
-    works = fields.Boolean(metadata={"description": _WORKS})
+    works = fields.Boolean(metadata={"description": WORKS})
     name = fields.String(metadata={"description": "What day it is"})
 
 
@@ -142,39 +95,6 @@ class CalendarDayList(Out):
     """Entries that were set."""
 
     items = fields.List(fields.Nested(CalendarDayOut), metadata={"description": "The entries, by date"})
-
-
-class PlannedDayOut(Out):
-    """A day that was read."""
-
-    day = fields.Date(metadata={"description": "The day"})
-    works = fields.Boolean(metadata={"description": _WORKS})
-    name = fields.String(metadata={"description": "What day it is"})
-    state = fields.String(
-        metadata={"description": "`added`, `changed` (the unit said something else about it) or `same`"}
-    )
-
-
-class RefusedDayOut(Out):
-    """A row or line that cannot be read."""
-
-    row = fields.Integer(metadata={"description": "Its number in the file or text"})
-    value = MaskedText(metadata={"description": "What it holds"})
-    reason = fields.String(metadata={"description": "Why not, and what would be right"})
-    reason_message = SaidMessage(
-        attribute="reason", metadata={"description": "The same, for saying it in another language"}
-    )
-
-
-class CalendarPlanOut(Out):
-    """What was read, and what became of it."""
-
-    is_set = fields.Boolean(metadata={"description": "Whether it is set; false: a dry run, or a row was refused"})
-    days = fields.List(fields.Nested(PlannedDayOut), metadata={"description": "Each day once, by date"})
-    refused = fields.List(
-        fields.Nested(RefusedDayOut),
-        metadata={"description": "Rows that cannot be read; nothing is set if there is one"},
-    )
 
 
 class ClearedOut(Out):
@@ -222,7 +142,8 @@ class CalendarDays(MethodView):
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
         """Set holidays and swapped working days of a unit; its other days stay"""
         entries = [CalendarEntry(one["day"], one["works"], one["name"]) for one in body["days"]]
-        return _answer(calendar_days.set_calendar_days(g.session, g.actor, body["unit_id"], entries), body["unit_id"])
+        made = calendar_days.set_calendar_days(g.session, g.actor, body["unit_id"], entries)
+        return answer_entries(made, body["unit_id"])
 
 
 @blueprint.route("/calendar-days/<int:calendar_day_id>")
@@ -234,45 +155,6 @@ class OneCalendarDay(MethodView):
     def delete(self, calendar_day_id: int) -> None:
         """Remove an entry: a unit above or the day of the week says again what the day is"""
         calendar_days.remove_calendar_day(g.session, g.actor, calendar_day_id)
-
-
-@blueprint.route("/calendar-days/text")
-class CalendarTexts(MethodView):
-    """Lines of a calendar."""
-
-    @endpoint(Permission.manage_directory)
-    @blueprint.arguments(CalendarTextIn)
-    @blueprint.response(200, CalendarPlanOut)
-    def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Read lines of a calendar and set them, all of them or, where one cannot be read, none"""
-        return _bring(read_calendar_text(body["text"], body["year"]), body)
-
-
-@blueprint.route("/calendar-days/file")
-class CalendarFiles(MethodView):
-    """A file of a calendar."""
-
-    @endpoint(Permission.manage_directory)
-    @blueprint.arguments(CalendarFileForm, location="form")
-    @blueprint.arguments(CalendarFile, location="files")
-    @blueprint.response(200, CalendarPlanOut)
-    def post(self, form: dict[str, Any], files: dict[str, Any]) -> dict[str, Any]:
-        """Read a file of a calendar (multipart/form-data) and set all of it or, where a row cannot be read, nothing"""
-        calendar_days.own_calendar(g.session, g.actor, form["unit_id"])
-        file = files["file"]
-        return _bring(read_calendar_file(file.stream.read(), file.filename or "", form["year"]), form)
-
-
-@blueprint.route("/calendar-days/take-over")
-class OfficialYears(MethodView):
-    """The official calendar of a year."""
-
-    @endpoint(Permission.manage_directory)
-    @blueprint.arguments(UnitYearIn)
-    @blueprint.response(200, CalendarDayList)
-    def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Set the official holidays and swapped working days of a year that the service knows; other days stay"""
-        return _answer(take_over_year(g.session, g.actor, body["unit_id"], body["year"]), body["unit_id"])
 
 
 @blueprint.route("/calendar-days/clear")
@@ -300,21 +182,8 @@ class WorkingDaysOfUnit(MethodView):
         return _describe_year(get_calendar_year(g.session, g.actor, unit_id, query["year"]))
 
 
-def _bring(read: ReadCalendar, wanted: dict[str, Any]) -> dict[str, Any]:
-    """The answer about what was read; set, unless it is a dry run or something cannot be read."""
-    refused = [
-        {"row": one.row, "value": one.value, "reason": one.reason, "reason_message": one.reason} for one in read.refused
-    ]
-    plan = calendar_days.plan_calendar_days(g.session, g.actor, wanted["unit_id"], read.entries)
-    states = {entry.day: "added" for entry in plan.added} | {entry.day: "changed" for entry in plan.changed}
-    does = not (refused or wanted["dry_run"])
-    if does:
-        calendar_days.set_calendar_days(g.session, g.actor, wanted["unit_id"], read.entries)
-    days = [{**entry._asdict(), "state": states.get(entry.day, "same")} for entry in read.entries]
-    return {"is_set": does, "days": days, "refused": refused}
-
-
-def _answer(made: Sequence[CalendarDay], unit_id: int) -> dict[str, Any]:
+def answer_entries(made: Sequence[CalendarDay], unit_id: int) -> dict[str, Any]:
+    """The body that lists entries of a unit."""
     name = g.session.get_one(Unit, unit_id).name
     return {"items": [_describe(one, name) for one in made]}
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from sms_service.accounts.actors import SYSTEM
+from sms_service.accounts.models import RoleGrant
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
 from sms_service.schedules.calendar_models import CalendarDay
 from tests.console.conftest import SAME_ORIGIN
@@ -124,3 +125,16 @@ def test_an_officer_reads_it_only_and_not_elsewhere(log_in, session, city):
     assert "<textarea" not in page.text
     assert "Take over" not in page.text
     assert visitor.get(f"{PAGE}?unit={other.id}").status_code == 403
+
+
+def test_who_has_units_apart_chooses_one(log_in, session, city):
+    one, two = (make_unit(session, parent=city, name=name) for name in ("甲区", "乙区"))
+    session.commit()
+    visitor = log_in(one, "administrator")
+    session.add(RoleGrant(account_id=visitor.account_id, role="officer", unit_id=two.id))
+    session.commit()
+    page = visitor.get(PAGE).text
+    assert "甲区" in page
+    assert "乙区" in page
+    assert "<caption" not in page
+    assert "<caption" in visitor.get(f"{PAGE}?unit={two.id}").text
