@@ -17,7 +17,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.linting import reach_content
-from sms_service.campaigns.services import require_on_campaign
+from sms_service.campaigns.moving import require_on_campaign
 from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed, check_beginning, check_signature, compose_text
 from sms_service.content.grammar import narrow_braces
