@@ -25,6 +25,8 @@ from sqlalchemy.exc import DBAPIError
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
 from sms_service import jobs, logs, pulls, wake
 from sms_service.audience.import_work import ImportingThread
+from sms_service.channels.posting import THREADS, PostingThreads
+from sms_service.channels.sealing import Sealer
 from sms_service.controls import link_state
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database, first_line
@@ -38,10 +40,11 @@ from sms_service.dispatch.points import Point
 from sms_service.gateways.base import Link
 from sms_service.gateways.config import BadGatewayConfig
 from sms_service.gateways.http_client import boot_clock
+from sms_service.gateways.posting import JsonPoster
 from sms_service.gateways.registry import Gateways
 from sms_service.keepalive import redis_keepalive
 from sms_service.links import LinkProcess
-from sms_service.settings import BadSetting, load_settings
+from sms_service.settings import BadSetting, Settings, load_settings
 from sms_service.wake import Waker
 
 LOOK_EVERY_S = 2.0
@@ -140,7 +143,7 @@ def main(
     logs.configure_logs(settings.log_level)
     gc.freeze()  # everything loaded by now stays for good, so no collection needs to look at it again
     try:
-        act = _run if link is None else partial(_run_link, link)
+        act = partial(_run, _posting_threads(settings)) if link is None else partial(_run_link, link)
         act(settings.database_url, settings.redis_url, gateways, clock, at)
     except DBAPIError as error:
         log.error("PostgreSQL: %s", first_line(error))
@@ -151,8 +154,19 @@ def main(
     return 0
 
 
+def _posting_threads(settings: Settings) -> Callable[[Database], PostingThreads]:
+    """What makes the threads that post to channels, with a database."""
+    poster = JsonPoster(settings.private_receivers, in_flight=THREADS)
+    return lambda database: PostingThreads(database, poster, Sealer(settings.channels_keys))
+
+
 def _run(
-    database_url: str, redis_url: str, gateways: Gateways, clock: Callable[[], float], at: Callable[[Point], None]
+    make_posting: Callable[[Database], PostingThreads],
+    database_url: str,
+    redis_url: str,
+    gateways: Gateways,
+    clock: Callable[[], float],
+    at: Callable[[Point], None],
 ) -> None:
     database = _ready(Database(database_url, application_name="sms_service worker"), gateways)
     redis = Redis.from_url(
@@ -172,9 +186,11 @@ def _run(
 
     freezing = FreezingThreads(database, tell)
     importing = ImportingThread(database)
+    posting = make_posting(database)
     jobs.install_work(jobs.Work(database, redis, dispatcher, freezing, importing, worker.stopping))
     freezing.start()
     importing.start()
+    posting.start()
     asking = Database(
         database_url, pool_size=2, application_name="sms_service worker: providers", patience_s=PATIENCE_S
     )
@@ -188,6 +204,7 @@ def _run(
         end_pulling()
         freezing.close()
         importing.close()
+        posting.close()
         dispatcher.close()
         gateways.close()
         for connections in (ledger, asking, database):

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sms_service import wake
 from sms_service.accounts import sessions, stored_responses
 from sms_service.campaigns.closing import end_finished
+from sms_service.channels import beginning
 from sms_service.controls import account_breaker, caps, link_state
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import Leadership, NotLeading
@@ -116,6 +117,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         _judge,
         _heed_reports,
         _finish_runs,
+        _post,  # before the campaign is ended, as it finds the runs of active ones
         end_finished,
         lambda database: _put_off_ended(database, reporting, no_receipt_hours),
         _make_months,
@@ -183,6 +185,12 @@ def _heed_reports(database: Database) -> None:
     checked = missing.look_for_missing(database)
     if checked.opened or checked.closed:
         log.info("%s people are to be looked for, %s no longer", checked.opened, checked.closed)
+
+
+def _post(database: Database) -> None:
+    beginning.begin_posts(database)
+    if unknown := beginning.settle_posts(database):
+        log.warning("sweep: %s posts to channels are unknown: their worker died before their outcome", unknown)
 
 
 def _finish_runs(database: Database) -> None:

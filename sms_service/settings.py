@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dotenv import dotenv_values
+
+SHORTEST_KEY = 32  # characters
 
 
 class BadSetting(Exception):
@@ -27,6 +29,7 @@ class Settings:
     may be called (empty: any). `list_days`: how long the rows of a list for one campaign are kept after its last run.
     `allow_plain_http`: people may log in to the console without https from elsewhere too. `private_receivers`: hosts,
     or hosts with a port, to which we may post although they are within a network of our own, and without https.
+    `channels_keys`: what addresses and secrets of channels are sealed with; the first seals, each can open.
     """
 
     root: Path
@@ -48,6 +51,7 @@ class Settings:
     trusted_hosts: tuple[str, ...] = ()
     allow_plain_http: bool = False
     private_receivers: tuple[str, ...] = ()
+    channels_keys: tuple[str, ...] = field(default=(), repr=False)
 
 
 def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
@@ -80,6 +84,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         trusted_hosts=_hosts(env, "TRUSTED_HOSTS"),
         allow_plain_http=_switch(env, "ALLOW_PLAIN_HTTP"),
         private_receivers=_hosts(env, "PRIVATE_RECEIVERS"),
+        channels_keys=_keys(env, "CHANNELS_KEY"),
     )
 
 
@@ -110,6 +115,13 @@ def _hosts(env: Mapping[str, str], name: str) -> tuple[str, ...]:
         if not re.fullmatch(r"\.?[A-Za-z0-9:\[\]][A-Za-z0-9.:\[\]-]*", host):
             raise BadSetting(f"{name} has {host!r}; it must be names like 'sms.example.cn', commas between")
     return hosts
+
+
+def _keys(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in env.get(name, "").split(",") if key.strip())
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        raise BadSetting(f"{name} must be secrets of at least {SHORTEST_KEY} characters, commas between")
+    return keys
 
 
 def _switch(env: Mapping[str, str], name: str) -> bool:

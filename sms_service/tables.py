@@ -8,6 +8,8 @@ import sms_service.audience.models
 import sms_service.audit.models
 import sms_service.campaigns.models
 import sms_service.campaigns.rule_models
+import sms_service.channels.choosing
+import sms_service.channels.models
 import sms_service.content.list_models
 import sms_service.content.models
 import sms_service.controls.models

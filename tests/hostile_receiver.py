@@ -48,6 +48,7 @@ class HostileReceiver:
         self._ended = threading.Event()
         self.arrived = threading.Condition()
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -55,10 +56,6 @@ class HostileReceiver:
         self._ended.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
 
     @property
     def host(self) -> str:

@@ -31,7 +31,7 @@ CHINESE = FOLDER / "zh_Hans" / "messages.po"
 _HAN = r"[\u3400-\u9fff]"
 _HALF_WIDTH = re.compile(rf"{_HAN}[,;:?!]|[,;:?!]{_HAN}|{_HAN}\.(?![a-z]|$)|\.{_HAN}")
 # Nobody is shown these: where a worker is, what a lock is for, what a stand-in does.
-NOT_SHOWN = {"Own", "Point", "LockKey", "LockedName", "AddressKind", "PartState"}
+NOT_SHOWN = {"Own", "Point", "LockKey", "LockedName", "AddressKind", "PartState", "AnswerKind", "AddressFault"}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,9 @@ from sqlalchemy.dialects import postgresql
 
 import sms_service
 from sms_service.audience.skipping import find_reason
+from sms_service.campaigns.states import CampaignStatus
+from sms_service.channels.models import ChannelState, PostStatus
+from sms_service.channels.robots.base import PostReason
 from sms_service.controls.models import AccountState, BindingState, PausedBy
 from sms_service.delivery.models import CheckAnswer, CheckCause
 from sms_service.directory.import_models import RowOutcome
@@ -52,6 +55,10 @@ KNOWN = {
     *RowOutcome,
     *CheckCause,
     *CheckAnswer,
+    CampaignStatus.active,
+    *PostStatus,
+    *ChannelState,
+    *PostReason,
 }
 
 # What a reason is written into or compared with, up to the end of that expression.
@@ -100,7 +107,8 @@ def reasons_in(sql: str) -> Iterator[str]:
 def test_every_word_in_sql_is_of_a_vocabulary(path: Path) -> None:
     sql = path.read_text(encoding="utf-8")
     assert set(_WORD.findall(_COMMENT.sub("", sql))) <= {*KNOWN, *MessageReason, *OTHER}
-    assert set(reasons_in(sql)) <= {*MessageReason, *(HeldFor if " runs" in sql else ())}
+    others = (*(HeldFor if " runs" in sql else ()), *(PostReason if " channel_posts" in sql else ()))
+    assert set(reasons_in(sql)) <= {*MessageReason, *others}
 
 
 def test_the_reasons_are_found() -> None:

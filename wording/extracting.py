@@ -18,6 +18,8 @@ from webargs.fields import DelimitedList
 from werkzeug import exceptions
 
 from sms_service.campaigns.outlook import Caution
+from sms_service.channels.models import ChannelState
+from sms_service.channels.robots.base import ChannelKind, PostReason
 from sms_service.dispatch.waits import WaitReason
 from sms_service.reports.tasks import TaskKind
 from sms_service.reports.timeline import EventKind
@@ -43,7 +45,7 @@ MADE_IN = frozenset({"_misplaced", "_nobody", "_launched_before", "_outside", "_
 # The line of a command, a log or another program; adapters' words are for the log only.
 NOT_READ = ("gateways/", "simulator/", "cli/", "ops/", "embedded/", "db/")
 # Each comes with a sentence of its own, or needs none.
-_NOT_IN_SENTENCES = (WaitReason, Caution, EventKind, UnknownAge, TaskKind)
+_NOT_IN_SENTENCES = (WaitReason, Caution, EventKind, UnknownAge, TaskKind, ChannelKind, ChannelState, PostReason)
 _SAYING = ("say", "_", "say_here")  # what names a message with places
 _IN_SQL = re.compile(r"'message',((?:\s*'[^']*')+)")
 

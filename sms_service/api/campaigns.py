@@ -45,6 +45,10 @@ _PICKS = (
 _SIGNATURE = "Stands in front as 【signature】: 2 to 16 characters, written without brackets"
 _VALIDITY = "Seconds from launch after which texts that have not left expire"
 _validity_range = WithinRange(services.SHORTEST_VALIDITY_S, services.LONGEST_VALIDITY_S)
+_CHANNELS = (
+    "The ids of channels of its unit or of a unit above, at most 20: each of its runs is also posted to them. Part of "
+    "what is approved"
+)
 _URGENT = "It goes before all that is not: for what cannot wait. Part of what is approved"
 _CANARY_RECEIPTS = (
     "Above 1,000 people the first texts go alone; with this the others wait, some minutes at most, for the first ones' "
@@ -89,6 +93,7 @@ class CampaignChange(In):
     picks = fields.Dict(
         keys=fields.String(), values=Id(allow_none=True), metadata={"description": f"{_PICKS}. null: none is picked"}
     )
+    channels = fields.List(Id(), metadata={"description": _CHANNELS})
     route = fields.String(metadata={"description": "A route of gateways.toml"})
     validity_s = Whole(validate=_validity_range, metadata={"description": _VALIDITY})
     urgent = fields.Boolean(metadata={"description": _URGENT})
@@ -113,6 +118,7 @@ class CampaignIn(CampaignChange):
     picks = fields.Dict(
         keys=fields.String(), values=Id(allow_none=True), load_default=dict, metadata={"description": _PICKS}
     )
+    channels = fields.List(Id(), load_default=list, metadata={"description": _CHANNELS})
     route = fields.String(load_default=DEFAULT_ROUTE, metadata={"description": "A route of gateways.toml"})
     validity_s = Whole(load_default=86_400, validate=_validity_range, metadata={"description": _VALIDITY})
     urgent = fields.Boolean(load_default=False, metadata={"description": _URGENT})
@@ -223,6 +229,7 @@ class CampaignListed(Out):
     signature = fields.String(metadata={"description": "Stands in front as 【signature】"})
     route = fields.String(metadata={"description": "The route's name"})
     validity_s = fields.Integer(metadata={"description": _VALIDITY})
+    channels = fields.List(fields.Integer(), metadata={"description": _CHANNELS})
     urgent = fields.Boolean(metadata={"description": _URGENT})
     canary_receipts = fields.Boolean(metadata={"description": _CANARY_RECEIPTS})
     launch_on_approval = fields.Boolean(metadata={"description": _LAUNCH_ON_APPROVAL})

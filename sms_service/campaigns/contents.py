@@ -53,6 +53,8 @@ class Content:
         for flag in ("urgent", "canary_receipts", "launch_on_approval"):
             if getattr(self.campaign, flag):
                 covered[flag] = True
+        if self.campaign.channels:
+            covered["channels"] = sorted(self.campaign.channels)
         if self.campaign.planned_at is not None:
             covered["planned_at"] = self.campaign.planned_at.astimezone(UTC).isoformat()
         return covered

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.campaigns.states import CampaignStatus
@@ -15,7 +16,7 @@ from sms_service.db.base import Base, CreatedAt, Id
 class Campaign(Base):
     """Template, segment, time and manner of a sending, decided by people. `values` fill those of the template's
     variables that are the same for all. `picks`: by reference list the id of the row that was picked; what it said then
-    stands in `values`.
+    stands in `values`. `channels`: the ids of those to which its runs are also posted.
 
     `urgent`: its texts go before all that are not urgent. `canary_receipts`: after its first texts, the run waits for
     their receipts. `launch_on_approval`: its approval launches it, for `planned_at` or, where that is empty, at once.
@@ -31,6 +32,7 @@ class Campaign(Base):
     segment_id: Mapped[int] = mapped_column(ForeignKey("segments.id"))
     values: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     picks: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    channels: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")
     signature: Mapped[str]
     route_id: Mapped[int] = mapped_column(ForeignKey("routes.id"))
     validity_s: Mapped[int] = mapped_column(server_default="86400")  # seconds from launch
@@ -50,6 +52,7 @@ class Campaign(Base):
         Index(None, "segment_id", "id"),
         Index("ix_campaigns_submitted", "id", postgresql_where="status = 'submitted'"),
         Index("ix_campaigns_active", "id", postgresql_where="status = 'active'"),
+        Index("ix_campaigns_posting", "id", postgresql_where="status = 'active' AND channels <> '{}'"),
     )
 
 

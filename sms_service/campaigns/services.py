@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from sms_service.audience.earlier import require_campaigns
 from sms_service.audience.rules import audience_select
 from sms_service.audience.segments import get_segment
 from sms_service.audit import trail
+from sms_service.campaigns.also_posted import keep_channels, require_channels
 from sms_service.campaigns.approval import approve_by_self_service
 from sms_service.campaigns.authorship import list_authors
 from sms_service.campaigns.contents import content_of
@@ -48,6 +49,7 @@ CHANGEABLE = (
     "segment_id",
     "values",
     "picks",
+    "channels",
     "signature",
     "route",
     "validity_s",
@@ -70,6 +72,7 @@ def create_campaign(
     signature: str,
     values: Mapping[str, Any] | None = None,
     picks: Mapping[str, int | None] | None = None,
+    channels: Collection[int] = (),
     route: str = DEFAULT_ROUTE,
     validity_s: int = 86_400,
     urgent: bool = False,
@@ -79,7 +82,8 @@ def create_campaign(
 ) -> Campaign:
     """A new draft of the unit. `validity_s`: seconds from launch until texts that have not left expire. `urgent`: its
     texts go before all that are not urgent. `canary_receipts`: after its first texts, the run waits for their receipts.
-    `picks`: by reference list that the text names, the id of a row; its cells are taken into the values.
+    `picks`: by reference list that the text names, the id of a row; its cells are taken into the values. `channels`:
+    the ids of those to which it is also posted.
 
     Raises NotFound, Forbidden, or Invalid naming the field that cannot be used.
     """
@@ -90,6 +94,7 @@ def create_campaign(
         "signature": signature,
         "values": dict(values or {}),
         "picks": dict(picks or {}),
+        "channels": channels,
         "route": route,
         "validity_s": validity_s,
         "urgent": urgent,
@@ -110,7 +115,9 @@ def copy_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
     given = {field: getattr(old, field) for field in CHANGEABLE if field not in ("name", "route", "planned_at")}
     given["route"] = session.scalars(select(Route.name).where(Route.id == old.route_id)).one()
     given["name"] = _next_name(session, old)
-    given |= copy_picks(session, old)
+    given |= copy_picks(session, old) | {
+        "channels": keep_channels(session, unit_path(session, old.unit_id), old.channels)
+    }
     return _create(session, actor, old.unit_id, given, copy_of=campaign_id)
 
 
@@ -254,6 +261,8 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         if route_id is None:
             raise Invalid("route", given["route"], "is no route of gateways.toml")
         campaign.route_id = route_id
+    if "channels" in given and sorted(set(given["channels"])) != campaign.channels:
+        campaign.channels = require_channels(session, path, given["channels"])
     if "segment_id" in given:
         segment = get_segment(session, actor, given["segment_id"])
         if not are_in_line(path, unit_path(session, segment.unit_id)):

@@ -15,6 +15,7 @@ from sms_service.cli.accounts import account
 from sms_service.cli.approval_rules import approval_rules
 from sms_service.cli.calendar_days import calendar_days
 from sms_service.cli.campaigns import campaign
+from sms_service.cli.channels import channel, post
 from sms_service.cli.cluster import cluster
 from sms_service.cli.contacts import contacts
 from sms_service.cli.control import settle
@@ -74,7 +75,18 @@ def main() -> None:
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, contacts, person, unit, lost, account, campaign, settle, counts),
     *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template, segment),
-    *(words, signature, reference, recipient_list, suppressions, approval_rules, delegations, calendar_days),
+    *(
+        channel,
+        post,
+        words,
+        signature,
+        reference,
+        recipient_list,
+        suppressions,
+        approval_rules,
+        delegations,
+        calendar_days,
+    ),
 ):
     main.add_command(_command)
 campaign.add_command(outlook)

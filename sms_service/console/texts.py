@@ -8,22 +8,18 @@ from typing import Any
 
 from flask import g, request
 
-from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
-from sms_service.audience.listed import ROW
 from sms_service.audience.reach import is_dotted
 from sms_service.console.forms import read_named
-from sms_service.console.languages import say_here, translate_here
+from sms_service.console.languages import page_catalogue, translate_here
 from sms_service.console.pages import page_view
 from sms_service.console.picking import read_picked_values
 from sms_service.console.rendering import render_page
-from sms_service.content.comparing import CannotRender, Unfilled
+from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed, compose_text
+from sms_service.content.general import fill_places, find_naming_path, name_place
 from sms_service.content.language import CompiledTemplate, get_compiled
 from sms_service.content.library import get_version
-from sms_service.content.lists import label_columns
-from sms_service.content.models import Template, TemplateVersion
-from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.directory.models import Unit
 from sms_service.directory.people import get_person
 from sms_service.gateways.config import DEFAULT_ROUTE
@@ -76,10 +72,7 @@ def compose_in_general(
         compiled = get_compiled(version_id, body)
     except CannotRender as error:
         return error.said
-    path = ""
-    if any(is_dotted(name) and name not in values for name in compiled.required):
-        version = g.session.get_one(TemplateVersion, version_id)
-        path = unit_path(g.session, g.session.get_one(Template, version.template_id).unit_id)
+    path = find_naming_path(g.session, version_id, compiled, values)
     return fill_in_general(compiled, class_, signature, values, own, path)
 
 
@@ -93,11 +86,8 @@ def fill_in_general(
 ) -> Composed | Said:
     """The same for a text that is not saved yet; `path` is that of a unit whose reference lists name their columns."""
     try:
-        known = {**_standing_for_people(), **(own or {}), **values}
-        lacking = [name for name in template.required if name not in known]
-        labels = label_columns(g.session, path, lacking) if path else {}
-        missing = {name: _name_place(name, labels) for name in lacking}
-        return compose_text(template, {**missing, **known}, signature, class_)
+        filled = fill_places(g.session, template, page_catalogue(), values, own, path)
+        return compose_text(template, filled, signature, class_)
     except CannotRender as error:
         return error.said
 
@@ -108,7 +98,7 @@ def describe_body(version_id: int, body: str, labels: Mapping[str, str], most: i
     """
     try:
         compiled = get_compiled(version_id, body)
-        places = {name: _name_place(name, labels) for name in compiled.required}
+        places = {name: name_place(name, labels, page_catalogue()) for name in compiled.required}
         text = compiled.render(places)
     except CannotRender as error:
         return [(False, translate_here(error.said))]
@@ -120,20 +110,3 @@ def describe_body(version_id: int, body: str, labels: Mapping[str, str], most: i
 
 def _is_cut(text: str) -> bool:
     return text.rfind("〔") > text.rfind("〕")
-
-
-def name_variable(name: str) -> str:
-    """A variable of a template in words: what each person has of their own has a word, the others are their own,
-    without what says that they come from a list.
-    """
-    words = {"name": say_here("name"), "unit": say_here("unit"), "number": say_here("number")}
-    return words.get(name, name.removeprefix(ROW))
-
-
-def _standing_for_people() -> dict[str, str]:
-    return {name: _name_place(name, {}) for name in RECIPIENT_FIELDS}
-
-
-def _name_place(name: str, labels: Mapping[str, str]) -> Unfilled:
-    """What stands in the place of a variable that nothing fills, 〔时间〕: its label where it has one."""
-    return Unfilled(f"〔{labels.get(name) or name_variable(name)}〕")

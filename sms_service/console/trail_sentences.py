@@ -45,6 +45,12 @@ SENTENCES: Mapping[str, str] = {
     "cap.set": _("{who} set the daily cap of the class {what} to {per_day}"),
     "cluster.change": _("{who} noticed that the database server changed"),
     "cluster.hold": _("{who} held all runs after a restore"),
+    "channel.add": _("{who} added the channel {channel}"),
+    "channel.change": _("{who} changed the channel {channel}"),
+    "channel.pause": _("{who} paused the channel {channel}"),
+    "channel.remove": _("{who} removed the channel {channel}"),
+    "channel.resume": _("{who} resumed the channel {channel}"),
+    "channel.test": _("{who} had a test posted to the channel {channel}"),
     "check.answer": _("{who} said where {what} is: {answer}"),
     "contact.give": _("{who} gave {what} the role {role} in {unit}"),
     "contact.take": _("{who} took the role {role} in {unit} away from {what}"),
@@ -61,6 +67,10 @@ SENTENCES: Mapping[str, str] = {
     "person.create": _("{who} added the person {what}"),
     "person.export": _("{who} looked at everything that is held about {what}"),
     "person.erase": _("{who} erased the person {what} for good"),
+    "post.again": _("{who} had a post to the channel {channel} posted again"),
+    "post.forward": _("{who} said to have forwarded a post to the channel {channel}"),
+    "post.settle": _("{who} settled a post to the channel {channel} as {verdict}"),
+    "post.unforward": _("{who} took back to have forwarded a post to the channel {channel}"),
     "quiet_day.remove": _("{who} removed the quiet day {day} of {what}"),
     "quiet_day.set": _("{who} set quiet days of {what}: {days}"),
     "recipient_list.empty": _("{who} deleted the rows of the list {what}, {rows} of them"),
@@ -154,7 +164,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 
 _DETAILS = (
     *("day", "per_day", "created", "changed", "unchanged", "refused", "suppressed", "version", "left"),
-    *("word", "words", "category", "signature", "account", "list", "row", "rows", "until", "people", "year"),
+    *("word", "words", "category", "signature", "account", "list", "row", "rows", "until", "people", "year", "channel"),
 )
 
 

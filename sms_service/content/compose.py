@@ -37,14 +37,16 @@ def compose_text(template: CompiledTemplate, values: Values, signature: str, cla
     template already begins with it. If the class has an unsubscribe line, the text ends with that line exactly once.
     Raises CannotRender as `CompiledTemplate.render` does, and if the rendered text begins with another 【signature】.
     """
-    text = template.render(values)
-    mark = f"【{signature}】"
-    if text[0] == "【":
-        text = _without_signature(text, mark)
+    text = sign_text(template.render(values), signature)
     if class_rules(class_).unsubscribe_line and not text.endswith(UNSUBSCRIBE_LINE):
         text += UNSUBSCRIBE_LINE if text[-1] in _CLOSING else f" {UNSUBSCRIBE_LINE}"
-    text = mark + text
     return Composed(text, *measure_text(text))
+
+
+def sign_text(text: str, signature: str) -> str:
+    """A rendered text with 【signature】 in front, exactly once. Raises CannotRender if it begins with another one."""
+    mark = f"【{signature}】"
+    return mark + (_without_signature(text, mark) if text[0] == "【" else text)
 
 
 def _without_signature(text: str, mark: str) -> str:

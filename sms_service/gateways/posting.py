@@ -15,6 +15,7 @@ import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from enum import StrEnum
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
@@ -22,7 +23,6 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from sms_service.gateways.http_client import HttpClient, HttpRequest, NotWritten, Result, boot_clock
 from sms_service.keepalive import open_keepalive_socket
-from sms_service.said import Said, as_said, say
 
 LONGEST_ADDRESS = 2000  # characters
 TOTAL_TIMEOUT_S = 15.0
@@ -36,6 +36,17 @@ _LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*\.?")
 _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")  # what is given to anybody; the rest is special
 _CARRIES_V4 = (ipaddress.IPv6Network("2002::/16"), ipaddress.IPv6Network("2001::/32"))  # 6to4, Teredo
+
+
+class AddressFault(StrEnum):
+    """Why nothing can be posted to an address."""
+
+    malformed = "malformed"  # characters, a host or a port that no address has, or too long
+    incomplete = "incomplete"  # not all of it, from https:// on
+    superfluous = "superfluous"  # a user before the host, or something after #
+    plain = "plain"  # without https, and no host that may do without
+    private = "private"  # within a network of our own
+
 
 Resolve = Callable[[str, int], Collection[str]]
 
@@ -62,7 +73,7 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
-def check_address(address: str, allowed: Collection[str] = ()) -> Said | None:
+def check_address(address: str, allowed: Collection[str] = ()) -> AddressFault | None:
     """Why nothing can be posted to this address; None: it can be, as far as its text tells. `allowed`: hosts, or hosts
     with a port, that may be private and need no https.
     """
@@ -70,24 +81,24 @@ def check_address(address: str, allowed: Collection[str] = ()) -> Said | None:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return as_said("is no address: a host or a port in it cannot be")
+        return AddressFault.malformed
     if len(address) > LONGEST_ADDRESS or not re.fullmatch(r"[\x21-\x7e]+", address) or "\\" in address:
-        return say("must be at most {most} letters, digits and signs without blanks", most=LONGEST_ADDRESS)
+        return AddressFault.malformed
     if parts.scheme not in ("https", "http") or not host or port == 0:
-        return as_said("must be a whole address, such as https://robots.example.cn/hook")
+        return AddressFault.incomplete
     if parts.username is not None or parts.password is not None or parts.fragment:
-        return as_said("must have neither a user before the host nor anything after #")
+        return AddressFault.superfluous
     named = _is_named(parts, allowed)
     if parts.scheme == "http" and not named:
-        return as_said("must begin with https://; PRIVATE_RECEIVERS names the hosts that may do without")
+        return AddressFault.plain
     numeric = ":" in host or host.rstrip(".").replace(".", "").isdigit()
     if not numeric:
-        return None if _NAME.fullmatch(host) else as_said("has a host that is no name")
+        return None if _NAME.fullmatch(host) else AddressFault.malformed
     with suppress(ValueError):
         ipaddress.ip_address(host)
         if named or is_public(host):
             return None
-    return as_said("leads into a network of our own; PRIVATE_RECEIVERS names the hosts that may")
+    return AddressFault.private
 
 
 class JsonPoster:

@@ -93,6 +93,7 @@ class Run(Base):
     __table_args__ = (
         UniqueConstraint("id", "month"),
         Index(None, "launched_at"),
+        Index(None, "campaign_id", "frozen_at"),
         Index("ix_runs_closed_at", "closed_at", postgresql_where="closed_at IS NOT NULL"),
         UniqueConstraint("campaign_id", "item", "firing"),
         CheckConstraint(f"status IN {RunStatus.sql()}", name="status"),

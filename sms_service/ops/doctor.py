@@ -43,6 +43,7 @@ STATEMENT_USERS = (
     "sms_service.pulls",
     "sms_service.api",
     "sms_service.links",
+    "sms_service.channels.posting",
 )
 
 

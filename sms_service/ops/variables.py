@@ -27,6 +27,7 @@ def service_variables(settings: Settings) -> dict[str, str]:
         "PORT": str(settings.port),
         "SIMULATOR_PORT": str(settings.simulator_port),
         "SIMULATOR_URL": given.get("SIMULATOR_URL") or f"http://127.0.0.1:{settings.simulator_port}",
+        "CHANNELS_KEY": given.get("CHANNELS_KEY") or kept_secret(settings.data_dir, "CHANNELS_KEY"),
         "SIMULATOR_SECRET": given.get("SIMULATOR_SECRET") or kept_secret(settings.data_dir, "SIMULATOR_SECRET"),
         "ENV_FILE": os.devnull,  # the file has been read already
         "PYTHONUNBUFFERED": "1",

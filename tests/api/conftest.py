@@ -7,6 +7,7 @@ import pytest
 from sms_service import callbacks, settings
 from sms_service.api import create_app
 from tests.api.campaign_client import make_place
+from tests.channels.chat import KEY
 
 
 @pytest.fixture
@@ -14,7 +15,12 @@ def make_app(database, tmp_path):
     """Makes the application with the settings given as environment variables and `create_app`'s own arguments."""
 
     def make(environ=None, **kw):
-        return create_app(settings.load_settings(environ or {}, tmp_path), database, doors=(callbacks.blueprint,), **kw)
+        return create_app(
+            settings.load_settings({"CHANNELS_KEY": KEY, **(environ or {})}, tmp_path),
+            database,
+            doors=(callbacks.blueprint,),
+            **kw,
+        )
 
     return make
 

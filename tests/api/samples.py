@@ -23,6 +23,7 @@ from sms_service.campaigns import approval
 from sms_service.campaigns.delegations import lend_approval
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.rule_acts import add_approval_rule
+from sms_service.channels.models import ChannelPost
 from sms_service.content.categories import add_category
 from sms_service.content.list_drafts import upload_list_file
 from sms_service.content.lists import add_reference_list, keep_row
@@ -43,11 +44,13 @@ from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
 from tests.audience.listing import bring_list
+from tests.channels.chat import make_channel
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_account, make_actor, make_person, make_segment, make_template
 from tests.own_texts.own_phones import give_own_phone, let_code_wait
 
 EVERYONE = {"everyone": True}
+POSTED = {"title": "学习", "unit": "城东区", "text": "【云州先锋】请参加学习。"}
 QUIET_DAY = date(2999, 4, 5)
 
 
@@ -103,6 +106,9 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     lent = lend_approval(session, lender, **given).delegation
     check = LostCheck(person_id=person.id, cause="not_reached", campaigns=3, opened_at=now)
     session.add(check)
+    channel = make_channel(session, unit)
+    post = ChannelPost(channel_id=channel.id, run_id=run.id, unit_id=unit.id, content=POSTED, expires_at=now)
+    session.add(post)
     session.commit()
     return {
         "unit_id": unit.id,
@@ -110,6 +116,8 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "person_id": person.id,
         "contact_id": contact.id,
         "check_id": check.id,
+        "channel_id": channel.id,
+        "post_id": post.id,
         "account_id": account.id,
         "role_id": session.scalars(select(RoleGrant.id).filter_by(account_id=account.id)).one(),
         "token_id": token.id,
@@ -189,6 +197,15 @@ def _unit_can_be_closed(session: Session, ids: dict[str, Any]) -> None:
     session.execute(text("UPDATE stops SET released_at = now(), release_why = 'x' WHERE released_at IS NULL"))
 
 
+def _post_is_unknown(session: Session, ids: dict[str, Any]) -> None:
+    session.execute(
+        update(ChannelPost)
+        .where(ChannelPost.id == ids["post_id"])
+        .values(status="unknown", posted_at=None, lease_until=None)
+    )
+    session.execute(update(Run).where(Run.id == ids["run_id"]).values(status="finished"))
+
+
 def _account_is_paused(session: Session, ids: dict[str, Any]) -> None:
     session.execute(update(GatewayAccount).where(GatewayAccount.name == ids["name"]).values(state="paused"))
 
@@ -250,6 +267,9 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /stops/<int:stop_id>/release": _a_stop_stands,
     "POST /me/phone/confirm": _a_code_waits,
     "POST /gateway-accounts/<name>/open": _account_is_paused,
+    "POST /channel-posts/<int:post_id>/again": _post_is_unknown,
+    "POST /channel-posts/<int:post_id>/settle": _post_is_unknown,
+    "POST /channel-posts/<int:post_id>/forwardings": _post_is_unknown,
     "POST /people/<int:person_id>/erasure": _nothing_is_awaited,
     "POST /units/<int:unit_id>/close": _unit_can_be_closed,
     "POST /imports/<int:import_id>/answers": _import_asks,
@@ -332,6 +352,17 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "PATCH /templates/<int:template_id>": lambda ids: {"archived": True},
     "POST /template-categories": lambda ids: {"unit_id": ids["unit_id"], "name": "法律法规"},
     "PUT /templates/<int:template_id>/bindings/<name>": lambda ids: {"state": "filed"},
+    "POST /channels": lambda ids: {
+        "unit_id": ids["unit_id"],
+        "name": "城东工作群",
+        "kind": "wecom",
+        "address": "https://robots.example.cn/send?key=k",
+    },
+    "PATCH /channels/<int:channel_id>": lambda ids: {"name": "城东群"},
+    "POST /channels/<int:channel_id>/test": lambda ids: {},
+    "POST /channel-posts/<int:post_id>/again": lambda ids: {"why": "群里没有"},
+    "POST /channel-posts/<int:post_id>/settle": lambda ids: {"why": "群里有", "posted": True},
+    "POST /channel-posts/<int:post_id>/forwardings": lambda ids: {"unit_id": ids["unit_id"], "groups": "党建群"},
     "POST /signatures": lambda ids: {"unit_id": ids["unit_id"], "text": "城东党建"},
     "PATCH /signatures/<int:signature_id>": lambda ids: {"account": ids["name"], "state": "filed"},
     "PUT /units/<int:unit_id>/signature": lambda ids: {"signature_id": None},

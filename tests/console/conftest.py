@@ -17,6 +17,7 @@ from sms_service import callbacks, console, settings
 from sms_service.accounts import sessions
 from sms_service.api import create_app
 from sms_service.directory.models import Unit
+from tests.channels.chat import KEY
 from tests.factories import make_actor, make_unit
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -60,7 +61,10 @@ def clock() -> Clock:
 @pytest.fixture
 def app(database, tmp_path, clock) -> Flask:
     return create_app(
-        settings.load_settings({}, tmp_path), database, doors=(callbacks.blueprint, console.blueprint), clock=clock
+        settings.load_settings({"CHANNELS_KEY": KEY}, tmp_path),
+        database,
+        doors=(callbacks.blueprint, console.blueprint),
+        clock=clock,
     )
 
 
