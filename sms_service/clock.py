@@ -32,6 +32,7 @@ from sms_service.ledger import failover, sweeps
 from sms_service.own_texts.ending import forget_own_texts
 from sms_service.personal import list_endings
 from sms_service.personal.own_phone_endings import erase_ended_phone
+from sms_service.schedules import firing
 
 MONTHS_READY = 3
 NO_RECEIPT_HOURS = 72
@@ -108,6 +109,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
     duties: tuple[Duty, ...] = (
         failover.hold_if_changed,
         lambda database: _pause_links(database, gateways),
+        _fire_due,
         lambda database: _begin_due(database, redis),
         _swept("rows whose worker died before the gate wait again", sweeps.release_claimed),
         _give_up_submitting,
@@ -136,6 +138,12 @@ def _pause_links(database: Database, gateways: Gateways) -> None:
     if links := gateways.links():
         with database.transaction() as connection:
             link_state.pause_links_without_process(connection, links)
+
+
+def _fire_due(database: Database) -> None:
+    fired = firing.fire_due_items(database)
+    if fired.runs:
+        log.info("%s runs of schedules are due, %s of them held: their content changed", fired.runs, fired.held)
 
 
 def _begin_due(database: Database, redis: Redis | None) -> None:

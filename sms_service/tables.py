@@ -21,7 +21,8 @@ import sms_service.ledger.models
 import sms_service.own_texts.models
 import sms_service.replies.earlier
 import sms_service.replies.models
-import sms_service.schedules.calendar_models  # noqa: F401 - each import counts
+import sms_service.schedules.calendar_models
+import sms_service.schedules.kinds  # noqa: F401 - each import counts
 from sms_service.db.base import Base
 
 METADATA = Base.metadata

@@ -13,7 +13,10 @@ SOURCES = Path(__file__).resolve().parents[1] / "sms_service"
 # Nobody calls what stands in these: routes, commands, and what RQ runs by its name.
 DOORS = ("api", "cli", "jobs.py")
 # What every adapter has by contract, and what every program begins with.
-CONTRACTS = {"Options", "create", "read_pushed_receipts", "read_pushed_replies", "main"}
+CONTRACTS = {"Options", "create", "read_pushed_receipts", "read_pushed_replies", "main"} | {
+    # and every kind of schedule
+    "read_rule", "plan_times", "find_following",
+}  # fmt: skip
 # One word is enough where the word is the field's own, or the module says the rest and is always named with it.
 ONE_WORD = {
     "say", "translate", "sign", "signed", "always", "unwritten", "option", "marked", "between", "e164", "throwaway",

@@ -17,7 +17,8 @@ from sms_service.audience.segments import get_segment
 from sms_service.campaigns import approval, overview, services
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.retiming import change_planned_time
+from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.content.library import get_template
 from sms_service.content.values import LONGEST_VALUE, MOST_VALUES
 from sms_service.gateways.config import DEFAULT_ROUTE
@@ -127,6 +128,16 @@ class CampaignIn(CampaignChange):
     planned_at = _planned_at(load_default=None)
 
 
+class RetimeIn(In):
+    """Another time."""
+
+    at = fields.AwareDateTime(
+        required=True,
+        error_messages={"invalid": OFFSET, "invalid_awareness": OFFSET},
+        metadata={"description": "ISO 8601 with offset, at most 365 days ahead"},
+    )
+
+
 class NothingIn(In):
     """No fields."""
 
@@ -233,6 +244,10 @@ class CampaignListed(Out):
     urgent = fields.Boolean(metadata={"description": _URGENT})
     canary_receipts = fields.Boolean(metadata={"description": _CANARY_RECEIPTS})
     launch_on_approval = fields.Boolean(metadata={"description": _LAUNCH_ON_APPROVAL})
+    kind = fields.String(metadata={"description": "By what its runs come: one of " + ", ".join(CampaignKind)})
+    undecided = fields.Boolean(
+        metadata={"description": "It is active, and what is still to go is not what was approved: that waits, held"}
+    )
     planned_at = fields.AwareDateTime(allow_none=True, metadata={"description": _PLANNED_AT})
     unlaunched = fields.String(
         allow_none=True,
@@ -410,13 +425,30 @@ class Launch(MethodView):
     def post(self, body: dict[str, Any], campaign_id: int) -> tuple[Run, int]:
         """Launch an approved campaign, now or at a time
 
-        A campaign has one run: launching it again, without a time or for the time the run has, answers that run with
-        status 200 and does nothing; for another time it is 409.
+        It has one run: launching it again, without a time or for the time the run has, answers that run with status
+        200 and does nothing. It is 409 for another time, while the run waits for its time, after it was cancelled, and
+        for a campaign with a schedule: start that.
         """
         run, made = launching.launch_campaign(g.session, g.actor, campaign_id, body["at"])
         if made and body["at"] is None:
             begin_after_commit()
         return run, 201 if made else 200
+
+
+@blueprint.route("/campaigns/<int:campaign_id>/retime")
+class Retiming(MethodView):
+    """Another time."""
+
+    @endpoint(Permission.edit_campaigns)
+    @blueprint.arguments(RetimeIn)
+    @blueprint.response(200, CampaignOut)
+    def post(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
+        """Let a launched campaign's run begin at another time, as long as it waits for its time
+
+        Whoever does this needs the right to launch it, too. Where the approver saw a planned time, the run is held
+        until the new one is approved.
+        """
+        return _shown(change_planned_time(g.session, g.actor, campaign_id, body["at"]))
 
 
 def _check_named(query: Mapping[str, Any]) -> None:

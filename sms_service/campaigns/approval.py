@@ -21,8 +21,10 @@ from sms_service.campaigns.linting import lint_content, require_ticks
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.moving import move_campaign, require_movable, require_on_campaign
 from sms_service.campaigns.planning import find_due_time, plan_approved_run
+from sms_service.campaigns.renewing import approve_items, release_changed_runs
 from sms_service.campaigns.self_service import say_why_no_self_service
-from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.starting import start_schedule
+from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.content.lint import LintFinding, require_clean
 from sms_service.errors import Conflict, Forbidden, Invalid
 from sms_service.said import Said, say, to_json
@@ -40,10 +42,13 @@ def decide_approval(
     digest: bytes | None = None,
     ticks: Collection[str] = (),
 ) -> Campaign:
-    """Approve or reject a submitted campaign, as it stands now. Where the rules ask for several approvals, it stays
-    submitted until so many people have approved exactly this; one rejection ends it. The last approval of one with
-    `launch_on_approval` plans its run for its planned time, in the same transaction; if that was missed by more than
-    the grace it stays approved, and somebody launches it or gives it up.
+    """Approve or reject a submitted campaign, or an active one of which something was changed, as it stands now. Where
+    the rules ask for several approvals, it stays as it is until so many people have approved exactly this; one
+    rejection ends that. The last approval of a changed one releases its runs that are held for the change.
+
+    The last approval of one with `launch_on_approval` plans its run for its planned time, or starts its schedule, in
+    the same transaction; if the planned time was missed by more than the grace it stays approved, and somebody launches
+    it or gives it up.
 
     `digest`: the digest of the content that the actor has read; `ticks`: the keys of lint's findings that the actor has
     ticked, which the decision keeps. Raises Invalid (`ticks`) where a finding needs a tick and has none. Raises
@@ -55,7 +60,8 @@ def decide_approval(
     _check_comment(comment, approve=approve)
     # Two approvers at once queue here; the later one sees what the first has decided.
     session.refresh(campaign, with_for_update=True)
-    require_movable(campaign, CampaignStatus.approved if approve else CampaignStatus.rejected)
+    if not campaign.undecided:
+        require_movable(campaign, CampaignStatus.approved if approve else CampaignStatus.rejected)
     content = content_of(session, campaign)
     asked = ask_approval(session, content, path) if approve else None
     given = list_given(session, campaign, content.digest()) if approve else []
@@ -71,7 +77,8 @@ def decide_approval(
         )
     if asked is None:
         _write_decision(session, actor, content, right, None, comment)
-        move_campaign(session, campaign, CampaignStatus.rejected)
+        if not campaign.undecided:
+            move_campaign(session, campaign, CampaignStatus.rejected)
         trail.record_act(session, actor.account_id, "campaign.reject", "campaign", campaign_id, path, **_lent(right))
         return campaign
     findings = lint_content(session, content, path)
@@ -156,14 +163,23 @@ def _write_decision(
 def _carry_out(
     session: Session, actor: Actor, content: Content, path: str, act: str, now: datetime, **details: Any
 ) -> None:
-    """The campaign is approved; if its approval launches it, its run is planned."""
+    """The campaign is approved; if its approval launches it, its run is planned or its schedule starts. Of an active
+    one, the runs that are held for the change wait for their time again.
+    """
     campaign = content.campaign
-    move_campaign(session, campaign, CampaignStatus.approved)
+    under_way, starts = campaign.undecided, campaign.launch_on_approval and not campaign.undecided
+    approve_items(session, content)
+    if not under_way:
+        move_campaign(session, campaign, CampaignStatus.approved)
     due_at = find_due_time(campaign.planned_at, now)
-    if campaign.launch_on_approval and due_at is None:
+    if starts and due_at is None:
         details["missed"] = str(campaign.planned_at)
     trail.record_act(session, actor.account_id, act, "campaign", campaign.id, path, **details)
-    if campaign.launch_on_approval and due_at is not None:
+    if under_way:
+        release_changed_runs(session, content)
+    elif starts and campaign.kind != CampaignKind.plain:
+        start_schedule(session, actor, content, on_approval=True)
+    elif starts and due_at is not None:
         plan_approved_run(session, actor, content, due_at, on_approval=True)
 
 

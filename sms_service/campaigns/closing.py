@@ -1,10 +1,10 @@
-"""A campaign ends with its run."""
+"""A campaign ends with its last run, if its schedule fires no further one."""
 
 from __future__ import annotations
 
-from sqlalchemy import exists, literal_column, select, update
+from sqlalchemy import exists, literal_column, or_, select, update
 
-from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.models import Campaign, CampaignItem
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.db.engine import Database
 from sms_service.ledger.models import Run
@@ -14,9 +14,12 @@ _OVER = (RunStatus.finished, RunStatus.closed, RunStatus.cancelled)
 
 
 def end_finished(database: Database) -> list[int]:
-    """End the active campaigns whose run has nothing left to send; returns their ids."""
+    """End the active campaigns whose runs have nothing left to send and whose items fire no more; returns their ids."""
     of_campaign = select(Run.id).where(Run.campaign_id == Campaign.id)
-    goes_on = exists(of_campaign.where(Run.status.not_in(_OVER)))
+    fires = select(CampaignItem.number).where(
+        CampaignItem.campaign_id == Campaign.id, CampaignItem.next_at.is_not(None)
+    )
+    goes_on = or_(exists(of_campaign.where(Run.status.not_in(_OVER))), exists(fires))
     with database.session() as session:
         ended = session.scalars(
             update(Campaign)

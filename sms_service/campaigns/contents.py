@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import Any
 
@@ -13,19 +13,25 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.audience.grammar import parse_rule
-from sms_service.audience.listed import list_ids_of, load_used_lists
+from sms_service.audience.listed import USED_LISTS, list_ids_of, load_used_lists
 from sms_service.audience.models import Segment
-from sms_service.audience.nesting import UsedSegment, load_used, write_out
+from sms_service.audience.nesting import USED_SEGMENTS, UsedSegment, load_used, read_used, write_out
+from sms_service.campaigns.items import ITEMS, Item, read_items
 from sms_service.campaigns.models import Campaign
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
 
+_USUAL_WINDOW = ("Asia/Shanghai", 8 * 60, 20 * 60)
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
     """What is sent to whom, as an approver sees it and a run carries it. `lists`: the digests (hexadecimal) of the
-    lists that the rule names, by id.
+    lists that the rule names, by id. `window`: the time zone of the campaign's unit, and when texts may leave there, in
+    minutes of the day.
+
+    A campaign with a schedule has `items`, in their order. `item`: the content is that of one of them alone.
     """
 
     campaign: Campaign
@@ -33,15 +39,34 @@ class Content:
     class_: str
     segment_rule: dict[str, Any]
     lists: Mapping[str, str] = field(default_factory=dict)
+    window: tuple[str, int, int] = _USUAL_WINDOW
+    items: Sequence[Item] = ()
+    item: Item | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values that are the same for all recipients."""
+        return self.campaign.values if self.item is None else {**self.campaign.values, **self.item.values}
+
+    def of_item(self, item: Item) -> Content:
+        """What this item sends to whom."""
+        rule = self.segment_rule if item.rule is None else {"all": [self.segment_rule, item.rule]}
+        version, class_ = (item.version, item.class_) if item.version and item.class_ else (self.version, self.class_)
+        return replace(self, version=version, class_=class_, segment_rule=rule, items=(), item=item)
+
+    def next_text(self) -> Content:
+        """That of the item that fires next; itself, if it has no items or none is to come."""
+        coming = [(item.next_at, item.number, item) for item in self.items if item.next_at is not None]
+        return self.of_item(min(coming)[2]) if coming else self
 
     def covered(self) -> dict[str, Any]:
-        """Everything that decides what is sent, to whom and how, as JSON takes it."""
+        """Everything that decides what is sent, to whom, how and when, as JSON takes it."""
         covered: dict[str, Any] = {
             "unit": self.campaign.unit_id,
             "template_version": self.version.id,
             "body": self.version.body,
             "class": self.class_,
-            "values": self.campaign.values,
+            "values": self.values,
             "signature": self.campaign.signature,
             "segment_rule": self.segment_rule,
             "route": self.campaign.route_id,
@@ -57,6 +82,14 @@ class Content:
             covered["channels"] = sorted(self.campaign.channels)
         if self.campaign.planned_at is not None:
             covered["planned_at"] = self.campaign.planned_at.astimezone(UTC).isoformat()
+        if self.window != _USUAL_WINDOW:
+            covered["window"] = list(self.window)
+        if self.campaign.schedule is not None:
+            covered |= {"kind": self.campaign.kind, "schedule": self.campaign.schedule}
+        if self.items:
+            covered["items"] = [item.covered() for item in self.items]
+        if self.item is not None:
+            covered["item"] = self.item.number
         return covered
 
     def digest(self) -> bytes:
@@ -69,23 +102,52 @@ def content_of(session: Session, campaign: Campaign, *, held: bool = True) -> Co
     """The campaign's content as it stands now. `held`: the segment's row is locked and cannot change before the commit,
     for whoever decides on it.
     """
-    segment_unit, campaign_unit = aliased(Unit), aliased(Unit)
+    segment_unit = aliased(Unit)
     statement = (
-        select(TemplateVersion, Template.class_, Segment, segment_unit.path, campaign_unit.path)
+        select(TemplateVersion, Template.class_, Segment, segment_unit.path, Unit, ITEMS)
+        .select_from(Campaign)
+        .join(TemplateVersion, TemplateVersion.id == campaign.template_version_id)
         .join(Template, Template.id == TemplateVersion.template_id)
         .join(Segment, Segment.id == campaign.segment_id)
         .join(segment_unit, segment_unit.id == Segment.unit_id)
-        .join(campaign_unit, campaign_unit.id == campaign.unit_id)
-        .where(TemplateVersion.id == campaign.template_version_id)
+        .join(Unit, Unit.id == campaign.unit_id)
+        .where(Campaign.id == campaign.id)
         .execution_options(populate_existing=True)
     )
     if held:
         statement = statement.with_for_update(read=True, of=Segment)
-    version, class_, segment, segment_path, campaign_path = session.execute(statement).one()
+    version, class_, segment, segment_path, unit, items = session.execute(statement).one()
     used = load_used(session, segment.uses, held=held) if segment.uses else {}
-    rule = bounded_rule(segment, segment_path, campaign_path, used)
+    rule = bounded_rule(segment, segment_path, unit.path, used)
     lists = {str(one.id): one.digest.hex() for one in load_used_lists(session, _list_ids(rule)).values()}
-    return Content(campaign, version, class_, rule, lists)
+    return Content(campaign, version, class_, rule, lists, window_of(unit), read_items(items))
+
+
+def load_contents(session: Session, campaign_ids: Collection[int]) -> dict[int, Content]:
+    """The contents of many campaigns as they stand now, by their ids, in one query."""
+    segment_unit = aliased(Unit)
+    rows = session.execute(
+        select(Campaign, TemplateVersion, Template.class_, Segment, segment_unit.path, Unit)
+        .add_columns(USED_SEGMENTS, USED_LISTS, ITEMS)
+        .join(TemplateVersion, TemplateVersion.id == Campaign.template_version_id)
+        .join(Template, Template.id == TemplateVersion.template_id)
+        .join(Segment, Segment.id == Campaign.segment_id)
+        .join(segment_unit, segment_unit.id == Segment.unit_id)
+        .join(Unit, Unit.id == Campaign.unit_id)
+        .where(Campaign.id.in_(campaign_ids))
+        .execution_options(populate_existing=True)
+    )
+    found = {}
+    for campaign, version, class_, segment, segment_path, unit, used, lists, items in rows:
+        rule = bounded_rule(segment, segment_path, unit.path, read_used(used))
+        digests = pick_digests(lists or {}, rule)
+        found[campaign.id] = Content(campaign, version, class_, rule, digests, window_of(unit), read_items(items))
+    return found
+
+
+def window_of(unit: Unit) -> tuple[str, int, int]:
+    """The unit's time zone and when texts may leave there (minutes of the day), as a digest covers them."""
+    return unit.timezone, unit.window_opens, unit.window_closes
 
 
 def pick_digests(known: Mapping[str, str], rule: object) -> dict[str, str]:

@@ -16,12 +16,13 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
+from sms_service.campaigns.renewing import renew_run
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
-from sms_service.ledger.runs import move_run
+from sms_service.ledger.runs import hold_changed, move_run
 from sms_service.ledger.states import RUN_TRANSITIONS, HeldFor, MessageStatus, RunStatus
 from sms_service.said import say
 from sms_service.vocabulary import Words
@@ -93,7 +94,8 @@ def pause_run(session: Session, actor: Actor, run_id: int, why: str) -> Run:
 def resume_run(session: Session, actor: Actor, run_id: int, why: str, choice: str | None = None) -> Run:
     """Go on with a paused run, or release a held one; a held run that was never frozen is due now.
 
-    A run held for its canary goes on with all its texts. A run held for the cluster needs a `choice`, which goes into
+    What a run sends that was never frozen must be approved as it stands now: otherwise it is held for the change, until
+    somebody approves that. A run held for its canary goes on with all its texts. A run held for the cluster needs a `choice`, which goes into
     the trail; other runs take none. Raises NotFound, Forbidden, Invalid, or Conflict if it is neither paused nor held.
     """
     run = get_run(session, actor, run_id, Permission.operate_campaigns)
@@ -105,7 +107,10 @@ def resume_run(session: Session, actor: Actor, run_id: int, why: str, choice: st
     changes: dict[str, Any] = {"canary": None} if held_for == HeldFor.canary else {}
     details = {} if choice is None else {"verdict": choice}
     if held_for is not None and run.frozen_at is None:
-        changes |= {"due_at": func.sms_now()}
+        renewed = renew_run(session, run) if run.digest is not None else {}
+        if renewed is None:
+            return _hold_for_change(session, actor, run, why)
+        changes |= {"due_at": func.sms_now()} | renewed
         return _move(session, actor, run_id, (RunStatus.held,), RunStatus.planned, why, as_read, changes, details)
     sources = (RunStatus.paused, RunStatus.held)
     return _move(session, actor, run_id, sources, RunStatus.running, why, as_read, changes, details)
@@ -129,6 +134,15 @@ def cancel_run(session: Session, actor: Actor, run_id: int, why: str) -> tuple[R
         )
     ).one()
     return run, gone
+
+
+def _hold_for_change(session: Session, actor: Actor, run: Run, why: str) -> Run:
+    """What the run would send is not what was approved: it waits for that decision instead."""
+    hold_changed(session, run.id)
+    session.refresh(run)
+    path, details = unit_path(session, run.unit_id), {"why": required_line("why", why, LONGEST_WHY)}
+    trail.record_act(session, actor.account_id, "run.held", "run", run.id, path, **details)
+    return run
 
 
 def _check_choice(run: Run, choice: str | None) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from sms_service.audience.listed import RowFault, find_row_faults, is_of_row
 from sms_service.audience.measuring import measure_reach
 from sms_service.audience.reach import Reach, Tried, is_dotted
 from sms_service.campaigns.contents import Content
+from sms_service.campaigns.items import Item
 from sms_service.campaigns.picks import lint_picks
 from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed
@@ -59,14 +60,42 @@ class TriedTexts:
 
 def reach_content(session: Session, content: Content, path: str) -> tuple[Reach, TriedTexts]:
     """Whom the content would reach now, and the texts of all of them or of some."""
-    own = [name for name in content.version.variables if name not in content.campaign.values]
+    own = _own(content)
     reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own))
     return reach, _try_texts(content, reach, own)
 
 
 def lint_content(session: Session, content: Content, path: str) -> list[LintFinding]:
-    """Every finding about the content, what is refused first; `path` is that of the campaign's unit."""
-    return lint_reached(session, content, path, *reach_content(session, content, path))
+    """Every finding about the content, what is refused first; `path` is that of the campaign's unit. Of a campaign with
+    a schedule: about each text that is still to go, the finding names whose it is.
+    """
+    if not content.items:
+        return lint_reached(session, content, path, *reach_content(session, content, path))
+    found: list[LintFinding] = []
+    known: dict[int, Known] = {}
+    for item, text, reach in reach_items(session, content, path):
+        tried, version_id = _try_texts(text, reach, _own(text)), text.version.id
+        known[version_id] = known.get(version_id) or _load_known(session, text, path)
+        for one in lint_reached(session, text, path, reach, tried, known=known[version_id]):
+            place = say("{place} of {item}", place=one.place, item=item.label)
+            found.append(replace(one, key=f"{item.number}:{one.key}", place=place))
+    return sort_findings(found)
+
+
+def reach_items(session: Session, content: Content, path: str) -> Iterator[tuple[Item, Content, Reach]]:
+    """Each item that is still to go, its text, and whom it would reach now if nothing narrowed that: what does is who
+    got another item, which nobody knows yet. Items whose texts ask the same of people are measured once.
+    """
+    measured: dict[tuple[tuple[str, ...], tuple[str, ...]], Reach] = {}
+    for item in content.items:
+        if item.skipped or (item.next_at is None and item.fired_at is not None):
+            continue
+        text = replace(content.of_item(item), segment_rule=content.segment_rule)
+        own = _own(text)
+        asked = tuple(own), tuple(_needed(text, own))
+        if asked not in measured:
+            measured[asked] = measure_reach(session, content.segment_rule, path, own, _needed(text, own))
+        yield item, text, measured[asked]
 
 
 def lint_reached(
@@ -81,16 +110,12 @@ def lint_reached(
     """The same where it is known whom it reaches; `price_fen`: of a part, if it is known; `known`: the unit's lists of
     words, the standing of the signature and the rules of the route's accounts, where they were asked for already.
     """
-    campaign, version, values = content.campaign, content.version, content.campaign.values
-    own = [name for name in version.variables if name not in values]
+    campaign, version, values = content.campaign, content.version, content.values
+    own = _own(content)
     faults = find_row_faults(session, content.segment_rule, own)
     found = _lint_rows(faults) + _lint_missing(reach, {fault.name for fault in faults}) + lint_picks(session, content)
     unit = session.get_one(Unit, campaign.unit_id)
-    lists, standing, rules = known or (
-        load_lists(session, path),
-        load_standing(session, path, campaign.route_id, campaign.signature),
-        load_rules(session, campaign.route_id, version.id, unit.demonstration),
-    )
+    lists, standing, rules = known or _load_known(session, content, path)
     found += lint_signature(standing, campaign.signature)
     if texts.fault is not None and not reach.lacking:
         severity = Severity.note if texts.made else Severity.refused
@@ -126,7 +151,7 @@ def _lint_rows(faults: Iterable[RowFault]) -> list[LintFinding]:
 def _lint_days(session: Session, content: Content, zone: ZoneInfo) -> list[LintFinding]:
     """Values that name a day which is over when the texts leave: 本周六 on a Sunday."""
     dated = [one.name for one in fields_of(content.version) if one.kind in (FieldKind.date, FieldKind.moment)]
-    written = {name: write_value(content.campaign.values[name]) for name in dated if content.campaign.values.get(name)}
+    written = {name: write_value(content.values[name]) for name in dated if content.values.get(name)}
     if not written:
         return []
     now: datetime = session.scalars(select(func.sms_now())).one()
@@ -168,6 +193,20 @@ def _lint_missing(reach: Reach, told: Collection[str]) -> list[LintFinding]:
     return found
 
 
+def _load_known(session: Session, content: Content, path: str) -> Known:
+    campaign, unit = content.campaign, session.get_one(Unit, content.campaign.unit_id)
+    return (
+        load_lists(session, path),
+        load_standing(session, path, campaign.route_id, campaign.signature),
+        load_rules(session, campaign.route_id, content.version.id, unit.demonstration),
+    )
+
+
+def _own(content: Content) -> list[str]:
+    """The variables that each recipient fills."""
+    return [name for name in content.version.variables if name not in content.values]
+
+
 def _needed(content: Content, own: Sequence[str]) -> list[str]:
     try:
         required = get_compiled(content.version.id, content.version.body).required
@@ -180,7 +219,7 @@ def _try_texts(content: Content, reach: Reach, own: Sequence[str]) -> TriedTexts
     campaign, version = content.campaign, content.version
     made, fault = [], None
     try:
-        text = RunText(get_compiled(version.id, version.body), campaign.values, campaign.signature, content.class_)
+        text = RunText(get_compiled(version.id, version.body), content.values, campaign.signature, content.class_)
     except CannotRender as error:
         return TriedTexts([], error.said, not own)
     for tried in reach.tried if own else reach.tried[:1]:

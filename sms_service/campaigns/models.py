@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
-from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.db.base import Base, CreatedAt, Id
 
 
@@ -17,6 +18,9 @@ class Campaign(Base):
     """Template, segment, time and manner of a sending, decided by people. `values` fill those of the template's
     variables that are the same for all. `picks`: by reference list the id of the row that was picked; what it said then
     stands in `values`. `channels`: the ids of those to which its runs are also posted.
+
+    `schedule`: by what rule its items fire; a plain campaign has neither schedule nor items, but one run. `undecided`:
+    what it would send now is not what was approved, and it is active: what is still to go waits for a decision.
 
     `urgent`: its texts go before all that are not urgent. `canary_receipts`: after its first texts, the run waits for
     their receipts. `launch_on_approval`: its approval launches it, for `planned_at` or, where that is empty, at once.
@@ -28,6 +32,9 @@ class Campaign(Base):
     unit_id: Mapped[int] = mapped_column(ForeignKey("units.id"))
     name: Mapped[str]
     status: Mapped[str] = mapped_column(server_default="draft")
+    kind: Mapped[str] = mapped_column(server_default="plain")
+    schedule: Mapped[dict[str, Any] | None]
+    undecided: Mapped[bool] = mapped_column(server_default="false")
     template_version_id: Mapped[int] = mapped_column(ForeignKey("template_versions.id"))
     segment_id: Mapped[int] = mapped_column(ForeignKey("segments.id"))
     values: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
@@ -47,12 +54,47 @@ class Campaign(Base):
 
     __table_args__ = (
         CheckConstraint(f"status IN {CampaignStatus.sql()}", name="status"),
+        CheckConstraint(f"kind IN {CampaignKind.sql()}", name="kind"),
+        CheckConstraint("(kind = 'plain') = (schedule IS NULL)", name="schedule"),
         CheckConstraint("validity_s BETWEEN 300 AND 259200", name="validity"),
         Index(None, "unit_id", "id"),
         Index(None, "segment_id", "id"),
         Index("ix_campaigns_submitted", "id", postgresql_where="status = 'submitted'"),
+        Index("ix_campaigns_undecided", "id", postgresql_where="undecided"),
         Index("ix_campaigns_active", "id", postgresql_where="status = 'active'"),
         Index("ix_campaigns_posting", "id", postgresql_where="status = 'active' AND channels <> '{}'"),
+    )
+
+
+class CampaignItem(Base):
+    """One text of a campaign with a schedule: an instalment of a series, the reminder of an event. Its `number` is that
+    of its runs (`runs.item`) and never changes; `position` is its place among the others.
+
+    `template_version_id`, `values` and `rule` stand before the campaign's: another text, further values, and a rule
+    that narrows whom the campaign's segment finds. `next_at`: when it fires next, as its run `next_firing`; None:
+    nothing comes. `fired_at`: the time for which it fired last. `skipped`: a person decided that it does not go.
+    `approved`: the digest of what was approved for it.
+    """
+
+    __tablename__ = "campaign_items"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    position: Mapped[int] = mapped_column(Integer)
+    label: Mapped[str]
+    template_version_id: Mapped[int | None] = mapped_column(ForeignKey("template_versions.id"))
+    values: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    rule: Mapped[dict[str, Any] | None]
+    skipped: Mapped[bool] = mapped_column(server_default="false")
+    next_at: Mapped[datetime | None]
+    fired_at: Mapped[datetime | None]
+    next_firing: Mapped[int] = mapped_column(SmallInteger, server_default="1")
+    approved: Mapped[bytes | None] = mapped_column(LargeBinary)
+    updated_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        CheckConstraint("number > 0", name="number"),
+        Index("ix_campaign_items_due", "next_at", postgresql_where="next_at IS NOT NULL"),
     )
 
 

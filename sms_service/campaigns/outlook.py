@@ -133,16 +133,18 @@ def foresee_content(
     at: datetime | None = None,
     known: tuple[datetime, bool, Known] | None = None,
 ) -> Outlook:
-    """The same of a content that was read already; `path` is that of the campaign's unit, which the actor may read.
+    """The same of a content that was read already; `path` is that of the campaign's unit, which the actor may read. Of
+    a campaign with a schedule: what happens when its next item fires, and what is odd about any that is still to go.
 
-    `known`: what time it is, whether a stop holds back its texts, and what lint has to know of its unit, where
-    that was asked already.
+    `known`: what time it is, whether a stop holds back its texts, and what lint has to know of its unit, where that
+    was asked already.
     """
+    whole, content = content, content.next_text()
     campaign = content.campaign
     unit = session.get_one(Unit, campaign.unit_id)
     stops = is_stopped(literal(path), literal(campaign.route_id))
     now, stopped, for_lint = known or (*session.execute(select(func.sms_now(), stops)).one(), None)
-    at = max(at or campaign.planned_at or now, now)
+    at = max(at or (content.item.next_at if content.item else campaign.planned_at) or now, now)
     reach, texts = reach_content(session, content, path)
     version_id = content.version.id
     accounts = find_first_accounts(
@@ -182,7 +184,9 @@ def foresee_content(
             *_warn_of_quiet_day(quiet, at, unit),
             *map(_warn_of_similar, similar),
         ],
-        findings=lint_reached(session, content, path, reach, texts, price, for_lint),
+        findings=lint_content(session, whole, path)
+        if whole.items
+        else lint_reached(session, content, path, reach, texts, price, for_lint),
     )
 
 

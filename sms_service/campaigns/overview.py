@@ -16,7 +16,8 @@ from sms_service.audience.listed import USED_LISTS
 from sms_service.audience.models import Segment
 from sms_service.audience.nesting import USED_SEGMENTS, read_used
 from sms_service.audit.models import TrailEntry
-from sms_service.campaigns.contents import Content, bounded_rule, pick_digests
+from sms_service.campaigns.contents import Content, bounded_rule, pick_digests, window_of
+from sms_service.campaigns.items import ITEMS, read_items
 from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.states import CampaignStatus
@@ -35,6 +36,7 @@ _COLUMNS = (
     *("id", "unit_id", "name", "status", "template_version_id", "segment_id", "values", "picks", "signature"),
     *("channels", "validity_s"),
     *("urgent", "canary_receipts", "launch_on_approval", "planned_at", "created_by", "created_at", "updated_at"),
+    *("kind", "schedule", "undecided"),
 )
 
 
@@ -148,7 +150,8 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     """
     campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
     rule = bounded_rule(row.Segment, row.segment_path, row.path, read_used(row.used))
-    content = Content(campaign, version, class_, rule, pick_digests(row.lists_used or {}, rule))
+    lists, items = pick_digests(row.lists_used or {}, rule), read_items(row.items)
+    content = Content(campaign, version, class_, rule, lists, window_of(row.Unit), items)
     digest = content.digest()
     decision: Decision | None = row.Decision
     return {
@@ -167,7 +170,7 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
         "segment_rule": rule,
         "route": row.route,
         "digest": digest.hex(),
-        "missing_values": missing_values(campaign, version),
+        "missing_values": missing_values(content),
         "decision": decision
         and {
             "verdict": decision.decided,
@@ -228,6 +231,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             segment_unit.path.label("segment_path"),
             USED_SEGMENTS.label("used"),
             USED_LISTS.label("lists_used"),
+            ITEMS.label("items"),
             Route.name.label("route"),
             Account.login.label("login"),
             Account.name.label("decider"),

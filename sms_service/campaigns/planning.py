@@ -1,4 +1,4 @@
-"""The one run of an approved campaign: planned when somebody launches it, or by its approval."""
+"""Runs of approved campaigns: one that somebody launches, and those that a schedule fires."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ GRACE = timedelta(minutes=GRACE_MIN)  # as for a run whose time is missed
 
 
 def plan_approved_run(session: Session, actor: Actor, content: Content, due_at: datetime, **details: Any) -> Run:
-    """Plan the run of an approved campaign, whose row the caller has locked, and write that the actor launched it, with
-    these details.
+    """Plan the run of an approved campaign without a schedule, whose row the caller has locked, and write that the
+    actor launched it, with these details.
 
     Raises Invalid for a rule that cannot be used, Conflict unless the campaign is approved.
     """
@@ -32,33 +32,45 @@ def plan_approved_run(session: Session, actor: Actor, content: Content, due_at: 
     unit = session.get_one(Unit, campaign.unit_id)
     # A rule that cannot be used is refused now, not at night.
     lane = Lane.urgent if campaign.urgent else foresee_lane(session, content.segment_rule, unit.path)
-    day = due_at.astimezone(ZoneInfo(unit.timezone)).date()
-    run_id = plan_run(
-        session,
-        {
-            "campaign_id": campaign.id,
-            "unit_id": unit.id,
-            "unit_path": unit.path,
-            "template_version_id": content.version.id,
-            "class_": content.class_,
-            "segment_rule": content.segment_rule,
-            "values": campaign.values,
-            "signature": campaign.signature,
-            "route_id": campaign.route_id,
-            "demonstration": unit.demonstration,
-            "validity_s": campaign.validity_s,
-            "lane": lane.value,
-            "canary_receipts": campaign.canary_receipts,
-            "due_at": due_at,
-            "day": day,
-            "month": day.replace(day=1),
-        },
-    )
+    run_id = plan_run(session, describe_run(content, unit, due_at, lane))
     move_campaign(session, campaign, CampaignStatus.active)
     trail.record_act(
         session, actor.account_id, "campaign.launch", "campaign", campaign.id, unit.path, run=run_id, **details
     )
     return session.get_one(Run, run_id)
+
+
+def describe_run(content: Content, unit: Unit, due_at: datetime, lane: Lane) -> dict[str, Any]:
+    """The columns of a run that sends this content at that time."""
+    campaign = content.campaign
+    day = due_at.astimezone(ZoneInfo(unit.timezone)).date()
+    return {
+        "campaign_id": campaign.id,
+        "unit_id": unit.id,
+        "unit_path": unit.path,
+        "demonstration": unit.demonstration,
+        "lane": lane.value,
+        "due_at": due_at,
+        "day": day,
+        "month": day.replace(day=1),
+        **describe_text(content),
+    }
+
+
+def describe_text(content: Content) -> dict[str, Any]:
+    """Those of them that say what is sent to whom and how, with the digest of it."""
+    campaign = content.campaign
+    return {
+        "template_version_id": content.version.id,
+        "class_": content.class_,
+        "segment_rule": content.segment_rule,
+        "values": content.values,
+        "signature": campaign.signature,
+        "route_id": campaign.route_id,
+        "validity_s": campaign.validity_s,
+        "canary_receipts": campaign.canary_receipts,
+        "digest": content.digest(),
+    }
 
 
 def find_due_time(planned_at: datetime | None, now: datetime) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +25,7 @@ from sms_service.campaigns.linting import lint_content
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import move_campaign, require_on_campaign
 from sms_service.campaigns.picks import copy_picks, take_picks
+from sms_service.campaigns.placing import copy_schedule, place_items
 from sms_service.campaigns.row_values import require_rows
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.compose import check_beginning, check_signature
@@ -119,6 +121,11 @@ def copy_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
         "channels": keep_channels(session, unit_path(session, old.unit_id), old.channels)
     }
     return _create(session, actor, old.unit_id, given, copy_of=campaign_id)
+    given |= copy_picks(session, old)
+    new = _create(session, actor, old.unit_id, given, copy_of=campaign_id)
+    if old.schedule is not None:
+        copy_schedule(session, old, new)
+    return new
 
 
 def change_campaign(
@@ -132,6 +139,20 @@ def change_campaign(
 
     Raises Conflict in any other status, and where it was changed after `unchanged_since`, its `updated_at` as the actor
     read it.
+    """
+    campaign, path = open_for_change(session, actor, campaign_id, unchanged_since)
+    with session.no_autoflush:  # a flush would hide from the code below what has changed
+        _set(session, actor, campaign, path, changes)
+    if session.is_modified(campaign):
+        note_change(session, actor, campaign, path, changes)
+    return campaign
+
+
+def open_for_change(
+    session: Session, actor: Actor, campaign_id: int, unchanged_since: datetime | None = None
+) -> tuple[Campaign, str]:
+    """The campaign, locked until the commit, and its unit's path, for whoever changes its content. Raises as
+    `change_campaign` does.
     """
     campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
     # Locked until the commit: nobody can change a campaign between its submission and the decision.
@@ -151,18 +172,16 @@ def change_campaign(
                 statuses=EDITABLE,
             )
         )
-    with session.no_autoflush:  # a flush would hide from the code below what has changed
-        _set(session, actor, campaign, path, changes)
-    if not session.is_modified(campaign):
-        return campaign
+    return campaign, path
+
+
+def note_change(session: Session, actor: Actor, campaign: Campaign, path: str, fields: Iterable[str]) -> None:
+    """Write that the actor changed these fields, and make the campaign a draft."""
     campaign.updated_at = func.now()
     session.flush()
     if campaign.status != CampaignStatus.draft:
         move_campaign(session, campaign, CampaignStatus.draft)
-    trail.record_act(
-        session, actor.account_id, "campaign.change", "campaign", campaign_id, path, fields=sorted(changes)
-    )
-    return campaign
+    trail.record_act(session, actor.account_id, "campaign.change", "campaign", campaign.id, path, fields=sorted(fields))
 
 
 def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
@@ -178,6 +197,8 @@ def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaig
         actor.require(Permission.operate_campaigns, path)
         if campaign.planned_at is not None:
             _check_planned(session, campaign.planned_at)
+    if campaign.schedule is not None:
+        place_items(session, campaign)
     content = content_of(session, campaign)
     findings = lint_content(session, content, path)
     require_clean(findings)

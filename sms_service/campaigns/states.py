@@ -20,6 +20,15 @@ class CampaignStatus(Words):
     withdrawn = "withdrawn"
 
 
+class CampaignKind(Words):
+    """By what its runs come."""
+
+    plain = "plain"  # one run, when somebody launches it
+    recurring = "recurring"  # the same text again and again
+    series = "series"  # many texts in order
+    event = "event"  # invitation, reminder, thanks
+
+
 C = CampaignStatus
 
 CAMPAIGN_TRANSITIONS: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {

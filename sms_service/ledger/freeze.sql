@@ -5,7 +5,8 @@
 -- query, the recipient's values, and the reasons for skipping (audience/skipping.py). These are the same for all these
 -- runs; the query may use run.unit_path. A worker that finds a run's row locked leaves the run to the worker that
 -- freezes it, so that it can hand over other texts in the meantime. A large run may first let only a few rows leave,
--- its canary: one row from each of as many units as possible, then others.
+-- its canary: one row from each of as many units as possible, then others. A run with more recipients than its approval
+-- allows for is held with its rows written, until a person says yes to the larger number.
 WITH run AS MATERIALIZED (
     SELECT * FROM runs WHERE id = ANY (%(run_ids)s::bigint[]) AND status = 'freezing' FOR UPDATE SKIP LOCKED
 ),
@@ -69,7 +70,14 @@ canary AS (
     ) AS chosen
 )
 UPDATE runs r
-SET status = 'running', audience = size.people, canary = canary.ids, frozen_at = sms_now(),
+SET status = CASE WHEN size.people > r.most_people THEN 'held' ELSE 'running' END,
+    held_for = CASE WHEN size.people > r.most_people THEN 'grown' END,
+    reason = CASE WHEN size.people > r.most_people
+        THEN 'it has ' || size.people || ' recipients; its approval allows for ' || r.most_people END,
+    reason_message = CASE WHEN size.people > r.most_people THEN jsonb_build_object(
+        'message', 'it has {people} recipients; its approval allows for {most}',
+        'values', jsonb_build_object('people', size.people, 'most', r.most_people)) END,
+    audience = size.people, canary = canary.ids, frozen_at = sms_now(),
     lane = CASE WHEN r.lane = 'urgent' OR r.kind <> 'campaign' THEN 'urgent'
                 WHEN size.people <= %(small_up_to)s::int THEN 'small' ELSE 'bulk' END
 FROM size LEFT JOIN canary ON canary.run_id = size.run_id

@@ -17,6 +17,8 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     Sequence,
     SmallInteger,
@@ -45,7 +47,8 @@ class Run(Base):
 
     While `canary` holds message ids, only those may leave; it is emptied when they have gone well. `canary_since`: when
     the first of them had been handed over. The breaker counts since `watched_from`. `parts_estimate` is the mean number
-    of parts of a text, from a sample taken at freeze.
+    of parts of a text, from a sample taken at freeze. `digest` (SHA-256) is that of what was approved for it, None of
+    runs of before it was kept; a freeze that counts more recipients than `most_people` holds the run.
     """
 
     __tablename__ = "runs"
@@ -82,6 +85,8 @@ class Run(Base):
     due_at: Mapped[datetime]
     launched_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    most_people: Mapped[int | None] = mapped_column(Integer)
     audience: Mapped[int | None]
     frozen_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -9,11 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ClauseElement, ColumnElement, Connection, Dialect, Text, func, literal_column, null, true, update
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Text,
+    func,
+    literal_column,
+    null,
+    or_,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,7 +34,7 @@ from sms_service.db.locks import close_gate_of_run
 from sms_service.db.statements import Statement
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import HeldFor, RunStatus
-from sms_service.said import Said, to_json
+from sms_service.said import Said, as_said, to_json
 
 BEGIN_FREEZE = Statement(__file__, "begin_freeze")
 FREEZE = Statement(__file__, "freeze")
@@ -32,6 +44,7 @@ JUDGE_CANARY = Statement(__file__, "judge_canary")
 
 _MARK = re.compile(r"/\*(audience|values|reason|people)\*/.*?/\*end\*/", re.DOTALL)
 _INLINE = {"literal_binds": True}
+CHANGED = as_said("what it would send is not what was approved; it waits until somebody approves it")
 
 
 class Judged(NamedTuple):
@@ -44,6 +57,62 @@ class Judged(NamedTuple):
 def plan_run(session: Session, values: Mapping[str, Any]) -> int:
     """A new run, `planned`, with these columns; returns its id."""
     return session.scalars(insert(Run).values(**values, status=RunStatus.planned.value).returning(Run.id)).one()
+
+
+def plan_runs(session: Session, many: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int, int], int]:
+    """New runs with these columns, all of the same names, `planned` unless a column says otherwise; returns their ids
+    by campaign, item and firing. A run that is there already is left out.
+    """
+    new = insert(Run).values([{"status": RunStatus.planned.value, **values} for values in many])
+    made = session.execute(
+        new.on_conflict_do_nothing(index_elements=[Run.campaign_id, Run.item, Run.firing]).returning(
+            Run.campaign_id, Run.item, Run.firing, Run.id
+        )
+    )
+    return {(row.campaign_id, row.item, row.firing): row.id for row in made}
+
+
+def replan_run(session: Session, run_id: int, held_for: HeldFor, values: Mapping[str, Any]) -> bool:
+    """Let a run that is held for this, and was never frozen, wait for its time again with these columns; False if it
+    was not so.
+    """
+    again: dict[str, Any] = {"status": RunStatus.planned.value, "held_for": None, "reason": None}
+    moved = session.scalar(
+        update(Run)
+        .where(Run.id == run_id, Run.status == RunStatus.held, Run.held_for == held_for, Run.frozen_at.is_(None))
+        .values(again | {"reason_message": null()} | dict(values))
+        .returning(Run.id)
+        .execution_options(synchronize_session=False)
+    )
+    return moved is not None
+
+
+def hold_changed(session: Session, run_id: int) -> None:
+    """Hold a held run, which was never frozen, because what it would send is not what was approved."""
+    held: dict[str, Any] = {"held_for": HeldFor.changed.value, "reason": str(CHANGED), "reason_message": to_json(CHANGED)}
+    waits = (Run.id == run_id, Run.status == RunStatus.held, Run.frozen_at.is_(None))
+    session.execute(update(Run).where(*waits).values(held))
+
+
+def retime_run(session: Session, run_id: int, due_at: datetime, day: date, hold: Said | None) -> bool:
+    """Give a run that waits for its time, or missed it, another one (`day`: its local day); False if it is not so.
+    `hold`: it is held for a change, with this reason.
+    """
+    values: dict[str, Any] = {"due_at": due_at, "day": day, "month": day.replace(day=1), "launched_at": None}
+    if hold is None:
+        values |= {"status": RunStatus.planned.value, "held_for": None, "reason": None, "reason_message": null()}
+    else:
+        values |= {"status": RunStatus.held.value, "held_for": HeldFor.changed.value, "reason": str(hold)}
+        values["reason_message"] = to_json(hold)
+    waits = or_(Run.status == RunStatus.planned, Run.held_for.in_((HeldFor.missed, HeldFor.changed)))
+    moved = session.scalar(
+        update(Run)
+        .where(Run.id == run_id, Run.frozen_at.is_(None), waits)
+        .values(values)
+        .returning(Run.id)
+        .execution_options(synchronize_session=False)
+    )
+    return moved is not None
 
 
 def begin_runs(connection: Connection, grace_min: int) -> list[int]:

@@ -30,6 +30,8 @@ class HeldFor(Words):
     canary = "canary"  # too many of its first texts were refused or unknown
     breaker = "breaker"  # too many of its last texts were refused or unknown
     cluster = "cluster"  # PostgreSQL is another server than before: promoted or restored
+    changed = "changed"  # what it would send is not what was approved
+    grown = "grown"  # it has more recipients than its approval allows for
 
 
 class Lane(Words):

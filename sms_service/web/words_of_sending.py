@@ -76,6 +76,8 @@ WORDS_OF_SENDING: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         HeldFor.canary: say("Too many of the first texts failed"),
         HeldFor.breaker: say("Too many texts failed"),
         HeldFor.cluster: say("The database server changed"),
+        HeldFor.changed: say("It is not what was approved"),
+        HeldFor.grown: say("It has more recipients than were approved"),
     },
     FailoverChoice: {
         FailoverChoice.nothing_lost: say("Nothing is missing: go on"),

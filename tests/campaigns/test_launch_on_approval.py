@@ -89,7 +89,8 @@ def test_an_approval_launches_for_the_planned_time(
         ("campaign.launch", approver.account_id, {"run": run.id, "on_approval": True}),
         ("campaign.approve", approver.account_id, {}),
     ]
-    assert launch_campaign(session, officer, campaign.id) == (run, False)
+    with pytest.raises(Conflict, match="is launched already: its run"):
+        launch_campaign(session, officer, campaign.id)
 
 
 @pytest.mark.parametrize("late", [None, timedelta(minutes=29)])

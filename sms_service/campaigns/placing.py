@@ -1,0 +1,70 @@
+"""When the items of a schedule fire. The room `schedules` knows the rules; it says here how to ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from sms_service.campaigns.items import ITEMS, Item, read_items
+from sms_service.campaigns.models import Campaign, CampaignItem
+from sms_service.directory.models import Unit
+from sms_service.errors import Invalid
+
+
+class Schedules(Protocol):
+    """What the room above knows."""
+
+    def place(
+        self, session: Session, campaign: Campaign, unit: Unit, items: Sequence[Item], now: datetime
+    ) -> Mapping[int, datetime | None]:
+        """When each of these items, by its number, fires next if the campaign is started `now`; None: not any more."""
+
+
+_installed: Schedules | None = None
+
+
+def install_schedules(source: Schedules) -> None:
+    """Called once, when the room that knows is loaded (sms_service/tables.py loads it in every process)."""
+    global _installed
+    _installed = source
+
+
+def place_items(session: Session, campaign: Campaign) -> None:
+    """Write when each item fires next, as the schedule and the calendars say now. The caller has locked the campaign.
+
+    Raises Invalid (`schedule`) where nothing would fire.
+    """
+    assert _installed is not None, "a process imports sms_service.tables when it starts"
+    session.flush()
+    items = read_items(session.scalar(select(ITEMS).select_from(Campaign).where(Campaign.id == campaign.id)))
+    now: datetime = session.scalars(select(func.sms_now())).one()
+    unit = session.get_one(Unit, campaign.unit_id)
+    placed = _installed.place(session, campaign, unit, [item for item in items if not item.skipped], now)
+    if not any(placed.values()):
+        raise Invalid("schedule", None, "nothing of it lies ahead; choose later days")
+    write_times(session, campaign.id, {item.number: placed.get(item.number) for item in items})
+
+
+def write_times(session: Session, campaign_id: int, times: Mapping[int, datetime | None]) -> None:
+    """Set when these items fire next."""
+    rows = [{"campaign_id": campaign_id, "number": number, "next_at": at} for number, at in times.items()]
+    if rows:
+        session.execute(update(CampaignItem), rows)
+
+
+def copy_schedule(session: Session, old: Campaign, new: Campaign) -> None:
+    """Give a new draft the schedule and the items of another campaign; what was decided on them counts nothing."""
+    new.kind, new.schedule = old.kind, old.schedule
+    rows = session.scalars(
+        select(CampaignItem).where(CampaignItem.campaign_id == old.id).order_by(CampaignItem.position)
+    ).all()
+    kept = ("position", "label", "template_version_id", "values", "rule", "skipped")
+    session.add_all(
+        CampaignItem(campaign_id=new.id, number=number, **{name: getattr(row, name) for name in kept})
+        for number, row in enumerate(rows, start=1)
+    )
+    session.flush()

@@ -1,0 +1,54 @@
+"""Another time for a run that waits for its own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.renewing import mark_undecided
+from sms_service.campaigns.services import check_ahead, require_on_campaign
+from sms_service.directory.models import Unit
+from sms_service.errors import Conflict
+from sms_service.ledger.models import Run
+from sms_service.ledger.runs import retime_run
+from sms_service.said import as_said, say
+
+_CHANGED = as_said("its planned time was changed; it waits until somebody approves that")
+
+
+def change_planned_time(session: Session, actor: Actor, campaign_id: int, at: datetime) -> Campaign:
+    """Let the run of a launched plain campaign begin `at` another time (aware), as long as it waits for its time.
+
+    Where the approver saw a planned time, the run is held until the new one is approved, too. Raises NotFound,
+    Forbidden without the right to change it and to launch it, Invalid for a time that is past or over a year ahead, and
+    Conflict unless its run waits.
+    """
+    campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
+    actor.require(Permission.operate_campaigns, path)
+    session.refresh(campaign, with_for_update=True)
+    now: datetime = session.scalars(select(func.sms_now())).one()
+    check_ahead("at", at, now, "lies in the past; choose a later time, or launch it now")
+    run_id = session.scalar(select(Run.id).where(Run.campaign_id == campaign_id))
+    if campaign.schedule is not None or run_id is None:
+        raise Conflict(say("campaign {campaign} has no run that waits for its time", campaign=campaign_id))
+    seen = campaign.planned_at is not None
+    if seen:
+        campaign.planned_at, campaign.updated_at = at, func.now()
+        session.flush()
+        mark_undecided(session, campaign)
+    hold = _CHANGED if campaign.undecided else None
+    zone = ZoneInfo(session.get_one(Unit, campaign.unit_id).timezone)
+    day = at.astimezone(zone).date()
+    if not retime_run(session, run_id, at, day, hold):
+        raise Conflict(say("run {run} has begun or is cancelled; its time cannot be changed any more", run=run_id))
+    # Who changes the planned time has a hand in what is approved next.
+    act = "campaign.change" if seen else "campaign.retime"
+    trail.record_act(session, actor.account_id, act, "campaign", campaign_id, path, fields=["planned_at"], run=run_id)
+    return campaign
