@@ -7,7 +7,7 @@ from enum import Enum
 
 from sms_service.campaigns.control import FailoverChoice
 from sms_service.campaigns.outlook import Caution
-from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.controls.models import AccountState, PausedBy
 from sms_service.dispatch.waits import WaitReason
 from sms_service.gateways.base import ErrorClass, OutcomeKind, ReceiptStatus
@@ -59,6 +59,12 @@ WORDS_OF_SENDING: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         CampaignStatus.ended: say("Ended"),
         CampaignStatus.rejected: say("Returned"),
         CampaignStatus.withdrawn: say("Withdrawn"),
+    },
+    CampaignKind: {
+        CampaignKind.plain: say("Once"),
+        CampaignKind.recurring: say("Again and again"),
+        CampaignKind.series: say("Series"),
+        CampaignKind.event: say("Event"),
     },
     RunStatus: {
         RunStatus.planned: say("Planned"),

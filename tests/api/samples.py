@@ -43,6 +43,7 @@ from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
+from sms_service.schedules.scheduling import set_schedule
 from tests.audience.listing import bring_list
 from tests.channels.chat import make_channel
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
@@ -52,6 +53,7 @@ from tests.own_texts.own_phones import give_own_phone, let_code_wait
 EVERYONE = {"everyone": True}
 POSTED = {"title": "学习", "unit": "城东区", "text": "【云州先锋】请参加学习。"}
 QUIET_DAY = date(2999, 4, 5)
+LATER = (datetime.now(UTC) + timedelta(days=9)).isoformat()
 
 
 def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, Any]:
@@ -142,6 +144,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "row_id": row.id,
         "draft_id": 1,
         "version": 1,
+        "number": 1,
         "word_id": session.scalars(select(ListedWord.id)).one(),
         "class_": "study",
         "name": "main",
@@ -153,6 +156,26 @@ def _campaign_is(status: str) -> Callable[[Session, dict[str, Any]], None]:
         session.execute(update(Campaign).where(Campaign.id == ids["campaign_id"]).values(status=status))
 
     return prepare
+
+
+def _schedule_is(status: str) -> Callable[[Session, dict[str, Any]], None]:
+    """The campaign is sent daily, and stands so."""
+
+    def prepare(session: Session, ids: dict[str, Any]) -> None:
+        rule = {"rrule": "FREQ=DAILY", "first": f"{datetime.now(UTC):%Y-%m-%d}", "at": "09:00"}
+        _campaign_is("draft")(session, ids)
+        set_schedule(session, SYSTEM, ids["campaign_id"], "recurring", rule)
+        if status == "approved":
+            _campaign_is_approved(session, ids)
+        else:
+            _campaign_is(status)(session, ids)
+
+    return prepare
+
+
+def _run_waits(session: Session, ids: dict[str, Any]) -> None:
+    run = update(Run).where(Run.campaign_id == ids["campaign_id"])
+    session.execute(run.values(status="planned", held_for=None, frozen_at=None))
 
 
 def _run_is(status: str) -> Callable[[Session, dict[str, Any]], None]:
@@ -256,6 +279,11 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /campaigns/<int:campaign_id>/copy": _campaign_is("draft"),
     "POST /campaigns/<int:campaign_id>/withdraw": _campaign_is("draft"),
     "POST /campaigns/<int:campaign_id>/launch": _campaign_is_approved,
+    "POST /campaigns/<int:campaign_id>/retime": _run_waits,
+    "POST /campaigns/<int:campaign_id>/start": _schedule_is("approved"),
+    "POST /campaigns/<int:campaign_id>/suspend": _schedule_is("active"),
+    "POST /campaigns/<int:campaign_id>/continue": _schedule_is("suspended"),
+    "POST /campaigns/<int:campaign_id>/end": _schedule_is("active"),
     "POST /runs/<int:run_id>/pause": _run_is("running"),
     "POST /runs/<int:run_id>/resume": _run_is("paused"),
     "POST /runs/<int:run_id>/cancel": _run_is("running"),
@@ -336,6 +364,17 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /campaigns/<int:campaign_id>/copy": lambda ids: {},
     "POST /campaigns/<int:campaign_id>/withdraw": lambda ids: {},
     "POST /campaigns/<int:campaign_id>/launch": lambda ids: {},
+    "POST /campaigns/<int:campaign_id>/retime": lambda ids: {"at": LATER},
+    "PUT /campaigns/<int:campaign_id>/recurrence": lambda ids: {
+        "rrule": "FREQ=DAILY",
+        "first": f"{datetime.now(UTC):%Y-%m-%d}",
+        "at": "09:00",
+    },
+    "PATCH /campaigns/<int:campaign_id>/items/<int:number>": lambda ids: {"label": "第一讲"},
+    "POST /campaigns/<int:campaign_id>/start": lambda ids: {},
+    "POST /campaigns/<int:campaign_id>/suspend": lambda ids: {"why": "放假"},
+    "POST /campaigns/<int:campaign_id>/continue": lambda ids: {"why": "开学"},
+    "POST /campaigns/<int:campaign_id>/end": lambda ids: {"why": "活动结束"},
     "POST /runs/<int:run_id>/pause": lambda ids: {"why": "核对"},
     "POST /runs/<int:run_id>/resume": lambda ids: {"why": "核对完"},
     "POST /runs/<int:run_id>/cancel": lambda ids: {"why": "取消"},
