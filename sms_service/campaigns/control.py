@@ -95,8 +95,9 @@ def resume_run(session: Session, actor: Actor, run_id: int, why: str, choice: st
     """Go on with a paused run, or release a held one; a held run that was never frozen is due now.
 
     What a run sends that was never frozen must be approved as it stands now: otherwise it is held for the change, until
-    somebody approves that. A run held for its canary goes on with all its texts. A run held for the cluster needs a `choice`, which goes into
-    the trail; other runs take none. Raises NotFound, Forbidden, Invalid, or Conflict if it is neither paused nor held.
+    somebody approves that. A run held for its canary goes on with all its texts. A run held for the cluster needs a
+    `choice`, which goes into the trail; other runs take none. Raises NotFound, Forbidden, Invalid, or Conflict if it is
+    neither paused nor held.
     """
     run = get_run(session, actor, run_id, Permission.operate_campaigns)
     session.refresh(run)

@@ -31,7 +31,7 @@ def mark_undecided(session: Session, campaign: Campaign) -> None:
     """Note whether what is still to go of an active campaign, whose row the caller has locked, is what was approved."""
     content = content_of(session, campaign)
     waits = dict(
-        session.execute(select(Run.item, Run.digest).where(Run.campaign_id == campaign.id, _IS_UNFROZEN)).tuples().all()
+        session.execute(select(Run.item, Run.digest).where(Run.campaign_id == campaign.id, _IS_UNFROZEN)).all()
     )
     if content.items:
         campaign.undecided = any(

@@ -12,8 +12,9 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.renewing import mark_undecided
-from sms_service.campaigns.services import check_ahead, require_on_campaign
+from sms_service.campaigns.services import check_ahead
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict
 from sms_service.ledger.models import Run

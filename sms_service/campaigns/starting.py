@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.audit import trail
 from sms_service.campaigns.contents import Content
-from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.moving import move_campaign
+from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.states import CampaignStatus
 
 

@@ -89,7 +89,11 @@ def replan_run(session: Session, run_id: int, held_for: HeldFor, values: Mapping
 
 def hold_changed(session: Session, run_id: int) -> None:
     """Hold a held run, which was never frozen, because what it would send is not what was approved."""
-    held: dict[str, Any] = {"held_for": HeldFor.changed.value, "reason": str(CHANGED), "reason_message": to_json(CHANGED)}
+    held: dict[str, Any] = {
+        "held_for": HeldFor.changed.value,
+        "reason": str(CHANGED),
+        "reason_message": to_json(CHANGED),
+    }
     waits = (Run.id == run_id, Run.status == RunStatus.held, Run.frozen_at.is_(None))
     session.execute(update(Run).where(*waits).values(held))
 

@@ -15,9 +15,10 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.models import Campaign, CampaignItem
+from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.renewing import mark_undecided
-from sms_service.campaigns.services import EDITABLE, note_change, open_for_change, require_on_campaign
+from sms_service.campaigns.services import EDITABLE, note_change, open_for_change
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.compose import check_beginning
 from sms_service.content.library import get_version

@@ -14,8 +14,9 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.models import Campaign, CampaignItem
+from sms_service.campaigns.moving import move_campaign, require_on_campaign
 from sms_service.campaigns.placing import place_items
-from sms_service.campaigns.services import move_campaign, note_change, open_for_change, require_on_campaign
+from sms_service.campaigns.services import note_change, open_for_change
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
