@@ -119,8 +119,6 @@ def copy_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
     given |= copy_picks(session, old) | {
         "channels": keep_channels(session, unit_path(session, old.unit_id), old.channels)
     }
-    return _create(session, actor, old.unit_id, given, copy_of=campaign_id)
-    given |= copy_picks(session, old)
     new = _create(session, actor, old.unit_id, given, copy_of=campaign_id)
     if old.schedule is not None:
         copy_schedule(session, old, new)
