@@ -91,7 +91,7 @@ class ReviewOut(Out):
     )
     why_not = fields.String(
         allow_none=True,
-        metadata={"description": "Why the caller may not approve it, though others of its unit"},
+        metadata={"description": "Why the caller may not approve it: a hand in it, or no right"},
     )
     why_not_said = SaidMessage(
         attribute="why_not", metadata={"description": "The same for saying it in another language"}
@@ -113,15 +113,19 @@ class CampaignReview(MethodView):
         described = overview.get_with_difference(g.session, g.actor, campaign_id)
         campaign, before = described["content"].campaign, described["approved_before"]
         authored = authorship.list_authors(g.session, campaign)
-        asked = ask_approval(g.session, described["content"], described["path"])
-        given = approvers.list_given(g.session, campaign, bytes.fromhex(described["digest"]))
         path = described["path"]
-        may = g.actor.can(Permission.approve_campaigns, path)
-        right = approvers.find_right(g.session, g.actor, campaign, path, authored, asked, given) if may else None
+        asked = ask_approval(g.session, described["content"], path, rules=described["approval_rules"])
+        given = approvers.read_given(described["given"], bytes.fromhex(described["digest"]))
+        if g.actor.can(Permission.approve_campaigns, path):
+            about = (g.session, g.actor, campaign, path, authored)
+            right = approvers.find_right(*about, asked, given, described["line"])
+            why_not = right if isinstance(right, Said) else None
+        else:
+            why_not = approvers.say_why_author(g.session, g.actor, campaign, authored)
         return {
             "authored": authored,
             "approvers": approvers.find_approvers(g.session, campaign, path, asked=asked, given=given),
-            "why_not": right if isinstance(right, Said) else None,
+            "why_not": why_not,
             "approval": {
                 "people": asked.people,
                 "needed": asked.by_others,

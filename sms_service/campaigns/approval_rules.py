@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, literal, or_, select
+from sqlalchemy import JSON, ColumnElement, Select, func, literal, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.audience.sizes import count_recipients
@@ -56,15 +57,24 @@ class AskedApproval:
         }
 
 
-def ask_approval(session: Session, content: Content, path: str, people: int | None = None) -> AskedApproval:
-    """What the content needs, with as many people as it finds now; `people`: where they were counted just before. Of
-    several classes, that which needs most counts.
+def ask_approval(
+    session: Session,
+    content: Content,
+    path: str,
+    people: int | None = None,
+    rules: Sequence[ApprovalRule] | None = None,
+) -> AskedApproval:
+    """What the content needs, with as many people as it finds now. `people`: where they were counted just before;
+    `rules`: where they were read with the campaign.
 
     Raises Invalid for a rule of its segment that cannot be used.
     """
     if people is None:
         people = count_recipients(session, content.segment_rule, path)
-    asked = [find_asked(session, path, class_, people) for class_ in _list_classes(content)]
+    if rules is None:
+        rules = load_approval_rules(session, path)
+    asked = [_ask(rules, class_, people) for class_ in _list_classes(content)]
+    # Of several classes, that which needs most counts.
     return max(asked, key=lambda one: (one.approvals, -_rank(one.level)))
 
 
@@ -74,29 +84,40 @@ def find_asked(session: Session, path: str, class_: str, people: int) -> AskedAp
     Of the rules that fit, one of the nearest unit counts; of these the one for this level, then the one for this class,
     then the one for the fewest people. Where none fits, it is one approval.
     """
-    owner, own = aliased(Unit), aliased(Unit)
+    return _ask(load_approval_rules(session, path), class_, people)
+
+
+def load_approval_rules(session: Session, path: str) -> list[ApprovalRule]:
+    """The rules for campaigns of the unit at `path`, in the order in which they count."""
+    own = aliased(Unit)
     found = session.scalars(
-        select(ApprovalRule)
-        .join(owner, owner.id == ApprovalRule.unit_id)
-        .join(own, own.path == path)
-        .where(
-            literal(path).op("^@")(owner.path),
-            or_(ApprovalRule.level.is_(None), ApprovalRule.level == own.level),
-            or_(ApprovalRule.class_.is_(None), ApprovalRule.class_ == class_),
-        )
-        .order_by(
-            func.length(owner.path).desc(),
-            ApprovalRule.level.is_(None),
-            ApprovalRule.class_.is_(None),
-            ApprovalRule.up_to.asc().nulls_last(),
-        )
-    ).all()
-    rule, by_self = _choose_rule(found, people), _find_most_by_self(found)
-    if rule is None:
-        return AskedApproval(people, 1, None, USUAL_GROWTH_PERCENT, None, WITHOUT_RULE, None, by_self)
-    words = describe_approval_rule(rule)
-    terms = (rule.approvals, rule.approver_level, rule.growth_percent)
-    return AskedApproval(people, *terms, rule.id, words, rule.changed_by, by_self)
+        select(select_approval_rules(own.path.expression, own.level.expression))
+        .select_from(own)
+        .where(own.path == path)
+    ).first()
+    return read_approval_rules(found)
+
+
+def select_approval_rules(path: ColumnElement[str], level: ColumnElement[str]) -> ColumnElement[Any]:
+    """The same as a column of a statement, for the unit at `path` of this level; see `read_approval_rules`."""
+    owner, rule = aliased(Unit), aliased(ApprovalRule)
+    names = ("id", "unit_id", "level", "class_", "up_to", "approvals", "approver_level", "growth_percent", "changed_by")
+    columns: list[Any] = []
+    for name in names:
+        columns += [literal_column(f"'{name}'"), getattr(rule, name)]
+    order = (func.length(owner.path).desc(), rule.level.is_(None), rule.class_.is_(None), rule.up_to.asc().nulls_last())
+    return (
+        select(func.json_agg(aggregate_order_by(func.json_build_object(*columns), *order), type_=JSON))
+        .select_from(rule)
+        .join(owner, owner.id == rule.unit_id)
+        .where(path.op("^@")(owner.path), or_(rule.level.is_(None), rule.level == level))
+        .scalar_subquery()
+    )
+
+
+def read_approval_rules(found: Sequence[Mapping[str, Any]] | None) -> list[ApprovalRule]:
+    """What `select_approval_rules` found; the rules belong to no session."""
+    return [ApprovalRule(**one) for one in found or ()]
 
 
 def most_people_for(decision: Decision) -> int | None:
@@ -138,6 +159,16 @@ def say_terms(approvals: int, level: str | None) -> Said:
     if approvals == 1:
         return say("one approval by the {level} or above", level=word)
     return say("two approvals by different people of the {level} or above", level=word)
+
+
+def _ask(rules: Sequence[ApprovalRule], class_: str, people: int) -> AskedApproval:
+    fit = [rule for rule in rules if rule.class_ in (None, class_)]
+    rule, by_self = _choose_rule(fit, people), _find_most_by_self(fit)
+    if rule is None:
+        return AskedApproval(people, 1, None, USUAL_GROWTH_PERCENT, None, WITHOUT_RULE, None, by_self)
+    words = describe_approval_rule(rule)
+    terms = (rule.approvals, rule.approver_level, rule.growth_percent)
+    return AskedApproval(people, *terms, rule.id, words, rule.changed_by, by_self)
 
 
 def _choose_rule(rules: Sequence[ApprovalRule], people: int) -> ApprovalRule | None:

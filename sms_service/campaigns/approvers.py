@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Text, cast, func, literal, null, select
+from sqlalchemy import JSON, BigInteger, ColumnElement, Text, cast, func, literal, literal_column, null, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, people_behind, select_lent, units
@@ -45,21 +46,58 @@ class GivenApproval(NamedTuple):
 
 def list_given(session: Session, campaign: Campaign, digest: bytes) -> list[GivenApproval]:
     """The approvals of exactly this content since the campaign was submitted last, oldest first."""
-    lender = aliased(Account)
-    rows = session.execute(
-        select(Decision.account_id, Account.name, Decision.lender_id, lender.name, Decision.level, Decision.at)
-        .outerjoin(Account, Account.id == Decision.account_id)
-        .outerjoin(lender, lender.id == Decision.lender_id)
+    return read_given(session.scalar(select(select_given()).where(Campaign.id == campaign.id)), digest)
+
+
+def select_given() -> ColumnElement[Any]:
+    """The approvals of the campaign of a statement since it was submitted last, as a column; see `read_given`."""
+    gave, giver, lender = aliased(Decision), aliased(Account), aliased(Account)
+    columns = {
+        "account_id": gave.account_id,
+        "name": giver.name,
+        "lender_id": gave.lender_id,
+        "lender": lender.name,
+        "level": gave.level,
+        "at": gave.at,
+        "digest": func.encode(gave.digest, "hex"),
+    }
+    said = func.json_build_object(*(part for name in columns for part in (literal_column(f"'{name}'"), columns[name])))
+    return (
+        select(func.json_agg(aggregate_order_by(said, gave.id), type_=JSON))
+        .select_from(gave)
+        .outerjoin(giver, giver.id == gave.account_id)
+        .outerjoin(lender, lender.id == gave.lender_id)
         .where(
-            Decision.campaign_id == campaign.id,
-            Decision.submission == campaign.submissions,
-            Decision.decided == "approved",
-            Decision.digest == digest,
-            ~Decision.self_service,
+            gave.campaign_id == Campaign.id,
+            gave.submission == Campaign.submissions,
+            gave.decided == "approved",
+            ~gave.self_service,
         )
-        .order_by(Decision.id)
+        .correlate(Campaign)
+        .scalar_subquery()
     )
-    return [GivenApproval(*row) for row in rows]
+
+
+def read_given(found: Sequence[Mapping[str, Any]] | None, digest: bytes) -> list[GivenApproval]:
+    """What `select_given` found of exactly this content."""
+    return [
+        GivenApproval(**{**one, "at": datetime.fromisoformat(one["at"])})
+        for one in (
+            {name: value for name, value in row.items() if name != "digest"}
+            for row in found or ()
+            if row["digest"] == digest.hex()
+        )
+    ]
+
+
+def select_line(path: ColumnElement[str]) -> ColumnElement[Any]:
+    """The levels of the unit at `path` and of those above it, by their ids, as a column of a statement."""
+    above = aliased(Unit)
+    return (
+        select(func.json_object_agg(above.id, above.level, type_=JSON))
+        .where(path.op("^@")(above.path))
+        .scalar_subquery()
+    )
 
 
 def count_given(asked: AskedApproval, given: Iterable[GivenApproval]) -> int:
@@ -75,17 +113,21 @@ def find_right(
     authored: Sequence[Authored],
     asked: AskedApproval | None = None,
     given: Sequence[GivenApproval] = (),
+    line: Mapping[str, str] | None = None,
 ) -> HeldRight | Said:
     """The right by which the actor may decide on the campaign of the unit at `path`, or why they may not although they
     may on others: their own before one that was lent to them.
 
     They may not if they wrote, changed or submitted it, or if their owner could have logged in as an author, or an
     author as them. Otherwise an administrator could create an approver and approve their own text. The same holds
-    between those who approve it (`given`), and for whoever lent the right, as if they acted themselves.
+    between those who approve it (`given`), and for whoever lent the right, as if they acted themselves. `line`: what
+    `select_line` found of the unit, where it was read with the campaign.
     """
-    rights = _list_rights(session, actor, path)
     if actor.account_id is None:
-        return rights[0]
+        return HeldRight(None, None)
+    if line is None:
+        line = session.scalar(select(select_line(literal(path)))) or {}
+    rights = _list_rights(actor, path, line)
     fit = [right for right in rights if asked is None or _reaches(right, asked.level)]
     if not fit:
         level = asked.level if asked is not None and asked.level is not None else "city"
@@ -103,6 +145,18 @@ def find_right(
             return right
         reasons.append(why_not)
     return reasons[0]
+
+
+def say_why_author(session: Session, actor: Actor, campaign: Campaign, authored: Sequence[Authored]) -> Said | None:
+    """Why the actor decides nothing about the campaign, as one who wrote, changed or submitted it, or may be the same
+    person; None: they did not.
+    """
+    if actor.account_id is None:
+        return None
+    authors = {one.account_id for one in authored} | {campaign.created_by}
+    known = {one for one in authors if one is not None}
+    behind = people_behind(session, {actor.account_id, *known})
+    return _say_why_not(actor, HeldRight(None, None), campaign, authors, (), behind)
 
 
 def find_approvers(
@@ -156,18 +210,14 @@ def find_approvers(
     return [best[one][1] for one in sorted(best, key=lambda one: (-best[one][0], one))[:most]]
 
 
-def _list_rights(session: Session, actor: Actor, path: str) -> list[HeldRight]:
+def _list_rights(actor: Actor, path: str, line: Mapping[str, str]) -> list[HeldRight]:
     """The actor's rights to approve what the unit at `path` sends: own ones first, then the highest."""
-    if actor.account_id is None:
-        return [HeldRight(None, None)]
     held = [
         grant
         for grant in actor.grants
         if Permission.approve_campaigns in PERMISSIONS[grant.role] and path.startswith(grant.path)
     ]
-    found = session.execute(select(Unit.id, Unit.level).where(Unit.id.in_({grant.unit_id for grant in held})))
-    levels = {row[0]: row[1] for row in found}
-    rights = [HeldRight(levels[grant.unit_id], grant.lender_id) for grant in held]
+    rights = [HeldRight(line[str(grant.unit_id)], grant.lender_id) for grant in held]
     return sorted(rights, key=lambda one: (one.lender_id is not None, rank_level(one.level or ""), one.lender_id or 0))
 
 

@@ -16,6 +16,8 @@ from sms_service.audience.listed import USED_LISTS
 from sms_service.audience.models import Segment
 from sms_service.audience.nesting import USED_SEGMENTS, read_used
 from sms_service.audit.models import TrailEntry
+from sms_service.campaigns.approval_rules import read_approval_rules, select_approval_rules
+from sms_service.campaigns.approvers import select_given, select_line
 from sms_service.campaigns.contents import Content, bounded_rule, pick_digests, window_of
 from sms_service.campaigns.items import ITEMS, read_items
 from sms_service.campaigns.launch import missing_values
@@ -65,7 +67,9 @@ def find_campaigns(
 
 
 def get_campaign(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
-    """One campaign, described, with what lint has to know of its unit (`for_lint`). Raises NotFound or Forbidden."""
+    """One campaign, described, with what lint has to know of its unit (`for_lint`), and what says who may approve it:
+    `approval_rules`, `given` and `line`, as `approval_rules` and `approvers` take them. Raises NotFound or Forbidden.
+    """
     row = _row(session, actor, campaign_id, _rows().add_columns(*_for_lint()))
     return describe_campaign(row) | _read_for_lint(row)
 
@@ -93,11 +97,24 @@ def _for_lint() -> tuple[ColumnElement[Any], ...]:
     standing = select_standing(Unit.path.expression, Campaign.route_id.expression, Campaign.signature.expression)
     versions, demonstration = Campaign.template_version_id.expression, Unit.demonstration.expression
     rules = select_rules(Campaign.route_id.expression, versions, demonstration)
-    return select_lists(Unit.path.expression).label("lists"), standing.label("standing"), rules.label("rules")
+    approval = select_approval_rules(Unit.path.expression, Unit.level.expression)
+    return (
+        select_lists(Unit.path.expression).label("lists"),
+        standing.label("standing"),
+        rules.label("rules"),
+        approval.label("approval_rules"),
+        select_given().label("given"),
+        select_line(Unit.path.expression).label("line"),
+    )
 
 
 def _read_for_lint(row: Row[Any]) -> dict[str, Any]:
-    return {"for_lint": (read_lists(row.lists), row.standing, row.rules)}
+    return {
+        "for_lint": (read_lists(row.lists), row.standing, row.rules),
+        "approval_rules": read_approval_rules(row.approval_rules),
+        "given": row.given,
+        "line": row.line,
+    }
 
 
 def _row(session: Session, actor: Actor, campaign_id: int, rows: Select[*tuple[Any, ...]]) -> Row[Any]:

@@ -11,7 +11,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.wording import describe_rule
 from sms_service.campaigns import overview, services
 from sms_service.campaigns.approval_rules import ask_approval
-from sms_service.campaigns.approvers import count_given, find_approvers, list_given
+from sms_service.campaigns.approvers import count_given, find_approvers, read_given
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.services import EDITABLE
@@ -73,8 +73,8 @@ def show_campaign(campaign_id: int) -> str:
     path, content = campaign["path"], campaign["content"]
     waits: dict[str, Any] = {}
     if campaign["status"] == CampaignStatus.submitted:
-        asked = ask_approval(g.session, content, path)
-        given = list_given(g.session, content.campaign, content.digest())
+        asked = ask_approval(g.session, content, path, rules=campaign["approval_rules"])
+        given = read_given(campaign["given"], content.digest())
         waits = {
             "why_not_self": None,
             "asked": asked,

@@ -14,7 +14,7 @@ from sms_service.audience.wording import describe_rule
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns import overview, services
 from sms_service.campaigns.approval_rules import AskedApproval, ask_approval
-from sms_service.campaigns.approvers import GivenApproval, count_given, find_approvers, list_given
+from sms_service.campaigns.approvers import GivenApproval, count_given, find_approvers, read_given
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.outlook import Outlook, foresee_content
@@ -72,8 +72,8 @@ def show_check(campaign_id: int) -> str | Response:
         fault = error.reason
     outlook = foresee_campaign(campaign, at or campaign["now"])
     content = campaign["content"]
-    asked = ask_approval(g.session, content, path, outlook.people)
-    given = list_given(g.session, content.campaign, content.digest()) if status == CampaignStatus.submitted else []
+    asked = ask_approval(g.session, content, path, outlook.people, campaign["approval_rules"])
+    given = read_given(campaign["given"], content.digest()) if status == CampaignStatus.submitted else []
     holds = status == CampaignStatus.approved and campaign["decision"]["holds"]
     may_send = holds and g.actor.can(Permission.operate_campaigns, path)
     may_submit = status in EDITABLE and not holds and g.actor.can(Permission.edit_campaigns, path)

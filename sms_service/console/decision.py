@@ -14,7 +14,7 @@ from sms_service.audience.sizes import count_reached
 from sms_service.audience.wording import describe_rule, describe_rules
 from sms_service.campaigns import approval, overview
 from sms_service.campaigns.approval_rules import ask_approval
-from sms_service.campaigns.approvers import HeldRight, count_given, find_right, list_given
+from sms_service.campaigns.approvers import HeldRight, count_given, find_right, read_given
 from sms_service.campaigns.authorship import find_last_change, is_of_others, list_authors
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.models import Campaign
@@ -178,13 +178,15 @@ def _show(campaign: dict[str, Any], template: str) -> str:
     may = g.actor.can(Permission.approve_campaigns, campaign["path"])
     waits = campaign["status"] == CampaignStatus.submitted
     outlook = foresee_campaign(campaign)
-    asked = ask_approval(g.session, content, campaign["path"], outlook.people)
-    given = list_given(g.session, content.campaign, bytes.fromhex(campaign["digest"])) if waits else []
+    asked = ask_approval(g.session, content, campaign["path"], outlook.people, campaign["approval_rules"])
+    given = read_given(campaign["given"], bytes.fromhex(campaign["digest"])) if waits else []
     why_not, why_no_return = None, None
     if may and waits:
         about = (g.session, g.actor, content.campaign, campaign["path"], authored)
-        why_not = _as_reason(find_right(*about, asked, given))
-        why_no_return = why_not and _as_reason(find_right(*about))  # whoever may approve may return it
+        why_not = _as_reason(find_right(*about, asked, given, campaign["line"]))
+        why_no_return = why_not and _as_reason(
+            find_right(*about, line=campaign["line"])
+        )  # whoever may approve may return it
     whom = describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"])
     return render_page(
         template,
