@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -30,7 +31,16 @@ from tests.dispatch.city import (
 def test_an_account_whose_texts_end_unknown_is_paused_and_tried_again_later(database: Database) -> None:
     city = make_city(database, 60)
     city.adapter.capabilities = ScriptedAdapter.small(20)
-    city.adapter.answer = unknown
+    both, own = threading.Barrier(2), threading.local()
+
+    def answer(text: Text) -> Outcome:
+        """No group ends before the other has passed the gate, too."""
+        if not hasattr(own, "began"):
+            own.began = True
+            both.wait(30)
+        return unknown(text)
+
+    city.adapter.answer = answer
     drain(database, city.gateways)
     assert statuses(database, city.run_id) == {"pending": 20, "unknown": 40}  # two groups were under way
     paused = account(database)
