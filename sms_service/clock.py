@@ -29,6 +29,7 @@ from sms_service.directory import drafts
 from sms_service.dispatch import breaker, freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import failover, sweeps
+from sms_service.own_texts import pushing
 from sms_service.own_texts.ending import forget_own_texts
 from sms_service.personal import list_endings
 from sms_service.personal.own_phone_endings import erase_ended_phone
@@ -46,7 +47,8 @@ Duty = Callable[[Database], object]
 
 class Clock:
     """One process's clock. `no_receipt_hours`: an accepted text without a receipt for so long ends as `no_receipt`.
-    `list_days`: the rows of a list for one campaign are kept so long after its last run.
+    `list_days`: the rows of a list for one campaign are kept so long after its last run. `public_url`: where the pages
+    are, for the links in what accounts are told.
     """
 
     def __init__(
@@ -56,12 +58,13 @@ class Clock:
         gateways: Gateways,
         no_receipt_hours: int = NO_RECEIPT_HOURS,
         list_days: int = list_endings.LIST_DAYS,
+        public_url: str = "",
     ) -> None:
         self._leadership = Leadership(database, LEADERSHIP)
         # Each transaction of a duty asks whether this clock still leads; no other clock begins before it has ended.
         self._database = self._leadership.guarded()
         self._redis, self._gateways, self._no_receipt_hours = redis, gateways, no_receipt_hours
-        self._list_days = list_days
+        self._list_days, self._public_url = list_days, public_url
         self._led = False
 
     def tick(self) -> None:
@@ -73,9 +76,17 @@ class Clock:
         if leads:
             try:
                 _tick(self._database, self._redis, self._gateways, self._no_receipt_hours, self._list_days)
+                self._push()
             except NotLeading:
                 self._led = False
                 log.warning("this clock leads no longer; another clock does the duties")
+
+    def _push(self) -> None:
+        try:
+            if pushed := pushing.push_tasks(self._database, self._public_url):
+                log.info("told %s accounts what waits for them", pushed)
+        except DBAPIError as error:
+            log.error("accounts could not be told what waits for them; the next tick tries: %s", first_line(error))
 
     def resign(self) -> None:
         """Let another clock begin at once. Raises DBAPIError if PostgreSQL does not answer."""

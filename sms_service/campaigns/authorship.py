@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, cast, exists, select
+from sqlalchemy import ColumnElement, Select, Text, cast, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -46,18 +46,19 @@ def is_of_others(actor: Actor) -> ColumnElement[bool]:
     """SQL over Campaign: the trail does not name the actor's own account as one of its authors, nor has the actor
     approved it since it was submitted last.
     """
-    own = exists().where(
+    own = select(TrailEntry.id).where(
         TrailEntry.target_kind == "campaign",
         TrailEntry.target_id == cast(Campaign.id, Text),
         TrailEntry.act.in_(AUTHORSHIP),
         TrailEntry.account_id == actor.account_id,
     )
-    decided = exists().where(
+    decided = select(Decision.id).where(
         Decision.campaign_id == Campaign.id,
         Decision.submission == Campaign.submissions,
         Decision.account_id == actor.account_id,
     )
-    return ~own & ~decided
+    # The query around them may ask the trail and the decisions too.
+    return ~own.correlate_except(TrailEntry).exists() & ~decided.correlate_except(Decision).exists()
 
 
 def find_last_change(session: Session, segment_id: int) -> str | None:

@@ -75,7 +75,7 @@ def clock() -> None:
     database = Database(
         settings.database_url or "", pool_size=2, application_name="sms_service clock", patience_s=PATIENCE_S
     )
-    Clock(database, redis, gateways, settings.no_receipt_hours, settings.list_days).run(stopping)
+    Clock(database, redis, gateways, settings.no_receipt_hours, settings.list_days, settings.public_url).run(stopping)
     database.close()
 
 

@@ -85,6 +85,7 @@ SENTENCES: Mapping[str, str] = {
     "own_phone.code": _("{who} asked for a code to their own phone"),
     "own_phone.confirm": _("{who} confirmed their own phone"),
     "own_phone.end": _("{who} ended their own phone"),
+    "own_phone.pushes": _("{who} chose what they are told of their tasks"),
     "run.fire": _("{who} made a run of {what} by its schedule"),
     "run.cancelled": _("{who} cancelled the run of {what}"),
     "run.held": _("{who} held the run of {what}"),

@@ -65,6 +65,15 @@ def list_tasks(session: Session, actor: Actor, kinds: Collection[str] | None = N
     return [Task(kind, *rows[kind.value][1:]) for kind, _ in asked if rows[kind.value][1]]
 
 
+def find_single_approval(session: Session, actor: Actor) -> int | None:
+    """The campaign that waits for the actor's decision, if only one does."""
+    waiting = _approvals(actor)
+    if waiting is None:
+        return None
+    found = session.scalars(waiting.with_only_columns(Campaign.id, maintain_column_froms=True).limit(2)).all()
+    return found[0] if len(found) == 1 else None
+
+
 def _approvals(actor: Actor) -> Waiting | None:
     """Those of which one is an author, as far as the trail names the account itself, wait for somebody else."""
     waiting = select_waiting(Campaign.id, Campaign.updated_at.expression).join(Unit, Unit.id == Campaign.unit_id)

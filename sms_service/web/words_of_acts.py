@@ -62,6 +62,7 @@ WORDS_OF_ACTS: Mapping[str, Said] = {
     "own_phone.code": say("asked for a code to their own phone"),
     "own_phone.confirm": say("confirmed their own phone"),
     "own_phone.end": say("ended their own phone"),
+    "own_phone.pushes": say("chose what they are told of their tasks"),
     "run.fire": say("made a run by a schedule"),
     "run.cancelled": say("cancelled a run"),
     "run.held": say("held a run"),

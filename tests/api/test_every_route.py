@@ -30,6 +30,7 @@ QUESTIONS = {
 # They concern the caller's own account only, whatever is sent.
 OWN = {"GET /me", "GET /tasks", "PUT /me/password", "POST /tokens"}
 OWN |= {"GET /me/phone", "PUT /me/phone", "DELETE /me/phone", "POST /me/phone/confirm"}
+OWN |= {"GET /me/pushes", "PUT /me/pushes"}
 # They list what belongs to the whole installation: names, states, codes and numbers, nothing of any unit.
 EVERYBODYS = {
     "GET /gateway-accounts",

@@ -58,3 +58,12 @@ def test_own_campaigns_stand_in_no_list_of_what_waits(database, session, log_in)
     session.commit()
     assert "题目甲" in both.get("/campaigns?status=rejected").get_data(as_text=True)
     assert "题目甲" not in both.get("/campaigns?status=rejected&waiting=true").get_data(as_text=True)
+
+
+def test_what_pushes_link_to_is_there(app):
+    for path, endpoint in (
+        ("/", "console.show_home"),
+        ("/decisions", "console.list_decisions"),
+        ("/campaigns/2/decision", "console.show_decision"),
+    ):
+        assert app.url_map.bind("sms.example.cn").match(path)[0] == endpoint
