@@ -61,12 +61,13 @@ class _Source:
 
 def try_campaign(session: Session, actor: Actor, campaign_id: int, person_id: int | None = None) -> SelfTest:
     """Send the campaign's text to the actor's own phone, as this person would get it, or without one whoever gets the
-    shortest. The person is one of those on whom the campaign's check tries the text.
+    shortest; of a campaign with a schedule the text that goes next. The person is one of those on whom the campaign's
+    check tries the text.
 
     Raises NotFound, Forbidden, Invalid (`person_id`), or Conflict where no text can be made or leave now.
     """
     campaign, path = require_on_campaign(session, actor, Permission.try_texts, campaign_id)
-    content = content_of(session, campaign, held=False)
+    content = content_of(session, campaign, held=False).next_text()
     _, texts = reach_content(session, content, path)
     if not texts.made:
         raise Conflict(texts.fault or "nobody would get this text, so that there is none to try")
@@ -78,7 +79,7 @@ def try_campaign(session: Session, actor: Actor, campaign_id: int, person_id: in
     source = _Source(
         campaign_id=campaign_id,
         template_version_id=content.version.id,
-        values=campaign.values,
+        values=content.values,
         own=own,
         sample_id=None if texts.same else tried.person_id,
     )
