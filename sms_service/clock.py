@@ -28,7 +28,7 @@ from sms_service.delivery import hygiene, missing
 from sms_service.directory import drafts
 from sms_service.dispatch import breaker, freeze
 from sms_service.gateways.registry import Gateways
-from sms_service.ledger import failover, sweeps
+from sms_service.ledger import failover, quotas, sweeps
 from sms_service.own_texts import pushing
 from sms_service.own_texts.ending import forget_own_texts
 from sms_service.personal import list_endings
@@ -131,6 +131,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         _heed_reports,
         _finish_runs,
         _post,  # before the campaign is ended, as it finds the runs of active ones
+        quotas.settle_ended,
         end_finished,
         lambda database: _put_off_ended(database, reporting, no_receipt_hours),
         _make_months,

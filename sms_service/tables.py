@@ -13,14 +13,17 @@ import sms_service.channels.models
 import sms_service.content.list_models
 import sms_service.content.models
 import sms_service.controls.models
+import sms_service.controls.quota_models
 import sms_service.db.leadership
 import sms_service.delivery.models
 import sms_service.directory.import_models
 import sms_service.directory.models
 import sms_service.ledger.models
+import sms_service.ledger.quota_models
 import sms_service.own_texts.models
 import sms_service.replies.earlier
 import sms_service.replies.models
+import sms_service.reports.target_models
 import sms_service.schedules.calendar_models
 import sms_service.schedules.kinds  # noqa: F401 - each import counts
 from sms_service.db.base import Base

@@ -20,6 +20,7 @@ from sms_service.delivery.models import CheckAnswer, CheckCause
 from sms_service.directory.import_models import RowOutcome
 from sms_service.gateways.base import ErrorClass, ReceiptStatus
 from sms_service.ledger.models import KINDS
+from sms_service.ledger.quota_models import ReservationState
 from sms_service.ledger.resolving import StayReason
 from sms_service.ledger.states import AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.vocabulary import MessageReason, TextClass
@@ -59,6 +60,7 @@ KNOWN = {
     *PostStatus,
     *ChannelState,
     *PostReason,
+    *ReservationState,
 }
 
 # What a reason is written into or compared with, up to the end of that expression.

@@ -17,6 +17,7 @@ from sms_service.audit import trail
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.renewing import renew_run
+from sms_service.campaigns.reserving import release_quota
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
@@ -92,12 +93,13 @@ def pause_run(session: Session, actor: Actor, run_id: int, why: str) -> Run:
 
 
 def resume_run(session: Session, actor: Actor, run_id: int, why: str, choice: str | None = None) -> Run:
-    """Go on with a paused run, or release a held one; a held run that was never frozen is due now.
+    """Go on with a paused run, or release a held one; a held run that was never frozen is due at its time,
+    or now if that is over.
 
     What a run sends that was never frozen must be approved as it stands now: otherwise it is held for the change, until
     somebody approves that. A run held for its canary goes on with all its texts. A run held for the cluster needs a
-    `choice`, which goes into the trail; other runs take none. Raises NotFound, Forbidden, Invalid, or Conflict if it is
-    neither paused nor held.
+    `choice`, which goes into the trail; other runs take none. One that exceeds a quota asks the permission over the
+    unit above the quota's. Raises NotFound, Forbidden, Invalid, or Conflict if it is neither paused nor held.
     """
     run = get_run(session, actor, run_id, Permission.operate_campaigns)
     session.refresh(run)
@@ -106,13 +108,15 @@ def resume_run(session: Session, actor: Actor, run_id: int, why: str, choice: st
     held_for = None if run.status != RunStatus.held else run.held_for
     as_read = Run.held_for.is_not_distinct_from(held_for)
     changes: dict[str, Any] = {"canary": None} if held_for == HeldFor.canary else {}
-    details = {} if choice is None else {"verdict": choice}
+    details: dict[str, Any] = {} if choice is None else {"verdict": choice}
     if held_for is not None and run.frozen_at is None:
         renewed = renew_run(session, run) if run.digest is not None else {}
         if renewed is None:
             return _hold_for_change(session, actor, run, why)
-        changes |= {"due_at": func.sms_now()} | renewed
+        changes |= {"due_at": func.greatest(Run.due_at, func.sms_now())} | renewed
+        details |= release_quota(session, actor, run)
         return _move(session, actor, run_id, (RunStatus.held,), RunStatus.planned, why, as_read, changes, details)
+    details |= release_quota(session, actor, run)
     sources = (RunStatus.paused, RunStatus.held)
     return _move(session, actor, run_id, sources, RunStatus.running, why, as_read, changes, details)
 

@@ -16,6 +16,7 @@ from sms_service.audience.reach import Reach, Skipped, UnitReach, Window
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.linting import Known, TriedTexts, lint_content, lint_reached, reach_content
 from sms_service.campaigns.moving import require_on_campaign
+from sms_service.campaigns.quotas import find_month, foresee_lacks
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
 from sms_service.content.lint import LintFinding
 from sms_service.controls.caps import count_capped
@@ -24,6 +25,7 @@ from sms_service.controls.stops import is_stopped
 from sms_service.directory.models import Unit
 from sms_service.dispatch.forecast import Leaving, foresee_leaving
 from sms_service.dispatch.routing import find_first_accounts
+from sms_service.ledger.quotas import Amounts
 from sms_service.said import Said, say
 from sms_service.vocabulary import MessageReason, Words
 
@@ -43,6 +45,7 @@ class Caution(Words):
     expires = "expires"  # its validity ends before all have left
     unrendered = "unrendered"  # texts cannot be made for some people
     similar = "similar"  # people of this audience were sent the like in the last seven days
+    quota = "quota"  # a quota has not enough left, and somebody above must release the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,8 @@ def foresee_content(
     read = {text.text for tried, text in texts.made if texts.same or tried.person_id in people}
     similar = find_similar_runs(session, actor, content, path, people, read)
     total, price = None if mean is None else round(mean * reach.phones), _price(accounts, prices)
+    cost = None if total is None or price is None else round(total * price)
+    quotas = foresee_lacks(session, path, find_month(session, unit, at), Amounts(reach.phones, total or 0, cost or 0))
     return Outlook(
         at=at,
         people=reach.people,
@@ -173,7 +178,7 @@ def foresee_content(
         parts=total,
         exact=texts.same or (texts.fault is None and len(texts.made) == reach.phones),
         tried=len(texts.made),
-        cost_fen=None if total is None or price is None else round(total * price),
+        cost_fen=cost,
         price_fen=price,
         begins=leaving.begins,
         through=leaving.through,
@@ -182,6 +187,7 @@ def foresee_content(
             *_warn(reach, texts, leaving, at, accounts, stopped, mean),
             *_warn_of_caps(session, content, reach, leaving.begins or at, unit),
             *_warn_of_quiet_day(quiet, at, unit),
+            *(Warned(Caution.quota, said) for said in quotas),
             *map(_warn_of_similar, similar),
         ],
         findings=lint_content(session, whole, path)

@@ -12,6 +12,7 @@ from sms_service.accounts.actors import Actor
 from sms_service.audit import trail
 from sms_service.campaigns.contents import Content
 from sms_service.campaigns.moving import move_campaign
+from sms_service.campaigns.reserving import reserve_quota
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.dispatch.freeze import GRACE_MIN, foresee_lane
@@ -33,6 +34,7 @@ def plan_approved_run(session: Session, actor: Actor, content: Content, due_at: 
     # A rule that cannot be used is refused now, not at night.
     lane = Lane.urgent if campaign.urgent else foresee_lane(session, content.segment_rule, unit.path)
     run_id = plan_run(session, describe_run(content, unit, due_at, lane))
+    reserve_quota(session, [run_id])
     move_campaign(session, campaign, CampaignStatus.active)
     trail.record_act(
         session, actor.account_id, "campaign.launch", "campaign", campaign.id, unit.path, run=run_id, **details

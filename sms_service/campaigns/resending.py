@@ -14,6 +14,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.control import get_run
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.reserving import reserve_again
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
@@ -164,4 +165,5 @@ def _go_again(
             .values(status=CampaignStatus.active.value)
             .execution_options(synchronize_session=False)
         )
+        reserve_again(session, run)
     return run, gone

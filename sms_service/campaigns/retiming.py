@@ -14,6 +14,7 @@ from sms_service.audit import trail
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.renewing import mark_undecided
+from sms_service.campaigns.reserving import reserve_quota
 from sms_service.campaigns.services import check_ahead
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict
@@ -49,6 +50,7 @@ def change_planned_time(session: Session, actor: Actor, campaign_id: int, at: da
     day = at.astimezone(zone).date()
     if not retime_run(session, run_id, at, day, hold):
         raise Conflict(say("run {run} has begun or is cancelled; its time cannot be changed any more", run=run_id))
+    reserve_quota(session, [run_id])  # it may be of another month now
     # Who changes the planned time has a hand in what is approved next.
     act = "campaign.change" if seen else "campaign.retime"
     trail.record_act(session, actor.account_id, act, "campaign", campaign_id, path, fields=["planned_at"], run=run_id)

@@ -28,6 +28,7 @@ from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.cli.outlook import outlook
 from sms_service.cli.people import person
 from sms_service.cli.quiet_days import quiet_days
+from sms_service.cli.quotas import quota
 from sms_service.cli.recipient_lists import recipient_list
 from sms_service.cli.reference import reference
 from sms_service.cli.replies import receipts, replies
@@ -35,6 +36,7 @@ from sms_service.cli.segments import segment
 from sms_service.cli.signatures import signature
 from sms_service.cli.stops import release, stop, stops_
 from sms_service.cli.suppressions import suppressions
+from sms_service.cli.targets import targets
 from sms_service.cli.templates import template
 from sms_service.cli.unit_caps import unit_caps
 from sms_service.cli.units import unit
@@ -87,6 +89,7 @@ for _command in (
         delegations,
         calendar_days,
     ),
+    *(quota, targets),
 ):
     main.add_command(_command)
 campaign.add_command(outlook)

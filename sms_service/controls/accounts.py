@@ -63,6 +63,7 @@ def _columns(gateways: Gateways, name: str) -> dict[str, Any]:
         "longest_signature": account.longest_signature,
         "needs_binding": gateways.needs_templates(name),
         "policy": account.policy.as_json(),
+        "price_fen": gateways.prices().get(name),
         "names_groups": capabilities.names_groups,
         "names_parts": capabilities.names_parts,
         "one_text": capabilities.one_text,

@@ -47,7 +47,8 @@ class GatewayAccount(Base):
     meant; with `one_text` the id names those texts of the group that have the same words. `names_parts`: each receipt
     is about one part. `longest_signature`: characters that the carrier registers. `needs_binding`: it takes only texts
     whose template version has a usable binding. `policy`: the rest of its content policy, see `gateways.policy`.
-    `pulled_at`: when the provider was last asked for new receipts and replies.
+    `price_fen`: what a part costs, if gateways.toml says it. `pulled_at`: when the provider was last asked for new
+    receipts and replies.
     """
 
     __tablename__ = "gateway_accounts"
@@ -63,6 +64,7 @@ class GatewayAccount(Base):
     one_text: Mapped[bool] = mapped_column(server_default="false")
     needs_binding: Mapped[bool] = mapped_column(server_default="false")
     policy: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    price_fen: Mapped[float | None]
     state: Mapped[str] = mapped_column(server_default=AccountState.open.value)
     reason: Mapped[str | None]
     # Of a reason that the service wrote; a process of an older release writes a reason and leaves this as it is.

@@ -20,6 +20,7 @@ class LockKey(IntEnum):
     import_file = 0x736D_735F_696D_7074  # imports take turns
     make_logins = 0x736D_735F_6C6F_6769  # two lists at once would find the same logins free
     erase_person = 0x736D_735F_6572_6173  # freezes share it: none may copy a person who is being erased
+    set_quota = 0x736D_735F_7175_6F74  # reservations share it: none may be missing from a new quota's sums
     remove_power = 0x736D_7301  # two administrators who remove each other must not both succeed
 
 

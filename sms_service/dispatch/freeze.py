@@ -30,6 +30,7 @@ from sms_service.dispatch import rendering
 from sms_service.errors import ServiceError
 from sms_service.ledger import runs
 from sms_service.ledger.models import Run
+from sms_service.ledger.quota_holds import reserve_frozen
 from sms_service.ledger.states import Lane, RunStatus
 from sms_service.said import say
 
@@ -197,6 +198,7 @@ def _freeze(database: Database, session: Session, taken: _Taken) -> dict[int, in
     for shape, same in alike.items():
         audiences |= _write(session, shape, [run for run, _ in same])
         _estimate_parts(session, shape, same)
+    reserve_frozen(session, [run for run, _ in taken if run.id in audiences])
     return audiences
 
 

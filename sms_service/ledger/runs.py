@@ -33,6 +33,7 @@ from sms_service.audience.skipping import PEOPLE, find_reason
 from sms_service.db.locks import close_gate_of_run
 from sms_service.db.statements import Statement
 from sms_service.ledger.models import Run
+from sms_service.ledger.quotas import mark_ended
 from sms_service.ledger.states import HeldFor, RunStatus
 from sms_service.said import Said, as_said, to_json
 
@@ -219,4 +220,6 @@ def move_run(
         .returning(Run.id)
         .execution_options(synchronize_session=False)
     )
+    if moved is not None and target == RunStatus.cancelled:
+        mark_ended(session.connection(), [run_id])
     return moved is not None

@@ -32,6 +32,7 @@ class HeldFor(Words):
     cluster = "cluster"  # PostgreSQL is another server than before: promoted or restored
     changed = "changed"  # what it would send is not what was approved
     grown = "grown"  # it has more recipients than its approval allows for
+    quota = "quota"  # a quota of its unit, or of one above, has not enough left for it
 
 
 class Lane(Words):

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sms_service.db.statements import Statement
+from sms_service.ledger.quotas import mark_ended
 
 OPEN_MONTHS = Statement(__file__, "open_months")
 SWEEP_CLAIMED = Statement(__file__, "sweep_claimed")
@@ -74,6 +75,7 @@ def finish_runs(connection: Connection) -> dict[int, str]:
             for row in REOPEN_RUNS(connection, month=month, ids=list(done)):
                 del done[row.id]
         ended |= done
+    mark_ended(connection, ended)
     return ended
 
 

@@ -14,6 +14,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.contacts import is_unreached
 from sms_service.campaigns.authorship import is_of_others
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.quotas import count_full_quotas
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.controls.models import AccountState, GatewayAccount, PausedBy
 from sms_service.db.waiting import Waiting, select_waiting
@@ -38,6 +39,7 @@ class TaskKind(Words):
     import_to_apply = "import_to_apply"  # files that are checked and not applied
     branch_without_contact = "branch_without_contact"  # branches in which nobody with a role can be texted
     lost_check = "lost_check"  # people whom texts do not reach, to be looked for
+    quota = "quota"  # quotas of which 80 % or more are taken in this month
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,10 @@ def _unknown(actor: Actor) -> Waiting | None:
     )
 
 
+def _full_quotas(actor: Actor) -> Waiting | None:
+    return _of_units(actor, Permission.operate_campaigns, count_full_quotas())
+
+
 def _branches(actor: Actor) -> Waiting | None:
     return _of_units(actor, Permission.manage_directory, select_waiting(Unit.id).where(is_unreached()))
 
@@ -150,4 +156,5 @@ _ASK: Mapping[TaskKind, Callable[[Actor], Waiting | None]] = {
     TaskKind.import_to_apply: count_to_apply,
     TaskKind.branch_without_contact: _branches,
     TaskKind.lost_check: count_open_checks,
+    TaskKind.quota: _full_quotas,
 }

@@ -23,6 +23,7 @@ DONE_AT: Mapping[TaskKind, tuple[str, Mapping[str, Any]]] = {
     TaskKind.import_to_apply: ("console.list_imports", {"waiting": "true"}),
     TaskKind.branch_without_contact: ("console.list_lacking_units", {"managed": "true"}),
     TaskKind.lost_check: ("console.list_lost_checks", {}),
+    TaskKind.quota: ("console.list_unit_quotas", {"full": "true"}),
 }
 # Where texts with an unknown outcome are looked at by those who do not watch the gateways: by people, not by accounts.
 _PEOPLE_AT: tuple[str, Mapping[str, Any]] = ("console.list_rows", {"status": MessageStatus.unknown.value})

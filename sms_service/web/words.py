@@ -20,8 +20,11 @@ from sms_service.directory.consent import ConsentBasis
 from sms_service.directory.import_models import ImportState, RowOutcome
 from sms_service.directory.logins import LoginState
 from sms_service.directory.vanished import VanishedChange
+from sms_service.ledger.quota_models import ReservationState
+from sms_service.ledger.quotas import QuotaKind
 from sms_service.ledger.states import MessageStatus
 from sms_service.own_texts.models import OwnPurpose, PushWay
+from sms_service.reports.target_models import TargetKind
 from sms_service.reports.tasks import TaskKind
 from sms_service.said import Said, as_said, say
 from sms_service.web.words_of_acts import WORDS_OF_ACTS
@@ -151,6 +154,22 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         TaskKind.import_to_apply: say("Checked files that are not applied yet"),
         TaskKind.branch_without_contact: say("Branches without a reachable contact"),
         TaskKind.lost_check: say("People to be looked for"),
+        TaskKind.quota: say("Quotas that are nearly used up"),
+    },
+    QuotaKind: {
+        QuotaKind.people: say("People"),
+        QuotaKind.parts: say("Parts"),
+        QuotaKind.fen: say("Money"),
+    },
+    ReservationState: {
+        ReservationState.asked: say("Waits for a release"),
+        ReservationState.planned: say("Reserved"),
+        ReservationState.used: say("Sent"),
+    },
+    TargetKind: {
+        TargetKind.texts: say("Texts delivered"),
+        TargetKind.theme_days: say("Theme days held (invitations sent out)"),
+        TargetKind.participation: say("Answered invitations"),
     },
     OwnPurpose: {
         OwnPurpose.code: say("Confirmation code"),

@@ -84,6 +84,7 @@ WORDS_OF_SENDING: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         HeldFor.cluster: say("The database server changed"),
         HeldFor.changed: say("It is not what was approved"),
         HeldFor.grown: say("It has more recipients than were approved"),
+        HeldFor.quota: say("The quota has not enough left"),
     },
     FailoverChoice: {
         FailoverChoice.nothing_lost: say("Nothing is missing: go on"),
@@ -185,6 +186,7 @@ WORDS_OF_SENDING: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         Caution.expires: say("Some texts would expire"),
         Caution.unrendered: say("Some texts cannot be made"),
         Caution.similar: say("Like a text of the last seven days"),
+        Caution.quota: say("More than the quota has left"),
     },
     EventKind: {
         EventKind.frozen: say("Put on the list"),

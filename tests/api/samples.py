@@ -22,6 +22,7 @@ from sms_service.audience.suppression import suppress_phone
 from sms_service.campaigns import approval
 from sms_service.campaigns.delegations import lend_approval
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.quota_setting import set_quota
 from sms_service.campaigns.rule_acts import add_approval_rule
 from sms_service.channels.models import ChannelPost
 from sms_service.content.categories import add_category
@@ -106,6 +107,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     until = session.scalars(select(func.sms_now())).one().date() + timedelta(days=3)
     given = {"unit_id": unit.id, "login": account.login, "until": until, "why": "出差"}
     lent = lend_approval(session, lender, **given).delegation
+    set_quota(session, SYSTEM, unit.id, date(2999, 12, 1), {"people": 1000}, "年度安排")
     check = LostCheck(person_id=person.id, cause="not_reached", campaigns=3, opened_at=now)
     session.add(check)
     channel = make_channel(session, unit)
@@ -431,6 +433,14 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "why": "出差",
     },
     "POST /delegations/<int:delegation_id>/end": lambda ids: {},
+    "POST /quotas": lambda ids: {"unit_id": ids["unit_id"], "people": 5000, "why": "年度安排"},
+    "POST /quotas/removals": lambda ids: {"unit_id": ids["unit_id"], "month": "2999-12", "why": "改"},
+    "POST /targets": lambda ids: {
+        "unit_id": ids["unit_id"],
+        "year": 2027,
+        "targets": {"texts": 100},
+        "why": "年度安排",
+    },
     "PUT /units/<int:unit_id>/caps": lambda ids: {"caps": {"study": 2}, "why": "少打扰"},
     "PUT /caps/<class_>": lambda ids: {"per_day": 2, "why": "试行"},
     "POST /units/<int:unit_id>/contacts": lambda ids: {"person_id": ids["person_id"], "role": "组织委员"},

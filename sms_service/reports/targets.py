@@ -1,0 +1,166 @@
+"""Yearly targets of units, and how far they are: counted from what runs sent and from replies, when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, cast, delete, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audit import trail
+from sms_service.campaigns.quota_setting import list_of_level
+from sms_service.campaigns.quotas import stands_under
+from sms_service.campaigns.reserving import find_above
+from sms_service.directory.models import Unit
+from sms_service.directory.text import LONGEST_WHY, required_line
+from sms_service.directory.units import get_unit
+from sms_service.errors import Invalid
+from sms_service.ledger.models import Message, Run
+from sms_service.ledger.quota_models import QuotaReservation, ReservationState
+from sms_service.replies.models import ReplyRow
+from sms_service.reports.target_models import TargetKind, UnitTarget
+from sms_service.said import say
+from sms_service.vocabulary import TextClass
+
+FIRST_YEAR, LAST_YEAR = 2000, 2999
+LARGEST_TARGET = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TargetLine:
+    """A unit with those targets of a year that it has, and what it and all below it did towards each kind."""
+
+    unit_id: int
+    unit: str
+    level: str
+    targets: Mapping[TargetKind, int]
+    done: Mapping[TargetKind, int]
+
+    def share(self, kind: TargetKind) -> float | None:
+        """How much of the target is reached, from 0; None without a target."""
+        target = self.targets.get(kind)
+        return None if target is None else self.done[kind] / target
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it has a target and nothing was done at all."""
+        return bool(self.targets) and not any(self.done.values())
+
+
+def list_targets(session: Session, actor: Actor, unit_id: int, year: int) -> tuple[TargetLine, list[TargetLine]]:
+    """The unit's own line, and those of the open units right below it: the silent first, then those that are least far.
+
+    Raises NotFound, Forbidden, or Invalid for a year that there is not.
+    """
+    unit = get_unit(session, actor, unit_id)
+    _check_year(year)
+    below = session.scalars(select(Unit).where(Unit.parent_id == unit_id, Unit.closed_at.is_(None))).all()
+    ids = [unit_id, *(one.id for one in below)]
+    targets: dict[int, dict[TargetKind, int]] = {id_: {} for id_ in ids}
+    for row in session.scalars(select(UnitTarget).where(UnitTarget.year == year, UnitTarget.unit_id.in_(ids))):
+        targets[row.unit_id][TargetKind(row.kind)] = row.target
+    done = {kind: dict(session.execute(_count(kind, unit, year)).all()) for kind in TargetKind}
+    lines = [
+        TargetLine(
+            one.id, one.name, one.level, targets[one.id], {kind: int(done[kind].get(one.id, 0)) for kind in TargetKind}
+        )
+        for one in below
+    ]
+    whole = {kind: int(sum(done[kind].values())) for kind in TargetKind}
+    own = TargetLine(unit.id, unit.name, unit.level, targets[unit_id], whole)
+    return own, sorted(lines, key=_place)
+
+
+def set_targets(
+    session: Session,
+    actor: Actor,
+    unit_id: int,
+    year: int,
+    targets: Mapping[str, int | None],
+    why: str,
+    level: str | None = None,
+) -> int:
+    """Set the unit's targets of a year, by kind; None takes one away, other kinds stay. With a `level`, not those of
+    the unit, but of each open unit of that level below it. Returns of how many units.
+
+    Raises NotFound, Forbidden without `manage_directory` over the unit above (with a level: over the unit), or Invalid.
+    """
+    unit = get_unit(session, actor, unit_id)
+    actor.require(Permission.manage_directory, find_above(unit.path) if level is None else unit.path)
+    _check_year(year)
+    why = required_line("why", why, LONGEST_WHY)
+    for kind, target in targets.items():
+        if kind not in list(TargetKind):
+            raise Invalid("targets", kind, say("is no kind of target; these are: {kinds}", kinds=tuple(TargetKind)))
+        if target is not None and not 1 <= target <= LARGEST_TARGET:
+            raise Invalid(kind, target, say("must be from 1 to {most:,}, or empty", most=LARGEST_TARGET))
+    ids = [unit_id] if level is None else list_of_level(session, unit.path, level)
+    for kind, target in targets.items():
+        if target is None:
+            gone = delete(UnitTarget).where(
+                UnitTarget.unit_id.in_(ids), UnitTarget.year == year, UnitTarget.kind == kind
+            )
+            session.execute(gone.execution_options(synchronize_session=False))
+        else:
+            new = insert(UnitTarget).values(
+                [{"unit_id": id_, "year": year, "kind": kind, "target": target} for id_ in ids]
+            )
+            keys = [UnitTarget.unit_id, UnitTarget.year, UnitTarget.kind]
+            session.execute(new.on_conflict_do_update(index_elements=keys, set_={"target": new.excluded.target}))
+    details = {"year": year, "targets": dict(targets), **({"level": level, "units": len(ids)} if level else {})}
+    trail.record_act(session, actor.account_id, "target.set", "unit", unit_id, unit.path, why=why, **details)
+    return len(ids)
+
+
+def months_of_year(year: int) -> tuple[date, date]:
+    """The first days of its first and of its last month."""
+    return date(year, 1, 1), date(year, 12, 1)
+
+
+def _count(kind: TargetKind, unit: Unit, year: int) -> Select[int, int]:
+    """What was done by the units right below, each with all below it, and by the unit itself."""
+    since, until = months_of_year(year)
+    child = _child_of(unit, QuotaReservation.unit_path)
+    of_year = (QuotaReservation.month.between(since, until), stands_under(QuotaReservation.unit_path, unit))
+    if kind == TargetKind.texts:
+        return select(child, func.sum(QuotaReservation.delivered)).where(*of_year).group_by(child)
+    of_runs = select(child).join(Run, Run.id == QuotaReservation.run_id).where(*of_year)
+    invited = of_runs.where(Run.class_ == TextClass.invitation)
+    if kind == TargetKind.theme_days:
+        over = invited.where(QuotaReservation.state == ReservationState.used, QuotaReservation.people > 0)
+        return over.add_columns(func.count(func.distinct(Run.campaign_id))).group_by(child)
+    answered = (
+        invited.add_columns(func.count(func.distinct(ReplyRow.message_id)))
+        .join(Message, (Message.month == Run.month) & (Message.run_id == Run.id))
+        .join(ReplyRow, (ReplyRow.month == Message.month) & (ReplyRow.message_id == Message.id))
+        .where(
+            ReplyRow.in_month >= since,
+            ReplyRow.month.between(since, until),
+            Message.month.between(since, until),
+            or_(ReplyRow.meaning.is_(None), ReplyRow.meaning != "stop"),
+            stands_under(ReplyRow.unit_path, unit),
+        )
+    )
+    return answered.group_by(child)
+
+
+def _child_of(unit: Unit, path: Any) -> ColumnElement[int]:
+    after = func.split_part(path, f"/{unit.id}/", 2)
+    return cast(func.coalesce(func.nullif(func.split_part(after, "/", 1), ""), str(unit.id)), BigInteger)
+
+
+def _place(line: TargetLine) -> tuple[bool, bool, float, str]:
+    """Silent ones first, and those without a target last."""
+    shares = [share for kind in TargetKind if (share := line.share(kind)) is not None]
+    return not line.is_silent, not shares, min(shares, default=0.0), line.unit
+
+
+def _check_year(year: int) -> None:
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise Invalid("year", year, say("must be from {first} to {last}", first=FIRST_YEAR, last=LAST_YEAR))
