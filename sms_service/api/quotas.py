@@ -46,7 +46,9 @@ class QuotaRunQuery(PageQuery):
     """Whose runs."""
 
     unit = Id(required=True, metadata={"description": "The unit, with all below it"})
-    month = fields.Date(format="%Y-%m", required=True, metadata={"description": _MONTH})
+    month = fields.Date(
+        format="%Y-%m", load_default=None, metadata={"description": f"{_MONTH}; by default the present one"}
+    )
 
 
 class QuotaMonthIn(WhyIn):
@@ -189,7 +191,8 @@ class QuotaRuns(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List the runs of a unit's subtree that take something in a month, newest first"""
         unit = get_unit(g.session, g.actor, query["unit"])
-        statement = quotas.find_reserved_runs(unit, query["month"], query["month"])
+        month = query["month"] or quotas.find_month(g.session, unit)
+        statement = quotas.find_reserved_runs(unit, month, month)
         rows, following = fetch_page(g.session, statement, query, sort="run", key=Run.id, id_=Run.id, descending=True)
         return Scope((unit.path,), (unit,)).answer([_describe_run(row) for row in rows], following)
 

@@ -11,7 +11,9 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
+from sms_service.campaigns.quotas import find_month
 from sms_service.directory.models import LEVELS
+from sms_service.directory.units import get_unit
 from sms_service.reports import targets
 from sms_service.reports.target_models import TargetKind
 from sms_service.reports.targets import FIRST_YEAR, LARGEST_TARGET, LAST_YEAR, TargetLine
@@ -31,21 +33,21 @@ class Year(Whole):
     """A year that may have targets."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=True, validate=WithinRange(FIRST_YEAR, LAST_YEAR), **kwargs)
+        super().__init__(validate=WithinRange(FIRST_YEAR, LAST_YEAR), **kwargs)
 
 
 class TargetQuery(In):
     """Which targets."""
 
     unit = Id(required=True, metadata={"description": "The unit: its own line, and each unit right below it"})
-    year = Year(metadata={"description": "The year"})
+    year = Year(load_default=None, metadata={"description": "The year; by default the present one"})
 
 
 class TargetsIn(WhyIn):
     """Targets of a year, and why."""
 
     unit_id = Id(required=True, metadata={"description": "The unit"})
-    year = Year(metadata={"description": "The year"})
+    year = Year(required=True, metadata={"description": "The year"})
     level = fields.String(
         load_default=None,
         validate=OneOfWords(LEVELS),
@@ -105,8 +107,10 @@ class Targets(MethodView):
     @blueprint.response(200, TargetsOut)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """Show a unit's targets of a year and those of the units right below it, with what was done"""
-        own, below = targets.list_targets(g.session, g.actor, query["unit"], query["year"])
-        return {"year": query["year"], "own": _describe(own), "below": [_describe(line) for line in below]}
+        unit = get_unit(g.session, g.actor, query["unit"])
+        year = query["year"] or find_month(g.session, unit).year
+        own, below = targets.list_targets(g.session, g.actor, unit.id, year)
+        return {"year": year, "own": _describe(own), "below": [_describe(line) for line in below]}
 
     @endpoint(Permission.manage_directory)
     @blueprint.arguments(TargetsIn)

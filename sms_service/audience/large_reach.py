@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Integer,
     Select,
     case,
@@ -32,6 +31,7 @@ from sqlalchemy.sql import visitors
 from sms_service.audience.listed import select_listed_values
 from sms_service.audience.reach import NAMED, Reach, UnitReach, Window, make_tried, recipient_value, sum_by_child
 from sms_service.audience.skipping import find_reason, join_reasons
+from sms_service.db.json_rows import rows_as_json
 from sms_service.directory.models import Contact, Person, Unit
 from sms_service.vocabulary import MessageReason
 
@@ -71,7 +71,7 @@ def count_reach(
         asked.choose_tried(),
     )
     session.connection().exec_driver_sql(f"SET LOCAL work_mem = '{_WORK_MEM}'")
-    row = session.execute(select(*(null() if one is None else _listed(one) for one in answers))).one()
+    row = session.execute(select(*(null() if one is None else rows_as_json(one) for one in answers))).one()
     reasons, windows, units, lacking, names, tried = (one or [] for one in row)
     people = {one["reason"]: one["people"] for one in reasons}
     shares = {Window(one["timezone"], one["window_opens"], one["window_closes"]): one["phones"] for one in windows}
@@ -245,8 +245,3 @@ class _Counting:
             .join(Unit, Unit.id == pairs.c.unit_id)
             .order_by(pairs.c.person_id, pairs.c.unit_id)
         )
-
-
-def _listed(rows: _Rows) -> ColumnElement[Any]:
-    one = rows.subquery()
-    return select(func.json_agg(func.row_to_json(one.table_valued()))).select_from(one).scalar_subquery()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, literal, select
@@ -16,12 +17,19 @@ from sms_service.audience.reach import Reach, Skipped, UnitReach, Window
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.linting import Known, TriedTexts, lint_content, lint_reached, reach_content
 from sms_service.campaigns.moving import require_on_campaign
-from sms_service.campaigns.quotas import find_month, foresee_lacks
+from sms_service.campaigns.quotas import (
+    QuotaStanding,
+    find_month,
+    foresee_lacks,
+    read_standing,
+    select_line_quotas,
+)
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
 from sms_service.content.lint import LintFinding
 from sms_service.controls.caps import count_capped
-from sms_service.controls.quiet_days import list_quiet_dates
+from sms_service.controls.quiet_days import select_quiet_dates
 from sms_service.controls.stops import is_stopped
+from sms_service.db.json_rows import rows_as_json
 from sms_service.directory.models import Unit
 from sms_service.dispatch.forecast import Leaving, foresee_leaving
 from sms_service.dispatch.routing import find_first_accounts
@@ -156,7 +164,7 @@ def foresee_content(
     mean = texts.mean_parts
     window = Window(unit.timezone, unit.window_opens, unit.window_closes)
     until = at + timedelta(seconds=campaign.validity_s)
-    quiet = list_quiet_dates(session, path, content.class_)
+    quiet, line = _ask_calendar_and_quotas(session, path, content.class_, find_month(session, unit, at))
     leaving = Leaving(None, None, False, 0.0)
     if mean is not None and accounts:
         parts = {share: mean * phones for share, phones in reach.windows.items()}
@@ -166,7 +174,7 @@ def foresee_content(
     similar = find_similar_runs(session, actor, content, path, people, read)
     total, price = None if mean is None else round(mean * reach.phones), _price(accounts, prices)
     cost = None if total is None or price is None else round(total * price)
-    quotas = foresee_lacks(session, path, find_month(session, unit, at), Amounts(reach.phones, total or 0, cost or 0))
+    lacks = foresee_lacks(line, Amounts(reach.phones, total or 0, cost or 0))
     return Outlook(
         at=at,
         people=reach.people,
@@ -187,13 +195,22 @@ def foresee_content(
             *_warn(reach, texts, leaving, at, accounts, stopped, mean),
             *_warn_of_caps(session, content, reach, leaving.begins or at, unit),
             *_warn_of_quiet_day(quiet, at, unit),
-            *(Warned(Caution.quota, said) for said in quotas),
+            *(Warned(Caution.quota, said) for said in lacks),
             *map(_warn_of_similar, similar),
         ],
         findings=lint_content(session, whole, path)
         if whole.items
         else lint_reached(session, content, path, reach, texts, price, for_lint),
     )
+
+
+def _ask_calendar_and_quotas(
+    session: Session, path: str, class_: str, month: date
+) -> tuple[dict[date, str], list[QuotaStanding]]:
+    asked = select(rows_as_json(select_quiet_dates(path, class_)), rows_as_json(select_line_quotas(path, month)))
+    days, line = session.execute(asked).one()
+    quiet = {date.fromisoformat(one["day"]): one["name"] for one in days or ()}
+    return quiet, [read_standing(SimpleNamespace(**one | {"month": month})) for one in line or ()]
 
 
 def _show(texts: TriedTexts) -> list[Shown]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from sms_service.db.waiting import Waiting, select_waiting
 from sms_service.directory.models import Unit
 from sms_service.directory.units import split_path
 from sms_service.ledger.models import Run
-from sms_service.ledger.quota_holds import describe_lacks
+from sms_service.ledger.quota_holds import describe_lack
 from sms_service.ledger.quota_models import QuotaReservation, ReservationState
 from sms_service.ledger.quotas import Amounts, Lack, QuotaKind
 from sms_service.said import Said
@@ -28,11 +28,12 @@ FULL = 0.8  # a quota of which so much is taken is a task for whoever sends
 @dataclass(frozen=True, slots=True)
 class QuotaStanding:
     """A unit's quota in a month: of each kind the limit (None: none), what runs that are not over take, and what was
-    sent. `standing`: it is that of every month.
+    sent. `standing`: it is that of every month. `above`: the name of the unit above, None of a top unit.
     """
 
     unit_id: int
     unit: str
+    above: str | None
     month: date
     standing: bool
     most: tuple[int | None, int | None, int | None]
@@ -70,8 +71,12 @@ def find_quotas(paths: Collection[str], month: date, *, full: bool = False) -> S
 
 def list_line_quotas(session: Session, path: str, month: date) -> list[QuotaStanding]:
     """The quotas that bound a run of the unit at this path in the month, the uppermost first."""
-    found = session.execute(_standing(month).where(Unit.id.in_(split_path(path))).order_by(Unit.path))
-    return [read_standing(row) for row in found]
+    return [read_standing(row) for row in session.execute(select_line_quotas(path, month))]
+
+
+def select_line_quotas(path: str, month: date) -> Select[Any]:
+    """The same as rows for `read_standing`."""
+    return _standing(month).where(Unit.id.in_(split_path(path))).order_by(Unit.path)
 
 
 def read_standing(row: Any) -> QuotaStanding:
@@ -79,6 +84,7 @@ def read_standing(row: Any) -> QuotaStanding:
     return QuotaStanding(
         unit_id=row.unit_id,
         unit=row.unit,
+        above=row.above,
         month=row.month,
         standing=row.standing,
         most=(row.people, row.parts, row.fen),
@@ -87,18 +93,14 @@ def read_standing(row: Any) -> QuotaStanding:
     )
 
 
-def foresee_lacks(session: Session, path: str, month: date, amounts: Amounts) -> list[Said]:
-    """What the quotas above a run of the unit at this path would lack for these amounts, in words."""
-    lacks = [
-        Lack(one.unit_id, month, kind, left, wanted)
-        for one in list_line_quotas(session, path, month)
+def foresee_lacks(line: Iterable[QuotaStanding], amounts: Amounts) -> list[Said]:
+    """What these quotas would lack for a run that takes the amounts, in words."""
+    return [
+        describe_lack(Lack(one.unit_id, one.month, kind, left, wanted), one.unit, one.above)
+        for one in line
         for kind, wanted in zip(QuotaKind, amounts, strict=True)
         if (left := one.left(kind)) is not None and wanted > left
     ]
-    if not lacks:
-        return []
-    said = describe_lacks(session.connection(), lacks)
-    return [said[lack] for lack in lacks]
 
 
 def find_reserved_runs(
@@ -164,7 +166,7 @@ def find_month(session: Session, unit: Unit, at: datetime | None = None) -> date
 
 def _standing(month: date) -> Select[Any]:
     """Each unit's quota that counts in the month, with its sums; where nothing was reserved yet, they are made here."""
-    own, use = aliased(Quota), aliased(QuotaUse)
+    own, use, above = aliased(Quota), aliased(QuotaUse), aliased(Unit)
     own_month = exists().where(own.unit_id == Quota.unit_id, own.month == month)
     under = QuotaReservation
     of_unit = and_(under.month == month, func.strpos(under.unit_path, func.concat("/", Unit.id, "/")) > 0)
@@ -184,6 +186,7 @@ def _standing(month: date) -> Select[Any]:
             Unit.id.label("unit_id"),
             Unit.name.label("unit"),
             Unit.path.label("path"),
+            select(above.name).where(above.id == Unit.parent_id).correlate(Unit).scalar_subquery().label("above"),
             literal(month, Date).label("month"),
             Quota.month.is_(None).label("standing"),
             Quota.people,

@@ -101,8 +101,7 @@ MENU = (
         (
             MenuEntry("console.show_calendar", _("Working days"), "list", Permission.manage_directory),
             MenuEntry("console.list_quiet_days", _("Quiet days"), "clock", Permission.manage_directory),
-            MenuEntry("console.list_unit_quotas", _("Quotas"), "chart"),
-            MenuEntry("console.list_unit_targets", _("Yearly targets"), "check"),
+            MenuEntry("console.list_unit_quotas", _("Quotas and targets"), "chart"),
             MenuEntry("console.list_unknowns", _("Unknown outcomes"), "question", Permission.operate_campaigns),
             MenuEntry("console.list_gateways", _("Gateways"), "gateway", Permission.operate_service),
             MenuEntry("console.list_trail", _("Trail"), "trail"),

@@ -122,14 +122,18 @@ def find_quiet_days(paths: Iterable[str], since: date | None = None) -> Select[Q
 
 def list_quiet_dates(session: Session, path: str, class_: str) -> dict[date, str]:
     """The coming days, with their names, on which no text of the class leaves to anybody of the unit at `path`."""
-    rows = session.execute(
+    return {row.day: row.name for row in session.execute(select_quiet_dates(path, class_))}
+
+
+def select_quiet_dates(path: str, class_: str) -> Select[date, str]:
+    """The same as a statement, of a day the name that the nearest unit gave it last."""
+    return (
         select(QuietDay.day, QuietDay.name)
         .join(Unit, Unit.id == QuietDay.unit_id)
         .where(literal(path).op("^@")(Unit.path), QuietDay.day >= func.sms_now().cast(Date) - 1)
         .where(literal(class_) == any_(QuietDay.classes))
         .order_by(QuietDay.day, Unit.path.desc())
     )
-    return {row.day: row.name for row in rows}
 
 
 def _today(unit: Unit) -> Any:

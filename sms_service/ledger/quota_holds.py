@@ -48,7 +48,7 @@ def describe_lacks(connection: Connection, lacks: Iterable[Lack]) -> dict[Lack, 
         .where(Unit.id.in_({lack.unit_id for lack in wanted}))
     )
     names = {row.id: (row.name, row.above) for row in rows}
-    return {lack: _describe(lack, *names[lack.unit_id]) for lack in wanted}
+    return {lack: describe_lack(lack, *names[lack.unit_id]) for lack in wanted}
 
 
 def describe_amount(kind: QuotaKind, number: int) -> Said:
@@ -61,7 +61,8 @@ def describe_amount(kind: QuotaKind, number: int) -> Said:
     return say("{yuan:,.2f} yuan", yuan=number / 100)
 
 
-def _describe(lack: Lack, unit: str, above: str | None) -> Said:
+def describe_lack(lack: Lack, unit: str, above: str | None) -> Said:
+    """The same of one, where the names of the unit and of the one above it are known."""
     values = {
         "unit": unit,
         "month": f"{lack.month:%Y-%m}",
