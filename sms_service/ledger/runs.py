@@ -100,8 +100,8 @@ def hold_changed(session: Session, run_id: int) -> None:
 
 
 def retime_run(session: Session, run_id: int, due_at: datetime, day: date, hold: Said | None) -> bool:
-    """Give a run that waits for its time, or missed it, another one (`day`: its local day); False if it is not so.
-    `hold`: it is held for a change, with this reason.
+    """Give a run that waits for its time, missed it, or lacks a quota in its month, another one (`day`: its local day);
+    False if it is not so. `hold`: it is held for a change, with this reason.
     """
     values: dict[str, Any] = {"due_at": due_at, "day": day, "month": day.replace(day=1), "launched_at": None}
     if hold is None:
@@ -109,7 +109,7 @@ def retime_run(session: Session, run_id: int, due_at: datetime, day: date, hold:
     else:
         values |= {"status": RunStatus.held.value, "held_for": HeldFor.changed.value, "reason": str(hold)}
         values["reason_message"] = to_json(hold)
-    waits = or_(Run.status == RunStatus.planned, Run.held_for.in_((HeldFor.missed, HeldFor.changed)))
+    waits = or_(Run.status == RunStatus.planned, Run.held_for.in_((HeldFor.missed, HeldFor.changed, HeldFor.quota)))
     moved = session.scalar(
         update(Run)
         .where(Run.id == run_id, Run.frozen_at.is_(None), waits)
