@@ -23,10 +23,12 @@ from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import say_here
 from sms_service.console.moments import read_moment, write_moment
 from sms_service.console.pages import act_view, go_to, page_view, show_typed
-from sms_service.console.picking import FIND, PICK, AskedPick, ask_picks, read_picks
+from sms_service.console.picking import FIND, PICK, AskedPick, ask_picks, read_picked_values, read_picks
 from sms_service.console.rendering import form_values, render_page
 from sms_service.console.texts import VALUE, compose_in_general, find_own
+from sms_service.console.trying import show_tried, try_text
 from sms_service.console.unit_choice import UnitChoice, choose_unit
+from sms_service.content.compose import Composed, check_signature
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.units import format_clock
@@ -130,6 +132,32 @@ def look_for_invite() -> str:
     return show_typed(show_invite)
 
 
+@act_view("/invite/try", Permission.edit_campaigns, again=show_invite)
+def try_invite() -> Response:
+    """Send the text as it stands to oneself, as whoever is ticked first would get it; nothing is kept."""
+    query = read_query(InviteQuery)
+    old = _draft(query["campaign"])
+    place = choose_unit(g.session, g.actor, Permission.edit_campaigns, old.unit_id if old else query["unit"], top=True)
+    unit = place.unit
+    assert unit is not None
+    template, version = _choose_template(unit, _list_templates(unit.path), query["template"], old)
+    ticked = request.form.getlist("people")[:1]
+    own = find_own(ticked)
+    signature = check_signature(request.form.get("signature", "").strip())
+    values = {**read_named(VALUE), **read_picked_values(version)}
+    text = compose_in_general(version.id, version.body, template.class_, signature, values, own)
+    if not isinstance(text, Composed):
+        raise Conflict(text)
+    sample = int(ticked[0]) if own is not None else None
+    at = {"unit": unit.id, "template": template.id, "campaign": old.id if old else None}
+    return show_tried(
+        show_invite.__wrapped__,  # type: ignore[attr-defined]
+        lambda: try_text(unit.id, template.class_, signature, text, sample),
+        "console.show_invite",
+        **at,
+    )
+
+
 def _list_templates(path: str) -> list[_Chosen]:
     """The unit's templates of invitations, but for those that take values from a list: that form names none."""
     return [
@@ -206,6 +234,7 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
         planned=write_moment(old.planned_at, unit.timezone) if old else "",
         again=url_for("console.go_on_with_invite", **at),
         look=url_for("console.look_for_invite", **at),
+        try_at=url_for("console.try_invite", **at),
         old=old,
         other=lambda one: url_for(
             "console.show_invite", unit=unit.id, template=one.id, campaign=old.id if old else None

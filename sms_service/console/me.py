@@ -13,9 +13,13 @@ from sms_service.console import cookies
 from sms_service.console.browsers import name_browser
 from sms_service.console.forms import read_form
 from sms_service.console.pages import NO_ROLE, act_view, go_to, page_view
-from sms_service.console.rendering import render_page
+from sms_service.console.rendering import name_here, render_page
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
+from sms_service.own_texts import phones, pushing
+from sms_service.own_texts.models import PushWay
+from sms_service.own_texts.phones import find_own_phone
+from sms_service.reports.tasks import list_kinds_of
 from sms_service.said import as_said, say
 from sms_service.web import limits
 from sms_service.web.context import current_context
@@ -65,6 +69,11 @@ def show_me() -> str:
         sessions=own,
         stories=[say(OWN_STORIES[grant.role], unit=units[grant.unit_id]) for grant in g.actor.grants],
         name_browser=name_browser,
+        phone=find_own_phone(g.session, g.actor.account_id),
+        codes=phones.CODE_MIN,
+        pushes=pushing.get_pushes(g.session, g.actor.account_id),
+        ways=[(way, name_here(way)) for way in PushWay],
+        kinds=list_kinds_of(g.actor),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Response, g, make_response, request
 from marshmallow import fields
@@ -20,16 +20,18 @@ from sms_service.console.people import search_people
 from sms_service.console.rendering import name_here, render_page
 from sms_service.console.template_list import describe_class, list_categories, list_classes, suggest_signature
 from sms_service.console.texts import VALUE, fill_in_general, find_own
+from sms_service.console.trying import show_tried, try_text
 from sms_service.console.unit_choice import choose_unit
 from sms_service.content import library
 from sms_service.content.classes import class_rules
-from sms_service.content.compose import check_beginning, check_signature
+from sms_service.content.compose import Composed, check_beginning, check_signature
 from sms_service.content.fields import FieldKind, TemplateField, describe_fields, fields_of
 from sms_service.content.grammar import narrow_braces
 from sms_service.content.language import CompiledTemplate, compile_template
 from sms_service.content.lists import columns_of, usable_lists
 from sms_service.errors import Invalid
-from sms_service.said import as_said, say
+from sms_service.own_texts.trying import SelfTest
+from sms_service.said import Said, as_said, say
 from sms_service.vocabulary import TextClass
 from sms_service.web.problems import InvalidRequest, find_problem
 from sms_service.web.schemas import Id, In, OneLine
@@ -113,6 +115,19 @@ def write_template() -> Response:
     return go_to("console.show_template", said=as_said("The template is kept."), **at)
 
 
+@act_view("/templates/new/try", Permission.manage_templates, again=show_new_template)
+def try_new_template() -> Response:
+    """Send the text as it stands to oneself; nothing is kept."""
+    unit_id = _number(request.form.get("unit_id"))
+    if unit_id is None:
+        raise Invalid("unit_id", None, "is missing")
+    class_ = request.form.get("class", "")
+    page = show_new_template.__wrapped__  # type: ignore[attr-defined]
+    listed = _find_list()
+    at = {"list": listed.id} if listed else {}
+    return show_tried(page, lambda: _send(unit_id, class_, ()), "console.show_new_template", **at)
+
+
 @page_view("/templates/<int:template_id>/new-version", Permission.manage_templates, methods=("GET", "POST"))
 def show_new_version(template_id: int) -> Response:
     """The form with the newest wording, and what the text will look like."""
@@ -123,6 +138,18 @@ def show_new_version(template_id: int) -> Response:
     offered = [name for name in newest.variables if is_of_row(name)]
     values: dict[str, Any] = {"kept": template, "newest": newest, "offered": offered}
     return _show_form("template_version.html", template.class_, path, newest.body, fields, **values)
+
+
+@act_view("/templates/<int:template_id>/new-version/try", Permission.manage_templates, again=show_new_version)
+def try_new_version(template_id: int) -> Response:
+    """The same of a new wording."""
+    template, newest = library.get_numbered_version(g.session, g.actor, template_id, None)
+    return show_tried(
+        lambda: show_new_version.__wrapped__(template_id),  # type: ignore[attr-defined]
+        lambda: _send(template.unit_id, template.class_, fields_of(newest)),
+        "console.show_new_version",
+        template_id=template_id,
+    )
 
 
 @act_view("/templates/<int:template_id>/versions", Permission.manage_templates, again=show_new_version)
@@ -136,16 +163,27 @@ def write_version(template_id: int) -> Response:
     return go_to("console.show_template", said=said, template_id=template_id)
 
 
-def _show_form(page: str, class_: str, path: str, body: str, known: Sequence[TemplateField], **values: Any) -> Response:
-    """The form with the text as it will look; with a message at the field where there can be none."""
+class _Look(NamedTuple):
+    """A text as it stands in the form: what it looks like, None where there is none or a field is at fault."""
+
+    text: Composed | Said | None
+    described: Sequence[TemplateField]
+    people: Sequence[Any]  # who was searched for
+    person_id: int | None  # for whom the text is made
+    signature: str
+
+
+def _look(class_: str, path: str, body: str, known: Sequence[TemplateField]) -> _Look:
+    """What was written; where there can be no text, the form's messages say why."""
     posted = request.method == "POST"
-    if posted:
-        g.submitted = request.form
     wanted = request.form.get("wanted", "").strip()
     people = search_people(wanted, MOST_TRIED) if wanted else []
     text, described = None, list[TemplateField]()
     shown_body = _plain(request.form.get("body", "")) if posted else body
     signature = request.form.get("signature", "").strip() if posted else suggest_signature(path)
+    ids = [str(row.Person.id) for row in people]
+    chosen = request.form.get("person", "")
+    tried = [chosen] if chosen in ids else ids[:1]
     try:
         class_rules(class_)
         compiled = compile_template(shown_body) if posted or body else None
@@ -153,29 +191,43 @@ def _show_form(page: str, class_: str, path: str, body: str, known: Sequence[Tem
             described = _read_fields(compiled, shown_body, known)
             check_signature(signature)
             check_beginning(shown_body, signature)
-            ids = [str(row.Person.id) for row in people]
-            chosen = request.form.get("person", "")
-            own = find_own([chosen] if chosen in ids else ids)
             examples = {one.name: one.example for one in described if one.example}
-            text = fill_in_general(compiled, class_, signature, examples | read_named(VALUE), own, path)
+            values = examples | read_named(VALUE)
+            text = fill_in_general(compiled, class_, signature, values, find_own(tried), path)
     except (Invalid, InvalidRequest) as error:
         g.form_errors = g.get("form_errors") or find_problem(error).errors
+    return _Look(text, described, people, int(tried[0]) if tried else None, signature)
+
+
+def _show_form(page: str, class_: str, path: str, body: str, known: Sequence[TemplateField], **values: Any) -> Response:
+    """The form with the text as it will look; with a message at the field where there can be none."""
+    if request.method == "POST":
+        g.submitted = g.get("submitted", request.form)
+    look = _look(class_, path, body, known)
     shown = render_page(
         page,
-        text=text,
-        described=described,
+        text=look.text,
+        described=look.described,
         kinds=[(str(kind), name_here(kind)) for kind in FieldKind],
-        people=[(row.Person.id, f"{row.Person.name} · {row.unit}") for row in people],
+        people=[(row.Person.id, f"{row.Person.name} · {row.unit}") for row in look.people],
         lists=list(usable_lists(g.session, path).values()) if path else [],
         columns_of=columns_of,
-        from_lists={one.name for one in described if is_dotted(one.name)},
-        nobody=bool(wanted) and not people,
-        signature=signature,
+        from_lists={one.name for one in look.described if is_dotted(one.name)},
+        nobody=bool(request.form.get("wanted", "").strip()) and not look.people,
+        signature=look.signature,
         body=body,
         **describe_class(class_ if class_ in list(TextClass) else TextClass.study),
         **values,
     )
     return make_response(shown, 422 if g.get("form_errors") else 200)
+
+
+def _send(unit_id: int, class_: str, known: Sequence[TemplateField]) -> SelfTest | None:
+    """Send the text as it stands in the form to oneself; None where there is none, and the form says why."""
+    look = _look(class_, unit_path(g.session, unit_id), "", known)
+    if isinstance(look.text, Composed):
+        return try_text(unit_id, class_, look.signature, look.text, look.person_id)
+    return None
 
 
 def _read_fields(compiled: CompiledTemplate, body: str, known: Sequence[TemplateField]) -> list[TemplateField]:

@@ -49,7 +49,7 @@ class SelfTest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class TestSource:
     """What a test text was made from: see `SingleText`. `campaign_id` is for the trail."""
 
     campaign_id: int | None = None
@@ -76,7 +76,7 @@ def try_campaign(session: Session, actor: Actor, campaign_id: int, person_id: in
         raise Invalid("person_id", person_id, "is nobody on whom the check of the campaign tries the text")
     tried, text = (chosen or texts.made)[0]
     own = {} if texts.same else {name: value for name, value in tried.values.items() if value is not None}
-    source = _Source(
+    source = TestSource(
         campaign_id=campaign_id,
         template_version_id=content.version.id,
         values=content.values,
@@ -116,14 +116,14 @@ def try_unsaved_text(
     except CannotRender as error:
         raise Invalid("values", None, error.said) from None
     sender = Sender(unit, signature, find_route(session))
-    return send_test_text(session, actor, sender, class_, text, _Source(sample_id=sample_id))
+    return send_test_text(session, actor, sender, class_, text, TestSource(sample_id=sample_id))
 
 
 def send_test_text(
-    session: Session, actor: Actor, sender: Sender, class_: str, text: Composed, source: _Source | None = None
+    session: Session, actor: Actor, sender: Sender, class_: str, text: Composed, source: TestSource | None = None
 ) -> SelfTest:
     """The same of a text that is made already, in the name of the sender's unit, for which the actor may write."""
-    source = source or _Source()
+    source = source or TestSource()
     actor.require(Permission.try_texts, sender.unit.path)
     share_lock(session, LockKey.erase_person)
     if source.sample_id is not None and session.get(Person, source.sample_id, populate_existing=True) is None:

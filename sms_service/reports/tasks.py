@@ -67,6 +67,11 @@ def list_tasks(session: Session, actor: Actor, kinds: Collection[str] | None = N
     return [Task(kind, *rows[kind.value][1:]) for kind, _ in asked if rows[kind.value][1]]
 
 
+def list_kinds_of(actor: Actor) -> list[TaskKind]:
+    """The kinds of which something can wait for the actor, whether or not anything does."""
+    return [kind for kind in TaskKind if _ASK[kind](actor) is not None]
+
+
 def find_single_approval(session: Session, actor: Actor) -> int | None:
     """The campaign that waits for the actor's decision, if only one does."""
     waiting = _approvals(actor)

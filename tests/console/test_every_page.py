@@ -18,6 +18,7 @@ PUBLIC = {"show_log_in", "take_log_in", "choose_log_in_language", "serve_asset",
 # They concern nothing but the visitor's own account.
 OWN = {"show_home", "show_me", "show_password", "change_password", "set_own_preferences", "log_out"}
 OWN |= {"end_own_session", "end_other_sessions"}
+OWN |= {"say_own_phone", "confirm_phone", "end_phone_on_page", "choose_pushes"}
 MOST_STATEMENTS = 12
 EVIL = "\"><svg onload=alert(1)><b>'{{ 7*7 }}"
 _IDS = "unit person account role grant import segment template template_version campaign run message stop session"
