@@ -16,7 +16,7 @@ from sms_service.campaigns.contents import Content
 from sms_service.campaigns.models import Decision
 from sms_service.campaigns.rule_models import ApprovalRule, rank_level
 from sms_service.directory.models import Unit
-from sms_service.said import Said, Word, as_said, say, to_json
+from sms_service.said import Said, as_said, say, to_json
 from sms_service.vocabulary import TextClass
 
 USUAL_GROWTH_PERCENT = 20
@@ -139,7 +139,7 @@ def describe_approval_rule(rule: ApprovalRule) -> Said:
     """The rule in words: for which campaigns, then what they need."""
     parts = [_say_level(rule.level)]
     if rule.class_ is not None:
-        parts.append(Word(rule.class_, {}))
+        parts.append(as_said(rule.class_))
     parts += [say_size(rule.up_to), say_terms(rule.approvals, rule.approver_level)]
     return say("{parts: · }", parts=parts)
 
@@ -155,7 +155,7 @@ def say_terms(approvals: int, level: str | None) -> Said:
         return as_said("self-service")
     if level is None:
         return as_said("one approval" if approvals == 1 else "two approvals by different people")
-    word = Word(level, {})
+    word = as_said(level)  # no Word, which would not be translated once it is stored
     if approvals == 1:
         return say("one approval by the {level} or above", level=word)
     return say("two approvals by different people of the {level} or above", level=word)
@@ -187,7 +187,7 @@ def _find_most_by_self(rules: Sequence[ApprovalRule]) -> int | None:
 
 
 def _say_level(level: str | None) -> Said:
-    return as_said("any unit") if level is None else Word(level, {})
+    return as_said("any unit" if level is None else level)
 
 
 def _list_classes(content: Content) -> list[str]:

@@ -20,6 +20,7 @@ STORIES: Mapping[str, Said] = {
     "district-officer": as_said("Officer of a district: writes study texts for thousands and follows them."),
     "city-officer": as_said("Officer of the city: everything at once, from segment to counts."),
     "city-approver": as_said("Approver: reads what waits, approves it or sends it back."),
+    "second-approver": as_said("Second approver: what goes to the whole city needs two of them."),
     "auditor": as_said("Auditor: follows any number down to its rows and changes nothing."),
     "admin": as_said("Administrator: units, people, accounts, imports."),
     "operator": as_said("Operator: watches gateways, stops and what has an unknown outcome."),

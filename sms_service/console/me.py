@@ -8,7 +8,8 @@ from flask import Response, g
 from marshmallow import fields
 
 from sms_service.accounts import services, sessions
-from sms_service.accounts.models import LANGUAGES, Account
+from sms_service.accounts.models import LANGUAGES, Account, Delegation
+from sms_service.campaigns import delegations
 from sms_service.console import cookies
 from sms_service.console.browsers import name_browser
 from sms_service.console.forms import read_form
@@ -31,6 +32,7 @@ def _(message: str) -> str:
     return message
 
 
+_MOST_LENT = 30  # the latest delegations, of which the page names those in force
 # What somebody may do, in their words; `unit` is where they hold the role.
 OWN_STORIES: Mapping[str, str] = {
     "administrator": _("You look after the units, people, accounts and imports of {unit}, and write and send texts."),
@@ -63,9 +65,12 @@ def show_me() -> str:
     own = sessions.list_sessions(g.session, g.actor.account_id, current_context().clock())
     account = g.session.get_one(Account, g.actor.account_id)
     units = {grant.unit_id: g.session.get_one(Unit, grant.unit_id).name for grant in g.actor.grants}
+    lent = delegations.find_delegations((), account.id).order_by(Delegation.id.desc()).limit(_MOST_LENT)
+    held = [delegations.name_delegation(row) for row in g.session.execute(lent)]
     return render_page(
         "me.html",
         account=account,
+        delegations=[one for one in held if one.state == delegations.DelegationState.active],
         sessions=own,
         stories=[say(OWN_STORIES[grant.role], unit=units[grant.unit_id]) for grant in g.actor.grants],
         name_browser=name_browser,

@@ -93,6 +93,7 @@ MENU = (
             MenuEntry("console.list_lost_checks", _("Lost contact"), "question"),
             MenuEntry("console.list_suppressions", _("Opted out"), "blocked"),
             MenuEntry("console.list_accounts", _("Accounts"), "key", Permission.manage_accounts),
+            MenuEntry("console.list_approval_rules", _("Approval rules"), "check", Permission.manage_accounts),
         ),
         Permission.manage_directory,
     ),

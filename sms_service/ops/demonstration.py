@@ -34,7 +34,7 @@ from sms_service.directory.models import Person, Unit
 from sms_service.directory.units import change_unit
 from sms_service.ledger.models import Run
 from sms_service.ops.agreement import disagreements
-from sms_service.ops.demonstration_campaigns import send_demonstration_campaign
+from sms_service.ops.demonstration_campaigns import APPROVERS, send_demonstration_campaign, set_demonstration_rules
 from sms_service.ops.demonstration_life import Life
 from sms_service.ops.demonstration_lists import load_demonstration_lists
 from sms_service.ops.errors import OperationError
@@ -58,7 +58,7 @@ class Cast:
     """The people who act in the demonstration."""
 
     city_officer: Actor
-    approver: Actor
+    approvers: Sequence[Actor]
     secretary: Actor
     auditor_token: str
     logins: str
@@ -134,6 +134,7 @@ def _load_city(session: Session, running: Running) -> int:
         if first.refused:
             running.say(f"  refused: {group.findings} × {first.column}: {first.said} (first in row {first.row})")
     shipped.install_shipped(session, city)
+    set_demonstration_rules(session, city.id)
     running.say(f"reference lists: {load_demonstration_lists(session, city.id)} rows")
     running.say(f"calendar of working days: {len(take_over_year(session, SYSTEM, city.id, CALENDAR_YEAR))} days")
     return city.id
@@ -148,6 +149,7 @@ def _cast(session: Session, city_id: int) -> Cast:
         "admin": ("市管理员", "administrator", city_id),
         "city-officer": ("市委组织部干事", "officer", city_id),
         "city-approver": ("市委组织部审批人", "approver", city_id),
+        "second-approver": ("市委办审批人", "approver", city_id),
         "district-officer": ("区干事", "officer", district_id),
         "secretary": ("支部书记", "officer", branch_id),
         "auditor": ("审计员", "auditor", city_id),
@@ -172,7 +174,7 @@ def _cast(session: Session, city_id: int) -> Cast:
     )
     return Cast(
         load_actor(session, ids["city-officer"]),
-        load_actor(session, ids["city-approver"]),
+        [load_actor(session, ids[login]) for login in APPROVERS],
         load_actor(session, ids["secretary"]),
         raw,
         "\n".join(lines) + "\n",
@@ -192,7 +194,7 @@ def _study(session: Session, cast: Cast, city_id: int) -> int:
     return send_demonstration_campaign(
         session,
         cast.city_officer,
-        cast.approver,
+        cast.approvers,
         unit_id=city_id,
         name="每日一学",
         template="学习内容",
@@ -206,7 +208,7 @@ def _theme_day(session: Session, cast: Cast) -> int:
     return send_demonstration_campaign(
         session,
         cast.secretary,
-        cast.approver,
+        cast.approvers,
         unit_id=cast.secretary.grants[0].unit_id,
         name="主题党日",
         template="主题党日邀请",

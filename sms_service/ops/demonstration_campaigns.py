@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import Actor
+from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.audience import segments
 from sms_service.campaigns import approval, launch, services
+from sms_service.campaigns.rule_acts import add_approval_rule
+from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.gateways.config import DEFAULT_ROUTE
 
 SIGNATURE = "云州先锋"
+APPROVERS = ("city-approver", "second-approver")  # of whom one decides first
+SELF_SERVICE_UP_TO = 60  # people of a branch
+ONE_APPROVAL_UP_TO = 5_000  # people of the city
 
 
 def write_demonstration_campaign(
@@ -45,10 +51,19 @@ def write_demonstration_campaign(
     return campaign.id
 
 
+def set_demonstration_rules(session: Session, city_id: int) -> None:
+    """What the city asks for: a branch sends to itself, more needs its district, and what goes to all two approvals."""
+    ask = partial(add_approval_rule, session, SYSTEM, unit_id=city_id)
+    ask(level="branch", up_to=SELF_SERVICE_UP_TO, approvals=0)
+    ask(level="branch", approvals=1, approver_level="district")
+    ask(level="city", up_to=ONE_APPROVAL_UP_TO, approvals=1)
+    ask(level="city", approvals=2)
+
+
 def send_demonstration_campaign(
     session: Session,
     author: Actor,
-    approver: Actor,
+    approvers: Sequence[Actor],
     *,
     unit_id: int,
     name: str,
@@ -57,11 +72,13 @@ def send_demonstration_campaign(
     route: str = DEFAULT_ROUTE,
     at: datetime | None = None,
 ) -> int:
-    """The same, approved and launched, now or at a time; returns its run's id."""
+    """The same, approved by as many as it needs and launched, now or at a time; returns its run's id."""
     campaign_id = write_demonstration_campaign(
         session, author, unit_id=unit_id, name=name, template=template, values=values, route=route
     )
-    services.submit_campaign(session, author, campaign_id)
-    approval.decide_approval(session, approver, campaign_id, approve=True)
+    campaign = services.submit_campaign(session, author, campaign_id)
+    for approver in approvers:
+        if campaign.status == CampaignStatus.submitted:
+            approval.decide_approval(session, approver, campaign_id, approve=True)
     run, _ = launch.launch_campaign(session, author, campaign_id, at)
     return run.id

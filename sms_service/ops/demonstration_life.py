@@ -24,7 +24,7 @@ from sms_service.directory.models import Person
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus, RunStatus
-from sms_service.ops.demonstration_campaigns import send_demonstration_campaign, write_demonstration_campaign
+from sms_service.ops.demonstration_campaigns import APPROVERS, send_demonstration_campaign, write_demonstration_campaign
 from sms_service.ops.http import instruct_simulator
 from sms_service.ops.supervisor import Running
 
@@ -70,16 +70,19 @@ class Life:
         return self.officers["district-officer"].grants[0].unit_id
 
     def _write_some(self) -> None:
-        """A draft, a campaign that waits for approval, one that was sent back, one planned for tomorrow."""
+        """A draft, campaigns that wait for one approval and for the second, one sent back, one planned for tomorrow."""
         with self.database.session() as session:
             self._write(session, "secretary", self._branch_id, "七一走访慰问")
             waits = self._write(session, "district-officer", self._district_id, "党章学习第三讲")
             services.submit_campaign(session, self.officers["district-officer"], waits)
-            back = self._write(session, "secretary", self._branch_id, "周末志愿服务")
-            services.submit_campaign(session, self.officers["secretary"], back)
+            back = self._write(session, "district-officer", self._district_id, "周末志愿服务")
+            services.submit_campaign(session, self.officers["district-officer"], back)
             approver = self.officers["city-approver"]
             why = "时间与支部大会冲突，请改期后再提交。"
             approval.decide_approval(session, approver, back, approve=False, comment=why)
+            second = self._write(session, "city-officer", self.city_id, "主题教育动员")
+            services.submit_campaign(session, self.officers["city-officer"], second)
+            approval.decide_approval(session, approver, second, approve=True)
             now: datetime = session.scalars(select(func.sms_now())).one()
             self._send(session, "city-officer", self.city_id, "每周一课", at=_next_morning(now))
 
@@ -144,7 +147,7 @@ class Life:
         return send_demonstration_campaign(
             session,
             self.officers[author],
-            self.officers["city-approver"],
+            [self.officers[login] for login in APPROVERS],
             unit_id=unit_id,
             name=name,
             template=template,

@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from sms_service.accounts import passwords
+from sms_service.accounts.actors import SYSTEM
 from sms_service.accounts.models import Account, BrowserSession
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign, Decision
+from sms_service.campaigns.rule_acts import add_approval_rule
 from sms_service.campaigns.services import submit_campaign
 from sms_service.controls.models import Stop
 from sms_service.delivery.models import LostCheck
@@ -97,6 +99,29 @@ def test_a_first_invitation_takes_three_taps_and_three_fields(
     campaign = own_campaign(session, branch)
     assert (campaign.status, campaign.values) == ("submitted", WORDS)
     assert hands.tab.page.url.endswith(f"/campaigns/{campaign.id}")
+    assert not hands.tab.is_too_wide()
+
+
+@pytest.mark.parametrize(("language", "javascript"), [("zh", True), ("en", False)])
+def test_a_first_invitation_that_self_service_covers_is_sent_by_the_third_tap(
+    open_tab, begin, branch, session, language, javascript
+):
+    add_approval_rule(session, SYSTEM, unit_id=branch.parent_id, level="branch", up_to=60, approvals=0)
+    session.commit()
+    hands = Hands(open_tab(PHONE, language, javascript, begin(branch, "officer", language=language)))
+    hands.tab.go("/")
+    hands.tap("main a[href^='/invite']")
+    write_words(hands)
+    hands.tap(NEXT)
+    assert ("发送给 28 人" if language == "zh" else "Send to 28 people") in hands.find(SEND).inner_text()
+    hands.tap(SEND)
+    assert (hands.taps, len(hands.typed)) == (3, 3)
+    assert hands.seconds <= 120
+    run = session.scalars(select(Run)).one()
+    assert hands.tab.page.url.endswith(f"/runs/{run.id}")
+    campaign = own_campaign(session, branch)
+    assert (campaign.status, campaign.values) == ("active", WORDS)
+    assert count(session, Decision, decided="approved", self_service=True) == 1
     assert not hands.tab.is_too_wide()
 
 
