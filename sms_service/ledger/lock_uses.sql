@@ -9,5 +9,5 @@ LEFT JOIN LATERAL (
     WHERE q.unit_id = u.unit_id AND (q.month = u.month OR q.month IS NULL)
     ORDER BY q.month NULLS LAST LIMIT 1
 ) AS l ON true
-ORDER BY u.unit_id, u.month
+ORDER BY u.month, u.unit_id
 FOR UPDATE OF u

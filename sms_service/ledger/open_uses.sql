@@ -16,5 +16,5 @@ CROSS JOIN LATERAL (
 ) AS s
 WHERE EXISTS (SELECT FROM quotas l WHERE l.unit_id = p.unit_id AND (l.month = p.month OR l.month IS NULL))
   AND NOT EXISTS (SELECT FROM quota_uses u WHERE u.unit_id = p.unit_id AND u.month = p.month)
-ORDER BY p.unit_id, p.month
+ORDER BY p.month, p.unit_id
 ON CONFLICT DO NOTHING

@@ -1,8 +1,8 @@
 """Reservations: what each run takes of the quotas on its line of units, and whether they have enough left.
 
 Each change of any number of runs is the same few statements: lock the reservations, lock the sums of the quotas that
-they stand under, decide run by run, write both. Everybody locks in this order (run, reservation by run, sum by unit and
-month), so that nobody waits in a circle; a launch that finds the last thousand taken sees it.
+they stand under, decide run by run, write both. Everybody locks in this order (run, reservation by run, sum by month
+and unit), so that nobody waits in a circle; a launch that finds the last thousand taken sees it.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         TaskKind.quota: say("Quotas that are nearly used up"),
     },
     QuotaKind: {
-        QuotaKind.people: say("People"),
+        QuotaKind.people: say("People texted"),
         QuotaKind.parts: say("Parts"),
         QuotaKind.fen: say("Money"),
     },

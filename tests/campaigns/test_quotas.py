@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, event, func, select, text, update
 from sqlalchemy.orm import Session
 
 from sms_service import clock
@@ -27,6 +27,7 @@ from sms_service.errors import Forbidden, Invalid, NotFound
 from sms_service.gateways.base import ErrorClass
 from sms_service.ledger import sweeps
 from sms_service.ledger.models import Run
+from sms_service.ledger.quota_holds import reserve_frozen
 from sms_service.ledger.quota_models import QuotaReservation
 from sms_service.ledger.quotas import Amounts, QuotaKind, ReservedRun, reserve_amounts, settle_ended
 from sms_service.ledger.states import HeldFor
@@ -185,6 +186,55 @@ def test_the_freeze_replaces_the_estimate_and_the_end_replaces_that_by_what_was_
     assert (found.planned, found.used) == (Amounts(), Amounts(3, 3, 15))
     assert statuses(database, run.id) == {"accepted": 3, "refused": 1, "skipped": 1}
     assert reservation(database, run.id).state == "used"
+
+
+def test_what_is_asked_of_the_database_does_not_grow_with_the_runs(database: Database) -> None:
+    with database.session() as session:
+        synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
+        city = make_unit(session, **ALL_DAY)
+        quota_setting.set_quota(session, SYSTEM, city.id, None, {"people": 100}, "试")
+        branches = [make_unit(session, parent=city, **ALL_DAY) for _ in range(6)]
+        for branch in branches:
+            make_person(session, branch)
+    asked: list[int] = []
+    for some in (branches[:1], branches[1:]):
+        with database.session() as session:
+            runs = [make_run(session, branch) for branch in some]
+        freeze.begin_due_runs(database)
+        for run in runs:
+            freeze.freeze_run(database, run.id)
+        statements: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any, into: list[str] = statements) -> None:
+            into.append(statement)
+
+        with database.session() as session:
+            frozen = session.scalars(select(Run).where(Run.id.in_([run.id for run in runs]))).all()
+            event.listen(database.engine, "before_cursor_execute", note)
+            try:
+                reserve_frozen(session, frozen)
+            finally:
+                event.remove(database.engine, "before_cursor_execute", note)
+        asked.append(len(statements))
+    assert asked[0] == asked[1]
+    assert standing(database, city.id).planned.people == 6
+
+
+def test_a_cancelled_run_is_looked_at_again_until_nothing_of_it_is_awaited(database: Database) -> None:
+    city = make_city(database, 2)
+    limit(database, city.unit.id, people=5)
+    drain(database, city.gateways)
+    with database.session() as session:
+        control.cancel_run(session, SYSTEM, city.run_id, "不发了")
+    sweep(database)
+    assert standing(database, city.unit.id).used.people == 2
+    assert reservation(database, city.run_id).look_at is not None
+    with database.session() as session:
+        session.execute(text("UPDATE messages SET status = 'delivered'"))
+        session.execute(text("UPDATE quota_reservations SET look_at = 'epoch'"))
+    sweep(database)
+    found = reservation(database, city.run_id)
+    assert (found.look_at, found.delivered) == (None, 2)
 
 
 def test_a_cancelled_run_gives_back_what_was_not_sent(database: Database) -> None:
