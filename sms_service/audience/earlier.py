@@ -27,6 +27,7 @@ class EarlierRun(NamedTuple):
     id: int
     month: date
     reply_months: tuple[date, ...]
+    item: int = 1
 
 
 class EarlierCampaign(NamedTuple):
@@ -37,6 +38,10 @@ class EarlierCampaign(NamedTuple):
     path: str
     runs: tuple[EarlierRun, ...]
 
+    def of_item(self, number: int | None) -> EarlierCampaign:
+        """The campaign with the runs of this item alone; None: as it is."""
+        return self if number is None else self._replace(runs=tuple(run for run in self.runs if run.item == number))
+
 
 class EarlierCampaigns(Protocol):
     """What the rooms above know."""
@@ -45,8 +50,8 @@ class EarlierCampaigns(Protocol):
         """These campaigns; one that is not there is left out."""
 
     def select_people(self, campaign: EarlierCampaign, outcome: str) -> Select[int]:
-        """The ids of the people with this outcome (one of `grammar.OUTCOMES`), none of them NULL. Each partitioned
-        table is bounded by its months as parameters, since a freeze embeds this.
+        """The ids of the people with this outcome (one of `grammar.OUTCOMES`), none of them NULL; nobody where the
+        campaign has no runs. Each partitioned table is bounded by its months as parameters, since a freeze embeds this.
         """
 
 
@@ -71,17 +76,22 @@ def load_campaigns(session: Session, ids: Collection[int]) -> Mapping[int, Earli
 
 def resolve_campaigns(session: Session, rule: Rule) -> dict[FromCampaign, Select[int]]:
     """For each part of the rule that asks about a campaign, whom it finds. Raises Invalid for a campaign that is not
-    there or was never launched.
+    there or was never launched; one item of it may be still to go, and then finds nobody.
     """
     found: dict[FromCampaign, Select[int]] = {}
     campaigns = load_campaigns(session, _list_campaigns(rule))
     for leaf in list_leaves(rule):
         if isinstance(leaf, FromCampaign):
             campaign = campaigns.get(leaf.campaign_id)
-            if campaign is None or not campaign.runs:
+            if campaign is None or not (campaign.runs or leaf.item):
                 raise Invalid(f"{leaf.where}.id", leaf.campaign_id, "must be a campaign that was launched")
-            found[leaf] = _source().select_people(campaign, leaf.outcome)
+            found[leaf] = _source().select_people(campaign.of_item(leaf.item), leaf.outcome)
     return found
+
+
+def select_outcome(session: Session, campaign_id: int, outcome: str, item: int | None = None) -> Select[int]:
+    """The ids of the people with this outcome of a campaign, which is there. Whoever calls has asked for its scope."""
+    return _source().select_people(load_campaigns(session, [campaign_id])[campaign_id].of_item(item), outcome)
 
 
 def require_campaigns(session: Session, actor: Actor, rule: object, unit_path: str) -> None:

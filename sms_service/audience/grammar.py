@@ -7,7 +7,8 @@
 {"tag": "退休"}        has this tag              {"kind": "member"}    a member, or "contact": an outside contact
 {"suspect": true}     the phone seems dead, or with false: does not
 {"people": [17, 23]}  is one of these, by id    {"level": "branch"}   the unit itself is a branch (or another level)
-{"campaign": {"id": 17, "outcome": "not_delivered"}}    what became of the text of an earlier campaign: one of OUTCOMES
+{"campaign": {"id": 17, "outcome": "not_delivered"}}    what became of the text of an earlier campaign: one of OUTCOMES;
+                      with "item": 2 only of this text of its schedule
 {"segment": 12}       is found by this segment; `nesting.py` writes its rule out
 {"list": 5}           is on this list for one campaign, the only rule that finds guests
 {"attribute": {"name": "gender", "is": "女"}}    has this attribute; `attributes.py` has the comparisons
@@ -29,8 +30,20 @@ MAX_NODES = 100
 MAX_PEOPLE = 500  # of "people"
 
 # What became of a campaign's text to a person: they were in its audience; it was, or may be, handed over; it came;
-# it did not, as the network says or keeps silent; it was not handed over for certain; somebody answered; nobody did.
-OUTCOMES = ("in_audience", "texted", "delivered", "not_delivered", "not_texted", "answered", "not_answered")
+# it did not, as the network says or keeps silent; it was not handed over for certain; somebody answered; nobody did;
+# the last yes or no was a no. And of an event: they came, as somebody ticked off.
+OUTCOMES = (
+    "in_audience",
+    "texted",
+    "delivered",
+    "not_delivered",
+    "not_texted",
+    "answered",
+    "not_answered",
+    "declined",
+    "came",
+)
+MOST_ITEMS = 10_000  # numbers of a schedule's items
 
 _KEYS = (
     "all",
@@ -145,11 +158,14 @@ class OnList:
 
 @dataclass(frozen=True, slots=True)
 class FromCampaign:
-    """The text of the campaign with this id had this outcome. `where` is the place in the rule."""
+    """The text of the campaign with this id had this outcome; `item`: only that of this number, None: any of its texts.
+    `where` is the place in the rule.
+    """
 
     campaign_id: int
     outcome: str
     where: str
+    item: int | None = None
 
 
 Rule = (
@@ -267,10 +283,13 @@ def _unit(value: object, where: str) -> InUnit:
 
 
 def _campaign(value: object, where: str) -> FromCampaign:
-    if not isinstance(value, Mapping) or set(value) != {"id", "outcome"}:
+    if not isinstance(value, Mapping) or not {"id", "outcome"} <= set(value) <= {"id", "outcome", "item"}:
         raise Invalid(where, None, say("must be an object with id and outcome, one of {outcomes}", outcomes=OUTCOMES))
     if not _is_id(value["id"]):
         raise Invalid(f"{where}.id", None, "must be a campaign's id")
     if value["outcome"] not in OUTCOMES:
         raise Invalid(f"{where}.outcome", None, say("must be one of {outcomes}", outcomes=OUTCOMES))
-    return FromCampaign(value["id"], value["outcome"], where)
+    item = value.get("item")
+    if "item" in value and not (isinstance(item, int) and _is_id(item) and item <= MOST_ITEMS):
+        raise Invalid(f"{where}.item", None, "must be the number of a text of the campaign's schedule")
+    return FromCampaign(value["id"], value["outcome"], where, item)

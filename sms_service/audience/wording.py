@@ -57,6 +57,10 @@ _OUTCOMES = {
     ("answered", False): "sent no answer to the campaign {campaign}",
     ("not_answered", True): "was texted by the campaign {campaign} and did not answer",
     ("not_answered", False): "does not owe the campaign {campaign} an answer",
+    ("declined", True): "said no to the campaign {campaign}",
+    ("declined", False): "did not say no to the campaign {campaign}",
+    ("came", True): "came to the event of the campaign {campaign}",
+    ("came", False): "is not ticked as having come to the event of the campaign {campaign}",
 }
 
 
@@ -155,8 +159,10 @@ def _word(rule: Rule, known: _Known, holds: bool, inner: bool = False, within: i
             number = len(people)
             among = say("is one of {number} chosen people", number=number)
             return among if holds else say("is none of {number} chosen people", number=number)
-        case FromCampaign(campaign_id, outcome):
-            title = known.campaigns.get(campaign_id, str(campaign_id))
+        case FromCampaign(campaign_id, outcome, _, item):
+            title: object = known.campaigns.get(campaign_id, str(campaign_id))
+            if item is not None:
+                title = say("{campaign} (text {item})", campaign=title, item=item)
             return say(_OUTCOMES[outcome, holds], campaign=title)
         case OnList(list_id):
             name = known.lists[list_id].name if list_id in known.lists else str(list_id)

@@ -18,6 +18,7 @@ from sms_service.audience.models import Segment
 from sms_service.audience.nesting import USED_SEGMENTS, UsedSegment, load_used, read_used, write_out
 from sms_service.campaigns.items import ITEMS, Item, read_items
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.states import CANCELLED, CampaignKind
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
@@ -49,8 +50,13 @@ class Content:
         return self.campaign.values if self.item is None else {**self.campaign.values, **self.item.values}
 
     def of_item(self, item: Item) -> Content:
-        """What this item sends to whom."""
+        """What this item sends to whom. The texts that follow the invitation of an event, its item 1, go to whom their
+        own rules find: who was invited is told, also if the segment would not find them any more. A list does not
+        change, and has values.
+        """
         rule = self.segment_rule if item.rule is None else {"all": [self.segment_rule, item.rule]}
+        if item.rule is not None and self.campaign.kind == CampaignKind.event and item.number > 1 and not self.lists:
+            rule = item.rule
         version, class_ = (item.version, item.class_) if item.version and item.class_ else (self.version, self.class_)
         return replace(self, version=version, class_=class_, segment_rule=rule, items=(), item=item)
 
@@ -85,7 +91,9 @@ class Content:
         if self.window != _USUAL_WINDOW:
             covered["window"] = list(self.window)
         if self.campaign.schedule is not None:
-            covered |= {"kind": self.campaign.kind, "schedule": self.campaign.schedule}
+            # That an event is called off needs no decision: the text that says so was approved with the invitation.
+            decided = {name: value for name, value in self.campaign.schedule.items() if name != CANCELLED}
+            covered |= {"kind": self.campaign.kind, "schedule": decided}
         if self.items:
             covered["items"] = [item.covered() for item in self.items]
         if self.item is not None:

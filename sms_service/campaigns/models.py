@@ -70,9 +70,9 @@ class CampaignItem(Base):
     of its runs (`runs.item`) and never changes; `position` is its place among the others.
 
     `template_version_id`, `values` and `rule` stand before the campaign's: another text, further values, and a rule
-    that narrows whom the campaign's segment finds. `next_at`: when it fires next, as its run `next_firing`; None:
-    nothing comes. `fired_at`: the time for which it fired last. `skipped`: a person decided that it does not go.
-    `approved`: the digest of what was approved for it.
+    that narrows whom the campaign's segment finds (of an event: that stands in its place). `next_at`: when it fires
+    next, as its run `next_firing`; None: nothing comes. `fired_at`: the time for which it fired last. `skipped`: a
+    person decided that it does not go. `approved`: the digest of what was approved for it.
     """
 
     __tablename__ = "campaign_items"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.campaigns.items import ITEMS, Item, read_items
 from sms_service.campaigns.models import Campaign, CampaignItem
+from sms_service.campaigns.states import CANCELLED, MOVED
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
 
@@ -57,14 +58,34 @@ def write_times(session: Session, campaign_id: int, times: Mapping[int, datetime
 
 
 def copy_schedule(session: Session, old: Campaign, new: Campaign) -> None:
-    """Give a new draft the schedule and the items of another campaign; what was decided on them counts nothing."""
-    new.kind, new.schedule = old.kind, old.schedule
+    """Give a new draft the schedule and the items of another campaign; what was decided on them counts nothing, nor
+    what became of it. Rules that ask about the old campaign's texts ask about the new one's.
+    """
+    kept_rule = {name: value for name, value in (old.schedule or {}).items() if name not in (CANCELLED, MOVED)}
+    new.kind, new.schedule = old.kind, kept_rule
     rows = session.scalars(
         select(CampaignItem).where(CampaignItem.campaign_id == old.id).order_by(CampaignItem.position)
     ).all()
-    kept = ("position", "label", "template_version_id", "values", "rule", "skipped")
+    kept = ("position", "label", "template_version_id", "values", "skipped")
     session.add_all(
-        CampaignItem(campaign_id=new.id, number=number, **{name: getattr(row, name) for name in kept})
+        CampaignItem(
+            campaign_id=new.id,
+            number=number,
+            rule=_ask_of(row.rule, old.id, new.id),
+            **{name: getattr(row, name) for name in kept},
+        )
         for number, row in enumerate(rows, start=1)
     )
     session.flush()
+
+
+def _ask_of(rule: Any, old_id: int, new_id: int) -> Any:
+    """The rule with its questions about the one campaign put about the other."""
+    if isinstance(rule, list):
+        return [_ask_of(one, old_id, new_id) for one in rule]
+    if not isinstance(rule, dict):
+        return rule
+    asked = rule.get("campaign")
+    if isinstance(asked, dict) and asked.get("id") == old_id:
+        return {"campaign": {**asked, "id": new_id}}
+    return {name: _ask_of(one, old_id, new_id) for name, one in rule.items()}

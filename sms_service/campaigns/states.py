@@ -29,6 +29,8 @@ class CampaignKind(Words):
     event = "event"  # invitation, reminder, thanks
 
 
+CANCELLED, MOVED = "cancelled", "moved"  # in an event's `schedule`: it is called off; how often it was moved
+
 C = CampaignStatus
 
 CAMPAIGN_TRANSITIONS: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {

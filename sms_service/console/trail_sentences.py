@@ -60,6 +60,9 @@ SENTENCES: Mapping[str, str] = {
     "contact.take": _("{who} took the role {role} in {unit} away from {what}"),
     "delegation.begin": _("{who} lent {what} the right to approve for {unit} until {until}"),
     "delegation.end": _("{who} ended the delegation of {lender} to {what} for {unit}"),
+    "event.attendance": _("{who} ticked off who came to {what}: {came} of {expected}"),
+    "event.cancel": _("{who} called {what} off; {told} people are told"),
+    "event.move": _("{who} moved {what}; {told} people are told"),
     "gateway.open": _("{who} opened the gateway account {what}"),
     "gateway.paused": _("{who} paused the gateway account {what}"),
     "message.settle": _("{who} settled a text to be checked as {verdict}"),
@@ -174,6 +177,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 _DETAILS = (
     *("day", "per_day", "created", "changed", "unchanged", "refused", "suppressed", "version", "left"),
     *("word", "words", "category", "signature", "account", "list", "row", "rows", "until", "people", "year", "channel"),
+    *("told", "came", "expected"),
 )
 
 

@@ -41,6 +41,7 @@ from sms_service.ledger.erasing import (
 from sms_service.own_texts.ending import erase_own_texts_of
 from sms_service.replies.erasing import erase_replies
 from sms_service.said import say
+from sms_service.schedules.attendance import erase_attendances
 from sms_service.vocabulary import MessageReason
 
 
@@ -109,6 +110,7 @@ def erase_person(session: Session, actor: Actor, person_id: int, why: str) -> Er
     erase_checks(connection, person_id)
     erase_listed(session, person_id)
     erase_own_texts_of(session, person_id)
+    erase_attendances(session, person_id)
     words = {word for word in (person.name, person.number) if word}
     drop_drafts_about(session, person_id, words, own)
     erase_findings(session, words, own)

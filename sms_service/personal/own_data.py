@@ -28,9 +28,10 @@ from sms_service.ledger.erasing import join_own_messages
 from sms_service.ledger.models import Attempt, ReceiptRow, Run
 from sms_service.own_texts.models import OwnPhone
 from sms_service.replies.models import ReplyRow
+from sms_service.schedules.attendance_models import Attendance
 
 SECTIONS = (
-    *("person", "roles", "suppressions", "texts", "replies", "lists", "import_findings", "lost_checks"),
+    *("person", "roles", "suppressions", "texts", "replies", "lists", "events", "import_findings", "lost_checks"),
     *("own_phones", "acts"),
 )
 _SUPPRESSION = ("phone", "reason", "source", "proof_id", "note", "created_at", "lifted_at", "lift_why")
@@ -62,6 +63,7 @@ def collect_own_data(session: Session, actor: Actor, person_id: int, why: str) -
         "texts": texts,
         "replies": _replies(session, person_id, [text["id"] for text in texts]),
         "lists": _lists(session, person_id),
+        "events": _events(session, person_id),
         "import_findings": [
             {"reason": str(one.said), **_columns(one, ("import_id", "row", "column", "value"))} for one in findings
         ],
@@ -109,6 +111,17 @@ def _own_phones(session: Session, person_id: int) -> list[dict[str, Any]]:
         .where(OwnPhone.person_id == person_id)
     )
     return [{"login": row.login, **_columns(row.OwnPhone, ("created_at", "confirmed_at", "ended_at"))} for row in rows]
+
+
+def _events(session: Session, person_id: int) -> list[dict[str, Any]]:
+    """Of which events it was ticked off whether they came."""
+    rows = session.execute(
+        select(Campaign.name, Campaign.schedule["begins"].astext, Attendance.came)
+        .join(Attendance, Attendance.campaign_id == Campaign.id)
+        .where(Attendance.person_id == person_id)
+        .order_by(Campaign.id)
+    )
+    return [{"campaign": row[0], "begins": row[1], "came": row[2]} for row in rows]
 
 
 def _suppressions(session: Session, phones: Collection[str]) -> list[dict[str, Any]]:

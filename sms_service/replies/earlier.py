@@ -2,15 +2,31 @@
 
 A person whose row names another row (the phone is the same) has what became of that one. A person with several rows
 has an outcome if one of them has it, but was not delivered, texted or heard from only if that is so of none of them.
+Of somebody who answered several times, the last yes or no counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, not_, or_, select, true, union_all
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Select,
+    and_,
+    false,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.audience.earlier import EarlierCampaign, EarlierRun, install_earlier_campaigns
@@ -18,7 +34,9 @@ from sms_service.campaigns.models import Campaign
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
+from sms_service.replies.meaning import ACCEPTS, DECLINES, NOT_SAID
 from sms_service.replies.models import ReplyRow
+from sms_service.schedules.attendance_models import Attendance
 
 S = MessageStatus
 # What cannot be told may have arrived: who is texted because nothing came must not be texted twice.
@@ -33,24 +51,31 @@ class EarlierTexts:
     def load(self, session: Session, ids: Collection[int]) -> Mapping[int, EarlierCampaign]:
         """These campaigns; one that is not there is left out."""
         rows = session.execute(
-            select(Campaign.id, Campaign.name, Unit.path, Run.id, Run.month, Run.launched_at, func.sms_now())
+            select(Campaign.id, Campaign.name, Unit.path, Run.id, Run.month, Run.launched_at, func.sms_now(), Run.item)
             .join(Unit, Unit.id == Campaign.unit_id)
             .outerjoin(Run, and_(Run.campaign_id == Campaign.id, Run.kind == "campaign"))
             .where(Campaign.id.in_(ids))
             .order_by(Campaign.id, Run.id)
         )
         found: dict[int, EarlierCampaign] = {}
-        for campaign_id, name, path, run_id, month, launched_at, now in rows:
+        for campaign_id, name, path, run_id, month, launched_at, now, item in rows:
             campaign = found.get(campaign_id, EarlierCampaign(campaign_id, name, path, ()))
             if run_id is not None:
                 since = None if launched_at is None else launched_at.date()
-                run = EarlierRun(run_id, month, _months(since, now.date()))
+                run = EarlierRun(run_id, month, _months(since, now.date()), item)
                 campaign = campaign._replace(runs=(*campaign.runs, run))
             found[campaign_id] = campaign
         return found
 
     def select_people(self, campaign: EarlierCampaign, outcome: str) -> Select[int]:
         """The ids of the people with this outcome."""
+        if outcome == "came":
+            came = Attendance.campaign_id == literal(campaign.id), Attendance.came
+            return select(Attendance.person_id).where(*came)
+        if not campaign.runs:
+            return select(Attendance.person_id).where(false())
+        if outcome == "declined":
+            return _select_declined(campaign.runs)
         rows = union_all(*(_rows(run) for run in campaign.runs)).subquery("rows")
         status, answered = rows.c.status, rows.c.answered
         texted = func.bool_or(status.in_(TEXTED))
@@ -90,11 +115,37 @@ def _rows(run: EarlierRun) -> Select[*tuple[Any, ...]]:
 
 def _answered(run: EarlierRun) -> Select[int]:
     """The messages that somebody answered. A stop is an answer, too."""
-    in_months = or_(*(ReplyRow.in_month == literal(month) for month in run.reply_months or (run.month,)))
-    found: Select[Any] = select(ReplyRow.message_id).where(
-        in_months, ReplyRow.month == literal(run.month), ReplyRow.message_id.is_not(None)
-    )
+    found: Select[Any] = select(ReplyRow.message_id).where(*_replies_to(run))
     return found
+
+
+def _replies_to(run: EarlierRun) -> tuple[ColumnElement[bool], ...]:
+    in_months = or_(*(ReplyRow.in_month == literal(month) for month in run.reply_months or (run.month,)))
+    return in_months, ReplyRow.month == literal(run.month), ReplyRow.message_id.is_not(None)
+
+
+def _select_declined(runs: Sequence[EarlierRun]) -> Select[int]:
+    """Those whose last yes or no to these texts was a no."""
+    said = func.translate(func.lower(func.normalize(ReplyRow.text, literal_column("NFKC"))), NOT_SAID, "")
+    columns = (ReplyRow.message_id, ReplyRow.received_at, ReplyRow.id, said.label("said"))
+    replies = union_all(*(select(*columns).where(*_replies_to(run)) for run in runs)).subquery("said")
+    rows = union_all(
+        *(
+            select(Message.person_id, func.coalesce(Message.duplicate_of, Message.id).label("message_id")).where(
+                Message.month == literal(run.month), Message.run_id == run.id
+            )
+            for run in runs
+        )
+    ).subquery("rows")
+    newest = aggregate_order_by(replies.c.said.in_(sorted(DECLINES)), replies.c.received_at.desc(), replies.c.id.desc())
+    last = func.array_agg(newest, type_=ARRAY(Boolean))[1]
+    return (
+        select(rows.c.person_id)
+        .join(replies, replies.c.message_id == rows.c.message_id)
+        .where(replies.c.said.in_(sorted(DECLINES | ACCEPTS)))
+        .group_by(rows.c.person_id)
+        .having(last)
+    )
 
 
 def _months(since: date | None, until: date) -> tuple[date, ...]:

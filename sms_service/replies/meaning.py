@@ -22,6 +22,14 @@ _OFFER = re.compile(
     # What follows is an end of its own: "不参加回复N 拒收请回复R" offers R.
     f"|{_SEND}{_WORD}(?:[/或、][a-z]{{1,2}})*(?:即可|可|以|就|则|来|为|=)?{_UNSUBSCRIBE}(?!{_SEND})"
 )
+# A whole reply that says no, or yes, to an event, without what NOT_SAID has; nothing else is read as either. So few on
+# purpose: who is taken to come gets a text too many, who is taken to stay away would miss one.
+_NO = """0 n no 否 不 不去 不来 不参加 不能去 不能来 不能参加 无法参加 参加不了 去不了 来不了 不去了 不来了 不参加了
+请假 我请假 请个假 有事请假 因事请假 有事不能参加 有事来不了 有事去不了 没空 没时间"""
+_YES = "1 y yes 是 去 来 参加 能去 能来 能参加 可以参加 准时参加 按时参加 一定参加 一定来 我来 我去 我参加 报名"
+DECLINES, ACCEPTS = frozenset(_NO.split()), frozenset(_YES.split())
+NOT_SAID = " \t\r\n\u00a0\u3000\u200b.,!?;:~-_'\"()[]<>*#。、·…—“”‘’《》【】「」"
+
 _QUOTES = re.compile(r"""["'“”‘’「」『』【】《》<>()\[\]:]""")
 
 

@@ -13,7 +13,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.placing import install_schedules
 from sms_service.campaigns.states import CampaignKind
 from sms_service.directory.models import Unit
-from sms_service.schedules import recurring
+from sms_service.schedules import event, recurring
 
 
 class ScheduleKind(Protocol):
@@ -31,7 +31,7 @@ class ScheduleKind(Protocol):
         """When an item that fired for this time fires again; None: not any more."""
 
 
-KINDS: Mapping[str, ScheduleKind] = {CampaignKind.recurring: recurring}
+KINDS: Mapping[str, ScheduleKind] = {CampaignKind.recurring: recurring, CampaignKind.event: event}
 
 
 class AllKinds:

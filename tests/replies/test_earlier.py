@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience import segments
-from sms_service.audience.grammar import OUTCOMES
+from sms_service.audience.grammar import OUTCOMES, parse_rule
 from sms_service.audience.reach import count_by_unit
 from sms_service.audience.rules import audience_select
 from sms_service.audience.segments import preview_audience
@@ -69,6 +69,8 @@ def city(database: Database) -> City:
         ("not_texted", [1, 4]),
         ("answered", [2, 3]),
         ("not_answered", [0]),
+        ("declined", []),
+        ("came", []),
     ],
 )
 def test_a_run_is_frozen_to_whom_an_earlier_one_missed(
@@ -92,6 +94,47 @@ def test_no_partition_is_chosen_while_such_a_freeze_runs(database: Database, cit
         steps = _pruning_steps(fresh, SimpleNamespace(sql=query.sql), number)  # type: ignore[arg-type]
         assert steps == [], outcome
     fresh.close()
+
+
+def test_an_item_is_asked_for_alone_and_may_be_still_to_go(database: Database, session: Session, city: City) -> None:
+    campaign_id = session.get_one(Run, city.run_id).campaign_id
+
+    def find(item: int) -> int:
+        rule = {"campaign": {"id": campaign_id, "outcome": "texted", "item": item}}
+        return len(session.execute(audience_select(session, rule, city.unit.path)).all())
+
+    assert (find(1), find(2)) == (3, 0)
+    session.execute(update(Run).where(Run.id == city.run_id).values(item=2))
+    assert (find(1), find(2)) == (0, 3)
+    rule = {"not": {"campaign": {"id": campaign_id, "outcome": "answered", "item": 2}}}
+    assert describe_rule(session, SYSTEM, city.unit.id, rule).endswith("sent no answer to the campaign 学习 (text 2)")
+    for wrong in (0, "1", True, 10**6):
+        with pytest.raises(Invalid) as refused:
+            parse_rule({"campaign": {"id": campaign_id, "outcome": "texted", "item": wrong}})
+        assert refused.value.field == "rule.campaign.item"
+
+
+@pytest.mark.parametrize(
+    ("said", "numbers"),
+    [
+        (["0"], [2, 3]),
+        (["不参加！", "谢谢"], [2, 3]),
+        (["请假", "我参加。"], []),
+        (["参加", "ＮＯ"], [2, 3]),
+        (["不知道"], []),
+        (["0人请假"], []),
+    ],
+)
+def test_the_last_yes_or_no_counts(database: Database, city: City, said: list[str], numbers: list[int]) -> None:
+    for place, text in enumerate(said, start=2):
+        with ahead_by(database.url, f"{place} minutes") as later:
+            store_replies(later, "main", [Reply(ANSWERS, text, "{}")])
+            matching.match_waiting(later)
+    with database.session() as session:
+        rule = asks(city, session, "declined")
+        found = session.execute(audience_select(session, rule, city.unit.path)).all()
+    first = min(row.person_id for row in messages(database, city.run_id))
+    assert sorted(row.person_id - first for row in found) == numbers
 
 
 def test_only_who_may_read_the_campaign_may_ask(database: Database, session: Session, city: City) -> None:

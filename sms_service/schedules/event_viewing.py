@@ -1,0 +1,152 @@
+"""Events as people read them: the list of those that come, and one with its texts, their times and numbers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, DateTime, Select, cast, false, func, or_, select
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
+from sms_service.audience.earlier import select_outcome
+from sms_service.campaigns.contents import Content, content_of
+from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.states import CANCELLED, MOVED, CampaignKind, CampaignStatus
+from sms_service.directory.models import Person, Unit
+from sms_service.ledger.models import Message, Run
+from sms_service.ledger.states import MessageStatus
+from sms_service.schedules.attendance_models import Attendance
+from sms_service.schedules.event import INVITATION, Placed, begins_of, ends_of, place_event
+from sms_service.schedules.event_changes import require_event
+
+MOST_NAMED = 200  # people who said no
+_LEFT = (
+    *(MessageStatus.submitting, MessageStatus.accepted, MessageStatus.unknown),
+    *(MessageStatus.delivered, MessageStatus.undelivered, MessageStatus.no_receipt),
+)
+_OVER = (CampaignStatus.withdrawn, CampaignStatus.rejected)
+
+
+class EventRun(NamedTuple):
+    """A run of one of an event's texts. `people`: in its audience; `left`: texts that left or may have left."""
+
+    id: int
+    status: str
+    held_for: str | None
+    due_at: datetime
+    people: int
+    left: int
+
+
+def begins_column() -> ColumnElement[datetime]:
+    """SQL over campaigns that are events: when they begin."""
+    return cast(Campaign.schedule["begins"].astext, DateTime(timezone=True))
+
+
+def find_events(paths: Sequence[str], since: datetime | None = None) -> Select[Campaign, Unit]:
+    """The events of the units that are now within the subtrees at `paths`, but for those that were given up, each with
+    its unit; not ordered. `since`: those that begin later.
+    """
+    within = or_(false(), *(Unit.path.op("^@")(path) for path in paths))
+    statement = (
+        select(Campaign, Unit)
+        .join(Unit, Unit.id == Campaign.unit_id)
+        .where(Campaign.kind == CampaignKind.event, Campaign.status.not_in(_OVER), within)
+    )
+    return statement if since is None else statement.where(begins_column() >= since)
+
+
+def describe_event(campaign: Campaign, unit: Unit) -> dict[str, Any]:
+    """An event as lists show it."""
+    rule = campaign.schedule or {}
+    return {
+        "campaign_id": campaign.id,
+        "name": campaign.name,
+        "unit_id": unit.id,
+        "unit": unit.name,
+        "status": campaign.status,
+        "undecided": campaign.undecided,
+        "begins": begins_of(rule),
+        "ends": None if rule["ends"] is None else ends_of(rule),
+        "place": campaign.values.get("地点"),
+        "time": campaign.values.get("时间"),
+        "subject": campaign.values.get("主题"),
+        "cancelled": bool(rule.get(CANCELLED)),
+        "moved": rule.get(MOVED, 0),
+    }
+
+
+def view_event(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
+    """What lists show of it, and: its rule, its `items` with `note` and `runs`, how many people were `invited`, who
+    `declined` (at most 200), whether it is ticked off who `came`, of how many `expected`. Raises NotFound or
+    Forbidden.
+    """
+    campaign, _ = require_event(session, actor, Permission.read, campaign_id)
+    unit = session.get_one(Unit, campaign.unit_id)
+    content = content_of(session, campaign, held=False)
+    invited = select_outcome(session, campaign_id, "texted", INVITATION).subquery()
+    declined = session.execute(
+        select(Person.id, Person.name)
+        .where(Person.id.in_(select_outcome(session, campaign_id, "declined")))
+        .order_by(Person.name, Person.id)
+        .limit(MOST_NAMED)
+    ).all()
+    came, expected = session.execute(
+        select(func.count().filter(Attendance.came), func.count()).where(Attendance.campaign_id == campaign_id)
+    ).one()
+    now: datetime = session.scalars(select(func.sms_now())).one()
+    return describe_event(campaign, unit) | {
+        "rule": campaign.schedule,
+        "items": _items(session, content, unit, now),
+        "invited": session.scalar(select(func.count()).select_from(invited)),
+        "declined": [{"person_id": row.id, "name": row.name} for row in declined],
+        "came": came if expected else None,
+        "expected": expected,
+        "begun": begins_of(campaign.schedule or {}) <= now,
+    }
+
+
+def list_placed(session: Session, content: Content, unit: Unit, now: datetime) -> dict[int, Placed]:
+    """When each text of the content's event goes if nothing changes, with why that is not when its rule says."""
+    items = [item for item in content.items if not item.skipped]
+    return place_event(session, content.campaign.schedule or {}, unit, items, now)
+
+
+def _items(session: Session, content: Content, unit: Unit, now: datetime) -> list[dict[str, Any]]:
+    runs, placed = _runs(session, content.campaign.id), list_placed(session, content, unit, now)
+    return [
+        {
+            "number": item.number,
+            "label": item.label,
+            "text": (item.version or content.version).body,
+            "template_version_id": (item.version or content.version).id,
+            "class_": item.class_ or content.class_,
+            "skipped": item.skipped,
+            "next_at": item.next_at,
+            "fired_at": item.fired_at,
+            "note": placed[item.number].note if item.number in placed and item.fired_at is None else None,
+            "approved": item.approved == content.of_item(item).digest(),
+            "runs": runs[item.number],
+        }
+        for item in content.items
+    ]
+
+
+def _runs(session: Session, campaign_id: int) -> defaultdict[int, list[EventRun]]:
+    """By item its runs, the newest first."""
+    rows = session.scalars(
+        select(Run).where(Run.campaign_id == campaign_id, Run.kind == "campaign").order_by(Run.id.desc())
+    ).all()
+    counted = select(Message.run_id, func.count(), func.count().filter(Message.status.in_(_LEFT)))
+    counted = counted.where(
+        Message.month.in_({run.month for run in rows}), Message.run_id.in_([run.id for run in rows])
+    )
+    counts = {row[0]: (row[1], row[2]) for row in session.execute(counted.group_by(Message.run_id))}
+    found = defaultdict[int, list[EventRun]](list)
+    for run in rows:
+        found[run.item].append(EventRun(run.id, run.status, run.held_for, run.due_at, *counts.get(run.id, (0, 0))))
+    return found
