@@ -21,6 +21,7 @@ from sms_service.cli.contacts import contacts
 from sms_service.cli.control import settle
 from sms_service.cli.counts import counts
 from sms_service.cli.delegations import delegations
+from sms_service.cli.events import event
 from sms_service.cli.gateways import caps, gateway
 from sms_service.cli.imports import import_
 from sms_service.cli.lost import lost
@@ -88,6 +89,7 @@ for _command in (
         approval_rules,
         delegations,
         calendar_days,
+        event,
     ),
     *(quota, targets),
 ):

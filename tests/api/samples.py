@@ -44,6 +44,7 @@ from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
+from sms_service.schedules.event_planning import plan_event
 from sms_service.schedules.scheduling import set_schedule
 from tests.audience.listing import bring_list
 from tests.channels.chat import make_channel
@@ -175,6 +176,26 @@ def _schedule_is(status: str) -> Callable[[Session, dict[str, Any]], None]:
     return prepare
 
 
+def _has_a_place(session: Session, ids: dict[str, Any]) -> None:
+    place = {"地点": "市民中心"}
+    session.execute(update(Campaign).where(Campaign.id == ids["campaign_id"]).values(status="draft", values=place))
+
+
+def _event_is(status: str, days: int = 5) -> Callable[[Session, dict[str, Any]], None]:
+    """The campaign is an event that begins in so many days, and stands so."""
+
+    def prepare(session: Session, ids: dict[str, Any]) -> None:
+        _has_a_place(session, ids)
+        at = datetime.now(UTC) + timedelta(days=5)
+        plan_event(session, SYSTEM, ids["campaign_id"], {"begins": at})
+        rule = {**session.get_one(Campaign, ids["campaign_id"]).schedule, "begins": (at + timedelta(days=days - 5))}
+        rule["begins"] = rule["begins"].isoformat()
+        _campaign_is(status)(session, ids)
+        session.execute(update(Campaign).where(Campaign.id == ids["campaign_id"]).values(schedule=rule))
+
+    return prepare
+
+
 def _run_waits(session: Session, ids: dict[str, Any]) -> None:
     run = update(Run).where(Run.campaign_id == ids["campaign_id"])
     session.execute(run.values(status="planned", held_for=None, frozen_at=None))
@@ -286,6 +307,12 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /campaigns/<int:campaign_id>/suspend": _schedule_is("active"),
     "POST /campaigns/<int:campaign_id>/continue": _schedule_is("suspended"),
     "POST /campaigns/<int:campaign_id>/end": _schedule_is("active"),
+    "GET /campaigns/<int:campaign_id>/event": _event_is("draft"),
+    "PUT /campaigns/<int:campaign_id>/event": _has_a_place,
+    "POST /campaigns/<int:campaign_id>/move": _event_is("active"),
+    "POST /campaigns/<int:campaign_id>/cancel-event": _event_is("active"),
+    "GET /campaigns/<int:campaign_id>/attendance": _event_is("active", days=-1),
+    "PUT /campaigns/<int:campaign_id>/attendance": _event_is("active", days=-1),
     "POST /runs/<int:run_id>/pause": _run_is("running"),
     "POST /runs/<int:run_id>/resume": _run_is("paused"),
     "POST /runs/<int:run_id>/cancel": _run_is("running"),
@@ -377,6 +404,14 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /campaigns/<int:campaign_id>/suspend": lambda ids: {"why": "放假"},
     "POST /campaigns/<int:campaign_id>/continue": lambda ids: {"why": "开学"},
     "POST /campaigns/<int:campaign_id>/end": lambda ids: {"why": "活动结束"},
+    "PUT /campaigns/<int:campaign_id>/event": lambda ids: {"begins": LATER},
+    "POST /campaigns/<int:campaign_id>/move": lambda ids: {
+        "begins": LATER,
+        "values": {"地点": "礼堂"},
+        "why": "下雨",
+    },
+    "POST /campaigns/<int:campaign_id>/cancel-event": lambda ids: {"why": "讲师生病"},
+    "PUT /campaigns/<int:campaign_id>/attendance": lambda ids: {"people": []},
     "POST /runs/<int:run_id>/pause": lambda ids: {"why": "核对"},
     "POST /runs/<int:run_id>/resume": lambda ids: {"why": "核对完"},
     "POST /runs/<int:run_id>/cancel": lambda ids: {"why": "取消"},
