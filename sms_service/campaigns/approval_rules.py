@@ -17,7 +17,6 @@ from sms_service.campaigns.models import Decision
 from sms_service.campaigns.rule_models import ApprovalRule, rank_level
 from sms_service.directory.models import Unit
 from sms_service.said import Said, as_said, say, to_json
-from sms_service.vocabulary import TextClass
 
 USUAL_GROWTH_PERCENT = 20
 LEAST_GROWTH = 10  # people, by which every run may grow
@@ -191,7 +190,8 @@ def _say_level(level: str | None) -> Said:
 
 
 def _list_classes(content: Content) -> list[str]:
-    return [TextClass(content.class_)]
+    """Of all its texts; an item of a schedule may have a template of its own."""
+    return sorted({content.class_, *(item.class_ for item in content.items if item.class_ and not item.skipped)})
 
 
 def _rank(level: str | None) -> int:

@@ -147,6 +147,12 @@ def _last_approved() -> ColumnElement[Any]:
             or_(earlier.campaign_id == Campaign.id, earlier.campaign_id == copy_of),
             earlier.decided == "approved",
             earlier.content.is_not(None),
+            # Of several that it needs, the first is none of before.
+            or_(
+                Campaign.status != CampaignStatus.submitted.value,
+                earlier.campaign_id != Campaign.id,
+                earlier.submission.is_distinct_from(Campaign.submissions),
+            ),
         )
         .correlate(Campaign)
         .order_by((earlier.campaign_id == Campaign.id).desc(), earlier.id.desc())
@@ -160,7 +166,8 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     """A campaign with the names of what it refers to, and these:
 
     `digest` (hexadecimal) of its present content; `missing_values`, the variables that only recipients' attributes can
-    fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on; `run_id`,
+    fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on and
+    `is_first` whether it is one of several approvals that it waits for; `run_id`,
     `run_status`, `audience` (recipients) and `due_at`, None before launch; `stopped`, whether a stop holds back its
     texts or some of them; `unlaunched`, the sentence that says why its approval did not launch it, None unless that is
     so; and for the rooms `content`, `owner`, its unit, `path`, that of the unit, and `now`.
@@ -198,6 +205,7 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
             "comment": decision.comment,
             "people": decision.people,
             "self_service": decision.self_service,
+            "is_first": campaign.status == CampaignStatus.submitted and decision.submission == campaign.submissions,
             "lender_id": decision.lender_id,
             "lender": row.lender,
             **_read_asked(decision),

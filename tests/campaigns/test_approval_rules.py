@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -365,3 +367,14 @@ def test_a_campaign_approved_before_there_were_rules_can_be_launched(session: Se
     shown = overview.get_campaign(session, tree.secretary, campaign.id)["decision"]
     assert (shown["needed"], shown["rule"], shown["self_service"], shown["people"]) == (None, None, False, None)
     assert launch_campaign(session, tree.secretary, campaign.id)[1]
+
+
+def test_a_text_of_another_class_in_the_schedule_counts_too(session: Session, tree: Tree) -> None:
+    tree.rule(tree.city, 0, class_="study", up_to=60)
+    tree.rule(tree.city, 2, class_="notice")
+    campaign = tree.write(tree.branch, tree.secretary)
+    content = content_of(session, campaign)
+    assert ask_approval(session, content, tree.branch.path).approvals == 0
+    other = SimpleNamespace(class_="notice", skipped=False)
+    mixed = replace(content, items=[other])  # type: ignore[list-item]
+    assert ask_approval(session, mixed, tree.branch.path).approvals == 2

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from sms_service.accounts.actors import SYSTEM
+from sms_service.campaigns.approval import decide_approval
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.rule_acts import add_approval_rule, remove_approval_rule
 from sms_service.campaigns.services import submit_campaign
@@ -131,3 +132,15 @@ def test_an_approver_of_too_low_a_level_may_return_it_alone(log_in, branch, sess
     walker.tap("Return it", reason="0")
     session.expire_all()
     assert session.get_one(Campaign, campaign.id).status == "rejected"
+
+
+def test_the_list_of_what_waits_says_that_one_has_approved(log_in, branch, session):
+    add_rule(session, branch.parent_id, approvals=2)
+    campaign = write_draft(session, branch)
+    submit_campaign(session, SYSTEM, campaign.id)
+    decide_approval(session, make_actor(session, branch, ("approver",)), campaign.id, approve=True)
+    session.commit()
+    visitor = log_in(branch, "approver")
+    assert "one more is needed" in visitor.get("/decisions").text
+    page = visitor.get(f"/campaigns/{campaign.id}/decision").text
+    assert "Different from what was approved" not in page, "the first of two is none of before"
