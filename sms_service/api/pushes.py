@@ -13,12 +13,13 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.own_texts import pushing
 from sms_service.own_texts.models import PushWay
 from sms_service.reports.tasks import TaskKind
-from sms_service.web.schemas import In, Out
+from sms_service.web.schemas import Id, In, Out
 from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint("pushes", description="Being told of what waits for oneself.")
 
-_WAY = "How: `none`, or `text`, a text of kind `notice` to the own phone"
+_WAY = "How: `none`, `text` (a text of kind `notice` to the own phone) or `webhook` (a post to a channel)"
+_CHANNEL = "By which channel, of a webhook; the caller must hold `operate_campaigns` over its unit"
 _KINDS = "Of which kinds of tasks: some of " + ", ".join(TaskKind)
 
 
@@ -29,6 +30,7 @@ class PushesIn(In):
     kinds = fields.List(
         fields.String(validate=OneOfWords([*TaskKind])), load_default=list, metadata={"description": _KINDS}
     )
+    channel_id = Id(load_default=None, metadata={"description": _CHANNEL})
 
 
 class PushesOut(Out):
@@ -36,6 +38,7 @@ class PushesOut(Out):
 
     way = fields.String(metadata={"description": _WAY})
     kinds = fields.List(fields.String(), metadata={"description": _KINDS})
+    channel_id = fields.Integer(allow_none=True, metadata={"description": _CHANNEL})
 
 
 @blueprint.route("/me/pushes")
@@ -57,4 +60,4 @@ class MyPushes(MethodView):
         A push tells what is new, names each kind at most once an hour, and comes within the window only.
         """
         kinds = [TaskKind(kind) for kind in body["kinds"]]
-        return pushing.set_pushes(g.session, g.actor, PushWay(body["way"]), kinds)
+        return pushing.set_pushes(g.session, g.actor, PushWay(body["way"]), kinds, body["channel_id"])

@@ -66,7 +66,8 @@ class Channel(Base):
 
 
 class ChannelPost(Base):
-    """One post: of a run to a channel, or a test of the channel (no run). `unit_id`: the run's unit, or the channel's.
+    """One post: of a run to a channel, or, without a run, a test of the channel or a push of tasks. `unit_id`: the
+    run's unit, or the channel's.
 
     `content` is what is posted. `reason` is a PostReason; `code` and `detail` are the receiver's own. `tries` counts
     how often it was about to be posted.

@@ -26,6 +26,8 @@ from sms_service.said import say
 
 TEST_WAITS = timedelta(minutes=10)  # for its channel; then it is given up
 AGAIN_WAITS = timedelta(days=1)
+PUSH_WAITS = timedelta(hours=1)  # then what it says is not so any more
+MOST_PUSHED = 20  # of an account, to one channel in 24 hours
 _AGAIN = (PostStatus.refused, PostStatus.unknown, PostStatus.cancelled)
 
 
@@ -158,6 +160,32 @@ def request_test_post(session: Session, actor: Actor, channel_id: int) -> Channe
     session.add(made)
     session.flush()
     trail.record_act(session, actor.account_id, "channel.test", "channel", channel_id, path, channel=channel.name)
+    return made
+
+
+def post_push(session: Session, actor: Actor, channel_id: int, title: str, text: str) -> ChannelPost:
+    """Have the channel post what waits for the actor; it belongs to no run, and is given up after an hour.
+
+    Raises NotFound, Forbidden without `operate_campaigns` over the channel's unit, or Conflict after 20 in 24 hours.
+    """
+    channel, path = require_channel(session, actor, channel_id)
+    own = (ChannelPost.created_by == actor.account_id, ChannelPost.run_id.is_(None))
+    lately = ChannelPost.created_at > func.now() - timedelta(days=1)
+    count = select(func.count(ChannelPost.id)).where(ChannelPost.channel_id == channel_id, *own, lately)
+    if session.scalars(count).one() >= MOST_PUSHED:
+        raise Conflict(say("{most} pushes in 24 hours are enough", most=MOST_PUSHED))
+    unit = session.get_one(Unit, channel.unit_id)
+    made = ChannelPost(
+        channel_id=channel_id,
+        unit_id=channel.unit_id,
+        content={"title": title, "unit": unit.name, "text": text},
+        expires_at=func.sms_now() + PUSH_WAITS,
+        not_before=func.sms_now(),
+        created_by=actor.account_id,
+    )
+    session.add(made)
+    session.flush()
+    trail.record_act(session, actor.account_id, "channel.push", "channel", channel_id, path, channel=channel.name)
     return made
 
 

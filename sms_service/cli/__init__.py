@@ -27,6 +27,7 @@ from sms_service.cli.imports import import_
 from sms_service.cli.lost import lost
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.cli.outlook import outlook
+from sms_service.cli.own_texts import tasks_, try_
 from sms_service.cli.people import person
 from sms_service.cli.quiet_days import quiet_days
 from sms_service.cli.quotas import quota
@@ -77,6 +78,7 @@ def main() -> None:
 
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, contacts, person, unit, lost, account, campaign, settle, counts),
+    *(tasks_, try_),
     *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template, segment),
     *(
         channel,

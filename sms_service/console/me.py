@@ -9,7 +9,10 @@ from marshmallow import fields
 
 from sms_service.accounts import services, sessions
 from sms_service.accounts.models import LANGUAGES, Account, Delegation
+from sms_service.accounts.permissions import Permission
 from sms_service.campaigns import delegations
+from sms_service.channels.models import Channel
+from sms_service.channels.owning import find_channels
 from sms_service.console import cookies
 from sms_service.console.browsers import name_browser
 from sms_service.console.forms import read_form
@@ -17,7 +20,7 @@ from sms_service.console.pages import NO_ROLE, act_view, go_to, page_view
 from sms_service.console.rendering import name_here, render_page
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
-from sms_service.own_texts import phones, pushing
+from sms_service.own_texts import pushing
 from sms_service.own_texts.models import PushWay
 from sms_service.own_texts.phones import find_own_phone
 from sms_service.reports.tasks import list_kinds_of
@@ -44,6 +47,9 @@ OWN_STORIES: Mapping[str, str] = {
 }
 
 
+MOST_CHANNELS = 100  # to choose from
+
+
 class PreferencesForm(In):
     """How the pages look."""
 
@@ -67,6 +73,8 @@ def show_me() -> str:
     units = {grant.unit_id: g.session.get_one(Unit, grant.unit_id).name for grant in g.actor.grants}
     lent = delegations.find_delegations((), account.id).order_by(Delegation.id.desc()).limit(_MOST_LENT)
     held = [delegations.name_delegation(row) for row in g.session.execute(lent)]
+    phone = find_own_phone(g.session, g.actor.account_id)
+    channels = _list_channels()
     return render_page(
         "me.html",
         account=account,
@@ -74,12 +82,28 @@ def show_me() -> str:
         sessions=own,
         stories=[say(OWN_STORIES[grant.role], unit=units[grant.unit_id]) for grant in g.actor.grants],
         name_browser=name_browser,
-        phone=find_own_phone(g.session, g.actor.account_id),
-        codes=phones.CODE_MIN,
+        phone=phone,
         pushes=pushing.get_pushes(g.session, g.actor.account_id),
-        ways=[(way, name_here(way)) for way in PushWay],
+        ways=_list_ways(bool(phone and phone.confirmed_at), bool(channels)),
+        channels=channels,
         kinds=list_kinds_of(g.actor),
     )
+
+
+def _list_channels() -> list[tuple[int, str]]:
+    """The channels to which one may have posted what waits."""
+    paths = g.actor.scope(Permission.operate_campaigns)
+    if not paths:
+        return []
+    rows = g.session.execute(find_channels(paths).order_by(Channel.name, Channel.id).limit(MOST_CHANNELS))
+    return [
+        (row.Channel.id, row.Channel.name) for row in rows if g.actor.can(Permission.operate_campaigns, row.Unit.path)
+    ]
+
+
+def _list_ways(has_phone: bool, has_channels: bool) -> list[tuple[PushWay, str]]:
+    can = {PushWay.none: True, PushWay.text: has_phone, PushWay.webhook: has_channels}
+    return [(way, name_here(way)) for way in PushWay if can[way]]
 
 
 @act_view("/me/preferences", NO_ROLE, again=show_me)

@@ -16,7 +16,7 @@ from sms_service.reports.tasks import TaskKind
 from sms_service.said import as_said
 from sms_service.web import limits
 from sms_service.web.context import current_context
-from sms_service.web.schemas import In
+from sms_service.web.schemas import Id, In
 from sms_service.web.validators import OneOfWords
 from sms_service.web.waking import dispatch_after_commit
 
@@ -38,6 +38,7 @@ class PushForm(In):
 
     way = fields.String(required=True, validate=OneOfWords([*PushWay]))
     kinds = fields.List(fields.String(validate=OneOfWords([*TaskKind])), load_default=list)
+    channel_id = Id(load_default=None)
 
 
 @act_view("/me/phone", NO_ROLE, again=show_me)
@@ -68,5 +69,6 @@ def choose_pushes() -> Response:
     """Of which tasks one is told, and how."""
     form: dict[str, Any] = read_form(PushForm)
     way, kinds = PushWay(form["way"]), [TaskKind(kind) for kind in form["kinds"]]
-    pushing.set_pushes(g.session, g.actor, way, kinds)
+    channel_id = form["channel_id"] if way == PushWay.webhook else None
+    pushing.set_pushes(g.session, g.actor, way, kinds, channel_id)
     return go_to("console.show_me", said=as_said("Your settings are kept."), _anchor="pushes")

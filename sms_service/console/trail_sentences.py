@@ -85,6 +85,7 @@ SENTENCES: Mapping[str, str] = {
     "recipients.import": _("{who} made a list for a campaign of {what}: {unchanged} people, {created} guests"),
     "role.grant": _("{who} gave {what} the role {role} on {unit}"),
     "role.revoke": _("{who} took the role {role} on {unit} away from {what}"),
+    "channel.push": _("{who} was told by the channel {what} what waits for them"),
     "own_phone.code": _("{who} asked for a code to their own phone"),
     "own_phone.confirm": _("{who} confirmed their own phone"),
     "own_phone.end": _("{who} ended their own phone"),

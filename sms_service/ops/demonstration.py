@@ -40,6 +40,7 @@ from sms_service.ops.demonstration_lists import load_demonstration_lists
 from sms_service.ops.errors import OperationError
 from sms_service.ops.http import call_api, instruct_simulator, simulators_ledger
 from sms_service.ops.supervisor import Running
+from sms_service.own_texts.phones import give_invented_phone
 from sms_service.reports.counts import Filter, check_identity, count_messages
 from sms_service.schedules.official_years import take_over_year
 
@@ -161,6 +162,7 @@ def _cast(session: Session, city_id: int) -> Cast:
         account = accounts.create_account(session, SYSTEM, unit_id=unit_id, login=login, name=name, password=password)
         accounts.grant_role(session, SYSTEM, account.id, role=role, unit_id=unit_id)
         ids[login] = account.id
+        give_invented_phone(session, account.id, f"1390000{len(ids):04d}")
         lines.append(f"{login}\t{password}\t({role}, unit {unit_id})\t{name}")
     now = datetime.now(UTC)
     _, raw = tokens.issue_token(

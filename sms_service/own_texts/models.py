@@ -33,6 +33,7 @@ class PushWay(Words):
 
     none = "none"  # it looks by itself
     text = "text"  # by a text to its own phone
+    webhook = "webhook"  # by a post to a channel, such as a group chat
 
 
 class OwnPhone(Base):
@@ -88,18 +89,22 @@ class OwnText(Base):
 
 
 class PushSetting(Base):
-    """Of which kinds of tasks an account is told, and how. `look_at`: when the clock looks for news; None never."""
+    """Of which kinds of tasks an account is told, and how: with `webhook`, by which channel. `look_at`: when the clock
+    looks for news; None never.
+    """
 
     __tablename__ = "push_settings"
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, autoincrement=False)
     way: Mapped[str]
     kinds: Mapped[list[str]]
+    channel_id: Mapped[int | None] = mapped_column(ForeignKey("channels.id"))
     look_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint(f"way IN {PushWay.sql()}", name="way"),
         CheckConstraint("(way = 'none') = (look_at IS NULL)", name="looks"),
+        CheckConstraint("(way = 'webhook') = (channel_id IS NOT NULL)", name="channel"),
         Index(None, "look_at", postgresql_where="look_at IS NOT NULL"),
     )
 

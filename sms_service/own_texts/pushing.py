@@ -1,4 +1,5 @@
-"""Telling accounts what waits for them: by a text of kind `notice` to their own phone, once for each thing that is new.
+"""Telling accounts what waits for them: by a text of kind `notice` to their own phone, or by a post to a webhook
+channel; once for each thing that is new.
 
 The clock looks at a few accounts a second, each at most once a minute, and remembers in the transaction of the push
 what it told. A kind of task is told at most once an hour, and nothing is told outside the window or on quiet days.
@@ -17,6 +18,9 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, load_actor
 from sms_service.accounts.models import Account
 from sms_service.audit import trail
+from sms_service.catalogues import get_catalogue
+from sms_service.channels.owning import require_channel
+from sms_service.channels.posts import post_push
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict, Forbidden, Invalid, ServiceError
@@ -24,7 +28,7 @@ from sms_service.own_texts.models import OwnPurpose, PushSetting, PushWay, ToldT
 from sms_service.own_texts.phones import find_own_phone
 from sms_service.own_texts.sending import count_own_texts, find_sender, is_window_open, send_own_text
 from sms_service.reports.tasks import Task, TaskKind, find_single_approval, list_tasks
-from sms_service.said import Said, say
+from sms_service.said import Said, say, translate
 from sms_service.vocabulary import TextClass
 
 AT_ONCE = 10  # accounts that are looked at in one tick of the clock
@@ -52,16 +56,18 @@ _WORDS: Mapping[TaskKind, str] = {
     TaskKind.import_to_apply: _("{count} files to apply"),
     TaskKind.branch_without_contact: _("{count} branches without a contact"),
     TaskKind.lost_check: _("{count} people to look for"),
+    TaskKind.quota: _("{count} quotas nearly used up"),
 }
 _OTHERS = _("{count} others")
 
 
 @dataclass(frozen=True, slots=True)
 class Pushes:
-    """How an account is told of its tasks, and of which kinds."""
+    """How an account is told of its tasks, and of which kinds; `channel_id`: by which channel, of a webhook."""
 
     way: PushWay
     kinds: tuple[TaskKind, ...]
+    channel_id: int | None = None
 
 
 def get_pushes(session: Session, account_id: int) -> Pushes:
@@ -69,26 +75,34 @@ def get_pushes(session: Session, account_id: int) -> Pushes:
     chosen = session.get(PushSetting, account_id)
     if chosen is None:
         return Pushes(PushWay.none, ())
-    return Pushes(PushWay(chosen.way), tuple(kind for kind in TaskKind if kind in chosen.kinds))
+    kinds = tuple(kind for kind in TaskKind if kind in chosen.kinds)
+    return Pushes(PushWay(chosen.way), kinds, chosen.channel_id)
 
 
-def set_pushes(session: Session, actor: Actor, way: PushWay, kinds: Collection[TaskKind]) -> Pushes:
-    """Choose how to be told, and of which kinds; what waits already is told at once.
+def set_pushes(
+    session: Session, actor: Actor, way: PushWay, kinds: Collection[TaskKind], channel_id: int | None = None
+) -> Pushes:
+    """Choose how to be told, and of which kinds; what waits already is told at once. `channel_id` is for a webhook.
 
-    Raises Forbidden for who is no account, Invalid (`kinds`) for none, or Conflict without a confirmed phone.
+    Raises Forbidden for who is no account or may not post to the channel, Invalid (`kinds`, `channel_id`), NotFound
+    (channel), or Conflict without a confirmed phone.
     """
     if actor.account_id is None:
         raise Forbidden("pushes go to an account; act as one")
     account = session.get_one(Account, actor.account_id, with_for_update={"key_share": True}, populate_existing=True)
+    if way != PushWay.none and not kinds:
+        raise Invalid("kinds", None, "choose at least one kind of task, or no pushes")
+    if (way == PushWay.webhook) != (channel_id is not None):
+        raise Invalid("channel_id", channel_id, "name a channel for a webhook, and for nothing else")
+    if channel_id is not None:
+        require_channel(session, actor, channel_id)
     if way == PushWay.text:
-        if not kinds:
-            raise Invalid("kinds", None, "choose at least one kind of task, or no pushes")
         known = find_own_phone(session, account.id)
         if known is None or known.confirmed_at is None:
             raise Conflict("confirm your own phone first: pushes go there")
     chosen = sorted(kind.value for kind in kinds)
     look_at = None if way == PushWay.none else session.scalars(select(func.sms_now())).one()
-    values = {"way": way.value, "kinds": chosen, "look_at": look_at}
+    values = {"way": way.value, "kinds": chosen, "look_at": look_at, "channel_id": channel_id}
     new = insert(PushSetting).values(account_id=account.id, **values)
     session.execute(new.on_conflict_do_update(index_elements=[PushSetting.account_id], set_=values))
     session.execute(delete(ToldTask).where(ToldTask.account_id == account.id, ToldTask.kind.not_in(chosen)))
@@ -149,7 +163,7 @@ def _push_next(session: Session, public_url: str) -> bool | None:
     if pushed:
         try:
             with session.begin_nested():
-                _send(session, actor, row.Account, row.Unit, open_, public_url)
+                _send(session, actor, row.Account, row.Unit, open_, public_url, chosen.channel_id)
         except ServiceError:  # a stop, an opt-out, no phone any more: it is told once it can be
             chosen.look_at, pushed = now + LATER, False
     _remember(session, chosen.account_id, told, tasks, open_ if pushed else [], now)
@@ -163,16 +177,28 @@ def _is_new(task: Task, told: ToldTask | None) -> bool:
     return task.newest is not None and (told.newest is None or task.newest > told.newest)
 
 
-def _send(session: Session, actor: Actor, account: Account, unit: Unit, tasks: Sequence[Task], public_url: str) -> None:
-    """Raises Conflict where no text can leave for the account now."""
+def _send(
+    session: Session,
+    actor: Actor,
+    account: Account,
+    unit: Unit,
+    tasks: Sequence[Task],
+    public_url: str,
+    channel_id: int | None,
+) -> None:
+    """Raises a ServiceError where the account cannot be told now."""
+    what = [_describe(one) for one in tasks]
+    said = say("To do: {what}. {link}", what=what, link=f"{public_url}{_page(session, actor, tasks)}")
+    if channel_id is not None:
+        title, chinese = say("What waits for {name}", name=account.name), get_catalogue("zh")  # as all posts to groups
+        post_push(session, actor, channel_id, translate(title, chinese), translate(said, chinese))
+        return
     known = find_own_phone(session, account.id)
     if known is None or known.confirmed_at is None:
         raise Conflict("confirm your own phone first: pushes go there")
     if count_own_texts(session, account.id, OwnPurpose.push) >= MOST_PUSHES:
         raise Conflict(say("{most} pushes in 24 hours are enough", most=MOST_PUSHES))
     sender = find_sender(session, unit)
-    what = [_describe(one) for one in tasks]
-    said = say("To do: {what}. {link}", what=what, link=f"{public_url}{_page(session, actor, tasks)}")
     send_own_text(
         session,
         account,

@@ -179,6 +179,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     PushWay: {
         PushWay.none: say("Not at all: I look by myself"),
         PushWay.text: say("By a text to my own phone"),
+        PushWay.webhook: say("By a post to a channel"),
     },
     "role": {
         "administrator": say("Administrator"),

@@ -62,6 +62,7 @@ WORDS_OF_ACTS: Mapping[str, Said] = {
     "post.unforward": say("took back to have forwarded a post to a channel"),
     "role.grant": say("granted a role"),
     "role.revoke": say("took a role away"),
+    "channel.push": say("was told by a channel what waits for them"),
     "own_phone.code": say("asked for a code to their own phone"),
     "own_phone.confirm": say("confirmed their own phone"),
     "own_phone.end": say("ended their own phone"),

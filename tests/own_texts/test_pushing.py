@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import SYSTEM, Actor, load_actor
 from sms_service.accounts.models import Account
 from sms_service.catalogues import get_catalogue
+from sms_service.channels.models import ChannelPost
 from sms_service.clock import Clock
 from sms_service.controls.stops import stop_unit
 from sms_service.db.engine import Database
@@ -24,8 +25,10 @@ from sms_service.own_texts.phones import end_own_phone
 from sms_service.own_texts.pushing import push_tasks
 from sms_service.reports.tasks import TaskKind
 from sms_service.said import say, translate
+from tests.channels.chat import free_channels, make_channel, post_due
 from tests.dispatch.city import City, drain, make_city
-from tests.factories import make_account
+from tests.factories import make_account, make_unit
+from tests.hostile_receiver import HostileReceiver
 from tests.own_texts.own_phones import give_own_phone
 
 PHONE, URL = "+8613912345678", "https://sms.example.cn"
@@ -262,5 +265,44 @@ def test_what_one_chooses(session: Session, city: City, actor: Actor) -> None:
         pushing.set_pushes(session, actor, PushWay.text, [TaskKind.approval])
 
 
-def test_every_kind_has_words() -> None:
-    assert set(pushing._WORDS) == set(TaskKind)
+def test_a_channel_is_told_instead(database: Database, session: Session, city: City) -> None:
+    unit = session.get_one(Unit, city.unit.id)
+    account = make_account(session, unit, "zhao", ("officer", "approver"))
+    with HostileReceiver() as receiver:
+        channel = make_channel(session, unit, receiver.address())
+        session.commit()
+        actor = load_actor(session, account.id)
+        for way, channel_id in ((PushWay.webhook, None), (PushWay.none, channel.id)):
+            with pytest.raises(Invalid):
+                pushing.set_pushes(session, actor, way, APPROVER, channel_id)
+        chosen = pushing.set_pushes(session, actor, PushWay.webhook, APPROVER, channel.id)
+        assert chosen.channel_id == channel.id
+        session.commit()
+        waits(session, 2)
+        assert push_tasks(database, URL) == 1
+        assert pushed(session) == []
+        free_channels(database)
+        assert post_due(database, receiver)
+        assert len(receiver.wait_for(1)) == 1
+    (post,) = session.scalars(select(ChannelPost)).all()
+    session.refresh(post)
+    assert (post.run_id, post.status, post.created_by) == (None, "posted", account.id)
+    assert in_chinese("{count} to approve", count=2) in post.content["text"]
+    pass_time(session, 61)
+    assert push_tasks(database, URL) == 0
+
+
+def test_only_to_a_channel_of_ones_own_units(database: Database, session: Session, city: City) -> None:
+    unit = session.get_one(Unit, city.unit.id)
+    channel = make_channel(session, unit)
+    for role, place in (("approver", unit), ("officer", make_unit(session))):
+        account = make_account(session, place, roles=(role,))
+        with pytest.raises(Forbidden):
+            pushing.set_pushes(session, load_actor(session, account.id), PushWay.webhook, APPROVER, channel.id)
+    account = make_account(session, unit)
+    pushing.set_pushes(session, load_actor(session, account.id), PushWay.webhook, (TaskKind.held_run,), channel.id)
+    session.execute(text("UPDATE runs SET status = 'held', held_for = 'breaker', reason = 'x'"))
+    session.execute(text("UPDATE channels SET state = 'removed', sealed = NULL"))
+    session.commit()
+    assert push_tasks(database, URL) == 0  # it is told once another channel is chosen
+    assert session.scalars(select(ChannelPost)).all() == []
