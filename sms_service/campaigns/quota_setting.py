@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.campaigns.quotas import find_month
 from sms_service.campaigns.reserving import find_above
 from sms_service.controls.quota_models import Quota, QuotaUse
 from sms_service.db.locks import LockKey, take_lock
 from sms_service.directory.models import LEVELS, Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Invalid, NotFound
-from sms_service.ledger.quotas import QuotaKind
+from sms_service.ledger.quotas import QuotaKind, begin_sums
 from sms_service.said import say
 
 LARGEST_LIMIT = 1_000_000_000
@@ -59,6 +60,9 @@ def set_quota(
             index_elements=[Quota.unit_id, Quota.month], set_={**given, "changed_at": func.sms_now()}
         )
     )
+    # What is nearly used up is told by the sum, which a later launch would begin too late.
+    this = find_month(session, session.get_one(Unit, unit_id))
+    begin_sums(session.connection(), [(id_, month or this) for id_ in ids])
     details: dict[str, Any] = {**given, **_name_month(month)}
     details |= {} if level is None else {"level": level, "units": len(ids)}
     trail.record_act(session, actor.account_id, "quota.set", "unit", unit_id, path, why=why, **details)

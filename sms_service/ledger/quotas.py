@@ -139,6 +139,13 @@ def reserve_written(connection: Connection, month: date, run_ids: Collection[int
     return reserve_amounts(connection, [_measured(row, ReservationState.planned, None) for row in rows])
 
 
+def begin_sums(connection: Connection, places: Collection[_Place]) -> Jsonb:
+    """Begin the sums of these units and months where there is a quota and no sum yet; returns the places as JSON."""
+    asked = Jsonb([{"unit_id": unit_id, "month": str(month)} for unit_id, month in sorted(places)])
+    OPEN_USES(connection, places=asked)
+    return asked
+
+
 def release_lacks(connection: Connection, run_id: int, unit_ids: Collection[int]) -> None:
     """Let the run exceed the quotas of these units; it takes what it asked for at the next `reserve_amounts`."""
     released = sorted(unit_ids)
@@ -183,8 +190,7 @@ def _line(unit_path: str, month: date) -> list[_Place]:
 
 
 def _lock_sums(connection: Connection, places: Collection[_Place]) -> dict[_Place, _Sum]:
-    asked = Jsonb([{"unit_id": unit_id, "month": str(month)} for unit_id, month in sorted(places)])
-    OPEN_USES(connection, places=asked)
+    asked = begin_sums(connection, places)
     return {
         (row.unit_id, row.month): _Sum(
             Amounts(row.planned_people, row.planned_parts, row.planned_fen),

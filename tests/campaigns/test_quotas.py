@@ -31,6 +31,7 @@ from sms_service.ledger.quota_holds import reserve_frozen
 from sms_service.ledger.quota_models import QuotaReservation
 from sms_service.ledger.quotas import Amounts, QuotaKind, ReservedRun, reserve_amounts, settle_ended
 from sms_service.ledger.states import HeldFor
+from sms_service.reports.tasks import TaskKind, list_tasks
 from tests.dispatch.city import (
     ALL_DAY,
     City,
@@ -526,6 +527,18 @@ def test_the_outlook_warns_before_it_is_launched(session: Session, tree: Mapping
         f"the quota of 长河街道 has 2 people left in {month}, this run needs 3 people; 城东区 can release it",
         f"the quota of 长河街道 has 2 parts left in {month}, this run needs 3 parts; 城东区 can release it",
     ]
+
+
+def test_a_quota_that_is_set_late_is_a_task_at_once(database: Database) -> None:
+    city = make_city(database, 4)
+    with database.session() as session:
+        officer, auditor = (make_actor(session, city.unit, (role,)) for role in ("officer", "auditor"))
+    for most, tasks in ((6, []), (5, [(TaskKind.quota, 1)])):
+        limit(database, city.unit.id, people=most)
+        with database.session() as session:
+            found = [(one.kind, one.number) for one in list_tasks(session, officer, [TaskKind.quota])]
+            assert found == tasks
+            assert list_tasks(session, auditor, [TaskKind.quota]) == []
 
 
 def test_every_word_for_which_a_run_may_be_held_can_be_written_down(session: Session) -> None:
