@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,6 +126,18 @@ def most_people_for(decision: Decision) -> int | None:
     asked = (decision.content or {}).get("asked", {})
     share: int = asked.get("growth_percent", USUAL_GROWTH_PERCENT)
     return decision.people + max(LEAST_GROWTH, math.ceil(decision.people * share / 100))
+
+
+def find_most_people(session: Session, campaign_ids: Collection[int]) -> dict[int, int]:
+    """The same by the latest approval of each of these campaigns; nothing for one of before they were counted."""
+    last = (
+        select(func.max(Decision.id))
+        .where(Decision.campaign_id.in_(campaign_ids), Decision.decided == "approved")
+        .group_by(Decision.campaign_id)
+    )
+    decisions = session.scalars(select(Decision).where(Decision.id.in_(last)))
+    found = {one.campaign_id: most_people_for(one) for one in decisions}
+    return {campaign_id: most for campaign_id, most in found.items() if most is not None}
 
 
 def find_approval_rules(paths: Iterable[str]) -> Select[ApprovalRule, Unit]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.audit import trail
+from sms_service.campaigns.approval_rules import find_most_people
 from sms_service.campaigns.contents import Content
 from sms_service.campaigns.moving import move_campaign
 from sms_service.campaigns.reserving import reserve_quota
@@ -33,7 +34,8 @@ def plan_approved_run(session: Session, actor: Actor, content: Content, due_at: 
     unit = session.get_one(Unit, campaign.unit_id)
     # A rule that cannot be used is refused now, not at night.
     lane = Lane.urgent if campaign.urgent else foresee_lane(session, content.segment_rule, unit.path)
-    run_id = plan_run(session, describe_run(content, unit, due_at, lane))
+    most_people = find_most_people(session, [campaign.id]).get(campaign.id)
+    run_id = plan_run(session, describe_run(content, unit, due_at, lane, most_people))
     reserve_quota(session, [run_id])
     move_campaign(session, campaign, CampaignStatus.active)
     trail.record_act(
@@ -42,8 +44,8 @@ def plan_approved_run(session: Session, actor: Actor, content: Content, due_at: 
     return session.get_one(Run, run_id)
 
 
-def describe_run(content: Content, unit: Unit, due_at: datetime, lane: Lane) -> dict[str, Any]:
-    """The columns of a run that sends this content at that time."""
+def describe_run(content: Content, unit: Unit, due_at: datetime, lane: Lane, most_people: int | None) -> dict[str, Any]:
+    """The columns of a run that sends this content at that time, to at most so many recipients without a word."""
     campaign = content.campaign
     day = due_at.astimezone(ZoneInfo(unit.timezone)).date()
     return {
@@ -52,6 +54,7 @@ def describe_run(content: Content, unit: Unit, due_at: datetime, lane: Lane) -> 
         "unit_path": unit.path,
         "demonstration": unit.demonstration,
         "lane": lane.value,
+        "most_people": most_people,
         "due_at": due_at,
         "day": day,
         "month": day.replace(day=1),

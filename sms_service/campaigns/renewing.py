@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from sms_service.campaigns.approval_rules import find_most_people
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.models import Campaign, CampaignItem
 from sms_service.campaigns.planning import describe_text
@@ -53,9 +54,11 @@ def release_changed_runs(session: Session, content: Content) -> None:
     held = select(Run).where(
         Run.campaign_id == campaign.id, Run.status == RunStatus.held, Run.held_for == HeldFor.changed
     )
+    most_people = find_most_people(session, [campaign.id]).get(campaign.id)
     for run in session.scalars(held).all():
         due_at = campaign.planned_at if campaign.planned_at and not content.items else run.due_at
-        replan_run(session, run.id, HeldFor.changed, describe_text(text_of_run(content, run)) | {"due_at": due_at})
+        again = {"due_at": due_at, "most_people": most_people}
+        replan_run(session, run.id, HeldFor.changed, describe_text(text_of_run(content, run)) | again)
     session.flush()
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import func, literal, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.audit import trail
+from sms_service.campaigns.approval_rules import find_most_people
 from sms_service.campaigns.contents import Content, load_contents
 from sms_service.campaigns.items import Item
 from sms_service.campaigns.models import Campaign, CampaignItem
@@ -70,12 +71,14 @@ def _fire(session: Session, due: Sequence[tuple[int, int]]) -> Fired:
     contents = load_contents(session, {campaign_id for campaign_id, _ in due})
     units = {content.campaign.unit_id: session.get_one(Unit, content.campaign.unit_id) for content in contents.values()}
     lanes = _foresee_lanes(session, list(units.values()))
+    most_people = find_most_people(session, contents.keys())
     rows, runs, changed = [], [], set[int]()
     for campaign_id, number in due:
         content = contents[campaign_id]
         item = next(one for one in content.items if one.number == number)
         unit = units[content.campaign.unit_id]
-        run = _describe(content, item, unit, Lane.urgent if content.campaign.urgent else lanes[unit.id])
+        lane = Lane.urgent if content.campaign.urgent else lanes[unit.id]
+        run = _describe(content, item, unit, lane, most_people.get(campaign_id))
         runs.append(run)
         if run["status"] == RunStatus.held:
             changed.add(campaign_id)
@@ -93,11 +96,11 @@ def _fire(session: Session, due: Sequence[tuple[int, int]]) -> Fired:
     return Fired(len(made), sum(run["status"] == RunStatus.held for run in runs))
 
 
-def _describe(content: Content, item: Item, unit: Unit, lane: Lane) -> dict[str, Any]:
+def _describe(content: Content, item: Item, unit: Unit, lane: Lane, most_people: int | None) -> dict[str, Any]:
     """The run's columns."""
     text = content.of_item(item)
     assert item.next_at is not None, "it is due"
-    run = describe_run(text, unit, item.next_at, lane) | {"item": item.number, "firing": item.next_firing}
+    run = describe_run(text, unit, item.next_at, lane, most_people) | {"item": item.number, "firing": item.next_firing}
     approved = run["digest"] == item.approved
     held = (None, None, None) if approved else (HeldFor.changed.value, str(CHANGED), to_json(CHANGED))
     status = RunStatus.planned if approved else RunStatus.held

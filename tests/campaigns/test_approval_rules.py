@@ -24,6 +24,7 @@ from sms_service.campaigns.rule_models import MOST_BY_SELF_SERVICE, ApprovalRule
 from sms_service.content.models import ListKind
 from sms_service.content.wordlists import add_words
 from sms_service.db.engine import Database
+from sms_service.dispatch import freeze
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.ledger.models import Run
 from tests.campaigns.approving import Tree
@@ -357,6 +358,22 @@ def test_how_much_a_run_may_grow(session: Session, tree: Tree, people: int, grow
     assert most_people_for(Decision(people=people, content=None)) == most
     assert most_people_for(Decision(people=None, content=kept)) is None
     assert most_people_for(Decision(people=1_000, content={"asked": {"growth_percent": 0}})) == 1_000 + LEAST_GROWTH
+
+
+@pytest.mark.parametrize(("more", "status", "held_for"), [(10, "running", None), (11, "held", "grown")])
+def test_a_run_that_grew_by_more_is_held(
+    database: Database, session: Session, tree: Tree, more: int, status: str, held_for: str | None
+) -> None:
+    campaign = tree.submitted(tree.branch, tree.secretary, launch_on_approval=True)
+    tree.approve(tree.approver(tree.branch), campaign)
+    for _ in range(more):
+        make_person(session, tree.branch)
+    session.commit()
+    (run_id,) = freeze.begin_due_runs(database)
+    freeze.freeze_run(database, run_id)
+    session.expire_all()
+    run = session.get_one(Run, run_id)
+    assert (run.most_people, run.audience, run.status, run.held_for) == (13, 3 + more, status, held_for)
 
 
 def test_a_campaign_approved_before_there_were_rules_can_be_launched(session: Session, tree: Tree) -> None:
