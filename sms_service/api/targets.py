@@ -23,7 +23,8 @@ from sms_service.web.validators import OneOfWords, WithinRange
 blueprint = Blueprint(
     "targets",
     description="Yearly targets of units. `texts`: texts that arrived, of runs that are over; `theme_days`: "
-    "invitations that were sent out, one for each campaign of class invitation; `participation`: answered invitations, "
+    "events that took place and were not called off, and other campaigns of class invitation whose run is over; "
+    "`participation`: answered invitations, "
     "one for each text that somebody answered with anything but a wish for no more texts. A run counts for the unit "
     "that sent it and for all above it, by the month of its launch.",
 )
@@ -76,7 +77,9 @@ class TargetLineOut(Out):
     unit = fields.String(metadata={"description": "The unit's name"})
     level = fields.String(metadata={"description": "The unit's level"})
     texts = fields.Nested(TargetProgressOut, metadata={"description": "Texts that arrived"})
-    theme_days = fields.Nested(TargetProgressOut, metadata={"description": "Invitations that were sent out"})
+    theme_days = fields.Nested(
+        TargetProgressOut, metadata={"description": "Events that took place, and other invitations"}
+    )
     participation = fields.Nested(TargetProgressOut, metadata={"description": "Answered invitations"})
     silent = fields.Boolean(metadata={"description": "It has a target, and nothing was done at all"})
 

@@ -13,7 +13,7 @@ class TargetKind(Words):
     """What a yearly target counts, of runs that a unit or one below it sent."""
 
     texts = "texts"  # texts that arrived
-    theme_days = "theme_days"  # invitations that were sent out: campaigns of class invitation whose run is over
+    theme_days = "theme_days"  # events that took place, and other invitations whose run is over
     participation = "participation"  # answered invitations, one for each person and campaign
 
 

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, cast, delete, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, cast, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.quota_setting import list_of_level
 from sms_service.campaigns.quotas import stands_under
 from sms_service.campaigns.reserving import find_above
+from sms_service.campaigns.states import CANCELLED, CampaignKind
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import get_unit
@@ -26,6 +28,7 @@ from sms_service.ledger.quota_models import QuotaReservation, ReservationState
 from sms_service.replies.models import ReplyRow
 from sms_service.reports.target_models import TargetKind, UnitTarget
 from sms_service.said import say
+from sms_service.schedules.event_viewing import begins_column
 from sms_service.vocabulary import TextClass
 
 FIRST_YEAR, LAST_YEAR = 2000, 2999
@@ -133,8 +136,11 @@ def _count(kind: TargetKind, unit: Unit, year: int) -> Select[int, int]:
     of_runs = select(child).join(Run, Run.id == QuotaReservation.run_id).where(*of_year)
     invited = of_runs.where(Run.class_ == TextClass.invitation)
     if kind == TargetKind.theme_days:
-        over = invited.where(QuotaReservation.state == ReservationState.used, QuotaReservation.people > 0)
-        return over.add_columns(func.count(func.distinct(Run.campaign_id))).group_by(child)
+        over = (QuotaReservation.state == ReservationState.used, QuotaReservation.people > 0)
+        took_place = and_(begins_column() <= func.sms_now(), Campaign.schedule[CANCELLED].astext.is_(None))
+        held = invited.join(Campaign, Campaign.id == Run.campaign_id)
+        held = held.where(*over, case((Campaign.kind == CampaignKind.event, took_place), else_=True))
+        return held.add_columns(func.count(func.distinct(Run.campaign_id))).group_by(child)
     answered = (
         invited.add_columns(func.count(func.distinct(ReplyRow.message_id)))
         .join(Message, (Message.month == Run.month) & (Message.run_id == Run.id))

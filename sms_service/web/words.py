@@ -168,7 +168,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     },
     TargetKind: {
         TargetKind.texts: say("Texts delivered"),
-        TargetKind.theme_days: say("Theme days held (invitations sent out)"),
+        TargetKind.theme_days: say("Theme days held"),
         TargetKind.participation: say("Answered invitations"),
     },
     OwnPurpose: {

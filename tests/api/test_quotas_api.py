@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select, update
 
+from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.quotas import find_month
 from sms_service.cli import main
 from sms_service.controls.models import GatewayAccount
@@ -184,6 +185,13 @@ def test_targets_with_what_was_done_the_silent_first(make_app, database, session
     assert found["own"]["participation"] == {"target": 10, "done": 1, "share": 0.1}
     assert found["own"]["texts"] == {"target": None, "done": 6, "share": None}
     assert officer.get("/targets", unit=district.id, year=year).status_code == 403
+    # Of an event that it took place: its invitation alone is none.
+    campaign_id = session.get_one(Run, invited).campaign_id
+    for begins, more, held in (("2020", {}, 1), ("2999", {}, 0), ("2020", {"cancelled": True}, 0)):
+        rule = {"begins": f"{begins}-01-01T09:00:00+08:00", "ends": None, **more}
+        session.execute(update(Campaign).where(Campaign.id == campaign_id).values(kind="event", schedule=rule))
+        session.commit()
+        assert officer.get("/targets", unit=street.id, year=year).json["own"]["theme_days"]["done"] == held
     taken = {"unit_id": second.id, "year": year, "targets": {"texts": None, "theme_days": None}, "why": "撤"}
     assert above.post("/targets", json=taken).json == {"units": 1}
     assert officer.get("/targets", unit=street.id, year=year).json["below"][1]["silent"] is False
