@@ -22,8 +22,9 @@ _NOT_LEFT = (MessageStatus.pending, MessageStatus.claimed)
 
 
 class HeldRun(NamedTuple):
-    """A run that a stop reaches. `campaign`: None where the actor may not read the run's unit. `texts` have not left
-    and are held; None: its list is not written yet. `elsewhere`: another gateway account of its route takes them.
+    """A run that a stop reaches. `campaign`: None where the actor may not read the run's unit, or of a run of another
+    `kind`. `texts` have not left and are held; None: its list is not written yet. `elsewhere`: another gateway account
+    of its route takes them.
     """
 
     run_id: int
@@ -32,6 +33,7 @@ class HeldRun(NamedTuple):
     status: str
     texts: int | None
     elsewhere: bool
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _foresee(
     texts = sum(counted[1:], counted[0])
     runs = (
         select(Run.id, Run.campaign_id, Run.unit_id, Run.unit_path, Run.status, Run.frozen_at, texts.label("texts"))
-        .add_columns(elsewhere.label("elsewhere"))
+        .add_columns(Run.kind, elsewhere.label("elsewhere"))
         .where(Run.status.in_(_UNDER_WAY), reached)
         .subquery()
     )
@@ -116,7 +118,7 @@ def _foresee(
             func.count().over().label("run_count"),
             func.sum(runs.c.texts).over().label("text_count"),
         )
-        .join(Campaign, Campaign.id == runs.c.campaign_id)
+        .outerjoin(Campaign, Campaign.id == runs.c.campaign_id)
         .join(Unit, Unit.id == runs.c.unit_id)
         .where(holds)
         .order_by(runs.c.texts.desc(), runs.c.id.desc())
@@ -132,6 +134,7 @@ def _foresee(
                 row.status,
                 None if row.frozen_at is None else row.texts,
                 row.elsewhere,
+                row.kind,
             )
             for row in rows
         ],

@@ -12,14 +12,17 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor, load_actor
 from sms_service.audience.suppression import suppress_phone
+from sms_service.campaigns import control, resending
 from sms_service.campaigns.control import find_runs, name_runs
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.outlook import foresee_run
+from sms_service.campaigns.stopping import foresee_unit_stop
 from sms_service.clock import tick
 from sms_service.controls.stops import stop_unit
 from sms_service.db.engine import Database
 from sms_service.directory.models import Person, Unit
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
+from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
 from sms_service.ledger import protocol
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.protocol import Claim, Rendered
@@ -32,7 +35,7 @@ from sms_service.reports.counts import Filter, check_identity, count_messages, c
 from sms_service.reports.messages import find_messages, get_message, latest_texts
 from sms_service.reports.timeline import trace_message
 from sms_service.reports.watching import watch_run
-from tests.dispatch.city import City, drain, make_city
+from tests.dispatch.city import City, ScriptedAdapter, drain, make_city
 from tests.factories import fictional_phone, make_account, make_actor, make_template, make_unit
 from tests.own_texts.own_phones import give_own_phone, numbered
 
@@ -360,6 +363,47 @@ def test_after_thirty_days_nobody_can_read_it(
     assert forget_own_texts(session) == 0
     row = row_of(session, sent.message_id)
     assert (row.text, row.values, row.phone, row.status) == (None, None, PHONE, "accepted")
+
+
+def test_its_run_is_paused_cancelled_and_stopped_as_any(
+    database: Database, session: Session, city: City, actor: Actor, campaign_id: int
+) -> None:
+    sent, other = trying.try_campaign(session, actor, campaign_id), trying.try_campaign(session, actor, campaign_id)
+    foreseen = foresee_unit_stop(session, actor, session.get_one(Unit, city.unit.id))
+    assert {(one.run_id, one.campaign, one.kind) for one in foreseen.runs if one.kind == "test"} == {
+        (one.run_id, None, "test") for one in (sent, other)
+    }
+    control.pause_run(session, actor, sent.run_id, "核对")
+    session.commit()
+    drain(database, city.gateways)
+    assert len(own_handed(city)) == 1
+    control.resume_run(session, actor, sent.run_id, "好了")
+    session.commit()
+    drain(database, city.gateways)
+    assert len(own_handed(city)) == 2
+    third = trying.try_campaign(session, actor, campaign_id)
+    assert control.cancel_run(session, actor, third.run_id, "不用了")[1] == 0
+    session.commit()
+    drain(database, city.gateways)
+    assert len(own_handed(city)) == 2
+
+
+def test_a_refused_one_is_retried(
+    database: Database, session: Session, city: City, actor: Actor, campaign_id: int
+) -> None:
+    city.adapter.answer = lambda text: Outcome(text.reference, OutcomeKind.refused, error=ErrorClass.balance)
+    sent = trying.try_campaign(session, actor, campaign_id)
+    session.execute(text("UPDATE runs SET status = 'cancelled' WHERE kind = 'campaign'"))
+    session.commit()
+    drain(database, city.gateways)
+    assert row_of(session, sent.message_id).status == "refused"
+    city.adapter.answer = ScriptedAdapter().answer
+    session.execute(text("UPDATE gateway_accounts SET state = 'open', paused_by = NULL, reason = NULL"))
+    _, gone = resending.retry_run(session, actor, sent.run_id, "已充值")
+    session.commit()
+    assert gone.ids == [sent.message_id]
+    drain(database, city.gateways)
+    assert row_of(session, sent.message_id).status == "accepted"
 
 
 def test_a_reply_to_it_is_listed(
