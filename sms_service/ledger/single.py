@@ -13,13 +13,17 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, insert, null, select, update
+from sqlalchemy import Connection, func, insert, null, select
 from sqlalchemy.orm import Session
 
 from sms_service.db.locks import LockKey, share_lock
+from sms_service.db.statements import Statement
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import Lane, MessageStatus, RunStatus
+
+CANCEL_SINGLE_TEXTS = Statement(__file__, "cancel_single_texts")
+EMPTY_SINGLE_TEXTS = Statement(__file__, "empty_single_texts")
 
 _MOVING = (MessageStatus.pending, MessageStatus.claimed, MessageStatus.submitting)
 
@@ -120,10 +124,8 @@ def empty_single_texts(connection: Connection, month: date, run_ids: Sequence[in
 
     Those that wait are cancelled before.
     """
-    own = (Message.month == month, Message.run_id.in_(run_ids))
-    waiting = update(Message).where(*own, Message.status == MessageStatus.pending)
-    connection.execute(waiting.values(status=MessageStatus.cancelled.value, changed_at=func.sms_now()))
-    ended = update(Message).where(*own, Message.status.not_in(_MOVING))
-    connection.execute(ended.values({Message.text: None, Message.values: null()}))
-    moving = select(func.count()).select_from(Message).where(*own, Message.status.in_(_MOVING))
-    return connection.scalars(moving).one()
+    runs = sorted(run_ids)
+    CANCEL_SINGLE_TEXTS(connection, month=month, run_ids=runs)
+    EMPTY_SINGLE_TEXTS(connection, month=month, run_ids=runs)
+    own = (Message.month == month, Message.run_id.in_(runs), Message.status.in_(_MOVING))
+    return connection.scalars(select(func.count()).select_from(Message).where(*own)).one()
