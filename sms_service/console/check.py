@@ -126,7 +126,10 @@ def submit_one_campaign(campaign_id: int) -> Response:
         raise Conflict("by the rules of now it is sent without an approval; look again before you send it")
     begin_after_commit()
     run_id = overview.get_campaign(g.session, g.actor, campaign_id)["run_id"]
-    return go_to("console.show_run", said=as_said("It is on its way."), run_id=run_id)
+    said = as_said("It is on its way.")
+    if run_id is None:  # its schedule has begun, and what it sends comes by and by
+        return go_to("console.show_campaign", said=said, campaign_id=campaign_id)
+    return go_to("console.show_run", said=said, run_id=run_id)
 
 
 @act_view("/campaigns/<int:campaign_id>/send", Permission.operate_campaigns, again=show_check)

@@ -27,8 +27,11 @@ from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.ledger.models import Run
+from sms_service.schedules.firing import fire_due_items
 from tests.campaigns.approving import Tree
+from tests.clocks import ahead_by
 from tests.factories import make_account, make_actor, make_person, make_segment, make_unit
+from tests.schedules import recurrence
 
 
 @pytest.fixture
@@ -374,6 +377,17 @@ def test_a_run_that_grew_by_more_is_held(
     session.expire_all()
     run = session.get_one(Run, run_id)
     assert (run.most_people, run.audience, run.status, run.held_for) == (13, 3 + more, status, held_for)
+
+
+def test_each_firing_says_with_how_many_people_it_was_approved(
+    database: Database, database_url: str, session: Session
+) -> None:
+    own = recurrence.make_branch(session)
+    recurrence.approve_campaign(session, own, recurrence.write_daily(session, own))
+    session.commit()
+    with ahead_by(database_url, "10 minutes") as ahead:
+        assert fire_due_items(ahead).runs == 1
+    assert session.scalars(select(Run.most_people)).all() == [11]
 
 
 def test_a_campaign_approved_before_there_were_rules_can_be_launched(session: Session, tree: Tree) -> None:

@@ -13,6 +13,7 @@ from sms_service.campaigns.services import submit_campaign
 from sms_service.ledger.models import Run
 from tests.console.campaigning import Walker, make_branch, make_invitation, write_draft
 from tests.factories import make_account, make_actor, make_person
+from tests.schedules import recurrence
 
 WORDS = {"values.主题": "重温", "values.时间": "周六", "values.地点": "二楼", "signature": "云州先锋"}
 
@@ -144,3 +145,16 @@ def test_the_list_of_what_waits_says_that_one_has_approved(log_in, branch, sessi
     assert "one more is needed" in visitor.get("/decisions").text
     page = visitor.get(f"/campaigns/{campaign.id}/decision").text
     assert "Different from what was approved" not in page, "the first of two is none of before"
+
+
+def test_a_schedule_that_self_service_covers_begins(log_in, session):
+    own = recurrence.make_branch(session)
+    add_rule(session, own.unit.id, up_to=60, approvals=0)
+    campaign = recurrence.write_daily(session, own)
+    session.commit()
+    walker = Walker(log_in(own.unit), f"/campaigns/{campaign.id}/check")
+    walker.tap("Send to 1 person")
+    assert walker.answer.status_code == 200
+    assert walker.answer.request.path == f"/campaigns/{campaign.id}"
+    session.expire_all()
+    assert session.get_one(Campaign, campaign.id).status == "active"
