@@ -77,7 +77,10 @@ def decide_approval(
         )
     if asked is None:
         _write_decision(session, actor, content, right, None, comment)
-        if not campaign.undecided:
+        if campaign.undecided:
+            campaign.submissions += 1  # who approves it after all begins anew
+            session.flush()
+        else:
             move_campaign(session, campaign, CampaignStatus.rejected)
         trail.record_act(session, actor.account_id, "campaign.reject", "campaign", campaign_id, path, **_lent(right))
         return campaign

@@ -46,7 +46,7 @@ class Campaign(Base):
     canary_receipts: Mapped[bool] = mapped_column(server_default="false")
     launch_on_approval: Mapped[bool] = mapped_column(server_default="false")
     planned_at: Mapped[datetime | None]
-    submissions: Mapped[int] = mapped_column(Integer, server_default="0")  # how often it was submitted
+    submissions: Mapped[int] = mapped_column(Integer, server_default="0")  # how often it asked for approval
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

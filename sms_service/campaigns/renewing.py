@@ -42,6 +42,8 @@ def mark_undecided(session: Session, campaign: Campaign) -> None:
         )
     else:
         campaign.undecided = bool(waits) and content.digest() not in waits.values()  # that of its run was approved
+    if campaign.undecided:
+        campaign.submissions += 1  # what was given for another content counts no more
     session.flush()
 
 
@@ -70,8 +72,9 @@ def renew_run(session: Session, run: Run) -> dict[str, Any] | None:
     text = text_of_run(content_of(session, campaign), run)
     if text.digest() == (text.item.approved if text.item else run.digest):
         return describe_text(text)
-    campaign.undecided = True
-    session.flush()
+    if not campaign.undecided:
+        campaign.undecided, campaign.submissions = True, campaign.submissions + 1
+        session.flush()
     return None
 
 

@@ -89,7 +89,8 @@ def _fire(session: Session, due: Sequence[tuple[int, int]]) -> Fired:
     made = plan_runs(session, runs)
     session.execute(update(CampaignItem), rows)
     if changed:
-        session.execute(update(Campaign).where(Campaign.id.in_(changed)).values(undecided=True))
+        undecided = {"undecided": True, "submissions": Campaign.submissions + 1}
+        session.execute(update(Campaign).where(Campaign.id.in_(changed), ~Campaign.undecided).values(undecided))
     paths = {campaign_id: units[content.campaign.unit_id].path for campaign_id, content in contents.items()}
     fired = [(run_id, paths[campaign_id]) for (campaign_id, _, _), run_id in made.items()]
     trail.record_acts(session, None, "run.fire", "run", fired)

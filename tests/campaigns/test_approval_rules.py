@@ -17,6 +17,7 @@ from sms_service.accounts.actors import SYSTEM, Actor, load_actor
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns import approval, approvers, overview, rule_acts, services
 from sms_service.campaigns.approval_rules import LEAST_GROWTH, ask_approval, find_asked, most_people_for
+from sms_service.campaigns.authorship import is_of_others
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.models import Campaign, Decision
@@ -27,6 +28,7 @@ from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.ledger.models import Run
+from sms_service.schedules.correcting import change_item
 from sms_service.schedules.firing import fire_due_items
 from tests.campaigns.approving import Tree
 from tests.clocks import ahead_by
@@ -409,3 +411,30 @@ def test_a_text_of_another_class_in_the_schedule_counts_too(session: Session, tr
     other = SimpleNamespace(class_="notice", skipped=False)
     mixed = replace(content, items=[other])  # type: ignore[list-item]
     assert ask_approval(session, mixed, tree.branch.path).approvals == 2
+
+
+def test_a_correction_under_way_needs_as_many_and_every_change_begins_anew(session: Session) -> None:
+    own = recurrence.make_branch(session)
+    campaign = recurrence.write_daily(session, own)
+    recurrence.approve_campaign(session, own, campaign)
+    rule_acts.add_approval_rule(session, SYSTEM, unit_id=own.unit.id, approvals=2)
+    second = make_actor(session, own.unit, ("approver",))
+
+    def waits_for(actor: Actor) -> bool:
+        return session.scalar(select(func.count(Campaign.id)).where(is_of_others(actor), Campaign.undecided)) == 1
+
+    def decide(actor: Actor, *, approve: bool = True) -> bool:
+        return approval.decide_approval(session, actor, campaign.id, approve=approve, comment="阅").undecided
+
+    change_item(session, own.officer, campaign.id, 1, {"values": {"地点": "礼堂"}})
+    assert waits_for(own.approver), "who approved the first content is asked again"
+    assert decide(own.approver)
+    assert not waits_for(own.approver)
+    change_item(session, own.officer, campaign.id, 1, {"values": {"地点": "操场"}})
+    assert decide(second)
+    change_item(session, own.officer, campaign.id, 1, {"values": {"地点": "礼堂"}})
+    assert decide(second), "what was given before the changes counts no more, though it is the same again"
+    assert decide(own.approver, approve=False) is True
+    assert decide(second), "a return ends what was given"
+    assert not decide(own.approver)
+    assert campaign.status == "active"
