@@ -6,7 +6,7 @@ Only rooms above know campaigns, the ledger and replies. One of them says here h
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple, Protocol
 
@@ -89,9 +89,17 @@ def resolve_campaigns(session: Session, rule: Rule) -> dict[FromCampaign, Select
     return found
 
 
+def select_outcomes(session: Session, campaign_id: int, asked: Sequence[tuple[str, int | None]]) -> list[Select[int]]:
+    """For each pair of an outcome and an item (None: any text) of a campaign, which is there, the ids of the people.
+    Whoever calls has asked for its scope.
+    """
+    campaign = load_campaigns(session, [campaign_id])[campaign_id]
+    return [_source().select_people(campaign.of_item(item), outcome) for outcome, item in asked]
+
+
 def select_outcome(session: Session, campaign_id: int, outcome: str, item: int | None = None) -> Select[int]:
-    """The ids of the people with this outcome of a campaign, which is there. Whoever calls has asked for its scope."""
-    return _source().select_people(load_campaigns(session, [campaign_id])[campaign_id].of_item(item), outcome)
+    """The same of one."""
+    return select_outcomes(session, campaign_id, [(outcome, item)])[0]
 
 
 def require_campaigns(session: Session, actor: Actor, rule: object, unit_path: str) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, SmallInteger
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
@@ -32,7 +32,7 @@ class Campaign(Base):
     name: Mapped[str]
     status: Mapped[str] = mapped_column(server_default="draft")
     kind: Mapped[str] = mapped_column(server_default="plain")
-    schedule: Mapped[dict[str, Any] | None]
+    schedule: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     undecided: Mapped[bool] = mapped_column(server_default="false")
     template_version_id: Mapped[int] = mapped_column(ForeignKey("template_versions.id"))
     segment_id: Mapped[int] = mapped_column(ForeignKey("segments.id"))
@@ -83,7 +83,7 @@ class CampaignItem(Base):
     label: Mapped[str]
     template_version_id: Mapped[int | None] = mapped_column(ForeignKey("template_versions.id"))
     values: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
-    rule: Mapped[dict[str, Any] | None]
+    rule: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     skipped: Mapped[bool] = mapped_column(server_default="false")
     next_at: Mapped[datetime | None]
     fired_at: Mapped[datetime | None]

@@ -16,12 +16,13 @@ from sms_service.campaigns import overview, services
 from sms_service.campaigns.approval_rules import AskedApproval, ask_approval
 from sms_service.campaigns.approvers import GivenApproval, count_given, find_approvers, read_given
 from sms_service.campaigns.contents import content_of
+from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.outlook import Outlook, foresee_content
 from sms_service.campaigns.picks import list_picked
 from sms_service.campaigns.self_service import say_why_no_self_service
 from sms_service.campaigns.services import EDITABLE
-from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.console.forms import read_form
 from sms_service.console.languages import write_number
 from sms_service.console.moments import parse_moment, write_moment
@@ -33,6 +34,7 @@ from sms_service.directory.units import format_clock
 from sms_service.errors import Conflict, Invalid
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.said import as_said, say
+from sms_service.schedules.event_viewing import view_event
 from sms_service.vocabulary import TextClass
 from sms_service.web.context import current_context
 from sms_service.web.rates import read_rates_and_prices
@@ -70,7 +72,8 @@ def show_check(campaign_id: int) -> str | Response:
         at = _chosen_time(unit.timezone, campaign["planned_at"])
     except Invalid as error:
         fault = error.reason
-    outlook = foresee_campaign(campaign, at or campaign["now"])
+    event = view_event(g.session, g.actor, campaign_id) if campaign["kind"] == CampaignKind.event else None
+    outlook = foresee_campaign(campaign, None if event else at or campaign["now"])
     content = campaign["content"]
     asked = ask_approval(g.session, content, path, outlook.people, campaign["approval_rules"])
     given = read_given(campaign["given"], content.digest()) if status == CampaignStatus.submitted else []
@@ -83,6 +86,7 @@ def show_check(campaign_id: int) -> str | Response:
         "check.html",
         campaign=campaign,
         outlook=outlook,
+        event=event,
         refused=any(one.severity == Severity.refused for one in outlook.findings),
         at=write_moment(at, unit.timezone),
         time_fault=fault,
@@ -125,6 +129,8 @@ def submit_one_campaign(campaign_id: int) -> Response:
     if not by_self:
         raise Conflict("by the rules of now it is sent without an approval; look again before you send it")
     begin_after_commit()
+    if submitted.schedule is not None:
+        return _lead_to_started(submitted)
     run_id = overview.get_campaign(g.session, g.actor, campaign_id)["run_id"]
     said = as_said("It is on its way.")
     if run_id is None:  # its schedule has begun, and what it sends comes by and by
@@ -134,9 +140,13 @@ def submit_one_campaign(campaign_id: int) -> Response:
 
 @act_view("/campaigns/<int:campaign_id>/send", Permission.operate_campaigns, again=show_check)
 def send_one_campaign(campaign_id: int) -> Response:
-    """Launch it, now or at the time that was chosen. Once it was sent, this does nothing and leads to its run."""
-    require_on_campaign(g.session, g.actor, Permission.operate_campaigns, campaign_id)
+    """Launch it, now or at the time that was chosen, or start its schedule. Once it was sent, this does nothing and
+    leads to its run.
+    """
+    campaign, _ = require_on_campaign(g.session, g.actor, Permission.operate_campaigns, campaign_id)
     at, _ = _read_what_was_seen(campaign_id)
+    if campaign.schedule is not None:
+        return _lead_to_started(launching.start_campaign(g.session, g.actor, campaign_id))
     run, made = launching.launch_campaign(g.session, g.actor, campaign_id, at)
     if made and at is None:
         begin_after_commit()
@@ -151,6 +161,11 @@ def take_rows_over(campaign_id: int) -> Response:
     campaign, _ = require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
     services.change_campaign(g.session, g.actor, campaign_id, {"picks": dict(campaign.picks)})
     return go_to("console.show_check", said=as_said("The text has what the rows say now."), campaign_id=campaign_id)
+
+
+def _lead_to_started(campaign: Campaign) -> Response:
+    page = "console.show_event" if campaign.kind == CampaignKind.event else "console.show_campaign"
+    return go_to(page, said=as_said("The schedule is started."), campaign_id=campaign.id)
 
 
 def foresee_campaign(campaign: dict[str, Any], at: datetime | None = None) -> Outlook:
@@ -198,7 +213,9 @@ def _read_what_was_seen(campaign_id: int) -> tuple[datetime | None, bool]:
         raise Conflict("the content has changed since you looked at it; look again before you send it")
     zone = campaign["owner"].timezone
     at = parse_moment(form["at"], zone=zone) if form["at"] else None
-    phones = foresee_campaign(campaign, at or campaign["now"]).phones
+    phones = foresee_campaign(
+        campaign, at or (campaign["now"] if campaign["kind"] == CampaignKind.plain else None)
+    ).phones
     if phones == 0:
         raise Invalid("phones", None, "nobody would get a text")
     if phones != form["phones"]:

@@ -19,7 +19,7 @@ from sms_service.campaigns.authorship import find_last_change, is_of_others, lis
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
-from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.console.check import foresee_campaign
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import read_form, read_query
@@ -31,6 +31,7 @@ from sms_service.content.compose import Composed
 from sms_service.content.lint import Severity
 from sms_service.errors import Conflict, Invalid
 from sms_service.said import Said, as_said, say
+from sms_service.schedules.event_viewing import view_event
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import In, Whole
 from sms_service.web.waking import begin_after_commit
@@ -177,6 +178,7 @@ def _show(campaign: dict[str, Any], template: str) -> str:
     authored = list_authors(g.session, content.campaign)
     may = g.actor.can(Permission.approve_campaigns, campaign["path"])
     waits = campaign["status"] == CampaignStatus.submitted
+    event = view_event(g.session, g.actor, campaign["id"]) if campaign["kind"] == CampaignKind.event else None
     outlook = foresee_campaign(campaign)
     asked = ask_approval(g.session, content, campaign["path"], outlook.people, campaign["approval_rules"])
     given = read_given(campaign["given"], bytes.fromhex(campaign["digest"])) if waits else []
@@ -192,6 +194,7 @@ def _show(campaign: dict[str, Any], template: str) -> str:
         template,
         campaign=campaign,
         outlook=outlook,
+        event=event,
         refused=any(one.severity == Severity.refused for one in outlook.findings),
         whom=whom,
         authored=authored,

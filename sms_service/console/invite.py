@@ -18,6 +18,7 @@ from sms_service.campaigns.invitations import MOST_TICKED, write_invitation
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.services import EDITABLE
+from sms_service.campaigns.states import CampaignKind
 from sms_service.console.drafts import AskedValue, ask_values, list_usable_templates
 from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import say_here
@@ -35,12 +36,16 @@ from sms_service.directory.units import format_clock
 from sms_service.errors import Conflict, Invalid
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.said import say
+from sms_service.schedules.event_planning import plan_event
+from sms_service.schedules.event_texts import TIME, find_time_name, read_event_time
+from sms_service.schedules.scheduling import clear_schedule
 from sms_service.vocabulary import TextClass
 from sms_service.web.context import current_context
 from sms_service.web.problems import InvalidRequest, field_error
 from sms_service.web.rates import read_route_price
 from sms_service.web.schemas import Id, In
 
+EVENT = "event"  # the choice of when: some days before it begins
 _Chosen = tuple[Template, TemplateVersion]
 
 
@@ -53,11 +58,12 @@ class RollEntry(NamedTuple):
 
 
 class InviteQuery(In):
-    """For which unit, by which template; `campaign`: the draft that is changed."""
+    """For which unit, by which template; `campaign`: the draft that is changed; `event`: it is to be a theme day."""
 
     unit = Id(load_default=None)
     template = Id(load_default=None)
     campaign = Id(load_default=None)
+    event = fields.Boolean(load_default=False)
 
 
 class InviteForm(In):
@@ -123,6 +129,10 @@ def go_on_with_invite() -> Response:
         unchanged_since=form["seen"],
         picks=picks,
     )
+    if form["when"] == EVENT:
+        _make_event(made, version, values, place.unit)
+    elif made.schedule is not None:
+        clear_schedule(g.session, g.actor, made.id)
     return go_to("console.show_check", campaign_id=made.id)
 
 
@@ -156,6 +166,21 @@ def try_invite() -> Response:
         "console.show_invite",
         **at,
     )
+
+
+def _make_event(campaign: Campaign, version: TemplateVersion, values: Mapping[str, str], unit: Unit) -> None:
+    """Let the invitation go some days before it begins, as it was written. Raises Invalid at the field of the time."""
+    name = find_time_name(version) or TIME
+    at = f"{VALUE}{name}"
+    times = read_event_time(values.get(name, ""), current_context().clock(), unit.timezone)
+    if times is None:
+        raise Invalid(
+            at, values.get(name), "write the day and the time, such as 12月5日上午9时, so that its texts can be timed"
+        )
+    try:
+        plan_event(g.session, g.actor, campaign.id, {"begins": times[0], "ends": times[1]})
+    except Invalid as error:
+        raise Invalid(at if error.field.startswith("schedule") else error.field, error.value, error.reason) from None
 
 
 def _list_templates(path: str) -> list[_Chosen]:
@@ -234,6 +259,8 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
         planned=write_moment(old.planned_at, unit.timezone) if old else "",
         again=url_for("console.go_on_with_invite", **at),
         look=url_for("console.look_for_invite", **at),
+        may_event=find_time_name(version) is not None,
+        when_first=_choose_when(old),
         try_at=url_for("console.try_invite", **at),
         old=old,
         other=lambda one: url_for(
@@ -241,6 +268,13 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
         ),
         submitted=request.method == "POST",
     )
+
+
+def _choose_when(old: Campaign | None) -> str:
+    """Which of the choices of when is chosen first."""
+    if read_query(InviteQuery)["event"] or (old is not None and old.kind == CampaignKind.event):
+        return EVENT
+    return "later" if old is not None and old.planned_at is not None else "now"
 
 
 def _list_roll(unit: Unit) -> list[RollEntry]:

@@ -65,6 +65,7 @@ MENU = (
         (
             MenuEntry("console.show_home", _("To do"), "home", None),
             MenuEntry("console.show_invite", _("Send an invitation"), "send", Permission.edit_campaigns),
+            MenuEntry("console.list_events", _("Theme days"), "people"),
             MenuEntry("console.list_campaigns", _("Campaigns"), "campaign"),
             MenuEntry("console.list_decisions", _("Approvals"), "check", Permission.approve_campaigns),
             MenuEntry("console.list_replies", _("Replies"), "reply"),

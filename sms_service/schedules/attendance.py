@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
-from sms_service.audience.earlier import select_outcome
+from sms_service.audience.earlier import select_outcome, select_outcomes
 from sms_service.audit import trail
 from sms_service.campaigns.models import Campaign, CampaignItem
 from sms_service.campaigns.moving import move_campaign
@@ -67,8 +67,8 @@ def list_expected(session: Session, actor: Actor, campaign_id: int) -> list[Expe
         .group_by(Message.person_id)
         .subquery("own")
     )
-    invited = Person.id.in_(select_outcome(session, campaign_id, "texted", INVITATION))
-    declined = Person.id.in_(select_outcome(session, campaign_id, "declined"))
+    asked = [("texted", INVITATION), ("declined", None)]
+    invited, declined = (Person.id.in_(found) for found in select_outcomes(session, campaign_id, asked))
     ticked = select(Attendance.came).where(Attendance.campaign_id == campaign_id, Attendance.person_id == Person.id)
     rows = session.execute(
         select(Person.id, Person.name, Unit.id, Unit.name, invited, declined, ticked.scalar_subquery())

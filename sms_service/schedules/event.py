@@ -121,6 +121,17 @@ def find_following(rule: Mapping[str, Any], unit: Unit, fired_at: datetime) -> d
     return None
 
 
+def word_rule(rule: Mapping[str, Any]) -> Said:
+    """The kept rule in words."""
+    words = [say("an event that begins on {time}", time=f"{begins_of(rule):%Y-%m-%d %H:%M}")]
+    words.append(say("its invitation goes {days} days before", days=rule["invitation_days"]))
+    if rule["reminder_days"] is not None:
+        words.append(say("a reminder {days} days before", days=rule["reminder_days"]))
+    if rule["thanks_days"] is not None:
+        words.append(say("thanks {days} days after", days=rule["thanks_days"]))
+    return say("{words:, }", words=words)
+
+
 def place_event(
     session: Session, rule: Mapping[str, Any], unit: Unit, items: Sequence[Item], now: datetime
 ) -> dict[int, Placed]:
@@ -130,12 +141,12 @@ def place_event(
     found: dict[int, Placed] = {}
     invited = next((one.fired_at for one in items if one.number == INVITATION), None)
     for item in sorted(items, key=lambda one: one.number):
-        class_ = item.class_ or TextClass.invitation
-        if class_ not in quiet:
-            quiet[class_] = list_quiet_dates(session, unit.path, class_)
-        hours = _Hours(unit, quiet[class_])
         placed = Placed(None)
         if item.fired_at is None and _is_called_for(item.number, rule):
+            class_ = item.class_ or TextClass.invitation
+            if class_ not in quiet:
+                quiet[class_] = list_quiet_dates(session, unit.path, class_)
+            hours = _Hours(unit, quiet[class_])
             match item.number:
                 case 1:
                     placed = _place_before(rule, "invitation", hours, now, begins, at_once=True)

@@ -5,7 +5,7 @@ kept as templates of the top unit, so that they have versions, bindings and read
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM
-from sms_service.content.days import WEEKDAYS, TimeOfDay
+from sms_service.content.days import WEEKDAYS, TimeOfDay, find_meant_date, read_day_and_time
 from sms_service.content.fields import FieldKind, fields_of
 from sms_service.content.library import create_template, find_templates
 from sms_service.content.models import Template, TemplateVersion
@@ -95,6 +95,21 @@ def find_place_name(version: TemplateVersion) -> str | None:
     places = [field.name for field in fields if field.kind == FieldKind.place]
     named = [field.name for field in fields if field.name == PLACE]
     return next(iter(named or places), None)
+
+
+def read_event_time(text: str, now: datetime, zone: str) -> tuple[datetime, datetime | None] | None:
+    """When an event begins and ends, as somebody writes it now: 本周六上午9时, 12月5日9:00至11:00. None: the day or the
+    time of day is not there.
+    """
+    local = now.astimezone(ZoneInfo(zone))
+    day, both = find_meant_date(text, local.date()), read_day_and_time(text)
+    if day is None or both is None:
+        return None
+    begins, ends = (
+        None if clock is None else datetime.combine(day, time(clock.hour, clock.minute), ZoneInfo(zone))
+        for clock in (both.clock, both.until)
+    )
+    return None if begins is None else (begins, ends)
 
 
 def write_event_time(begins: datetime, ends: datetime | None, zone: str) -> str:

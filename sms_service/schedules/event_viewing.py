@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
-from sms_service.audience.earlier import select_outcome
+from sms_service.audience.earlier import select_outcomes
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CANCELLED, MOVED, CampaignKind, CampaignStatus
@@ -68,6 +68,8 @@ def describe_event(campaign: Campaign, unit: Unit) -> dict[str, Any]:
         "name": campaign.name,
         "unit_id": unit.id,
         "unit": unit.name,
+        "path": unit.path,
+        "zone": unit.timezone,
         "status": campaign.status,
         "undecided": campaign.undecided,
         "begins": begins_of(rule),
@@ -80,34 +82,52 @@ def describe_event(campaign: Campaign, unit: Unit) -> dict[str, Any]:
     }
 
 
-def view_event(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
-    """What lists show of it, and: its rule, its `items` with `note` and `runs`, how many people were `invited`, who
-    `declined` (at most 200), whether it is ticked off who `came`, of how many `expected`. Raises NotFound or
-    Forbidden.
+def get_event(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
+    """What lists show of it, and: how many people were `invited`, whether it has `begun`, how many `came` of how many
+    `expected`, None if that is not ticked off yet. Raises NotFound or Forbidden.
     """
-    campaign, _ = require_event(session, actor, Permission.read, campaign_id)
-    unit = session.get_one(Unit, campaign.unit_id)
+    return _read(session, actor, campaign_id)[0]
+
+
+def view_event(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
+    """The same with its `rule`, its `items` with `note` and `runs`, and who `declined` (at most 200). Raises NotFound
+    or Forbidden.
+    """
+    event, campaign, unit, now, declined = _read(session, actor, campaign_id)
     content = content_of(session, campaign, held=False)
-    invited = select_outcome(session, campaign_id, "texted", INVITATION).subquery()
-    declined = session.execute(
-        select(Person.id, Person.name)
-        .where(Person.id.in_(select_outcome(session, campaign_id, "declined")))
-        .order_by(Person.name, Person.id)
-        .limit(MOST_NAMED)
+    named = session.execute(
+        select(Person.id, Person.name).where(Person.id.in_(declined)).order_by(Person.name, Person.id).limit(MOST_NAMED)
     ).all()
-    came, expected = session.execute(
-        select(func.count().filter(Attendance.came), func.count()).where(Attendance.campaign_id == campaign_id)
-    ).one()
-    now: datetime = session.scalars(select(func.sms_now())).one()
-    return describe_event(campaign, unit) | {
+    return event | {
         "rule": campaign.schedule,
         "items": _items(session, content, unit, now),
-        "invited": session.scalar(select(func.count()).select_from(invited)),
-        "declined": [{"person_id": row.id, "name": row.name} for row in declined],
+        "declined": [{"person_id": row.id, "name": row.name} for row in named],
+    }
+
+
+def _read(
+    session: Session, actor: Actor, campaign_id: int
+) -> tuple[dict[str, Any], Campaign, Unit, datetime, Select[int]]:
+    """An event as `get_event` has it, with its campaign, its unit, the time, and who declined."""
+    campaign, _ = require_event(session, actor, Permission.read, campaign_id)
+    unit = session.get_one(Unit, campaign.unit_id)
+    invited, declined = select_outcomes(session, campaign_id, [("texted", INVITATION), ("declined", None)])
+    ticked = Attendance.campaign_id == campaign_id
+    now, number, expected, came = session.execute(
+        select(
+            func.sms_now(),
+            select(func.count()).select_from(invited.subquery()).scalar_subquery(),
+            select(func.count()).where(ticked).scalar_subquery(),
+            select(func.count()).where(ticked, Attendance.came).scalar_subquery(),
+        )
+    ).one()
+    event = describe_event(campaign, unit) | {
+        "invited": number,
         "came": came if expected else None,
         "expected": expected,
         "begun": begins_of(campaign.schedule or {}) <= now,
     }
+    return event, campaign, unit, now, declined
 
 
 def list_placed(session: Session, content: Content, unit: Unit, now: datetime) -> dict[int, Placed]:
