@@ -34,7 +34,12 @@ from sms_service.directory.models import Person, Unit
 from sms_service.directory.units import change_unit
 from sms_service.ledger.models import Run
 from sms_service.ops.agreement import disagreements
-from sms_service.ops.demonstration_campaigns import APPROVERS, send_demonstration_campaign, set_demonstration_rules
+from sms_service.ops.demonstration_campaigns import (
+    APPROVERS,
+    send_demonstration_campaign,
+    set_demonstration_quotas,
+    set_demonstration_rules,
+)
 from sms_service.ops.demonstration_life import Life
 from sms_service.ops.demonstration_lists import load_demonstration_lists
 from sms_service.ops.errors import OperationError
@@ -136,6 +141,7 @@ def _load_city(session: Session, running: Running) -> int:
             running.say(f"  refused: {group.findings} × {first.column}: {first.said} (first in row {first.row})")
     shipped.install_shipped(session, city)
     set_demonstration_rules(session, city.id)
+    set_demonstration_quotas(session, city.id)
     running.say(f"reference lists: {load_demonstration_lists(session, city.id)} rows")
     running.say(f"calendar of working days: {len(take_over_year(session, SYSTEM, city.id, CALENDAR_YEAR))} days")
     return city.id

@@ -12,13 +12,18 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.audience import segments
 from sms_service.campaigns import approval, launch, services
+from sms_service.campaigns.quota_setting import set_quota
+from sms_service.campaigns.quotas import find_month
 from sms_service.campaigns.rule_acts import add_approval_rule
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
+from sms_service.directory.models import Unit
 from sms_service.gateways.config import DEFAULT_ROUTE
+from sms_service.reports.targets import set_targets
 
 SIGNATURE = "云州先锋"
 APPROVERS = ("city-approver", "second-approver")  # of whom one decides first
+WHY = "年度安排"  # of quotas and targets
 SELF_SERVICE_UP_TO = 100  # people of a branch; its largest has 79
 ONE_APPROVAL_UP_TO = 5_000  # people of the city
 
@@ -58,6 +63,16 @@ def set_demonstration_rules(session: Session, city_id: int) -> None:
     ask(level="branch", approvals=1, approver_level="district")
     ask(level="city", up_to=ONE_APPROVAL_UP_TO, approvals=1)
     ask(level="city", approvals=2)
+
+
+def set_demonstration_quotas(session: Session, city_id: int) -> None:
+    """What may be sent in a month, far more than is sent, and what branches are to reach in the year."""
+    give = partial(set_quota, session, SYSTEM, city_id, None, why=WHY)
+    give({"people": 60_000, "parts": 120_000})
+    give({"people": 20_000}, level="district")
+    give({"people": 1_000}, level="branch")
+    year = find_month(session, session.get_one(Unit, city_id)).year
+    set_targets(session, SYSTEM, city_id, year, {"theme_days": 12, "texts": 600}, WHY, level="branch")
 
 
 def send_demonstration_campaign(
