@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
+from typing import Any
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
@@ -13,9 +14,9 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.control import get_run
-from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.models import Campaign, CampaignItem
 from sms_service.campaigns.reserving import reserve_again
-from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.states import CALLED_OFF, CANCELLED, CampaignKind, CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
@@ -159,11 +160,23 @@ def _go_again(
         raise Conflict(say("run {run} is {status}; nothing of it can go again", run=run_id, status=status))
     if gone.ids:
         # The campaign may have ended with its run, or be ending now: this locks its row and makes it active.
-        session.execute(
+        locked = session.execute(
             update(Campaign)
             .where(Campaign.id == run.campaign_id, Campaign.status.in_((CampaignStatus.ended, CampaignStatus.active)))
             .values(status=CampaignStatus.active.value)
+            .returning(Campaign.kind, Campaign.schedule, Campaign.values)
             .execution_options(synchronize_session=False)
-        )
+        ).first()
+        if locked is not None and locked.kind == CampaignKind.event:
+            _require_still_so(session, run, locked.schedule, locked[2])
         reserve_again(session, run)
     return run, gone
+
+
+def _require_still_so(session: Session, run: Run, rule: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Raises Conflict where what the run says of an event is not so any more."""
+    item = session.get(CampaignItem, (run.campaign_id, run.item))
+    said = {**values, **(item.values if item is not None else {})}
+    if run.values != said or (rule.get(CANCELLED) and run.item != CALLED_OFF):
+        message = "the event was moved or called off since; what the texts of run {run} say is not so any more"
+        raise Conflict(say(message, run=run.id))

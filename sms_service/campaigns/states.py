@@ -30,6 +30,7 @@ class CampaignKind(Words):
 
 
 CANCELLED, MOVED = "cancelled", "moved"  # in an event's `schedule`: it is called off; how often it was moved
+CALLED_OFF = 4  # the number of an event's text that says that it is called off
 
 C = CampaignStatus
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from sms_service.campaigns.items import Item
-from sms_service.campaigns.states import CANCELLED, MOVED
+from sms_service.campaigns.states import CALLED_OFF, CANCELLED, MOVED
 from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
@@ -24,7 +24,7 @@ from sms_service.said import Said, as_said, say
 from sms_service.schedules.recurring import read_clock
 from sms_service.vocabulary import TextClass
 
-INVITATION, REMINDER, THANKS, CANCELLATION, MOVE_NOTICE = range(1, 6)
+INVITATION, REMINDER, THANKS, CANCELLATION, MOVE_NOTICE = 1, 2, 3, CALLED_OFF, 5
 DAYS = {"invitation_days": (3, 60), "reminder_days": (1, 30), "thanks_days": (1, 14)}  # usual, most
 CLOCKS = {"invitation_at": "09:00", "reminder_at": "09:00", "thanks_at": "10:00"}
 FURTHEST = timedelta(days=365)  # ahead

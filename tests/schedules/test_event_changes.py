@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.campaigns.closing import end_finished
 from sms_service.campaigns.models import Campaign, CampaignItem
+from sms_service.campaigns.resending import send_run_again
 from sms_service.campaigns.rule_acts import add_approval_rule
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
@@ -20,6 +21,7 @@ from sms_service.dispatch import freeze
 from sms_service.errors import Conflict, Forbidden, Invalid
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
 from sms_service.ledger.models import Message, Run
+from sms_service.ledger.sweeps import finish_runs
 from sms_service.schedules.event import CANCELLATION, INVITATION, MOVE_NOTICE, REMINDER
 from sms_service.schedules.event_changes import EventChange, cancel_event, move_event
 from sms_service.schedules.firing import fire_due_items
@@ -133,6 +135,32 @@ def test_a_move_that_nobody_approved_is_taken_back_when_it_is_called_off(planned
         assert town.tick(later) == 4
         assert known in town.adapter.handed[-1].body
     assert [run for run in town.runs() if run[0] == MOVE_NOTICE] == [(MOVE_NOTICE, 1, "cancelled", None)]
+
+
+@pytest.mark.parametrize("change", ["move", "cancel"])
+def test_texts_that_say_what_is_not_so_any_more_do_not_go_again(planned: EventTown, change: str) -> None:
+    town = planned
+
+    def answer(handed: object) -> Outcome:
+        if town.phones.index(handed.phone) == 0:  # type: ignore[attr-defined]
+            return Outcome(handed.reference, OutcomeKind.refused, error=ErrorClass.account)  # type: ignore[attr-defined]
+        return unknown(handed)  # type: ignore[arg-type]
+
+    town.adapter.answer = answer
+    with town.clock(2) as later:
+        town.tick(later)
+        with later.transaction() as connection:
+            finish_runs(connection)
+        with later.session() as session:
+            (run_id,) = session.scalars(select(Run.id).where(Run.campaign_id == town.campaign_id))
+            session.execute(update(Run).where(Run.id == run_id).values(status="finished"))
+    with town.clock(2, "10:00") as later:
+        if change == "move":
+            move(town, later, 9)
+        else:
+            call_off(town, later)
+        with later.session() as session, pytest.raises(Conflict, match="not so any more"):
+            send_run_again(session, town.officer, run_id, "再发一次", None)
 
 
 def test_an_invitation_under_way_goes_to_the_others_with_the_new_time(planned: EventTown) -> None:
