@@ -16,6 +16,7 @@ from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Contact
 from sms_service.ledger.models import Message
 from sms_service.replies.models import ReplyRow
+from sms_service.schedules.attendance_models import Attendance
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_person, make_segment, make_unit
 
@@ -126,12 +127,23 @@ TEXTED = ("accepted", "unknown", "delivered", "undelivered", "no_receipt")
 STATUSES = (*TEXTED, "skipped", "pending", "refused", "expired")
 
 
-def went(outcome, fates):
-    """Whether the texts of one person, each with its status and whether it was answered, have the outcome."""
-    statuses = {status for status, _ in fates}
+# What people answer: nothing, yes, no, or what is neither.
+ANSWERS = (None, "Y", "能参加", " n ", "不去", "谢谢")
+SAYS_NO = {"Y": False, "能参加": False, " n ": True, "不去": True}
+
+
+def went(outcome, texts, came):
+    """Whether the outcome is that of one person: of their texts, each with its status and its answer, and of whether
+    they came.
+    """
+    if outcome == "came":
+        return came
+    statuses = {status for status, _ in texts}
     texted = bool(statuses & {*TEXTED})
-    answered = any(answer for _, answer in fates)
-    return {
+    answers = [answer for _, answer in texts if answer is not None]
+    said = [SAYS_NO[answer] for answer in answers if answer in SAYS_NO]
+    answered = bool(answers)
+    outcomes = {
         "in_audience": True,
         "texted": texted,
         "delivered": "delivered" in statuses,
@@ -139,7 +151,9 @@ def went(outcome, fates):
         "not_texted": not texted and "pending" not in statuses,
         "answered": answered,
         "not_answered": texted and not answered,
-    }[outcome]
+        "declined": bool(said) and said[-1],
+    }
+    return bool(texts) and outcomes[outcome]
 
 
 def oracle(rule, scope, units, people, made, saved=(), fates=()):
@@ -181,8 +195,7 @@ def oracle(rule, scope, units, people, made, saved=(), fates=()):
                 owner, own = saved[value]
                 return holds(own, place, unit) and (below(scope, owner) or below(unit, owner))
             case "campaign":
-                own = fates[place] if fates else ()
-                return bool(own) and went(value["outcome"], own)
+                return bool(fates) and went(value["outcome"], *fates[place])
             case "level":
                 return units[unit].level == value
         return holds_of_attribute(value, attributes.get(value["name"]), today)
@@ -199,11 +212,12 @@ def oracle(rule, scope, units, people, made, saved=(), fates=()):
     return sorted(found)
 
 
-# Of each person the texts of one earlier campaign: status and whether it was answered; and for some the same as for the
-# first person, as where two share a phone.
+# Of each person the texts of one earlier campaign, with status and answer, and whether they came; the texts of some are
+# those of the first person, as where two share a phone.
 SHARED = "shared"
+_texts = st.lists(st.tuples(st.sampled_from(STATUSES), st.sampled_from(ANSWERS)), max_size=2)
 fates = st.lists(
-    st.one_of(st.just(SHARED), st.lists(st.tuples(st.sampled_from(STATUSES), st.booleans()), max_size=2)),
+    st.tuples(st.one_of(st.just(SHARED), _texts), st.booleans()),
     min_size=10,
     max_size=10,
 )
@@ -221,16 +235,19 @@ def send(session, units, made, fates):
     run = make_run(session, units[0], status="running", audience=0, launched_at=func.sms_now())
     account_id = session.scalars(select(GatewayAccount.id)).first()
     found, sent = [], None
-    for person, fate in zip(made, fates, strict=False):
-        if fate == SHARED:
-            of_first = fates[0][:1] if sent is not None else []
-            rows = [("skipped", False)] if of_first else []
-            found.append(of_first)
+    for person, (texts, came) in zip(made, fates, strict=False):
+        if came:
+            seen = {"came": True, "recorded_at": func.sms_now()}
+            session.add(Attendance(campaign_id=run.campaign_id, person_id=person.id, unit_id=units[0].id, **seen))
+        if texts == SHARED:
+            of_first = fates[0][0][:1] if sent is not None else []
+            rows = [("skipped", None)] if of_first else []
+            found.append((of_first, came))
         else:
-            rows = fate
-            found.append(fate)
-        for place, (status, answered) in enumerate(rows):
-            shared = fate == SHARED
+            rows = texts
+            found.append((texts, came))
+        for place, (status, answer) in enumerate(rows):
+            shared = texts == SHARED
             message = Message(
                 month=run.month, run_id=run.id, person_id=person.id, unit_id=units[place].id,
                 unit_path=units[place].path, phone=f"+8613800{place}{person.id:06d}" if status == "pending" else None,
@@ -243,8 +260,9 @@ def send(session, units, made, fates):
             session.flush()
             if place == 0 and person is made[0]:
                 sent = message.id
-            if answered:
+            if answer is not None:
                 reply = {"gateway_account_id": account_id, "received_at": func.sms_now(), "part": 1, "parts": 1}
+                reply["text"] = answer
                 session.add(ReplyRow(**reply, month=run.month, message_id=message.id))
     session.flush()
     return run.campaign_id, found

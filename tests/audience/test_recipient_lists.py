@@ -207,7 +207,7 @@ def test_only_who_may_text_guests_brings_them_and_only_the_list_finds_them(sessi
     assert people({"any": [{"list": found.id}, {"tag": "x"}]}) == ["王伟", "来宾"]
     for left in (None, True, False):
         assert guest not in session.scalars(find_people((city.path,), left=left)).all()
-    with pytest.raises(Conflict, match="guest of a list"):
+    with pytest.raises(Conflict, match="nobody of the register"):
         change_person(session, SYSTEM, guest.id, left=False)
     done = bring(session, "people", f"姓名,手机号,组织编码\n来宾,{PHONE},0101001\n")
     assert (done.created, done.asked) == (1, 0)
