@@ -44,10 +44,12 @@ def place_items(session: Session, campaign: Campaign) -> None:
     items = read_items(session.scalar(select(ITEMS).select_from(Campaign).where(Campaign.id == campaign.id)))
     now: datetime = session.scalars(select(func.sms_now())).one()
     unit = session.get_one(Unit, campaign.unit_id)
-    placed = _installed.place(session, campaign, unit, [item for item in items if not item.skipped], now)
-    if not any(placed.values()):
+    asked = [item for item in items if not item.skipped or item.fired_at is not None]
+    placed = _installed.place(session, campaign, unit, asked, now)
+    times = {item.number: None if item.skipped else placed.get(item.number) for item in items}
+    if not any(times.values()):
         raise Invalid("schedule", None, "nothing of it lies ahead; choose later days")
-    write_times(session, campaign.id, {item.number: placed.get(item.number) for item in items})
+    write_times(session, campaign.id, times)
 
 
 def write_times(session: Session, campaign_id: int, times: Mapping[int, datetime | None]) -> None:

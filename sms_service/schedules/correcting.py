@@ -56,7 +56,8 @@ def note_items(session: Session, actor: Actor, campaign: Campaign, path: str, nu
     schedule runs, ask for another decision if what is to come is not what was approved.
     """
     session.flush()
-    place_items(session, campaign)
+    if campaign.status in EDITABLE or has_times(session, campaign):
+        place_items(session, campaign)
     if campaign.status in EDITABLE:
         note_change(session, actor, campaign, path, ["items"])
         return
@@ -84,9 +85,13 @@ def change_item(
     item = session.get(CampaignItem, (campaign_id, number), populate_existing=True)
     if item is None:
         raise NotFound("item", number)
-    if campaign.status in UNDER_WAY and not _is_to_come(session, item):
+    if campaign.status in UNDER_WAY and not _is_to_come(session, campaign, item):
         raise Conflict(
-            say("item {item} of campaign {campaign} was sent; it cannot be changed", item=number, campaign=campaign_id)
+            say(
+                "item {item} of campaign {campaign} was sent or comes no more; it cannot be changed",
+                item=number,
+                campaign=campaign_id,
+            )
         )
     at = f"items[{number}]"
     for name in changes:
@@ -98,7 +103,7 @@ def change_item(
         check_values(changes["values"])
         item.values = dict(changes["values"])
     if "template_version_id" in changes:
-        item.template_version_id = _check_version(session, actor, campaign, changes["template_version_id"], at)
+        item.template_version_id = check_item_version(session, actor, campaign, changes["template_version_id"], at)
     if "skipped" in changes:
         item.skipped = bool(changes["skipped"])
     if session.is_modified(item):
@@ -107,18 +112,35 @@ def change_item(
     return item
 
 
-def _is_to_come(session: Session, item: CampaignItem) -> bool:
-    """Whether it fires again, was skipped, or has a run that is held and was never frozen."""
+def has_times(session: Session, campaign: Campaign) -> bool:
+    """Whether anything of the schedule still fires; not where it was ended."""
+    coming = select(CampaignItem.number).where(
+        CampaignItem.campaign_id == campaign.id, CampaignItem.next_at.is_not(None)
+    )
+    return session.scalar(coming.limit(1)) is not None
+
+
+def _is_to_come(session: Session, campaign: Campaign, item: CampaignItem) -> bool:
+    """Whether it still fires, could (a notice of an event, one that was skipped), or has a run that waits and was
+    never frozen.
+    """
     waits = select(Run.id).where(
         Run.campaign_id == item.campaign_id,
         Run.item == item.number,
         Run.status.in_((RunStatus.planned, RunStatus.held)),
         Run.frozen_at.is_(None),
     )
-    return item.next_at is not None or item.fired_at is None or session.scalar(waits.limit(1)) is not None
+    if item.fired_at is None or item.next_at is not None:
+        return has_times(session, campaign)
+    return session.scalar(waits.limit(1)) is not None
 
 
-def _check_version(session: Session, actor: Actor, campaign: Campaign, version_id: int | None, at: str) -> int | None:
+def check_item_version(
+    session: Session, actor: Actor, campaign: Campaign, version_id: int | None, at: str
+) -> int | None:
+    """The version that an item takes, None for the campaign's own. Raises NotFound, Forbidden, Invalid
+    (`<at>.template_version_id`).
+    """
     if version_id is None:
         return None
     template, version = get_version(session, actor, version_id)

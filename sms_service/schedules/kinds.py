@@ -13,7 +13,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.placing import install_schedules
 from sms_service.campaigns.states import CampaignKind
 from sms_service.directory.models import Unit
-from sms_service.schedules import event, recurring
+from sms_service.schedules import event, recurring, series
 
 
 class ScheduleKind(Protocol):
@@ -25,13 +25,19 @@ class ScheduleKind(Protocol):
     def plan_times(
         self, session: Session, rule: Mapping[str, Any], unit: Unit, items: Sequence[Item], now: datetime
     ) -> Mapping[int, datetime | None]:
-        """When each of these items, by its number, fires next if the campaign is started `now`; None: not any more."""
+        """When each of these items, by its number, fires next if the campaign is started `now`; None: not any more.
+        Those that are skipped are among them only if they went before.
+        """
 
     def find_following(self, rule: Mapping[str, Any], unit: Unit, fired_at: datetime) -> datetime | None:
         """When an item that fired for this time fires again; None: not any more."""
 
 
-KINDS: Mapping[str, ScheduleKind] = {CampaignKind.recurring: recurring, CampaignKind.event: event}
+KINDS: Mapping[str, ScheduleKind] = {
+    CampaignKind.recurring: recurring,
+    CampaignKind.series: series,
+    CampaignKind.event: event,
+}
 
 
 class AllKinds:

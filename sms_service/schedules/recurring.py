@@ -32,11 +32,7 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 def read_rule(given: Mapping[str, Any], unit: Unit, now: datetime) -> dict[str, Any]:
     """The rule as it is kept. `first` and `until` are days, local to the unit, both inclusive. Raises Invalid."""
-    first = read_local_day("schedule.first", given.get("first"))
-    today = now.astimezone(ZoneInfo(unit.timezone)).date()
-    if not today - timedelta(days=1) <= first <= today + FURTHEST_FIRST:
-        reason = say("must be from today on, at most {most} days ahead", most=FURTHEST_FIRST.days)
-        raise Invalid("schedule.first", first.isoformat(), reason)
+    first = read_first_day(given, unit, now)
     kept: dict[str, Any] = {
         "rrule": _read_rrule(given.get("rrule")),
         "first": first.isoformat(),
@@ -97,6 +93,16 @@ def list_times(rule: Mapping[str, Any], unit: Unit, after: datetime) -> Iterator
 def list_next_times(rule: Mapping[str, Any], unit: Unit, after: datetime, most: int = 10) -> list[datetime]:
     """The first of them."""
     return list(islice(list_times(rule, unit, after), most))
+
+
+def read_first_day(given: Mapping[str, Any], unit: Unit, now: datetime) -> date:
+    """The day from which a rule counts, its `first`. Raises Invalid."""
+    first = read_local_day("schedule.first", given.get("first"))
+    today = now.astimezone(ZoneInfo(unit.timezone)).date()
+    if not today - timedelta(days=1) <= first <= today + FURTHEST_FIRST:
+        reason = say("must be from today on, at most {most} days ahead", most=FURTHEST_FIRST.days)
+        raise Invalid("schedule.first", first.isoformat(), reason)
+    return first
 
 
 def read_local_day(field: str, given: object) -> date:
