@@ -88,9 +88,18 @@ class ScheduleOut(Out):
 
     kind = fields.String(metadata={"description": "One of " + ", ".join(CampaignKind)})
     rule = fields.Dict(allow_none=True, metadata={"description": "The rule as it was given; null of a plain campaign"})
+    words = MaskedText(allow_none=True, metadata={"description": "The rule in words; null where its kind has none"})
     items = fields.List(fields.Nested(ItemOut), metadata={"description": "Its items, in their order"})
     next_times = fields.List(
         fields.AwareDateTime(), metadata={"description": "When it fires next, at most the next ten times"}
+    )
+    quiet_days = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={
+            "description": "Those of the next times at which texts of its class do not leave, with the name of the "
+            "day; they wait for the day after"
+        },
     )
 
 

@@ -65,15 +65,19 @@ def reach_content(session: Session, content: Content, path: str) -> tuple[Reach,
     return reach, _try_texts(content, reach, own)
 
 
-def lint_content(session: Session, content: Content, path: str) -> list[LintFinding]:
+def lint_content(
+    session: Session, content: Content, path: str, asked: Known | None = None, of_next: Reach | None = None
+) -> list[LintFinding]:
     """Every finding about the content, what is refused first; `path` is that of the campaign's unit. Of a campaign with
-    a schedule: about each text that is still to go, the finding names whose it is.
+    a schedule: about each text that is still to go, the finding names whose it is. `asked`: what is known for the
+    campaign's own text, and `of_next`: whom its next text reaches if nothing narrows that, where they were asked for
+    already.
     """
     if not content.items:
         return lint_reached(session, content, path, *reach_content(session, content, path))
     found: list[LintFinding] = []
-    known: dict[int, Known] = {}
-    for item, text, reach in reach_items(session, content, path):
+    known: dict[int, Known] = {} if asked is None else {content.version.id: asked}
+    for item, text, reach in reach_items(session, content, path, of_next):
         tried, version_id = _try_texts(text, reach, _own(text)), text.version.id
         known[version_id] = known.get(version_id) or _load_known(session, text, path)
         for one in lint_reached(session, text, path, reach, tried, known=known[version_id]):
@@ -82,11 +86,17 @@ def lint_content(session: Session, content: Content, path: str) -> list[LintFind
     return sort_findings(found)
 
 
-def reach_items(session: Session, content: Content, path: str) -> Iterator[tuple[Item, Content, Reach]]:
+def reach_items(
+    session: Session, content: Content, path: str, of_next: Reach | None = None
+) -> Iterator[tuple[Item, Content, Reach]]:
     """Each item that is still to go, its text, and whom it would reach now if nothing narrowed that: what does is who
-    got another item, which nobody knows yet. Items whose texts ask the same of people are measured once.
+    got another item, which nobody knows yet. Items whose texts ask the same of people are measured once; `of_next`:
+    what was measured already, of the text that goes next.
     """
     measured: dict[tuple[tuple[str, ...], tuple[str, ...]], Reach] = {}
+    if of_next is not None:
+        own = _own(content.next_text())
+        measured[tuple(own), tuple(_needed(content.next_text(), own))] = of_next
     for item in content.items:
         if item.skipped or (item.next_at is None and item.fired_at is not None):
             continue

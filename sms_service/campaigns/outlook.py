@@ -198,7 +198,7 @@ def foresee_content(
             *(Warned(Caution.quota, said) for said in lacks),
             *map(_warn_of_similar, similar),
         ],
-        findings=lint_content(session, whole, path)
+        findings=lint_content(session, whole, path, for_lint, reach if content.item and not content.item.rule else None)
         if whole.items
         else lint_reached(session, content, path, reach, texts, price, for_lint),
     )

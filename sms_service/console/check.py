@@ -23,6 +23,7 @@ from sms_service.campaigns.picks import list_picked
 from sms_service.campaigns.self_service import say_why_no_self_service
 from sms_service.campaigns.services import EDITABLE
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
+from sms_service.console.coming import foresee_firings
 from sms_service.console.forms import read_form
 from sms_service.console.languages import write_number
 from sms_service.console.moments import parse_moment, write_moment
@@ -73,7 +74,8 @@ def show_check(campaign_id: int) -> str | Response:
     except Invalid as error:
         fault = error.reason
     event = view_event(g.session, g.actor, campaign_id) if campaign["kind"] == CampaignKind.event else None
-    outlook = foresee_campaign(campaign, None if event else at or campaign["now"])
+    is_plain = campaign["kind"] == CampaignKind.plain
+    outlook = foresee_campaign(campaign, (at or campaign["now"]) if is_plain else None)
     content = campaign["content"]
     asked = ask_approval(g.session, content, path, outlook.people, campaign["approval_rules"])
     given = read_given(campaign["given"], content.digest()) if status == CampaignStatus.submitted else []
@@ -87,6 +89,8 @@ def show_check(campaign_id: int) -> str | Response:
         campaign=campaign,
         outlook=outlook,
         event=event,
+        schedule=foresee_firings(campaign),
+        may_repeat=campaign["kind"] in (CampaignKind.plain, CampaignKind.recurring),
         refused=any(one.severity == Severity.refused for one in outlook.findings),
         at=write_moment(at, unit.timezone),
         time_fault=fault,

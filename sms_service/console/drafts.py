@@ -65,7 +65,9 @@ class NewCampaignQuery(In):
 
 
 class CampaignForm(In):
-    """A campaign but for its values, which are fields of their own. `seen`: as of when it was opened to be changed."""
+    """A campaign but for its values, which are fields of their own. `seen`: as of when it was opened to be changed;
+    `repeats`: the next page asks on which days it is sent again and again.
+    """
 
     name = OneLine(services.LONGEST_NAME, required=True)
     segment_id = Id(required=True)
@@ -77,6 +79,7 @@ class CampaignForm(In):
     seen = fields.AwareDateTime(load_default=None)
     urgent = fields.Boolean(load_default=False)
     canary_receipts = fields.Boolean(load_default=False)
+    repeats = fields.Boolean(load_default=False)
 
 
 @page_view("/campaigns/new", Permission.edit_campaigns)
@@ -105,6 +108,7 @@ def write_campaign() -> Response:
     assert place.unit is not None
     form = read_form(CampaignForm, apart=(VALUE, PICK, FIND))
     form.pop("seen")
+    repeats = form.pop("repeats")
     made = services.create_campaign(
         g.session,
         g.actor,
@@ -114,7 +118,7 @@ def write_campaign() -> Response:
         picks=read_picks(),
         **form,
     )
-    return go_to("console.show_check", campaign_id=made.id)
+    return go_to("console.show_recurrence" if repeats else "console.show_check", campaign_id=made.id)
 
 
 @page_view("/campaigns/<int:campaign_id>/change", Permission.edit_campaigns)
@@ -133,6 +137,7 @@ def change_draft(campaign_id: int) -> Response:
     campaign, _ = require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
     version_id = read_query(NewCampaignQuery)["version"] or campaign.template_version_id
     form = read_form(CampaignForm, apart=(VALUE, PICK, FIND))
+    form.pop("repeats")
     seen = form.pop("seen")
     changes = form | {"template_version_id": version_id, "values": read_named(VALUE), "picks": read_picks()}
     services.change_campaign(g.session, g.actor, campaign_id, changes, seen)

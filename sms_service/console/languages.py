@@ -22,6 +22,7 @@ _TAGS = {"zh": "zh-Hans", "en": "en"}
 _DAY = {"zh": "M月d日", "en": "d MMM"}
 _DAY_OF_WEEK = {"zh": "M月d日（EEE）", "en": "EEE d MMM"}
 _LONG_DAY = {"zh": "y年M月d日", "en": "d MMM y"}
+_LONG_DAY_OF_WEEK = {"zh": "y年M月d日（EEE）", "en": "EEE d MMM y"}
 
 
 def choose_language(chosen: str | None = None) -> str:
@@ -97,6 +98,13 @@ def write_weekday(day: date) -> str:
     """`12月1日（周二）`, without the year."""
     language = page_language()
     return format_date(day, _DAY_OF_WEEK[language], locale=_LOCALES[language])
+
+
+def write_coming(moment: datetime, zone: str = CITY_ZONE) -> str:
+    """`2027年12月1日（周三）09:00`."""
+    language, local = page_language(), moment.astimezone(ZoneInfo(zone))
+    day = format_date(local.date(), _LONG_DAY_OF_WEEK[language], locale=_LOCALES[language])
+    return f"{day} {local:%H:%M}"
 
 
 def write_month(day: date) -> str:

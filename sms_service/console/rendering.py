@@ -123,6 +123,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "run_kind": lambda kind: languages.translate_here(name_word("run", kind)),
     "time": languages.write_time,
     "second": languages.write_second,
+    "coming": languages.write_coming,
     "day": languages.write_day,
     "weekday": languages.write_weekday,
     "narrow_weekday": languages.write_narrow_weekday,

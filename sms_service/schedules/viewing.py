@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -12,18 +14,32 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.contents import Content, content_of
+from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
+from sms_service.campaigns.states import CampaignKind
+from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Run
+from sms_service.said import Said
 from sms_service.schedules.kinds import KINDS
+from sms_service.schedules.rhythms import describe_recurrence
 
 MOST_TIMES_SHOWN = 10
 MOST_RUNS_SHOWN = 20  # of each item
 
 
+class ComingTime(NamedTuple):
+    """When something fires. `quiet`: what day that is, if texts of its class do not leave then and wait for the day
+    after.
+    """
+
+    at: datetime
+    quiet: str | None
+
+
 def view_schedule(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
-    """The campaign's `kind`, `rule`, `items` with the ids of their `runs`, and its `next_times`, at most ten. Raises
-    NotFound or Forbidden.
+    """The campaign's `kind`, `rule`, the same in `words`, `items` with the ids of their `runs`, its `next_times`, at
+    most ten, and which of these are on `quiet_days`, with the names of the days. Raises NotFound or Forbidden.
     """
     campaign, _ = require_on_campaign(session, actor, Permission.read, campaign_id)
     content = content_of(session, campaign, held=False)
@@ -47,7 +63,27 @@ def view_schedule(session: Session, actor: Actor, campaign_id: int) -> dict[str,
         for item in content.items
     ]
     times = list_coming(session, content)
-    return {"kind": campaign.kind, "rule": campaign.schedule, "items": items, "next_times": times}
+    unit = session.get_one(Unit, campaign.unit_id)
+    quiet = mark_quiet_days(session, unit, content.class_, times)
+    return {
+        "kind": campaign.kind,
+        "rule": campaign.schedule,
+        "words": describe_schedule(campaign),
+        "items": items,
+        "next_times": times,
+        "quiet_days": {one.at.isoformat(): one.quiet for one in quiet if one.quiet is not None},
+    }
+
+
+def describe_schedule(campaign: Campaign) -> Said | None:
+    """By what rule it fires, in words; None where its kind says that in another way."""
+    return describe_recurrence(campaign.schedule or {}) if campaign.kind == CampaignKind.recurring else None
+
+
+def mark_quiet_days(session: Session, unit: Unit, class_: str, times: Iterable[datetime]) -> list[ComingTime]:
+    """These times, with the quiet days of the unit on which they are for texts of this class."""
+    quiet, zone = list_quiet_dates(session, unit.path, class_), ZoneInfo(unit.timezone)
+    return [ComingTime(at, quiet.get(at.astimezone(zone).date())) for at in times]
 
 
 def list_coming(session: Session, content: Content, most: int = MOST_TIMES_SHOWN) -> list[datetime]:
