@@ -83,6 +83,22 @@ class ItemOut(Out):
     runs = fields.List(fields.Integer(), metadata={"description": "The ids of its runs, newest first, at most 20"})
 
 
+class CohortOut(Out):
+    """People who joined a series late and begin at its first item."""
+
+    firing = fields.Integer(metadata={"description": "Its number, which its runs carry as `firing`; 2 or more"})
+    began_at = fields.AwareDateTime(metadata={"description": "When its first text was due"})
+    people = fields.Integer(allow_none=True, metadata={"description": "How many they are; null until that is known"})
+    had = fields.Integer(metadata={"description": "How many items fired for it"})
+    next_item = fields.Integer(
+        attribute="next_item.number",
+        allow_none=True,
+        dump_default=None,
+        metadata={"description": "The number of the item that it gets next; null: it had all, or the series was ended"},
+    )
+    next_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When that fires"})
+
+
 class ScheduleOut(Out):
     """When a campaign fires."""
 
@@ -100,6 +116,10 @@ class ScheduleOut(Out):
             "description": "Those of the next times at which texts of its class do not leave, with the name of the "
             "day; they wait for the day after"
         },
+    )
+    cohorts = fields.List(
+        fields.Nested(CohortOut),
+        metadata={"description": "Of a series whose `late` is `first`: those who joined late, in the order of that"},
     )
 
 

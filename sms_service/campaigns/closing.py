@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import exists, literal_column, or_, select, update
 
-from sms_service.campaigns.models import Campaign, CampaignItem
+from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.db.engine import Database
 from sms_service.ledger.models import Run
@@ -19,7 +19,8 @@ def end_finished(database: Database) -> list[int]:
     fires = select(CampaignItem.number).where(
         CampaignItem.campaign_id == Campaign.id, CampaignItem.next_at.is_not(None)
     )
-    goes_on = or_(exists(of_campaign.where(Run.status.not_in(_OVER))), exists(fires))
+    late = select(SeriesCohort.firing).where(SeriesCohort.campaign_id == Campaign.id, SeriesCohort.next_at.is_not(None))
+    goes_on = or_(exists(of_campaign.where(Run.status.not_in(_OVER))), exists(fires), exists(late))
     with database.session() as session:
         ended = session.scalars(
             update(Campaign)

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, 
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from sms_service.campaigns.states import CampaignKind, CampaignStatus
+from sms_service.campaigns.states import FROM_FIRST, LATE, CampaignKind, CampaignStatus
 from sms_service.db.base import Base, CreatedAt, Id
 
 
@@ -64,6 +64,11 @@ class Campaign(Base):
         Index("ix_campaigns_posting", "id", postgresql_where="status = 'active' AND channels <> '{}'"),
     )
 
+    @property
+    def has_cohorts(self) -> bool:
+        """Whether people who join it late begin at its first item."""
+        return self.kind == CampaignKind.series and (self.schedule or {}).get(LATE) == FROM_FIRST
+
 
 class CampaignItem(Base):
     """One text of a campaign with a schedule: an instalment of a series, the reminder of an event. Its `number` is that
@@ -94,6 +99,27 @@ class CampaignItem(Base):
     __table_args__ = (
         CheckConstraint("number > 0", name="number"),
         Index("ix_campaign_items_due", "next_at", postgresql_where="next_at IS NOT NULL"),
+    )
+
+
+class SeriesCohort(Base):
+    """People who joined a series late and go through its items from the first on, beside those who began with it.
+    `firing` is that of their runs; those who began with it have 1, and no row here.
+
+    `next_at`: when their next item fires; None: they have had all. `fired_at`: the time for which one fired last; None:
+    it waits for somebody who is new. What is next is the first item of which they have no run.
+    """
+
+    __tablename__ = "series_cohorts"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    firing: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    next_at: Mapped[datetime | None]
+    fired_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("firing > 1", name="firing"),
+        Index("ix_series_cohorts_due", "next_at", postgresql_where="next_at IS NOT NULL"),
     )
 
 

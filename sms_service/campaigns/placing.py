@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from sms_service.campaigns.cohort_items import as_of_cohort, list_had
 from sms_service.campaigns.items import ITEMS, Item, read_items
-from sms_service.campaigns.models import Campaign, CampaignItem
+from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
 from sms_service.campaigns.states import CANCELLED, MOVED
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
@@ -35,7 +36,8 @@ def install_schedules(source: Schedules) -> None:
 
 
 def place_items(session: Session, campaign: Campaign) -> None:
-    """Write when each item fires next, as the schedule and the calendars say now. The caller has locked the campaign.
+    """Write when each item fires next, also for those who joined late, as the schedule and the calendars say now. The
+    caller has locked the campaign.
 
     Raises Invalid (`schedule`) where nothing would fire.
     """
@@ -47,9 +49,43 @@ def place_items(session: Session, campaign: Campaign) -> None:
     asked = [item for item in items if not item.skipped or item.fired_at is not None]
     placed = _installed.place(session, campaign, unit, asked, now)
     times = {item.number: None if item.skipped else placed.get(item.number) for item in items}
-    if not any(times.values()):
+    late = _place_cohorts(session, campaign, unit, items, now) if campaign.has_cohorts else False
+    if not late and not any(times.values()):
         raise Invalid("schedule", None, "nothing of it lies ahead; choose later days")
     write_times(session, campaign.id, times)
+
+
+def find_cohort_time(
+    session: Session,
+    campaign: Campaign,
+    unit: Unit,
+    items: Sequence[Item],
+    had: Collection[int],
+    fired_at: datetime,
+    now: datetime,
+) -> datetime | None:
+    """When the next of these items fires for a cohort that had some of them, the last for the time `fired_at`; None: it
+    had all.
+    """
+    assert _installed is not None, "a process imports sms_service.tables when it starts"
+    own = as_of_cohort(items, had, fired_at)
+    times = _installed.place(session, campaign, unit, own, now)
+    return min((at for item in own if (at := times.get(item.number)) is not None), default=None)
+
+
+def _place_cohorts(session: Session, campaign: Campaign, unit: Unit, items: Sequence[Item], now: datetime) -> bool:
+    """Write when each cohort has its next item; whether some has one. A cohort that did not begin yet is forgotten: one
+    begins when the next item fires.
+    """
+    had = list_had(session, campaign.id)
+    cohorts = session.scalars(select(SeriesCohort).where(SeriesCohort.campaign_id == campaign.id)).all()
+    for one in cohorts:
+        if one.fired_at is None:
+            session.delete(one)
+        else:
+            one.next_at = find_cohort_time(session, campaign, unit, items, had[one.firing], one.fired_at, now)
+    session.flush()
+    return any(one.next_at for one in cohorts if one.fired_at)
 
 
 def write_times(session: Session, campaign_id: int, times: Mapping[int, datetime | None]) -> None:

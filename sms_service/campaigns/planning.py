@@ -53,6 +53,7 @@ def describe_run(content: Content, unit: Unit, due_at: datetime, lane: Lane, mos
         "unit_id": unit.id,
         "unit_path": unit.path,
         "demonstration": unit.demonstration,
+        "of_cohort": campaign.has_cohorts,
         "lane": lane.value,
         "most_people": most_people,
         "due_at": due_at,

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from sms_service.campaigns.approval_rules import find_most_people
+from sms_service.campaigns.cohort_items import list_late_items
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.models import Campaign, CampaignItem
 from sms_service.campaigns.planning import describe_text
@@ -35,10 +36,11 @@ def mark_undecided(session: Session, campaign: Campaign) -> None:
         session.execute(select(Run.item, Run.digest).where(Run.campaign_id == campaign.id, _IS_UNFROZEN)).all()
     )
     if content.items:
+        late = list_late_items(session, campaign.id)
         campaign.undecided = any(
             item.approved != content.of_item(item).digest()
             for item in content.items
-            if not item.skipped and (item.next_at is not None or item.number in waits)
+            if not item.skipped and (item.next_at is not None or item.number in waits or item.number in late)
         )
     else:
         campaign.undecided = bool(waits) and content.digest() not in waits.values()  # that of its run was approved

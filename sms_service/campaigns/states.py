@@ -29,6 +29,7 @@ class CampaignKind(Words):
     event = "event"  # invitation, reminder, thanks
 
 
+LATE, FROM_FIRST = "late", "first"  # in a series' `schedule`: people who join late begin at its first item
 CANCELLED, MOVED = "cancelled", "moved"  # in an event's `schedule`: it is called off; how often it was moved
 CALLED_OFF = 4  # the number of an event's text that says that it is called off
 

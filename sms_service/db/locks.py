@@ -25,13 +25,14 @@ class LockKey(IntEnum):
 
 
 class LockedName(StrEnum):
-    """Kinds of names that two people may give at once: they take turns, so that the second gets a clear answer."""
+    """Kinds of names that two may give at once: they take turns, so that the second gets a clear answer."""
 
     unit_code = "unit code"
     person_number = "person number"
     segment = "segment"
     reply_sender = "reply"
     own_phone = "own phone"
+    cohort = "cohort"  # and two first runs of one cohort, each of which would find people of its own
 
 
 def take_lock(connection: Session | Connection, key: LockKey) -> None:

@@ -29,6 +29,7 @@ from sms_service.db.statements import Statement
 from sms_service.dispatch import rendering
 from sms_service.errors import ServiceError
 from sms_service.ledger import runs
+from sms_service.ledger.cohorts import bound_to_cohort
 from sms_service.ledger.models import Run
 from sms_service.ledger.quota_holds import reserve_frozen
 from sms_service.ledger.states import Lane, RunStatus
@@ -193,7 +194,8 @@ def _freeze(database: Database, session: Session, taken: _Taken) -> dict[int, in
     alike: defaultdict[_Shape, list[tuple[Run, TemplateVersion]]] = defaultdict(list)
     for run, version in taken:
         own = tuple(name for name in version.variables if name not in run.values and _is_own(name))
-        alike[_Shape(run.month, run.lane, json.dumps(run.segment_rule, sort_keys=True), own)].append((run, version))
+        rule = json.dumps(run.segment_rule, sort_keys=True)
+        alike[_Shape(run.month, run.lane, rule, own, run.of_cohort)].append((run, version))
     audiences: dict[int, int] = {}
     for shape, same in alike.items():
         audiences |= _write(session, shape, [run for run, _ in same])
@@ -204,13 +206,14 @@ def _freeze(database: Database, session: Session, taken: _Taken) -> dict[int, in
 
 class _Shape(NamedTuple):
     """The properties that runs must share to be frozen by one statement. `own`: the variables that each recipient
-    fills.
+    fills; `of_cohort`: only people of the run's cohort are among them.
     """
 
     month: date
     lane: str
     rule: str
     own: tuple[str, ...]
+    of_cohort: bool
 
 
 class _Query(NamedTuple):
@@ -222,12 +225,15 @@ class _Query(NamedTuple):
 
 def _write(session: Session, shape: _Shape, alike: Sequence[Run]) -> dict[int, int]:
     dialect = session.get_bind().dialect
-    if shape.lane == Lane.small and (query := _query_of_many(dialect, shape.rule, shape.own)):
+    small = shape.lane == Lane.small and not shape.of_cohort
+    if small and (query := _query_of_many(dialect, shape.rule, shape.own)):
         return _execute(session, query, alike)
     # A plan for the run's own place in the tree: of a large run it saves more than it costs.
     audiences: dict[int, int] = {}
     for run in alike:
         found = audience_select(session, run.segment_rule, run.unit_path)
+        if shape.of_cohort:
+            found = bound_to_cohort(session, run, found)
         list_id = find_row_list_now(session, run.segment_rule, run.unit_path, shape.own)
         audiences |= _execute(session, _query(dialect, found, shape.own, list_id), [run])
     return audiences

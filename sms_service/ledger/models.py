@@ -59,6 +59,7 @@ class Run(Base):
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
     item: Mapped[int] = mapped_column(SmallInteger, server_default="1")  # which text of a series
     firing: Mapped[int] = mapped_column(SmallInteger, server_default="1")  # which firing of that text
+    of_cohort: Mapped[bool] = mapped_column(server_default="false")  # only for its cohort, which is its firing
     kind: Mapped[str] = mapped_column(server_default="campaign")
     status: Mapped[str] = mapped_column(server_default="planned")
     reason: Mapped[str | None]  # why it is held, paused or cancelled

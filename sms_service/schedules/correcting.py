@@ -8,13 +8,14 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.campaigns.models import Campaign, CampaignItem
+from sms_service.campaigns.cohort_items import list_late_items
+from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.renewing import mark_undecided
@@ -114,15 +115,16 @@ def change_item(
 
 def has_times(session: Session, campaign: Campaign) -> bool:
     """Whether anything of the schedule still fires; not where it was ended."""
-    coming = select(CampaignItem.number).where(
-        CampaignItem.campaign_id == campaign.id, CampaignItem.next_at.is_not(None)
+    coming = (
+        exists().where(table.campaign_id == campaign.id, table.next_at.is_not(None))
+        for table in (CampaignItem, SeriesCohort)
     )
-    return session.scalar(coming.limit(1)) is not None
+    return session.scalar(select(or_(*coming))) or False
 
 
 def _is_to_come(session: Session, campaign: Campaign, item: CampaignItem) -> bool:
-    """Whether it still fires, could (a notice of an event, one that was skipped), or has a run that waits and was
-    never frozen.
+    """Whether it still fires, could (a notice of an event, one that was skipped), has a run that waits and was never
+    frozen, or is to come for people who joined late.
     """
     waits = select(Run.id).where(
         Run.campaign_id == item.campaign_id,
@@ -132,7 +134,7 @@ def _is_to_come(session: Session, campaign: Campaign, item: CampaignItem) -> boo
     )
     if item.fired_at is None or item.next_at is not None:
         return has_times(session, campaign)
-    return session.scalar(waits.limit(1)) is not None
+    return session.scalar(waits.limit(1)) is not None or item.number in list_late_items(session, campaign.id)
 
 
 def check_item_version(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.campaigns.models import Campaign, CampaignItem
+from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
 from sms_service.campaigns.moving import move_campaign, require_on_campaign
 from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.services import note_change, open_for_change
@@ -125,7 +125,8 @@ def end_schedule(session: Session, actor: Actor, campaign_id: int, why: str) -> 
         raise Conflict(
             say("campaign {campaign} is {status}; nothing of it is to come", campaign=campaign_id, status=status)
         )
-    session.execute(update(CampaignItem).where(CampaignItem.campaign_id == campaign_id).values(next_at=None))
+    for table in (CampaignItem, SeriesCohort):
+        session.execute(update(table).where(table.campaign_id == campaign_id).values(next_at=None))
     if campaign.status == CampaignStatus.suspended:
         move_campaign(session, campaign, CampaignStatus.active)
     trail.record_act(session, actor.account_id, "campaign.end", "campaign", campaign_id, path, why=why)

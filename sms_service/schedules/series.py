@@ -2,7 +2,8 @@
 
 Kept as `{"first": "2026-12-01", "at": "08:30", "days": "working", "late": "today"}`. `days`: `working` (those of the
 unit's calendar), `all`, or days of the week as `MO,WE,FR`. `late`: what people get first who join later; `today`: the
-text of that day, with all others. A text that is skipped takes no day; the next one moves up.
+text of that day, with all others; `first`: the first one, as a cohort of their own (`cohorts.py`). A text that is
+skipped takes no day; the next one moves up.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from sms_service.campaigns.items import Item
+from sms_service.campaigns.states import FROM_FIRST, LATE
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
 from sms_service.said import say
@@ -23,7 +25,7 @@ from sms_service.schedules.working_days import load_working_days
 
 WORKING, ALL = "working", "all"
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-LATE = ("today",)
+LATE_CHOICES = ("today", FROM_FIRST)
 USUAL_CLOCK = "08:30"
 _SPARE = 400  # days beyond those that the texts of one day of the week take
 _DAY = timedelta(days=1)
@@ -31,14 +33,14 @@ _DAY = timedelta(days=1)
 
 def read_rule(given: Mapping[str, Any], unit: Unit, now: datetime) -> dict[str, Any]:
     """The rule as it is kept. `first` is a day, local to the unit. Raises Invalid."""
-    late = given.get("late") or LATE[0]
-    if late not in LATE:
-        raise Invalid("schedule.late", late, say("must be one of {known}", known=LATE))
+    late = given.get(LATE) or LATE_CHOICES[0]
+    if late not in LATE_CHOICES:
+        raise Invalid("schedule.late", late, say("must be one of {known}", known=LATE_CHOICES))
     return {
         "first": read_first_day(given, unit, now).isoformat(),
         "at": read_clock(given.get("at") or USUAL_CLOCK),
         "days": _read_days(given.get("days") or WORKING),
-        "late": late,
+        LATE: late,
     }
 
 

@@ -21,6 +21,7 @@ from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Run
 from sms_service.said import Said
+from sms_service.schedules.cohorts import list_cohorts
 from sms_service.schedules.kinds import KINDS
 from sms_service.schedules.rhythms import describe_recurrence
 
@@ -39,7 +40,8 @@ class ComingTime(NamedTuple):
 
 def view_schedule(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
     """The campaign's `kind`, `rule`, the same in `words`, `items` with the ids of their `runs`, its `next_times`, at
-    most ten, and which of these are on `quiet_days`, with the names of the days. Raises NotFound or Forbidden.
+    most ten, which of these are on `quiet_days`, with the names of the days, and the `cohorts` of those who joined a
+    series late. Raises NotFound or Forbidden.
     """
     campaign, _ = require_on_campaign(session, actor, Permission.read, campaign_id)
     content = content_of(session, campaign, held=False)
@@ -72,6 +74,7 @@ def view_schedule(session: Session, actor: Actor, campaign_id: int) -> dict[str,
         "items": items,
         "next_times": times,
         "quiet_days": {one.at.isoformat(): one.quiet for one in quiet if one.quiet is not None},
+        "cohorts": list_cohorts(session, content),
     }
 
 

@@ -371,6 +371,11 @@ def test_each_run_of_a_campaign_has_its_post(database, receiver):
         session.execute(
             text(f"INSERT INTO runs (firing, {listed}) SELECT 2, {listed} FROM runs WHERE id = :id"), {"id": first.id}
         )
+    with database.session() as session:  # to those who joined a series late: the channel had this text before
+        session.execute(update(Run).where(Run.firing == 2).values(of_cohort=True))
+    assert begin_posts(database) == 0
+    with database.session() as session:
+        session.execute(update(Run).where(Run.firing == 2).values(of_cohort=False))
     assert begin_posts(database) == 1
     with database.session() as session:
         assert len(set(session.scalars(select(ChannelPost.run_id)))) == 2
