@@ -88,6 +88,30 @@ class WarningOut(Out):
     said = SaidMessage(attribute="text", metadata={"description": "The sentence for saying it in another language"})
 
 
+class ItemOutlookOut(Out):
+    """What one text of a campaign with a schedule will do."""
+
+    number = fields.Integer(metadata={"description": "The item's number"})
+    label = fields.String(metadata={"description": "What people call it"})
+    at = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "When it goes, local to the unit; null: it waits for what may happen"}
+    )
+    phones = fields.Integer(metadata={"description": "Texts, one for each phone, before caps"})
+    text = MaskedText(
+        allow_none=True, metadata={"description": "The longest that a person would get; null: it cannot be made"}
+    )
+    parts = fields.Integer(allow_none=True, metadata={"description": "SMS that the longest takes"})
+    total = fields.Integer(
+        allow_none=True, metadata={"description": "SMS in all; an estimate where people have values of their own"}
+    )
+    cost_fen = fields.Integer(
+        allow_none=True, metadata={"description": "What they cost, in fen, as far as it is known"}
+    )
+    findings = fields.List(
+        fields.Nested(FindingOut), metadata={"description": "What is odd about it, and not about all items"}
+    )
+
+
 class OutlookOut(Out):
     """What will happen. `phones` and the counts of `skipped` add up to `people`."""
 
@@ -137,6 +161,13 @@ class OutlookOut(Out):
     findings = fields.List(
         fields.Nested(FindingOut), metadata={"description": "What is odd about the text, what is refused first"}
     )
+    items = fields.List(
+        fields.Nested(ItemOutlookOut),
+        metadata={
+            "description": "Of a campaign with a schedule: each text that is still to go, in their order. All else is "
+            "about the one that goes next, but for `findings`, which are those of all"
+        },
+    )
 
 
 @blueprint.route("/campaigns/<int:campaign_id>/outlook")
@@ -165,6 +196,6 @@ def _shown(outlook: Outlook) -> dict[str, Any]:
     ]
     kept = (
         *("at", "people", "phones", "units", "texts", "parts", "exact", "tried"),
-        *("cost_fen", "price_fen", "begins", "through", "similar", "warnings", "findings"),
+        *("cost_fen", "price_fen", "begins", "through", "similar", "warnings", "findings", "items"),
     )
     return {**{name: getattr(outlook, name) for name in kept}, "skipped": skipped}

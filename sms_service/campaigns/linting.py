@@ -41,6 +41,8 @@ from sms_service.dispatch.rendering import RunText
 from sms_service.errors import Invalid
 from sms_service.said import Said, as_said, say
 
+_SAMPLED = 50  # people on whom further items of a schedule are tried
+
 Known = tuple[WordLists, Mapping[str, Any], Rules]
 
 
@@ -65,25 +67,59 @@ def reach_content(session: Session, content: Content, path: str) -> tuple[Reach,
     return reach, _try_texts(content, reach, own)
 
 
-def lint_content(
-    session: Session, content: Content, path: str, asked: Known | None = None, of_next: Reach | None = None
-) -> list[LintFinding]:
+def lint_content(session: Session, content: Content, path: str) -> list[LintFinding]:
     """Every finding about the content, what is refused first; `path` is that of the campaign's unit. Of a campaign with
-    a schedule: about each text that is still to go, the finding names whose it is. `asked`: what is known for the
-    campaign's own text, and `of_next`: whom its next text reaches if nothing narrows that, where they were asked for
-    already.
+    a schedule: about each text that is still to go; what not all of them have names whose it is.
     """
     if not content.items:
         return lint_reached(session, content, path, *reach_content(session, content, path))
-    found: list[LintFinding] = []
+    shared, items = lint_items(session, content, path)
+    return sort_findings([*shared, *(one for item in items for one in item.findings)])
+
+
+@dataclass(frozen=True, slots=True)
+class LintedItem:
+    """An item that is still to go, whom it would reach, its text tried on people, and what is odd about it alone."""
+
+    item: Item
+    reach: Reach
+    texts: TriedTexts
+    findings: Sequence[LintFinding]
+
+
+def lint_items(
+    session: Session,
+    content: Content,
+    path: str,
+    price_fen: float | None = None,
+    asked: Known | None = None,
+    of_next: Reach | None = None,
+) -> tuple[list[LintFinding], list[LintedItem]]:
+    """What is odd about all items that are still to go, where there are several, and each of them. `asked`: what is
+    known for the campaign's own text, and `of_next`: whom its next text reaches if nothing narrows that, where they
+    were asked for already.
+    """
     known: dict[int, Known] = {} if asked is None else {content.version.id: asked}
+    samples: dict[int, Sequence[Tried]] = {}
+    items: list[LintedItem] = []
     for item, text, reach in reach_items(session, content, path, of_next):
-        tried, version_id = _try_texts(text, reach, _own(text)), text.version.id
+        version_id, own = text.version.id, _own(text)
+        texts = _try_texts(text, replace(reach, tried=samples.get(id(reach), reach.tried)), own)
+        samples.setdefault(id(reach), _sample(texts, reach))
         known[version_id] = known.get(version_id) or _load_known(session, text, path)
-        for one in lint_reached(session, text, path, reach, tried, known=known[version_id]):
-            place = say("{place} of {item}", place=one.place, item=item.label)
-            found.append(replace(one, key=f"{item.number}:{one.key}", place=place))
-    return sort_findings(found)
+        findings = lint_reached(session, text, path, reach, texts, price_fen, known[version_id])
+        items.append(LintedItem(item, reach, texts, findings))
+    shared = [one for one in items[0].findings if all(one in other.findings for other in items)] if items[1:] else []
+    return shared, [replace(one, findings=_name_findings(one, shared)) for one in items]
+
+
+def _name_findings(linted: LintedItem, shared: Sequence[LintFinding]) -> list[LintFinding]:
+    """Those of the item that not all have, by whose they are."""
+    item, own = linted.item, (one for one in linted.findings if one not in shared)
+    return [
+        replace(one, key=f"{item.number}:{one.key}", place=say("{place} of {item}", place=one.place, item=item.label))
+        for one in own
+    ]
 
 
 def reach_items(
@@ -143,6 +179,16 @@ def lint_reached(
     return sort_findings(found)
 
 
+def _sample(texts: TriedTexts, reach: Reach) -> Sequence[Tried]:
+    """Some people for the other items that ask the same of them, those with the shortest and the longest text among
+    these: a hundred texts are not tried on a thousand people.
+    """
+    people = [tried for tried, _ in texts.made] or reach.tried
+    if len(people) <= _SAMPLED:
+        return people if texts.fault is None else reach.tried
+    return [people[number * (len(people) - 1) // (_SAMPLED - 1)] for number in range(_SAMPLED)]
+
+
 def require_ticks(findings: Iterable[LintFinding], ticked: Collection[str]) -> list[LintFinding]:
     """The findings that an approver ticked. Raises Invalid("ticks", …) for one that needs a tick and has none."""
     needed = [one for one in findings if one.severity == Severity.tick]
@@ -165,7 +211,8 @@ def _lint_days(session: Session, content: Content, zone: ZoneInfo) -> list[LintF
     if not written:
         return []
     now: datetime = session.scalars(select(func.sms_now())).one()
-    read_on = max(now, content.campaign.planned_at or now).astimezone(zone).date()
+    leaves = content.campaign.planned_at if content.item is None else content.item.next_at
+    read_on = max(now, leaves or now).astimezone(zone).date()
     found, remedy = [], as_said("make sure that the day is right")
     for name, value in written.items():
         meant = find_meant_date(value, read_on)

@@ -15,6 +15,7 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.reach import Reach, Skipped, UnitReach, Window
 from sms_service.campaigns.contents import Content, content_of
+from sms_service.campaigns.item_outlook import ItemOutlook, foresee_items
 from sms_service.campaigns.linting import Known, TriedTexts, lint_content, lint_reached, reach_content
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.quotas import (
@@ -25,7 +26,7 @@ from sms_service.campaigns.quotas import (
     select_line_quotas,
 )
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
-from sms_service.content.lint import LintFinding
+from sms_service.content.lint import LintFinding, sort_findings
 from sms_service.controls.caps import count_capped
 from sms_service.controls.quiet_days import select_quiet_dates
 from sms_service.controls.stops import is_stopped
@@ -86,7 +87,8 @@ class Outlook:
     all people get the same. `parts`, of all texts: an estimate from `tried` texts unless `exact`; None where no text
     can be made. `cost_fen`, and `price_fen` of a part: None unless the price is known. `findings`: what is odd about
     it, see `content.lint`. `begins` and `through`: when the first and the last text leave if no other run takes their
-    turn; None where none would.
+    turn; None where none would. `items`: of a campaign with a schedule, what each text will do that is still to go; all
+    else is about the one that goes next, but for `findings`, which are those of all.
     """
 
     at: datetime
@@ -106,6 +108,7 @@ class Outlook:
     similar: Sequence[SimilarRun]
     warnings: Sequence[Warned]
     findings: Sequence[LintFinding]
+    items: Sequence[ItemOutlook] = ()
 
 
 def foresee_run(
@@ -175,6 +178,8 @@ def foresee_content(
     total, price = None if mean is None else round(mean * reach.phones), _price(accounts, prices)
     cost = None if total is None or price is None else round(total * price)
     lacks = foresee_lacks(line, Amounts(reach.phones, total or 0, cost or 0))
+    of_next = reach if content.item and not content.item.rule else None
+    shared, items = foresee_items(session, whole, path, price, for_lint, of_next) if whole.items else ([], [])
     return Outlook(
         at=at,
         people=reach.people,
@@ -198,7 +203,8 @@ def foresee_content(
             *(Warned(Caution.quota, said) for said in lacks),
             *map(_warn_of_similar, similar),
         ],
-        findings=lint_content(session, whole, path, for_lint, reach if content.item and not content.item.rule else None)
+        items=items,
+        findings=sort_findings([*shared, *(one for item in items for one in item.findings)])
         if whole.items
         else lint_reached(session, content, path, reach, texts, price, for_lint),
     )

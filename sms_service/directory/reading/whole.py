@@ -16,6 +16,8 @@ from sms_service.said import say
 if TYPE_CHECKING:
     from sms_service.directory.columns import Column
 
+_FOUND_OUT = ReadChoices()
+
 
 @dataclass(frozen=True, slots=True)
 class SheetTable:
@@ -24,7 +26,7 @@ class SheetTable:
     rows: list[tuple[int, Cells]]
 
 
-def read_table(data: bytes, columns: Mapping[str, Column]) -> SheetTable:
+def read_table(data: bytes, columns: Mapping[str, Column], choices: ReadChoices = _FOUND_OUT) -> SheetTable:
     """The table in a file's bytes. Raises Invalid("file", …) saying why it cannot be read, or which row cannot.
 
     A cell whose text is not its value (`CellFinding.fatal`) is empty here.
@@ -34,7 +36,7 @@ def read_table(data: bytes, columns: Mapping[str, Column]) -> SheetTable:
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        with open_table(Path(file.name), ReadChoices(), columns) as table:
+        with open_table(Path(file.name), choices, columns) as table:
             headers = (table.layout.header_row, list(table.layout.headers))
             return SheetTable([headers, *((row.number, _whole_cells(row)) for row in table.rows)])
 
