@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sms_service.said import Said, as_said, say
@@ -41,3 +42,13 @@ class Forbidden(ServiceError):
 
 class Conflict(ServiceError):
     """The thing is in a state in which this cannot be done; the message names the state and what is possible."""
+
+
+class EditedMeanwhile(Conflict):
+    """Somebody else changed the thing since the actor read it. `wanted`: what the actor wanted to write, by field;
+    `standing`: what stands there now, None: nothing does.
+    """
+
+    def __init__(self, message: str, wanted: Mapping[str, Any], standing: Mapping[str, Any] | None) -> None:
+        super().__init__(message)
+        self.wanted, self.standing = wanted, standing

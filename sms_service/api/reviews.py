@@ -27,7 +27,7 @@ class AuthoredOut(Out):
 
     account_id = fields.Integer(allow_none=True, metadata={"description": "Who; null: the service itself"})
     name = fields.String(allow_none=True, metadata={"description": "Their name"})
-    act = fields.String(metadata={"description": "`campaign.create`, `campaign.change` or `campaign.submit`"})
+    act = fields.String(metadata={"description": "One of " + ", ".join(authorship.AUTHORSHIP)})
     at = fields.AwareDateTime(metadata={"description": "When"})
 
 

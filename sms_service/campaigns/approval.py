@@ -25,7 +25,7 @@ from sms_service.campaigns.renewing import approve_items, release_changed_runs
 from sms_service.campaigns.self_service import say_why_no_self_service
 from sms_service.campaigns.starting import start_schedule
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
-from sms_service.content.lint import LintFinding, require_clean
+from sms_service.content.lint import LintFinding, Severity, require_clean
 from sms_service.errors import Conflict, Forbidden, Invalid
 from sms_service.said import Said, say, to_json
 
@@ -109,6 +109,19 @@ def approve_by_self_service(
     now = _write_decision(session, actor, content, None, asked, None)
     _carry_out(session, actor, content, path, "campaign.self_approve", now, rule=asked.rule_id, people=asked.people)
     return True
+
+
+def renew_by_self_service(session: Session, actor: Actor, campaign: Campaign, path: str) -> None:
+    """Approve what the actor changed of an active campaign, whose row they have locked, where a rule would let them
+    send it by themselves.
+    """
+    if not campaign.undecided:
+        return
+    content = content_of(session, campaign)
+    if say_why_no_self_service(actor, path, ask_approval(session, content, path), ()) is None:
+        findings = lint_content(session, content, path)
+        if all(one.severity != Severity.refused for one in findings):
+            approve_by_self_service(session, actor, content, path, findings)
 
 
 def latest_decision(session: Session, campaign_id: int) -> Decision | None:

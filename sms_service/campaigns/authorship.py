@@ -14,7 +14,10 @@ from sms_service.accounts.models import Account
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign, Decision
 
-AUTHORSHIP = ("campaign.create", "campaign.change", "campaign.submit", "event.move")
+AUTHORSHIP = (
+    *("campaign.create", "campaign.change", "campaign.submit"),
+    *("event.move", "item.change", "item.insert", "item.move"),
+)
 
 
 class Authored(NamedTuple):

@@ -4,7 +4,7 @@ approves it; all others go on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,18 +14,20 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.campaigns.approval import renew_by_self_service
+from sms_service.campaigns.authorship import list_authors
 from sms_service.campaigns.cohort_items import list_late_items
 from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
-from sms_service.campaigns.moving import require_on_campaign
+from sms_service.campaigns.moving import move_campaign, require_on_campaign
 from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.renewing import mark_undecided
-from sms_service.campaigns.services import EDITABLE, note_change, open_for_change
+from sms_service.campaigns.services import EDITABLE, open_for_change
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.compose import check_beginning
 from sms_service.content.library import get_version
 from sms_service.content.values import check_values
 from sms_service.directory.text import required_line
-from sms_service.errors import Conflict, Invalid, NotFound
+from sms_service.errors import Conflict, EditedMeanwhile, Invalid, NotFound
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import RunStatus
 from sms_service.said import say
@@ -35,37 +37,33 @@ LONGEST_LABEL = 100  # characters
 CHANGEABLE = ("label", "values", "template_version_id", "skipped")
 
 
-def open_items(
-    session: Session, actor: Actor, campaign_id: int, unchanged_since: datetime | None = None
-) -> tuple[Campaign, str]:
+def open_items(session: Session, actor: Actor, campaign_id: int) -> tuple[Campaign, str]:
     """The campaign, locked until the commit, and its unit's path, for whoever changes its items: a draft, or one whose
     schedule runs. The clock fires nothing of it meanwhile.
 
-    Raises NotFound, Forbidden, or Conflict: it has no schedule, cannot be changed any more, or was changed since.
+    Raises NotFound, Forbidden, or Conflict: it has no schedule, or cannot be changed any more.
     """
     campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
     session.refresh(campaign, with_for_update=True)
     if campaign.schedule is None:
         raise Conflict(say("campaign {campaign} has no schedule", campaign=campaign_id))
-    if campaign.status in UNDER_WAY and unchanged_since in (None, campaign.updated_at):
-        return campaign, path
-    return open_for_change(session, actor, campaign_id, unchanged_since)
+    return (campaign, path) if campaign.status in UNDER_WAY else open_for_change(session, actor, campaign_id)
 
 
-def note_items(session: Session, actor: Actor, campaign: Campaign, path: str, numbers: Collection[int]) -> None:
-    """Write that the actor changed these items, place all of them anew, and make the campaign a draft; or, where its
-    schedule runs, ask for another decision if what is to come is not what was approved.
+def note_items(session: Session, actor: Actor, campaign: Campaign, path: str) -> None:
+    """Place all items anew after the actor changed some, and make the campaign a draft; or, where its schedule runs,
+    ask for another decision if what is to come is not what was approved, unless they may send it by self-service.
     """
     session.flush()
     if campaign.status in EDITABLE or has_times(session, campaign):
         place_items(session, campaign)
-    if campaign.status in EDITABLE:
-        note_change(session, actor, campaign, path, ["items"])
-        return
     campaign.updated_at = func.now()
-    mark_undecided(session, campaign)
-    details = {"fields": ["items"], "items": sorted(numbers)}
-    trail.record_act(session, actor.account_id, "campaign.change", "campaign", campaign.id, path, **details)
+    session.flush()
+    if campaign.status in UNDER_WAY:
+        mark_undecided(session, campaign)
+        renew_by_self_service(session, actor, campaign, path)
+    elif campaign.status != CampaignStatus.draft:
+        move_campaign(session, campaign, CampaignStatus.draft)
 
 
 def change_item(
@@ -77,23 +75,21 @@ def change_item(
     unchanged_since: datetime | None = None,
 ) -> CampaignItem:
     """Give an item another label, other values or another text, or skip it or take that back. Of a running schedule it
-    then waits, it alone, until somebody approves it.
+    then waits, it alone, until somebody approves it. `unchanged_since`: the `updated_at` of the item, or that of the
+    campaign, as the actor read it.
 
-    Raises NotFound, Forbidden, Conflict as `open_items` does and where the item was sent already, and Invalid
-    (`items[number].<field>`).
+    Raises NotFound, Forbidden, Conflict as `open_items` does and where the item was sent already, EditedMeanwhile where
+    somebody changed it since, and Invalid (`items[number].<field>`).
     """
-    campaign, path = open_items(session, actor, campaign_id, unchanged_since)
-    item = session.get(CampaignItem, (campaign_id, number), populate_existing=True)
-    if item is None:
-        raise NotFound("item", number)
+    campaign, path = open_items(session, actor, campaign_id)
+    item = load_item(session, campaign, number)
+    if unchanged_since is not None and item.updated_at > unchanged_since:
+        message = "{who} changed item {item} since you opened it, and your change was not made; look at both"
+        said = say(message, who=name_last_author(session, campaign), item=number)
+        raise EditedMeanwhile(said, changes, describe_item(item))
     if campaign.status in UNDER_WAY and not _is_to_come(session, campaign, item):
-        raise Conflict(
-            say(
-                "item {item} of campaign {campaign} was sent or comes no more; it cannot be changed",
-                item=number,
-                campaign=campaign_id,
-            )
-        )
+        message = "item {item} of campaign {campaign} was sent or comes no more; it cannot be changed"
+        raise Conflict(say(message, item=number, campaign=campaign_id))
     at = f"items[{number}]"
     for name in changes:
         if name not in CHANGEABLE:
@@ -109,8 +105,46 @@ def change_item(
         item.skipped = bool(changes["skipped"])
     if session.is_modified(item):
         item.updated_at = func.now()
-        note_items(session, actor, campaign, path, [number])
+        details = {"item": number, "label": item.label, "fields": sorted(changes)}
+        trail.record_act(session, actor.account_id, "item.change", "campaign", campaign_id, path, **details)
+        note_items(session, actor, campaign, path)
     return item
+
+
+def load_item(session: Session, campaign: Campaign, number: int) -> CampaignItem:
+    """The item as it stands in the database. Raises NotFound."""
+    item = session.get(CampaignItem, (campaign.id, number), populate_existing=True)
+    if item is None:
+        raise NotFound("item", number)
+    return item
+
+
+def load_order(session: Session, campaign_id: int) -> list[CampaignItem]:
+    """All items of a campaign, in their order."""
+    rows = select(CampaignItem).where(CampaignItem.campaign_id == campaign_id)
+    ordered = rows.order_by(CampaignItem.position, CampaignItem.number)
+    return list(session.scalars(ordered.execution_options(populate_existing=True)))
+
+
+def write_order(items: Sequence[CampaignItem]) -> None:
+    """Let these, all of a campaign, stand in this order."""
+    for position, item in enumerate(items, start=1):
+        item.position = position
+
+
+def count_fixed(items: Sequence[CampaignItem]) -> int:
+    """How many of the first of these keep their places: all up to the last that was sent."""
+    return max((place for place, item in enumerate(items, start=1) if item.fired_at is not None), default=0)
+
+
+def describe_item(item: CampaignItem) -> dict[str, Any]:
+    """What stands there, for whoever wanted to write something else."""
+    return {name: getattr(item, name) for name in ("number", "position", *CHANGEABLE)}
+
+
+def name_last_author(session: Session, campaign: Campaign) -> str:
+    """The name of who changed it last."""
+    return next((one.name for one in reversed(list_authors(session, campaign)) if one.name), "system")
 
 
 def has_times(session: Session, campaign: Campaign) -> bool:
@@ -120,21 +154,6 @@ def has_times(session: Session, campaign: Campaign) -> bool:
         for table in (CampaignItem, SeriesCohort)
     )
     return session.scalar(select(or_(*coming))) or False
-
-
-def _is_to_come(session: Session, campaign: Campaign, item: CampaignItem) -> bool:
-    """Whether it still fires, could (a notice of an event, one that was skipped), has a run that waits and was never
-    frozen, or is to come for people who joined late.
-    """
-    waits = select(Run.id).where(
-        Run.campaign_id == item.campaign_id,
-        Run.item == item.number,
-        Run.status.in_((RunStatus.planned, RunStatus.held)),
-        Run.frozen_at.is_(None),
-    )
-    if item.fired_at is None or item.next_at is not None:
-        return has_times(session, campaign)
-    return session.scalar(waits.limit(1)) is not None or item.number in list_late_items(session, campaign.id)
 
 
 def check_item_version(
@@ -150,3 +169,18 @@ def check_item_version(
         raise Invalid(f"{at}.template_version_id", version_id, "belongs to a template that is archived")
     check_beginning(version.body, campaign.signature)
     return version.id
+
+
+def _is_to_come(session: Session, campaign: Campaign, item: CampaignItem) -> bool:
+    """Whether it still fires, could (a notice of an event, one that was skipped), has a run that is held and was never
+    frozen (one that is planned begins at once), or is to come for people who joined late.
+    """
+    waits = select(Run.id).where(
+        Run.campaign_id == item.campaign_id,
+        Run.item == item.number,
+        Run.status == RunStatus.held,
+        Run.frozen_at.is_(None),
+    )
+    if item.fired_at is None or item.next_at is not None:
+        return has_times(session, campaign)
+    return session.scalar(waits.limit(1)) is not None or item.number in list_late_items(session, campaign.id)

@@ -13,17 +13,15 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.earlier import select_outcome
 from sms_service.audit import trail
-from sms_service.campaigns.approval import approve_by_self_service
+from sms_service.campaigns.approval import renew_by_self_service
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.control import cancel_run
-from sms_service.campaigns.linting import lint_content
 from sms_service.campaigns.models import Campaign, CampaignItem, Decision
 from sms_service.campaigns.moving import move_campaign, require_on_campaign
 from sms_service.campaigns.picks import take_picks
 from sms_service.campaigns.placing import place_items, write_times
 from sms_service.campaigns.renewing import mark_undecided
 from sms_service.campaigns.states import CANCELLED, MOVED, CampaignKind, CampaignStatus
-from sms_service.content.lint import Severity
 from sms_service.content.models import TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
@@ -104,11 +102,7 @@ def move_event(
     mark_undecided(session, campaign)
     at = {"from": rule["begins"], "to": moved["begins"]}
     trail.record_act(session, actor.account_id, "event.move", "campaign", campaign_id, path, why=why, told=told, **at)
-    if campaign.undecided:
-        content = content_of(session, campaign)
-        findings = lint_content(session, content, path)
-        if all(one.severity != Severity.refused for one in findings):
-            approve_by_self_service(session, actor, content, path, findings)
+    renew_by_self_service(session, actor, campaign, path)
     return EventChange(campaign, told)
 
 
