@@ -88,8 +88,8 @@ def change_item(
         said = say(message, who=name_last_author(session, campaign), item=number)
         raise EditedMeanwhile(said, changes, describe_item(item))
     if campaign.status in UNDER_WAY and not _is_to_come(session, campaign, item):
-        message = "item {item} of campaign {campaign} was sent or comes no more; it cannot be changed"
-        raise Conflict(say(message, item=number, campaign=campaign_id))
+        gone = "item {item} of campaign {campaign} was sent or comes no more; it cannot be changed"
+        raise Conflict(say(gone, item=number, campaign=campaign_id))
     at = f"items[{number}]"
     for name in changes:
         if name not in CHANGEABLE:

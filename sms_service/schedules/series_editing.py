@@ -107,8 +107,8 @@ def move_text(
     item = load_item(session, campaign, number)
     fixed = count_fixed(items)
     if item in items[:fixed]:
-        message = "item {item} of campaign {campaign} was sent, or stands before one that was; it stays"
-        raise Conflict(say(message, item=number, campaign=campaign_id))
+        fast = "item {item} of campaign {campaign} was sent, or stands before one that was; it stays"
+        raise Conflict(say(fast, item=number, campaign=campaign_id))
     if not fixed < position <= len(items):
         message = "must be from {least} to {most}: what was sent keeps its place"
         raise Invalid("position", position, say(message, least=fixed + 1, most=len(items)))

@@ -153,11 +153,11 @@ class _Reading:
                 continue
             cut = header[:LONGEST_QUOTED]
             if position not in found:
-                message = "has the column {column} in row {row}; columns can be: {known}"
-                raise Invalid("file", cut, say(message, column=cut, row=row, known=self._name_columns()))
+                unknown = "has the column {column} in row {row}; columns can be: {known}"
+                raise Invalid("file", cut, say(unknown, column=cut, row=row, known=self._name_columns()))
             if found[position][0] == _DAY:
-                message = "has the column {column}; the schedule says on which day each text goes: delete the column"
-                raise Invalid("file", cut, say(message, column=cut))
+                dated = "has the column {column}; the schedule says on which day each text goes: delete the column"
+                raise Invalid("file", cut, say(dated, column=cut))
         if all(field in _OF_ROWS for field, _ in found.values()):
             message = "has no column for what the texts say; columns can be: {known}"
             raise Invalid("file", None, say(message, known=self._name_columns()))
