@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, DateTime, Select, cast, false, func, or_, select
 from sqlalchemy.orm import Session
@@ -17,29 +16,13 @@ from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CANCELLED, MOVED, CampaignKind, CampaignStatus
 from sms_service.directory.models import Person, Unit
-from sms_service.ledger.models import Message, Run
-from sms_service.ledger.states import MessageStatus
 from sms_service.schedules.attendance_models import Attendance
 from sms_service.schedules.event import INVITATION, Placed, begins_of, ends_of, place_event
 from sms_service.schedules.event_changes import require_event
+from sms_service.schedules.viewing import list_item_runs
 
 MOST_NAMED = 200  # people who said no
-_LEFT = (
-    *(MessageStatus.submitting, MessageStatus.accepted, MessageStatus.unknown),
-    *(MessageStatus.delivered, MessageStatus.undelivered, MessageStatus.no_receipt),
-)
 _OVER = (CampaignStatus.withdrawn, CampaignStatus.rejected)
-
-
-class EventRun(NamedTuple):
-    """A run of one of an event's texts. `people`: in its audience; `left`: texts that left or may have left."""
-
-    id: int
-    status: str
-    held_for: str | None
-    due_at: datetime
-    people: int
-    left: int
 
 
 def begins_column() -> ColumnElement[datetime]:
@@ -137,7 +120,7 @@ def list_placed(session: Session, content: Content, unit: Unit, now: datetime) -
 
 
 def _items(session: Session, content: Content, unit: Unit, now: datetime) -> list[dict[str, Any]]:
-    runs, placed = _runs(session, content.campaign.id), list_placed(session, content, unit, now)
+    runs, placed = list_item_runs(session, content.campaign.id), list_placed(session, content, unit, now)
     return [
         {
             "number": item.number,
@@ -154,19 +137,3 @@ def _items(session: Session, content: Content, unit: Unit, now: datetime) -> lis
         }
         for item in content.items
     ]
-
-
-def _runs(session: Session, campaign_id: int) -> defaultdict[int, list[EventRun]]:
-    """By item its runs, the newest first."""
-    rows = session.scalars(
-        select(Run).where(Run.campaign_id == campaign_id, Run.kind == "campaign").order_by(Run.id.desc())
-    ).all()
-    counted = select(Message.run_id, func.count(), func.count().filter(Message.status.in_(_LEFT)))
-    counted = counted.where(
-        Message.month.in_({run.month for run in rows}), Message.run_id.in_([run.id for run in rows])
-    )
-    counts = {row[0]: (row[1], row[2]) for row in session.execute(counted.group_by(Message.run_id))}
-    found = defaultdict[int, list[EventRun]](list)
-    for run in rows:
-        found[run.item].append(EventRun(run.id, run.status, run.held_for, run.due_at, *counts.get(run.id, (0, 0))))
-    return found

@@ -19,7 +19,8 @@ from sms_service.campaigns.items import Item
 from sms_service.campaigns.states import FROM_FIRST, LATE
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
-from sms_service.said import say
+from sms_service.said import Said, as_said, say
+from sms_service.schedules import rhythms
 from sms_service.schedules.recurring import read_clock, read_first_day
 from sms_service.schedules.working_days import load_working_days
 
@@ -57,7 +58,7 @@ def plan_times(
     if datetime.combine(first, clock, zone) < since:
         first += _DAY
     waiting = [item.number for item in items if item.fired_at is None and not item.skipped]
-    days = _list_days(session, rule["days"], unit, first, first + len(waiting) * 7 * _DAY + _SPARE * _DAY)
+    days = list_series_days(session, rule, unit, first, first + len(waiting) * 7 * _DAY + _SPARE * _DAY)
     times = (datetime.combine(day, clock, zone).astimezone(UTC) for day in days)
     return dict(zip(waiting, times, strict=False))
 
@@ -65,6 +66,30 @@ def plan_times(
 def find_following(rule: Mapping[str, Any], unit: Unit, fired_at: datetime) -> datetime | None:
     """No text of a series comes twice."""
     return None
+
+
+def describe_series(rule: Mapping[str, Any]) -> Said:
+    """The kept rule in words."""
+    days = {WORKING: as_said("each working day"), ALL: as_said("each day")}.get(rule["days"])
+    named = [rhythms.WEEKDAYS[WEEKDAYS.index(name)] for name in rule["days"].split(",")] if days is None else []
+    said = days or say("each {days}", days=named)
+    return say("one text {days} at {clock} from {first}", days=said, clock=rule["at"], first=rule["first"])
+
+
+def list_series_days(session: Session, rule: Mapping[str, Any], unit: Unit, first: date, last: date) -> list[date]:
+    """The days of a rule from `first` to `last`, in order."""
+    between = [first + number * _DAY for number in range((last - first).days + 1)]
+    if rule["days"] == WORKING:
+        working = load_working_days(session, unit.path, first, last)
+        return [day for day in between if working.works(day)]
+    return [day for day in between if rule["days"] == ALL or WEEKDAYS[day.weekday()] in rule["days"].split(",")]
+
+
+def warn_of_calendar(session: Session, rule: Mapping[str, Any], unit: Unit, last: date) -> Said | None:
+    """What to tell who plans a series up to this day, where the calendar does not know all years up to it."""
+    if rule["days"] != WORKING:
+        return None
+    return load_working_days(session, unit.path, date.fromisoformat(rule["first"]), last).warn_unknown(last)
 
 
 def _read_days(given: object) -> str:
@@ -75,12 +100,3 @@ def _read_days(given: object) -> str:
         message = "must be {working}, {all}, or days of the week such as {example}"
         raise Invalid("schedule.days", given, say(message, working=WORKING, all=ALL, example="MO,WE,FR"))
     return ",".join(name for name in WEEKDAYS if name in named)
-
-
-def _list_days(session: Session, days: str, unit: Unit, first: date, last: date) -> list[date]:
-    """The days of a rule from `first` to `last`, in order."""
-    between = [first + number * _DAY for number in range((last - first).days + 1)]
-    if days == WORKING:
-        working = load_working_days(session, unit.path, first, last)
-        return [day for day in between if working.works(day)]
-    return [day for day in between if days == ALL or WEEKDAYS[day.weekday()] in days.split(",")]

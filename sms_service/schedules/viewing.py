@@ -19,7 +19,8 @@ from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.states import CampaignKind
 from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.directory.models import Unit
-from sms_service.ledger.models import Run
+from sms_service.ledger.models import Message, Run
+from sms_service.ledger.states import MessageStatus
 from sms_service.said import Said
 from sms_service.schedules.cohorts import list_cohorts
 from sms_service.schedules.kinds import KINDS
@@ -27,6 +28,21 @@ from sms_service.schedules.rhythms import describe_recurrence
 
 MOST_TIMES_SHOWN = 10
 MOST_RUNS_SHOWN = 20  # of each item
+_LEFT = (
+    *(MessageStatus.submitting, MessageStatus.accepted, MessageStatus.unknown),
+    *(MessageStatus.delivered, MessageStatus.undelivered, MessageStatus.no_receipt),
+)
+
+
+class ItemRun(NamedTuple):
+    """A run of one of a schedule's texts. `people`: in its audience; `left`: texts that left or may have left."""
+
+    id: int
+    status: str
+    held_for: str | None
+    due_at: datetime
+    people: int
+    left: int
 
 
 class ComingTime(NamedTuple):
@@ -99,3 +115,19 @@ def list_coming(session: Session, content: Content, most: int = MOST_TIMES_SHOWN
             times.append(at)
             at, found = KINDS[content.campaign.kind].find_following(rule, unit, at), found + 1
     return sorted(times)[:most]
+
+
+def list_item_runs(session: Session, campaign_id: int) -> defaultdict[int, list[ItemRun]]:
+    """By item all its runs, the newest first; for schedules whose items fire once."""
+    rows = session.scalars(
+        select(Run).where(Run.campaign_id == campaign_id, Run.kind == "campaign").order_by(Run.id.desc())
+    ).all()
+    counted = select(Message.run_id, func.count(), func.count().filter(Message.status.in_(_LEFT)))
+    counted = counted.where(
+        Message.month.in_({run.month for run in rows}), Message.run_id.in_([run.id for run in rows])
+    )
+    counts = {row[0]: (row[1], row[2]) for row in session.execute(counted.group_by(Message.run_id))}
+    found = defaultdict[int, list[ItemRun]](list)
+    for run in rows:
+        found[run.item].append(ItemRun(run.id, run.status, run.held_for, run.due_at, *counts.get(run.id, (0, 0))))
+    return found
