@@ -32,7 +32,7 @@ PACKAGE = ROOT / "sms_service"
 
 # Whoever raises or notes something for people, and which argument of it they read.
 MESSAGES: Mapping[str, int] = {
-    **dict.fromkeys(("Conflict", "Forbidden", "NotFound", "NotAuthenticated", "TooManyHashes"), 0),
+    **dict.fromkeys(("Conflict", "ChannelTaken", "Forbidden", "NotFound", "NotAuthenticated", "TooManyHashes"), 0),
     **dict.fromkeys(("CannotRender", "BadTemplateFile", "BadRequest", "UnsupportedMediaType", "ServiceError"), 0),
     **dict.fromkeys(("ValidationError", "_unusable", "refuse_file"), 0),
     **dict.fromkeys(("Invalid", "field_error"), 2),

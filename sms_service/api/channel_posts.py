@@ -38,6 +38,7 @@ class ChannelPostQuery(ScopedPageQuery):
     channel = Id(load_default=None, metadata={"description": "Only posts to this channel"})
     run = Id(load_default=None, metadata={"description": "Only posts of this run"})
     campaign = Id(load_default=None, metadata={"description": "Only posts of this campaign's runs"})
+    sender = Id(load_default=None, metadata={"description": "Only posts of this very unit's runs"})
     confirmed = fields.Boolean(
         load_default=None, metadata={"description": "Only those that somebody, or nobody, says to have forwarded"}
     )
@@ -155,6 +156,7 @@ class ChannelPosts(MethodView):
             channel_id=query["channel"],
             run_id=query["run"],
             campaign_id=query["campaign"],
+            sender_id=query["sender"],
             confirmed=query["confirmed"],
             tests=query["tests"],
         )

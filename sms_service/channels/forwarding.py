@@ -21,7 +21,7 @@ from sms_service.said import say
 LONGEST_GROUPS = 200
 MOST_PEOPLE = 10_000_000
 # What may stand in the group.
-_FORWARDABLE = (PostStatus.posted, PostStatus.unknown)
+FORWARDABLE = (PostStatus.posted, PostStatus.unknown)
 
 
 def confirm_forwarding(
@@ -33,7 +33,7 @@ def confirm_forwarding(
     unit, Invalid (unit_id, groups, people), or Conflict unless it is posted, or unknown and so perhaps in the group.
     """
     post, channel, path = _post_and_unit(session, actor, post_id, unit_id)
-    if post.status not in _FORWARDABLE:
+    if post.status not in FORWARDABLE:
         message = "post {post} is {status}; only what is in the group can be forwarded"
         raise Conflict(say(message, post=post_id, status=PostStatus(post.status)))
     if people is not None and not 0 <= people <= MOST_PEOPLE:
@@ -66,10 +66,19 @@ def withdraw_forwarding(session: Session, actor: Actor, post_id: int, unit_id: i
     trail.record_act(session, actor.account_id, "post.unforward", "post", post_id, path, channel=channel.name)
 
 
-def find_forwardings(post_id: int, scope: Sequence[str]) -> Select[Forwarding, str, str | None]:
-    """Which units within `scope` say to have forwarded the post: each with its name and the account's, oldest first."""
+def list_last_groups(session: Session, unit_id: int) -> list[str]:
+    """To which groups the unit said last to have forwarded something, each once, at most three."""
+    last = func.max(Forwarding.id)
+    statement = select(Forwarding.groups).where(Forwarding.unit_id == unit_id).group_by(Forwarding.groups)
+    return list(session.scalars(statement.order_by(last.desc()).limit(3)))
+
+
+def find_forwardings(post_id: int, scope: Sequence[str]) -> Select[Forwarding, str, str | None, str]:
+    """Which units within `scope` say to have forwarded the post: each with its name, the account's, and its path,
+    oldest first.
+    """
     return (
-        select(Forwarding, Unit.name.label("unit"), Account.name.label("account"))
+        select(Forwarding, Unit.name.label("unit"), Account.name.label("account"), Unit.path)
         .join(Unit, Unit.id == Forwarding.unit_id)
         .outerjoin(Account, Account.id == Forwarding.account_id)
         .where(Forwarding.post_id == post_id, or_(false(), *(Unit.path.op("^@")(path) for path in scope)))

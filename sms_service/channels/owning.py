@@ -29,6 +29,14 @@ LONGEST_KEYWORD = 20
 SHORTEST_SECRET, LONGEST_SECRET = 8, 200
 
 
+class ChannelTaken(Conflict):
+    """Another channel has this already; `field`: what it has."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 def add_channel(
     session: Session,
     actor: Actor,
@@ -44,8 +52,8 @@ def add_channel(
 ) -> Channel:
     """A new channel of the unit. `allowed`: the hosts that may be private (PRIVATE_RECEIVERS).
 
-    Raises NotFound, Forbidden without `operate_campaigns` over the unit, Invalid (name, address, secret, keyword), or
-    Conflict where the robot is a channel already, the unit has the name, or the installation has no key.
+    Raises NotFound, Forbidden without `operate_campaigns` over the unit, Invalid (name, address, secret, keyword),
+    ChannelTaken (address, name), or Conflict if the installation has no key.
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.operate_campaigns, path)
@@ -88,7 +96,7 @@ def say_address_fault(fault: AddressFault) -> Said:
 def change_channel(session: Session, actor: Actor, channel_id: int, **changes: str | None) -> Channel:
     """Change `name` or `keyword`. An address is not changed: what was approved says to which robot it goes.
 
-    Raises NotFound, Forbidden, Invalid, or Conflict where the unit has the name.
+    Raises NotFound, Forbidden, Invalid, or ChannelTaken (name).
     """
     channel, path = require_channel(session, actor, channel_id)
     if "name" in changes:
@@ -152,8 +160,9 @@ def find_channels(scope: Sequence[str]) -> Select[Channel, Unit, int, Any]:
 
 def describe_channel(row: Any) -> dict[str, Any]:
     """A row of `find_channels` as doors show it: of the address its host alone, and never a secret."""
-    names = ("id", "unit_id", "name", "kind", "host", "keyword", "state", "created_at")
-    shown = {name: getattr(row.Channel, name) for name in names}
+    channel: Channel = row.Channel
+    shown = {name: getattr(channel, name) for name in ("id", "unit_id", "name", "host", "keyword", "created_at")}
+    shown |= {"kind": ChannelKind(channel.kind), "state": ChannelState(channel.state)}
     return {**shown, "unit": row.Unit.name, "posts": row.posts, "last_at": row.last_at}
 
 
@@ -172,16 +181,16 @@ def _keyword(keyword: str | None) -> str | None:
 
 
 def _keep(session: Session, channel: Channel) -> None:
-    """Write it. Raises Conflict where the address or the name is taken."""
+    """Write it. Raises ChannelTaken where the address or the name is."""
     try:
         with session.begin_nested():
             session.add(channel)
             session.flush()
     except IntegrityError as error:
         if "uq_channels_digest" in str(error.orig):
-            raise Conflict("this robot is a channel already, of this unit or of another one") from None
+            raise ChannelTaken("this robot is a channel already, of this unit or of another one", "address") from None
         if "uq_channels_unit_id_name" in str(error.orig):
-            raise Conflict("the unit has a channel of this name") from None
+            raise ChannelTaken("the unit has a channel of this name", "name") from None
         raise
 
 

@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.campaigns.models import Campaign
 from sms_service.channels.models import Channel, ChannelPost, ChannelState, Forwarding, PostStatus
 from sms_service.channels.owning import require_channel
-from sms_service.channels.robots.base import PostReason
+from sms_service.channels.robots.base import ChannelKind, PostReason
 from sms_service.channels.writing import write_plain_post, write_test
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
@@ -38,13 +39,15 @@ def find_posts(
     channel_id: int | None = None,
     run_id: int | None = None,
     campaign_id: int | None = None,
+    sender_id: int | None = None,
     confirmed: bool | None = None,
     tests: bool = False,
 ) -> Select[*tuple[Any, ...]]:
     """The posts that concern the unit paths of `scope`: those of units within, and of units above, whose officers
     forward them. As rows for `describe_post`; not ordered.
 
-    `confirmed`: whether somebody says to have forwarded it; `tests`: with tests of channels.
+    `sender_id`: the unit whose run it is of; `confirmed`: whether somebody says to have forwarded it; `tests`: with
+    tests of channels.
     """
     statement = _rows().where(usable_from(scope))
     if confirmed is not None:
@@ -56,6 +59,7 @@ def find_posts(
         (ChannelPost.channel_id, channel_id),
         (ChannelPost.run_id, run_id),
         (Run.campaign_id, campaign_id),
+        (ChannelPost.unit_id, sender_id),
     ):
         if wanted is not None:
             statement = statement.where(column == wanted)
@@ -82,13 +86,14 @@ def require_in_line(actor: Actor, path: str) -> None:
 def describe_post(row: Any) -> dict[str, Any]:
     """A row of `find_posts` as doors show it, with the text as it is posted (`plain`)."""
     post: ChannelPost = row.ChannelPost
-    names = ("id", "channel_id", "run_id", "unit_id", "status", "reason", "code", "detail", "tries")
+    names = ("id", "channel_id", "run_id", "unit_id", "reason", "code", "detail", "tries")
     shown = {name: getattr(post, name) for name in (*names, "posted_at", "created_at", "not_before")}
     return {
         **shown,
+        "status": PostStatus(post.status),
         "channel": row.Channel.name,
-        "kind": row.Channel.kind,
-        "channel_state": row.Channel.state,
+        "kind": ChannelKind(row.Channel.kind),
+        "channel_state": ChannelState(row.Channel.state),
         "campaign_id": row.campaign_id,
         "title": post.content["title"],
         "text": post.content["text"],
@@ -102,32 +107,57 @@ def describe_post(row: Any) -> dict[str, Any]:
 
 
 def count_posts(session: Session, scope: Sequence[str], *, campaign_id: int | None = None) -> list[dict[str, Any]]:
-    """By unit within `scope`: how many posts there are (`posts`), by status, and how many of those posted somebody says
-    to have forwarded (`confirmed`). In the order of the tree.
+    """The rows of `find_post_counts`, described, in the order of the tree."""
+    statement = find_post_counts(scope, campaign_id=campaign_id).order_by(Unit.path)
+    return [describe_post_count(row) for row in session.execute(statement)]
+
+
+def sum_posts(session: Session, scope: Sequence[str], *, campaign_id: int | None = None) -> dict[str, Any]:
+    """All of them as one; `unit_id` and `unit` are None."""
+    statement = _count(scope, campaign_id, null().label("id"), null().label("name"))
+    return describe_post_count(session.execute(statement).one())
+
+
+def find_post_counts(scope: Sequence[str], *, campaign_id: int | None = None) -> Select[*tuple[Any, ...]]:
+    """By unit within `scope` whose runs were posted: how many posts there are (`posts`), by status, and how many of
+    those posted somebody says to have forwarded (`confirmed`). As rows for `describe_post_count`; not ordered.
     """
+    return _count(scope, campaign_id, Unit.id, Unit.name).group_by(Unit.id, Unit.name, Unit.path)
+
+
+def describe_post_count(row: Any) -> dict[str, Any]:
+    """A row of `find_post_counts` as doors show it."""
+    statuses = {status: getattr(row, status) for status in PostStatus}
+    return {"unit_id": row.id, "unit": row.name, "posts": row.posts, "statuses": statuses, "confirmed": row.confirmed}
+
+
+def list_posted_campaigns(session: Session, scope: Sequence[str], most: int) -> list[tuple[int, str]]:
+    """The last campaigns with posts that concern the unit paths of `scope`: ids and names, newest first."""
+    statement = (
+        select(Campaign.id, Campaign.name)
+        .join(Run, Run.campaign_id == Campaign.id)
+        .join(ChannelPost, ChannelPost.run_id == Run.id)
+        .join(Unit, Unit.id == ChannelPost.unit_id)
+        .where(usable_from(scope))
+        .group_by(Campaign.id, Campaign.name)
+        .order_by(Campaign.id.desc())
+    )
+    return [(row.id, row.name) for row in session.execute(statement.limit(most))]
+
+
+def _count(scope: Sequence[str], campaign_id: int | None, *of: Any) -> Select[*tuple[Any, ...]]:
     statuses = {status: func.count().filter(ChannelPost.status == status.value).label(status) for status in PostStatus}
     confirmed = func.count().filter(ChannelPost.status == PostStatus.posted.value, is_forwarded()).label("confirmed")
     within = or_(literal(False), *(Unit.path.op("^@")(path) for path in scope))
     statement = (
-        select(Unit.id, Unit.name, func.count().label("posts"), *statuses.values(), confirmed)
+        select(*of, func.count().label("posts"), *statuses.values(), confirmed)
         .select_from(ChannelPost)
         .join(Unit, Unit.id == ChannelPost.unit_id)
         .where(within, ChannelPost.run_id.is_not(None))
-        .group_by(Unit.id, Unit.name, Unit.path)
-        .order_by(Unit.path)
     )
     if campaign_id is not None:
         statement = statement.join(Run, Run.id == ChannelPost.run_id).where(Run.campaign_id == campaign_id)
-    return [
-        {
-            "unit_id": row.id,
-            "unit": row.name,
-            "posts": row.posts,
-            "statuses": {status: getattr(row, status) for status in PostStatus},
-            "confirmed": row.confirmed,
-        }
-        for row in session.execute(statement)
-    ]
+    return statement
 
 
 def is_forwarded() -> ColumnElement[bool]:

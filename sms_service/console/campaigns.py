@@ -16,6 +16,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.services import EDITABLE
 from sms_service.campaigns.states import CampaignStatus
+from sms_service.channels.choosing import name_channels
 from sms_service.console.check import change_address
 from sms_service.console.forms import read_query
 from sms_service.console.pages import act_view, go_to, page_view
@@ -89,6 +90,7 @@ def show_campaign(campaign_id: int) -> str:
         state=_state(campaign),
         reached=_count_reached(campaign),
         replies=count_campaign_replies(g.session, g.actor, campaign_id) if campaign["run_id"] else 0,
+        channels=name_channels(g.session, campaign["channels"]),
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         change=change_address(campaign),
         **waits,

@@ -23,6 +23,7 @@ from sms_service.campaigns.picks import list_picked
 from sms_service.campaigns.self_service import say_why_no_self_service
 from sms_service.campaigns.services import EDITABLE
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
+from sms_service.channels.choosing import name_channels
 from sms_service.console.coming import foresee_firings
 from sms_service.console.forms import read_form
 from sms_service.console.languages import write_number
@@ -113,6 +114,7 @@ def show_check(campaign_id: int) -> str | Response:
             for one in list_picked(g.session, content.campaign, content.version)
             if one.changed and one.row is not None
         ],
+        channels=name_channels(g.session, campaign["channels"]),
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         must_read=outlook.phones > READ_ABOVE,
         must_type=outlook.phones > TYPED_ABOVE,

@@ -20,6 +20,7 @@ from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
+from sms_service.channels.choosing import name_channels
 from sms_service.console.check import foresee_campaign
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import read_form, read_query
@@ -197,6 +198,7 @@ def _show(campaign: dict[str, Any], template: str) -> str:
         event=event,
         refused=any(one.severity == Severity.refused for one in outlook.findings),
         whom=whom,
+        channels=name_channels(g.session, campaign["channels"]),
         authored=authored,
         why_not=why_not,
         may_decide=may and waits,
@@ -264,6 +266,10 @@ def _yes_or_no(value: Any) -> str:
     return say_here("yes") if value else say_here("no")
 
 
+def _channels(value: Any) -> str:
+    return say_here(", ").join(name_channels(g.session, value or ()).values()) or "–"
+
+
 def _moment(value: str | None) -> str:
     return write_time(datetime.fromisoformat(value)) if value else say_here("at once")
 
@@ -275,5 +281,6 @@ _OTHERS: tuple[tuple[str, Said, Callable[[Any], str]], ...] = (
     ("validity_s", as_said("Valid for"), lambda value: say_here("{hours} hours", hours=write_number(value / 3600))),
     ("urgent", as_said("Urgent"), _yes_or_no),
     ("canary_receipts", as_said("Wait for the first receipts"), _yes_or_no),
+    ("channels", as_said("Also posted to"), _channels),
     ("route", as_said("Route"), lambda value: f"{value}"),
 )

@@ -19,6 +19,8 @@ from sms_service.audience.segments import find_segments
 from sms_service.campaigns import overview, services, suggestions
 from sms_service.campaigns.invitations import EVERYONE
 from sms_service.campaigns.moving import require_on_campaign
+from sms_service.channels.choosing import find_usable_channels
+from sms_service.channels.models import Channel
 from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import say_here, write_number
 from sms_service.console.pages import act_view, go_to, page_view, show_typed
@@ -80,6 +82,7 @@ class CampaignForm(In):
     urgent = fields.Boolean(load_default=False)
     canary_receipts = fields.Boolean(load_default=False)
     repeats = fields.Boolean(load_default=False)
+    channels = fields.List(Id(), load_default=list)
 
 
 @page_view("/campaigns/new", Permission.edit_campaigns)
@@ -96,7 +99,7 @@ def show_new_campaign() -> str:
         "values": {},
         "route": DEFAULT_ROUTE,
     }
-    blank |= {"validity_s": 86_400, "urgent": False, "canary_receipts": False}
+    blank |= {"validity_s": 86_400, "urgent": False, "canary_receipts": False, "channels": []}
     return _show_form(place.unit, query["version"], None, blank, place)
 
 
@@ -162,6 +165,12 @@ def list_usable_templates(path: str, class_: str | None = None) -> list[tuple[Te
     return [(row[0], row[1]) for row in g.session.execute(statement)]
 
 
+def list_offered_channels(path: str) -> list[tuple[int, str]]:
+    """The channels to which campaigns of the unit at the path can also be posted: ids, and names with their units'."""
+    statement = find_usable_channels(path).order_by(Unit.path, Channel.name, Channel.id).limit(_MOST_OFFERED)
+    return [(row[0].id, f"{row[0].name} · {row[1]}") for row in g.session.execute(statement)]
+
+
 def ask_values(version: TemplateVersion, path: str, picks: Sequence[AskedPick] = ()) -> list[AskedValue]:
     """What the version asks a campaign for, in the order of its fields; what a row of one of the lists in `picks` says
     is not asked for.
@@ -184,7 +193,9 @@ def _show_form(
     templates = list_usable_templates(unit.path)
     if version_id is None and len(templates) == 1:
         version_id = templates[0][1].id
-    chosen = get_version(g.session, g.actor, version_id) if version_id is not None else None
+    chosen = next((pair for pair in templates if pair[1].id == version_id), None)
+    if chosen is None and version_id is not None:  # an older version
+        chosen = get_version(g.session, g.actor, version_id)
     picks = ask_picks(chosen[1], unit.path, now.get("picks", {})) if chosen else []
     variables = ask_values(chosen[1], unit.path, picks) if chosen else []
     routes = list(g.session.scalars(find_routes().with_only_columns(Route.name).order_by(Route.name)))
@@ -208,6 +219,7 @@ def _show_form(
         of_list=_columns_of_list(now["segment_id"]),
         of_row=[name for name in chosen[1].variables if is_of_row(name)] if chosen else [],
         signatures=signatures,
+        channels=list_offered_channels(unit.path),
         routes=[(name, name) for name in routes],
         validities=[
             (seconds, say_here("{hours} hours", hours=write_number(seconds / 3600)))

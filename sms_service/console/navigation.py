@@ -69,6 +69,7 @@ MENU = (
             MenuEntry("console.list_campaigns", _("Campaigns"), "campaign"),
             MenuEntry("console.list_decisions", _("Approvals"), "check", Permission.approve_campaigns),
             MenuEntry("console.list_replies", _("Replies"), "reply"),
+            MenuEntry("console.list_channel_posts", _("Channel posts"), "share"),
             MenuEntry("console.show_counts", _("Counts"), "chart"),
             # Here because whoever needs it is in a hurry.
             MenuEntry("console.list_stops", _("Stops"), "stop", Permission.operate_campaigns),
@@ -82,6 +83,7 @@ MENU = (
             MenuEntry("console.list_templates", _("Templates"), "text"),
             MenuEntry("console.list_reference_lists", _("Reference lists"), "tree"),
             MenuEntry("console.show_signatures", _("Signatures"), "key"),
+            MenuEntry("console.list_channels", _("Channels"), "mark"),
             MenuEntry("console.list_words", _("Words and links"), "draft"),
         ),
     ),

@@ -38,6 +38,8 @@ _PAGES = {
     "account": ("console.show_account", "account_id", Permission.manage_accounts),
     "stop": ("console.show_stop", "stop_id", Permission.operate_campaigns),
     "segment": ("console.show_segment", "segment_id", Permission.read),
+    "channel": ("console.show_channel", "channel_id", Permission.read),
+    "post": ("console.show_post", "post_id", Permission.read),
     "template": ("console.show_template", "template_id", Permission.read),
 }
 

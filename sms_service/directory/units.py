@@ -279,7 +279,7 @@ def usable_from(scope: Sequence[str]) -> ColumnElement[bool]:
     """SQL over units: those within the subtrees at `scope` and those above them, whose templates and segments may be
     used there.
     """
-    above = {ancestor for path in scope for ancestor in _ancestors(path)}
+    above = {ancestor for path in scope for ancestor in list_ancestors(path)}
     return or_(false(), *(Unit.path.op("^@")(path) for path in scope), Unit.path.in_(sorted(above)))
 
 
@@ -293,7 +293,7 @@ def are_in_line(path: str, other: str) -> bool:
     return path.startswith(other) or other.startswith(path)
 
 
-def _ancestors(path: str) -> list[str]:
+def list_ancestors(path: str) -> list[str]:
     """The paths of the units above a unit: "/1/" and "/1/5/" for "/1/5/49/"."""
     ids = split_path(path)
     return ["/" + "/".join(map(str, ids[:n])) + "/" for n in range(1, len(ids))]

@@ -57,6 +57,8 @@ _WORDS: Mapping[TaskKind, str] = {
     TaskKind.branch_without_contact: _("{count} branches without a contact"),
     TaskKind.lost_check: _("{count} people to look for"),
     TaskKind.quota: _("{count} quotas nearly used up"),
+    TaskKind.post_to_forward: _("{count} posts to forward"),
+    TaskKind.unknown_post: _("{count} posts to look for in their groups"),
 }
 _OTHERS = _("{count} others")
 

@@ -16,6 +16,7 @@ from sms_service.campaigns.authorship import is_of_others
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.quotas import count_full_quotas
 from sms_service.campaigns.states import CampaignStatus
+from sms_service.channels.waiting import count_to_forward, count_to_settle
 from sms_service.controls.models import AccountState, GatewayAccount, PausedBy
 from sms_service.db.waiting import Waiting, select_waiting
 from sms_service.delivery.lost_checks import count_open_checks
@@ -40,6 +41,8 @@ class TaskKind(Words):
     branch_without_contact = "branch_without_contact"  # branches in which nobody with a role can be texted
     lost_check = "lost_check"  # people whom texts do not reach, to be looked for
     quota = "quota"  # quotas of which 80 % or more are taken in this month
+    post_to_forward = "post_to_forward"  # posts in groups that one's own unit has not forwarded yet
+    unknown_post = "unknown_post"  # posts of which nobody can tell whether they stand in their group
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,4 +165,6 @@ _ASK: Mapping[TaskKind, Callable[[Actor], Waiting | None]] = {
     TaskKind.branch_without_contact: _branches,
     TaskKind.lost_check: count_open_checks,
     TaskKind.quota: _full_quotas,
+    TaskKind.post_to_forward: count_to_forward,
+    TaskKind.unknown_post: count_to_settle,
 }

@@ -155,6 +155,8 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         TaskKind.branch_without_contact: say("Branches without a reachable contact"),
         TaskKind.lost_check: say("People to be looked for"),
         TaskKind.quota: say("Quotas that are nearly used up"),
+        TaskKind.post_to_forward: say("Posts to forward"),
+        TaskKind.unknown_post: say("Posts of which nobody can tell whether they stand in the group"),
     },
     QuotaKind: {
         QuotaKind.people: say("People texted"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM
@@ -19,7 +19,7 @@ from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.gateways.posting import JsonPoster
 from sms_service.ledger.models import Run
-from tests.dispatch.city import City, make_city
+from tests.dispatch.city import City, make_city, make_run
 from tests.factories import next_number
 from tests.hostile_receiver import HostileReceiver
 
@@ -73,3 +73,25 @@ def free_channels(database: Database) -> None:
     with database.session() as session:
         session.execute(update(Channel).values(free_at=Channel.created_at))
         session.execute(update(ChannelPost).values(not_before=ChannelPost.created_at))
+
+
+def make_post(session: Session, unit: Unit, status: str = "posted", title: str = "学习", **kw: Any) -> ChannelPost:
+    """A post of a new run of the unit, to a new channel of its own, that stands so. `make_branch` makes the route."""
+    run = make_run(session, unit)
+    session.execute(update(Campaign).where(Campaign.id == run.campaign_id).values(name=title))
+    content = {"title": title, "unit": unit.name, "text": "【云州先锋】请参加学习。", "people": 3}
+    made = ChannelPost(
+        channel_id=make_channel(session, unit).id,
+        run_id=run.id,
+        unit_id=unit.id,
+        status=status,
+        posted_at=func.sms_now() if status == "posted" else None,
+        lease_until=func.sms_now() if status == "posting" else None,
+        content=content,
+        expires_at=func.sms_now(),
+        **kw,
+    )
+    session.add(made)
+    session.flush()
+    session.refresh(made)
+    return made

@@ -31,7 +31,7 @@ document.addEventListener("DOMContentLoaded", function () {
 
 // What was written last time, one tap each.
 document.addEventListener("DOMContentLoaded", function () {
-  document.querySelectorAll(".picks").forEach(function (picks) { picks.hidden = false; });
+  document.querySelectorAll(".picks, [data-scripted]").forEach(function (one) { one.hidden = false; });
 });
 document.addEventListener("click", function (event) {
   var button = event.target.closest("[data-fill]");
@@ -39,6 +39,16 @@ document.addEventListener("click", function (event) {
   var field = document.getElementById(button.getAttribute("data-fill"));
   field.value = button.getAttribute("data-value");
   field.dispatchEvent(new Event("input", { bubbles: true }));
+});
+
+// A text that is to be pasted elsewhere; the old way, since the new one needs https.
+document.addEventListener("click", function (event) {
+  var button = event.target.closest("[data-copy]");
+  if (!button) return;
+  var field = document.getElementById(button.getAttribute("data-copy"));
+  field.focus();
+  field.setSelectionRange(0, field.value.length);
+  if (document.execCommand("copy")) button.textContent = button.getAttribute("data-done");
 });
 
 // A variable goes into the text where one writes.
