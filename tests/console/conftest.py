@@ -17,6 +17,7 @@ from sms_service import callbacks, console, settings
 from sms_service.accounts import sessions
 from sms_service.api import create_app
 from sms_service.directory.models import Unit
+from sms_service.web.context import EXTENSION, Context
 from tests.channels.chat import KEY
 from tests.factories import make_actor, make_unit
 
@@ -58,14 +59,21 @@ def clock() -> Clock:
     return Clock()
 
 
+_made: list[Flask] = []
+
+
 @pytest.fixture
 def app(database, tmp_path, clock) -> Flask:
-    return create_app(
-        settings.load_settings({"CHANNELS_KEY": KEY}, tmp_path),
-        database,
-        doors=(callbacks.blueprint, console.blueprint),
-        clock=clock,
-    )
+    """The application with this test's engines and clock. One is made for all tests of a process, since its hundreds of
+    addresses take a quarter of a second; what it keeps between requests is in its context and its limits.
+    """
+    configuration = settings.load_settings({"CHANNELS_KEY": KEY}, tmp_path)
+    if not _made:
+        _made.append(create_app(configuration, database, doors=(callbacks.blueprint, console.blueprint)))
+    app = _made[0]
+    app.extensions[EXTENSION] = Context(configuration, database, clock=clock)
+    app.extensions["sms_service.limiter"].reset()
+    return app
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_every_error_has_a_title(status):
 
 def test_a_fault_of_ours_is_a_page_with_a_number_and_nothing_else(app, log_in, unit, monkeypatch):
     visitor = log_in(unit)
-    app.view_functions["console.show_me"] = lambda: 1 / 0
+    monkeypatch.setitem(app.view_functions, "console.show_me", lambda: 1 / 0)
     answer = visitor.get("/me", headers={"X-Request-Id": "abc"})
     assert answer.status_code == 500
     assert "abc" in answer.text

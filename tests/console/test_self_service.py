@@ -153,7 +153,7 @@ def test_a_schedule_that_self_service_covers_begins(log_in, session):
     campaign = recurrence.write_daily(session, own)
     session.commit()
     walker = Walker(log_in(own.unit), f"/campaigns/{campaign.id}/check")
-    walker.tap("Send to 1 person")
+    walker.tap("Start it (1 person now)")
     assert walker.answer.status_code == 200
     assert walker.answer.request.path == f"/campaigns/{campaign.id}"
     session.expire_all()
