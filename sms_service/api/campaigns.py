@@ -278,6 +278,13 @@ class CampaignOut(CampaignListed):
     )
     values = fields.Dict(metadata={"description": _VALUES})
     picks = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": _PICKS})
+    acts = fields.List(
+        fields.String(),
+        metadata={
+            "description": "What the caller may do about it as it stands, by right and status; docs/approval.md has "
+            "the table. What else an act asks for it says when it is tried"
+        },
+    )
 
 
 @blueprint.route("/campaigns")

@@ -10,16 +10,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM, Actor
-from sms_service.accounts.permissions import Permission
 from sms_service.audience.wording import describe_rule
 from sms_service.audit import trail
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.approval_rules import AskedApproval, ask_approval
 from sms_service.campaigns.approvers import HeldRight, count_given, find_right, list_given
 from sms_service.campaigns.authorship import list_authors
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.linting import lint_content, require_ticks
 from sms_service.campaigns.models import Campaign, Decision
-from sms_service.campaigns.moving import move_campaign, require_movable, require_on_campaign
+from sms_service.campaigns.moving import move_campaign, open_campaign
 from sms_service.campaigns.planning import find_due_time, plan_approved_run
 from sms_service.campaigns.renewing import approve_items, release_changed_runs
 from sms_service.campaigns.self_service import say_why_no_self_service
@@ -56,12 +56,10 @@ def decide_approval(
     somebody who did, or lacks the permission over its unit, or on the level that the rules ask for; Conflict unless it
     is submitted and has that digest; Invalid for a rejection without a comment.
     """
-    campaign, path = require_on_campaign(session, actor, Permission.approve_campaigns, campaign_id)
-    _check_comment(comment, approve=approve)
     # Two approvers at once queue here; the later one sees what the first has decided.
-    session.refresh(campaign, with_for_update=True)
-    if not campaign.undecided:
-        require_movable(campaign, CampaignStatus.approved if approve else CampaignStatus.rejected)
+    act = CampaignAct.approve if approve else CampaignAct.reject
+    campaign, path = open_campaign(session, actor, act, campaign_id)
+    _check_comment(comment, approve=approve)
     content = content_of(session, campaign)
     asked = ask_approval(session, content, path) if approve else None
     given = list_given(session, campaign, content.digest()) if approve else []
@@ -81,7 +79,7 @@ def decide_approval(
             campaign.submissions += 1  # who approves it after all begins anew
             session.flush()
         else:
-            move_campaign(session, campaign, CampaignStatus.rejected)
+            move_campaign(session, campaign, act, CampaignStatus.rejected)
         trail.record_act(session, actor.account_id, "campaign.reject", "campaign", campaign_id, path, **_lent(right))
         return campaign
     findings = lint_content(session, content, path)
@@ -186,7 +184,7 @@ def _carry_out(
     under_way, starts = campaign.undecided, campaign.launch_on_approval and not campaign.undecided
     approve_items(session, content)
     if not under_way:
-        move_campaign(session, campaign, CampaignStatus.approved)
+        move_campaign(session, campaign, CampaignAct.approve, CampaignStatus.approved)
     due_at = find_due_time(campaign.planned_at, now)
     if starts and due_at is None:
         details["missed"] = str(campaign.planned_at)

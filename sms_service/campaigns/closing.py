@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import exists, literal_column, or_, select, update
 
+from sms_service.campaigns.acts import ACTS, CampaignAct
 from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
-from sms_service.campaigns.states import CampaignStatus
 from sms_service.db.engine import Database
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import RunStatus
 
+((_GOES_ON, (_ENDED,)),) = ACTS[CampaignAct.finish].moves.items()
 _OVER = (RunStatus.finished, RunStatus.closed, RunStatus.cancelled)
 
 
@@ -26,11 +27,11 @@ def end_finished(database: Database) -> list[int]:
             update(Campaign)
             .where(
                 # A constant, not a parameter: so the planner can use the partial index of the active ones.
-                Campaign.status == literal_column(f"'{CampaignStatus.active}'"),
+                Campaign.status == literal_column(f"'{_GOES_ON}'"),
                 exists(of_campaign),
                 ~goes_on,
             )
-            .values(status=CampaignStatus.ended.value)
+            .values(status=_ENDED.value)
             .returning(Campaign.id)
             .execution_options(synchronize_session=False)
         )
@@ -41,7 +42,7 @@ def end_finished(database: Database) -> list[int]:
             again = session.scalars(
                 update(Campaign)
                 .where(Campaign.id.in_(ids), goes_on)
-                .values(status=CampaignStatus.active.value)
+                .values(status=_GOES_ON.value)
                 .returning(Campaign.id)
                 .execution_options(synchronize_session=False)
             )

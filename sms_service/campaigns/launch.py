@@ -8,17 +8,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
-from sms_service.accounts.permissions import Permission
 from sms_service.audience.reach import is_dotted
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.approval import latest_decision
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.linting import lint_content
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.moving import require_on_campaign
+from sms_service.campaigns.moving import lock_campaign, require_status
 from sms_service.campaigns.planning import plan_approved_run
 from sms_service.campaigns.services import LATEST, check_ahead
 from sms_service.campaigns.starting import start_schedule
-from sms_service.campaigns.states import CampaignKind, CampaignStatus
+from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.language import get_compiled
 from sms_service.content.lint import require_clean
 from sms_service.content.values import RECIPIENT_FIELDS
@@ -36,13 +36,8 @@ def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: dateti
     campaign with a schedule; and unless the campaign is approved, its content is still what was approved and lint does
     not refuse it. Raises Invalid if no run can be planned for `at`.
     """
-    campaign, path = require_on_campaign(session, actor, Permission.operate_campaigns, campaign_id)
     # Two launches at once queue here; the later one finds the run. Without this lock the unique index would stop it.
-    session.refresh(campaign, with_for_update=True)
-    if campaign.kind != CampaignKind.plain:
-        raise Conflict(
-            say("campaign {campaign} has a schedule, which makes its runs; start that", campaign=campaign_id)
-        )
+    campaign, path = lock_campaign(session, actor, CampaignAct.launch, campaign_id)
     now: datetime = session.scalars(select(func.sms_now())).one()
     existing = session.scalar(select(Run).where(Run.campaign_id == campaign_id))
     if existing is not None:
@@ -52,6 +47,7 @@ def launch_campaign(session: Session, actor: Actor, campaign_id: int, at: dateti
         if over or (at is not None and not _is_its_time(existing, at)):
             raise Conflict(_launched_before(campaign_id, existing))
         return existing, False
+    require_status(campaign, CampaignAct.launch)
     content = _require_approved(session, campaign, path)
     return plan_approved_run(session, actor, content, _due(at, now)), True
 
@@ -62,30 +58,19 @@ def start_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign
 
     Raises NotFound, Forbidden, Conflict as `launch_campaign` does, and Invalid where nothing is left to fire.
     """
-    campaign, path = require_on_campaign(session, actor, Permission.operate_campaigns, campaign_id)
-    session.refresh(campaign, with_for_update=True)
-    if campaign.kind == CampaignKind.plain:
-        raise Conflict(say("campaign {campaign} has no schedule; launch it", campaign=campaign_id))
+    campaign, path = lock_campaign(session, actor, CampaignAct.start, campaign_id)
     if campaign.status != CampaignStatus.active:
+        require_status(campaign, CampaignAct.start)
         start_schedule(session, actor, _require_approved(session, campaign, path))
     return campaign
 
 
 def _require_approved(session: Session, campaign: Campaign, path: str) -> Content:
-    campaign_id = campaign.id
-    if campaign.status != CampaignStatus.approved:
-        raise Conflict(
-            say(
-                "campaign {campaign} is {status}; only an approved one can be launched",
-                campaign=campaign_id,
-                status=CampaignStatus(campaign.status),
-            )
-        )
     content = content_of(session, campaign)
-    decision = latest_decision(session, campaign_id)
+    decision = latest_decision(session, campaign.id)
     if decision is None or decision.digest != content.digest():
         raise Conflict(
-            say("campaign {campaign} is not what was approved any more; submit it again", campaign=campaign_id)
+            say("campaign {campaign} is not what was approved any more; submit it again", campaign=campaign.id)
         )
     # A word may have been listed since the approval.
     require_clean(lint_content(session, content, path))

@@ -22,6 +22,7 @@ from sms_service.campaigns.contents import Content, bounded_rule, pick_digests, 
 from sms_service.campaigns.items import ITEMS, read_items
 from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
+from sms_service.campaigns.moving import list_acts
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.policies import select_rules
@@ -67,11 +68,12 @@ def find_campaigns(
 
 
 def get_campaign(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
-    """One campaign, described, with what lint has to know of its unit (`for_lint`), and what says who may approve it:
-    `approval_rules`, `given` and `line`, as `approval_rules` and `approvers` take them. Raises NotFound or Forbidden.
+    """One campaign, described, with the `acts` that are open to the actor, what lint has to know of its unit
+    (`for_lint`), and what says who may approve it: `approval_rules`, `given` and `line`, as `approval_rules` and
+    `approvers` take them. Raises NotFound or Forbidden.
     """
     row = _row(session, actor, campaign_id, _rows().add_columns(*_for_lint()))
-    return describe_campaign(row) | _read_for_lint(row)
+    return describe_campaign(row) | _read_for_lint(row) | {"acts": list_acts(actor, row.Campaign, row.path)}
 
 
 def get_with_difference(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:

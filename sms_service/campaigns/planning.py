@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.audit import trail
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.approval_rules import find_most_people
 from sms_service.campaigns.contents import Content
 from sms_service.campaigns.moving import move_campaign
@@ -37,7 +38,7 @@ def plan_approved_run(session: Session, actor: Actor, content: Content, due_at: 
     most_people = find_most_people(session, [campaign.id]).get(campaign.id)
     run_id = plan_run(session, describe_run(content, unit, due_at, lane, most_people))
     reserve_quota(session, [run_id])
-    move_campaign(session, campaign, CampaignStatus.active)
+    move_campaign(session, campaign, CampaignAct.launch, CampaignStatus.active)
     trail.record_act(
         session, actor.account_id, "campaign.launch", "campaign", campaign.id, unit.path, run=run_id, **details
     )

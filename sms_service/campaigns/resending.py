@@ -7,14 +7,16 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.control import get_run
 from sms_service.campaigns.models import Campaign, CampaignItem
+from sms_service.campaigns.moving import move_campaign, require_status
 from sms_service.campaigns.reserving import reserve_again
 from sms_service.campaigns.states import CALLED_OFF, CANCELLED, CampaignKind, CampaignStatus
 from sms_service.directory.models import Unit
@@ -153,22 +155,20 @@ def _go_again(
     session: Session, actor: Actor, run_id: int, act: Callable[[Connection], GoneAgain]
 ) -> tuple[Run, GoneAgain]:
     run = get_run(session, actor, run_id, Permission.operate_campaigns)
+    # The campaign may have ended with its run, or be ending now: its row is locked before it is looked at.
+    campaign = run.campaign_id and session.get(Campaign, run.campaign_id, with_for_update=True, populate_existing=True)
+    if campaign:
+        require_status(campaign, CampaignAct.resend)
     gone = act(session.connection())
     session.refresh(run)
     if run.status in _ROWS_ARE_FINAL_OR_LACKING or (run.status == RunStatus.held and run.frozen_at is None):
         status = RunStatus(run.status)
         raise Conflict(say("run {run} is {status}; nothing of it can go again", run=run_id, status=status))
     if gone.ids:
-        # The campaign may have ended with its run, or be ending now: this locks its row and makes it active.
-        locked = session.execute(
-            update(Campaign)
-            .where(Campaign.id == run.campaign_id, Campaign.status.in_((CampaignStatus.ended, CampaignStatus.active)))
-            .values(status=CampaignStatus.active.value)
-            .returning(Campaign.kind, Campaign.schedule, Campaign.values)
-            .execution_options(synchronize_session=False)
-        ).first()
-        if locked is not None and locked.kind == CampaignKind.event:
-            _require_still_so(session, run, locked.schedule, locked[2])
+        if campaign and campaign.kind == CampaignKind.event:
+            _require_still_so(session, run, campaign.schedule or {}, campaign.values)
+        if campaign and campaign.status == CampaignStatus.ended:
+            move_campaign(session, campaign, CampaignAct.resend, CampaignStatus.active)
         reserve_again(session, run)
     return run, gone
 

@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
-from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.moving import require_on_campaign
+from sms_service.campaigns.moving import open_campaign
 from sms_service.campaigns.renewing import mark_undecided
 from sms_service.campaigns.reserving import reserve_quota
 from sms_service.campaigns.services import check_ahead
@@ -32,14 +32,11 @@ def change_planned_time(session: Session, actor: Actor, campaign_id: int, at: da
     Forbidden without the right to change it and to launch it, Invalid for a time that is past or over a year ahead, and
     Conflict unless its run waits.
     """
-    campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
-    actor.require(Permission.operate_campaigns, path)
-    session.refresh(campaign, with_for_update=True)
+    campaign, path = open_campaign(session, actor, CampaignAct.retime, campaign_id)
     now: datetime = session.scalars(select(func.sms_now())).one()
     check_ahead("at", at, now, "lies in the past; choose a later time, or launch it now")
     run_id = session.scalar(select(Run.id).where(Run.campaign_id == campaign_id))
-    if campaign.schedule is not None or run_id is None:
-        raise Conflict(say("campaign {campaign} has no run that waits for its time", campaign=campaign_id))
+    assert run_id is not None, "an active plain campaign has its run"
     seen = campaign.planned_at is not None
     if seen:
         campaign.planned_at, campaign.updated_at = at, func.now()

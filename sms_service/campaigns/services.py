@@ -16,13 +16,14 @@ from sms_service.audience.earlier import require_campaigns
 from sms_service.audience.rules import audience_select
 from sms_service.audience.segments import get_segment
 from sms_service.audit import trail
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.also_posted import keep_channels, require_channels
 from sms_service.campaigns.approval import approve_by_self_service
 from sms_service.campaigns.authorship import list_authors
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.linting import lint_content
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.moving import move_campaign, require_on_campaign
+from sms_service.campaigns.moving import move_campaign, open_campaign, require_on_campaign
 from sms_service.campaigns.picks import copy_picks, take_picks
 from sms_service.campaigns.placing import copy_schedule, place_items
 from sms_service.campaigns.row_values import require_rows
@@ -42,7 +43,6 @@ LONGEST_NAME = 100
 SHORTEST_VALIDITY_S, LONGEST_VALIDITY_S = 300, 259_200
 FURTHEST = timedelta(days=365)  # that a launch is planned ahead
 LATEST = timedelta(minutes=1)  # how far a time may lie in the past and still mean now
-EDITABLE = (CampaignStatus.draft, CampaignStatus.rejected, CampaignStatus.approved)
 _NUMBERED = re.compile("（([0-9]{1,5})）$")
 CHANGEABLE = (
     "name",
@@ -151,24 +151,13 @@ def open_for_change(
     """The campaign, locked until the commit, and its unit's path, for whoever changes its content. Raises as
     `change_campaign` does.
     """
-    campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
-    # Locked until the commit: nobody can change a campaign between its submission and the decision.
-    session.refresh(campaign, with_for_update=True)
+    campaign, path = open_campaign(session, actor, CampaignAct.change, campaign_id)
     if unchanged_since is not None and campaign.updated_at != unchanged_since:
         who = next((one.name for one in reversed(list_authors(session, campaign)) if one.name), "system")
         message = (
             "{who} changed campaign {campaign} since you opened it, and your change was not made; look at it again"
         )
-        raise Conflict(say(message, who=who, campaign=campaign_id))
-    if campaign.status not in EDITABLE:
-        raise Conflict(
-            say(
-                "campaign {campaign} is {status}; only {statuses} ones can be changed",
-                campaign=campaign_id,
-                status=CampaignStatus(campaign.status),
-                statuses=EDITABLE,
-            )
-        )
+        raise Conflict(say(message, who=who, campaign=campaign.id))
     return campaign, path
 
 
@@ -177,7 +166,7 @@ def note_change(session: Session, actor: Actor, campaign: Campaign, path: str, f
     campaign.updated_at = func.now()
     session.flush()
     if campaign.status != CampaignStatus.draft:
-        move_campaign(session, campaign, CampaignStatus.draft)
+        move_campaign(session, campaign, CampaignAct.change, CampaignStatus.draft)
     trail.record_act(session, actor.account_id, "campaign.change", "campaign", campaign.id, path, fields=sorted(fields))
 
 
@@ -188,8 +177,7 @@ def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaig
     One that its approval launches is submitted by somebody who may launch it (Forbidden), for a time that is not past
     (Invalid).
     """
-    campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
-    session.refresh(campaign, with_for_update=True)
+    campaign, path = open_campaign(session, actor, CampaignAct.submit, campaign_id)
     if campaign.launch_on_approval:
         actor.require(Permission.operate_campaigns, path)
         if campaign.planned_at is not None:
@@ -199,9 +187,7 @@ def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaig
     content = content_of(session, campaign)
     findings = lint_content(session, content, path)
     require_clean(findings)
-    if campaign.status == CampaignStatus.rejected:
-        move_campaign(session, campaign, CampaignStatus.draft)
-    move_campaign(session, campaign, CampaignStatus.submitted)
+    move_campaign(session, campaign, CampaignAct.submit, CampaignStatus.submitted)
     campaign.submissions += 1
     session.flush()
     trail.record_act(session, actor.account_id, "campaign.submit", "campaign", campaign_id, path)
@@ -211,8 +197,8 @@ def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaig
 
 def withdraw_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:
     """Give up a campaign that was never launched."""
-    campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
-    move_campaign(session, campaign, CampaignStatus.withdrawn)
+    campaign, path = open_campaign(session, actor, CampaignAct.withdraw, campaign_id)
+    move_campaign(session, campaign, CampaignAct.withdraw, CampaignStatus.withdrawn)
     trail.record_act(session, actor.account_id, "campaign.withdraw", "campaign", campaign_id, path)
     return campaign
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.audit import trail
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.contents import Content
 from sms_service.campaigns.moving import move_campaign
 from sms_service.campaigns.placing import place_items
@@ -22,6 +23,6 @@ def start_schedule(session: Session, actor: Actor, content: Content, **details: 
     """
     campaign = content.campaign
     place_items(session, campaign)
-    move_campaign(session, campaign, CampaignStatus.active)
+    move_campaign(session, campaign, CampaignAct.start, CampaignStatus.active)
     path = unit_path(session, campaign.unit_id)
     trail.record_act(session, actor.account_id, "campaign.launch", "campaign", campaign.id, path, **details)

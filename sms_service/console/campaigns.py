@@ -10,11 +10,11 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.wording import describe_rule
 from sms_service.campaigns import overview, services
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.approval_rules import ask_approval
 from sms_service.campaigns.approvers import count_given, find_approvers, read_given
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.moving import require_on_campaign
-from sms_service.campaigns.services import EDITABLE
+from sms_service.campaigns.moving import list_acts, require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.channels.choosing import name_channels
 from sms_service.console.check import change_address
@@ -30,9 +30,6 @@ from sms_service.said import Said, as_said, say
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import OneLine
 from sms_service.web.validators import OneOfWords
-
-# What can still be given up: nothing of it was launched.
-WITHDRAWABLE = (*EDITABLE, CampaignStatus.submitted)
 
 
 class CampaignsQuery(ScopedPageQuery):
@@ -95,10 +92,6 @@ def show_campaign(campaign_id: int) -> str:
         change=change_address(campaign),
         **waits,
         may_edit=g.actor.can(Permission.edit_campaigns, path),
-        may_operate=g.actor.can(Permission.operate_campaigns, path),
-        may_approve=g.actor.can(Permission.approve_campaigns, path),
-        editable=EDITABLE,
-        withdrawable=WITHDRAWABLE,
     )
 
 
@@ -113,8 +106,9 @@ def make_copy(campaign_id: int) -> Response:
 @page_view("/campaigns/<int:campaign_id>/withdraw", Permission.edit_campaigns)
 def show_withdrawal(campaign_id: int) -> str:
     """What it means to give it up."""
-    campaign, _ = require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
-    return render_page("withdrawal.html", campaign=campaign, withdrawable=WITHDRAWABLE)
+    campaign, path = require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
+    can = CampaignAct.withdraw in list_acts(g.actor, campaign, path)
+    return render_page("withdrawal.html", campaign=campaign, can=can)
 
 
 @act_view("/campaigns/<int:campaign_id>/withdraw", Permission.edit_campaigns)

@@ -13,6 +13,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.wording import describe_rule
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns import overview, services
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.approval_rules import AskedApproval, ask_approval
 from sms_service.campaigns.approvers import GivenApproval, count_given, find_approvers, read_given
 from sms_service.campaigns.contents import content_of
@@ -21,7 +22,6 @@ from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.outlook import Outlook, foresee_content
 from sms_service.campaigns.picks import list_picked
 from sms_service.campaigns.self_service import say_why_no_self_service
-from sms_service.campaigns.services import EDITABLE
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.channels.choosing import name_channels
 from sms_service.console.coming import foresee_firings
@@ -81,8 +81,8 @@ def show_check(campaign_id: int) -> str | Response:
     asked = ask_approval(g.session, content, path, outlook.people, campaign["approval_rules"])
     given = read_given(campaign["given"], content.digest()) if status == CampaignStatus.submitted else []
     holds = status == CampaignStatus.approved and campaign["decision"]["holds"]
-    may_send = holds and g.actor.can(Permission.operate_campaigns, path)
-    may_submit = status in EDITABLE and not holds and g.actor.can(Permission.edit_campaigns, path)
+    may_send = holds and bool({CampaignAct.launch, CampaignAct.start} & set(campaign["acts"]))
+    may_submit = not holds and CampaignAct.submit in campaign["acts"]
     why_not_self = say_why_no_self_service(g.actor, path, asked, outlook.findings)
     by_self = may_submit and why_not_self is None
     return render_page(
@@ -106,7 +106,7 @@ def show_check(campaign_id: int) -> str | Response:
         asked=asked,
         given=given,
         lacking=asked.by_others - count_given(asked, given),
-        may_edit=status in EDITABLE and g.actor.can(Permission.edit_campaigns, path),
+        may_edit=CampaignAct.change in campaign["acts"],
         change=change_address(campaign),
         approvers=None if may_send or by_self else _find_approvers(campaign, asked, given),
         changed_rows=[

@@ -9,8 +9,8 @@ from flask import Response, g, url_for
 from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.states import CampaignStatus
 from sms_service.console.forms import read_form, read_query
 from sms_service.console.moments import parse_moment, write_moment
 from sms_service.console.pages import act_view, go_to, page_view, show_typed
@@ -21,7 +21,6 @@ from sms_service.content.models import TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.said import Said, as_said, say
 from sms_service.schedules import attendance, event_changes
-from sms_service.schedules.correcting import UNDER_WAY
 from sms_service.schedules.event import CANCELLATION, INVITATION, MOVE_NOTICE, REMINDER, THANKS
 from sms_service.schedules.event_texts import PLACE, find_place_name
 from sms_service.schedules.event_viewing import begins_column, describe_event, find_events, get_event, view_event
@@ -94,19 +93,17 @@ def list_events() -> str:
 def show_event(campaign_id: int) -> str:
     """One theme day: its texts with their times and numbers, who said no, who came, and what can be done."""
     event = view_event(g.session, g.actor, campaign_id)
-    path = event["path"]
-    is_open = event["status"] in UNDER_WAY and not event["cancelled"]
-    edits, operates = (g.actor.can(one, path) for one in (Permission.edit_campaigns, Permission.operate_campaigns))
+    acts, is_to_come = event["acts"], not event["begun"] and not event["cancelled"]
     return render_page(
         "event.html",
         event=event,
         labels=LABELS,
         zone=event["zone"],
-        may_change=is_open and not event["begun"] and operates,
-        may_move=is_open and not event["begun"] and operates and edits,
-        may_tick=event["begun"] and not event["cancelled"] and edits and _was_held(event),
-        may_decide=event["undecided"] and g.actor.can(Permission.approve_campaigns, path),
-        draft=event["status"] in (CampaignStatus.draft, CampaignStatus.approved, CampaignStatus.rejected) and edits,
+        may_change=is_to_come and CampaignAct.cancel in acts,
+        may_move=is_to_come and CampaignAct.move in acts,
+        may_tick=_may_tick(event),
+        may_decide=event["undecided"] and CampaignAct.approve in acts,
+        draft=CampaignAct.change in acts,
     )
 
 
@@ -194,7 +191,7 @@ def show_attendance(campaign_id: int) -> str:
         people=found if len(found) <= attendance.MOST_TICKED else [],
         is_long=len(found) > attendance.MOST_TICKED,
         ticked=[str(one.person_id) for one, on in zip(found, ticked, strict=True) if on],
-        may_tick=event["begun"] and not event["cancelled"] and _was_held(event),
+        may_tick=_may_tick(event),
         units=len({one.unit_id for one in found}),
     )
 
@@ -215,5 +212,5 @@ def _get(campaign_id: int, permission: Permission) -> tuple[dict[str, Any], str]
     return event, event["path"]
 
 
-def _was_held(event: dict[str, Any]) -> bool:
-    return event["status"] in (*UNDER_WAY, CampaignStatus.ended)
+def _may_tick(event: dict[str, Any]) -> bool:
+    return bool(event["begun"]) and not event["cancelled"] and CampaignAct.tick_off in event["acts"]

@@ -14,10 +14,10 @@ from sms_service.audience.measuring import measure_reach
 from sms_service.audience.models import Segment
 from sms_service.audience.reachable import REACHES, find_reached
 from sms_service.campaigns import services, suggestions
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.invitations import MOST_TICKED, write_invitation
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.moving import require_on_campaign
-from sms_service.campaigns.services import EDITABLE
+from sms_service.campaigns.moving import require_on_campaign, require_status
 from sms_service.campaigns.states import CampaignKind
 from sms_service.console.drafts import AskedValue, ask_values, list_usable_templates
 from sms_service.console.forms import read_form, read_named, read_query
@@ -196,15 +196,7 @@ def _draft(campaign_id: int | None) -> Campaign | None:
     if campaign_id is None:
         return None
     campaign, _ = require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
-    if campaign.status not in EDITABLE:
-        raise Conflict(
-            say(
-                "campaign {campaign} is {status}; only {statuses} ones can be changed",
-                campaign=campaign_id,
-                status=campaign.status,
-                statuses=EDITABLE,
-            )
-        )
+    require_status(campaign, CampaignAct.change)
     return campaign
 
 

@@ -12,8 +12,8 @@ from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns import overview, services
+from sms_service.campaigns.acts import EDITABLE
 from sms_service.campaigns.moving import require_on_campaign
-from sms_service.campaigns.services import EDITABLE
 from sms_service.campaigns.states import CampaignKind
 from sms_service.console.forms import read_form, read_query
 from sms_service.console.languages import say_here, translate_here

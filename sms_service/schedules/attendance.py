@@ -14,8 +14,9 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.earlier import select_outcome, select_outcomes
 from sms_service.audit import trail
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.models import Campaign, CampaignItem
-from sms_service.campaigns.moving import move_campaign
+from sms_service.campaigns.moving import move_campaign, open_campaign
 from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.states import CANCELLED, CampaignStatus
 from sms_service.directory.models import Person, Unit
@@ -27,7 +28,6 @@ from sms_service.schedules.event import INVITATION, THANKS, begins_of
 from sms_service.schedules.event_changes import require_event
 
 MOST_TICKED = 2_000  # people of one event who are ticked off
-_HELD = (CampaignStatus.active, CampaignStatus.suspended, CampaignStatus.ended)
 
 
 class Expected(NamedTuple):
@@ -88,11 +88,10 @@ def record_attendance(session: Session, actor: Actor, campaign_id: int, people: 
     may. Raises NotFound, Forbidden, Conflict unless it has begun and was not called off, and Invalid
     (`people`) for somebody who was not to come, or more people than can be ticked off.
     """
-    campaign, path = require_event(session, actor, Permission.edit_campaigns, campaign_id)
-    session.refresh(campaign, with_for_update=True)
+    campaign, path = open_campaign(session, actor, CampaignAct.tick_off, campaign_id)
     now: datetime = session.scalars(select(func.sms_now())).one()
     rule = campaign.schedule or {}
-    if campaign.status not in _HELD or begins_of(rule) > now or rule.get(CANCELLED):
+    if begins_of(rule) > now or rule.get(CANCELLED):
         raise Conflict(say("the event of campaign {campaign} has not taken place", campaign=campaign_id))
     expected = list_expected(session, actor, campaign_id)
     if len(expected) > MOST_TICKED:
@@ -150,4 +149,4 @@ def _thank_again(session: Session, campaign: Campaign, came: int) -> None:
     session.flush()
     place_items(session, campaign)
     if campaign.status == CampaignStatus.ended:
-        move_campaign(session, campaign, CampaignStatus.active)
+        move_campaign(session, campaign, CampaignAct.tick_off, CampaignStatus.active)

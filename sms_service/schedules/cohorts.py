@@ -20,12 +20,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from sms_service.audience.rules import audience_select
+from sms_service.campaigns.acts import ACTS, CampaignAct
 from sms_service.campaigns.cohort_items import find_cohort_item, list_had
 from sms_service.campaigns.contents import Content, load_contents
 from sms_service.campaigns.items import Item
 from sms_service.campaigns.models import Campaign, SeriesCohort
 from sms_service.campaigns.placing import find_cohort_time
-from sms_service.campaigns.states import CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
 from sms_service.ledger.cohorts import Members, list_unfrozen, load_members, without_members
@@ -82,7 +82,7 @@ def take_due_cohorts(session: Session, most: int) -> Sequence[tuple[int, int]]:
     rows = session.execute(
         select(SeriesCohort.campaign_id, SeriesCohort.firing)
         .join(Campaign, Campaign.id == SeriesCohort.campaign_id)
-        .where(SeriesCohort.next_at <= func.sms_now(), Campaign.status == CampaignStatus.active)
+        .where(SeriesCohort.next_at <= func.sms_now(), Campaign.status.in_(ACTS[CampaignAct.fire].moves))
         .order_by(SeriesCohort.next_at, SeriesCohort.campaign_id, SeriesCohort.firing)
         .limit(most)
         .with_for_update(of=(SeriesCohort, Campaign), skip_locked=True, key_share=True)

@@ -12,16 +12,16 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
-from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.campaigns.acts import EDITABLE, UNDER_WAY, CampaignAct
 from sms_service.campaigns.approval import renew_by_self_service
 from sms_service.campaigns.authorship import list_authors
 from sms_service.campaigns.cohort_items import list_late_items
 from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
-from sms_service.campaigns.moving import move_campaign, require_on_campaign
+from sms_service.campaigns.moving import lock_campaign, move_campaign
 from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.renewing import mark_undecided
-from sms_service.campaigns.services import EDITABLE, open_for_change
+from sms_service.campaigns.services import open_for_change
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.compose import check_beginning
 from sms_service.content.library import get_version
@@ -32,7 +32,6 @@ from sms_service.ledger.models import Run
 from sms_service.ledger.states import RunStatus
 from sms_service.said import say
 
-UNDER_WAY = (CampaignStatus.active, CampaignStatus.suspended)
 LONGEST_LABEL = 100  # characters
 CHANGEABLE = ("label", "values", "template_version_id", "skipped")
 
@@ -43,10 +42,7 @@ def open_items(session: Session, actor: Actor, campaign_id: int) -> tuple[Campai
 
     Raises NotFound, Forbidden, or Conflict: it has no schedule, or cannot be changed any more.
     """
-    campaign, path = require_on_campaign(session, actor, Permission.edit_campaigns, campaign_id)
-    session.refresh(campaign, with_for_update=True)
-    if campaign.schedule is None:
-        raise Conflict(say("campaign {campaign} has no schedule", campaign=campaign_id))
+    campaign, path = lock_campaign(session, actor, CampaignAct.correct, campaign_id)
     return (campaign, path) if campaign.status in UNDER_WAY else open_for_change(session, actor, campaign_id)
 
 
@@ -63,7 +59,7 @@ def note_items(session: Session, actor: Actor, campaign: Campaign, path: str) ->
         mark_undecided(session, campaign)
         renew_by_self_service(session, actor, campaign, path)
     elif campaign.status != CampaignStatus.draft:
-        move_campaign(session, campaign, CampaignStatus.draft)
+        move_campaign(session, campaign, CampaignAct.change, CampaignStatus.draft)
 
 
 def change_item(

@@ -13,11 +13,12 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.earlier import select_outcome
 from sms_service.audit import trail
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.approval import renew_by_self_service
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.control import cancel_run
 from sms_service.campaigns.models import Campaign, CampaignItem, Decision
-from sms_service.campaigns.moving import move_campaign, require_on_campaign
+from sms_service.campaigns.moving import move_campaign, open_campaign, require_on_campaign
 from sms_service.campaigns.picks import take_picks
 from sms_service.campaigns.placing import place_items, write_times
 from sms_service.campaigns.renewing import mark_undecided
@@ -29,7 +30,6 @@ from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.said import say
-from sms_service.schedules.correcting import UNDER_WAY
 from sms_service.schedules.event import CANCELLATION, INVITATION, MOVE_NOTICE, REMINDER, begins_of, ends_of, read_rule
 from sms_service.schedules.event_planning import NUMBERS, share_values
 
@@ -66,8 +66,7 @@ def move_event(
     Raises NotFound, Forbidden without the right to change and to operate it, Invalid as `read_rule` and `share_values`
     do or without a reason, and Conflict unless it is an event that is to come.
     """
-    campaign, path, now = _open_event(session, actor, campaign_id)
-    actor.require(Permission.edit_campaigns, path)
+    campaign, path, now = _open_event(session, actor, CampaignAct.move, campaign_id)
     why = required_line("why", why, LONGEST_WHY)
     rule = dict(campaign.schedule or {})
     if ends is None and rule["ends"] is not None:
@@ -114,7 +113,7 @@ def cancel_event(session: Session, actor: Actor, campaign_id: int, why: str) -> 
     approved is taken back. Raises NotFound, Forbidden, Invalid without a reason, and Conflict unless it is to
     come.
     """
-    campaign, path, _now = _open_event(session, actor, campaign_id)
+    campaign, path, _now = _open_event(session, actor, CampaignAct.cancel, campaign_id)
     why = required_line("why", why, LONGEST_WHY)
     _stop_runs(session, actor, campaign, NUMBERS, why)
     told = _count_invited(session, campaign_id)
@@ -123,16 +122,15 @@ def cancel_event(session: Session, actor: Actor, campaign_id: int, why: str) -> 
     campaign.schedule = {**(campaign.schedule or {}), CANCELLED: True}
     campaign.updated_at = func.now()
     session.flush()
-    if campaign.status == CampaignStatus.suspended:
-        move_campaign(session, campaign, CampaignStatus.active)
+    becomes = CampaignStatus.active
     try:
         if not told:
             raise Invalid("schedule", None, "nobody was invited")
         place_items(session, campaign)
     except Invalid:  # nobody to tell, or no time for it before it begins
-        told = 0
+        told, becomes = 0, CampaignStatus.ended
         write_times(session, campaign_id, dict.fromkeys(NUMBERS))
-        move_campaign(session, campaign, CampaignStatus.ended)
+    move_campaign(session, campaign, CampaignAct.cancel, becomes)
     mark_undecided(session, campaign)
     trail.record_act(session, actor.account_id, "event.cancel", "campaign", campaign_id, path, why=why, told=told)
     return EventChange(campaign, told)
@@ -146,14 +144,9 @@ def require_event(session: Session, actor: Actor, permission: Permission, campai
     return campaign, path
 
 
-def _open_event(session: Session, actor: Actor, campaign_id: int) -> tuple[Campaign, str, datetime]:
-    """The campaign, locked until the commit: the clock fires nothing of it meanwhile."""
-    campaign, path = require_event(session, actor, Permission.operate_campaigns, campaign_id)
-    session.refresh(campaign, with_for_update=True)
-    if campaign.status not in UNDER_WAY:
-        status = CampaignStatus(campaign.status)
-        message = "campaign {campaign} is {status}; only an event that is under way is moved or called off"
-        raise Conflict(say(message, campaign=campaign_id, status=status))
+def _open_event(session: Session, actor: Actor, act: CampaignAct, campaign_id: int) -> tuple[Campaign, str, datetime]:
+    """The campaign of an event that is to come, locked until the commit, its unit's path, and now."""
+    campaign, path = open_campaign(session, actor, act, campaign_id)
     now: datetime = session.scalars(select(func.sms_now())).one()
     rule = campaign.schedule or {}
     if rule.get(CANCELLED):

@@ -14,6 +14,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.earlier import select_outcomes
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.moving import list_acts
 from sms_service.campaigns.states import CANCELLED, MOVED, CampaignKind, CampaignStatus
 from sms_service.directory.models import Person, Unit
 from sms_service.schedules.attendance_models import Attendance
@@ -66,8 +67,8 @@ def describe_event(campaign: Campaign, unit: Unit) -> dict[str, Any]:
 
 
 def get_event(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
-    """What lists show of it, and: how many people were `invited`, whether it has `begun`, how many `came` of how many
-    `expected`, None if that is not ticked off yet. Raises NotFound or Forbidden.
+    """What lists show of it, and: the `acts` that are open to the actor, how many people were `invited`, whether it has
+    `begun`, how many `came` of how many `expected`, None if that is not ticked off yet. Raises NotFound or Forbidden.
     """
     return _read(session, actor, campaign_id)[0]
 
@@ -105,6 +106,7 @@ def _read(
         )
     ).one()
     event = describe_event(campaign, unit) | {
+        "acts": list_acts(actor, campaign, unit.path),
         "invited": number,
         "came": came if expected else None,
         "expected": expected,

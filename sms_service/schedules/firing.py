@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from sms_service.campaigns.acts import ACTS, CampaignAct
 from sms_service.campaigns.contents import load_contents
 from sms_service.campaigns.models import Campaign, CampaignItem
-from sms_service.campaigns.states import CampaignStatus
 from sms_service.db.engine import Database
 from sms_service.schedules.cohorts import await_newcomers, fire_cohorts, take_due_cohorts
 from sms_service.schedules.fired_runs import DueText, Fired, load_firing_units, make_runs
@@ -45,7 +45,7 @@ def _take_due(session: Session, most: int) -> Sequence[tuple[int, int]]:
     rows = session.execute(
         select(CampaignItem.campaign_id, CampaignItem.number)
         .join(Campaign, Campaign.id == CampaignItem.campaign_id)
-        .where(CampaignItem.next_at <= func.sms_now(), Campaign.status == CampaignStatus.active)
+        .where(CampaignItem.next_at <= func.sms_now(), Campaign.status.in_(ACTS[CampaignAct.fire].moves))
         .order_by(CampaignItem.next_at, CampaignItem.campaign_id, CampaignItem.number)
         .limit(most)
         .with_for_update(of=(CampaignItem, Campaign), skip_locked=True, key_share=True)

@@ -11,16 +11,16 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
-from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
-from sms_service.campaigns.moving import move_campaign, require_on_campaign
+from sms_service.campaigns.moving import move_campaign, open_campaign
 from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.services import note_change, open_for_change
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
-from sms_service.errors import Conflict, Invalid
+from sms_service.errors import Invalid
 from sms_service.said import say
 from sms_service.schedules.kinds import KINDS
 
@@ -92,9 +92,9 @@ def suspend_campaign(session: Session, actor: Actor, campaign_id: int, why: str)
 
     Raises NotFound, Forbidden, Invalid without a reason, Conflict unless the campaign is active and has a schedule.
     """
-    campaign, path = _open_schedule(session, actor, campaign_id)
+    campaign, path = open_campaign(session, actor, CampaignAct.suspend, campaign_id)
     why = required_line("why", why, LONGEST_WHY)
-    move_campaign(session, campaign, CampaignStatus.suspended)
+    move_campaign(session, campaign, CampaignAct.suspend, CampaignStatus.suspended)
     trail.record_act(session, actor.account_id, "campaign.suspend", "campaign", campaign_id, path, why=why)
     return campaign
 
@@ -103,13 +103,10 @@ def continue_campaign(session: Session, actor: Actor, campaign_id: int, why: str
     """Let the schedule of a suspended campaign fire again, from now on. Raises as `suspend_campaign` does, and Invalid
     where nothing of it lies ahead any more: it can be ended.
     """
-    campaign, path = _open_schedule(session, actor, campaign_id)
+    campaign, path = open_campaign(session, actor, CampaignAct.go_on, campaign_id)
     why = required_line("why", why, LONGEST_WHY)
-    if campaign.status != CampaignStatus.suspended:
-        status = CampaignStatus(campaign.status)
-        raise Conflict(say("campaign {campaign} is {status}, not suspended", campaign=campaign_id, status=status))
     place_items(session, campaign)
-    move_campaign(session, campaign, CampaignStatus.active)
+    move_campaign(session, campaign, CampaignAct.go_on, CampaignStatus.active)
     trail.record_act(session, actor.account_id, "campaign.continue", "campaign", campaign_id, path, why=why)
     return campaign
 
@@ -118,25 +115,10 @@ def end_schedule(session: Session, actor: Actor, campaign_id: int, why: str) -> 
     """Fire nothing more of a schedule, for good. Runs that it made go on; each can be cancelled by itself. The campaign
     ends when they are over. Raises as `suspend_campaign` does; a suspended one can be ended, too.
     """
-    campaign, path = _open_schedule(session, actor, campaign_id)
+    campaign, path = open_campaign(session, actor, CampaignAct.end, campaign_id)
     why = required_line("why", why, LONGEST_WHY)
-    if campaign.status not in (CampaignStatus.active, CampaignStatus.suspended):
-        status = CampaignStatus(campaign.status)
-        raise Conflict(
-            say("campaign {campaign} is {status}; nothing of it is to come", campaign=campaign_id, status=status)
-        )
     for table in (CampaignItem, SeriesCohort):
         session.execute(update(table).where(table.campaign_id == campaign_id).values(next_at=None))
-    if campaign.status == CampaignStatus.suspended:
-        move_campaign(session, campaign, CampaignStatus.active)
+    move_campaign(session, campaign, CampaignAct.end, CampaignStatus.active)
     trail.record_act(session, actor.account_id, "campaign.end", "campaign", campaign_id, path, why=why)
     return campaign
-
-
-def _open_schedule(session: Session, actor: Actor, campaign_id: int) -> tuple[Campaign, str]:
-    """The campaign, locked until the commit: the clock fires nothing of it meanwhile."""
-    campaign, path = require_on_campaign(session, actor, Permission.operate_campaigns, campaign_id)
-    session.refresh(campaign, with_for_update=True)
-    if campaign.schedule is None:
-        raise Conflict(say("campaign {campaign} has no schedule", campaign=campaign_id))
-    return campaign, path

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.campaigns.acts import UNDER_WAY
 from sms_service.campaigns.models import Campaign, CampaignItem
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.states import CampaignKind
@@ -20,7 +21,6 @@ from sms_service.content.models import TemplateVersion
 from sms_service.errors import Conflict, EditedMeanwhile, Invalid, NotFound
 from sms_service.said import say
 from sms_service.schedules.correcting import (
-    UNDER_WAY,
     change_item,
     count_fixed,
     describe_item,

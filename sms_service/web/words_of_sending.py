@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
+from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.control import FailoverChoice
 from sms_service.campaigns.outlook import Caution
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
@@ -203,5 +204,25 @@ WORDS_OF_SENDING: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         UnknownAge.day: say("An hour to a day"),
         UnknownAge.days: say("One day to three"),
         UnknownAge.older: say("More than three days"),
+    },
+    CampaignAct: {
+        CampaignAct.change: say("Change"),
+        CampaignAct.submit: say("Submit"),
+        CampaignAct.withdraw: say("Withdraw"),
+        CampaignAct.approve: say("Approve"),
+        CampaignAct.reject: say("Return"),
+        CampaignAct.launch: say("Send"),
+        CampaignAct.start: say("Start the schedule"),
+        CampaignAct.retime: say("Give it another time"),
+        CampaignAct.correct: say("Correct an item"),
+        CampaignAct.suspend: say("Suspend"),
+        CampaignAct.go_on: say("Go on"),
+        CampaignAct.end: say("End"),
+        CampaignAct.move: say("Move the event"),
+        CampaignAct.cancel: say("Call off the event"),
+        CampaignAct.tick_off: say("Tick off who came"),
+        CampaignAct.resend: say("Send texts again"),
+        CampaignAct.fire: say("Fire an item"),
+        CampaignAct.finish: say("Finish"),
     },
 }

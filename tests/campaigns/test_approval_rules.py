@@ -226,7 +226,7 @@ def test_a_change_takes_a_self_service_approval_away(session: Session, tree: Tre
     campaign = tree.submitted(tree.branch, tree.secretary)
     services.change_campaign(session, tree.secretary, campaign.id, {"name": "别的", "urgent": True})
     assert campaign.status == "draft"
-    with pytest.raises(Conflict, match="only an approved one"):
+    with pytest.raises(Conflict, match="to launch it, it must be approved"):
         launch_campaign(session, tree.secretary, campaign.id)
     session.execute(update(ApprovalRule).values(up_to=2))
     assert services.submit_campaign(session, tree.secretary, campaign.id).status == "submitted"
@@ -243,7 +243,7 @@ def test_two_people_approve_the_same(session: Session, tree: Tree) -> None:
     double = load_actor(session, make_account(session, tree.city, None, ("approver",), created_by=first.account_id).id)
     with pytest.raises(Forbidden, match="no other person than who approved"):
         tree.approve(double, campaign)
-    with pytest.raises(Conflict, match="is submitted; only an approved one can be launched"):
+    with pytest.raises(Conflict, match="is submitted; to launch it, it must be approved"):
         launch_campaign(session, tree.officer, campaign.id)
     assert tree.approve(second, campaign) == "active"
     decisions = session.scalars(select(Decision).order_by(Decision.id)).all()

@@ -120,7 +120,7 @@ def test_what_cannot_be_done_is_one_line(run: Shell, writing: list[str], databas
     run(*writing)
     for words, error in (
         ("campaign approve 1 --as nobody", "there is no account with the login nobody"),
-        ("campaign approve 1 --as zhao", "campaign 1 is draft; it can become: submitted, withdrawn"),
+        ("campaign approve 1 --as zhao", "campaign 1 is draft; to approve it, it must be submitted"),
         ("campaign submit 1 --as qian", "qian does not hold the permission edit_campaigns"),
         ("campaign launch 1 --at tomorrow", "--at: must be a time with its offset"),
         ("campaign pause 1 --why x", "campaign 1 is draft; it was never launched"),

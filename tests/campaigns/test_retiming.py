@@ -64,7 +64,7 @@ def test_a_time_that_nobody_approved_is_the_launchers_own(session: Session, bran
 
 def test_what_waits_no_more_keeps_its_time(session: Session, branch: Branch) -> None:
     plain = write_campaign(session, branch)
-    with pytest.raises(Conflict, match="has no run that waits"):
+    with pytest.raises(Conflict, match="to retime it, it must be active"):
         change_planned_time(session, branch.officer, plain.id, branch.now + HOUR)
     approve_campaign(session, branch, plain)
     run, _ = launch_campaign(session, branch.officer, plain.id, branch.now + HOUR)
