@@ -29,6 +29,7 @@ from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.cli.outlook import outlook
 from sms_service.cli.own_texts import tasks_, try_
 from sms_service.cli.people import person
+from sms_service.cli.progress import progress
 from sms_service.cli.quiet_days import quiet_days
 from sms_service.cli.quotas import quota
 from sms_service.cli.recipient_lists import recipient_list
@@ -97,3 +98,4 @@ for _command in (
 ):
     main.add_command(_command)
 campaign.add_command(outlook)
+campaign.add_command(progress)

@@ -11,6 +11,7 @@ where items are moved or put in between. Its row and its campaign's are locked a
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -105,28 +106,27 @@ def fire_cohorts(session: Session, due: Sequence[tuple[int, int]]) -> Fired:
     return make_runs(session, contents, units, texts) if texts else Fired(0, 0)
 
 
-def list_cohorts(session: Session, content: Content) -> list[CohortView]:
-    """The cohorts of the content's series that have begun, but for those who began with it, in the order in which they
-    did.
+def list_cohorts(session: Session, campaign: Campaign, items: Sequence[Item]) -> list[CohortView]:
+    """The cohorts of a campaign with these items that have begun, but for those who began with it, in the order in
+    which they did.
     """
-    campaign = content.campaign
     if not campaign.has_cohorts:
         return []
     begun = SeriesCohort.campaign_id == campaign.id, SeriesCohort.fired_at.is_not(None)
     cohorts = session.scalars(select(SeriesCohort).where(*begun).order_by(SeriesCohort.firing)).all()
-    had, members = list_had(session, campaign.id), load_members(session, campaign.id)
-    began = dict(
-        session.execute(
-            select(Run.firing, func.min(Run.due_at)).where(Run.campaign_id == campaign.id).group_by(Run.firing)
-        ).all()
-    )
+    members = load_members(session, campaign.id)
+    had, began = defaultdict[int, set[int]](set), dict[int, datetime]()
+    runs = select(Run.firing, Run.item, Run.due_at).where(Run.campaign_id == campaign.id).order_by(Run.id.desc())
+    for row in session.execute(runs):
+        had[row.firing].add(row.item)
+        began[row.firing] = row.due_at
     return [
         CohortView(
             one.firing,
             began[one.firing],
             members[one.firing].people if one.firing in members else None,
             len(had[one.firing]),
-            None if one.next_at is None else find_cohort_item(content.items, had[one.firing]),
+            None if one.next_at is None else find_cohort_item(items, had[one.firing]),
             one.next_at,
         )
         for one in cohorts

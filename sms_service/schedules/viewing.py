@@ -90,7 +90,7 @@ def view_schedule(session: Session, actor: Actor, campaign_id: int) -> dict[str,
         "items": items,
         "next_times": times,
         "quiet_days": {one.at.isoformat(): one.quiet for one in quiet if one.quiet is not None},
-        "cohorts": list_cohorts(session, content),
+        "cohorts": list_cohorts(session, campaign, content.items),
     }
 
 

@@ -24,6 +24,7 @@ from sms_service.ledger.quota_models import ReservationState
 from sms_service.ledger.quotas import QuotaKind
 from sms_service.ledger.states import MessageStatus
 from sms_service.own_texts.models import OwnPurpose, PushWay
+from sms_service.reports.progress import HadChoice
 from sms_service.reports.target_models import TargetKind
 from sms_service.reports.tasks import TaskKind
 from sms_service.said import Said, as_said, say
@@ -162,6 +163,11 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         QuotaKind.people: say("People texted"),
         QuotaKind.parts: say("Parts"),
         QuotaKind.fen: say("Money"),
+    },
+    HadChoice: {
+        HadChoice.all: say("Had all"),
+        HadChoice.behind: say("Behind"),
+        HadChoice.none: say("Had none"),
     },
     ReservationState: {
         ReservationState.asked: say("Waits for a release"),

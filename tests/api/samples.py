@@ -196,6 +196,11 @@ def _event_is(status: str, days: int = 5) -> Callable[[Session, dict[str, Any]],
     return prepare
 
 
+def _is_series(session: Session, ids: dict[str, Any]) -> None:
+    series = {"kind": "series", "schedule": {"late": "first"}}
+    session.execute(update(Campaign).where(Campaign.id == ids["campaign_id"]).values(series))
+
+
 def _run_waits(session: Session, ids: dict[str, Any]) -> None:
     run = update(Run).where(Run.campaign_id == ids["campaign_id"])
     session.execute(run.values(status="planned", held_for=None, frozen_at=None))
@@ -307,6 +312,8 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /campaigns/<int:campaign_id>/suspend": _schedule_is("active"),
     "POST /campaigns/<int:campaign_id>/continue": _schedule_is("suspended"),
     "POST /campaigns/<int:campaign_id>/end": _schedule_is("active"),
+    "GET /campaigns/<int:campaign_id>/progress": _is_series,
+    "GET /campaigns/<int:campaign_id>/progress/people": _is_series,
     "GET /campaigns/<int:campaign_id>/event": _event_is("draft"),
     "PUT /campaigns/<int:campaign_id>/event": _has_a_place,
     "POST /campaigns/<int:campaign_id>/move": _event_is("active"),

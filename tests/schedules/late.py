@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from sms_service.db.engine import Database
 from sms_service.directory.models import Person
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
 from sms_service.schedules.firing import fire_due_items
-from tests.factories import fictional_phone, make_person
+from tests.factories import fictional_phone, make_person, make_unit
 from tests.schedules.eventful import EventTown, approve_event, make_town
 from tests.schedules.serial import write_series
 
@@ -23,6 +24,28 @@ def begin_series(database: Database, people: int = 2, texts: int = 3, late: str 
         write_series(session, town, texts, days="all", late=late)
         approve_event(session, town)
     return town
+
+
+def make_readers_town(database: Database) -> EventTown:
+    """A series of three texts for a street with two people of its own, one of whom has no phone, and its branch
+    一支部 with one.
+    """
+    town = make_town(database, people=1)
+    with database.session() as session:
+        make_person(session, town.unit, name="无号码", phone=None)
+        branch = make_unit(session, parent=session.merge(town.unit), name="一支部", level="branch")
+        make_person(session, branch, name="支部党员")
+        write_series(session, town, 3, days="all", late="first")
+        approve_event(session, town)
+    return town
+
+
+def deliver_texts(session: Session, name: str) -> None:
+    """All waiting texts leave: those to people of that name arrive, the others are accepted."""
+    ids = select(Person.id).where(Person.name == name)
+    waiting = update(Message).where(Message.status == "pending")
+    session.execute(waiting.where(Message.person_id.in_(ids)).values(status="delivered", attempts=1))
+    session.execute(waiting.values(status="accepted", attempts=1))
 
 
 def fire_day(town: EventTown, day: int) -> int:
