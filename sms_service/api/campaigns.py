@@ -255,7 +255,10 @@ class CampaignListed(Out):
     )
     digest = fields.String(metadata={"description": "SHA-256 of what is sent to whom and how, as it stands now"})
     decision = fields.Nested(DecisionOut, allow_none=True, metadata={"description": "The last decision on it"})
-    run_id = fields.Integer(allow_none=True, metadata={"description": "Its run, once it is launched"})
+    run_id = fields.Integer(
+        allow_none=True,
+        metadata={"description": "Its run, once it is launched; null of one with a schedule, whose items have theirs"},
+    )
     run_status = fields.String(allow_none=True, metadata={"description": "How far its run is"})
     audience = fields.Integer(
         allow_none=True, metadata={"description": "How many recipients its run has, once they are written down"}

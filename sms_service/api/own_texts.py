@@ -58,6 +58,13 @@ class TestTextIn(In):
     """Either the campaign whose text is tried, or a text that is not saved yet."""
 
     campaign_id = Id(load_default=None, metadata={"description": "The campaign whose text is tried; nothing but this"})
+    item = Id(
+        load_default=None,
+        metadata={
+            "description": "With `campaign_id` of a campaign with a schedule: the number of the item whose text is "
+            "tried; by default the one that goes next"
+        },
+    )
     person_id = Id(
         load_default=None,
         metadata={
@@ -152,8 +159,10 @@ class TestTexts(MethodView):
             for name in (*unsaved, "values"):
                 if body[name] is not None:
                     raise Invalid(name.strip("_"), None, "belongs to a text that is not saved; leave it out")
-            sent = trying.try_campaign(g.session, g.actor, body["campaign_id"], body["person_id"])
+            sent = trying.try_campaign(g.session, g.actor, body["campaign_id"], body["person_id"], body["item"])
         else:
+            if body["item"] is not None:
+                raise Invalid("item", body["item"], "belongs to a campaign: name that, too")
             for name in unsaved:
                 if body[name] is None:
                     raise Invalid(name.strip("_"), None, "is missing: name a campaign, or give a whole text")

@@ -80,6 +80,9 @@ class ItemOut(Out):
     next_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When it fires next; null: not any more"})
     fired_at = fields.AwareDateTime(allow_none=True, metadata={"description": "The time for which it fired last"})
     approved = fields.Boolean(metadata={"description": "It is, as it stands, what was approved"})
+    waits = fields.Boolean(
+        metadata={"description": "It is still to go, and was changed since the approval: it waits for another one"}
+    )
     runs = fields.List(fields.Integer(), metadata={"description": "The ids of its runs, newest first, at most 20"})
 
 

@@ -100,6 +100,18 @@ def select_line(path: ColumnElement[str]) -> ColumnElement[Any]:
     )
 
 
+def list_levels(actor: Actor, path: str, line: Mapping[str, str]) -> list[str | None]:
+    """The levels on which the actor holds the right to approve what the unit at `path` sends, as `HeldRight` has them;
+    `line`: what `select_line` found.
+    """
+    return [right.level for right in _list_rights(actor, path, line)]
+
+
+def has_level(levels: Collection[str | None], asked: str | None) -> bool:
+    """Whether one of these levels is the one that is asked for, or above it."""
+    return any(_reaches(HeldRight(level, None), asked) for level in levels)
+
+
 def count_given(asked: AskedApproval, given: Iterable[GivenApproval]) -> int:
     """How many of these approvals count for what is asked."""
     return sum(_reaches(HeldRight(one.level, one.lender_id), asked.level) for one in given)

@@ -23,7 +23,7 @@ from sms_service.campaigns.items import ITEMS, read_items
 from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.moving import list_acts
-from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.policies import select_rules
 from sms_service.content.signatures import select_standing
@@ -50,13 +50,16 @@ def find_campaigns(
     name: str | None = None,
     segment_ids: Collection[int] | None = None,
     template_id: int | None = None,
+    where: ColumnElement[bool] | None = None,
 ) -> Select[*tuple[Any, ...]]:
     """The campaigns of all units under `paths`, as rows for `describe_campaign`; to be ordered and paged.
 
     `name`: part of the campaign's name; `segment_ids`: those that use one of these segments; `template_id`: those that
-    use any version of the template.
+    use any version of the template; `where`: more that must hold.
     """
     statement = _rows().where(or_(false(), *(Unit.path.op("^@")(path) for path in paths)))
+    if where is not None:
+        statement = statement.where(where)
     if name is not None:
         statement = statement.where(Campaign.name.contains(name, autoescape=True))
     if segment_ids is not None:
@@ -151,7 +154,7 @@ def _last_approved() -> ColumnElement[Any]:
             earlier.content.is_not(None),
             # Of several that it needs, the first is none of before.
             or_(
-                Campaign.status != CampaignStatus.submitted.value,
+                (Campaign.status != CampaignStatus.submitted.value) & ~Campaign.undecided,
                 earlier.campaign_id != Campaign.id,
                 earlier.submission.is_distinct_from(Campaign.submissions),
             ),
@@ -170,9 +173,10 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     `digest` (hexadecimal) of its present content; `missing_values`, the variables that only recipients' attributes can
     fill; `decision`, the last one, whose `holds` says whether the content is still what was decided on and
     `is_first` whether it is one of several approvals that it waits for; `run_id`,
-    `run_status`, `audience` (recipients) and `due_at`, None before launch; `stopped`, whether a stop holds back its
-    texts or some of them; `unlaunched`, the sentence that says why its approval did not launch it, None unless that is
-    so; and for the rooms `content`, `owner`, its unit, `path`, that of the unit, and `now`.
+    `run_status`, `audience` (recipients) and `due_at`, None before launch and of one with a schedule; `stopped`,
+    whether a stop holds back its texts or some of them; `unlaunched`, the sentence that says why its approval did not
+    launch it, None unless that is so; and for the rooms `content`, `owner`, its unit, `path`, that of the unit, and
+    `now`.
     """
     campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
     rule = bounded_rule(row.Segment, row.segment_path, row.path, read_used(row.used))
@@ -207,7 +211,8 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
             "comment": decision.comment,
             "people": decision.people,
             "self_service": decision.self_service,
-            "is_first": campaign.status == CampaignStatus.submitted and decision.submission == campaign.submissions,
+            "is_first": (campaign.undecided or campaign.status == CampaignStatus.submitted)
+            and decision.submission == campaign.submissions,
             "lender_id": decision.lender_id,
             "lender": row.lender,
             **_read_asked(decision),
@@ -278,6 +283,6 @@ def _rows() -> Select[*tuple[Any, ...]]:
         .outerjoin(Decision, Decision.id == last)
         .outerjoin(Account, Account.id == Decision.account_id)
         .outerjoin(lender, lender.id == Decision.lender_id)
-        .outerjoin(Run, (Run.campaign_id == Campaign.id) & (Run.item == 1) & (Run.firing == 1))
+        .outerjoin(Run, (Run.campaign_id == Campaign.id) & (Campaign.kind == CampaignKind.plain))
     )
     return statement

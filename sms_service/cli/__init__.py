@@ -35,6 +35,7 @@ from sms_service.cli.quotas import quota
 from sms_service.cli.recipient_lists import recipient_list
 from sms_service.cli.reference import reference
 from sms_service.cli.replies import receipts, replies
+from sms_service.cli.schedules import schedule
 from sms_service.cli.segments import segment
 from sms_service.cli.signatures import signature
 from sms_service.cli.stops import release, stop, stops_
@@ -93,6 +94,7 @@ for _command in (
         delegations,
         calendar_days,
         event,
+        schedule,
     ),
     *(quota, targets),
 ):

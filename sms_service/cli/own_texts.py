@@ -26,8 +26,11 @@ def tasks_(login: str | None) -> None:
 @click.command("try")
 @click.argument("campaign_id", type=click.IntRange(1), metavar="CAMPAIGN")
 @click.option("--person", "person_id", type=click.IntRange(1), metavar="ID", help="As this person would get it.")
+@click.option(
+    "--item", type=click.IntRange(1), metavar="NUMBER", help="This text of its schedule; by default the next."
+)
 @as_anybody
-def try_(campaign_id: int, person_id: int | None, login: str | None) -> None:
+def try_(campaign_id: int, person_id: int | None, item: int | None, login: str | None) -> None:
     """Send a campaign's text to the account's own confirmed phone, and to nobody else."""
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
@@ -35,5 +38,5 @@ def try_(campaign_id: int, person_id: int | None, login: str | None) -> None:
     from sms_service.own_texts.trying import try_campaign
 
     with open_session() as session:
-        sent = try_campaign(session, acting(session, login), campaign_id, person_id)
+        sent = try_campaign(session, acting(session, login), campaign_id, person_id, item)
     click.echo(f"message {sent.message_id} to {mask_phone(sent.phone)} (parts: {sent.parts}): {mask_text(sent.text)}")

@@ -13,6 +13,7 @@ from sms_service.campaigns import overview, services
 from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.approval_rules import ask_approval
 from sms_service.campaigns.approvers import count_given, find_approvers, read_given
+from sms_service.campaigns.awaited import is_returned
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import list_acts, require_on_campaign
 from sms_service.campaigns.states import CampaignStatus
@@ -21,6 +22,7 @@ from sms_service.console.check import change_address
 from sms_service.console.forms import read_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import name_here, render_page
+from sms_service.console.schedule_pages import describe_section
 from sms_service.console.texts import compose_in_general
 from sms_service.console.unit_choice import choose_unit
 from sms_service.ledger.states import MessageStatus, RunStatus
@@ -46,7 +48,10 @@ def list_campaigns() -> str:
     query = read_query(CampaignsQuery)
     right = Permission.edit_campaigns if query["waiting"] else Permission.read
     scope = scope_filter(g.session, g.actor, right, query["unit"])
-    statement = overview.find_campaigns(scope.paths, status=query["status"], name=query["name"])
+    status, returned = query["status"], None
+    if query["waiting"] and status == CampaignStatus.rejected:
+        status, returned = None, is_returned()
+    statement = overview.find_campaigns(scope.paths, status=status, name=query["name"], where=returned)
     if query["waiting"]:
         statement = statement.where(Campaign.created_by == g.actor.account_id)
     rows, following = fetch_page(
@@ -69,8 +74,9 @@ def show_campaign(campaign_id: int) -> str:
     """One campaign: its text, to whom it goes, how far it is, and what can be done next."""
     campaign = overview.get_campaign(g.session, g.actor, campaign_id)
     path, content = campaign["path"], campaign["content"]
+    was_sent = campaign["run_id"] is not None or campaign["schedule"] is not None
     waits: dict[str, Any] = {}
-    if campaign["status"] == CampaignStatus.submitted:
+    if campaign["status"] == CampaignStatus.submitted or campaign["undecided"]:
         asked = ask_approval(g.session, content, path, rules=campaign["approval_rules"])
         given = read_given(campaign["given"], content.digest())
         waits = {
@@ -86,10 +92,11 @@ def show_campaign(campaign_id: int) -> str:
         text=general_text(campaign),
         state=_state(campaign),
         reached=_count_reached(campaign),
-        replies=count_campaign_replies(g.session, g.actor, campaign_id) if campaign["run_id"] else 0,
+        replies=count_campaign_replies(g.session, g.actor, campaign_id) if was_sent else 0,
         channels=name_channels(g.session, campaign["channels"]),
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         change=change_address(campaign),
+        schedule=describe_section(campaign),
         **waits,
         may_edit=g.actor.can(Permission.edit_campaigns, path),
     )
@@ -156,5 +163,9 @@ def _state(campaign: dict[str, Any]) -> Said:
             return as_said("It was given up. To send it after all, copy it.")
         case CampaignStatus.ended:
             return as_said("It was sent. To send it again, copy it.")
+        case CampaignStatus.suspended:
+            return as_said("It is suspended: nothing is sent until somebody goes on with it.")
+        case CampaignStatus.active if campaign["schedule"]:
+            return as_said("It is sent by its schedule.")
         case _:
             return as_said("It is being sent. Its run shows how far it is.")

@@ -13,7 +13,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.wording import describe_rule
 from sms_service.campaigns import launch as launching
 from sms_service.campaigns import overview, services
-from sms_service.campaigns.acts import CampaignAct
+from sms_service.campaigns.acts import EDITABLE, CampaignAct
 from sms_service.campaigns.approval_rules import AskedApproval, ask_approval
 from sms_service.campaigns.approvers import GivenApproval, count_given, find_approvers, read_given
 from sms_service.campaigns.contents import content_of
@@ -90,7 +90,7 @@ def show_check(campaign_id: int) -> str | Response:
         campaign=campaign,
         outlook=outlook,
         event=event,
-        schedule=foresee_firings(campaign),
+        schedule=None if event else foresee_firings(campaign),
         may_repeat=campaign["kind"] in (CampaignKind.plain, CampaignKind.recurring),
         refused=any(one.severity == Severity.refused for one in outlook.findings),
         at=write_moment(at, unit.timezone),
@@ -191,7 +191,11 @@ def _find_approvers(campaign: dict[str, Any], asked: AskedApproval, given: Seque
 
 
 def change_address(campaign: dict[str, Any]) -> str:
-    """Where it is changed: an invitation on the short form, whatever else on the whole one."""
+    """Where it is changed: an event under way on its own pages, an invitation on the short form, whatever else on the
+    whole one.
+    """
+    if campaign["kind"] == CampaignKind.event and campaign["status"] not in EDITABLE:
+        return url_for("console.show_event", campaign_id=campaign["id"])
     short = campaign["class_"] == TextClass.invitation and campaign["segment_rule"].keys() <= {"people", "everyone"}
     if short and campaign["route"] == DEFAULT_ROUTE:
         return url_for("console.show_invite", campaign=campaign["id"])

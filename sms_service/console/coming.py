@@ -12,9 +12,9 @@ from sms_service.schedules.viewing import describe_schedule, list_coming, mark_q
 
 def foresee_firings(campaign: dict[str, Any]) -> dict[str, Any] | None:
     """The schedule of a described campaign in `words`, its next times (`coming`), and in which `zone`; None of one that
-    has none, and of an event, which has pages of its own.
+    has none.
     """
-    if campaign["kind"] in (CampaignKind.plain, CampaignKind.event):
+    if campaign["kind"] == CampaignKind.plain:
         return None
     content, unit = campaign["content"], campaign["owner"]
     return {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Response, g, request
 from marshmallow import fields, validate
@@ -13,26 +12,29 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.sizes import count_reached
 from sms_service.audience.wording import describe_rule, describe_rules
 from sms_service.campaigns import approval, overview
+from sms_service.campaigns.acts import UNDER_WAY
 from sms_service.campaigns.approval_rules import ask_approval
 from sms_service.campaigns.approvers import HeldRight, count_given, find_right, read_given
 from sms_service.campaigns.authorship import find_last_change, is_of_others, list_authors
+from sms_service.campaigns.awaited import is_awaiting, list_barred
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.channels.choosing import name_channels
 from sms_service.console.check import foresee_campaign
+from sms_service.console.differences import list_changes, write_text
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import read_form, read_query
-from sms_service.console.languages import say_here, translate_here, write_number, write_time
+from sms_service.console.languages import translate_here
 from sms_service.console.pages import act_view, go_to, page_view
-from sms_service.console.rendering import name_here, render_page
-from sms_service.console.texts import compose_in_general
-from sms_service.content.compose import Composed
+from sms_service.console.rendering import render_page
 from sms_service.content.lint import Severity
 from sms_service.errors import Conflict, Invalid
+from sms_service.ledger.states import HeldFor
 from sms_service.said import Said, as_said, say
 from sms_service.schedules.event_viewing import view_event
+from sms_service.schedules.viewing import view_items
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import In, Whole
 from sms_service.web.waking import begin_after_commit
@@ -49,14 +51,6 @@ REASONS = (
 
 
 _hexadecimal = validate.Regexp(r"[0-9a-f]{64}\Z", error="open the page again and send its form")
-
-
-class Changed(NamedTuple):
-    """Something that is different from what was approved last, in words."""
-
-    label: Said
-    then: str
-    now: str
 
 
 class ApproveForm(In):
@@ -78,7 +72,7 @@ class ReturnForm(In):
 
 
 class DecisionsQuery(ScopedPageQuery):
-    """Which campaigns; `waiting`: not those that one had a hand in."""
+    """Which campaigns; `waiting`: only those that one may decide on."""
 
     waiting = fields.Boolean(load_default=None)
 
@@ -88,9 +82,10 @@ def list_decisions() -> str:
     """The campaigns that wait for an approver, the oldest first."""
     query = read_query(DecisionsQuery) | {"limit": MOST_WAITING}
     scope = scope_filter(g.session, g.actor, Permission.approve_campaigns, query["unit"])
-    statement = overview.find_campaigns(scope.paths, status=CampaignStatus.submitted)
+    statement = overview.find_campaigns(scope.paths, where=is_awaiting())
     if query["waiting"]:
-        statement = statement.where(is_of_others(g.actor))
+        barred = list_barred(g.session, g.actor)
+        statement = statement.where(is_of_others(g.actor), Campaign.id.not_in(barred))
     rows, following = fetch_page(g.session, statement, query, sort="id", key=Campaign.id, id_=Campaign.id)
     campaigns = [overview.describe_campaign(row) for row in rows]
     rules = [(one["owner"], one["segment_rule"]) for one in campaigns]
@@ -120,7 +115,7 @@ def show_approval(campaign_id: int) -> str | Response:
     """The yes once more, with the number of people; the digest in the address is that of what was read."""
     read = request.values.get("digest", "")
     campaign = overview.get_with_difference(g.session, g.actor, campaign_id)
-    if campaign["status"] != CampaignStatus.submitted:  # the back button leads here: what was decided is shown
+    if not _waits(campaign):  # the back button leads here: what was decided is shown
         return go_to("console.show_decision", campaign_id=campaign_id)
     if read != campaign["digest"]:
         said = as_said("It has changed since you opened it. Read it again.") if read else None
@@ -144,12 +139,12 @@ def approve_one_campaign(campaign_id: int) -> Response:
     approval.decide_approval(g.session, g.actor, campaign_id, approve=True, digest=digest, ticks=form["ticks"])
     decided = overview.get_campaign(g.session, g.actor, campaign_id)
     run_id = decided["run_id"]
-    if decided["status"] == CampaignStatus.submitted:
+    if _waits(decided):
         said = as_said("Your approval is kept. Another person must approve it too before it is sent.")
         return go_to("console.show_decision", said=said, campaign_id=campaign_id)
+    begin_after_commit()
     if run_id is None:
         return go_to("console.show_campaign", said=as_said("The campaign is approved."), campaign_id=campaign_id)
-    begin_after_commit()
     return go_to("console.show_run", said=as_said("The campaign is approved and on its way."), run_id=run_id)
 
 
@@ -178,7 +173,7 @@ def _show(campaign: dict[str, Any], template: str) -> str:
     content = campaign["content"]
     authored = list_authors(g.session, content.campaign)
     may = g.actor.can(Permission.approve_campaigns, campaign["path"])
-    waits = campaign["status"] == CampaignStatus.submitted
+    waits = _waits(campaign)
     event = view_event(g.session, g.actor, campaign["id"]) if campaign["kind"] == CampaignKind.event else None
     outlook = foresee_campaign(campaign)
     asked = ask_approval(g.session, content, campaign["path"], outlook.people, campaign["approval_rules"])
@@ -201,15 +196,37 @@ def _show(campaign: dict[str, Any], template: str) -> str:
         channels=name_channels(g.session, campaign["channels"]),
         authored=authored,
         why_not=why_not,
+        waits=waits,
+        held=_list_held(campaign) if campaign["undecided"] else None,
         may_decide=may and waits,
         may_return=may and waits and not why_no_return,
         asked=asked,
         given=given,
         counted=count_given(asked, given),
-        changes=_list_changes(campaign, whom),
+        changes=list_changes(campaign, whom),
         reasons=list(enumerate(REASONS)),
         fresh=outlook.phones <= PASSWORD_ABOVE or is_password_fresh(),
     )
+
+
+def _waits(campaign: Mapping[str, Any]) -> bool:
+    """Whether somebody may decide on it: it is submitted, or was changed while it is under way."""
+    return campaign["status"] == CampaignStatus.submitted or (campaign["undecided"] and campaign["status"] in UNDER_WAY)
+
+
+def _list_held(campaign: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of a campaign that was changed while it is under way: what waits, each with its `label`, how it reads now
+    (`text`), when it goes next, and its `runs` that wait.
+    """
+    content = campaign["content"]
+    texts = {item.number: content.of_item(item) for item in content.items}
+    found = []
+    for item in view_items(g.session, content):
+        if item["waits"]:
+            covered = texts[item["number"]].covered()
+            runs = [run for run in item["runs"] if run.held_for == HeldFor.changed]
+            found.append({**item, "runs": runs, "text": write_text(covered)})
+    return found
 
 
 def _as_reason(right: HeldRight | Said) -> Said | None:
@@ -233,54 +250,3 @@ def _require_as_read(campaign: Campaign, form: Mapping[str, Any]) -> None:
             who=who or as_said("unknown"),
         )
     )
-
-
-_TEXT = ("body", "values", "signature", "class")
-
-
-def _list_changes(campaign: dict[str, Any], whom: Said) -> list[Changed]:
-    """What is different from what was approved last."""
-    before = campaign["approved_before"]
-    if before is None:
-        return []
-    then, now, names = before["covered"], campaign["content"].covered(), before["changes"]
-    changed = []
-    if names & set(_TEXT):
-        changed.append(Changed(as_said("Text"), _text(then), _text(now)))
-    if "segment_rule" in names:
-        changed.append(Changed(as_said("To whom"), translate_here(before["whom"]), translate_here(whom)))
-    for name, label, write in _OTHERS:
-        if name in names:
-            changed.append(Changed(label, write(then.get(name)), write(now.get(name))))
-    return changed
-
-
-def _text(covered: Mapping[str, Any]) -> str:
-    text = compose_in_general(
-        covered["template_version"], covered["body"], covered["class"], covered["signature"], covered["values"]
-    )
-    return text.text if isinstance(text, Composed) else translate_here(text)
-
-
-def _yes_or_no(value: Any) -> str:
-    return say_here("yes") if value else say_here("no")
-
-
-def _channels(value: Any) -> str:
-    return say_here(", ").join(name_channels(g.session, value or ()).values()) or "–"
-
-
-def _moment(value: str | None) -> str:
-    return write_time(datetime.fromisoformat(value)) if value else say_here("at once")
-
-
-_OTHERS: tuple[tuple[str, Said, Callable[[Any], str]], ...] = (
-    ("planned_at", as_said("When"), _moment),
-    ("launch_on_approval", as_said("Sent by its approval"), _yes_or_no),
-    ("class", as_said("Kind of text"), name_here),
-    ("validity_s", as_said("Valid for"), lambda value: say_here("{hours} hours", hours=write_number(value / 3600))),
-    ("urgent", as_said("Urgent"), _yes_or_no),
-    ("canary_receipts", as_said("Wait for the first receipts"), _yes_or_no),
-    ("channels", as_said("Also posted to"), _channels),
-    ("route", as_said("Route"), lambda value: f"{value}"),
-)

@@ -23,9 +23,10 @@ from sms_service.web.waking import dispatch_after_commit
 
 
 class TryForm(In):
-    """As whom the text is made."""
+    """As whom the text is made, and of a schedule which one: by default the one that goes next."""
 
     person_id = Id(load_default=None)
+    item = Id(load_default=None)
 
 
 @act_view("/campaigns/<int:campaign_id>/try", Permission.try_texts)

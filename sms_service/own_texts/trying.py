@@ -7,7 +7,7 @@ it, caps and quiet days do not. Of each account only so many go in 24 hours.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.campaigns.contents import content_of
+from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.linting import reach_content
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.content.comparing import CannotRender
@@ -59,15 +59,18 @@ class TestSource:
     sample_id: int | None = None
 
 
-def try_campaign(session: Session, actor: Actor, campaign_id: int, person_id: int | None = None) -> SelfTest:
+def try_campaign(
+    session: Session, actor: Actor, campaign_id: int, person_id: int | None = None, item: int | None = None
+) -> SelfTest:
     """Send the campaign's text to the actor's own phone, as this person would get it, or without one whoever gets the
-    shortest; of a campaign with a schedule the text that goes next. The person is one of those on whom the campaign's
-    check tries the text.
+    shortest; of a campaign with a schedule the text of this `item` (its number), by default the one that goes next. The
+    person is one of those on whom the campaign's check tries the text.
 
     Raises NotFound, Forbidden, Invalid (`person_id`), or Conflict where no text can be made or leave now.
     """
     campaign, path = require_on_campaign(session, actor, Permission.try_texts, campaign_id)
-    content = content_of(session, campaign, held=False).next_text()
+    content = content_of(session, campaign, held=False)
+    content = content.next_text() if item is None else _of_item(content, item)
     _, texts = reach_content(session, content, path)
     if not texts.made:
         raise Conflict(texts.fault or "nobody would get this text, so that there is none to try")
@@ -85,6 +88,14 @@ def try_campaign(session: Session, actor: Actor, campaign_id: int, person_id: in
     )
     sender = Sender(session.get_one(Unit, campaign.unit_id), campaign.signature, campaign.route_id)
     return send_test_text(session, actor, sender, content.class_, text, source)
+
+
+def _of_item(content: Content, number: int) -> Content:
+    """What the item says to whom the campaign finds: what narrows that is who got another text, and nobody may have."""
+    found = next((item for item in content.items if item.number == number), None)
+    if found is None:
+        raise NotFound("item", number)
+    return replace(content.of_item(found), segment_rule=content.segment_rule)
 
 
 def try_unsaved_text(

@@ -13,9 +13,9 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.contacts import is_unreached
 from sms_service.campaigns.authorship import is_of_others
+from sms_service.campaigns.awaited import is_awaiting, is_returned, list_barred
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.quotas import count_full_quotas
-from sms_service.campaigns.states import CampaignStatus
 from sms_service.channels.waiting import count_to_forward, count_to_settle
 from sms_service.controls.models import AccountState, GatewayAccount, PausedBy
 from sms_service.db.waiting import Waiting, select_waiting
@@ -31,7 +31,7 @@ from sms_service.vocabulary import Words
 class TaskKind(Words):
     """What can wait for a person."""
 
-    approval = "approval"  # campaigns that somebody else submitted
+    approval = "approval"  # campaigns that somebody else submitted, or changed while they are under way
     returned = "returned"  # campaigns that one wrote and an approver sent back
     held_run = "held_run"  # runs that wait for a decision
     breaker_open = "breaker_open"  # gateway accounts that the breaker paused, since their texts went wrong
@@ -58,13 +58,16 @@ class Task:
 
 
 def list_tasks(session: Session, actor: Actor, kinds: Collection[str] | None = None) -> list[Task]:
-    """What waits for the actor within the scope of each right, in the order of TaskKind; one statement. `kinds`: only
-    these.
+    """What waits for the actor within the scope of each right, in the order of TaskKind; one statement, and what
+    `list_barred` takes. `kinds`: only these.
     """
     wanted = [kind for kind in TaskKind if kinds is None or kind in kinds]
-    asked = [(kind, found.subquery()) for kind in wanted if (found := _ASK[kind](actor)) is not None]
-    if not asked:
+    found = {kind: waiting for kind in wanted if (waiting := _ASK[kind](actor)) is not None}
+    if TaskKind.approval in found:
+        found[TaskKind.approval] = _without_barred(session, actor, found[TaskKind.approval])
+    if not found:
         return []
+    asked = [(kind, waiting.subquery()) for kind, waiting in found.items()]
     each = [select(literal(kind.value), one.c.number, one.c.oldest, one.c.newest) for kind, one in asked]
     rows = {row[0]: row for row in session.execute(union_all(*each))}
     return [Task(kind, *rows[kind.value][1:]) for kind, _ in asked if rows[kind.value][1]]
@@ -80,6 +83,7 @@ def find_single_approval(session: Session, actor: Actor) -> int | None:
     waiting = _approvals(actor)
     if waiting is None:
         return None
+    waiting = _without_barred(session, actor, waiting)
     found = session.scalars(waiting.with_only_columns(Campaign.id, maintain_column_froms=True).limit(2)).all()
     return found[0] if len(found) == 1 else None
 
@@ -87,13 +91,18 @@ def find_single_approval(session: Session, actor: Actor) -> int | None:
 def _approvals(actor: Actor) -> Waiting | None:
     """Those of which one is an author, as far as the trail names the account itself, wait for somebody else."""
     waiting = select_waiting(Campaign.id, Campaign.updated_at.expression).join(Unit, Unit.id == Campaign.unit_id)
-    waiting = waiting.where(Campaign.status == CampaignStatus.submitted, is_of_others(actor))
-    return _of_units(actor, Permission.approve_campaigns, waiting)
+    return _of_units(actor, Permission.approve_campaigns, waiting.where(is_awaiting(), is_of_others(actor)))
+
+
+def _without_barred(session: Session, actor: Actor, waiting: Waiting) -> Waiting:
+    """Without those that wait for an approver of a higher level."""
+    barred = list_barred(session, actor)
+    return waiting.where(Campaign.id.not_in(barred)) if barred else waiting
 
 
 def _returned(actor: Actor) -> Waiting | None:
     written = select_waiting(Campaign.id, Campaign.updated_at.expression).join(Unit, Unit.id == Campaign.unit_id)
-    written = written.where(Campaign.status == CampaignStatus.rejected, Campaign.created_by == actor.account_id)
+    written = written.where(is_returned(), Campaign.created_by == actor.account_id)
     return _of_units(actor, Permission.edit_campaigns, written)
 
 

@@ -16,6 +16,7 @@ from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
 from sms_service.campaigns.moving import move_campaign, open_campaign
 from sms_service.campaigns.placing import place_items
+from sms_service.campaigns.renewing import mark_undecided
 from sms_service.campaigns.services import note_change, open_for_change
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.directory.models import Unit
@@ -119,6 +120,7 @@ def end_schedule(session: Session, actor: Actor, campaign_id: int, why: str) -> 
     why = required_line("why", why, LONGEST_WHY)
     for table in (CampaignItem, SeriesCohort):
         session.execute(update(table).where(table.campaign_id == campaign_id).values(next_at=None))
+    mark_undecided(session, campaign)  # what does not go any more waits for nobody
     move_campaign(session, campaign, CampaignAct.end, CampaignStatus.active)
     trail.record_act(session, actor.account_id, "campaign.end", "campaign", campaign_id, path, why=why)
     return campaign

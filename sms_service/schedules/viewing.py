@@ -16,11 +16,11 @@ from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
-from sms_service.campaigns.states import CampaignKind
+from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Message, Run
-from sms_service.ledger.states import MessageStatus
+from sms_service.ledger.states import HeldFor, MessageStatus, RunStatus
 from sms_service.said import Said
 from sms_service.schedules.cohorts import list_cohorts
 from sms_service.schedules.kinds import KINDS
@@ -32,6 +32,17 @@ _LEFT = (
     *(MessageStatus.submitting, MessageStatus.accepted, MessageStatus.unknown),
     *(MessageStatus.delivered, MessageStatus.undelivered, MessageStatus.no_receipt),
 )
+_OPEN = (RunStatus.planned, RunStatus.freezing, RunStatus.running, RunStatus.paused, RunStatus.held)
+
+
+class FiredRun(NamedTuple):
+    """A run of an item. `audience`: its recipients; None before they are written down."""
+
+    id: int
+    status: str
+    held_for: str | None
+    due_at: datetime
+    audience: int | None
 
 
 class ItemRun(NamedTuple):
@@ -61,25 +72,7 @@ def view_schedule(session: Session, actor: Actor, campaign_id: int) -> dict[str,
     """
     campaign, _ = require_on_campaign(session, actor, Permission.read, campaign_id)
     content = content_of(session, campaign, held=False)
-    place = func.row_number().over(partition_by=Run.item, order_by=Run.firing.desc())
-    numbered = select(Run.item, Run.id, place.label("place")).where(Run.campaign_id == campaign_id).subquery()
-    runs = defaultdict[int, list[int]](list)
-    for row in session.execute(select(numbered).where(numbered.c.place <= MOST_RUNS_SHOWN).order_by(numbered.c.place)):
-        runs[row.item].append(row.id)
-    items = [
-        {
-            "number": item.number,
-            "label": item.label,
-            "values": item.values,
-            "text": None if item.version is None else item.version.body,
-            "skipped": item.skipped,
-            "next_at": item.next_at,
-            "fired_at": item.fired_at,
-            "approved": item.approved == content.of_item(item).digest(),
-            "runs": runs[item.number],
-        }
-        for item in content.items
-    ]
+    items = [{**item, "runs": [run.id for run in item["runs"]]} for item in view_items(session, content)]
     times = list_coming(session, content)
     unit = session.get_one(Unit, campaign.unit_id)
     quiet = mark_quiet_days(session, unit, content.class_, times)
@@ -92,6 +85,58 @@ def view_schedule(session: Session, actor: Actor, campaign_id: int) -> dict[str,
         "quiet_days": {one.at.isoformat(): one.quiet for one in quiet if one.quiet is not None},
         "cohorts": list_cohorts(session, campaign, content.items),
     }
+
+
+def view_items(session: Session, content: Content) -> list[dict[str, Any]]:
+    """The items of the content's campaign, in their order, each with its `runs`, the newest first, at most 20. `waits`:
+    it is still to go, and not as it was approved.
+    """
+    under_way = content.campaign.status in (CampaignStatus.active, CampaignStatus.suspended)
+    runs, items = _list_runs(session, content.campaign.id), []
+    for item in content.items:
+        approved = item.approved == content.of_item(item).digest()
+        is_to_come = item.next_at is not None or any(run.held_for == HeldFor.changed for run in runs[item.number])
+        items.append(
+            {
+                "number": item.number,
+                "label": item.label,
+                "values": item.values,
+                "text": None if item.version is None else item.version.body,
+                "skipped": item.skipped,
+                "next_at": item.next_at,
+                "fired_at": item.fired_at,
+                "approved": approved,
+                "waits": under_way and is_to_come and not (approved or item.skipped),
+                "runs": runs[item.number],
+            }
+        )
+    return items
+
+
+def _list_runs(session: Session, campaign_id: int) -> defaultdict[int, list[FiredRun]]:
+    place = func.row_number().over(partition_by=Run.item, order_by=Run.firing.desc())
+    columns = (Run.item, Run.id, Run.status, Run.held_for, Run.due_at, Run.audience)
+    numbered = select(*columns, place.label("place")).where(Run.campaign_id == campaign_id).subquery()
+    found = defaultdict[int, list[FiredRun]](list)
+    for row in session.execute(select(numbered).where(numbered.c.place <= MOST_RUNS_SHOWN).order_by(numbered.c.place)):
+        found[row.item].append(FiredRun(row.id, row.status, row.held_for, row.due_at, row.audience))
+    return found
+
+
+def count_open_runs(session: Session, campaign_id: int) -> int:
+    """How many runs of the campaign are under way or wait."""
+    return session.scalars(
+        select(func.count()).where(Run.campaign_id == campaign_id, Run.status.in_(_OPEN), Run.kind == "campaign")
+    ).one()
+
+
+def find_next_time(session: Session, content: Content) -> datetime | None:
+    """When the content's schedule would fire next if somebody went on with it now; None: not any more."""
+    campaign, items = content.campaign, [item for item in content.items if not item.skipped]
+    now: datetime = session.scalars(select(func.sms_now())).one()
+    unit = session.get_one(Unit, campaign.unit_id)
+    times = KINDS[campaign.kind].plan_times(session, campaign.schedule or {}, unit, items, now)
+    return min((at for at in times.values() if at is not None), default=None)
 
 
 def describe_schedule(campaign: Campaign) -> Said | None:

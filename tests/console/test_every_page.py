@@ -27,7 +27,7 @@ _IDS += (
 )
 _IDS += " rule delegation channel post"
 # Of what no row has.
-IDS = {f"{name}_id": 999_999 for name in _IDS.split()} | {"name": "main", "class_": "study"}
+IDS = {f"{name}_id": 999_999 for name in _IDS.split()} | {"name": "main", "class_": "study", "number": 1}
 
 
 def routes(app):
