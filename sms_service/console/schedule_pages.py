@@ -46,9 +46,11 @@ def list_items(campaign_id: int) -> str:
 
 
 @page_view("/campaigns/<int:campaign_id>/items/<int:number>", Permission.read)
-def show_item(campaign_id: int, number: int) -> str:
+def show_item(campaign_id: int, number: int) -> str | Response:
     """One text of a schedule: how it reads, when it goes, and its runs."""
     campaign = overview.get_campaign(g.session, g.actor, campaign_id)
+    if campaign["kind"] == CampaignKind.plain:  # it has but one text, which stands there
+        return go_to("console.show_campaign", campaign_id=campaign_id)
     content = campaign["content"]
     found = next((item for item in content.items if item.number == number), None)
     if found is None:

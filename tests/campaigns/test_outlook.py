@@ -29,6 +29,8 @@ from sms_service.dispatch.forecast import foresee_leaving
 from sms_service.errors import Forbidden
 from sms_service.gateways.config import ConfiguredMember
 from sms_service.ledger.models import Message, Run
+from sms_service.schedules.correcting import change_item
+from sms_service.schedules.scheduling import set_schedule
 from sms_service.vocabulary import MessageReason, TextClass
 from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, drain
 from tests.factories import fictional_phone, make_actor, make_person, make_segment, make_template, make_unit
@@ -360,6 +362,18 @@ def test_people_of_one_branch_find_the_run_of_the_whole_district(session: Sessio
     found = foresee(session, make_actor(session, branch), same)
     assert [(one.campaign_id, one.campaign, one.unit) for one in found.similar] == [(None, None, district.name)]
     assert district.name in found.warnings[0].text
+
+
+def test_the_text_that_a_schedule_sends_next_is_compared_too(
+    session: Session, district: Unit, officer: Actor, past: Past
+) -> None:
+    recurring = write(session, district, "{{ 内容 }}", ("内容",), values={"内容": "别的话"})
+    first = session.scalars(select(func.sms_now())).one() + timedelta(days=1)
+    rule = {"rrule": "FREQ=DAILY", "first": f"{first:%Y-%m-%d}", "at": "08:30"}
+    set_schedule(session, SYSTEM, recurring.id, "recurring", rule)
+    assert past.similar(officer, recurring) == []
+    change_item(session, SYSTEM, recurring.id, 1, {"values": {"内容": "每日一学"}})
+    assert past.similar(officer, recurring) == [("昨天", False)]
 
 
 def test_neither_others_nor_long_ago_is_similar(session: Session, district: Unit, officer: Actor, past: Past) -> None:
