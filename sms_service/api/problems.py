@@ -29,6 +29,8 @@ def answer_problem(problem: RequestProblem) -> Response:
     body |= {"detail": problem.detail, **to_json(problem.detail), "request_id": request_id()}
     if problem.errors is not None:
         body["errors"] = problem.errors
+    if problem.overtaken is not None:
+        body |= {"wanted": problem.overtaken.wanted, "standing": problem.overtaken.standing}
     response = Response(json.dumps(body, ensure_ascii=False), problem.status, content_type=MEDIA_TYPE)
     response.headers.update(problem.headers)
     if problem.slug == "not-authenticated":

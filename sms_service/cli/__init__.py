@@ -37,6 +37,7 @@ from sms_service.cli.reference import reference
 from sms_service.cli.replies import receipts, replies
 from sms_service.cli.schedules import schedule
 from sms_service.cli.segments import segment
+from sms_service.cli.series import series
 from sms_service.cli.signatures import signature
 from sms_service.cli.stops import release, stop, stops_
 from sms_service.cli.suppressions import suppressions
@@ -95,6 +96,7 @@ for _command in (
         calendar_days,
         event,
         schedule,
+        series,
     ),
     *(quota, targets),
 ):

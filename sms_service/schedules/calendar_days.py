@@ -1,7 +1,7 @@
 """The entries of the calendar of working days: what units say about days, and who may say it.
 
 What a unit says holds for all below it, where no nearer unit says something else; changing it needs `manage_directory`
-over the unit that said it.
+over the unit that said it. Series that are under way follow at once.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sms_service.directory.units import usable_from
 from sms_service.errors import Invalid, NotFound
 from sms_service.said import say
 from sms_service.schedules.calendar_models import CalendarDay
+from sms_service.schedules.replacing import place_series_anew
 
 MOST_DAYS = LONGEST_SPAN  # set at once
 LONGEST_NAME = 50  # characters
@@ -82,6 +83,7 @@ def set_calendar_days(
     found = write_entries(session, actor, unit_id, rows)
     written = [span.write() for span in group_entries(rows)]
     trail.record_act(session, actor.account_id, "calendar.set", "unit", unit_id, path, days=written, rows=len(found))
+    place_series_anew(session, path)
     return found
 
 
@@ -129,6 +131,7 @@ def clear_calendar_days(session: Session, actor: Actor, unit_id: int, span: Span
     if gone:
         days = [one.write() for one in group_entries(gone)]
         trail.record_act(session, actor.account_id, "calendar.remove", "unit", unit_id, path, days=days, rows=len(gone))
+        place_series_anew(session, path)
     return tuple(gone)
 
 

@@ -16,6 +16,7 @@ from sms_service.errors import Invalid
 from sms_service.said import say
 from sms_service.schedules.calendar_days import CalendarEntry, own_calendar, write_entries
 from sms_service.schedules.calendar_models import CalendarDay
+from sms_service.schedules.replacing import place_series_anew
 
 _NAMES = {"清明": "清明节", "端午": "端午节", "中秋": "中秋节"}
 _SWAPPED = "调休"
@@ -59,4 +60,5 @@ def take_over_year(session: Session, actor: Actor, unit_id: int, year: int) -> l
     path, entries = own_calendar(session, actor, unit_id), read_official_year(year)
     made = write_entries(session, actor, unit_id, entries)
     trail.record_act(session, actor.account_id, "calendar.take_over", "unit", unit_id, path, year=year, rows=len(made))
+    place_series_anew(session, path)
     return made

@@ -13,9 +13,12 @@ from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.models import CampaignItem
 from sms_service.directory.models import Unit
+from sms_service.ledger.states import RunStatus
 from sms_service.schedules.series import describe_series, warn_of_calendar
 from sms_service.schedules.series_editing import require_series
 from sms_service.schedules.viewing import list_item_runs
+
+_WAITS = (RunStatus.planned, RunStatus.held)
 
 
 def view_series(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def view_series(session: Session, actor: Actor, campaign_id: int) -> dict[str, A
         "rule": rule,
         "said": describe_series(rule),
         "items": items,
-        "went": sum(item["fired_at"] is not None for item in items),
+        "went": sum(any(run.status not in _WAITS for run in item["runs"]) for item in items),
         "fixed": max((item["position"] for item in items if item["fired_at"] is not None), default=0),
         "last": last,
         "warning": None if last is None else warn_of_calendar(session, rule, unit, last.date()),

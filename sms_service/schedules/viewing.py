@@ -25,6 +25,7 @@ from sms_service.said import Said
 from sms_service.schedules.cohorts import list_cohorts
 from sms_service.schedules.kinds import KINDS
 from sms_service.schedules.rhythms import describe_recurrence
+from sms_service.schedules.series import describe_series
 
 MOST_TIMES_SHOWN = 10
 MOST_RUNS_SHOWN = 20  # of each item
@@ -141,7 +142,12 @@ def find_next_time(session: Session, content: Content) -> datetime | None:
 
 def describe_schedule(campaign: Campaign) -> Said | None:
     """By what rule it fires, in words; None where its kind says that in another way."""
-    return describe_recurrence(campaign.schedule or {}) if campaign.kind == CampaignKind.recurring else None
+    match campaign.kind:
+        case CampaignKind.recurring:
+            return describe_recurrence(campaign.schedule or {})
+        case CampaignKind.series:
+            return describe_series(campaign.schedule or {})
+    return None
 
 
 def mark_quiet_days(session: Session, unit: Unit, class_: str, times: Iterable[datetime]) -> list[ComingTime]:

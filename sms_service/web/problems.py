@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from sms_service.accounts.passwords import TooManyHashes
 from sms_service.accounts.tokens import NotAuthenticated
-from sms_service.errors import Forbidden, Invalid, NotFound, ServiceError
+from sms_service.errors import EditedMeanwhile, Forbidden, Invalid, NotFound, ServiceError
 from sms_service.masking import mask_quoted, mask_said, mask_text
 from sms_service.said import Said, as_said, say, to_json
 from sms_service.web.limits import TooManyGuesses, used_up
@@ -58,7 +58,8 @@ KINDS: Mapping[str, tuple[int, Said, str]] = {
     "conflict": (
         409,
         as_said("Conflict with the present state"),
-        "Read the detail: it names the state and what is possible.",
+        "Read the detail: it names the state and what is possible. Where another editor was faster, `wanted` has what "
+        "you wanted to write and `standing` what stands there now.",
     ),
     "too-large": (413, as_said("Too large"), "Send less at once."),
     "media-type": (
@@ -87,13 +88,15 @@ class InvalidRequest(ServiceError):
 class RequestProblem:
     """Why a request failed: `slug` is a key of KINDS, `detail` says what went wrong this time.
 
-    `errors` are made by `field_error`; None if no field is at fault. `headers` are sent with the answer.
+    `errors` are made by `field_error`; None if no field is at fault. `headers` are sent with the answer. `overtaken`:
+    both wordings, where another editor was faster.
     """
 
     slug: str
     detail: Said
     errors: list[dict[str, Any]] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    overtaken: EditedMeanwhile | None = None
 
     @property
     def status(self) -> int:
@@ -183,6 +186,8 @@ def _of_service(error: ServiceError) -> RequestProblem:
             return RequestProblem("unavailable", error.said, headers={"Retry-After": "5"})
         case NotAuthenticated():
             return RequestProblem("not-authenticated", error.said)
+        case EditedMeanwhile():
+            return RequestProblem("conflict", error.said, overtaken=error)
     return RequestProblem("conflict", error.said)
 
 

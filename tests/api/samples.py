@@ -46,6 +46,7 @@ from sms_service.ledger.models import Message, Run
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
 from sms_service.schedules.event_planning import plan_event
 from sms_service.schedules.scheduling import set_schedule
+from sms_service.schedules.series_planning import SeriesRow, set_series
 from tests.audience.listing import bring_list
 from tests.channels.chat import make_channel
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
@@ -201,6 +202,31 @@ def _is_series(session: Session, ids: dict[str, Any]) -> None:
     session.execute(update(Campaign).where(Campaign.id == ids["campaign_id"]).values(series))
 
 
+def _text_has_a_variable(session: Session, ids: dict[str, Any]) -> None:
+    _campaign_is("draft")(session, ids)
+    unit = session.get_one(Unit, ids["unit_id"])
+    version = make_template(session, unit, "每日一学：{{ 内容 }}", variables=("内容",))
+    changed = update(Campaign).where(Campaign.id == ids["campaign_id"])
+    session.execute(changed.values(template_version_id=version.id))
+
+
+def _series_is(status: str) -> Callable[[Session, dict[str, Any]], None]:
+    """The campaign is a series of two texts from tomorrow on, and stands so."""
+
+    def prepare(session: Session, ids: dict[str, Any]) -> None:
+        _text_has_a_variable(session, ids)
+        set_series(
+            session, SYSTEM, ids["campaign_id"], {"first": _tomorrow()}, [SeriesRow(text="一"), SeriesRow(text="二")]
+        )
+        _campaign_is(status)(session, ids)
+
+    return prepare
+
+
+def _tomorrow() -> str:
+    return f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+
+
 def _run_waits(session: Session, ids: dict[str, Any]) -> None:
     run = update(Run).where(Run.campaign_id == ids["campaign_id"])
     session.execute(run.values(status="planned", held_for=None, frozen_at=None))
@@ -320,6 +346,13 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /campaigns/<int:campaign_id>/cancel-event": _event_is("active"),
     "GET /campaigns/<int:campaign_id>/attendance": _event_is("active", days=-1),
     "PUT /campaigns/<int:campaign_id>/attendance": _event_is("active", days=-1),
+    "GET /campaigns/<int:campaign_id>/series": _series_is("draft"),
+    "PUT /campaigns/<int:campaign_id>/series": _text_has_a_variable,
+    "POST /campaigns/<int:campaign_id>/series/text": _text_has_a_variable,
+    "POST /campaigns/<int:campaign_id>/series/file": _text_has_a_variable,
+    "POST /campaigns/<int:campaign_id>/series/items": _series_is("active"),
+    "PATCH /campaigns/<int:campaign_id>/series/items/<int:number>": _series_is("active"),
+    "POST /campaigns/<int:campaign_id>/series/items/<int:number>/move": _series_is("active"),
     "POST /runs/<int:run_id>/pause": _run_is("running"),
     "POST /runs/<int:run_id>/resume": _run_is("paused"),
     "POST /runs/<int:run_id>/cancel": _run_is("running"),
@@ -419,6 +452,11 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     },
     "POST /campaigns/<int:campaign_id>/cancel-event": lambda ids: {"why": "讲师生病"},
     "PUT /campaigns/<int:campaign_id>/attendance": lambda ids: {"people": []},
+    "PUT /campaigns/<int:campaign_id>/series": lambda ids: {"first": _tomorrow(), "items": [{"text": "不忘初心"}]},
+    "POST /campaigns/<int:campaign_id>/series/text": lambda ids: {"first": _tomorrow(), "text": "不忘初心"},
+    "POST /campaigns/<int:campaign_id>/series/items": lambda ids: {"after": 1, "text": "不忘初心"},
+    "PATCH /campaigns/<int:campaign_id>/series/items/<int:number>": lambda ids: {"text": "不忘初心"},
+    "POST /campaigns/<int:campaign_id>/series/items/<int:number>/move": lambda ids: {"position": 2},
     "POST /runs/<int:run_id>/pause": lambda ids: {"why": "核对"},
     "POST /runs/<int:run_id>/resume": lambda ids: {"why": "核对完"},
     "POST /runs/<int:run_id>/cancel": lambda ids: {"why": "取消"},
@@ -494,6 +532,10 @@ FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /logins/plan": lambda ids: {"unit_id": ids["unit_id"], "role": "officer"},
     "POST /imports": lambda ids: {"kind": "people", "unit_id": ids["unit_id"]},
     "POST /reference-lists/<int:list_id>/file": lambda ids: {},
+    "POST /campaigns/<int:campaign_id>/series/file": lambda ids: {
+        "first": _tomorrow(),
+        "file": (io.BytesIO("不忘初心".encode()), "学习.txt"),
+    },
     "POST /calendar-days/file": lambda ids: {
         "unit_id": ids["unit_id"],
         "file": (io.BytesIO("2027-04-05 清明节 放假".encode()), "日历.txt"),

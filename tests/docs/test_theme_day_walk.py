@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import func, select
 
-from sms_service.cli import main
 from sms_service.content.language import compile_template
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
@@ -23,34 +19,14 @@ from sms_service.replies.inbox import store_replies
 from sms_service.schedules.firing import fire_due_items
 from tests.clocks import ahead_by
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, drain
+from tests.docs.turned import read_parts, run_commands
 from tests.factories import fictional_phone, make_account, make_person, make_template, make_unit
 from tests.schedules.eventful import HOURS, INVITATION
-from tests.schedules.recurrence import ZONE
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "theme-day.md").read_text(encoding="utf-8")
-MONTHS = {"March": 3}
-_HEADING = re.compile(r"^## (\d+) (\w+) (\d{4}), (\d\d):(\d\d): .*$", re.MULTILINE)
 PHONES = {name: fictional_phone(80 + number) for number, name in enumerate(("王五", "赵六", "孙七", "周八"), 1)}
 # What people answer, in the part of the walk that begins with these words.
 ANSWERS = {"two answer": (("王五", "参加"), ("赵六", "0"))}
-
-
-def parts() -> list[tuple[datetime, str, list[tuple[str, str]]]]:
-    """Each part of the walk: when it is, its heading, and its commands with what they print."""
-    found = []
-    headings = list(_HEADING.finditer(DOCUMENT))
-    for number, heading in enumerate(headings):
-        end = headings[number + 1].start() if number + 1 < len(headings) else len(DOCUMENT)
-        text = DOCUMENT[heading.end() : end]
-        day, month, year, hour, minute = heading.groups()
-        at = datetime(int(year), MONTHS[month], int(day), int(hour), int(minute), tzinfo=ZONE)
-        commands = [
-            command
-            for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)
-            for command in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
-        ]
-        found.append((at, heading[0], commands))
-    return found
 
 
 @pytest.fixture
@@ -76,7 +52,7 @@ def test_the_walk_prints_what_it_says(
     monkeypatch.setenv("REDIS_URL", redis_url)
     with database.session() as session:
         now: datetime = session.scalars(select(func.sms_now())).one()
-    walk = parts()
+    walk = read_parts(DOCUMENT)
     assert sum(len(commands) for _, _, commands in walk) >= 16
     for at, heading, commands in walk:
         with ahead_by(database.url, f"{int((at - now).total_seconds()) + 2} seconds") as later:
@@ -91,8 +67,4 @@ def test_the_walk_prints_what_it_says(
                     store_replies(later, "main", [Reply(PHONES[name], text, "{}")])
                     matching.match_waiting(later)
             monkeypatch.setenv("DATABASE_URL", later.url)
-            for command, printed in commands:
-                words_of_it = shlex.split(command)
-                assert words_of_it[:3] == ["python", "-m", "sms_service"]
-                done = CliRunner().invoke(main, words_of_it[3:])
-                assert done.output == printed, (heading, command)
+            run_commands(heading, commands)

@@ -24,8 +24,12 @@ TEXT = "每日一学：{{ 内容 }}"
 # A week before National Day, with a swapped Sunday in it; tests live through the days from there on, as they were, in
 # the weeks that come: the ledger has no months that are long over.
 MONDAY = date(2025, 9, 22)
-FREE = {date(2025, 10, day) for day in range(1, 9)}
-SWAPPED = {date(2025, 9, 28), date(2025, 10, 11)}
+FREE = {
+    *(date(2025, 10, day) for day in range(1, 9)),
+    *(date(2026, 1, day) for day in range(1, 4)),
+    *(date(2026, 2, day) for day in range(15, 24)),
+}
+SWAPPED = {date(2025, 9, 28), date(2025, 10, 11), date(2026, 1, 4), date(2026, 2, 14), date(2026, 2, 28)}
 
 
 def make_study_town(database: Database, people: int = 2) -> EventTown:
@@ -92,7 +96,7 @@ def days_of(session: Session, town: EventTown) -> list[date | None]:
 
 
 def list_working_days(town: EventTown, count: int) -> list[date]:
-    """So many working days from `today`, up to 31 December 2025 as it was, reckoned without the service."""
+    """So many working days from `today`, up to March 2026 as it was, reckoned without the service."""
     found: list[date] = []
     day = MONDAY
     while len(found) < count:

@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from sms_service.accounts.actors import SYSTEM
 from sms_service.campaigns.services import copy_campaign
 from sms_service.db.engine import Database
+from sms_service.directory.day_lines import Span
 from sms_service.errors import Conflict, Invalid
+from sms_service.schedules.calendar_days import CalendarEntry, clear_calendar_days, set_calendar_days
 from sms_service.schedules.correcting import change_item
 from sms_service.schedules.scheduling import end_schedule
 from sms_service.schedules.series_planning import MOST_TEXTS, SeriesRow
@@ -70,6 +73,20 @@ def test_a_skipped_one_takes_no_day(town: EventTown) -> None:
         assert days_of(session, town) == [first, None, *rest]
         change_item(session, town.officer, town.campaign_id, 2, {"skipped": False})
         assert days_of(session, town) == list_working_days(town, 4)
+
+
+def test_one_that_is_under_way_follows_its_calendar(town: EventTown) -> None:
+    with town.clock(-3) as later, later.session() as session:
+        write_series(session, town, 3)
+        approve_event(session, town)
+    with town.clock(0, "08:31") as later:
+        town.tick(later)
+        with later.session() as session:
+            free = [CalendarEntry(town.at(day).date(), works=False, name="校庆") for day in (1, 2)]
+            set_calendar_days(session, SYSTEM, town.unit.id, free)
+            assert days_of(session, town) == [None, town.at(3).date(), town.at(4).date()]
+            clear_calendar_days(session, SYSTEM, town.unit.id, Span(free[0].day, free[0].day))
+            assert days_of(session, town) == [None, town.at(1).date(), town.at(3).date()]
 
 
 def test_what_went_stays_and_nothing_goes_twice_on_a_day(town: EventTown) -> None:
