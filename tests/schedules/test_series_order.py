@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sms_service.db.engine import Database
-from sms_service.errors import Conflict, Invalid
+from sms_service.errors import ServiceError
 from sms_service.ledger.models import Run
 from sms_service.schedules import series_editing
 from sms_service.schedules.firing import fire_due_items
@@ -58,7 +58,7 @@ class Life:
                     series_editing.skip_text(*given, one, bool(other))
                 else:
                     series_editing.correct_text(*given, one, {"text": f"改{other}"})
-            except (Conflict, Invalid):
+            except ServiceError:
                 session.rollback()
 
     def fire(self, back: int = 0) -> None:
