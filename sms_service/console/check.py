@@ -25,6 +25,7 @@ from sms_service.campaigns.self_service import say_why_no_self_service
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.channels.choosing import name_channels
 from sms_service.console.coming import foresee_firings
+from sms_service.console.event_pages import LABELS
 from sms_service.console.forms import read_form
 from sms_service.console.languages import write_number
 from sms_service.console.moments import parse_moment, write_moment
@@ -90,6 +91,7 @@ def show_check(campaign_id: int) -> str | Response:
         campaign=campaign,
         outlook=outlook,
         event=event,
+        labels=LABELS,
         schedule=None if event else foresee_firings(campaign),
         may_repeat=campaign["kind"] in (CampaignKind.plain, CampaignKind.recurring),
         refused=any(one.severity == Severity.refused for one in outlook.findings),

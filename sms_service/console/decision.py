@@ -25,6 +25,7 @@ from sms_service.channels.choosing import name_channels
 from sms_service.console.check import foresee_campaign
 from sms_service.console.differences import list_changes, write_text
 from sms_service.console.entering import confirm_password, is_password_fresh
+from sms_service.console.event_pages import LABELS
 from sms_service.console.forms import read_form, read_query
 from sms_service.console.languages import translate_here
 from sms_service.console.pages import act_view, go_to, page_view
@@ -191,6 +192,7 @@ def _show(campaign: dict[str, Any], template: str) -> str:
         campaign=campaign,
         outlook=outlook,
         event=event,
+        labels=LABELS,
         refused=any(one.severity == Severity.refused for one in outlook.findings),
         whom=whom,
         channels=name_channels(g.session, campaign["channels"]),

@@ -16,7 +16,9 @@ from sms_service.console.moments import parse_moment, write_moment
 from sms_service.console.pages import act_view, go_to, page_view, show_typed
 from sms_service.console.picking import FIND, PICK, ask_picks, read_picks
 from sms_service.console.rendering import render_page
+from sms_service.console.texts import compose_in_general
 from sms_service.console.unit_choice import choose_unit
+from sms_service.content.compose import Composed
 from sms_service.content.models import TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.said import Said, as_said, say
@@ -33,8 +35,8 @@ LOOKED_BACK = timedelta(days=14)  # events that are over stay on the list for so
 
 LABELS: dict[int, Said] = {
     INVITATION: as_said("Invitation"),
-    REMINDER: as_said("Reminder, to whom did not say no"),
-    THANKS: as_said("Thanks, to whom came"),
+    REMINDER: as_said("Reminder, to all who did not say no"),
+    THANKS: as_said("Thanks, to those who came"),
     CANCELLATION: as_said("Notice that it is called off"),
     MOVE_NOTICE: as_said("Notice that it is moved"),
 }
@@ -79,12 +81,11 @@ def list_events() -> str:
     )
     return render_page(
         "events.html",
-        rows=[describe_event(row.Campaign, row.Unit) for row in rows],
+        rows=[describe_event(row.Campaign, row.Unit) | {"begun": row.page_key <= now} for row in rows],
         following=following,
         scope=scope.units,
         units=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         query=query,
-        now=now,
         may_write=bool(g.actor.scope(Permission.edit_campaigns)),
     )
 
@@ -98,6 +99,7 @@ def show_event(campaign_id: int) -> str:
         "event.html",
         event=event,
         labels=LABELS,
+        texts=_write_texts(event),
         zone=event["zone"],
         may_change=is_to_come and CampaignAct.cancel in acts,
         may_move=is_to_come and CampaignAct.move in acts,
@@ -147,7 +149,9 @@ def move_one_event(campaign_id: int) -> Response:
     )
     begin_after_commit()
     said = say("It is moved. {told} people who were invited are told.", told=done.told)
-    if done.campaign.undecided:
+    if not done.told:
+        said = as_said("It is moved. Nobody was invited yet, so nobody is told.")
+    elif done.campaign.undecided:
         said = say(
             "It is moved. What is still to go waits until somebody approves it; then {told} people are told.",
             told=done.told,
@@ -175,6 +179,8 @@ def cancel_one_event(campaign_id: int) -> Response:
     told = event_changes.cancel_event(g.session, g.actor, campaign_id, read_form(WhyCancelForm)["why"]).told
     begin_after_commit()
     said = say("It is called off. {told} people who were invited are told.", told=told)
+    if not told:
+        said = as_said("It is called off. Nobody was invited, so nobody is told.")
     return go_to("console.show_event", said=said, campaign_id=campaign_id)
 
 
@@ -188,7 +194,14 @@ def show_attendance(campaign_id: int) -> str:
         "attendance.html",
         event=event,
         zone=event["zone"],
-        people=found if len(found) <= attendance.MOST_TICKED else [],
+        groups=[
+            (label, people)
+            for label, people in (
+                (None, [one for one in found if one.invited]),
+                (as_said("Got no invitation"), [one for one in found if not one.invited]),
+            )
+            if people
+        ],
         is_long=len(found) > attendance.MOST_TICKED,
         ticked=[str(one.person_id) for one, on in zip(found, ticked, strict=True) if on],
         may_tick=_may_tick(event),
@@ -214,3 +227,14 @@ def _get(campaign_id: int, permission: Permission) -> tuple[dict[str, Any], str]
 
 def _may_tick(event: dict[str, Any]) -> bool:
     return bool(event["begun"]) and not event["cancelled"] and CampaignAct.tick_off in event["acts"]
+
+
+def _write_texts(event: dict[str, Any]) -> dict[int, Composed | Said]:
+    """Its texts by item, where no particular person is meant; why there is none otherwise."""
+    signature = g.session.get_one(Campaign, event["campaign_id"]).signature
+    return {
+        item["number"]: compose_in_general(
+            item["template_version_id"], item["text"], item["class_"], signature, item["values"]
+        )
+        for item in event["items"]
+    }

@@ -14,16 +14,21 @@ FEW = 8  # entries; a menu with no more of them needs no folding
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """A line of the menu. `permission`: held over at least one unit, or None for everybody."""
+    """A line of the menu. `permission`: held over at least one unit, or None for everybody. `also`: the endpoints of
+    its pages whose addresses lie below another line's.
+    """
 
     endpoint: str
     label: Said
     icon: str
     permission: Permission | None = Permission.read
+    also: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
-        """Whether the visitor is on this page, or on one below its address."""
+        """Whether the visitor is on this page, or on one that belongs to it."""
+        if request.endpoint in _ELSEWHERE:
+            return request.endpoint in self.also
         address = url_for(self.endpoint)
         return request.path == address or (address != "/" and request.path.startswith(f"{address}/"))
 
@@ -59,13 +64,17 @@ def _(message: str) -> Said:
     return as_said(message)
 
 
+_OF_EVENTS = (
+    *("console.show_event", "console.ask_move", "console.move_one_event", "console.look_for_move"),
+    *("console.ask_event_cancel", "console.cancel_one_event", "console.show_attendance", "console.keep_attendance"),
+)
 MENU = (
     MenuGroup(
         None,
         (
             MenuEntry("console.show_home", _("To do"), "home", None),
             MenuEntry("console.show_invite", _("Send an invitation"), "send", Permission.edit_campaigns),
-            MenuEntry("console.list_events", _("Theme days"), "people"),
+            MenuEntry("console.list_events", _("Theme days"), "people", also=_OF_EVENTS),
             MenuEntry("console.list_campaigns", _("Campaigns"), "campaign"),
             MenuEntry("console.list_decisions", _("Approvals"), "check", Permission.approve_campaigns),
             MenuEntry("console.list_replies", _("Replies"), "reply"),
@@ -113,6 +122,8 @@ MENU = (
         Permission.operate_service,
     ),
 )
+
+_ELSEWHERE = frozenset(endpoint for group in MENU for entry in group.entries for endpoint in entry.also)
 
 
 def menu_groups() -> Menu:

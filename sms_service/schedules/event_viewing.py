@@ -128,6 +128,7 @@ def _items(session: Session, content: Content, unit: Unit, now: datetime) -> lis
             "number": item.number,
             "label": item.label,
             "text": (item.version or content.version).body,
+            "values": content.of_item(item).values,
             "template_version_id": (item.version or content.version).id,
             "class_": item.class_ or content.class_,
             "skipped": item.skipped,

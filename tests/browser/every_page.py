@@ -24,6 +24,11 @@ def list_pages(app: Flask) -> list[tuple[str, str]]:
     )
 
 
+def is_of_event(rule: str) -> bool:
+    """Whether the page is of a campaign that is an event; of any other there is none."""
+    return rule.startswith("/campaigns/") and ("/event" in rule or rule.endswith("/attendance"))
+
+
 def fill(rule: str, ids: dict[str, Any]) -> str | None:
     """The rule's address with the samples' ids, or None where there is none for a part of it."""
     for name, value in ids.items():

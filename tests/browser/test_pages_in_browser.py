@@ -6,12 +6,14 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 
 from sms_service.audience.models import Suppression
+from sms_service.campaigns.models import Campaign
 from sms_service.directory.models import Person
 from sms_service.vocabulary import MessageReason
 from tests.api.samples import make_samples
 from tests.browser.conftest import DESK, NARROW
-from tests.browser.every_page import ROLES, fill, list_pages
+from tests.browser.every_page import ROLES, fill, is_of_event, list_pages
 from tests.factories import make_unit
+from tests.schedules.eventful import approve_event, make_town, write_event
 
 # WCAG 2.0 to 2.2, levels A and AA, by the names of axe-core
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -56,13 +58,37 @@ def test_every_page_is_in_order(app, database, session, open_tab, begin, languag
     problems, seen = [], set()
     for _, rule in list_pages(app):
         path = fill(rule, ids)
-        if path is not None and path not in seen:
+        if path is not None and path not in seen and not is_of_event(rule):
             seen.add(path)
             look(tab, path, problems, *sizes)
     assert problems == []
     if full:
         left_out = [rule for _, rule in list_pages(app) if fill(rule, ids) is None]
         assert left_out == [], "add an id to make_samples in tests/api/samples.py"
+
+
+@pytest.mark.parametrize(("language", "sizes"), [("zh", (NARROW, DESK)), ("en", (NARROW, DESK))], ids=["zh", "en"])
+def test_the_pages_of_a_theme_day_are_in_order(app, database, session, open_tab, begin, language, sizes):
+    """Before it begins, and when it has begun and who came is ticked off."""
+    town = make_town(database)
+    write_event(session, town)
+    approve_event(session, town)
+    session.commit()
+    with town.clock(2) as later:
+        town.tick(later)
+    tab = open_tab(sizes[0], language, secret=begin(town.unit, *ROLES, language=language))
+    problems = []
+    pages = [fill(rule, {"campaign_id": town.campaign_id}) for _, rule in list_pages(app) if is_of_event(rule)]
+    for path in ("/events", *pages):
+        look(tab, path, problems, *sizes)
+    campaign = session.get_one(Campaign, town.campaign_id)
+    campaign.schedule = {**campaign.schedule, "begins": "2026-11-01T09:00+08:00"}
+    session.commit()
+    of_it = f"/campaigns/{town.campaign_id}"
+    for path in ("/events?past=true", f"{of_it}/event", f"{of_it}/attendance"):
+        look(tab, path, problems, *sizes)
+    assert tab.page.locator("[name=people]:checked").count() == len(town.phones)
+    assert problems == []
 
 
 def test_the_pages_before_a_log_in_are_in_order(open_tab, session):

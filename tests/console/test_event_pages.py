@@ -100,7 +100,7 @@ def test_the_list_and_the_page_show_it(log_in, town, session):
     listed = visitor.get("/events").get_data(as_text=True)
     assert "重温入党誓词" in listed
     page = visitor.get(f"/campaigns/{town.campaign_id}/event").get_data(as_text=True)
-    for words in ("Reminder, to whom did not say no", "ready, if it is needed", "Move it", "Call it off"):
+    for words in ("Reminder, to all who did not say no", "ready, if it is needed", "Move it", "Call it off"):
         assert words in page
     other = make_unit(session)
     session.commit()
