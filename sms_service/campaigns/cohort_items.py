@@ -28,7 +28,7 @@ def find_cohort_item(items: Sequence[Item], had: Collection[int]) -> Item | None
     return next((item for item in items if not item.skipped and item.number not in had), None)
 
 
-def as_of_cohort(items: Sequence[Item], had: Collection[int], fired_at: datetime) -> list[Item]:
+def list_items_of_cohort(items: Sequence[Item], had: Collection[int], fired_at: datetime) -> list[Item]:
     """The items that a schedule places for a cohort, for which one fired last for that time."""
     own = [replace(item, fired_at=fired_at if item.number in had else None) for item in items]
     return [item for item in own if item.fired_at or not item.skipped]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from sms_service.campaigns.cohort_items import as_of_cohort, list_had
+from sms_service.campaigns.cohort_items import list_had, list_items_of_cohort
 from sms_service.campaigns.items import ITEMS, Item, read_items
 from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
 from sms_service.campaigns.states import CANCELLED, MOVED
@@ -68,7 +68,7 @@ def find_cohort_time(
     had all.
     """
     assert _installed is not None, "a process imports sms_service.tables when it starts"
-    own = as_of_cohort(items, had, fired_at)
+    own = list_items_of_cohort(items, had, fired_at)
     times = _installed.place(session, campaign, unit, own, now)
     return min((at for item in own if (at := times.get(item.number)) is not None), default=None)
 

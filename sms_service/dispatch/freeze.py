@@ -29,7 +29,7 @@ from sms_service.db.statements import Statement
 from sms_service.dispatch import rendering
 from sms_service.errors import ServiceError
 from sms_service.ledger import runs
-from sms_service.ledger.cohorts import bound_to_cohort
+from sms_service.ledger.cohorts import bind_to_cohort
 from sms_service.ledger.models import Run
 from sms_service.ledger.quota_holds import reserve_frozen
 from sms_service.ledger.states import Lane, RunStatus
@@ -233,7 +233,7 @@ def _write(session: Session, shape: _Shape, alike: Sequence[Run]) -> dict[int, i
     for run in alike:
         found = audience_select(session, run.segment_rule, run.unit_path)
         if shape.of_cohort:
-            found = bound_to_cohort(session, run, found)
+            found = bind_to_cohort(session, run, found)
         list_id = find_row_list_now(session, run.segment_rule, run.unit_path, shape.own)
         audiences |= _execute(session, _query(dialect, found, shape.own, list_id), [run])
     return audiences

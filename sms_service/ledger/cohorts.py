@@ -52,7 +52,7 @@ def list_unfrozen(session: Session, campaign_id: int) -> set[int]:
     return set(session.scalars(select(Run.firing).where(Run.campaign_id == campaign_id, Run.of_cohort, *unfrozen)))
 
 
-def bound_to_cohort(session: Session, run: Run, found: Select[int, int]) -> Select[int, int]:
+def bind_to_cohort(session: Session, run: Run, found: Select[int, int]) -> Select[int, int]:
     """Those of an audience (a select over people) who belong to the cohort of a run that is about to be frozen."""
     assert run.campaign_id is not None, "a run of a cohort has a campaign"
     members = load_members(session, run.campaign_id)
@@ -61,10 +61,10 @@ def bound_to_cohort(session: Session, run: Run, found: Select[int, int]) -> Sele
         members = load_members(session, run.campaign_id)
     if run.firing in members:
         return found.where(_is_member([members[run.firing]]))
-    return without_members(found, members)
+    return exclude_members(found, members)
 
 
-def without_members(found: Select[int, int], members: Mapping[int, Members]) -> Select[int, int]:
+def exclude_members(found: Select[int, int], members: Mapping[int, Members]) -> Select[int, int]:
     """Those of an audience who are in none of these cohorts."""
     return found.where(~_is_member(members.values())) if members else found
 

@@ -29,7 +29,7 @@ from sms_service.campaigns.models import Campaign, SeriesCohort
 from sms_service.campaigns.placing import find_cohort_time
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
-from sms_service.ledger.cohorts import Members, list_unfrozen, load_members, without_members
+from sms_service.ledger.cohorts import Members, exclude_members, list_unfrozen, load_members
 from sms_service.ledger.models import Run
 from sms_service.schedules.fired_runs import DueText, Fired, load_firing_units, make_runs
 
@@ -167,4 +167,4 @@ def _has_newcomers(
         found = audience_select(session, text.segment_rule, unit.path)
     except Invalid:  # those of all others are held for it
         return False
-    return session.scalar(without_members(found, members).limit(1)) is not None
+    return session.scalar(exclude_members(found, members).limit(1)) is not None

@@ -15,6 +15,7 @@ from sms_service.campaigns import control
 from sms_service.campaigns.closing import end_finished
 from sms_service.campaigns.models import Campaign, SeriesCohort
 from sms_service.db.engine import Database
+from sms_service.directory.models import Person
 from sms_service.dispatch import freeze
 from sms_service.errors import Conflict
 from sms_service.ledger.models import Run
@@ -22,6 +23,8 @@ from sms_service.schedules.correcting import change_item
 from sms_service.schedules.fired_runs import Fired
 from sms_service.schedules.firing import fire_due_items
 from sms_service.schedules.scheduling import continue_campaign, end_schedule, suspend_campaign
+from sms_service.schedules.series_editing import insert_text
+from sms_service.schedules.series_planning import SeriesRow
 from sms_service.schedules.viewing import view_schedule
 from tests.schedules.eventful import EventTown, approve_event
 from tests.schedules.late import begin_series, fire_day, items_had, join_branch, leave_branch
@@ -247,6 +250,32 @@ def test_what_is_skipped_later_a_cohort_does_not_get(database: Database) -> None
         change_item(session, town.officer, town.campaign_id, 2, {"skipped": True})
     assert [fire_day(town, day) for day in (3, 4)] == [2, 0]
     assert items_had(database, town.campaign_id)[newcomer] == [(2, 1), (3, 3)]
+
+
+def test_what_is_put_in_between_comes_to_a_cohort_in_its_place(database: Database) -> None:
+    town = begin_series(database)
+    fire_day(town, 1)
+    newcomer = join_branch(database, town, "甲")
+    fire_day(town, 2)
+    with database.session() as session:
+        insert_text(session, town.officer, town.campaign_id, 2, SeriesRow(text="补充一课"))
+        approve_event(session, town)
+    assert [fire_day(town, day) for day in (3, 4, 5, 6)] == [2, 2, 1, 0]
+    had = items_had(database, town.campaign_id)
+    assert had.pop(newcomer) == [(2, 1), (3, 2), (4, 4), (5, 3)]
+    assert list(had.values()) == [[(1, 1), (2, 2), (3, 4), (4, 3)]] * 2
+
+
+def test_who_comes_back_goes_on_where_the_others_are(database: Database) -> None:
+    town = begin_series(database, texts=4)
+    wanderer = join_branch(database, town, "甲")
+    fire_day(town, 1)
+    leave_branch(database, wanderer)
+    fire_day(town, 2)
+    with database.session() as session:
+        session.get_one(Person, wanderer).left_at = None
+    assert [fire_day(town, day) for day in (3, 4, 5)] == [1, 1, 0]
+    assert items_had(database, town.campaign_id)[wanderer] == [(1, 1), (3, 3), (4, 4)]
 
 
 def test_one_sees_how_far_a_cohort_is(database: Database) -> None:
