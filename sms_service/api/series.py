@@ -81,8 +81,11 @@ class SeriesIn(SeriesRuleIn):
 
     items = fields.List(
         fields.Nested(SeriesRowIn),
-        required=True,
-        metadata={"description": f"Its texts in their order, at most {MOST_TEXTS}"},
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": f"Its texts in their order, at most {MOST_TEXTS}; left out: a series keeps those it has"
+        },
     )
 
 
@@ -191,11 +194,12 @@ class OneSeries(MethodView):
     @blueprint.arguments(SeriesIn)
     @blueprint.response(200, SeriesOut)
     def put(self, body: dict[str, Any], campaign_id: int) -> dict[str, Any]:
-        """Make a draft a series of these texts, in the place of all that it had
+        """Make a draft a series of these texts, in the place of all that it had, or give a series another rule
 
         One a day in their order; one that is skipped takes no day.
         """
-        rows = [SeriesRow(**row) for row in body.pop("items")]
+        items = body.pop("items")
+        rows = None if items is None else [SeriesRow(**row) for row in items]
         set_series(g.session, g.actor, campaign_id, body, rows)
         return view_series(g.session, g.actor, campaign_id)
 

@@ -19,7 +19,7 @@ from sms_service.content.values import check_values
 from sms_service.directory.text import required_line
 from sms_service.errors import Invalid
 from sms_service.said import say
-from sms_service.schedules.correcting import LONGEST_LABEL, check_item_version
+from sms_service.schedules.correcting import LONGEST_LABEL, check_item_version, load_order
 from sms_service.schedules.scheduling import NewItem, set_schedule
 
 MOST_TEXTS = 400  # items of a series
@@ -43,18 +43,23 @@ def set_series(
     actor: Actor,
     campaign_id: int,
     given: Mapping[str, Any],
-    rows: Sequence[SeriesRow],
+    rows: Sequence[SeriesRow] | None = None,
     unchanged_since: datetime | None = None,
 ) -> Campaign:
     """Make a draft a series: `given` is its rule (`series.read_rule`), `rows` are its items in their order, at most
-    400. They stand in the place of all that it had.
+    400. They stand in the place of all that it had; None: a series keeps its items and has another rule.
 
     Raises as `set_schedule` does, and Invalid (`items`, `items[3].<field>`, from 1).
     """
     campaign, _ = open_for_change(session, actor, campaign_id, unchanged_since)
-    if not 1 <= len(rows) <= MOST_TEXTS:
-        raise Invalid("items", len(rows), say("must be from 1 to {most} texts", most=MOST_TEXTS))
-    items = [read_item(session, actor, campaign, number, row) for number, row in enumerate(rows, start=1)]
+    if rows is None and campaign.kind == CampaignKind.series:
+        kept = ("number", "label", "values", "template_version_id", "rule", "skipped")
+        items = [NewItem(**{name: getattr(item, name) for name in kept}) for item in load_order(session, campaign_id)]
+    else:
+        rows = rows or ()
+        if not 1 <= len(rows) <= MOST_TEXTS:
+            raise Invalid("items", len(rows), say("must be from 1 to {most} texts", most=MOST_TEXTS))
+        items = [read_item(session, actor, campaign, number, row) for number, row in enumerate(rows, start=1)]
     return set_schedule(session, actor, campaign_id, CampaignKind.series, given, items)
 
 

@@ -14,7 +14,8 @@ from sms_service.errors import Conflict, Invalid
 from sms_service.schedules.calendar_days import CalendarEntry, clear_calendar_days, set_calendar_days
 from sms_service.schedules.correcting import change_item
 from sms_service.schedules.scheduling import end_schedule
-from sms_service.schedules.series_planning import MOST_TEXTS, SeriesRow
+from sms_service.schedules.series_editing import move_text, skip_text
+from sms_service.schedules.series_planning import MOST_TEXTS, SeriesRow, set_series
 from tests.factories import make_template
 from tests.schedules.eventful import EventTown, approve_event
 from tests.schedules.serial import (
@@ -157,6 +158,20 @@ def test_what_cannot_be_used_is_refused(town: EventTown, field: str, wrong: dict
         with pytest.raises(Invalid) as refused:
             write_series(session, town, **wrong)  # type: ignore[arg-type]
         assert refused.value.field == field
+
+
+def test_a_draft_can_have_another_rule_with_the_texts_it_has(town: EventTown) -> None:
+    with town.clock(-3) as later, later.session() as session:
+        campaign = write_series(session, town, 3)
+        move_text(session, town.officer, campaign.id, 3, 1)
+        skip_text(session, town.officer, campaign.id, 2)
+        set_series(session, town.officer, campaign.id, {"first": f"{town.at(1):%Y-%m-%d}", "days": "all"})
+        assert [(item.number, item.values["内容"][:3], item.skipped) for item in items_of(session, town)] == [
+            (3, "第3课", False),
+            (1, "第1课", False),
+            (2, "第2课", True),
+        ]
+        assert days_of(session, town) == [town.at(1).date(), town.at(2).date(), None]
 
 
 def test_an_item_can_have_a_text_of_its_own_and_a_copy_has_all_of_them(town: EventTown) -> None:
