@@ -32,7 +32,6 @@ from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.content.lint import Severity
 from sms_service.errors import Conflict, Invalid
-from sms_service.ledger.states import HeldFor
 from sms_service.said import Said, as_said, say
 from sms_service.schedules.event_viewing import view_event
 from sms_service.schedules.viewing import view_items
@@ -226,7 +225,7 @@ def _list_held(campaign: dict[str, Any]) -> list[dict[str, Any]]:
     for item in view_items(g.session, content):
         if item["waits"]:
             covered = texts[item["number"]].covered()
-            runs = [run for run in item["runs"] if run.held_for == HeldFor.changed]
+            runs = [run for run in item["runs"] if run.is_to_come]
             found.append({**item, "runs": runs, "text": write_text(covered)})
     return found
 

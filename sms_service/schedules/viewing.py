@@ -20,7 +20,7 @@ from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Message, Run
-from sms_service.ledger.states import HeldFor, MessageStatus, RunStatus
+from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.said import Said
 from sms_service.schedules.cohorts import list_cohorts
 from sms_service.schedules.kinds import KINDS
@@ -44,6 +44,11 @@ class FiredRun(NamedTuple):
     held_for: str | None
     due_at: datetime
     audience: int | None
+
+    @property
+    def is_to_come(self) -> bool:
+        """Whether its list is still to be made, so that a change since the approval counts for it."""
+        return self.audience is None and self.status in (RunStatus.planned, RunStatus.held)
 
 
 class ItemRun(NamedTuple):
@@ -96,7 +101,7 @@ def view_items(session: Session, content: Content) -> list[dict[str, Any]]:
     runs, items = _list_runs(session, content.campaign.id), []
     for item in content.items:
         approved = item.approved == content.of_item(item).digest()
-        is_to_come = item.next_at is not None or any(run.held_for == HeldFor.changed for run in runs[item.number])
+        is_to_come = item.next_at is not None or any(run.is_to_come for run in runs[item.number])
         items.append(
             {
                 "number": item.number,

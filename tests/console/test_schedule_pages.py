@@ -158,6 +158,7 @@ def test_a_no_to_it_leaves_it_with_its_author_until_it_is_changed_again(log_in, 
     assert changed.undecided
     assert tasks_of(session, approver) == {}
     assert tasks_of(session, author)["returned"] == 1
+    assert "有错字" in log_in(branch.unit, "officer").get(page).get_data(as_text=True)
     listed = log_in(branch.unit, "approver", language="en").get("/decisions").get_data(as_text=True)
     assert "nothing waits for an approval" in listed
     change_item(session, branch.officer, changed.id, 1, {"values": {"内容": "新课二"}})
