@@ -49,7 +49,7 @@ def write_invitation(
         "values": dict(values),
         "planned_at": planned_at,
         "launch_on_approval": True,
-        "segment_id": _segment(session, actor, unit_id, rule, segment_name, campaign).id,
+        "segment_id": ensure_segment(session, actor, unit_id, rule, segment_name, campaign).id,
     }
     if picks is not None:
         fields["picks"] = dict(picks)
@@ -58,9 +58,12 @@ def write_invitation(
     return change_campaign(session, actor, campaign.id, fields, unchanged_since)
 
 
-def _segment(
-    session: Session, actor: Actor, unit_id: int, rule: dict[str, Any], name: str, campaign: Campaign | None
+def ensure_segment(
+    session: Session, actor: Actor, unit_id: int, rule: dict[str, Any], name: str, campaign: Campaign | None = None
 ) -> Segment:
+    """The unit's own segment with this rule, made under `name`, with a number where that is taken, if there is none;
+    `campaign`: whose list of people is changed instead. Raises as `create_segment` does.
+    """
     same = select(Segment).where(Segment.unit_id == unit_id, Segment.rule == rule).order_by(Segment.id).limit(1)
     found = session.scalar(same)
     if found is not None:

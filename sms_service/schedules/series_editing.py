@@ -170,6 +170,25 @@ def skip_text(
     return change_item(session, actor, campaign_id, number, {"skipped": skipped}, unchanged_since)
 
 
+def remove_text(
+    session: Session, actor: Actor, campaign_id: int, number: int, unchanged_since: datetime | None = None
+) -> None:
+    """Take a text out of a draft, for good; of a series that runs it is skipped instead. Raises as `move_text` does,
+    and Invalid (`items`) for the last one.
+    """
+    wanted = {"number": number}
+    campaign, path, items = _open_order(session, actor, campaign_id, 0, wanted, unchanged_since)
+    item = load_item(session, campaign, number)
+    if campaign.status in UNDER_WAY:
+        raise Conflict(say("campaign {campaign} runs; skip the text instead", campaign=campaign_id))
+    if len(items) == 1:
+        raise Invalid("items", 0, say("must be from 1 to {most} texts", most=MOST_TEXTS))
+    session.delete(item)
+    write_order([one for one in items if one is not item])
+    trail.record_act(session, actor.account_id, "campaign.change", "campaign", campaign_id, path, fields=["items"])
+    note_items(session, actor, campaign, path)
+
+
 def _open_order(
     session: Session,
     actor: Actor,

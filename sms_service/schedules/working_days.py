@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from sqlalchemy import func, select
@@ -24,13 +24,14 @@ _DAY = timedelta(days=1)
 class WorkingDays:
     """Which days from `first` to `last` are working days of a unit. `exceptions`: the days that are not as their day of
     the week says, True where people work. `known_until`: the last day of the last year whose holidays are known, all
-    years from that of `first` on; None: those of its year are not.
+    years from that of `first` on; None: those of its year are not. `names`: what the exceptions are called.
     """
 
     first: date
     last: date
     exceptions: Mapping[date, bool]
     known_until: date | None
+    names: Mapping[date, str] = field(default_factory=dict)
 
     def works(self, day: date) -> bool:
         """Whether people work on the day. Raises ValueError for one that lies outside."""
@@ -68,14 +69,16 @@ def load_working_days(session: Session, path: str, first: date, last: date) -> W
     """The working days of the unit at `path` from `first` to `last`, in one statement."""
     begin, end = date(first.year, 1, 1), date(last.year, 12, 31)
     rows = session.execute(
-        select(CalendarDay.day, CalendarDay.works)
+        select(CalendarDay.day, CalendarDay.works, CalendarDay.name)
         .join(Unit, Unit.id == CalendarDay.unit_id)
         .where(Unit.id.in_(split_path(path)), CalendarDay.day.between(begin, end))
         .order_by(func.length(Unit.path))
     )
-    days = {row.day: row.works for row in rows}  # the nearer unit's comes later
-    exceptions = {day: works for day, works in days.items() if first <= day <= last}
-    return WorkingDays(first, last, exceptions, find_known_end(days.items(), first.year, last.year))
+    held = {row.day: row for row in rows}  # the nearer unit's comes later
+    within = {day: row for day, row in held.items() if first <= day <= last}
+    known_until = find_known_end(((day, row.works) for day, row in held.items()), first.year, last.year)
+    exceptions = {day: row.works for day, row in within.items()}
+    return WorkingDays(first, last, exceptions, known_until, {day: row.name for day, row in within.items()})
 
 
 def find_known_end(days: Iterable[tuple[date, bool]], first: int, last: int) -> date | None:

@@ -188,7 +188,7 @@ def test_shipped_templates_are_installed_once_and_follow_their_files(
     session: Session, city: Unit, tmp_path: Path
 ) -> None:
     assert {version.number for version in shipped.install_shipped(session, city)} == {1}
-    assert set(session.scalars(select(Template.name))) == {"学习内容", "主题党日邀请", "活动提醒"}
+    assert set(session.scalars(select(Template.name))) == {"学习内容", "每日一学", "主题党日邀请", "活动提醒"}
     assert shipped.install_shipped(session, city) == []
 
     for file in shipped.FOLDER.glob("*.txt.j2"):
