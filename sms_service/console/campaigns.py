@@ -16,7 +16,7 @@ from sms_service.campaigns.approvers import count_given, find_approvers, read_gi
 from sms_service.campaigns.awaited import is_returned
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import list_acts, require_on_campaign
-from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.channels.choosing import name_channels
 from sms_service.console.check import change_address
 from sms_service.console.forms import read_query
@@ -107,7 +107,8 @@ def make_copy(campaign_id: int) -> Response:
     """The same once more, as a new draft."""
     made = services.copy_campaign(g.session, g.actor, campaign_id)
     said = as_said("This is a new draft with the same content. Change what is different, then check it.")
-    return go_to("console.show_draft", said=said, campaign_id=made.id)
+    page = "console.show_series_texts" if made.kind == CampaignKind.series else "console.show_draft"
+    return go_to(page, said=said, campaign_id=made.id)
 
 
 @page_view("/campaigns/<int:campaign_id>/withdraw", Permission.edit_campaigns)

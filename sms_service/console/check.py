@@ -31,6 +31,7 @@ from sms_service.console.languages import write_number
 from sms_service.console.moments import parse_moment, write_moment
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import link_to, render_page
+from sms_service.console.series_sums import sum_series
 from sms_service.content.lint import Severity
 from sms_service.directory.models import Unit
 from sms_service.directory.units import format_clock
@@ -92,6 +93,7 @@ def show_check(campaign_id: int) -> str | Response:
         outlook=outlook,
         event=event,
         labels=LABELS,
+        total=sum_series(outlook) if campaign["kind"] == CampaignKind.series else None,
         schedule=None if event else foresee_firings(campaign),
         may_repeat=campaign["kind"] in (CampaignKind.plain, CampaignKind.recurring),
         refused=any(one.severity == Severity.refused for one in outlook.findings),
@@ -172,7 +174,8 @@ def take_rows_over(campaign_id: int) -> Response:
 
 
 def _lead_to_started(campaign: Campaign) -> Response:
-    page = "console.show_event" if campaign.kind == CampaignKind.event else "console.show_campaign"
+    pages = {CampaignKind.event: "console.show_event", CampaignKind.series: "console.show_series"}
+    page = pages.get(CampaignKind(campaign.kind), "console.show_campaign")
     return go_to(page, said=as_said("The schedule is started."), campaign_id=campaign.id)
 
 
@@ -193,11 +196,13 @@ def _find_approvers(campaign: dict[str, Any], asked: AskedApproval, given: Seque
 
 
 def change_address(campaign: dict[str, Any]) -> str:
-    """Where it is changed: an event under way on its own pages, an invitation on the short form, whatever else on the
-    whole one.
+    """Where it is changed: an event under way on its own pages, an invitation on the short form, a series in its steps,
+    whatever else on the whole form.
     """
     if campaign["kind"] == CampaignKind.event and campaign["status"] not in EDITABLE:
         return url_for("console.show_event", campaign_id=campaign["id"])
+    if campaign["kind"] == CampaignKind.series:
+        return url_for("console.show_series_texts", campaign_id=campaign["id"])
     short = campaign["class_"] == TextClass.invitation and campaign["segment_rule"].keys() <= {"people", "everyone"}
     if short and campaign["route"] == DEFAULT_ROUTE:
         return url_for("console.show_invite", campaign=campaign["id"])

@@ -30,6 +30,7 @@ from sms_service.console.forms import read_form, read_query
 from sms_service.console.languages import translate_here
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
+from sms_service.console.series_sums import sum_series
 from sms_service.content.lint import Severity
 from sms_service.errors import Conflict, Invalid
 from sms_service.said import Said, as_said, say
@@ -192,6 +193,7 @@ def _show(campaign: dict[str, Any], template: str) -> str:
         outlook=outlook,
         event=event,
         labels=LABELS,
+        total=sum_series(outlook) if campaign["kind"] == CampaignKind.series else None,
         refused=any(one.severity == Severity.refused for one in outlook.findings),
         whom=whom,
         channels=name_channels(g.session, campaign["channels"]),

@@ -213,7 +213,7 @@ def _show_form(
         offered=suggestions.list_last_values(
             g.session, unit, [one.name for one in variables], current_context().clock()
         ),
-        segments=_segments(unit, now["segment_id"]),
+        segments=list_segment_choices(unit, now["segment_id"]),
         segment=now["segment_id"],
         may_segment=g.actor.can(Permission.manage_segments, unit.path),
         of_list=_columns_of_list(now["segment_id"]),
@@ -260,7 +260,7 @@ def _columns_of_list(segment_id: int | None) -> list[str]:
     return [f"{ROW}{column}" for one in used.values() for column in one.columns]
 
 
-def _segments(unit: Unit, used: int | None) -> list[tuple[int, str]]:
+def list_segment_choices(unit: Unit, used: int | None) -> list[tuple[int, str]]:
     """What the unit can send to: its own segments and those of the units above and below that the visitor may read.
 
     Everybody of the unit comes first, if a segment of it says so. Lists of people that an invitation made are left out,

@@ -16,6 +16,8 @@ from sms_service.console.languages import choose_language
 from sms_service.console.once import AlreadySent
 from sms_service.console.pages import local_path
 from sms_service.console.rendering import render_page
+from sms_service.console.series_conflicts import show_both_wordings
+from sms_service.errors import EditedMeanwhile
 from sms_service.said import as_said
 from sms_service.web.context import current_context
 from sms_service.web.problems import RequestProblem, find_problem, request_id
@@ -66,6 +68,8 @@ def show_problem(error: Exception) -> Response:
     already = isinstance(error, AlreadySent)
     if "language" not in g:
         g.language = choose_language()
+    if isinstance(error, EditedMeanwhile):
+        return make_response(show_both_wordings(error), problem.status)
     page = render_page(
         "already_sent.html" if already else "problem.html",
         problem=problem,

@@ -21,6 +21,7 @@ _OF_PEOPLE = as_said("People of whom nobody can tell whether they got the text")
 # What people come for, by right: the first three that they hold. (right, endpoint, words, icon)
 _STARTS: tuple[tuple[Permission, str, Said, str], ...] = (
     (Permission.edit_campaigns, "console.show_invite", as_said("Send an invitation"), "send"),
+    (Permission.edit_campaigns, "console.show_new_series", as_said("New study series"), "list"),
     (Permission.edit_campaigns, "console.show_new_campaign", as_said("Write a campaign"), "draft"),
     (Permission.approve_campaigns, "console.list_decisions", as_said("Decide on campaigns"), "check"),
     (Permission.operate_service, "console.list_gateways", as_said("Watch the gateways"), "gateway"),

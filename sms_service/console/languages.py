@@ -112,6 +112,16 @@ def write_month(day: date) -> str:
     return format_date(day, "LLLL", locale=_LOCALES[page_language()])
 
 
+def write_year_month(day: date) -> str:
+    """`2026年12月`."""
+    return format_date(day, {"zh": "y年M月", "en": "LLLL y"}[page_language()], locale=_LOCALES[page_language()])
+
+
+def write_short_weekday(day: date) -> str:
+    """`周二`."""
+    return format_date(day, "ccc", locale=_LOCALES[page_language()])
+
+
 def write_narrow_weekday(day: date) -> str:
     """`二`, as small calendars have it on top of a column."""
     return format_date(day, "ccccc", locale=_LOCALES[page_language()])

@@ -126,6 +126,8 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "coming": languages.write_coming,
     "day": languages.write_day,
     "weekday": languages.write_weekday,
+    "year_month": languages.write_year_month,
+    "short_weekday": languages.write_short_weekday,
     "narrow_weekday": languages.write_narrow_weekday,
     "month": languages.write_month,
     "number": languages.write_number,

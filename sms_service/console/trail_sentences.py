@@ -181,7 +181,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 _DETAILS = (
     *("day", "per_day", "created", "changed", "unchanged", "refused", "suppressed", "version", "left"),
     *("word", "words", "category", "signature", "account", "list", "row", "rows", "until", "people", "year", "channel"),
-    *("told", "came", "expected"),
+    *("told", "came", "expected", "label"),
 )
 
 

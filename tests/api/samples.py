@@ -24,8 +24,10 @@ from sms_service.campaigns.delegations import lend_approval
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.quota_setting import set_quota
 from sms_service.campaigns.rule_acts import add_approval_rule
+from sms_service.campaigns.services import create_campaign
 from sms_service.channels.models import ChannelPost
 from sms_service.content.categories import add_category
+from sms_service.content.language import compile_template
 from sms_service.content.list_drafts import upload_list_file
 from sms_service.content.lists import add_reference_list, keep_row
 from sms_service.content.models import ListedWord, ListKind
@@ -44,6 +46,7 @@ from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
+from sms_service.schedules.correcting import change_item
 from sms_service.schedules.event_planning import plan_event
 from sms_service.schedules.scheduling import set_schedule
 from sms_service.schedules.series_planning import SeriesRow, set_series
@@ -110,6 +113,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     given = {"unit_id": unit.id, "login": account.login, "until": until, "why": "出差"}
     lent = lend_approval(session, lender, **given).delegation
     set_quota(session, SYSTEM, unit.id, date(2999, 12, 1), {"people": 1000}, "年度安排")
+    series = make_series(session, unit, segment.id)
     check = LostCheck(person_id=person.id, cause="not_reached", campaigns=3, opened_at=now)
     session.add(check)
     channel = make_channel(session, unit)
@@ -133,6 +137,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "template_id": version.template_id,
         "template_version_id": version.id,
         "campaign_id": campaign.id,
+        "series_id": series.id,
         "run_id": run.id,
         "message_id": message_id,
         "stop_id": stop_id,
@@ -153,6 +158,26 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "class_": "study",
         "name": "main",
     }
+
+
+def make_series(session: Session, unit: Unit, segment_id: int) -> Campaign:
+    """A draft of three texts, the second of them skipped."""
+    body = "{{ 内容 }}"
+    version = make_template(session, unit, body, class_="study", variables=compile_template(body).variables)
+    made = create_campaign(
+        session,
+        SYSTEM,
+        unit_id=unit.id,
+        name="百日学习",
+        template_version_id=version.id,
+        segment_id=segment_id,
+        signature="云州先锋",
+    )
+    first = f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"
+    rows = [SeriesRow(text=f"第{number}课。") for number in range(1, 4)]
+    set_series(session, SYSTEM, made.id, {"first": first}, rows)
+    change_item(session, SYSTEM, made.id, 2, {"skipped": True})
+    return made
 
 
 def _campaign_is(status: str) -> Callable[[Session, dict[str, Any]], None]:

@@ -29,8 +29,14 @@ def is_of_event(rule: str) -> bool:
     return rule.startswith("/campaigns/") and ("/event" in rule or rule.endswith("/attendance"))
 
 
+# Pages of campaigns of one kind, by what comes after the campaign, with the sample that is one.
+OF_KIND = {"series": "series_id"}
+
+
 def fill(rule: str, ids: dict[str, Any]) -> str | None:
     """The rule's address with the samples' ids, or None where there is none for a part of it."""
+    kind = rule.partition("<int:campaign_id>/")[2].partition("/")[0]
+    ids = ids | {"campaign_id": ids[OF_KIND[kind]]} if OF_KIND.get(kind) in ids else ids
     for name, value in ids.items():
         for kind in (f"<int:{name}>", f"<{name}>"):
             rule = rule.replace(kind, str(value))
