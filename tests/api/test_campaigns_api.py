@@ -372,7 +372,7 @@ def test_values_are_bounded_and_lists_carry_neither_them_nor_texts_nor_rules(pla
     made = place.create(values={"时间": "九" * 500})
     assert {"body", "segment_rule", "values", "picks"} <= made.keys()
     [listed] = place.officer.get("/campaigns").json["items"]
-    assert made.keys() - listed.keys() == {"body", "segment_rule", "values", "picks"}
+    assert made.keys() - listed.keys() == {"body", "segment_rule", "values", "picks", "acts"}
     assert "rule" not in place.officer.get("/segments").json["items"][0]
     [template] = place.officer.get("/templates").json["items"]
     assert "body" not in template["version"]
