@@ -231,7 +231,7 @@ def test_it_is_no_series_or_ended_or_of_others(town: EventTown) -> None:
 def test_whoever_is_first_of_clock_and_editor(town: EventTown) -> None:
     """The text either goes as it was, and cannot be changed any more, or was changed, and is held."""
     together = threading.Barrier(2)
-    with town.clock(1, "08:31") as clock, town.clock(1, "08:31") as editor:
+    with town.clock(1, "08:30") as clock, town.clock(1, "08:30") as editor:
 
         def fire() -> int:
             together.wait(30)
