@@ -21,6 +21,9 @@ class UsableChannels(Protocol):
     def find_usable(self, session: Session, path: str, ids: Collection[int]) -> Collection[int]:
         """Those of these channels that the unit at the path can use."""
 
+    def find_from_above(self, session: Session, path: str, ids: Collection[int]) -> Collection[int]:
+        """Those of these channels that belong to units above the one at the path."""
+
 
 _installed: UsableChannels | None = None
 
@@ -39,6 +42,12 @@ def require_channels(session: Session, path: str, ids: Collection[int]) -> list[
     if missing := sorted(set(wanted) - set(keep_channels(session, path, wanted))):
         raise Invalid("channels", missing, say("the unit can use no channel {channels}", channels=missing))
     return wanted
+
+
+def has_channels_from_above(session: Session, path: str, ids: Collection[int]) -> bool:
+    """Whether one of these channels belongs to a unit above the one at the path."""
+    assert _installed is not None, "a process imports sms_service.tables when it starts"
+    return bool(ids) and bool(_installed.find_from_above(session, path, ids))
 
 
 def keep_channels(session: Session, path: str, ids: Collection[int]) -> list[int]:

@@ -102,7 +102,7 @@ def approve_by_self_service(
     themselves; returns whether it does. What follows is what follows an approver's yes.
     """
     asked = ask_approval(session, content, path)
-    if say_why_no_self_service(actor, path, asked, findings) is not None:
+    if say_why_no_self_service(session, actor, content, path, asked, findings) is not None:
         return False
     now = _write_decision(session, actor, content, None, asked, None)
     _carry_out(session, actor, content, path, "campaign.self_approve", now, rule=asked.rule_id, people=asked.people)
@@ -116,7 +116,8 @@ def renew_by_self_service(session: Session, actor: Actor, campaign: Campaign, pa
     if not campaign.undecided:
         return
     content = content_of(session, campaign)
-    if say_why_no_self_service(actor, path, ask_approval(session, content, path), ()) is None:
+    asked = ask_approval(session, content, path)
+    if say_why_no_self_service(session, actor, content, path, asked, ()) is None:
         findings = lint_content(session, content, path)
         if all(one.severity != Severity.refused for one in findings):
             approve_by_self_service(session, actor, content, path, findings)

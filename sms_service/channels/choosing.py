@@ -35,5 +35,10 @@ class _Known:
         found = find_usable_channels(path).where(Channel.id.in_(ids)).with_only_columns(Channel.id)
         return session.scalars(found).all()
 
+    def find_from_above(self, session: Session, path: str, ids: Collection[int]) -> Collection[int]:
+        """See `UsableChannels`."""
+        found = find_usable_channels(path).where(Channel.id.in_(ids), Unit.path != path)
+        return session.scalars(found.with_only_columns(Channel.id)).all()
+
 
 install_channels(_Known())

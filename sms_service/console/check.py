@@ -85,7 +85,7 @@ def show_check(campaign_id: int) -> str | Response:
     holds = status == CampaignStatus.approved and campaign["decision"]["holds"]
     may_send = holds and bool({CampaignAct.launch, CampaignAct.start} & set(campaign["acts"]))
     may_submit = not holds and CampaignAct.submit in campaign["acts"]
-    why_not_self = say_why_no_self_service(g.actor, path, asked, outlook.findings)
+    why_not_self = say_why_no_self_service(g.session, g.actor, content, path, asked, outlook.findings)
     by_self = may_submit and why_not_self is None
     return render_page(
         "check.html",

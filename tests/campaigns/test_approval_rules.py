@@ -31,6 +31,7 @@ from sms_service.ledger.models import Run
 from sms_service.schedules.correcting import change_item
 from sms_service.schedules.firing import fire_due_items
 from tests.campaigns.approving import Tree
+from tests.channels.chat import make_channel
 from tests.clocks import ahead_by
 from tests.factories import make_account, make_actor, make_person, make_segment, make_unit
 from tests.schedules import recurrence
@@ -219,6 +220,13 @@ def test_what_self_service_does_not_cover(session: Session, tree: Tree) -> None:
     assert tree.submitted(tree.branch, tree.secretary).status == "approved"
     add_words(session, SYSTEM, tree.city.id, ListKind.review, ["学习"])
     assert tree.submitted(tree.branch, tree.secretary).status == "submitted"  # an approver has to tick a word
+
+
+def test_a_group_of_a_unit_above_needs_an_approver(session: Session, tree: Tree) -> None:
+    tree.rule(tree.city, 0, level="branch", up_to=3)
+    own, above = make_channel(session, tree.branch).id, make_channel(session, tree.city).id
+    assert tree.submitted(tree.branch, tree.secretary, channels=[own]).status == "approved"
+    assert tree.submitted(tree.branch, tree.secretary, channels=[own, above]).status == "submitted"
 
 
 def test_a_change_takes_a_self_service_approval_away(session: Session, tree: Tree) -> None:
