@@ -64,11 +64,12 @@ def plan_runs(session: Session, many: Sequence[Mapping[str, Any]]) -> dict[tuple
     """New runs with these columns, all of the same names, `planned` unless a column says otherwise; returns their ids
     by campaign, item and firing. A run that is there already is left out.
     """
-    new = insert(Run).values([{"status": RunStatus.planned.value, **values} for values in many])
+    # As parameters, not as VALUES: the statement is compiled once, whatever their number.
     made = session.execute(
-        new.on_conflict_do_nothing(index_elements=[Run.campaign_id, Run.item, Run.firing]).returning(
-            Run.campaign_id, Run.item, Run.firing, Run.id
-        )
+        insert(Run)
+        .on_conflict_do_nothing(index_elements=[Run.campaign_id, Run.item, Run.firing])
+        .returning(Run.campaign_id, Run.item, Run.firing, Run.id),
+        [{"status": RunStatus.planned.value, **values} for values in many],
     )
     return {(row.campaign_id, row.item, row.firing): row.id for row in made}
 

@@ -39,7 +39,9 @@ class Fired(NamedTuple):
 
 def load_firing_units(session: Session, contents: Mapping[int, Content]) -> dict[int, Unit]:
     """The units of these campaigns, by the campaigns' ids."""
-    return {campaign_id: session.get_one(Unit, one.campaign.unit_id) for campaign_id, one in contents.items()}
+    unit_ids = {one.campaign.unit_id for one in contents.values()}
+    units = {unit.id: unit for unit in session.scalars(select(Unit).where(Unit.id.in_(unit_ids)))}
+    return {campaign_id: units[one.campaign.unit_id] for campaign_id, one in contents.items()}
 
 
 def make_runs(
