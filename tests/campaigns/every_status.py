@@ -21,11 +21,13 @@ from sms_service.directory.models import Person, Unit
 from sms_service.ledger.models import Message, Run
 from sms_service.schedules import attendance, correcting, event_changes, scheduling
 from sms_service.schedules.event_planning import plan_event
+from sms_service.schedules.series_planning import SeriesRow, set_series
 from tests.campaigns.approving import Tree
 from tests.dispatch.city import make_run
 from tests.factories import make_segment, make_template
 
 A, S, K = CampaignAct, CampaignStatus, CampaignKind
+STUDY = "每日一学：{{ 内容 }}"
 INVITATION = "请于{{ 时间 }}到{{ 地点 }}参加。"
 OLD_RUN = 99  # the item of a run that is over, of which a text can be sent again
 
@@ -41,6 +43,11 @@ def write_kind(session: Session, tree: Tree, unit: Unit, author: Actor, kind: Ca
         given |= {"template_version_id": version.id, "values": {"地点": "二楼"}}
         campaign = services.create_campaign(session, author, unit_id=unit.id, **given)
         return plan_event(session, author, campaign.id, {"begins": at})
+    if kind == K.series:
+        version = make_template(session, unit, STUDY, variables=compile_template(STUDY).variables)
+        campaign = tree.write(unit, author, **given, template_version_id=version.id)
+        rows = [SeriesRow(text=f"第{number}课。") for number in range(1, 4)]
+        return set_series(session, author, campaign.id, {"first": at.date().isoformat(), "at": "09:00"}, rows)
     campaign = tree.write(unit, author, **given)
     if kind == K.recurring:
         rule = {"rrule": "FREQ=DAILY", "first": at.date().isoformat(), "at": "09:00"}
