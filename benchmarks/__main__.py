@@ -10,6 +10,7 @@ from benchmarks.comparing import COMPARISON
 from benchmarks.costing import COSTS
 from benchmarks.crowding import CROWD
 from benchmarks.figures import Benchmark, measure
+from benchmarks.firing import FIRINGS
 from benchmarks.laboratory import BenchmarkError, Laboratory
 from benchmarks.migrating import MIGRATION
 from benchmarks.pages import PAGES, WATCHED
@@ -40,6 +41,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         STRANGERS,
         URGENT,
         CROWD,
+        FIRINGS,
     ),
     *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
     *(PAGES, WATCHED, *PREVIEWS),
