@@ -68,6 +68,12 @@ _OF_EVENTS = (
     *("console.show_event", "console.ask_move", "console.move_one_event", "console.look_for_move"),
     *("console.ask_event_cancel", "console.cancel_one_event", "console.show_attendance", "console.keep_attendance"),
 )
+_OF_SERIES = (
+    *("console.show_series", "console.show_series_item", "console.mend_series_item", "console.show_insertion"),
+    *("console.insert_series_item", "console.show_series_texts", "console.read_series_again"),
+    *("console.show_series_whom", "console.look_at_series_whom", "console.choose_series_whom"),
+    *("console.show_series_when", "console.look_at_series_when", "console.choose_series_when"),
+)
 MENU = (
     MenuGroup(
         None,
@@ -75,6 +81,7 @@ MENU = (
             MenuEntry("console.show_home", _("To do"), "home", None),
             MenuEntry("console.show_invite", _("Send an invitation"), "send", Permission.edit_campaigns),
             MenuEntry("console.list_events", _("Theme days"), "people", also=_OF_EVENTS),
+            MenuEntry("console.list_series", _("Study series"), "list", also=_OF_SERIES),
             MenuEntry("console.list_campaigns", _("Campaigns"), "campaign"),
             MenuEntry("console.list_decisions", _("Approvals"), "check", Permission.approve_campaigns),
             MenuEntry("console.list_replies", _("Replies"), "reply"),
