@@ -28,7 +28,6 @@ def end_finished(database: Database) -> list[int]:
             .where(
                 # A constant, not a parameter: so the planner can use the partial index of the active ones.
                 Campaign.status == literal_column(f"'{_GOES_ON}'"),
-                exists(of_campaign),
                 ~goes_on,
             )
             .values(status=_ENDED.value)

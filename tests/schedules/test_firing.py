@@ -208,6 +208,7 @@ def test_ended_by_hand_it_fires_nothing_more(
     session.commit()
     with ahead_by(database_url, "2 days") as later:
         assert fire_due_items(later).runs == 0
+    assert end_finished(database) == [daily.id]  # though no run ever ended
 
 
 def test_it_is_started_and_not_launched_and_a_copy_begins_anew(
