@@ -570,6 +570,7 @@ FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 QUERIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "GET /units/<int:unit_id>/working-days": lambda ids: {"year": 2027},
     "GET /approval-rules/trial": lambda ids: {"unit": ids["unit_id"], "class": "study", "people": 60},
+    "GET /quotas/runs": lambda ids: {"unit": ids["unit_id"]},
     "GET /tokens": lambda ids: {"account": ids["account_id"]},
     "GET /receipts": lambda ids: {"account": ids["name"]},
 }

@@ -30,7 +30,7 @@ def is_of_event(rule: str) -> bool:
 
 
 # Pages of campaigns of one kind, by what comes after the campaign, with the sample that is one.
-OF_KIND = {"series": "series_id"}
+OF_KIND = {"series": "series_id", "progress": "series_id"}
 
 
 def fill(rule: str, ids: dict[str, Any]) -> str | None:

@@ -117,4 +117,4 @@ def test_shipped_templates_say_what_they_ask_for_with_the_subject_first(session:
             assert one.example, (version.body, one.name)
         assert compile_template(version.body).render({"name": "张三", "unit": "一支部", **examples_of(version)})
     firsts = [fields_of(version)[0].name for version in versions]
-    assert firsts == ["活动", "日期", "主题"]
+    assert firsts == ["活动", "内容", "日期", "主题"]
