@@ -21,7 +21,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from sms_service.audience.rules import audience_select
-from sms_service.campaigns.acts import ACTS, CampaignAct
 from sms_service.campaigns.cohort_items import find_cohort_item, list_had
 from sms_service.campaigns.contents import Content, load_contents
 from sms_service.campaigns.items import Item
@@ -31,7 +30,7 @@ from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
 from sms_service.ledger.cohorts import Members, exclude_members, list_unfrozen, load_members
 from sms_service.ledger.models import Run
-from sms_service.schedules.fired_runs import DueText, Fired, load_firing_units, make_runs
+from sms_service.schedules.fired_runs import DueText, Fired, load_firing_units, make_runs, take_due
 
 FIRST = 1  # the firing of those who began with the series
 
@@ -79,16 +78,8 @@ def await_newcomers(session: Session, contents: Mapping[int, Content], fired: Se
 
 
 def take_due_cohorts(session: Session, most: int) -> Sequence[tuple[int, int]]:
-    """Lock cohorts that are due, with their campaigns; those that somebody is changing are left for the next time."""
-    rows = session.execute(
-        select(SeriesCohort.campaign_id, SeriesCohort.firing)
-        .join(Campaign, Campaign.id == SeriesCohort.campaign_id)
-        .where(SeriesCohort.next_at <= func.sms_now(), Campaign.status.in_(ACTS[CampaignAct.fire].moves))
-        .order_by(SeriesCohort.next_at, SeriesCohort.campaign_id, SeriesCohort.firing)
-        .limit(most)
-        .with_for_update(of=(SeriesCohort, Campaign), skip_locked=True, key_share=True)
-    )
-    return [(row.campaign_id, row.firing) for row in rows]
+    """Lock cohorts that are due, with their campaigns: the campaign and the firing of each, at most so many."""
+    return take_due(session, SeriesCohort, SeriesCohort.firing, most)
 
 
 def fire_cohorts(session: Session, due: Sequence[tuple[int, int]]) -> Fired:

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, literal, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sms_service.audit import trail
+from sms_service.campaigns.acts import ACTS, CampaignAct
 from sms_service.campaigns.approval_rules import find_most_people
 from sms_service.campaigns.contents import Content
-from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
 from sms_service.campaigns.planning import describe_run
 from sms_service.directory.models import Person, Unit
 from sms_service.dispatch.freeze import SMALL_UP_TO
@@ -35,6 +36,23 @@ class Fired(NamedTuple):
 
     runs: int
     held: int
+
+
+def take_due(
+    session: Session, table: type[CampaignItem] | type[SeriesCohort], number: InstrumentedAttribute[int], most: int
+) -> Sequence[tuple[int, int]]:
+    """Lock rows of the table that are due, with their campaigns, and return the campaign and the `number` of each;
+    those that somebody is changing are left for the next time.
+    """
+    rows = session.execute(
+        select(table.campaign_id, number)
+        .join(Campaign, Campaign.id == table.campaign_id)
+        .where(table.next_at <= func.sms_now(), Campaign.status.in_(ACTS[CampaignAct.fire].moves))
+        .order_by(table.next_at, table.campaign_id, number)
+        .limit(most)
+        .with_for_update(of=(table, Campaign), skip_locked=True, key_share=True)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def load_firing_units(session: Session, contents: Mapping[int, Content]) -> dict[int, Unit]:

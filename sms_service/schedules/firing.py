@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from sms_service.campaigns.acts import ACTS, CampaignAct
 from sms_service.campaigns.contents import load_contents
-from sms_service.campaigns.models import Campaign, CampaignItem
+from sms_service.campaigns.models import CampaignItem
 from sms_service.db.engine import Database
 from sms_service.schedules.cohorts import await_newcomers, fire_cohorts, take_due_cohorts
-from sms_service.schedules.fired_runs import DueText, Fired, load_firing_units, make_runs
+from sms_service.schedules.fired_runs import DueText, Fired, load_firing_units, make_runs, take_due
 from sms_service.schedules.kinds import KINDS
 
 TOGETHER = 50  # items in one transaction
@@ -28,7 +27,7 @@ def fire_due_items(database: Database) -> Fired:
     caller calls again.
     """
     runs = held = 0
-    for take, fire in ((_take_due, _fire), (take_due_cohorts, fire_cohorts)):
+    for take, fire in ((_take_items, _fire), (take_due_cohorts, fire_cohorts)):
         found = 0
         while found < MOST_AT_ONCE:
             with database.session() as session:
@@ -40,17 +39,8 @@ def fire_due_items(database: Database) -> Fired:
     return Fired(runs, held)
 
 
-def _take_due(session: Session, most: int) -> Sequence[tuple[int, int]]:
-    """Lock items that are due, with their campaigns; those that somebody is changing are left for the next time."""
-    rows = session.execute(
-        select(CampaignItem.campaign_id, CampaignItem.number)
-        .join(Campaign, Campaign.id == CampaignItem.campaign_id)
-        .where(CampaignItem.next_at <= func.sms_now(), Campaign.status.in_(ACTS[CampaignAct.fire].moves))
-        .order_by(CampaignItem.next_at, CampaignItem.campaign_id, CampaignItem.number)
-        .limit(most)
-        .with_for_update(of=(CampaignItem, Campaign), skip_locked=True, key_share=True)
-    )
-    return [(row.campaign_id, row.number) for row in rows]
+def _take_items(session: Session, most: int) -> Sequence[tuple[int, int]]:
+    return take_due(session, CampaignItem, CampaignItem.number, most)
 
 
 def _fire(session: Session, due: Sequence[tuple[int, int]]) -> Fired:
