@@ -24,7 +24,8 @@ from sms_service.console.pages import act_view, go_to, page_view, show_typed
 from sms_service.console.rendering import form_value, form_values, render_page
 from sms_service.errors import Invalid, NotFound
 from sms_service.schedules import series
-from sms_service.schedules.series_days import SeriesDays, set_series_days, view_series_days
+from sms_service.schedules.series_days import SeriesDays, view_series_days
+from sms_service.schedules.series_planning import set_series_days
 from sms_service.web.schemas import Id, In
 
 OPEN_MONTHS = 12  # that are shown at once; all others open by one press

@@ -35,7 +35,6 @@ class NewItem:
     values: Mapping[str, Any] = field(default_factory=dict)
     template_version_id: int | None = None
     rule: Mapping[str, Any] | None = None
-    skipped: bool = False
 
 
 def set_schedule(
@@ -71,7 +70,6 @@ def set_schedule(
             values=dict(item.values),
             template_version_id=item.template_version_id,
             rule=None if item.rule is None else dict(item.rule),
-            skipped=item.skipped,
         )
         for position, item in enumerate(items or [NewItem(1, campaign.name)], start=1)
     )

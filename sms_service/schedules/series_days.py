@@ -9,20 +9,14 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import Actor
-from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.contents import Content
-from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.placing import place_items
-from sms_service.campaigns.services import note_change, open_for_change
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Run
 from sms_service.said import Said
 from sms_service.schedules import series
-from sms_service.schedules.series_editing import require_series
 from sms_service.schedules.working_days import WorkingDays, load_working_days
 
 _AHEAD = timedelta(days=60)  # in which the next working day is looked for
@@ -85,22 +79,6 @@ def view_series_days(
     first, last = found.day_of(found.first).replace(day=1), found.day_of(found.last)
     last = last.replace(day=calendar.monthrange(last.year, last.month)[1])
     return SeriesDays(rule, unit.timezone, times, load_working_days(session, unit.path, first, last))
-
-
-def set_series_days(
-    session: Session, actor: Actor, campaign_id: int, given: Mapping[str, Any], unchanged_since: datetime | None = None
-) -> Campaign:
-    """Give a draft of a series another rule; its items stay. Raises as `change_campaign` does, NotFound where
-    it is no series, and Invalid (`schedule.<field>`).
-    """
-    require_series(session, actor, Permission.edit_campaigns, campaign_id)
-    campaign, path = open_for_change(session, actor, campaign_id, unchanged_since)
-    unit = session.get_one(Unit, campaign.unit_id)
-    now: datetime = session.scalars(select(func.sms_now())).one()
-    campaign.schedule = series.read_rule(given, unit, now)
-    place_items(session, campaign)
-    note_change(session, actor, campaign, path, ["schedule"])
-    return campaign
 
 
 def find_next_working_day(session: Session, unit: Unit, now: datetime) -> date:

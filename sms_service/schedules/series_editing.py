@@ -15,8 +15,6 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.campaigns.acts import UNDER_WAY
 from sms_service.campaigns.models import Campaign, CampaignItem
-from sms_service.campaigns.moving import require_on_campaign
-from sms_service.campaigns.states import CampaignKind
 from sms_service.content.models import TemplateVersion
 from sms_service.errors import Conflict, EditedMeanwhile, Invalid, NotFound
 from sms_service.said import say
@@ -38,15 +36,8 @@ from sms_service.schedules.series_planning import (
     check_item_values,
     find_text_variable,
     read_item,
+    require_series,
 )
-
-
-def require_series(session: Session, actor: Actor, permission: Permission, campaign_id: int) -> tuple[Campaign, str]:
-    """The campaign, which is a series, and its unit's path. Raises Forbidden, or NotFound, also where it is none."""
-    campaign, path = require_on_campaign(session, actor, permission, campaign_id)
-    if campaign.kind != CampaignKind.series:
-        raise NotFound("series of campaign", campaign_id)
-    return campaign, path
 
 
 def insert_text(

@@ -7,19 +7,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
+from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.models import Campaign
-from sms_service.campaigns.services import open_for_change
+from sms_service.campaigns.moving import require_on_campaign
+from sms_service.campaigns.placing import place_items
+from sms_service.campaigns.services import note_change, open_for_change
 from sms_service.campaigns.states import CampaignKind
 from sms_service.content.fields import check_kinds, fields_of
 from sms_service.content.models import TemplateVersion
 from sms_service.content.values import check_values
+from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line
-from sms_service.errors import Invalid
+from sms_service.errors import Invalid, NotFound
 from sms_service.said import say
-from sms_service.schedules.correcting import LONGEST_LABEL, check_item_version, load_order
+from sms_service.schedules import series
+from sms_service.schedules.correcting import LONGEST_LABEL, check_item_version
 from sms_service.schedules.scheduling import NewItem, set_schedule
 
 MOST_TEXTS = 400  # items of a series
@@ -51,16 +57,36 @@ def set_series(
 
     Raises as `set_schedule` does, and Invalid (`items`, `items[3].<field>`, from 1).
     """
-    campaign, _ = open_for_change(session, actor, campaign_id, unchanged_since)
+    campaign, path = open_for_change(session, actor, campaign_id, unchanged_since)
     if rows is None and campaign.kind == CampaignKind.series:
-        kept = ("number", "label", "values", "template_version_id", "rule", "skipped")
-        items = [NewItem(**{name: getattr(item, name) for name in kept}) for item in load_order(session, campaign_id)]
-    else:
-        rows = rows or ()
-        if not 1 <= len(rows) <= MOST_TEXTS:
-            raise Invalid("items", len(rows), say("must be from 1 to {most} texts", most=MOST_TEXTS))
-        items = [read_item(session, actor, campaign, number, row) for number, row in enumerate(rows, start=1)]
+        now: datetime = session.scalars(select(func.sms_now())).one()
+        campaign.schedule = series.read_rule(given, session.get_one(Unit, campaign.unit_id), now)
+        place_items(session, campaign)
+        note_change(session, actor, campaign, path, ["schedule"])
+        return campaign
+    rows = rows or ()
+    if not 1 <= len(rows) <= MOST_TEXTS:
+        raise Invalid("items", len(rows), say("must be from 1 to {most} texts", most=MOST_TEXTS))
+    items = [read_item(session, actor, campaign, number, row) for number, row in enumerate(rows, start=1)]
     return set_schedule(session, actor, campaign_id, CampaignKind.series, given, items)
+
+
+def set_series_days(
+    session: Session, actor: Actor, campaign_id: int, given: Mapping[str, Any], unchanged_since: datetime | None = None
+) -> Campaign:
+    """Give a draft of a series another rule; its items stay. Raises as `change_campaign` does, NotFound where
+    it is no series, and Invalid (`schedule.<field>`).
+    """
+    require_series(session, actor, Permission.edit_campaigns, campaign_id)
+    return set_series(session, actor, campaign_id, given, None, unchanged_since)
+
+
+def require_series(session: Session, actor: Actor, permission: Permission, campaign_id: int) -> tuple[Campaign, str]:
+    """The campaign, which is a series, and its unit's path. Raises Forbidden, or NotFound, also where it is none."""
+    campaign, path = require_on_campaign(session, actor, permission, campaign_id)
+    if campaign.kind != CampaignKind.series:
+        raise NotFound("series of campaign", campaign_id)
+    return campaign, path
 
 
 def read_item(session: Session, actor: Actor, campaign: Campaign, number: int, row: SeriesRow) -> NewItem:

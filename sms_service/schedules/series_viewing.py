@@ -15,7 +15,7 @@ from sms_service.campaigns.models import CampaignItem
 from sms_service.directory.models import Unit
 from sms_service.ledger.states import RunStatus
 from sms_service.schedules.series import describe_series, warn_of_calendar
-from sms_service.schedules.series_editing import require_series
+from sms_service.schedules.series_planning import require_series
 from sms_service.schedules.viewing import list_item_runs
 
 _WAITS = (RunStatus.planned, RunStatus.held)
