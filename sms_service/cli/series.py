@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,16 +76,11 @@ def insert(
     version_id: int | None,
 ) -> None:
     """Put a text into a series, also while it runs; it then waits until it is approved."""
-    from sms_service.cli.acting import acting
-    from sms_service.cli.context import open_session
     from sms_service.schedules.series_editing import insert_text
     from sms_service.schedules.series_planning import SeriesRow
 
     row = SeriesRow(dict(read_pair(pair) for pair in pairs), text, label, version_id)
-    with open_session() as session:
-        actor = acting(session, login)
-        insert_text(session, actor, campaign_id, after, row)
-        _print(session, actor, campaign_id)
+    _edit(campaign_id, login, lambda session, actor: insert_text(session, actor, campaign_id, after, row))
 
 
 @series.command()
@@ -94,14 +90,9 @@ def insert(
 @click.option("--to", "position", type=click.IntRange(1), required=True, help="The position, from 1.")
 def move(campaign_id: int, number: int, login: str, position: int) -> None:
     """Let the text of this NUMBER stand at another position; it needs no other decision."""
-    from sms_service.cli.acting import acting
-    from sms_service.cli.context import open_session
     from sms_service.schedules.series_editing import move_text
 
-    with open_session() as session:
-        actor = acting(session, login)
-        move_text(session, actor, campaign_id, number, position)
-        _print(session, actor, campaign_id)
+    _edit(campaign_id, login, lambda session, actor: move_text(session, actor, campaign_id, number, position))
 
 
 @series.command()
@@ -116,17 +107,12 @@ def correct(
     campaign_id: int, number: int, login: str, pairs: tuple[str, ...], version_id: int | None, **given: str | None
 ) -> None:
     """Change the text of this NUMBER; while the series runs it waits, it alone, until it is approved."""
-    from sms_service.cli.acting import acting
-    from sms_service.cli.context import open_session
     from sms_service.schedules.series_editing import correct_text
 
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     changes |= {"values": dict(read_pair(pair) for pair in pairs)} if pairs else {}
     changes |= {} if version_id is None else {"template_version_id": version_id}
-    with open_session() as session:
-        actor = acting(session, login)
-        correct_text(session, actor, campaign_id, number, changes)
-        _print(session, actor, campaign_id)
+    _edit(campaign_id, login, lambda session, actor: correct_text(session, actor, campaign_id, number, changes))
 
 
 @series.command()
@@ -136,14 +122,11 @@ def correct(
 @click.option("--take-back", is_flag=True, help="It goes after all.")
 def skip(campaign_id: int, number: int, login: str, take_back: bool) -> None:
     """Let the text of this NUMBER not go; the others move up."""
-    from sms_service.cli.acting import acting
-    from sms_service.cli.context import open_session
     from sms_service.schedules.series_editing import skip_text
 
-    with open_session() as session:
-        actor = acting(session, login)
-        skip_text(session, actor, campaign_id, number, skipped=not take_back)
-        _print(session, actor, campaign_id)
+    _edit(
+        campaign_id, login, lambda session, actor: skip_text(session, actor, campaign_id, number, skipped=not take_back)
+    )
 
 
 @series.command()
@@ -156,6 +139,17 @@ def show(campaign_id: int, login: str | None) -> None:
 
     with open_session() as session:
         _print(session, acting(session, login), campaign_id)
+
+
+def _edit(campaign_id: int, login: str, act: Callable[[Session, Actor], object]) -> None:
+    """Act on a series in one transaction, then show it."""
+    from sms_service.cli.acting import acting
+    from sms_service.cli.context import open_session
+
+    with open_session() as session:
+        actor = acting(session, login)
+        act(session, actor)
+        _print(session, actor, campaign_id)
 
 
 def _print(session: Session, actor: Actor, campaign_id: int) -> None:
