@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
-from sms_service.dispatch import freeze
-from sms_service.ledger.sweeps import finish_runs
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
-from sms_service.schedules.firing import fire_due_items
-from tests.clocks import ahead_by
-from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, drain
-from tests.docs.turned import read_parts, run_commands
+from tests.dispatch.city import ScriptedAdapter, ScriptedGateways
+from tests.docs.turned import run_commands, walk_through
 from tests.factories import make_account, make_person, make_template, make_unit
 from tests.schedules.eventful import HOURS
 
@@ -61,20 +57,11 @@ def test_the_walk_prints_what_it_says(
     monkeypatch.chdir(tmp_path)
     (written,) = re.findall(r"```text\n(.*?)```", DOCUMENT, re.DOTALL)
     Path("学习.csv").write_text(written, encoding="gb18030")
-    with database.session() as session:
-        now: datetime = session.scalars(select(func.sms_now())).one()
-    walk = read_parts(DOCUMENT)
-    assert sum(len(commands) for _, _, commands in walk) >= 13
-    for at, heading, commands in walk:
-        with ahead_by(database.url, f"{int((at - now).total_seconds()) + 2} seconds") as later:
-            fire_due_items(later)
-            for run_id in freeze.begin_due_runs(later):
-                freeze.freeze_run(later, run_id)
-            drain(later, gateways)
-            with later.transaction() as connection:
-                finish_runs(connection)
-            monkeypatch.setenv("DATABASE_URL", later.url)
-            run_commands(heading, commands)
-            if "somebody joins" in heading:
-                with later.session() as session:
-                    make_person(session, session.scalars(select(Unit).where(Unit.code == "0101")).one(), "郑九")
+    ran = 0
+    for later, heading, commands in walk_through(DOCUMENT, database, gateways, monkeypatch):
+        run_commands(heading, commands)
+        ran += len(commands)
+        if "somebody joins" in heading:
+            with later.session() as session:
+                make_person(session, session.scalars(select(Unit).where(Unit.code == "0101")).one(), "郑九")
+    assert ran >= 13

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
 
 from sms_service.content.language import compile_template
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
-from sms_service.dispatch import freeze
 from sms_service.gateways.base import Reply
-from sms_service.ledger.sweeps import finish_runs
 from sms_service.replies import matching
 from sms_service.replies.inbox import store_replies
-from sms_service.schedules.firing import fire_due_items
-from tests.clocks import ahead_by
-from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, drain
-from tests.docs.turned import read_parts, run_commands
+from tests.dispatch.city import ScriptedAdapter, ScriptedGateways
+from tests.docs.turned import run_commands, walk_through
 from tests.factories import fictional_phone, make_account, make_person, make_template, make_unit
 from tests.schedules.eventful import HOURS, INVITATION
 
@@ -50,21 +44,12 @@ def test_the_walk_prints_what_it_says(
     gateways: ScriptedGateways, database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDIS_URL", redis_url)
-    with database.session() as session:
-        now: datetime = session.scalars(select(func.sms_now())).one()
-    walk = read_parts(DOCUMENT)
-    assert sum(len(commands) for _, _, commands in walk) >= 16
-    for at, heading, commands in walk:
-        with ahead_by(database.url, f"{int((at - now).total_seconds()) + 2} seconds") as later:
-            fire_due_items(later)
-            for run_id in freeze.begin_due_runs(later):
-                freeze.freeze_run(later, run_id)
-            drain(later, gateways)
-            with later.transaction() as connection:
-                finish_runs(connection)
-            for words, answers in ANSWERS.items():
-                for name, text in answers if words in heading else ():
-                    store_replies(later, "main", [Reply(PHONES[name], text, "{}")])
-                    matching.match_waiting(later)
-            monkeypatch.setenv("DATABASE_URL", later.url)
-            run_commands(heading, commands)
+    ran = 0
+    for later, heading, commands in walk_through(DOCUMENT, database, gateways, monkeypatch):
+        for words, answers in ANSWERS.items():
+            for name, text in answers if words in heading else ():
+                store_replies(later, "main", [Reply(PHONES[name], text, "{}")])
+                matching.match_waiting(later)
+        run_commands(heading, commands)
+        ran += len(commands)
+    assert ran >= 16

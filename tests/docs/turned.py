@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from datetime import datetime
 
+import pytest
 from click.testing import CliRunner
+from sqlalchemy import func, select
 
 from sms_service.cli import main
+from sms_service.db.engine import Database
+from sms_service.dispatch import freeze
+from sms_service.ledger.sweeps import finish_runs
+from sms_service.schedules.firing import fire_due_items
+from tests.clocks import ahead_by
+from tests.dispatch.city import ScriptedGateways, drain
 from tests.schedules.recurrence import ZONE
 
 _MONTHS = {"March": 3, "April": 4}
@@ -33,6 +42,26 @@ def read_parts(document: str) -> list[tuple[datetime, str, Commands]]:
         ]
         found.append((at, heading[0], commands))
     return found
+
+
+def walk_through(
+    document: str, database: Database, gateways: ScriptedGateways, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Database, str, Commands]]:
+    """Turn the clock to each part of the walk and let clock and workers do what is due then: the database as of that
+    time, which the commands are to use, the heading and the commands.
+    """
+    with database.session() as session:
+        now: datetime = session.scalars(select(func.sms_now())).one()
+    for at, heading, commands in read_parts(document):
+        with ahead_by(database.url, f"{int((at - now).total_seconds()) + 2} seconds") as later:
+            fire_due_items(later)
+            for run_id in freeze.begin_due_runs(later):
+                freeze.freeze_run(later, run_id)
+            drain(later, gateways)
+            with later.transaction() as connection:
+                finish_runs(connection)
+            monkeypatch.setenv("DATABASE_URL", later.url)
+            yield later, heading, commands
 
 
 def run_commands(heading: str, commands: Commands) -> None:
