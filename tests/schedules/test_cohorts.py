@@ -120,15 +120,17 @@ def test_of_two_first_runs_the_second_finds_the_members_of_the_first(database: D
             first, second = own.scalars(due).all()
             own.execute(update(Run).where(Run.firing == 2).values(due_at=func.sms_now()))
         freeze.begin_due_runs(later)
-        waits = threading.Event()
+        written, waits = threading.Event(), threading.Event()
 
         def hold(_connection: object, _cursor: object, statement: str, *_: object) -> None:
             if "INSERT INTO messages" in statement:
+                written.set()
                 assert waits.wait(60)
 
         event.listen(later.engine, "after_cursor_execute", hold)
         with ThreadPoolExecutor(2) as pool:
             one = pool.submit(freeze.freeze_run, later, second.id)
+            assert written.wait(60)
             two = pool.submit(freeze.freeze_run, other, first.id)
             wait_until_blocked(database, unless=two.done)
             join_branch(database, town, "乙")
