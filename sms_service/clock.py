@@ -33,6 +33,7 @@ from sms_service.own_texts import pushing
 from sms_service.own_texts.ending import forget_own_texts
 from sms_service.personal import list_endings
 from sms_service.personal.own_phone_endings import erase_ended_phone
+from sms_service.replies.answering import forget_old_answer_uses
 from sms_service.schedules import firing
 
 MONTHS_READY = 3
@@ -233,6 +234,7 @@ def _forget(database: Database) -> None:
             log.info("deleted %s sessions of browsers that began 30 days ago", forgotten)
         if forgotten := drafts.forget_drafts(session):
             log.info("deleted the file and the rows of %s imports that are over", forgotten)
+        forget_old_answer_uses(session)
     missing.forget_missed(database)
     with database.transaction() as connection:
         caps.forget_old_cap_uses(connection)

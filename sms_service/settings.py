@@ -27,6 +27,7 @@ class Settings:
     in front of the web process; each adds the caller's address to X-Forwarded-For. `no_receipt_hours`: an accepted text
     without a receipt for so long ends as `no_receipt`. `trusted_hosts`: the only host names by which the web process
     may be called (empty: any). `list_days`: how long the rows of a list for one campaign are kept after its last run.
+    `answers_a_day`: to so many of a phone's replies of one day the service answers by itself.
     `allow_plain_http`: people may log in to the console without https from elsewhere too. `private_receivers`: hosts,
     or hosts with a port, to which we may post although they are within a network of our own, and without https.
     `channels_keys`: what addresses and secrets of channels are sealed with; the first seals, each can open.
@@ -48,6 +49,7 @@ class Settings:
     trusted_proxies: int = 0
     no_receipt_hours: int = 72
     list_days: int = 30
+    answers_a_day: int = 5
     trusted_hosts: tuple[str, ...] = ()
     allow_plain_http: bool = False
     private_receivers: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 10),
         no_receipt_hours=_number(env, "NO_RECEIPT_HOURS", 72, 1, 720),
         list_days=_number(env, "LIST_DAYS", 30, 1, 365),
+        answers_a_day=_number(env, "ANSWERS_A_DAY", 5, 0, 100),
         trusted_hosts=_hosts(env, "TRUSTED_HOSTS"),
         allow_plain_http=_switch(env, "ALLOW_PLAIN_HTTP"),
         private_receivers=_hosts(env, "PRIVATE_RECEIVERS"),

@@ -78,6 +78,7 @@ from sms_service.api import (
 )
 from sms_service.catalogues import get_catalogue
 from sms_service.db.engine import Database
+from sms_service.replies.answering import limit_answers
 from sms_service.settings import BadSetting, Settings
 from sms_service.web import guard, limits
 from sms_service.web.bodies import LARGEST_FILE
@@ -185,6 +186,7 @@ def create_app(
         )
     for language in LANGUAGES:
         get_catalogue(language)  # one that cannot be used ends the start, not the first page
+    limit_answers(settings.answers_a_day)
     context = Context(settings, database)
     context.clock = clock or context.clock
     context.random_bytes = random_bytes or context.random_bytes

@@ -117,8 +117,10 @@ class QuotaRunOut(Out):
     """What a run takes."""
 
     run_id = fields.Integer(metadata={"description": "The run"})
-    campaign_id = fields.Integer(metadata={"description": "The campaign"})
-    campaign = fields.String(metadata={"description": "The campaign's name"})
+    campaign_id = fields.Integer(
+        allow_none=True, metadata={"description": "The campaign; null: the run answers a reply"}
+    )
+    campaign = fields.String(allow_none=True, metadata={"description": "The campaign's name; null likewise"})
     unit_id = fields.Integer(metadata={"description": "The unit that sends it"})
     unit = fields.String(metadata={"description": "The unit's present name"})
     status = fields.String(metadata={"description": "The run's status"})

@@ -107,15 +107,15 @@ def find_reserved_runs(
     unit: Unit, since: date, until: date, state: str | None = None, *, released: bool = False
 ) -> Select[QuotaReservation, Run, str, str]:
     """The runs behind what the unit's subtree took in the months from `since` to `until`, each with its reservation and
-    its campaign's name. Those that ask for more than is left are among them. `state`: only those of it; `released`:
-    only those that somebody let exceed a quota.
+    its campaign's name (None: it answers a reply). Those that ask for more than is left are among them. `state`: only
+    those of it; `released`: only those that somebody let exceed a quota.
     """
     one = QuotaReservation
     takes = or_(one.people + one.parts + one.delivered > 0, one.state == ReservationState.asked)
     found = (
         select(one, Run, Campaign.name.label("campaign"), Unit.name.label("unit"))
         .join(Run, Run.id == one.run_id)
-        .join(Campaign, Campaign.id == Run.campaign_id)
+        .outerjoin(Campaign, Campaign.id == Run.campaign_id)
         .join(Unit, Unit.id == Run.unit_id)
         .where(one.month.between(since, until), stands_under(one.unit_path, unit), takes)
     )

@@ -7,7 +7,7 @@ import unicodedata
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 _CHINESE_MOBILE = re.compile(r"(?:\+?(?:00)?86)?(1[3-9][0-9]{9})")
 _DIGITS = re.compile(r"\+?[0-9]{3,20}")
@@ -28,6 +28,16 @@ def e164(written: str, region: str = "CN") -> str | None:
     if region == "CN" and (found := _CHINESE_MOBILE.fullmatch(written)):  # nearly all; the library is slow
         return f"+86{found[1]}"
     return _read(written, region) if len(written) <= _LONGEST else None
+
+
+def is_mobile(phone: str) -> bool:
+    """Whether a phone (E.164) is one that a person may carry: no short code, no number of a service. Where a country's
+    plan cannot tell mobile from fixed, it may be.
+    """
+    if phone.startswith("+86"):
+        return _CHINESE_MOBILE.fullmatch(phone) is not None
+    kind = phonenumbers.number_type(phonenumbers.parse(phone))
+    return kind in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 
 def national_number(phone: str) -> str:

@@ -1,5 +1,6 @@
 -- What runs of one month take: what their accounts took, with the parts as reports/counts.py counts them, and an estimate
--- of what still waits to leave. A text of which nobody can tell whether it was taken counts, until somebody can.
+-- of what still waits to leave. A text of which nobody can tell whether it was taken counts, until somebody can. Answers
+-- to replies take quota, too, but do not count as texts that arrived, of which units have targets.
 SELECT r.id AS run_id, r.month, r.unit_path, r.status,
        count(*) FILTER (WHERE s.waits OR s.taken > 0) AS people,
        (coalesce(sum(s.taken), 0)
@@ -7,7 +8,7 @@ SELECT r.id AS run_id, r.month, r.unit_path, r.status,
        ceil(round((coalesce(sum(s.taken * s.price_fen), 0)
            + count(*) FILTER (WHERE s.waits) * greatest(r.parts_estimate, 1) * coalesce(max(p.fen), 0))::numeric, 6)
        )::bigint AS fen,
-       count(*) FILTER (WHERE s.status = 'delivered') AS delivered,
+       count(*) FILTER (WHERE s.status = 'delivered' AND r.kind = 'campaign') AS delivered,
        count(*) FILTER (WHERE s.status IN ('submitting', 'accepted', 'unknown')) AS awaited
 FROM runs r
 LEFT JOIN LATERAL (
@@ -32,6 +33,6 @@ LEFT JOIN LATERAL (
     FROM messages m LEFT JOIN gateway_accounts g ON g.id = m.account_id
     WHERE m.month = %(month)s::date AND m.run_id = r.id AND m.status <> 'skipped'
 ) AS s ON true
-WHERE r.month = %(month)s::date AND r.id = ANY (%(run_ids)s::bigint[]) AND r.kind = 'campaign'
+WHERE r.month = %(month)s::date AND r.id = ANY (%(run_ids)s::bigint[]) AND r.kind IN ('campaign', 'answer')
 GROUP BY r.id
 ORDER BY r.id

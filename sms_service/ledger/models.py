@@ -40,7 +40,8 @@ KINDS = ("campaign", "test", "answer", "notice")
 
 class Run(Base):
     """One firing of a campaign; or, of another kind, one text that belongs to none (`single.py`), which has neither
-    campaign nor rule, and a template version only if it was rendered from one that is kept.
+    campaign nor rule, and a template version only if it was rendered from one that is kept. One of kind `answer` names
+    the reply that it answers, which has no other, and `written_by` the account whose words it has: None, the service's.
 
     `audience` is the number of rows the segment's own query counted at freeze; the identity compares with it. `day`
     is the local date of launch. `due_at` is when it is to be launched; `planned` runs wait for it.
@@ -82,6 +83,10 @@ class Run(Base):
     route_id: Mapped[int] = mapped_column(ForeignKey("routes.id"))
     demonstration: Mapped[bool] = mapped_column(server_default="false")
     hides_text: Mapped[bool] = mapped_column(server_default="false")  # its text holds a secret, and nobody reads it
+    reply_in_month: Mapped[date | None] = mapped_column(Date)
+    reply_id: Mapped[int | None]
+    written_by: Mapped[int | None]
+    passes_opt_outs: Mapped[bool] = mapped_column(server_default="false")  # it confirms an opt-out
     validity_s: Mapped[int]  # seconds from launch until rows that have not left expire
     due_at: Mapped[datetime]
     launched_at: Mapped[datetime | None]
@@ -109,6 +114,12 @@ class Run(Base):
             " AND segment_rule IS NOT NULL AND NOT hides_text)",
             name="of_campaign",
         ),
+        CheckConstraint(
+            "(kind = 'answer') = (reply_id IS NOT NULL) AND (reply_id IS NULL) = (reply_in_month IS NULL)"
+            " AND (kind = 'answer' OR NOT passes_opt_outs)",
+            name="of_reply",
+        ),
+        Index("uq_runs_reply", "reply_in_month", "reply_id", unique=True, postgresql_where="reply_id IS NOT NULL"),
         CheckConstraint(f"lane IN {Lane.sql()}", name="lane"),
         CheckConstraint(f"held_for IN {HeldFor.sql()}", name="held_for"),
         CheckConstraint("(status = 'held') = (held_for IS NOT NULL)", name="held"),

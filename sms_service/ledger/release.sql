@@ -43,6 +43,11 @@ CROSS JOIN LATERAL (
         WHEN p.phone IS NULL AND p.phone_problem IS NOT NULL THEN 'bad_number'
         WHEN p.phone IS NULL THEN 'no_phone'
         WHEN p.phone <> c.phone THEN 'new_phone'
+        WHEN r.passes_opt_outs THEN (
+            SELECT s.reason FROM suppressions s
+            WHERE s.phone = c.phone AND s.lifted_at IS NULL AND s.reason <> 'opted_out'
+              AND (s.unit_id IS NULL OR s.unit_id = ANY (string_to_array(btrim(r.unit_path, '/'), '/')::bigint[]))
+            LIMIT 1)
         ELSE find_suppression(c.phone, r.unit_path)
     END AS reason
 ) AS against

@@ -1,5 +1,5 @@
-"""A run of one text to one phone, which belongs to no campaign: what somebody tries on themself, and what the service
-tells an account.
+"""A run of one text to one phone, which belongs to no campaign: what somebody tries on themself, what the service tells
+an account, and what answers a reply.
 
 Nothing is to be found or rendered, so the run is born running, with its row and its text. From then on it goes the way
 of every text: claimed, through the gate, handed over, and its outcome and receipts are those of any other.
@@ -13,7 +13,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, insert, null, select
+from sqlalchemy import Connection, func, null, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from sms_service.db.locks import LockKey, share_lock
@@ -54,6 +55,18 @@ class SingleText:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredReply:
+    """The reply that a text answers, by the month in which it lies. `written_by`: the account whose words they are;
+    None: the service's. `passes_opt_outs`: the text confirms an opt-out.
+    """
+
+    in_month: date
+    reply_id: int
+    written_by: int | None = None
+    passes_opt_outs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class WrittenText:
     """The run and the row of a text that waits to leave."""
 
@@ -64,6 +77,19 @@ class WrittenText:
 
 def write_single_text(session: Session, text: SingleText) -> WrittenText:
     """Write the run and its row. Nothing is asked here that the gate asks."""
+    written = _write(session, text, None)
+    assert written is not None, "only the answer to a reply can be there already"
+    return written
+
+
+def write_answer_text(session: Session, text: SingleText, reply: AnsweredReply) -> WrittenText | None:
+    """The same of the text that answers a reply, of kind `answer`. None if the reply has an answer: of two sessions
+    that answer it at once, the second waits for the first.
+    """
+    return _write(session, text, reply)
+
+
+def _write(session: Session, text: SingleText, reply: AnsweredReply | None) -> WrittenText | None:
     share_lock(session, LockKey.erase_person)
     now: datetime = session.scalars(select(func.sms_now())).one()
     day = now.astimezone(ZoneInfo(text.unit.timezone)).date()
@@ -78,10 +104,11 @@ def write_single_text(session: Session, text: SingleText) -> WrittenText:
         "route_id": text.route_id,
         "expires_at": expires_at,
     }
-    run_id = session.scalars(
+    run_id = session.scalar(
         insert(Run)
         .values(
             **shared,
+            **_about(reply),
             day=day,
             kind=text.kind,
             status=RunStatus.running.value,
@@ -98,8 +125,13 @@ def write_single_text(session: Session, text: SingleText) -> WrittenText:
             audience=1,
             hides_text=text.hides_text,
         )
+        .on_conflict_do_nothing(
+            index_elements=[Run.reply_in_month, Run.reply_id], index_where=Run.reply_id.is_not(None)
+        )
         .returning(Run.id)
-    ).one()
+    )
+    if run_id is None:
+        return None
     message_id = session.scalars(
         insert(Message)
         .values(
@@ -117,6 +149,17 @@ def write_single_text(session: Session, text: SingleText) -> WrittenText:
         .returning(Message.id)
     ).one()
     return WrittenText(run_id, message_id, month)
+
+
+def _about(reply: AnsweredReply | None) -> dict[str, Any]:
+    if reply is None:
+        return {}
+    return {
+        "reply_in_month": reply.in_month,
+        "reply_id": reply.reply_id,
+        "written_by": reply.written_by,
+        "passes_opt_outs": reply.passes_opt_outs,
+    }
 
 
 def empty_single_texts(connection: Connection, month: date, run_ids: Sequence[int]) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from sms_service.db.statements import Statement
+from sms_service.replies.answer_models import AnswerUse
 from sms_service.replies.models import ReplyRow
 
 ERASE_REPLIES = Statement(__file__, "erase_replies")
@@ -14,8 +15,9 @@ ERASE_REPLIES = Statement(__file__, "erase_replies")
 
 def erase_replies(connection: Connection, person_id: int, message_ids: Collection[int], phones: Collection[str]) -> int:
     """Empty the person's replies, those to these messages of theirs, and those from these phones that were nobody's;
-    returns how many.
+    returns how many. How often such a phone was answered is forgotten.
     """
+    connection.execute(delete(AnswerUse).where(AnswerUse.phone.in_(phones)))
     months = connection.scalars(select(ReplyRow.in_month).distinct().order_by(ReplyRow.in_month)).all()
     named = {"person_id": person_id, "message_ids": sorted(message_ids), "phones": sorted(phones)}
     return sum(len(ERASE_REPLIES(connection, in_month=month, **named).all()) for month in months)

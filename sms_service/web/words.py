@@ -30,6 +30,7 @@ from sms_service.reports.tasks import TaskKind
 from sms_service.said import Said, as_said, say
 from sms_service.web.words_of_acts import WORDS_OF_ACTS
 from sms_service.web.words_of_channels import WORDS_OF_CHANNELS
+from sms_service.web.words_of_replies import WORDS_OF_REPLIES
 from sms_service.web.words_of_sending import WORDS_OF_SENDING
 
 # By enum; texts of a closed set that is no enum are under the name of what they are. What stands in the columns of
@@ -242,6 +243,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "account": say("Gateway account"),
     },
     **WORDS_OF_CHANNELS,
+    **WORDS_OF_REPLIES,
     "act": WORDS_OF_ACTS,
 }
 

@@ -70,6 +70,7 @@ WORDS_OF_ACTS: Mapping[str, Said] = {
     "own_phone.confirm": say("confirmed their own phone"),
     "own_phone.end": say("ended their own phone"),
     "own_phone.pushes": say("chose what they are told of their tasks"),
+    "reply.answer": say("answered a reply"),
     "run.fire": say("made a run by a schedule"),
     "run.cancelled": say("cancelled a run"),
     "run.held": say("held a run"),
