@@ -12,6 +12,7 @@ import sms_service.channels.choosing
 import sms_service.channels.models
 import sms_service.content.list_models
 import sms_service.content.models
+import sms_service.content.quiz_models
 import sms_service.controls.models
 import sms_service.controls.quota_models
 import sms_service.db.leadership

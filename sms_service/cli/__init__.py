@@ -31,6 +31,7 @@ from sms_service.cli.own_texts import tasks_, try_
 from sms_service.cli.people import person
 from sms_service.cli.progress import progress
 from sms_service.cli.quiet_days import quiet_days
+from sms_service.cli.quiz import quiz
 from sms_service.cli.quotas import quota
 from sms_service.cli.recipient_lists import recipient_list
 from sms_service.cli.reference import reference
@@ -89,6 +90,7 @@ for _command in (
         words,
         signature,
         reference,
+        quiz,
         recipient_list,
         suppressions,
         approval_rules,
