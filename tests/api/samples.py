@@ -31,6 +31,9 @@ from sms_service.content.language import compile_template
 from sms_service.content.list_drafts import upload_list_file
 from sms_service.content.lists import add_reference_list, keep_row
 from sms_service.content.models import ListedWord, ListKind
+from sms_service.content.quiz_bank import add_quiz_category, keep_quiz_question
+from sms_service.content.quiz_choices import WrittenQuestion
+from sms_service.content.quiz_imports import upload_quiz_text
 from sms_service.content.signatures import add_signature
 from sms_service.content.wordlists import add_words
 from sms_service.controls import quiet_days, stops
@@ -58,6 +61,8 @@ from tests.own_texts.own_phones import give_own_phone, let_code_wait
 
 EVERYONE = {"everyone": True}
 POSTED = {"title": "学习", "unit": "城东区", "text": "【云州先锋】请参加学习。"}
+QUESTION = {"text": "首都是哪里？", "options": ["北京", "上海"], "right_choices": "A"}
+QUIZ_ROWS = "题目\tA\tB\t答案\n首都？\t北京\t上海\tA\n？\t北京\t\tA\n"
 QUIET_DAY = date(2999, 4, 5)
 LATER = (datetime.now(UTC) + timedelta(days=9)).isoformat()
 
@@ -100,6 +105,11 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     reference = add_reference_list(session, SYSTEM, unit.id, "venue", "场地")
     row = keep_row(session, SYSTEM, reference.id, None, "市民中心", {})
     upload_list_file(session, SYSTEM, reference.id, "场地\n图书馆\n".encode(), "场地.csv")
+    quiz = add_quiz_category(session, SYSTEM, unit.id, "党的历史")
+    question = keep_quiz_question(
+        session, SYSTEM, quiz.id, None, WrittenQuestion("党的生日？", ("7月1日", "8月1日"), "A")
+    )
+    quiz_plan = upload_quiz_text(session, SYSTEM, unit.id, QUIZ_ROWS, "时事")
     opted_out = suppress_phone(session, SYSTEM, make_person(session, unit).phone or "", "opted_out")
     stop_id, _ = stops.stop_unit(session, SYSTEM, unit.id, "查错")
     (quiet_day,) = quiet_days.set_quiet_days(session, SYSTEM, unit.id, [NamedDay(QUIET_DAY, "清明节")])
@@ -149,6 +159,10 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "login": account.login,
         "category_id": category.id,
         "signature_id": signature.id,
+        "quiz_category_id": quiz.id,
+        "quiz_question_id": question.id,
+        "quiz_draft_id": quiz_plan.draft_id,
+        "quiz_version": quiz_plan.version,
         "list_id": reference.id,
         "row_id": row.id,
         "draft_id": 1,
@@ -327,6 +341,11 @@ def _list_has_a_draft(session: Session, ids: dict[str, Any]) -> None:
     ids |= {"draft_id": plan.draft_id, "version": plan.version}
 
 
+def _questions_wait(session: Session, ids: dict[str, Any]) -> None:
+    plan = upload_quiz_text(session, SYSTEM, ids["unit_id"], QUIZ_ROWS, "时事")
+    ids |= {"quiz_draft_id": plan.draft_id, "quiz_version": plan.version}
+
+
 def _import_is_applied(session: Session, ids: dict[str, Any]) -> None:
     session.execute(update(Import).where(Import.id == ids["import_id"]).values(state=ImportState.applied))
 
@@ -397,6 +416,7 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /imports/<int:import_id>/answers": _import_asks,
     "POST /imports/<int:import_id>/apply": _import_is_checked,
     "POST /reference-lists/<int:list_id>/plan": _list_has_a_draft,
+    "POST /quiz-imports/<int:quiz_draft_id>": _questions_wait,
     "POST /imports/<int:import_id>/vanished/leave": _import_is_applied,
 }
 # By method and rule: a body that is right in every respect, made from the ids of `make_samples`.
@@ -518,6 +538,12 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /reference-lists/<int:list_id>/rows": lambda ids: {"name": "文化馆"},
     "PUT /reference-lists/<int:list_id>/rows/<int:row_id>": lambda ids: {"name": "市民中心"},
     "POST /reference-lists/<int:list_id>/plan": lambda ids: {name: ids[name] for name in ("draft_id", "version")},
+    "POST /quiz-categories": lambda ids: {"unit_id": ids["unit_id"], "name": "时事政治"},
+    "PATCH /quiz-categories/<int:quiz_category_id>": lambda ids: {"name": "党史"},
+    "POST /quiz-categories/<int:quiz_category_id>/questions": lambda ids: QUESTION,
+    "PUT /quiz-questions/<int:quiz_question_id>": lambda ids: QUESTION,
+    "POST /quiz-questions/<int:quiz_question_id>/restore": lambda ids: {},
+    "POST /quiz-imports/<int:quiz_draft_id>": lambda ids: {"version": ids["quiz_version"]},
     "POST /quiet-days": lambda ids: {
         "unit_id": ids["unit_id"],
         "days": [{"day": QUIET_DAY.isoformat(), "name": "清明节"}],
@@ -557,6 +583,10 @@ FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /logins/plan": lambda ids: {"unit_id": ids["unit_id"], "role": "officer"},
     "POST /imports": lambda ids: {"kind": "people", "unit_id": ids["unit_id"]},
     "POST /reference-lists/<int:list_id>/file": lambda ids: {},
+    "POST /quiz-imports": lambda ids: {
+        "unit_id": ids["unit_id"],
+        "file": (io.BytesIO("类别,题目,A,B,答案\n时事,首都？,北京,上海,A\n".encode()), "题库.csv"),
+    },
     "POST /campaigns/<int:campaign_id>/series/file": lambda ids: {
         "first": _tomorrow(),
         "file": (io.BytesIO("不忘初心".encode()), "学习.txt"),
