@@ -98,6 +98,7 @@ MENU = (
             MenuEntry("console.list_recipient_lists", _("Send to a list"), "list"),
             MenuEntry("console.list_templates", _("Templates"), "text"),
             MenuEntry("console.list_reference_lists", _("Reference lists"), "tree"),
+            MenuEntry("console.list_quiz_categories", _("Quiz bank"), "question"),
             MenuEntry("console.show_signatures", _("Signatures"), "key"),
             MenuEntry("console.list_channels", _("Channels"), "mark"),
             MenuEntry("console.list_words", _("Words and links"), "draft"),

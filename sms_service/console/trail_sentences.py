@@ -132,6 +132,18 @@ SENTENCES: Mapping[str, str] = {
     "target.set": _("{who} set targets of {what} for {year}"),
     "unit.caps": _("{who} set the daily caps of {what}"),
     "unit.change": _("{who} changed the unit {what}"),
+    "quiz.category_add": _("{who} added the category {category} of quiz questions to {what}"),
+    "quiz.category_rename": _("{who} named a category of quiz questions of {what} {category}"),
+    "quiz.category_remove": _("{who} removed the category {category} of quiz questions of {what}"),
+    "quiz.add": _("{who} added question {question} to the category {category} of {what}"),
+    "quiz.replace": _(
+        "{who} wrote question {question} in the place of an older one, in the category {category} of {what}"
+    ),
+    "quiz.retire": _("{who} retired question {question} of the category {category} of {what}"),
+    "quiz.restore": _("{who} brought question {question} of the category {category} of {what} back"),
+    "quiz.import": _(
+        "{who} imported quiz questions into the bank of {what}: {created} new, {replaced} replaced, {refused} refused"
+    ),
     "reference.add": _("{who} added the reference list {list} to {what}"),
     "reference.rename": _("{who} named a reference list of {what} {list}"),
     "reference.remove": _("{who} removed the reference list {list} of {what}"),
