@@ -178,7 +178,7 @@ def _acts() -> Iterator[str]:
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and call_name(call) in ("record_act", "record_acts"):
+            if isinstance(call, ast.Call) and call_name(call) in ("record_act", "record_acts", "record_for_holders"):
                 match call.args[2]:
                     case ast.Constant(value=str(act)):
                         yield act

@@ -13,20 +13,21 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.audience import suppression, suppression_list
+from sms_service.audience.covering import LONGEST_SIGNATURE, TextKind
 from sms_service.audience.models import Suppression
 from sms_service.directory import people
 from sms_service.directory.phones import parse_phone
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.errors import Invalid
-from sms_service.vocabulary import MessageReason
+from sms_service.vocabulary import MessageReason, TextClass
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, list_of
 from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint(
     "suppressions",
-    description="The opt-out list: phone numbers that get no texts, from nobody or from one unit and all units below "
-    "it. A lift keeps the entry, so that the history of a number can be read.",
+    description="The opt-out list: phone numbers that get no texts: none at all, or none of a unit and all units below "
+    "it, of a class, with a signature. A lift keeps the entry, so that the history of a number can be read.",
 )
 
 
@@ -41,7 +42,19 @@ class SuppressionQuery(ScopedPageQuery):
     scope = fields.String(
         load_default=None,
         validate=OneOfWords(suppression_list.SCOPES),
-        metadata={"description": "`everywhere`: only entries for every text; `unit`: only those for one unit's texts"},
+        metadata={
+            "description": "`everywhere`: only entries for every text; `unit`: only those for one unit's texts; "
+            "`kind`: only those for a class of texts or a signature"
+        },
+    )
+    class_ = fields.String(
+        data_key="class",
+        load_default=None,
+        validate=OneOfWords(tuple(TextClass)),
+        metadata={"description": "Only entries for texts of this class"},
+    )
+    signature = fields.String(
+        load_default=None, metadata={"description": "Only entries for texts with this signature, without 【】"}
     )
     state = fields.String(
         load_default="active",
@@ -62,7 +75,23 @@ class PhoneIn(In):
             raise ValidationError("give either phone or person_id", "phone")
 
 
-class SuppressionIn(PhoneIn):
+class KindIn(In):
+    """Which kind of texts."""
+
+    class_ = fields.String(
+        data_key="class",
+        load_default=None,
+        validate=OneOfWords(tuple(TextClass)),
+        metadata={"description": "Texts of this class; by default of all"},
+    )
+    signature = OneLine(
+        LONGEST_SIGNATURE,
+        load_default=None,
+        metadata={"description": "Texts with this signature, without 【】; by default with any"},
+    )
+
+
+class SuppressionIn(PhoneIn, KindIn):
     """A number to suppress."""
 
     reason = fields.String(
@@ -91,12 +120,12 @@ class LiftIn(In):
     )
 
 
-class LiftPhoneIn(PhoneIn, LiftIn):
-    """A number to be texted again."""
+class LiftPhoneIn(PhoneIn, KindIn, LiftIn):
+    """A number to be texted again; unit, class and signature, each as the entry has it, tell which entry is lifted."""
 
     unit_id = Id(
         load_default=None,
-        metadata={"description": "Lift the entry for this unit's texts; by default the one for every text"},
+        metadata={"description": "Lift the entry for this unit's texts; by default the one for those of all units"},
     )
 
 
@@ -110,6 +139,12 @@ class SuppressionOut(Out):
         allow_none=True,
         metadata={"description": "It holds for texts of this unit and of all units below it; null: for every text"},
     )
+    class_ = fields.String(
+        data_key="class", allow_none=True, metadata={"description": "It holds for texts of this class; null: of all"}
+    )
+    signature = fields.String(
+        allow_none=True, metadata={"description": "It holds for texts with this signature; null: with any"}
+    )
     source = fields.String(metadata={"description": "Where that came from: import, reply, api, gateway"})
     proof_id = fields.Integer(
         allow_none=True,
@@ -118,8 +153,16 @@ class SuppressionOut(Out):
     note = MaskedText(allow_none=True, metadata={"description": "What whoever added it wrote about it"})
     created_by = fields.Integer(allow_none=True, metadata={"description": "The account that added it; null: nobody"})
     created_at = fields.AwareDateTime(metadata={"description": "Since when"})
+    confirmed_at = fields.AwareDateTime(
+        allow_none=True,
+        metadata={
+            "description": "Of an entry that a reply made: since when a person, an import or a provider says the same; "
+            "no reply narrows or lifts it any more"
+        },
+    )
     lifted_at = fields.AwareDateTime(allow_none=True, metadata={"description": "When it was lifted; null: it holds"})
     lifted_by = fields.Integer(allow_none=True, metadata={"description": "The account that lifted it"})
+    lifted_by_reply = fields.Integer(allow_none=True, metadata={"description": "The reply that lifted it"})
     lift_why = MaskedText(allow_none=True, metadata={"description": "Why it was lifted"})
 
 
@@ -159,6 +202,7 @@ class Suppressions(MethodView):
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         everything = query["unit"] is None and suppression_list.may_read_all_suppressions(g.session, g.actor)
         filters = {name: query[name] for name in ("reason", "scope", "state")}
+        filters["kind"] = _kind(query)
         rows, following = fetch_page(
             g.session,
             suppression_list.find_suppressions(scope.paths, everything=everything, **filters),
@@ -174,8 +218,8 @@ class Suppressions(MethodView):
     @blueprint.arguments(SuppressionIn)
     @blueprint.response(201, SuppressionOut)
     def post(self, body: dict[str, Any]) -> Suppression:
-        """Suppress a number; an entry that it has already stays as it is"""
-        wanted = {name: body[name] for name in ("unit_id", "note")}
+        """Suppress a number; an entry that it has already stays as it is, confirmed if a reply made it"""
+        wanted = {"unit_id": body["unit_id"], "kind": _kind(body), "note": body["note"]}
         return suppression.suppress_phone(g.session, g.actor, _phone(body), body["reason"], **wanted)
 
 
@@ -204,7 +248,7 @@ class Lift(MethodView):
         An entry for a unit's texts may also be lifted by whoever has manage_directory over that unit, and one with the
         reason `manual` by whoever has manage_segments over it.
         """
-        suppression.lift_suppression(g.session, g.actor, _phone(body), body["why"], body["unit_id"])
+        suppression.lift_suppression(g.session, g.actor, _phone(body), body["why"], body["unit_id"], _kind(body))
 
 
 @blueprint.route("/suppressions/<int:suppression_id>")
@@ -238,6 +282,10 @@ def _describe(rows: Sequence[Any]) -> list[dict[str, Any]]:
         {**{name: getattr(row.Suppression, name) for name in names}, **{name: getattr(row, name) for name in own}}
         for row in rows
     ]
+
+
+def _kind(given: dict[str, Any]) -> TextKind:
+    return TextKind(given["class_"], given["signature"])
 
 
 def _phone(body: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import visitors
 
+from sms_service.audience.covering import EVERY_TEXT, TextKind
 from sms_service.audience.listed import select_listed_values
 from sms_service.audience.reach import NAMED, Reach, UnitReach, Window, make_tried, recipient_value, sum_by_child
 from sms_service.audience.skipping import find_reason, join_reasons
@@ -56,12 +57,13 @@ def count_reach(
     own: Sequence[str],
     needed: Sequence[str],
     list_id: int | None = None,
+    kind: TextKind = EVERY_TEXT,
 ) -> Reach:
     """The reach of the recipients that an `audience_select` finds; `list_id`: the list that has their rows, if a text
     asks for them. The rest is as `measure_reach` has it.
     """
     needed = [name for name in needed if name not in _NEVER_LACKING]
-    asked = _Counting(found, path, own, needed, list_id)
+    asked = _Counting(found, path, own, needed, list_id, kind)
     answers = (
         asked.count_reasons(),
         asked.count_windows(),
@@ -98,7 +100,13 @@ class _Counting:
     """The parts of the statement, and the sums that are made of them."""
 
     def __init__(
-        self, found: Select[int, int], path: str, own: Sequence[str], needed: Sequence[str], list_id: int | None
+        self,
+        found: Select[int, int],
+        path: str,
+        own: Sequence[str],
+        needed: Sequence[str],
+        list_id: int | None,
+        kind: TextKind,
     ) -> None:
         self._own, self._list_id = own, list_id
         self._lacks = [f"lacks_{number}" for number in range(len(needed))]
@@ -106,7 +114,7 @@ class _Counting:
         length = cast(sum(lengths, start=literal(0, Integer)), BigInteger)
         self._known: _Rows = join_reasons(found).add_columns(
             Person.phone,
-            find_reason(path).label("reason"),
+            find_reason(path, kind).label("reason"),
             ((Person.id % _PRIME) * _FACTOR % _PRIME).label("mixed"),
             (length * _APART + Person.id).label("length_and_id"),
             *(

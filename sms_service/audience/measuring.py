@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, column, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
+from sms_service.audience.covering import EVERY_TEXT, TextKind
 from sms_service.audience.large_reach import count_reach
 from sms_service.audience.listed import find_row_list_now, select_listed_values
 from sms_service.audience.reach import (
@@ -31,23 +32,28 @@ NAMED_UP_TO = 1_000  # recipients; of a larger audience those who are skipped ar
 
 
 def measure_reach(
-    session: Session, rule: object, path: str, own: Sequence[str] = (), needed: Sequence[str] = ()
+    session: Session,
+    rule: object,
+    path: str,
+    own: Sequence[str] = (),
+    needed: Sequence[str] = (),
+    kind: TextKind = EVERY_TEXT,
 ) -> Reach:
     """Find the recipients of the rule within the subtree at `path`, and say what freeze would write down of them.
 
-    `own`: the variables that each recipient fills; `needed`: those of them that a text cannot do without. Of at most
-    1,000 recipients the skipped ones are named, the first 30 of each reason by person and unit id, and the others are
-    all tried. Raises Invalid as `audience_select` does.
+    `own`: the variables that each recipient fills; `needed`: those of them that a text cannot do without; `kind`: of
+    which kind it is, where that is known. Of at most 1,000 recipients the skipped ones are named, the first 30 of each
+    reason by person and unit id, and the others are all tried. Raises Invalid as `audience_select` does.
     """
     found, list_id = audience_select(session, rule, path), find_row_list_now(session, rule, path, own)
     pairs = session.execute(found.limit(NAMED_UP_TO + 1)).all()
     if len(pairs) > NAMED_UP_TO:
-        return count_reach(session, found, path, own, needed, list_id)
-    return _read_reach(_read_recipients(session, pairs, path, list_id) if pairs else (), own, needed)
+        return count_reach(session, found, path, own, needed, list_id, kind)
+    return _read_reach(_read_recipients(session, pairs, path, list_id, kind) if pairs else (), own, needed)
 
 
 def _read_recipients(
-    session: Session, pairs: Sequence[Any], path: str, list_id: int | None
+    session: Session, pairs: Sequence[Any], path: str, list_id: int | None, kind: TextKind
 ) -> Sequence[Mapping[str, Any]]:
     """These pairs of person and unit by their ids, in the order in which freeze goes through them."""
     people, units = (literal(list(ids), ARRAY(BigInteger)) for ids in zip(*pairs, strict=True))
@@ -69,7 +75,7 @@ def _read_recipients(
                 Unit.window_closes,
                 child.id.label("child_id"),
                 child.name.label("child"),
-                find_reason(path).label("reason"),
+                find_reason(path, kind).label("reason"),
                 select_listed_values(list_id).label("listed"),
             )
             .select_from(asked)

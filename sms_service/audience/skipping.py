@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, case, func, literal, not_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, case, cast, func, literal, not_, or_, select
 
+from sms_service.audience.covering import EVERY_TEXT, TextKind
 from sms_service.audience.models import Suppression
 from sms_service.directory.models import Person, Unit
 from sms_service.vocabulary import MessageReason
 
 # The entry for every text; a phone has at most one that is active, so nobody appears twice.
 _EVERYWHERE = Suppression.__table__.alias("everywhere")
+_NARROWS = ("unit_id", "class", "signature")
 _IS_ABOUT_ALL = and_(
-    _EVERYWHERE.c.phone == Person.phone, _EVERYWHERE.c.unit_id.is_(None), _EVERYWHERE.c.lifted_at.is_(None)
+    _EVERYWHERE.c.phone == Person.phone,
+    *(_EVERYWHERE.c[name].is_(None) for name in _NARROWS),
+    _EVERYWHERE.c.lifted_at.is_(None),
 )
-# Phones with an entry for some unit. There are few, and PostgreSQL hashes them once a statement: joining the entries
+# Phones with an entry for some texts. There are few, and PostgreSQL hashes them once a statement: joining the entries
 # that hold for a run would name a recipient once for each.
-_OF_UNIT = Suppression.__table__.alias("of_unit")
-_PHONES_OF_UNITS = select(_OF_UNIT.c.phone).where(_OF_UNIT.c.unit_id.is_not(None), _OF_UNIT.c.lifted_at.is_(None))
+_SOME = Suppression.__table__.alias("of_some")
+_PHONES_OF_SOME = select(_SOME.c.phone).where(
+    or_(*(_SOME.c[name].is_not(None) for name in _NARROWS)), _SOME.c.lifted_at.is_(None)
+)
 
 # People, joined with what `find_reason` asks.
 PEOPLE: FromClause = Person.__table__.outerjoin(_EVERYWHERE, _IS_ABOUT_ALL)
@@ -35,9 +41,10 @@ def join_reasons(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]
     return statement.outerjoin(_EVERYWHERE, _IS_ABOUT_ALL)
 
 
-def find_reason(unit_path: str | ColumnElement[str]) -> ColumnElement[str | None]:
+def find_reason(unit_path: str | ColumnElement[str], kind: TextKind = EVERY_TEXT) -> ColumnElement[str | None]:
     """SQL for the first reason that applies to a recipient, over PEOPLE and the recipient's unit. NULL means that the
-    recipient is not skipped. `unit_path`: the subtree that the run is for; its unit sends the text.
+    recipient is not skipped. `unit_path`: the subtree that the run is for; its unit sends the text, which is of this
+    `kind`.
 
     If several recipients who are not skipped share a phone, one is sent and the others become `duplicate_phone`.
     """
@@ -47,7 +54,10 @@ def find_reason(unit_path: str | ColumnElement[str]) -> ColumnElement[str | None
         (and_(Person.phone.is_(None), Person.phone_problem.is_not(None)), _said(MessageReason.bad_number)),
         (Person.phone.is_(None), _said(MessageReason.no_phone)),
         (_EVERYWHERE.c.reason.is_not(None), _EVERYWHERE.c.reason),
-        (Person.phone.in_(_PHONES_OF_UNITS), func.find_suppression(Person.phone, unit_path, type_=Text)),
+        (
+            Person.phone.in_(_PHONES_OF_SOME),
+            func.find_suppression(Person.phone, unit_path, *(cast(one, Text) for one in kind), type_=Text),
+        ),
     )
 
 

@@ -1,32 +1,34 @@
 """Suppression: phones that must not be texted. The gate asks this table when a text leaves: an entry counts at once.
 
-An entry belongs to the phone and holds for every text, or for the texts of one unit and all units below it, in the tree
-as it is. Adding one cannot do harm, so everybody who may choose recipients may add one. Lifting one needs
-manage_directory over everybody who has the phone; one for a unit may also be lifted by whoever has it over that unit,
-and what an officer decided for a unit (`manual`) by whoever may decide it there. A lift keeps the entry.
-`suppression_list.py` reads entries.
+An entry belongs to the phone and holds for every text, or for those of one unit and all units below it (in the tree as
+it is), of one class, with one signature. Adding one cannot do harm, so everybody who may choose recipients may add one.
+Lifting one needs manage_directory over everybody who has the phone; one for a unit may also be lifted by whoever has it
+over that unit, and what an officer decided for a unit (`manual`) by whoever may decide it there. A lift keeps it.
+`stopping.py` makes and lifts entries by what replies say, `suppression_list.py` reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import delete, func, literal, select, update
+from sqlalchemy import Row, Table, and_, delete, func, literal, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
-from sms_service.audience.models import Suppression
+from sms_service.audience.covering import EVERY_TEXT, LONGEST_SIGNATURE, TextKind, is_about, kind_of
+from sms_service.audience.models import StopRequest, Suppression
 from sms_service.audit import trail
+from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.importing import any_of
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import require_open_unit, top_paths
 from sms_service.errors import Forbidden, Invalid, NotFound
 from sms_service.said import say
-from sms_service.vocabulary import MessageReason
+from sms_service.vocabulary import MessageReason, TextClass
 
 # That people give; `manual` is an officer's own word, who says why in the note.
 REASONS = (MessageReason.opted_out, MessageReason.wrong_person, MessageReason.complaint, MessageReason.manual)
@@ -49,12 +51,10 @@ def suppress_phones(
     source: str,
     account_id: int | None,
     *,
-    unit_id: int | None = None,
     proof_id: int | None = None,
-    note: str | None = None,
 ) -> int:
-    """Suppress these phones (E.164) for texts of the unit and all below it (None: for every text); returns for how many
-    that is new. An entry that is there stays as it is.
+    """Suppress these phones (E.164) for every text; returns for how many that is new. An entry that is there stays as
+    it is; if a reply made it, it is confirmed.
 
     `reason` is one of ALL_REASONS, `source` says where it came from ("import", "reply", "api", "gateway"), `proof_id`
     names the row of PROOFS, `account_id` who did it.
@@ -64,11 +64,23 @@ def suppress_phones(
         raise Invalid("reason", reason, say("must be one of {reasons}", reasons=REASONS))
     if not phones:
         return 0
-    same = {"reason": reason, "source": source, "created_by": account_id}
-    same |= {"unit_id": unit_id, "proof_id": proof_id, "note": note}
-    rows = [{"phone": phone, **same} for phone in sorted(set(phones))]
-    statement = insert(Suppression).on_conflict_do_nothing().returning(Suppression.phone)
-    return len(session.execute(statement, rows).all())
+    same = {"reason": reason, "source": source, "created_by": account_id, "proof_id": proof_id}
+    return sum(row.is_new for row in _add_or_confirm(session, [{"phone": one, **same} for one in sorted(set(phones))]))
+
+
+def _add_or_confirm(session: Session, rows: Sequence[dict[str, Any]]) -> Sequence[Row[bool]]:
+    """Write these entries. One that a reply made is confirmed, in the same statement: the reply's may be narrowed or
+    lifted at this moment. Returns those that are new, and those confirmed.
+    """
+    new = insert(cast(Table, Suppression.__table__))  # the table, since rows have its names
+    by_reply = Suppression.source == "reply", Suppression.created_by.is_(None), Suppression.confirmed_at.is_(None)
+    statement = new.on_conflict_do_update(
+        index_elements=["phone", "unit_id", "class", "signature"],
+        index_where=Suppression.lifted_at.is_(None),
+        set_={"confirmed_at": func.now()},
+        where=and_(*by_reply, new.excluded.source != "reply"),
+    )
+    return session.execute(statement.returning(literal_column("xmax = 0").label("is_new")), rows).all()
 
 
 def suppress_by_itself(session: Session, phone: str, reason: str, source: str, proof_id: int | None = None) -> bool:
@@ -81,21 +93,39 @@ def suppress_by_itself(session: Session, phone: str, reason: str, source: str, p
     details: dict[str, str | int] = {"reason": reason, "source": source}
     if proof_id is not None:
         details[PROOFS[source]] = proof_id
-    for holder in list_phone_holders(session, phone) or [Holder(0, top_paths(session)[0])]:
-        trail.record_act(session, None, "suppression.add", "person", holder.person_id, holder.path, **details)
+    record_for_holders(session, None, "suppression.add", phone, **details)
     return True
 
 
+def record_for_holders(session: Session, account_id: int | None, act: str, phone: str, **details: str | int) -> None:
+    """Write an act into the trail for everybody who has the phone; where nobody has it, for the whole tree."""
+    for holder in list_phone_holders(session, phone) or [Holder(0, top_paths(session)[0])]:
+        trail.record_act(session, account_id, act, "person", holder.person_id, holder.path, **details)
+
+
 def suppress_phone(
-    session: Session, actor: Actor, phone: str, reason: str, *, unit_id: int | None = None, note: str | None = None
+    session: Session,
+    actor: Actor,
+    phone: str,
+    reason: str,
+    *,
+    unit_id: int | None = None,
+    kind: TextKind = EVERY_TEXT,
+    note: str | None = None,
 ) -> Suppression:
-    """Suppress one phone (E.164) because the actor says so, for every text or for those of the unit and all below it;
-    returns the old entry if there is one. `note`: how it is known.
+    """Suppress one phone (E.164) because the actor says so, for every text or for those of the unit and all below it,
+    and of this kind; returns the old entry if there is one, confirmed if a reply made it. `note`: how it is known.
 
     Raises Forbidden unless the actor has manage_segments over that unit, or over at least one person who has the phone
-    (over the whole tree, if nobody has); Invalid for an unknown reason, a closed unit, or `manual` without a note;
-    NotFound for the unit.
+    (over the whole tree, if nobody has); Invalid for an unknown reason or class, a closed unit, a signature that no
+    text can have, or `manual` without a note; NotFound for the unit.
     """
+    if reason not in ALL_REASONS:
+        raise Invalid("reason", reason, say("must be one of {reasons}", reasons=REASONS))
+    if kind.class_ is not None and kind.class_ not in list(TextClass):
+        raise Invalid("class", kind.class_, say("must be one of {classes}", classes=tuple(TextClass)))
+    if kind.signature is not None:
+        kind = kind._replace(signature=required_line("signature", kind.signature, LONGEST_SIGNATURE))
     note = None if note is None else required_line("note", note, LONGEST_WHY)
     if reason == MessageReason.manual and note is None:
         raise Invalid("note", None, "is needed with this reason: say why the phone is not to be texted")
@@ -114,31 +144,47 @@ def suppress_phone(
         )
     if unit_id is not None:
         require_open_unit(session, "unit_id", unit_id)
-    if suppress_phones(session, [phone], reason, "api", actor.account_id, unit_id=unit_id, note=note):
+    lock_name(session, LockedName.stopped_phone, phone)  # a reply of this phone may be narrowing an entry to this one
+    entry = {"phone": phone, "reason": reason, "source": "api", "created_by": actor.account_id, "note": note}
+    entry |= {"unit_id": unit_id, "class": kind.class_, "signature": kind.signature}
+    for row in _add_or_confirm(session, [entry]):
         person = next((holder.person_id for holder in holders if actor.can(Permission.read, holder.path)), 0)
-        details: dict[str, str | int] = {"reason": reason, "source": "api"}
-        if unit_id is not None:
-            details["unit_id"] = unit_id
-        trail.record_act(session, actor.account_id, "suppression.add", "person", person, allowed[0], **details)
-    found = find_active(session, phone, unit_id)
+        whose = "person", person, allowed[0]
+        details = {"reason": reason, "source": "api", **_say_which(unit_id, kind)}
+        if row.is_new:
+            trail.record_act(session, actor.account_id, "suppression.add", *whose, **details)
+        else:
+            trail.record_act(session, actor.account_id, "suppression.confirm", *whose, **details)
+    found = find_active(session, phone, unit_id, kind)
     if found is None:
         raise NotFound("suppression of this phone", "")  # it was lifted at this moment
     return found
 
 
-def find_active(session: Session, phone: str, unit_id: int | None = None) -> Suppression | None:
-    """The active entry of the phone (E.164) for texts of the unit; None: for every text."""
-    own = Suppression.unit_id.is_(None) if unit_id is None else Suppression.unit_id == unit_id
-    return session.scalar(select(Suppression).where(Suppression.phone == phone, own, Suppression.lifted_at.is_(None)))
+def _say_which(unit_id: int | None, kind: TextKind) -> dict[str, str | int]:
+    """Of which texts an entry speaks, for the trail."""
+    which = {"unit_id": unit_id, "class": kind.class_, "signature": kind.signature}
+    return {name: value for name, value in which.items() if value is not None}
 
 
-def lift_suppression(session: Session, actor: Actor, phone: str, why: str, unit_id: int | None = None) -> None:
-    """Lift the phone's (E.164) entry for every text, or for those of the unit. Other entries of the phone stay.
+def find_active(
+    session: Session, phone: str, unit_id: int | None = None, kind: TextKind = EVERY_TEXT
+) -> Suppression | None:
+    """The active entry of the phone (E.164) that is about exactly these texts; None: about all."""
+    entry = select(Suppression).where(Suppression.phone == phone, is_about(kind, unit_id))
+    return session.scalar(entry.execution_options(populate_existing=True))
+
+
+def lift_suppression(
+    session: Session, actor: Actor, phone: str, why: str, unit_id: int | None = None, kind: TextKind = EVERY_TEXT
+) -> None:
+    """Lift the phone's (E.164) entry about exactly these texts: of the unit, of this kind. Other entries of the phone
+    stay.
 
     Raises NotFound if there is none, Forbidden unless the actor may lift it, Invalid without a reason.
     """
     why = required_line("why", why, LONGEST_WHY)
-    _lift(session, actor, phone, unit_id, find_active(session, phone, unit_id), why)
+    _lift(session, actor, phone, unit_id, find_active(session, phone, unit_id, kind), why)
 
 
 def lift_entry(session: Session, actor: Actor, entry: Suppression, why: str) -> None:
@@ -162,20 +208,30 @@ def _lift(session: Session, actor: Actor, phone: str, unit_id: int | None, entry
         )
     if entry is None or not _mark_lifted(session, actor, entry, why):
         raise NotFound("suppression of this phone", "")
-    details: dict[str, str | int] = {"reason": entry.reason, "why": why}
-    if unit_id is not None:
-        details["unit_id"] = unit_id
-    for holder in holders or [Holder(0, top_paths(session)[0])]:
-        trail.record_act(
-            session, actor.account_id, "suppression.lift", "person", holder.person_id, holder.path, **details
-        )
+    details = {"reason": entry.reason, "why": why, **_say_which(unit_id, kind_of(entry))}
+    record_for_holders(session, actor.account_id, "suppression.lift", phone, **details)
 
 
 def _mark_lifted(session: Session, actor: Actor, entry: Suppression, why: str) -> bool:
-    """Returns False if it does not hold any more."""
+    """Lift it, and end the stops that it stands for: what the phone said before does not bring it back. Returns False
+    if it does not hold any more.
+    """
+    lock_name(session, LockedName.stopped_phone, entry.phone)
     lifted = update(Suppression).where(Suppression.id == entry.id, Suppression.lifted_at.is_(None))
     values = {"lifted_at": func.now(), "lifted_by": actor.account_id, "lift_why": why}
-    return session.scalar(lifted.values(values).returning(Suppression.id)) is not None
+    row = session.execute(
+        lifted.values(values).returning(Suppression.class_, Suppression.signature, Suppression.unit_id)
+    ).one_or_none()
+    if row is not None and row.unit_id is None:
+        requests = update(StopRequest).where(
+            StopRequest.phone == entry.phone,
+            ~StopRequest.resumes,
+            StopRequest.ended_at.is_(None),
+            StopRequest.class_.is_not_distinct_from(row.class_),
+            StopRequest.signature.is_not_distinct_from(row.signature),
+        )
+        session.execute(requests.values(ended_at=func.sms_now()))
+    return row is not None
 
 
 def may_lift_entry(session: Session, actor: Actor, entry: Suppression) -> bool:
@@ -200,18 +256,20 @@ def list_phone_holders(session: Session, phone: str) -> list[Holder]:
     return [Holder(*row) for row in session.execute(statement.order_by(Person.id))]
 
 
-def suppressed_among(session: Session, phones: Collection[str], *, by_any_unit: bool = False) -> set[str]:
-    """Those of these phones (E.164) that get no text at all; `by_any_unit`: and those that get none of some unit."""
-    wanted = select(Suppression.phone).where(Suppression.phone == any_of(phones), Suppression.lifted_at.is_(None))
-    return set(session.scalars(wanted if by_any_unit else wanted.where(Suppression.unit_id.is_(None))))
+def suppressed_among(session: Session, phones: Collection[str], *, for_some: bool = False) -> set[str]:
+    """Those of these phones (E.164) that get no text at all; `for_some`: and those that get none of some unit, class or
+    signature.
+    """
+    wanted = Suppression.lifted_at.is_(None) if for_some else is_about(EVERY_TEXT)
+    return set(session.scalars(select(Suppression.phone).where(Suppression.phone == any_of(phones), wanted)))
 
 
 def hand_suppressions_on(session: Session, unit_id: int, into_id: int) -> int:
     """What holds for a unit's texts holds for those of the unit that it is merged into; returns how many entries. The
     unit's own stay.
     """
-    kept = ("phone", "reason", "source", "proof_id", "note", "created_by", "created_at")
-    own = select(*(getattr(Suppression, name) for name in kept), literal(into_id)).where(
+    kept = ("phone", "class", "signature", "reason", "source", "proof_id", "note", "created_by", "created_at")
+    own = select(*(Suppression.__table__.c[name] for name in kept), literal(into_id)).where(
         Suppression.unit_id == unit_id, Suppression.lifted_at.is_(None)
     )
     statement = insert(Suppression).from_select([*kept, "unit_id"], own.order_by(Suppression.phone))
@@ -220,8 +278,9 @@ def hand_suppressions_on(session: Session, unit_id: int, into_id: int) -> int:
 
 def strip_suppressions(session: Session, phones: Collection[str]) -> None:
     """Of these phones (E.164) only the number stays, and only where it must not be texted: notes and proofs are
-    emptied, lifted entries deleted.
+    emptied, lifted entries deleted, and what its replies said about stopping.
     """
+    session.execute(delete(StopRequest).where(StopRequest.phone == any_of(phones)))
     own = Suppression.phone == any_of(phones)
     session.execute(delete(Suppression).where(own, Suppression.lifted_at.is_not(None)))
     session.execute(update(Suppression).where(own).values(note=None, proof_id=None, lift_why=None))

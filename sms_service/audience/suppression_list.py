@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.covering import EVERY_TEXT, TextKind
 from sms_service.audience.models import Suppression
 from sms_service.audience.suppression import list_phone_holders
 from sms_service.directory.models import Person, Unit
@@ -19,7 +20,7 @@ from sms_service.errors import Forbidden, NotFound
 from sms_service.said import say
 
 STATES = ("active", "lifted", "all")
-SCOPES = ("everywhere", "unit")
+SCOPES = ("everywhere", "unit", "kind")  # of every text; of one unit's; of a class or with a signature
 
 
 def may_read_all_suppressions(session: Session, actor: Actor) -> bool:
@@ -33,6 +34,7 @@ def find_suppressions(
     everything: bool = False,
     reason: str | None = None,
     scope: str | None = None,
+    kind: TextKind = EVERY_TEXT,
     state: str = "active",
     phone: str | None = None,
 ) -> Select[*tuple[Any, ...]]:
@@ -42,7 +44,8 @@ def find_suppressions(
     Rows (Suppression, person_id, name, home_id, home, home_path, holders, unit, unit_path, login, lifted_login). The
     person is the first within the paths who has the phone, of `holders` (0: nobody there); `home` is their unit, `unit`
     that for whose texts the entry holds, `login` who added it. Phones are whole: whoever shows them masks them.
-    `reason`, `scope` of SCOPES, `state` of STATES and `phone` (E.164) choose among them.
+    `reason`, `scope` of SCOPES, the class and signature of `kind`, `state` of STATES and `phone` (E.164) choose among
+    them.
     """
     unit, adder, lifter = aliased(Unit), aliased(Account), aliased(Account)
     holder = (
@@ -71,9 +74,14 @@ def find_suppressions(
         statement = statement.where(or_(own.id.is_not(None), _lies_within(unit.path, paths)))
     if reason is not None:
         statement = statement.where(Suppression.reason == reason)
+    of_unit = Suppression.unit_id.is_not(None)
+    of_kind = or_(Suppression.class_.is_not(None), Suppression.signature.is_not(None))
     if scope is not None:
-        of_unit = Suppression.unit_id.is_not(None)
-        statement = statement.where(of_unit if scope == "unit" else ~of_unit)
+        statement = statement.where({"unit": of_unit, "kind": of_kind}.get(scope, ~or_(of_unit, of_kind)))
+    if kind.class_ is not None:
+        statement = statement.where(Suppression.class_ == kind.class_)
+    if kind.signature is not None:
+        statement = statement.where(Suppression.signature == kind.signature)
     if state != "all":
         lifted = Suppression.lifted_at.is_not(None)
         statement = statement.where(lifted if state == "lifted" else ~lifted)

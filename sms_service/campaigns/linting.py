@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from sms_service.audience.covering import TextKind
 from sms_service.audience.listed import RowFault, find_row_faults, is_of_row
 from sms_service.audience.measuring import measure_reach
 from sms_service.audience.reach import Reach, Tried, is_dotted
@@ -63,7 +64,7 @@ class TriedTexts:
 def reach_content(session: Session, content: Content, path: str) -> tuple[Reach, TriedTexts]:
     """Whom the content would reach now, and the texts of all of them or of some."""
     own = _own(content)
-    reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own))
+    reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own), _kind(content))
     return reach, _try_texts(content, reach, own)
 
 
@@ -129,18 +130,16 @@ def reach_items(
     got another item, which nobody knows yet. Items whose texts ask the same of people are measured once; `of_next`:
     what was measured already, of the text that goes next.
     """
-    measured: dict[tuple[tuple[str, ...], tuple[str, ...]], Reach] = {}
+    measured: dict[tuple[tuple[str, ...], tuple[str, ...], TextKind], Reach] = {}
     if of_next is not None:
-        own = _own(content.next_text())
-        measured[tuple(own), tuple(_needed(content.next_text(), own))] = of_next
+        measured[_asked(content.next_text())] = of_next
     for item in content.items:
         if item.skipped or (item.next_at is None and item.fired_at is not None):
             continue
         text = replace(content.of_item(item), segment_rule=content.segment_rule)
-        own = _own(text)
-        asked = tuple(own), tuple(_needed(text, own))
+        asked = _asked(text)
         if asked not in measured:
-            measured[asked] = measure_reach(session, content.segment_rule, path, own, _needed(text, own))
+            measured[asked] = measure_reach(session, content.segment_rule, path, *asked)
         yield item, text, measured[asked]
 
 
@@ -257,6 +256,16 @@ def _load_known(session: Session, content: Content, path: str) -> Known:
         load_standing(session, path, campaign.route_id, campaign.signature),
         load_rules(session, campaign.route_id, content.version.id, unit.demonstration),
     )
+
+
+def _asked(content: Content) -> tuple[tuple[str, ...], tuple[str, ...], TextKind]:
+    """What a text asks of people, and of which kind it is."""
+    own = _own(content)
+    return tuple(own), tuple(_needed(content, own)), _kind(content)
+
+
+def _kind(content: Content) -> TextKind:
+    return TextKind(content.class_, content.campaign.signature)
 
 
 def _own(content: Content) -> list[str]:

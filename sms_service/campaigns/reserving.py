@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.covering import TextKind
 from sms_service.audience.measuring import measure_reach
 from sms_service.content.comparing import CannotRender
 from sms_service.content.models import TemplateVersion
@@ -106,7 +107,7 @@ def _estimate(session: Session, run: Run) -> ReservedRun:
     """As the outlook has it: people who would get a text now, parts by texts tried on them, money by the prices."""
     version = session.get_one(TemplateVersion, run.template_version_id)
     own = [name for name in version.variables if name not in run.values]
-    reach = measure_reach(session, run.segment_rule, run.unit_path, own)
+    reach = measure_reach(session, run.segment_rule, run.unit_path, own, kind=TextKind(run.class_, run.signature))
     parts = []
     try:
         text = text_of(run, version)

@@ -8,10 +8,14 @@ import click
 
 from sms_service.cli.options import as_anybody
 from sms_service.cli.options import why as why_option
-from sms_service.vocabulary import MessageReason
+from sms_service.vocabulary import MessageReason, TextClass
 
 _person = click.option("--number", metavar="NUMBER", required=True, help="The office's number of who has the phone.")
 _unit = click.option("--unit", "code", metavar="CODE", help="Texts of this unit and of all below it; by default all.")
+_class = click.option(
+    "--class", "class_", type=click.Choice(list(TextClass)), help="Texts of this class; by default all."
+)
+_signature = click.option("--signature", metavar="TEXT", help="Texts with this signature; by default all.")
 
 
 @click.group()
@@ -22,12 +26,28 @@ def suppressions() -> None:
 @suppressions.command("list")
 @click.option("--unit", "code", metavar="CODE", help="Only the subtree of the unit with this code.")
 @click.option("--reason", help="Only those with this reason.")
-@click.option("--scope", type=click.Choice(["everywhere", "unit"]), help="For every text, or for one unit's only.")
+@click.option(
+    "--scope",
+    type=click.Choice(["everywhere", "unit", "kind"]),
+    help="For every text, for one unit's only, or for a class or signature only.",
+)
+@_class
+@_signature
 @click.option("--state", type=click.Choice(["active", "lifted", "all"]), default="active", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many.")
 @as_anybody
-def list_(code: str | None, reason: str | None, scope: str | None, state: str, limit: int, login: str | None) -> None:
+def list_(
+    code: str | None,
+    reason: str | None,
+    scope: str | None,
+    class_: str | None,
+    signature: str | None,
+    state: str,
+    limit: int,
+    login: str | None,
+) -> None:
     """List entries of the opt-out list, newest first."""
+    from sms_service.audience.covering import TextKind
     from sms_service.audience.models import Suppression
     from sms_service.audience.suppression_list import find_suppressions, may_read_all_suppressions
     from sms_service.cli.acting import acting, scope_of
@@ -37,7 +57,12 @@ def list_(code: str | None, reason: str | None, scope: str | None, state: str, l
         actor = acting(session, login)
         everything = code is None and may_read_all_suppressions(session, actor)
         statement = find_suppressions(
-            scope_of(session, actor, code), everything=everything, reason=reason, scope=scope, state=state
+            scope_of(session, actor, code),
+            everything=everything,
+            reason=reason,
+            scope=scope,
+            kind=TextKind(class_, signature),
+            state=state,
         )
         rows = session.execute(statement.order_by(Suppression.created_at.desc(), Suppression.id.desc()).limit(limit))
         _print(rows.all())
@@ -62,9 +87,20 @@ def history(number: str, login: str | None) -> None:
 @click.option("--reason", default=MessageReason.opted_out.value, show_default=True, help="Why; manual needs a note.")
 @click.option("--note", help="How it is known. Write no phone number.")
 @_unit
+@_class
+@_signature
 @as_anybody
-def add(number: str, reason: str, note: str | None, code: str | None, login: str | None) -> None:
+def add(
+    number: str,
+    reason: str,
+    note: str | None,
+    code: str | None,
+    class_: str | None,
+    signature: str | None,
+    login: str | None,
+) -> None:
     """Let a person's phone have no texts; an entry that it has already stays as it is."""
+    from sms_service.audience.covering import TextKind
     from sms_service.audience.suppression import suppress_phone
     from sms_service.cli.acting import acting, find_unit_id
     from sms_service.cli.context import open_session
@@ -73,17 +109,21 @@ def add(number: str, reason: str, note: str | None, code: str | None, login: str
         actor = acting(session, login)
         unit_id = None if code is None else find_unit_id(session, code)
         phone = _phone(session, actor, number)
-        found = suppress_phone(session, actor, phone, reason, unit_id=unit_id, note=note)
+        kind = TextKind(class_, signature)
+        found = suppress_phone(session, actor, phone, reason, unit_id=unit_id, kind=kind, note=note)
         click.echo(f"suppression {found.id}: {found.reason}")
 
 
 @suppressions.command()
 @_person
 @_unit
+@_class
+@_signature
 @why_option
 @as_anybody
-def lift(number: str, code: str | None, why: str, login: str | None) -> None:
-    """Let a person's phone have texts again."""
+def lift(number: str, code: str | None, class_: str | None, signature: str | None, why: str, login: str | None) -> None:
+    """Let a person's phone have texts again: lift the entry with just this unit, class and signature."""
+    from sms_service.audience.covering import TextKind
     from sms_service.audience.suppression import lift_suppression
     from sms_service.cli.acting import acting, find_unit_id
     from sms_service.cli.context import open_session
@@ -91,7 +131,7 @@ def lift(number: str, code: str | None, why: str, login: str | None) -> None:
     with open_session() as session:
         actor = acting(session, login)
         unit_id = None if code is None else find_unit_id(session, code)
-        lift_suppression(session, actor, _phone(session, actor, number), why, unit_id)
+        lift_suppression(session, actor, _phone(session, actor, number), why, unit_id, TextKind(class_, signature))
         click.echo("lifted")
 
 
@@ -113,7 +153,9 @@ def _print(rows: list[Any] | Any) -> None:
         one = row.Suppression
         who = f"{mask_text(row.name)}, {row.home}" if row.name else "nobody in these units"
         line = f"suppression {one.id}: {mask_phone(one.phone)} ({who}): {one.reason}"
-        line += f", texts of {row.unit}" if row.unit else ", all texts"
+        sign = f"【{one.signature}】" if one.signature else None
+        line += f", {' '.join(filter(None, (one.class_, sign, 'texts')))}" + (f" of {row.unit}" if row.unit else "")
+        line += "" if row.unit or sign or one.class_ else ", all of them"
         proof = f" {one.proof_id}" if one.proof_id else ""
         line += f"; since {one.created_at:%Y-%m-%d} by {row.login or one.source + proof}"
         line += f" ({mask_text(one.note)})" if one.note else ""

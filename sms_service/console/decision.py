@@ -9,6 +9,7 @@ from flask import Response, g, request
 from marshmallow import fields, validate
 
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.covering import TextKind
 from sms_service.audience.sizes import count_reached
 from sms_service.audience.wording import describe_rule, describe_rules
 from sms_service.campaigns import approval, overview
@@ -90,13 +91,16 @@ def list_decisions() -> str:
     rows, following = fetch_page(g.session, statement, query, sort="id", key=Campaign.id, id_=Campaign.id)
     campaigns = [overview.describe_campaign(row) for row in rows]
     rules = [(one["owner"], one["segment_rule"]) for one in campaigns]
+    kinds = [TextKind(one["class_"], one["signature"]) for one in campaigns]
     return render_page(
         "decisions.html",
         campaigns=list(
             zip(
                 campaigns,
                 describe_rules(g.session, g.actor, rules),
-                count_reached(g.session, [(unit.path, rule) for unit, rule in rules]),
+                count_reached(
+                    g.session, [(unit.path, rule, kind) for (unit, rule), kind in zip(rules, kinds, strict=True)]
+                ),
                 strict=True,
             )
         ),

@@ -9,6 +9,7 @@ from flask import Response, g, request, url_for
 from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
+from sms_service.audience.covering import EVERY_TEXT, TextKind
 from sms_service.audience.listed import is_of_row
 from sms_service.audience.measuring import measure_reach
 from sms_service.audience.models import Segment
@@ -105,7 +106,7 @@ def go_on_with_invite() -> Response:
     picks = read_picks()
     _require_values(variables, values, asked, picks)
     at = read_moment(zone=place.unit.timezone)
-    everybody = {entry.person_id for entry in _list_roll(place.unit)}
+    everybody = {entry.person_id for entry in _list_roll(place.unit, EVERY_TEXT)}
     ticked = None if form["whole"] and not everybody else set(form["people"]) & everybody
     if ticked is not None and not ticked:
         raise Invalid("people", None, "tick at least one person")
@@ -213,10 +214,11 @@ def _choose_template(unit: Unit, templates: Sequence[_Chosen], wanted: int | Non
 def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen, old: Campaign | None) -> str:
     unit, (template, version) = place.unit, chosen
     assert unit is not None
-    roll = _list_roll(unit)
     values: Mapping[str, Any] = old.values if old else {}
     signatures = suggestions.list_signatures(g.session, unit.path)
     signature = old.signature if old else (signatures or [""])[0]
+    kind = TextKind(template.class_, signature)
+    roll = _list_roll(unit, kind)
     picks = ask_picks(version, unit.path, old.picks if old else {})
     variables = ask_values(version, unit.path, picks)
     ticked = set(form_values("people", _ticked(roll, old)))
@@ -237,7 +239,7 @@ def _show_form(place: UnitChoice, templates: Sequence[_Chosen], chosen: _Chosen,
         now={"values": values},
         roll=roll,
         ticked=ticked,
-        reach=measure_reach(g.session, {"everyone": True}, unit.path, [], []),
+        reach=measure_reach(g.session, {"everyone": True}, unit.path, kind=kind),
         listed=REACHES,
         signature=signature,
         signatures=signatures,
@@ -269,10 +271,11 @@ def _choose_when(old: Campaign | None) -> str:
     return "later" if old is not None and old.planned_at is not None else "now"
 
 
-def _list_roll(unit: Unit) -> list[RollEntry]:
+def _list_roll(unit: Unit, kind: TextKind) -> list[RollEntry]:
     """The people of the unit and of those below it, by name; empty where there are too many to tick."""
     g.actor.require(Permission.read, unit.path)
-    rows = g.session.execute(find_reached((unit.path,)).order_by(Person.name, Person.id).limit(MOST_TICKED + 1)).all()
+    found = find_reached((unit.path,), kind=kind)
+    rows = g.session.execute(found.order_by(Person.name, Person.id).limit(MOST_TICKED + 1)).all()
     return [RollEntry(row.Person.id, row.Person.name, row.reason) for row in rows] if len(rows) <= MOST_TICKED else []
 
 

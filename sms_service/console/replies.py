@@ -55,7 +55,7 @@ def list_replies() -> str:
         scope=scope.units,
         campaign=campaign,
         answered=find_answered_campaigns(g.session, [row.ReplyRow for row in rows]),
-        suppressed=suppressed_among(g.session, stopped),
+        suppressed=suppressed_among(g.session, stopped, for_some=True),
         name_meaning=lambda meaning: name_word("meaning", meaning),
         may_read=lambda path: g.actor.can(Permission.read, path),
         choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),

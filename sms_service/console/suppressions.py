@@ -9,6 +9,7 @@ from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.audience import suppression, suppression_list
+from sms_service.audience.covering import EVERY_TEXT, LONGEST_SIGNATURE, TextKind
 from sms_service.audience.models import Suppression
 from sms_service.console.forms import UnitQuery, read_form, read_query
 from sms_service.console.languages import say_here
@@ -20,6 +21,7 @@ from sms_service.directory.phones import parse_phone
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.errors import Invalid
 from sms_service.said import as_said, say
+from sms_service.vocabulary import TextClass
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, OneLine, WhyIn
 from sms_service.web.validators import OneOfWords
@@ -31,6 +33,8 @@ class SuppressionFilter(ScopedPageQuery):
 
     reason = fields.String(load_default=None, validate=OneOfWords(suppression.ALL_REASONS))
     scope = fields.String(load_default=None, validate=OneOfWords(suppression_list.SCOPES))
+    class_ = fields.String(data_key="class", load_default=None, validate=OneOfWords(tuple(TextClass)))
+    signature = fields.String(load_default=None)
     state = fields.String(load_default=None, validate=OneOfWords(suppression_list.STATES))
 
 
@@ -40,6 +44,8 @@ class SuppressForm(In):
     phone = fields.String(required=True)
     reason = fields.String(required=True, validate=OneOfWords(suppression.REASONS))
     unit_id = Id(load_default=None)
+    class_ = fields.String(data_key="class", load_default=None, validate=OneOfWords(tuple(TextClass)))
+    signature = OneLine(LONGEST_SIGNATURE, load_default=None)
     note = OneLine(LONGEST_WHY, load_default=None)
 
 
@@ -58,6 +64,7 @@ def list_suppressions() -> Response:
             everything=everything,
             reason=query["reason"],
             scope=query["scope"],
+            kind=TextKind(query["class_"], query["signature"]),
             state=query["state"] or "active",
         ),
         query,
@@ -79,19 +86,25 @@ def show_new_suppression() -> str:
         choice=choice,
         query=query,
         reasons=[(one, name_here(one)) for one in suppression.REASONS],
+        classes=[(one.value, name_here(one)) for one in TextClass],
+        longest_signature=LONGEST_SIGNATURE,
     )
 
 
 @act_view("/opted-out/new", Permission.manage_segments, again=show_new_suppression)
 def suppress_one_phone() -> Response:
-    """Let the number have no texts, or none of a unit."""
+    """Let the number have no texts, or none of a unit, class or signature."""
     form = read_form(SuppressForm)
     phone, unit_id = parse_phone("phone", form["phone"]), form["unit_id"]
-    suppression.suppress_phone(g.session, g.actor, phone, form["reason"], unit_id=unit_id, note=form["note"])
-    if unit_id is None:
-        return go_to("console.list_suppressions", said=as_said("The number gets no texts any more, from no unit."))
-    name = g.session.get_one(Unit, unit_id).name
-    said = say("The number gets no texts of {unit} and all below it any more.", unit=name)
+    kind = TextKind(form["class_"], form["signature"])
+    suppression.suppress_phone(g.session, g.actor, phone, form["reason"], unit_id=unit_id, kind=kind, note=form["note"])
+    if kind != EVERY_TEXT:
+        said = as_said("The number gets no texts of that kind any more.")
+    elif unit_id is None:
+        said = as_said("The number gets no texts any more, from no unit.")
+    else:
+        name = g.session.get_one(Unit, unit_id).name
+        said = say("The number gets no texts of {unit} and all below it any more.", unit=name)
     return go_to("console.list_suppressions", said=said)
 
 
@@ -157,7 +170,12 @@ def _list(rows: Any, query: dict[str, Any], **values: Any) -> str:
         query=query,
         name_source=_name_source,
         reasons=[(one, name_here(one)) for one in suppression.ALL_REASONS],
-        scopes=[("everywhere", say_here("Every text")), ("unit", say_here("Texts of one unit"))],
+        scopes=[
+            ("everywhere", say_here("Every text")),
+            ("unit", say_here("Texts of one unit")),
+            ("kind", say_here("Texts of one class or signature")),
+        ],
+        classes=[(one.value, name_here(one)) for one in TextClass],
         states=[("lifted", say_here("Lifted")), ("all", say_here("Holding and lifted"))],
         choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         may_add=bool(g.actor.scope(Permission.manage_segments)),

@@ -115,6 +115,8 @@ SENTENCES: Mapping[str, str] = {
     "stop.release": _("{who} released the stop of {what}"),
     "suppression.add": _("{who} put the phone of {what} on the opt-out list: {reason}"),
     "suppression.import": _("{who} imported {suppressed} phones that want no texts, by {what}"),
+    "suppression.confirm": _("{who} confirmed that the phone of {what} is on the opt-out list"),
+    "suppression.narrow": _("{who} kept only some texts from the phone of {what}, as its reply means"),
     "suppression.lift": _("{who} took the phone of {what} off the opt-out list"),
     "category.add": _("{who} added the category {category} to {what}"),
     "category.remove": _("{who} removed the category {category} of {what}"),

@@ -31,6 +31,7 @@ class LockedName(StrEnum):
     person_number = "person number"
     segment = "segment"
     reply_sender = "reply"
+    stopped_phone = "stopped phone"  # what replies of one phone say about stopping is weighed together
     own_phone = "own phone"
     cohort = "cohort"  # and two first runs of one cohort, each of which would find people of its own
 

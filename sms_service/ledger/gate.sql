@@ -14,12 +14,13 @@
 --
 -- Freeze asked whether the person may be texted at this phone (audience/skipping.py); what has changed since is asked
 -- here; a guest of a list has left from the beginning. A suppression for a unit holds for runs of that unit and of those
--- below it: its id is in the run's path. The text that confirms an opt-out passes opt-outs, and nothing else.
+-- below it: its id is in the run's path. One for a class or a signature holds for runs that have it. The text that
+-- confirms an opt-out passes opt-outs, and nothing else.
 --
 -- Caps: a row reserves a place only if nothing else forbids it to leave (so it is locked before), once per message.
 -- All statements that change many of these rows go in the order of phones, so that they do not deadlock.
 WITH run AS MATERIALIZED (
-    SELECT r.status, r.demonstration, r.unit_path, r.class, r.kind, r.template_version_id, r.passes_opt_outs,
+    SELECT r.status, r.demonstration, r.unit_path, r.class, r.signature, r.kind, r.template_version_id, r.passes_opt_outs,
            string_to_array(btrim(r.unit_path, '/'), '/')::bigint[] AS unit_ids, pg_advisory_xact_lock_shared(r.id * 2)
     FROM set_config('lock_timeout', %(lock_wait)s, true) AS bounded, runs r
     WHERE r.id = %(run_id)s::bigint
@@ -83,6 +84,7 @@ eligible AS MATERIALIZED (
       AND NOT EXISTS (
           SELECT FROM suppressions s
           WHERE s.phone = m.phone AND s.lifted_at IS NULL AND (s.unit_id IS NULL OR s.unit_id = ANY (r.unit_ids))
+            AND (s.class IS NULL OR s.class = r.class) AND (s.signature IS NULL OR s.signature = r.signature)
             AND NOT (r.passes_opt_outs AND s.reason = 'opted_out'))
       AND NOT EXISTS (
           SELECT FROM stopped s

@@ -5,7 +5,7 @@
 -- whole city, and a canary of nothing but skipped rows would prove nothing. A row that was replaced waits like the
 -- rest of the run. The first hand-over is noted, since judge_canary.sql counts from it.
 WITH run AS MATERIALIZED (
-    SELECT canary, canary_since, class, kind, string_to_array(btrim(unit_path, '/'), '/')::bigint[] AS unit_ids
+    SELECT canary, canary_since, class, signature, kind, string_to_array(btrim(unit_path, '/'), '/')::bigint[] AS unit_ids
     FROM runs WHERE id = %(run_id)s::bigint AND status = 'running' AND canary IS NOT NULL
 ),
 seen AS MATERIALIZED (
@@ -50,7 +50,8 @@ other AS MATERIALIZED (
                 AND NOT p.lost_contact))
           AND (cardinality(s.kept) = 0 OR NOT EXISTS (
               SELECT FROM suppressions p
-              WHERE p.phone = m.phone AND p.lifted_at IS NULL AND (p.unit_id IS NULL OR p.unit_id = ANY (c.unit_ids))))
+              WHERE p.phone = m.phone AND p.lifted_at IS NULL AND (p.unit_id IS NULL OR p.unit_id = ANY (c.unit_ids))
+                AND (p.class IS NULL OR p.class = c.class) AND (p.signature IS NULL OR p.signature = c.signature)))
           AND (cardinality(s.kept) = 0 OR NOT EXISTS (
               SELECT FROM cap_uses n
               WHERE n.class = m.class AND n.used >= find_cap(u.path, m.class) AND n.phone = m.phone AND n.day = (sms_now() AT TIME ZONE u.timezone)::date))

@@ -47,8 +47,9 @@ CROSS JOIN LATERAL (
             SELECT s.reason FROM suppressions s
             WHERE s.phone = c.phone AND s.lifted_at IS NULL AND s.reason <> 'opted_out'
               AND (s.unit_id IS NULL OR s.unit_id = ANY (string_to_array(btrim(r.unit_path, '/'), '/')::bigint[]))
+              AND (s.class IS NULL OR s.class = r.class) AND (s.signature IS NULL OR s.signature = r.signature)
             LIMIT 1)
-        ELSE find_suppression(c.phone, r.unit_path)
+        ELSE find_suppression(c.phone, r.unit_path, r.class, r.signature)
     END AS reason
 ) AS against
 CROSS JOIN LATERAL (

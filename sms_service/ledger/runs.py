@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from sms_service.audience.covering import TextKind
 from sms_service.audience.skipping import PEOPLE, find_reason
 from sms_service.db.locks import close_gate_of_run
 from sms_service.db.statements import Statement
@@ -45,6 +46,8 @@ JUDGE_CANARY = Statement(__file__, "judge_canary")
 
 _MARK = re.compile(r"/\*(audience|values|reason|people)\*/.*?/\*end\*/", re.DOTALL)
 _INLINE = {"literal_binds": True}
+# Whose text it is and of which kind, in freeze.sql.
+_OF_RUN = literal_column("r.unit_path", Text), TextKind(literal_column("r.class"), literal_column("r.signature"))
 CHANGED = as_said("what it would send is not what was approved; it waits until somebody approves it")
 
 
@@ -139,7 +142,7 @@ def freeze_statement(dialect: Dialect, audience: str, values: str) -> str:
 @lru_cache(maxsize=1)
 def _skipping(dialect: Dialect) -> Mapping[str, str]:
     """Who is skipped and why, in SQL without parameters."""
-    pieces: Mapping[str, ClauseElement] = {"reason": find_reason(literal_column("r.unit_path", Text)), "people": PEOPLE}
+    pieces: Mapping[str, ClauseElement] = {"reason": find_reason(*_OF_RUN), "people": PEOPLE}
     compiled = {name: piece.compile(dialect=dialect, compile_kwargs=_INLINE) for name, piece in pieces.items()}
     return {name: str(piece) for name, piece in compiled.items()}
 

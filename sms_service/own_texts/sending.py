@@ -86,7 +86,7 @@ def send_own_text(
     own: Mapping[str, Any] | None = None,
 ) -> WrittenText:
     """Write the run of a text to the account's own phone. Raises Conflict where it could not leave now."""
-    _require_way(session, sender, phone, template_version_id)
+    _require_way(session, sender, phone, class_, template_version_id)
     written = write_single_text(
         session,
         SingleText(
@@ -136,13 +136,13 @@ def is_window_open() -> ColumnElement[bool]:
     return func.window_is_open(Unit.timezone, Unit.window_opens, Unit.window_closes)
 
 
-def _require_way(session: Session, sender: Sender, phone: str, version_id: int | None) -> None:
+def _require_way(session: Session, sender: Sender, phone: str, class_: str, version_id: int | None) -> None:
     unit = sender.unit
     row = session.execute(
         select(
             is_window_open().label("is_open"),
             is_stopped(literal(unit.path), literal(sender.route_id)).label("stopped"),
-            func.find_suppression(phone, unit.path).label("suppressed"),
+            func.find_suppression(phone, unit.path, class_, sender.signature).label("suppressed"),
             _takes(sender.route_id, version_id, unit.demonstration).label("taken"),
         )
         .select_from(Unit)

@@ -74,7 +74,7 @@ def foresee_erasure(session: Session, actor: Actor, person_id: int) -> ErasureOu
     person = get_person(session, actor, person_id)
     actor.require(Permission.manage_directory, unit_path(session, person.unit_id))
     rows = find_person_rows(session.connection(), person_id)
-    suppressed = suppressed_among(session, _phones_of(person, rows), by_any_unit=True)
+    suppressed = suppressed_among(session, _phones_of(person, rows), for_some=True)
     return ErasureOutlook(rows.texts, rows.waiting, rows.awaited, rows.awaited_until, bool(suppressed))
 
 

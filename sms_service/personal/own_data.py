@@ -125,14 +125,17 @@ def _events(session: Session, person_id: int) -> list[dict[str, Any]]:
 
 
 def _suppressions(session: Session, phones: Collection[str]) -> list[dict[str, Any]]:
-    """All entries, lifted ones too; `unit`: for whose texts, None for every text."""
+    """All entries, lifted ones too; `unit`: for whose texts, `class` and `signature`: for which, None: for all."""
     statement = (
         select(Suppression, Unit.name.label("unit"))
         .outerjoin(Unit, Unit.id == Suppression.unit_id)
         .where(Suppression.phone.in_(phones))
         .order_by(Suppression.id)
     )
-    return [{**_columns(one, _SUPPRESSION), "unit": unit} for one, unit in session.execute(statement)]
+    return [
+        {**_columns(one, _SUPPRESSION), "class": one.class_, "signature": one.signature, "unit": unit}
+        for one, unit in session.execute(statement)
+    ]
 
 
 def _texts(session: Session, person_id: int) -> list[dict[str, Any]]:

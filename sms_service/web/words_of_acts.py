@@ -128,6 +128,8 @@ WORDS_OF_ACTS: Mapping[str, Said] = {
     "stop.release": say("released a stop"),
     "suppression.add": say("put a phone on the opt-out list"),
     "suppression.import": say("imported phones that want no texts"),
+    "suppression.confirm": say("confirmed that a phone is on the opt-out list"),
+    "suppression.narrow": say("kept only some texts from a phone on the opt-out list"),
     "suppression.lift": say("took a phone off the opt-out list"),
     "template.create": say("created a template"),
     "template.revise": say("wrote a new version of a template"),

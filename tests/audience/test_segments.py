@@ -130,7 +130,7 @@ def test_an_officer_suppresses_for_the_own_people_and_an_administrator_lifts(ses
     with pytest.raises(Invalid):
         suppression.lift_suppression(session, administrator, own.phone, " ")
     suppression.lift_suppression(session, administrator, own.phone, "本人要求")
-    assert suppression.suppressed_among(session, [own.phone], by_any_unit=True) == set()
+    assert suppression.suppressed_among(session, [own.phone], for_some=True) == set()
     entry = session.scalars(select(TrailEntry).where(TrailEntry.act == "suppression.lift")).one()
     assert (entry.account_id, entry.target_id, entry.details) == (
         administrator.account_id,

@@ -138,7 +138,7 @@ def test_an_entry_shows_where_it_comes_from_and_what_the_number_had(log_in, data
     second = suppress_phone(session, SYSTEM, person.phone, "complaint")
     session.commit()
     page = visitor.get(f"/opted-out/{second.id}").text
-    for said in ("Complained", "Texts of 第一支部 and all below it", "正在住院&lt;b&gt;", "本人来电", "A reply"):
+    for said in ("Complained", "第一支部 and all below it", "正在住院&lt;b&gt;", "本人来电", "A reply"):
         assert said in page
     assert f"/opted-out/{first.id}" in page
     lifted = session.scalars(select(Suppression.id).where(Suppression.lifted_at.is_not(None))).one()
