@@ -149,12 +149,12 @@ def suppress_phone(
     entry |= {"unit_id": unit_id, "class": kind.class_, "signature": kind.signature}
     for row in _add_or_confirm(session, [entry]):
         person = next((holder.person_id for holder in holders if actor.can(Permission.read, holder.path)), 0)
-        whose = "person", person, allowed[0]
+        who, path = actor.account_id, allowed[0]
         details = {"reason": reason, "source": "api", **_say_which(unit_id, kind)}
         if row.is_new:
-            trail.record_act(session, actor.account_id, "suppression.add", *whose, **details)
+            trail.record_act(session, who, "suppression.add", "person", person, path, **details)
         else:
-            trail.record_act(session, actor.account_id, "suppression.confirm", *whose, **details)
+            trail.record_act(session, who, "suppression.confirm", "person", person, path, **details)
     found = find_active(session, phone, unit_id, kind)
     if found is None:
         raise NotFound("suppression of this phone", "")  # it was lifted at this moment
