@@ -8,8 +8,8 @@ from alembic import op
 
 from sms_service.db.online import build_key, create_index, drop_index, run_file
 
-revision = "0051"
-down_revision = "0050"
+revision = "0052"
+down_revision = "0051"
 branch_labels = None
 depends_on = None
 
