@@ -51,7 +51,7 @@ from sms_service.ledger import protocol, receipts, resolving, sweeps
 from sms_service.ledger.models import Run
 from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.states import RunStatus
-from sms_service.replies import inbox as replies
+from sms_service.replies import storing as replies
 from sms_service.replies import matching
 
 SESSIONS = 8

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from sms_service.db.engine import Database
 from sms_service.delivery.inbox import Inbox
 from sms_service.gateways.base import Receipt, Reply
-from sms_service.replies import inbox as replies_inbox
+from sms_service.replies import storing
 
 
 class Inbound:
@@ -31,7 +31,7 @@ class Inbound:
         Some may be stored then; the provider sends all of them again.
         """
         self._receipts.store(account, receipts)
-        replies_inbox.store_replies(self._database, account, replies)
+        storing.store_replies(self._database, account, replies)
 
     def begin_to_keep(self, account: str, receipts: Sequence[Receipt], replies: Sequence[Reply]) -> Future[None]:
         """The same without waiting: the future has a result, or the error, when `keep` would return or raise."""
@@ -44,4 +44,4 @@ class Inbound:
 
     def _follow(self, receipts: Future[None], account: str, replies: Sequence[Reply]) -> None:
         receipts.result()
-        replies_inbox.store_replies(self._database, account, replies)
+        storing.store_replies(self._database, account, replies)

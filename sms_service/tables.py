@@ -20,6 +20,7 @@ import sms_service.delivery.models
 import sms_service.directory.import_models
 import sms_service.directory.models
 import sms_service.ledger.models
+import sms_service.ledger.question_models
 import sms_service.ledger.quota_models
 import sms_service.own_texts.models
 import sms_service.replies.answer_models

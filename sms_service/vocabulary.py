@@ -28,6 +28,58 @@ class TextClass(Words):
     answer = "answer"  # what a person asked for
 
 
+class QuestionKind(Words):
+    """What a text asks of whom it reaches."""
+
+    rsvp = "rsvp"  # whether they come
+    quiz = "quiz"  # a question of the bank, with right answers
+    survey = "survey"  # one of up to nine answers
+    check = "check"  # whether the phone is still theirs
+
+
+class Meaning(Words):
+    """What a reply was read as (`replies.meaning`)."""
+
+    stop = "stop"  # no more texts
+    resume = "resume"  # texts again
+    yes = "yes"  # of a question whether they come, or whether it is they
+    no = "no"
+    choice = "choice"  # of a question with answers to choose from
+    wrong_person = "wrong_person"  # the phone is not theirs
+    free_text = "free_text"  # a person has to read it
+    ambiguous = "ambiguous"  # it answers one of several questions, and nobody can tell which
+    empty = "empty"  # it says nothing
+    automatic = "automatic"  # a service wrote it, nobody did
+
+
+class ReadingRule(Words):
+    """What made a reading (`replies.rule`)."""
+
+    stop_word = "stop_word"  # the whole text is a word that stops texts
+    provider_stop = "provider_stop"  # the provider took it for one
+    offered_stop = "offered_stop"  # a word that stops them since the answered text offers it
+    resume_word = "resume_word"  # the whole text is a word that lets them come again
+    keyword = "keyword"  # the whole text is a word for yes or no
+    people_count = "people_count"  # it says how many come
+    option = "option"  # it names one of the answers by its number or letter
+    label = "label"  # it is one of the answers
+    several_questions = "several_questions"  # it fits several open questions
+    not_understood = "not_understood"  # no word of an open question
+    no_question = "no_question"  # nothing was asked
+    nothing_said = "nothing_said"  # neither letter nor digit
+    service_mark = "service_mark"  # marks of an automatic answer
+    person = "person"  # a person read it
+
+
+class InboxStatus(Words):
+    """What became of a reply that a person has to read (`replies.inbox_status`)."""
+
+    unread = "unread"
+    assigned = "assigned"  # somebody was asked to see to it
+    answered = "answered"
+    closed = "closed"
+
+
 class MessageReason(Words):
     """Why a message was skipped, refused or not delivered (`messages.reason`), and why an attempt was refused or not
     delivered (`attempts.error`). Each has one meaning; docs/sending.md lists them all.

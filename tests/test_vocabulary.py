@@ -23,13 +23,14 @@ from sms_service.ledger.models import KINDS
 from sms_service.ledger.quota_models import ReservationState
 from sms_service.ledger.resolving import StayReason
 from sms_service.ledger.states import AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
-from sms_service.vocabulary import MessageReason, TextClass
+from sms_service.vocabulary import InboxStatus, Meaning, MessageReason, QuestionKind, ReadingRule, TextClass
 
 PACKAGE = Path(sms_service.__file__).parent
 # Other words in quotes: no status, class or reason.
 OTHER = {
     *("all", "one"),  # gateway_accounts.receipt_parts
-    "stop",  # replies.meaning
+    *("kind", "hours", "closes_at", "same_as", "of_item"),  # what a run asks (campaigns/asking.py)
+    *("question_id", "message_id", "person_id", "unit_path"),  # texts that asked something
     *("unit", "role", "tag", "kind", "suspect", "attribute", "value"),  # what a rule may ask for
     *("message", "values", "bad", "texts", "minutes", "before", "why", "reason"),  # messages and their places
     *("epoch", "infinity", "month", "lock_timeout"),  # PostgreSQL's
@@ -53,6 +54,10 @@ KNOWN = {
     *AccountState,
     *BindingState,
     *KINDS,
+    *Meaning,
+    *InboxStatus,
+    *QuestionKind,
+    *ReadingRule,
     *RowOutcome,
     *CheckCause,
     *CheckAnswer,

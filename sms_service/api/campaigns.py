@@ -70,6 +70,13 @@ def _planned_at(**kwargs: Any) -> fields.AwareDateTime:
     )
 
 
+_ASKS = (
+    "What its texts ask, null: nothing. `kind`: `rsvp` (whether they come), `survey` (one of `options`, two to nine), "
+    "`check` (whether the phone is still theirs); `hours`: how long after the launch an answer counts. "
+    "`same_as`: the question, still open, of which it reminds. Part of what is approved"
+)
+
+
 class CampaignQuery(ScopedPageQuery):
     """Filters; all that are given must hold."""
 
@@ -95,6 +102,7 @@ class CampaignChange(In):
         keys=fields.String(), values=Id(allow_none=True), metadata={"description": f"{_PICKS}. null: none is picked"}
     )
     channels = fields.List(Id(), metadata={"description": _CHANNELS})
+    asks = fields.Dict(keys=fields.String(), allow_none=True, metadata={"description": _ASKS})
     route = fields.String(metadata={"description": "A route of gateways.toml"})
     validity_s = Whole(validate=_validity_range, metadata={"description": _VALIDITY})
     urgent = fields.Boolean(metadata={"description": _URGENT})
@@ -120,6 +128,7 @@ class CampaignIn(CampaignChange):
         keys=fields.String(), values=Id(allow_none=True), load_default=dict, metadata={"description": _PICKS}
     )
     channels = fields.List(Id(), load_default=list, metadata={"description": _CHANNELS})
+    asks = fields.Dict(keys=fields.String(), allow_none=True, load_default=None, metadata={"description": _ASKS})
     route = fields.String(load_default=DEFAULT_ROUTE, metadata={"description": "A route of gateways.toml"})
     validity_s = Whole(load_default=86_400, validate=_validity_range, metadata={"description": _VALIDITY})
     urgent = fields.Boolean(load_default=False, metadata={"description": _URGENT})
@@ -241,6 +250,7 @@ class CampaignListed(Out):
     route = fields.String(metadata={"description": "The route's name"})
     validity_s = fields.Integer(metadata={"description": _VALIDITY})
     channels = fields.List(fields.Integer(), metadata={"description": _CHANNELS})
+    asks = fields.Dict(allow_none=True, metadata={"description": _ASKS})
     urgent = fields.Boolean(metadata={"description": _URGENT})
     canary_receipts = fields.Boolean(metadata={"description": _CANARY_RECEIPTS})
     launch_on_approval = fields.Boolean(metadata={"description": _LAUNCH_ON_APPROVAL})

@@ -12,8 +12,9 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.controls.accounts import id_of
-from sms_service.replies.listing import MEANINGS, find_replies, may_read_strangers
+from sms_service.replies.listing import find_replies, may_read_strangers
 from sms_service.replies.models import ReplyRow
+from sms_service.vocabulary import InboxStatus, Meaning, ReadingRule
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, MaskedPhone, MaskedText, OneLine, Out, list_of
 from sms_service.web.validators import OneOfWords
@@ -26,8 +27,8 @@ class ReplyQuery(ScopedPageQuery):
 
     meaning = fields.String(
         load_default=None,
-        validate=OneOfWords(MEANINGS),
-        metadata={"description": "Only replies that mean this: `stop`, no more texts"},
+        validate=OneOfWords([*Meaning]),
+        metadata={"description": "Only replies that were read as this"},
     )
     campaign = Id(load_default=None, metadata={"description": "Only replies that answer a text of this campaign"})
     account = OneLine(
@@ -77,7 +78,25 @@ class ReplyOut(Out):
     meaning = fields.String(
         attribute="ReplyRow.meaning",
         allow_none=True,
-        metadata={"description": "`stop`: its phone number gets no texts from then on; null: nothing acted upon"},
+        metadata={
+            "description": f"What it was read as, one of {', '.join(Meaning)}; `stop`: its phone number gets no texts "
+            "from then on; null: it is not read yet, or parts of it are missing"
+        },
+    )
+    rule = fields.String(
+        attribute="ReplyRow.rule",
+        allow_none=True,
+        metadata={"description": f"What made this reading: one of {', '.join(ReadingRule)}"},
+    )
+    question_id = fields.Integer(
+        attribute="ReplyRow.question_id", allow_none=True, metadata={"description": "The question that it answers"}
+    )
+    inbox_status = fields.String(
+        attribute="ReplyRow.inbox_status",
+        allow_none=True,
+        metadata={
+            "description": f"Of one that a person has to read: one of {', '.join(InboxStatus)}; null: of any other"
+        },
     )
     repeated = fields.Boolean(
         attribute="ReplyRow.repeated",

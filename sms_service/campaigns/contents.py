@@ -49,6 +49,12 @@ class Content:
         """The values that are the same for all recipients."""
         return self.campaign.values if self.item is None else {**self.campaign.values, **self.item.values}
 
+    @property
+    def asks(self) -> dict[str, Any] | None:
+        """What the texts ask, if they ask something. Of an event only the items that invite do."""
+        own = None if self.item is None else self.item.asks
+        return own if self.campaign.kind == CampaignKind.event else own or self.campaign.asks
+
     def of_item(self, item: Item) -> Content:
         """What this item sends to whom. The texts that follow the invitation of an event, its item 1, go to whom their
         own rules find: who was invited is told, also if the segment would not find them any more. A list does not
@@ -84,6 +90,8 @@ class Content:
         for flag in ("urgent", "canary_receipts", "launch_on_approval"):
             if getattr(self.campaign, flag):
                 covered[flag] = True
+        if self.asks:
+            covered["asks"] = self.asks
         if self.campaign.channels:
             covered["channels"] = sorted(self.campaign.channels)
         if self.campaign.planned_at is not None:

@@ -14,7 +14,7 @@ from sms_service.content.models import TemplateVersion
 # Those of a campaign of the statement, in their order, as `read_items` takes them.
 ITEMS: ColumnElement[Any] = literal_column(
     """(SELECT json_agg(json_build_object(
-        'number', i.number, 'label', i.label, 'values', i.values, 'rule', i.rule, 'skipped', i.skipped,
+        'number', i.number, 'label', i.label, 'values', i.values, 'rule', i.rule, 'asks', i.asks, 'skipped', i.skipped,
         'next_at', i.next_at, 'fired_at', i.fired_at, 'next_firing', i.next_firing,
         'approved', encode(i.approved, 'hex'),
         'class_', t.class, 'version', CASE WHEN v.id IS NOT NULL THEN json_build_object(
@@ -37,6 +37,7 @@ class Item:
     label: str
     values: dict[str, Any]
     rule: dict[str, Any] | None
+    asks: dict[str, Any] | None
     skipped: bool
     next_at: datetime | None
     fired_at: datetime | None
@@ -52,6 +53,8 @@ class Item:
             covered |= {"template_version": self.version.id, "body": self.version.body, "class": self.class_}
         if self.rule is not None:
             covered["rule"] = self.rule
+        if self.asks is not None:
+            covered["asks"] = self.asks
         if self.skipped:
             covered["skipped"] = True
         return covered

@@ -21,6 +21,8 @@ class Campaign(Base):
     `schedule`: by what rule its items fire; a plain campaign has neither schedule nor items, but one run. `undecided`:
     what it would send now is not what was approved, and it is active: what is still to go waits for a decision.
 
+    `asks`: what its texts ask (`asking.py`), None: nothing.
+
     `urgent`: its texts go before all that are not urgent. `canary_receipts`: after its first texts, the run waits for
     their receipts. `launch_on_approval`: its approval launches it, for `planned_at` or, where that is empty, at once.
     """
@@ -39,6 +41,7 @@ class Campaign(Base):
     values: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     picks: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     channels: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default="{}")
+    asks: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     signature: Mapped[str]
     route_id: Mapped[int] = mapped_column(ForeignKey("routes.id"))
     validity_s: Mapped[int] = mapped_column(server_default="86400")  # seconds from launch
@@ -77,7 +80,8 @@ class CampaignItem(Base):
     `template_version_id`, `values` and `rule` stand before the campaign's: another text, further values, and a rule
     that narrows whom the campaign's segment finds (of an event: that stands in its place). `next_at`: when it fires
     next, as its run `next_firing`; None: nothing comes. `fired_at`: the time for which it fired last. `skipped`: a
-    person decided that it does not go. `approved`: the digest of what was approved for it.
+    person decided that it does not go. `asks`: what it asks, in place of what the campaign asks. `approved`: the digest
+    of what was approved for it.
     """
 
     __tablename__ = "campaign_items"
@@ -89,6 +93,7 @@ class CampaignItem(Base):
     template_version_id: Mapped[int | None] = mapped_column(ForeignKey("template_versions.id"))
     values: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     rule: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    asks: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     skipped: Mapped[bool] = mapped_column(server_default="false")
     next_at: Mapped[datetime | None]
     fired_at: Mapped[datetime | None]

@@ -37,7 +37,7 @@ from sms_service.said import Said, from_json, say
 
 _COLUMNS = (
     *("id", "unit_id", "name", "status", "template_version_id", "segment_id", "values", "picks", "signature"),
-    *("channels", "validity_s"),
+    *("channels", "asks", "validity_s"),
     *("urgent", "canary_receipts", "launch_on_approval", "planned_at", "created_by", "created_at", "updated_at"),
     *("kind", "schedule", "undecided"),
 )

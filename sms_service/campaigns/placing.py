@@ -104,7 +104,7 @@ def copy_schedule(session: Session, old: Campaign, new: Campaign) -> None:
     rows = session.scalars(
         select(CampaignItem).where(CampaignItem.campaign_id == old.id).order_by(CampaignItem.position)
     ).all()
-    kept = ("position", "label", "template_version_id", "values", "skipped")
+    kept = ("position", "label", "template_version_id", "values", "asks", "skipped")
     session.add_all(
         CampaignItem(
             campaign_id=new.id,

@@ -12,10 +12,11 @@ from sms_service.accounts.actors import Actor
 from sms_service.audit import trail
 from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.approval_rules import find_most_people
+from sms_service.campaigns.asking import CLOSES_AT
 from sms_service.campaigns.contents import Content
 from sms_service.campaigns.moving import move_campaign
 from sms_service.campaigns.reserving import reserve_quota
-from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.dispatch.freeze import GRACE_MIN, foresee_lane
 from sms_service.ledger.models import Run
@@ -77,7 +78,16 @@ def describe_text(content: Content) -> dict[str, Any]:
         "validity_s": campaign.validity_s,
         "canary_receipts": campaign.canary_receipts,
         "digest": content.digest(),
+        "asks": find_run_asks(content),
     }
+
+
+def find_run_asks(content: Content) -> dict[str, Any] | None:
+    """What the run's texts ask. An event's question is open until the event begins."""
+    asks, schedule = content.asks, content.campaign.schedule or {}
+    if asks and "kind" in asks and content.campaign.kind == CampaignKind.event:
+        return {**asks, CLOSES_AT: schedule["begins"]}
+    return asks
 
 
 def find_due_time(planned_at: datetime | None, now: datetime) -> datetime | None:

@@ -19,6 +19,7 @@ from sms_service.audit import trail
 from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.also_posted import keep_channels, require_channels
 from sms_service.campaigns.approval import approve_by_self_service
+from sms_service.campaigns.asking import read_asks
 from sms_service.campaigns.authorship import list_authors
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.linting import lint_content
@@ -51,6 +52,7 @@ CHANGEABLE = (
     "values",
     "picks",
     "channels",
+    "asks",
     "signature",
     "route",
     "validity_s",
@@ -74,6 +76,7 @@ def create_campaign(
     values: Mapping[str, Any] | None = None,
     picks: Mapping[str, int | None] | None = None,
     channels: Collection[int] = (),
+    asks: Mapping[str, Any] | None = None,
     route: str = DEFAULT_ROUTE,
     validity_s: int = 86_400,
     urgent: bool = False,
@@ -84,7 +87,7 @@ def create_campaign(
     """A new draft of the unit. `validity_s`: seconds from launch until texts that have not left expire. `urgent`: its
     texts go before all that are not urgent. `canary_receipts`: after its first texts, the run waits for their receipts.
     `picks`: by reference list that the text names, the id of a row; its cells are taken into the values. `channels`:
-    the ids of those to which it is also posted.
+    the ids of those to which it is also posted. `asks`: what its texts ask (`asking.read_asks`).
 
     Raises NotFound, Forbidden, or Invalid naming the field that cannot be used.
     """
@@ -96,6 +99,7 @@ def create_campaign(
         "values": dict(values or {}),
         "picks": dict(picks or {}),
         "channels": channels,
+        "asks": asks,
         "route": route,
         "validity_s": validity_s,
         "urgent": urgent,
@@ -286,9 +290,13 @@ def _set(session: Session, actor: Actor, campaign: Campaign, path: str, given: M
         if template.archived_at is not None and version.id != campaign.template_version_id:
             raise Invalid("template_version_id", version.id, "belongs to a template that is archived")
         campaign.template_version_id = version.id
-    if not {"template_version_id", "segment_id", "signature", "values", "picks"} & given.keys():
+    if not {"template_version_id", "segment_id", "signature", "values", "picks", "asks"} & given.keys():
         return
     version = get_version(session, actor, campaign.template_version_id)[1]
+    if "asks" in given:
+        asks = given["asks"] and read_asks(session, actor, path, given["asks"], version)
+        if asks != campaign.asks:
+            campaign.asks = asks
     if {"template_version_id", "signature", "values", "picks"} & given.keys():
         check_beginning(version.body, campaign.signature)
         take_picks(session, campaign, path, version, given, reworded=version.id != worded)

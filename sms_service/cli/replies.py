@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import click
 
+from sms_service.vocabulary import Meaning
+
 _as = click.option("--as", "login", metavar="LOGIN", help="The account that reads; by default the service.")
 _gateway = click.option("--gateway", "account", metavar="NAME", help="Only those of this gateway account.")
 _limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
@@ -14,7 +16,7 @@ _time = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 @click.command()
 @click.option("--unit", "code", metavar="CODE", help="Only those of people of this unit's subtree.")
-@click.option("--meaning", type=click.Choice(["stop"]), help="Only those that mean this.")
+@click.option("--meaning", type=click.Choice([*Meaning]), help="Only those that mean this.")
 @_gateway
 @click.option("--unreadable", is_flag=True, help="Only those whose sender cannot be read as a phone number.")
 @click.option("--since", type=_time, metavar="TIME", help="Received at or after this time, UTC.")

@@ -9,21 +9,23 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.suppression import suppressed_among
 from sms_service.campaigns.overview import get_campaign
 from sms_service.console.forms import read_query
+from sms_service.console.languages import translate_here
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit
-from sms_service.replies.listing import MEANINGS, find_answered_campaigns, find_replies, may_read_strangers
+from sms_service.replies.listing import find_answered_campaigns, find_replies, may_read_strangers
 from sms_service.replies.models import ReplyRow
+from sms_service.vocabulary import Meaning
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id
 from sms_service.web.validators import OneOfWords
-from sms_service.web.words import name_word
+from sms_service.web.words import name_of
 
 
 class RepliesFilter(ScopedPageQuery):
     """Which replies."""
 
-    meaning = fields.String(load_default=None, validate=OneOfWords(MEANINGS))
+    meaning = fields.String(load_default=None, validate=OneOfWords([*Meaning]))
     campaign = Id(load_default=None)
     reply = Id(load_default=None)
 
@@ -46,7 +48,7 @@ def list_replies() -> str:
         id_=ReplyRow.id,
         descending=True,
     )
-    stopped = {row.ReplyRow.phone for row in rows if row.ReplyRow.meaning and row.ReplyRow.phone}
+    stopped = {row.ReplyRow.phone for row in rows if row.ReplyRow.meaning == Meaning.stop and row.ReplyRow.phone}
     return render_page(
         "replies.html",
         rows=rows,
@@ -56,7 +58,8 @@ def list_replies() -> str:
         campaign=campaign,
         answered=find_answered_campaigns(g.session, [row.ReplyRow for row in rows]),
         suppressed=suppressed_among(g.session, stopped, for_some=True),
-        name_meaning=lambda meaning: name_word("meaning", meaning),
+        meanings=[(meaning.value, translate_here(name_of(meaning))) for meaning in Meaning],
+        name_meaning=lambda meaning: name_of(Meaning(meaning)),
         may_read=lambda path: g.actor.can(Permission.read, path),
         choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
     )

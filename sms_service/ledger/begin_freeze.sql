@@ -19,4 +19,4 @@ SET status = CASE WHEN r.due_at < sms_now() - make_interval(mins => %(grace_min)
     demonstration = u.demonstration
 FROM due, units u
 WHERE r.id = due.id AND u.id = r.unit_id AND r.status = 'planned' AND r.due_at <= sms_now()
-RETURNING r.id, r.status
+RETURNING r.id, r.status, r.asks IS NOT NULL AS asks

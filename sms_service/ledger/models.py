@@ -49,7 +49,8 @@ class Run(Base):
     While `canary` holds message ids, only those may leave; it is emptied when they have gone well. `canary_since`: when
     the first of them had been handed over. The breaker counts since `watched_from`. `parts_estimate` is the mean number
     of parts of a text, from a sample taken at freeze. `digest` (SHA-256) is that of what was approved for it, None of
-    runs of before it was kept; a freeze that counts more recipients than `most_people` holds the run.
+    runs of before it was kept; a freeze that counts more recipients than `most_people` holds the run. `asks`: what its
+    texts ask; `question_id`: the question that its launch opened, or of which it reminds.
     """
 
     __tablename__ = "runs"
@@ -92,6 +93,8 @@ class Run(Base):
     launched_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    asks: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    question_id: Mapped[int | None]
     most_people: Mapped[int | None] = mapped_column(Integer)
     audience: Mapped[int | None]
     frozen_at: Mapped[datetime | None]
@@ -105,6 +108,7 @@ class Run(Base):
         UniqueConstraint("id", "month"),
         Index(None, "launched_at"),
         Index(None, "campaign_id", "frozen_at"),
+        Index("ix_runs_question_id", "question_id", postgresql_where="question_id IS NOT NULL"),
         Index("ix_runs_closed_at", "closed_at", postgresql_where="closed_at IS NOT NULL"),
         UniqueConstraint("campaign_id", "item", "firing"),
         CheckConstraint(f"status IN {RunStatus.sql()}", name="status"),

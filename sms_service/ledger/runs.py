@@ -39,6 +39,7 @@ from sms_service.ledger.states import HeldFor, RunStatus
 from sms_service.said import Said, as_said, to_json
 
 BEGIN_FREEZE = Statement(__file__, "begin_freeze")
+OPEN_QUESTIONS = Statement(__file__, "open_questions")
 FREEZE = Statement(__file__, "freeze")
 TRIP_RUN = Statement(__file__, "trip_run")
 REFILL_CANARY = Statement(__file__, "refill_canary")
@@ -126,9 +127,12 @@ def retime_run(session: Session, run_id: int, due_at: datetime, day: date, hold:
 
 def begin_runs(connection: Connection, grace_min: int) -> list[int]:
     """Take due runs out of `planned`; those late by more than `grace_min` minutes are held. Returns the ids of those
-    now waiting to be frozen.
+    now waiting to be frozen. What their texts ask is open from now on.
     """
-    return [row.id for row in BEGIN_FREEZE(connection, grace_min=grace_min) if row.status == RunStatus.freezing]
+    begun = [row for row in BEGIN_FREEZE(connection, grace_min=grace_min) if row.status == RunStatus.freezing]
+    if asking := [row.id for row in begun if row.asks]:
+        OPEN_QUESTIONS(connection, run_ids=asking)
+    return [row.id for row in begun]
 
 
 def freeze_statement(dialect: Dialect, audience: str, values: str) -> str:

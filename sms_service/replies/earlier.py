@@ -19,7 +19,6 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    literal_column,
     not_,
     or_,
     select,
@@ -33,10 +32,11 @@ from sms_service.audience.earlier import EarlierCampaign, EarlierRun, install_ea
 from sms_service.campaigns.models import Campaign
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Message, Run
+from sms_service.ledger.question_models import QuestionRow
 from sms_service.ledger.states import MessageStatus
-from sms_service.replies.meaning import ACCEPTS, DECLINES, NOT_SAID
-from sms_service.replies.models import ReplyRow
+from sms_service.replies.models import AnswerRow, ReplyRow
 from sms_service.schedules.attendance_models import Attendance
+from sms_service.vocabulary import Meaning
 
 S = MessageStatus
 # What cannot be told may have arrived: who is texted because nothing came must not be texted twice.
@@ -125,10 +125,19 @@ def _replies_to(run: EarlierRun) -> tuple[ColumnElement[bool], ...]:
 
 
 def _select_declined(runs: Sequence[EarlierRun]) -> Select[int]:
-    """Those whose last yes or no to these texts was a no."""
-    said = func.translate(func.lower(func.normalize(ReplyRow.text, literal_column("NFKC"))), NOT_SAID, "")
-    columns = (ReplyRow.message_id, ReplyRow.received_at, ReplyRow.id, said.label("said"))
-    replies = union_all(*(select(*columns).where(*_replies_to(run)) for run in runs)).subquery("said")
+    """Those whose last yes or no to what these texts asked, before it closed, was a no."""
+    asked = or_(*(and_(Run.month == literal(run.month), Run.id == run.id) for run in runs))
+    given = (
+        select(AnswerRow.message_id, AnswerRow.at, AnswerRow.id, (AnswerRow.said == Meaning.no).label("declined"))
+        .join(QuestionRow, QuestionRow.id == AnswerRow.question_id)
+        .where(
+            AnswerRow.question_id.in_(select(Run.question_id).where(asked, Run.question_id.is_not(None))),
+            AnswerRow.said.in_((Meaning.yes, Meaning.no)),
+            AnswerRow.voided_at.is_(None),
+            AnswerRow.at <= QuestionRow.closes_at,
+        )
+        .subquery("given")
+    )
     rows = union_all(
         *(
             select(Message.person_id, func.coalesce(Message.duplicate_of, Message.id).label("message_id")).where(
@@ -137,14 +146,14 @@ def _select_declined(runs: Sequence[EarlierRun]) -> Select[int]:
             for run in runs
         )
     ).subquery("rows")
-    newest = aggregate_order_by(replies.c.said.in_(sorted(DECLINES)), replies.c.received_at.desc(), replies.c.id.desc())
-    last = func.array_agg(newest, type_=ARRAY(Boolean))[1]
+    last = func.array_agg(
+        aggregate_order_by(given.c.declined, given.c.at.desc(), given.c.id.desc()), type_=ARRAY(Boolean)
+    )
     return (
         select(rows.c.person_id)
-        .join(replies, replies.c.message_id == rows.c.message_id)
-        .where(replies.c.said.in_(sorted(DECLINES | ACCEPTS)))
+        .join(given, given.c.message_id == rows.c.message_id)
         .group_by(rows.c.person_id)
-        .having(last)
+        .having(last[1])
     )
 
 

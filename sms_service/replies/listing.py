@@ -18,8 +18,6 @@ from sms_service.directory.units import top_paths
 from sms_service.ledger.models import Message, Run
 from sms_service.replies.models import ReplyRow
 
-MEANINGS = ("stop",)
-
 
 def may_read_strangers(session: Session, actor: Actor) -> bool:
     """Whether the actor may read replies that match nobody: whoever may read everything."""

@@ -1,7 +1,9 @@
--- What each reply of a batch answers; the caller has locked the batch (take_replies.sql) and then marks it
--- (mark_matched.sql). A reply answers the last text that was handed over to its phone within the 14 days before, over
--- the reply's own gateway account if there is such a text, and so it belongs to that text's recipient. Without such a
--- text it belongs to a person who has the phone, if there is one. Parts of long replies are treated like whole ones.
+-- What each reply of a batch may answer; the caller has locked the batch (take_replies.sql), reads it (reading.py), and
+-- then records it (record_readings.sql). A reply belongs to the recipient of the last text that was handed over to its
+-- phone within the 14 days before, over the reply's own gateway account if there is such a text. Without such a text it
+-- belongs to a person who has the phone, if there is one. `asked`: of each campaign that asks something the last text
+-- with a question; texts stay in it until 14 days after their question closed. Parts of long replies are treated like
+-- whole ones.
 --
 -- messages has no index by phone alone, which would slow down every hand-over. But a run has at most one row of a
 -- phone that was not skipped, and a unique index finds it. So this goes through runs: first those of the units above a
@@ -11,8 +13,8 @@
 --
 -- It only reads, since it goes through the runs of several months (tests/db/test_shapes.py).
 WITH batch AS MATERIALIZED (
-    SELECT id, account_id, phone, text AS said, joined_to IS NULL AND (parts = 1 OR series IS NULL) AS is_whole,
-           least(received_at, occurred_at + interval '5 minutes') AS at
+    SELECT id, account_id, phone, text AS said, sent_to, joined_to IS NULL AND (parts = 1 OR series IS NULL) AS is_whole,
+           least(received_at, occurred_at + interval '5 minutes') AS at, coalesce(rule = 'provider_stop', false) AS is_provider_stop
     FROM replies
     WHERE in_month = %(in_month)s::date AND id = ANY (%(ids)s::bigint[])
 ),
@@ -26,10 +28,11 @@ above AS MATERIALIZED (
     WHERE substr(u.path, n, 1) = '/'
 ),
 near AS MATERIALIZED (
-    SELECT DISTINCT ON (b.id) b.id, s.*
+    SELECT b.id, r.campaign_id, r.question_id, r.launched_at > b.at - interval '14 days' AS is_recent, s.*
     FROM batch b
     JOIN above a ON a.id = b.id
-    JOIN runs r ON r.unit_path = a.path AND r.launched_at <= b.at AND r.launched_at > b.at - interval '14 days'
+    JOIN runs r ON r.unit_path = a.path AND r.launched_at <= b.at
+    LEFT JOIN questions q ON q.id = r.question_id
     CROSS JOIN LATERAL (
         SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, m.text, t.account_id = b.account_id AS same, t.started_at
         FROM messages m
@@ -37,13 +40,13 @@ near AS MATERIALIZED (
         WHERE m.month = r.month AND m.run_id = r.id AND m.phone = b.phone AND m.status <> 'skipped'
           AND t.started_at <= b.at AND t.status NOT IN ('refused', 'throttled')
     ) s
-    ORDER BY b.id, s.same DESC, s.started_at DESC
+    WHERE r.launched_at > b.at - interval '14 days' OR q.closes_at > b.at - interval '14 days'
 ),
 far AS MATERIALIZED (
-    SELECT DISTINCT ON (b.id) b.id, s.*
+    SELECT b.id, r.campaign_id, r.question_id, true AS is_recent, s.*
     FROM batch b
     CROSS JOIN LATERAL (
-        SELECT id, month FROM runs
+        SELECT id, month, campaign_id, question_id FROM runs
         WHERE launched_at <= b.at AND launched_at > b.at - interval '14 days'
           AND b.id NOT IN (SELECT id FROM near)
         ORDER BY launched_at DESC
@@ -56,15 +59,28 @@ far AS MATERIALIZED (
         WHERE m.month = r.month AND m.run_id = r.id AND m.phone = b.phone AND m.status <> 'skipped'
           AND t.started_at <= b.at AND t.status NOT IN ('refused', 'throttled')
     ) s
-    ORDER BY b.id, s.same DESC, s.started_at DESC
+),
+texts AS MATERIALIZED (
+    SELECT * FROM near UNION ALL SELECT * FROM far
 ),
 answered AS (
-    SELECT * FROM near UNION ALL SELECT * FROM far
+    SELECT DISTINCT ON (id) * FROM texts WHERE is_recent ORDER BY id, same DESC, started_at DESC, message_id DESC
+),
+asked AS (
+    SELECT id, json_agg(json_build_object(
+        'question_id', question_id, 'month', month, 'message_id', message_id, 'person_id', person_id,
+        'unit_path', unit_path) ORDER BY started_at DESC, message_id DESC) AS asked
+    FROM (
+        SELECT DISTINCT ON (id, campaign_id) * FROM texts WHERE question_id IS NOT NULL
+        ORDER BY id, campaign_id, started_at DESC, message_id DESC
+    ) last_of_campaign
+    GROUP BY id
 )
 SELECT b.id, a.month, a.message_id, coalesce(a.person_id, h.person_id) AS person_id, coalesce(a.unit_path, h.path) AS unit_path,
-       b.phone, b.said, b.is_whole, a.text AS answered
+       b.phone, b.said, b.sent_to, b.at, b.is_whole, b.is_provider_stop, a.text AS answered, k.asked
 FROM batch b
 LEFT JOIN answered a ON a.id = b.id
+LEFT JOIN asked k ON k.id = b.id
 LEFT JOIN LATERAL (
     SELECT p.id AS person_id, u.path
     FROM people p JOIN units u ON u.id = p.unit_id

@@ -1,31 +1,42 @@
-"""Finds the text that a reply answers, after the reply was stored; any worker does it, in batches."""
+"""Finds the texts that a reply may answer, after the reply was stored, and reads it; any worker does it, in batches."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from sms_service.audience import suppression
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
-from sms_service.replies.meaning import is_offered_stop
-from sms_service.vocabulary import MessageReason
+from sms_service.ledger.question_models import QuestionRow
+from sms_service.replies.meaning import is_stop
+from sms_service.replies.reading import Reading, read_asked, read_reply
+from sms_service.vocabulary import Meaning, MessageReason, ReadingRule
 
 REPLY_MONTHS = Statement(__file__, "reply_months")
 TAKE_REPLIES = Statement(__file__, "take_replies")
 MATCH_REPLIES = Statement(__file__, "match_replies")
-MARK_MATCHED = Statement(__file__, "mark_matched")
+RECORD_READINGS = Statement(__file__, "record_readings")
+RECORD_ANSWERS = Statement(__file__, "record_answers")
+VOID_ANSWERS = Statement(__file__, "void_answers")
 
 BATCH = 100
 # How long one job matches before it gives way to receipts and texts, in seconds; it ends between batches.
 JOB_S = 0.5
 
+_Read = tuple[
+    Row[Any], Reading | None
+]  # what was found of a reply, and its reading; of a part that waits there is none
+
 
 def match_waiting(database: Database, stopping: Callable[[], bool] = lambda: False, *, job_s: float = JOB_S) -> bool:
-    """Match waiting replies, oldest first, for at most `job_s` seconds; returns whether some are left."""
+    """Match and read waiting replies, oldest first, for at most `job_s` seconds; returns whether some are left."""
     end = time.monotonic() + job_s
     while True:
         with database.session() as session:
@@ -38,25 +49,76 @@ def match_waiting(database: Database, stopping: Callable[[], bool] = lambda: Fal
 
 
 def _match(session: Session, in_month: date) -> int:
-    """Match the next batch of those that came in one month, and heed the words that
-    stop only because the text that they answer offers it.
-    """
+    """Match and read the next batch of those that came in one month, and act on what they say."""
     connection = session.connection()
     ids = [row.id for row in TAKE_REPLIES(connection, in_month=in_month, size=BATCH)]
     if ids:
         found = MATCH_REPLIES(connection, in_month=in_month, ids=ids).all()
-        stops = {row.id for row in found if row.is_whole and is_offered_stop(row.said or "", row.answered)}
-        MARK_MATCHED(
-            connection,
-            in_month=in_month,
-            ids=[row.id for row in found],
-            months=[row.month for row in found],
-            message_ids=[row.message_id for row in found],
-            person_ids=[row.person_id for row in found],
-            unit_paths=[row.unit_path for row in found],
-            stops=[row.id in stops for row in found],
-        )
-        for row in sorted(found, key=lambda row: (row.phone or "", row.id)):  # whoever suppresses many goes by phone
-            if row.id in stops:
-                suppression.suppress_by_itself(session, row.phone, MessageReason.opted_out, "reply", row.id)
+        questions = _load_questions(session, found)
+        read = [(row, _read(row, questions)) for row in found]
+        RECORD_READINGS(connection, in_month=in_month, readings=json.dumps([_describe(*one) for one in read]))
+        VOID_ANSWERS(connection, ids=ids)
+        if answers := [answer for one in read if (answer := _answer(*one))]:
+            RECORD_ANSWERS(connection, in_month=in_month, answers=json.dumps(answers))
+        _heed_stops(session, read)
     return len(ids)
+
+
+def _load_questions(session: Session, found: Sequence[Row[Any]]) -> dict[int, QuestionRow]:
+    ids = {one["question_id"] for row in found for one in row.asked or ()}
+    if not ids:
+        return {}
+    return {question.id: question for question in session.scalars(select(QuestionRow).where(QuestionRow.id.in_(ids)))}
+
+
+def _read(row: Row[Any], questions: Mapping[int, QuestionRow]) -> Reading | None:
+    if row.is_provider_stop:
+        return Reading(Meaning.stop, ReadingRule.provider_stop)
+    if not row.is_whole:
+        return None
+    return read_reply(row.said or "", row.at, row.answered, read_asked(row.asked), questions)
+
+
+def _describe(row: Row[Any], reading: Reading | None) -> dict[str, Any]:
+    """What is recorded of the reply. It answers the text that asked the question, if it answers one."""
+    asked = reading.asked if reading else None
+    text = asked or row
+    return {
+        "id": row.id,
+        "month": text.month and text.month.isoformat(),
+        "message_id": text.message_id,
+        "person_id": text.person_id,
+        "unit_path": text.unit_path,
+        "meaning": reading and reading.meaning,
+        "rule": reading and reading.rule,
+        "question_id": asked and asked.question_id,
+        "inbox": reading is not None and reading.needs_person,
+    }
+
+
+def _answer(row: Row[Any], reading: Reading | None) -> dict[str, Any] | None:
+    """The row of `answers` that the reply gives, if it gives one."""
+    if reading is None or reading.asked is None or reading.understood is None:
+        return None
+    asked, said = reading.asked, reading.understood
+    return {
+        "reply_id": row.id,
+        "question_id": asked.question_id,
+        "month": asked.month.isoformat(),
+        "message_id": asked.message_id,
+        "person_id": asked.person_id,
+        "unit_path": asked.unit_path,
+        "said": said.said,
+        "choices": said.choices,
+        "people": said.people,
+        "correct": said.correct,
+        "at": row.at.isoformat(),
+    }
+
+
+def _heed_stops(session: Session, read: Sequence[_Read]) -> None:
+    """A plain word was heeded when the reply was stored; who has lifted that since keeps it lifted."""
+    stops = [row for row, reading in read if reading and reading.meaning == Meaning.stop and row.phone]
+    stops = [row for row in stops if not row.is_provider_stop and not is_stop(row.said or "")]
+    for row in sorted(stops, key=lambda row: (row.phone, row.id)):  # whoever suppresses many goes by phone
+        suppression.suppress_by_itself(session, row.phone, MessageReason.opted_out, "reply", row.id)

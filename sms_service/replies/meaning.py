@@ -12,7 +12,11 @@ _OFFERED = "n"
 
 # Letters that nobody sees, and letters used as signs, do not count, nor does anything that is neither letter nor digit.
 _UNSEEN = frozenset("\u115f\u1160\u3164\uffa0")
-_TRADITIONAL = str.maketrans("訂請復覆複發輸", "订请复复复发输")
+# The traditional characters of stop words, offers and the words of answers (keywords.py).
+_TRADITIONAL = str.maketrans(
+    "訂請復覆複發輸參來會沒時間報場確準錯號碼認識電話選個兩對還換無辦體適開總諾謝將滿",
+    "订请复复复发输参来会没时间报场确准错号码认识电话选个两对还换无办体适开总诺谢将满",
+)
 
 _UNSUBSCRIBE = "(?:退订|拒收)"
 _SEND = r"请?(?:直接)?(?:回复?|发送?|编辑|输入)\s?"
@@ -22,14 +26,6 @@ _OFFER = re.compile(
     # What follows is an end of its own: "不参加回复N 拒收请回复R" offers R.
     f"|{_SEND}{_WORD}(?:[/或、][a-z]{{1,2}})*(?:即可|可|以|就|则|来|为|=)?{_UNSUBSCRIBE}(?!{_SEND})"
 )
-# A whole reply that says no, or yes, to an event, without what NOT_SAID has; nothing else is read as either. So few on
-# purpose: who is taken to come gets a text too many, who is taken to stay away would miss one.
-_NO = """0 n no 否 不 不去 不来 不参加 不能去 不能来 不能参加 无法参加 参加不了 去不了 来不了 不去了 不来了 不参加了
-请假 我请假 请个假 有事请假 因事请假 有事不能参加 有事来不了 有事去不了 没空 没时间"""
-_YES = "1 y yes 是 去 来 参加 能去 能来 能参加 可以参加 准时参加 按时参加 一定参加 一定来 我来 我去 我参加 报名"
-DECLINES, ACCEPTS = frozenset(_NO.split()), frozenset(_YES.split())
-NOT_SAID = " \t\r\n\u00a0\u3000\u200b.,!?;:~-_'\"()[]<>*#。、·…—“”‘’《》【】「」"
-
 _QUOTES = re.compile(r"""["'“”‘’「」『』【】《》<>()\[\]:]""")
 
 

@@ -28,6 +28,7 @@ from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
+from sms_service.ledger.questions import move_closing
 from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.said import say
 from sms_service.schedules.event import CANCELLATION, INVITATION, MOVE_NOTICE, REMINDER, begins_of, ends_of, read_rule
@@ -94,6 +95,7 @@ def move_event(
     if told:
         moved[MOVED] = rule.get(MOVED, 0) + 1
     campaign.schedule = moved
+    move_closing(session, campaign_id, INVITATION, begins_of(moved))
     _ask_again(session, campaign, stopped, told > 0)
     share_values(session, campaign)
     place_items(session, campaign)

@@ -38,8 +38,15 @@ from sms_service.schedules.event_texts import (
     write_event_time,
 )
 from sms_service.schedules.scheduling import NewItem, set_schedule
+from sms_service.vocabulary import QuestionKind
 
 NUMBERS = (INVITATION, REMINDER, THANKS, CANCELLATION, MOVE_NOTICE)
+# Whether they come; who is reminded, or told that it is moved, answers the same question.
+_ASKS: Mapping[int, Mapping[str, Any]] = {
+    INVITATION: {"kind": QuestionKind.rsvp.value},
+    REMINDER: {"of_item": INVITATION},
+    MOVE_NOTICE: {"of_item": INVITATION},
+}
 
 
 def plan_event(
@@ -78,7 +85,9 @@ def plan_event(
         MOVE_NOTICE: invited,
     }
     items = [
-        NewItem(number, LABELS[number], template_version_id=chosen.get(number), rule=rules[number])
+        NewItem(
+            number, LABELS[number], template_version_id=chosen.get(number), rule=rules[number], asks=_ASKS.get(number)
+        )
         for number in NUMBERS
     ]
     set_schedule(session, actor, campaign_id, CampaignKind.event, given, items)

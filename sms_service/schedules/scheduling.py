@@ -35,6 +35,7 @@ class NewItem:
     values: Mapping[str, Any] = field(default_factory=dict)
     template_version_id: int | None = None
     rule: Mapping[str, Any] | None = None
+    asks: Mapping[str, Any] | None = None
 
 
 def set_schedule(
@@ -70,6 +71,7 @@ def set_schedule(
             values=dict(item.values),
             template_version_id=item.template_version_id,
             rule=None if item.rule is None else dict(item.rule),
+            asks=None if item.asks is None else dict(item.asks),
         )
         for position, item in enumerate(items or [NewItem(1, campaign.name)], start=1)
     )

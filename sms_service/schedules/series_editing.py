@@ -71,6 +71,7 @@ def insert_text(
         label=new.label,
         values=dict(new.values),
         template_version_id=new.template_version_id,
+        asks=None if new.asks is None else dict(new.asks),
     )
     write_order([*items[:after], item, *items[after:]])
     session.add(item)

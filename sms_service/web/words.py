@@ -206,7 +206,6 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         "notice": say("Reminder text"),
     },
     "decision": {"approved": say("Approved"), "rejected": say("Returned")},
-    "meaning": {"stop": say("Wants no more texts")},
     "source": {
         "import": say("An import"),
         "reply": say("A reply"),

@@ -11,7 +11,7 @@ from sms_service.db.engine import Database
 from sms_service.gateways.base import Reply
 from sms_service.ledger.models import Message
 from sms_service.replies import matching
-from sms_service.replies.inbox import store_replies
+from sms_service.replies.storing import store_replies
 from tests.api.campaign_client import Place
 from tests.api.directory_client import Caller
 from tests.bringing import bring

@@ -21,7 +21,7 @@ from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Receipt,
 from sms_service.ledger import receipts
 from sms_service.ledger.models import Message, Run
 from sms_service.replies import matching
-from sms_service.replies.inbox import store_replies
+from sms_service.replies.storing import store_replies
 from tests.api.campaign_client import Place
 from tests.api.directory_client import Caller
 from tests.factories import fictional_phone
@@ -217,7 +217,7 @@ def test_the_shell_says_the_same(
         receipts.insert_receipts(connection, [("main", strange)])
         receipts.apply_receipts(connection, 10)
     stranger, stop = run("replies")
-    assert stranger.endswith(", answers nothing: 谁")
+    assert stranger.endswith(", answers nothing, free_text: 谁")
     assert stop.endswith(", stop: R")
     assert "answers message " in stop
     assert run("replies", "--meaning", "stop") == run("replies", "--unit", place.one.code) == [stop]

@@ -12,8 +12,8 @@ from sms_service.directory.models import Unit
 from sms_service.gateways.base import Reply
 from sms_service.ledger.models import Message
 from sms_service.replies import matching
-from sms_service.replies.inbox import store_replies
 from sms_service.replies.models import ReplyRow
+from sms_service.replies.storing import store_replies
 from tests.dispatch.city import drain, make_city
 from tests.factories import fictional_phone, make_unit
 
@@ -77,7 +77,7 @@ def test_a_campaign_and_its_run_lead_to_their_replies(log_in, session, answered)
     listed = visitor.get(f"/replies?campaign={campaign.id}").text
     assert listed.count("the text it answers") == 2
     unmatched = {"message_id": None, "month": None}
-    session.execute(update(ReplyRow).where(ReplyRow.meaning.is_(None)).values(unmatched))
+    session.execute(update(ReplyRow).where(ReplyRow.meaning == "free_text").values(unmatched))
     session.commit()
     assert "1 reply" in visitor.get(f"/runs/{city.run_id}").text
     session.execute(update(ReplyRow).values(unmatched))

@@ -27,6 +27,7 @@ LOOKS_UP = {
 # Foreign keys that point up, likewise: (table, table it points at).
 POINTS_UP = {
     ("runs", "campaigns"): "a run is unique by campaign, item and firing; the ledger never reads the campaign",
+    ("questions", "campaigns"): "a question is unique by campaign, item and firing, likewise",
     ("runs", "template_versions"): "what a run says never changes under it; the ledger never reads the text",
     ("template_bindings", "template_versions"): "the gate asks whether one is usable; controls never read the text",
     ("accounts", "units"): "a login has a home unit, which accounts know by id and path only",

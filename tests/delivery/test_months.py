@@ -12,7 +12,7 @@ from sms_service.delivery import inbox
 from sms_service.gateways.base import Receipt, ReceiptStatus, Reply
 from sms_service.ledger import receipts
 from sms_service.replies import matching
-from sms_service.replies.inbox import store_replies
+from sms_service.replies.storing import store_replies
 from tests.clocks import ahead_by
 from tests.delivery.poison import refusing
 from tests.dispatch.city import City, drain, make_city, statuses

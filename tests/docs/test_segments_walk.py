@@ -22,7 +22,7 @@ from sms_service.directory.models import Contact, Person
 from sms_service.dispatch import freeze
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Reply
 from sms_service.replies import matching
-from sms_service.replies.inbox import store_replies
+from sms_service.replies.storing import store_replies
 from tests.audience.naive import years_ago
 from tests.clocks import ahead_by
 from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, drain, make_run

@@ -11,7 +11,7 @@ from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.gateways.base import Reply
 from sms_service.replies import matching
-from sms_service.replies.inbox import store_replies
+from sms_service.replies.storing import store_replies
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways
 from tests.docs.turned import run_commands, walk_through
 from tests.factories import fictional_phone, make_account, make_person, make_template, make_unit

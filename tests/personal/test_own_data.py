@@ -16,8 +16,8 @@ from sms_service.db.engine import Database
 from sms_service.errors import Forbidden, Invalid
 from sms_service.gateways.base import Reply
 from sms_service.personal.own_data import SECTIONS, collect_own_data
-from sms_service.replies.inbox import store_replies
 from sms_service.replies.matching import match_waiting
+from sms_service.replies.storing import store_replies
 from tests.factories import make_actor, make_unit
 from tests.personal.test_erasure import NAME, NUMBER, OWN, PHONE, make_full_city
 

@@ -26,11 +26,12 @@ from sms_service.errors import Forbidden, Invalid
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind, Reply
 from sms_service.ledger.models import Run
 from sms_service.replies import matching
-from sms_service.replies.inbox import store_replies
+from sms_service.replies.storing import store_replies
 from tests.clocks import ahead_by
 from tests.db.test_shapes import _pruning_steps
 from tests.dispatch.city import City, ScriptedAdapter, drain, make_city, make_run, messages
 from tests.factories import fictional_phone, make_actor, make_person, make_segment, make_unit
+from tests.replies.asking import ask
 
 TAKEN, REFUSED, ANSWERS, SHARES = (fictional_phone(70 + n) for n in range(4))
 
@@ -126,6 +127,7 @@ def test_an_item_is_asked_for_alone_and_may_be_still_to_go(database: Database, s
     ],
 )
 def test_the_last_yes_or_no_counts(database: Database, city: City, said: list[str], numbers: list[int]) -> None:
+    ask(database, city.run_id)
     for place, text in enumerate(said, start=2):
         with ahead_by(database.url, f"{place} minutes") as later:
             store_replies(later, "main", [Reply(ANSWERS, text, "{}")])

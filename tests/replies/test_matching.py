@@ -12,7 +12,7 @@ from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.gateways.base import Reply
 from sms_service.replies import matching
-from sms_service.replies.inbox import store_replies
+from sms_service.replies.storing import store_replies
 from tests.clocks import ahead_by
 from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, make_run, messages
 from tests.factories import fictional_phone, make_person, make_unit
@@ -46,7 +46,7 @@ def test_it_answers_the_last_text_handed_over_and_is_its_recipients(database: Da
     [message] = [row for row in messages(database, run_id) if row.phone == PHONE]
     row = answered(database)
     assert (row.month, row.message_id, row.person_id) == (message.month, message.id, message.person_id)
-    assert (row.unit_path, row.meaning) == (city.unit.path, None)
+    assert (row.unit_path, row.meaning, row.rule) == (city.unit.path, "free_text", "no_question")
 
 
 def test_of_several_who_share_a_phone_it_is_the_one_who_got_the_text(database: Database) -> None:
@@ -156,5 +156,5 @@ def test_n_is_a_stop_only_where_the_text_that_it_answers_offered_it(
         meanings = list(connection.execute(text("SELECT meaning FROM replies ORDER BY id")).scalars())
         acts = connection.execute(text("SELECT count(*) FROM trail WHERE act = 'suppression.add'")).scalar()
     assert found == ([(PHONE, "opted_out", "reply")] if stops else [])
-    assert meanings == ["stop" if stops else None, None]
+    assert meanings == ["stop" if stops else "free_text", "free_text"]
     assert acts == len(found)

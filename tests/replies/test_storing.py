@@ -16,7 +16,7 @@ from sms_service.db.engine import Database
 from sms_service.delivery.inbox import apply_waiting_receipts
 from sms_service.errors import NotFound
 from sms_service.gateways.base import Outcome, Receipt, ReceiptStatus, Reply, Text
-from sms_service.replies.inbox import store_replies
+from sms_service.replies.storing import store_replies
 from tests.clocks import ahead_by
 from tests.dispatch.city import drain, make_city, messages, statuses, unknown
 from tests.factories import fictional_phone
@@ -95,7 +95,7 @@ def test_a_sender_that_is_no_phone_is_kept_as_it_came(database: Database, writte
     parts = [Reply(written, word, "{}", part=n, parts=2, series="7") for n, word in enumerate("退订", 1)]
     assert store_replies(database, "main", parts) == 2
     whole = rows(database)[0]
-    assert (whole.phone, whole.sender, whole.text, whole.meaning) == (None, written, "退订", "stop")
+    assert (whole.phone, whole.sender, whole.text, whole.meaning) == (None, written, "退订", None)
     assert suppressed(database) == []
 
 
@@ -154,7 +154,6 @@ def test_a_stop_word_suppresses_the_phone_with_ids_in_the_trail(database: Databa
     assert store_replies(database, "main", [replace(HELLO, text="ｔｄ")]) == 1
     assert suppressed(database) == [("opted_out", "reply")]
     [reply] = rows(database)
-    assert reply.meaning == "stop"
     trail = rows(database, "SELECT * FROM trail WHERE act = 'suppression.add' ORDER BY id")
     assert [(row.target_kind, row.unit_path, row.account_id) for row in trail] == [("person", city.unit.path, None)] * 2
     assert trail[0].details == {"reason": "opted_out", "source": "reply", "reply": reply.id}
@@ -188,7 +187,7 @@ def test_the_parts_of_a_long_reply_are_joined_in_any_order(database: Database, o
     store_replies(database, "main", [parts[order[2]]])
     assert suppressed(database) == [("opted_out", "reply")]
     whole = [row for row in rows(database) if row.joined_to is None]
-    assert [(row.text, row.meaning) for row in whole] == [("　退订", "stop")]
+    assert [row.text for row in whole] == ["　退订"]
     assert {row.joined_to for row in rows(database)} == {None, whole[0].id}
 
 

@@ -21,7 +21,7 @@ from sms_service.gateways.base import (
     Text,
 )
 from sms_service.replies import matching
-from sms_service.replies.inbox import store_replies
+from sms_service.replies.storing import store_replies
 from sms_service.reports.timeline import Timeline, reveal_message_phone, trace_message
 from tests.dispatch.city import City, drain, make_city, messages, unknown
 from tests.factories import make_actor, make_unit

@@ -22,7 +22,7 @@ from sms_service.dispatch import freeze
 from sms_service.gateways.base import Reply
 from sms_service.ledger.models import Message, Run
 from sms_service.replies import matching
-from sms_service.replies.inbox import store_replies
+from sms_service.replies.storing import store_replies
 from sms_service.schedules.event_planning import plan_event
 from sms_service.schedules.firing import fire_due_items
 from tests.clocks import ahead_by

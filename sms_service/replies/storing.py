@@ -34,7 +34,7 @@ FIND_OURS = Statement(__file__, "find_ours")
 STORE_REPLIES = Statement(__file__, "store_replies")
 FIND_PARTS = Statement(__file__, "find_parts")
 JOIN_PARTS = Statement(__file__, "join_parts")
-MARK_STOP = Statement(__file__, "mark_stop")
+MARK_PROVIDER_STOP = Statement(__file__, "mark_provider_stop")
 
 LONGEST_TEXT = 40_000  # characters; 255 parts of GSM-7 have 39,015
 
@@ -104,8 +104,12 @@ def _store(session: Session, gateway_account_id: int, replies: Sequence[Reply]) 
     stops = {row["fingerprint"] for row, reply in zip(rows, replies, strict=True) if reply.stop}
     for row in sorted(stored, key=lambda row: (row.phone or "", row.id)):  # whoever suppresses many goes by phone
         whole = _Whole(row.in_month, row.id, row.text) if row.parts == 1 else _join(session, gateway_account_id, row)
-        if whole is not None and (row.fingerprint in stops or is_stop(whole.text or "")):
-            _stop(session, whole, row.phone)
+        if whole is None:
+            continue
+        if row.fingerprint in stops:
+            MARK_PROVIDER_STOP(session.connection(), in_month=whole.in_month, id=whole.id)
+        if row.phone is not None and (row.fingerprint in stops or is_stop(whole.text or "")):
+            suppression.suppress_by_itself(session, row.phone, MessageReason.opted_out, "reply", whole.id)
     # A repetition means what it says too: somebody may have been texted again meanwhile, on a person's word.
     known = {row.fingerprint for row in stored}
     for reply, said in sorted(zip(replies, rows, strict=True), key=lambda pair: pair[1]["phone"] or ""):
@@ -162,10 +166,3 @@ def _join(session: Session, gateway_account_id: int, row: Any) -> _Whole | None:
     for in_month, of_month in groupby(parts, key=lambda part: part.in_month):
         JOIN_PARTS(connection, in_month=in_month, ids=[part.id for part in of_month], whole_id=whole_id, text=text)
     return next(_Whole(part.in_month, whole_id, text) for part in parts if part.id == whole_id)
-
-
-def _stop(session: Session, whole: _Whole, phone: str | None) -> None:
-    """A phone that cannot be read cannot be suppressed; the reply is then only listed as one that means stop."""
-    MARK_STOP(session.connection(), in_month=whole.in_month, id=whole.id)
-    if phone is not None:
-        suppression.suppress_by_itself(session, phone, MessageReason.opted_out, "reply", whole.id)

@@ -1,0 +1,101 @@
+"""What a reply means, once it is known which texts it may answer.
+
+First come the words that stop texts, if they are the whole text; then the words of the questions that are open to the
+phone; what is left goes to the inbox. Of one campaign only the last question counts; if the text fits the questions of
+several campaigns, none is guessed. Everything is told by when things were said, asked and closed, so that it does not
+matter what was stored, matched or settled first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sms_service.ledger.question_models import QuestionRow
+from sms_service.replies.automatic import is_automatic
+from sms_service.replies.keywords import Understood, read_answer
+from sms_service.replies.meaning import bare, is_offered_stop, is_stop
+from sms_service.replies.mending import mend_text
+from sms_service.vocabulary import Meaning, ReadingRule
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A text that asked the reply's phone something: its row, its recipient, its question."""
+
+    question_id: int
+    month: date
+    message_id: int
+    person_id: int
+    unit_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reply was read as. `asked`: the text whose question it answers, also one that it does not answer in its
+    words; `understood`: what it answers.
+    """
+
+    meaning: Meaning
+    rule: ReadingRule
+    asked: Asked | None = None
+    understood: Understood | None = None
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether somebody has to read it."""
+        return self.meaning in (Meaning.free_text, Meaning.ambiguous)
+
+
+def read_reply(
+    text: str, at: datetime, answered: str | None, asked: Sequence[Asked], questions: Mapping[int, QuestionRow]
+) -> Reading:
+    """Read a whole text that was said `at`. `answered`: the text that it answers, if it is known; `asked`: those that
+    asked its phone something, the last first; `questions`: theirs, by id.
+    """
+    if not bare(text):
+        return Reading(Meaning.empty, ReadingRule.nothing_said)
+    for form in (text, mend_text(text)):
+        if form is not None and (reading := _read_form(form, at, answered, asked, questions)):
+            return reading
+    if is_automatic(text, answered):
+        return Reading(Meaning.automatic, ReadingRule.service_mark)
+    open_ones = [one for one in asked if at <= questions[one.question_id].closes_at]
+    if len(open_ones) == 1:
+        return _misunderstood(open_ones[0])
+    return Reading(Meaning.free_text, ReadingRule.not_understood if asked else ReadingRule.no_question)
+
+
+def _misunderstood(asked: Asked) -> Reading:
+    said = Understood(Meaning.free_text, ReadingRule.not_understood)
+    return Reading(said.said, said.rule, asked, said)
+
+
+def _read_form(
+    text: str, at: datetime, answered: str | None, asked: Sequence[Asked], questions: Mapping[int, QuestionRow]
+) -> Reading | None:
+    if is_stop(text):
+        return Reading(Meaning.stop, ReadingRule.stop_word)
+    if is_offered_stop(text, answered):
+        return Reading(Meaning.stop, ReadingRule.offered_stop)
+    fits = [(one, said) for one in asked if (said := read_question(questions[one.question_id], text))]
+    # Those that are closed count only if none is open that it fits; the answer is then a late one.
+    fits = [(one, said) for one, said in fits if at <= questions[one.question_id].closes_at] or fits
+    if not fits:
+        return None
+    if len(fits) > 1:
+        return Reading(Meaning.ambiguous, ReadingRule.several_questions)
+    [(one, said)] = fits
+    return Reading(said.said, said.rule, one, said)
+
+
+def read_question(question: QuestionRow, text: str) -> Understood | None:
+    """What a whole text answers to the question; None: nothing."""
+    return read_answer(question.kind, question.asks, text)
+
+
+def read_asked(found: Sequence[Mapping[str, Any]] | None) -> list[Asked]:
+    """What `match_replies.sql` says in `asked`."""
+    return [Asked(**{**one, "month": date.fromisoformat(one["month"])}) for one in found or ()]

@@ -1,0 +1,130 @@
+"""A launched run opens its question, and replies answer it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from sms_service.accounts.actors import SYSTEM
+from sms_service.campaigns.contents import content_of
+from sms_service.campaigns.services import change_campaign, copy_campaign
+from sms_service.controls.accounts import synchronise_gateways
+from sms_service.db.engine import Database
+from sms_service.directory.models import Unit
+from sms_service.dispatch import freeze
+from sms_service.errors import Invalid
+from sms_service.gateways.base import Reply
+from sms_service.ledger.models import Run
+from sms_service.ledger.question_models import QuestionRow
+from sms_service.replies import matching
+from sms_service.replies.storing import store_replies
+from tests.clocks import ahead_by
+from tests.console.campaigning import write_draft
+from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, make_run, messages
+from tests.factories import fictional_phone, make_unit
+from tests.replies.asking import ask
+
+PHONE = fictional_phone(5)
+
+
+@pytest.fixture
+def branch(session: Session) -> Unit:
+    synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
+    return make_unit(session)
+
+
+def said(database: Database, words: str, at: str = "1 second", **kw: Any) -> None:
+    with ahead_by(database.url, at) as ahead:
+        store_replies(ahead, "main", [Reply(PHONE, words, "{}", **kw)])
+        matching.match_waiting(ahead)
+
+
+def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
+    with database.transaction() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+@pytest.fixture
+def city(database: Database) -> City:
+    made = make_city(database, 1, more=[{"phone": PHONE}])
+    drain(database, made.gateways)
+    return made
+
+
+def test_each_answer_is_kept_with_its_reply(database: Database, city: City) -> None:
+    question_id = ask(database, city.run_id)
+    [message] = [row for row in messages(database, city.run_id) if row.phone == PHONE]
+    for second, words in enumerate(("1", "请假", "2人", "再说吧"), start=1):
+        said(database, words, f"{second} seconds")
+    found = rows(database, "SELECT question_id, message_id, person_id, said, people FROM answers ORDER BY at")
+    same = (question_id, message.id, message.person_id)
+    assert found == [(*same, *one) for one in (("yes", None), ("no", None), ("yes", 2), ("free_text", None))]
+    readings = rows(database, "SELECT meaning, rule, question_id, inbox_status FROM replies ORDER BY id")
+    assert readings[2:] == [
+        ("yes", "people_count", question_id, None),
+        ("free_text", "not_understood", question_id, "unread"),
+    ]
+
+
+def test_a_long_answer_in_pieces_is_read_once_it_is_whole(database: Database, city: City) -> None:
+    ask(database, city.run_id)
+    said(database, "参", part=1, parts=2, series="9")
+    assert rows(database, "SELECT meaning FROM replies") == [(None,)]
+    said(database, "加", part=2, parts=2, series="9")
+    assert rows(database, "SELECT meaning, text FROM replies WHERE joined_to IS NULL") == [("yes", "参加")]
+    assert rows(database, "SELECT said FROM answers") == [("yes",)]
+
+
+def test_of_two_campaigns_that_fit_neither_is_guessed(database: Database, city: City) -> None:
+    ask(database, city.run_id)
+    with database.session() as session:
+        second = make_run(session, city.unit).id
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, second)
+    drain(database, city.gateways)
+    ask(database, second, {"kind": "survey", "options": ["好", "不好"], "hours": 72})
+    said(database, "1")
+    said(database, "不好", "2 seconds")
+    found = rows(database, "SELECT meaning, rule, inbox_status FROM replies ORDER BY id")
+    assert found == [("ambiguous", "several_questions", "unread"), ("choice", "label", None)]
+    assert rows(database, "SELECT said, choices FROM answers") == [("choice", "2")]
+
+
+def test_what_is_asked_is_approved_and_copied(session: Session, branch: Unit) -> None:
+    campaign = write_draft(session, branch)
+    before = content_of(session, campaign).digest()
+    change_campaign(session, SYSTEM, campaign.id, {"asks": {"kind": "survey", "options": ["甲", "乙"], "hours": 5}})
+    content = content_of(session, campaign)
+    assert content.digest() != before, "what is asked is part of what is approved"
+    copy = copy_campaign(session, SYSTEM, campaign.id)
+    assert copy.asks == campaign.asks == {"kind": "survey", "options": ["甲", "乙"], "hours": 5}
+
+
+@pytest.mark.parametrize(
+    ("asks", "field"),
+    [
+        ({"kind": "exam"}, "asks.kind"),
+        ({"kind": "rsvp", "hours": 0}, "asks.hours"),
+        ({"kind": "rsvp", "hours": "3"}, "asks.hours"),
+        ({"kind": "survey"}, "asks.options"),
+        ({"kind": "survey", "options": ["好"]}, "asks.options"),
+        ({"kind": "survey", "options": ["好"] * 2}, "asks.options"),
+    ],
+)
+def test_what_cannot_be_asked_is_named(session: Session, branch: Unit, asks: dict[str, Any], field: str) -> None:
+    campaign = write_draft(session, branch)
+    with pytest.raises(Invalid) as refused:
+        change_campaign(session, SYSTEM, campaign.id, {"asks": asks})
+    assert refused.value.field == field
+
+
+def test_a_launch_that_is_repeated_finds_its_question(database: Database, city: City) -> None:
+    first = ask(database, city.run_id)
+    with database.session() as session:
+        session.get_one(Run, city.run_id).question_id = None
+    assert ask(database, city.run_id) == first
+    with database.session() as session:
+        assert len(session.scalars(select(QuestionRow)).all()) == 1
