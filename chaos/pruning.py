@@ -51,8 +51,8 @@ from sms_service.ledger import protocol, receipts, resolving, sweeps
 from sms_service.ledger.models import Run
 from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.states import RunStatus
-from sms_service.replies import storing as replies
 from sms_service.replies import matching
+from sms_service.replies import storing as replies
 
 SESSIONS = 8
 # May happen to anybody, who then tries again. Whoever writes attempts holds them in the order of their ids, and their

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from sms_service.replies.storing import store_replies
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sms_service.db.engine import Database
 from sms_service.gateways.base import Reply
 from sms_service.replies import matching
-from sms_service.replies.inbox import store_replies
 from sms_service.replies.models import ReplyRow
 
 ACCOUNT = "main"  # at which they come in

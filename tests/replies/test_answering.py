@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sms_service.replies.storing import store_replies
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -38,7 +39,6 @@ from sms_service.replies.answering import (
     forget_old_answer_uses,
     limit_answers,
 )
-from sms_service.replies.inbox import store_replies
 from sms_service.replies.models import ReplyRow
 from tests.clocks import ahead_by
 from tests.dispatch.city import City, drain, make_city
