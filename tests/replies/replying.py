@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sms_service.replies.storing import store_replies
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -10,6 +9,7 @@ from sms_service.db.engine import Database
 from sms_service.gateways.base import Reply
 from sms_service.replies import matching
 from sms_service.replies.models import ReplyRow
+from sms_service.replies.storing import store_replies
 
 ACCOUNT = "main"  # at which they come in
 

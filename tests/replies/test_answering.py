@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sms_service.replies.storing import store_replies
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -40,6 +39,7 @@ from sms_service.replies.answering import (
     limit_answers,
 )
 from sms_service.replies.models import ReplyRow
+from sms_service.replies.storing import store_replies
 from tests.clocks import ahead_by
 from tests.dispatch.city import City, drain, make_city
 from tests.factories import fictional_phone, make_actor
