@@ -71,6 +71,7 @@ WORDS_OF_ACTS: Mapping[str, Said] = {
     "own_phone.end": say("ended their own phone"),
     "own_phone.pushes": say("chose what they are told of their tasks"),
     "reply.answer": say("answered a reply"),
+    "reply.read": say("read a reply again"),
     "run.fire": say("made a run by a schedule"),
     "run.cancelled": say("cancelled a run"),
     "run.held": say("held a run"),
