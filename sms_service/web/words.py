@@ -159,6 +159,8 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         TaskKind.quota: say("Quotas that are nearly used up"),
         TaskKind.post_to_forward: say("Posts to forward"),
         TaskKind.unknown_post: say("Posts of which nobody can tell whether they stand in the group"),
+        TaskKind.unread_reply: say("Replies to read"),
+        TaskKind.assigned_reply: say("Replies for you to see to"),
     },
     QuotaKind: {
         QuotaKind.people: say("People texted"),
