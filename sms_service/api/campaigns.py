@@ -72,7 +72,9 @@ def _planned_at(**kwargs: Any) -> fields.AwareDateTime:
 
 _ASKS = (
     "What its texts ask, null: nothing. `kind`: `rsvp` (whether they come), `survey` (one of `options`, two to nine), "
-    "`check` (whether the phone is still theirs); `hours`: how long after the launch an answer counts. "
+    "`check` (whether the phone is still theirs), `quiz` (one `question` of the quiz bank for all, or one of a "
+    "`category` that is drawn for each person; `tries` that count, 1 to 9; `send_result`: the right answer is sent "
+    "back); `hours`: how long after the launch an answer counts. "
     "`same_as`: the question, still open, of which it reminds. Part of what is approved"
 )
 

@@ -19,7 +19,6 @@ from sms_service.content.quiz_choices import (
     LONGEST_OPTION,
     LONGEST_QUESTION,
     WrittenQuestion,
-    write_question,
 )
 from sms_service.content.quiz_models import QuizCategory, QuizQuestion
 from sms_service.directory.models import Unit
@@ -406,13 +405,11 @@ def _describe_category(category: QuizCategory, unit: Unit, questions: int) -> di
 
 
 def _describe_question(question: QuizQuestion) -> dict[str, Any]:
-    names = ("id", "category_id", "ended_at", "replaced_by", "created_at")
-    written = write_question(question.text, question.options)
+    names = ("id", "category_id", "written", "ended_at", "replaced_by", "created_at")
     return {
         **quiz_bank.as_written(question)._asdict(),
         **{name: getattr(question, name) for name in names},
-        "written": written,
-        "parts": measure_text(written).parts,
+        "parts": measure_text(question.written).parts,
     }
 
 

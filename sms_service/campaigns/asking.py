@@ -1,9 +1,10 @@
 """What a campaign's texts ask of those whom they reach; part of what is approved.
 
 Kept as JSON. `{"kind": "rsvp", "hours": 72}`: whether they come. `{"kind": "survey", "options": ["满意", …]}`: one of
-up to nine answers. `{"kind": "check", …}`: whether the phone is still theirs. `hours`: how long after the launch an
-answer counts; an event's question is open until the event begins. `{"same_as": 7}`: a reminder of question 7, which is
-open already; `{"of_item": 1}`: of that of the campaign's item 1.
+up to nine answers. `{"kind": "check", …}`: whether the phone is still theirs. `{"kind": "quiz", "category": 5, "tries":
+1, "send_result": true, …}`: a question of the bank (`quiz_asks.py`). `hours`: how long after the launch an answer
+counts; an event's question is open until the event begins. `{"same_as": 7}`: a reminder of question 7, which is open
+already; `{"of_item": 1}`: of that of the campaign's item 1.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
+from sms_service.campaigns.quiz_asks import read_quiz
 from sms_service.content.models import TemplateVersion
 from sms_service.directory.text import required_line
 from sms_service.errors import Invalid, NotFound
@@ -49,11 +51,6 @@ def read_asks(session: Session, actor: Actor, path: str, given: Mapping[str, Any
         raise Invalid("asks.kind", kind, say("must be one of {kinds}", kinds=tuple(_READERS)))
     asks = {"kind": str(kind), "hours": _read_hours(given.get("hours"), str(kind))}
     return asks | _READERS[kind](session, actor, path, given, version)
-
-
-def install_question_kind(kind: QuestionKind, reader: _Reader) -> None:
-    """Let `read_asks` know a kind; `reader` returns what is kept of it beside kind and hours."""
-    _READERS[kind] = reader
 
 
 def _read_hours(given: Any, kind: str) -> int:
@@ -90,8 +87,9 @@ def _nothing_more(_: Session, __: Actor, ___: str, ____: Mapping[str, Any], ____
     return {}
 
 
-_READERS: dict[str, _Reader] = {
+_READERS: dict[Any, _Reader] = {
     QuestionKind.rsvp: _nothing_more,
     QuestionKind.survey: _read_options,
+    QuestionKind.quiz: read_quiz,
     QuestionKind.check: _nothing_more,
 }

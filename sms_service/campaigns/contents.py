@@ -18,10 +18,13 @@ from sms_service.audience.models import Segment
 from sms_service.audience.nesting import USED_SEGMENTS, UsedSegment, load_used, read_used, write_out
 from sms_service.campaigns.items import ITEMS, Item, read_items
 from sms_service.campaigns.models import Campaign
+from sms_service.campaigns.quiz_asks import POOLS, QuizPool, key_of, read_pools
 from sms_service.campaigns.states import CANCELLED, CampaignKind
 from sms_service.content.models import Template, TemplateVersion
+from sms_service.content.values import QUESTION
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
+from sms_service.vocabulary import QuestionKind
 
 _USUAL_WINDOW = ("Asia/Shanghai", 8 * 60, 20 * 60)
 
@@ -31,6 +34,8 @@ class Content:
     """What is sent to whom, as an approver sees it and a run carries it. `lists`: the digests (hexadecimal) of the
     lists that the rule names, by id. `window`: the time zone of the campaign's unit, and when texts may leave there, in
     minutes of the day.
+
+    `pools`: of a quiz which questions may be asked, by what it names (`quiz_asks.py`).
 
     A campaign with a schedule has `items`, in their order. `item`: the content is that of one of them alone.
     """
@@ -43,11 +48,20 @@ class Content:
     window: tuple[str, int, int] = _USUAL_WINDOW
     items: Sequence[Item] = ()
     item: Item | None = None
+    pools: Mapping[str, QuizPool] = field(default_factory=dict)
 
     @property
     def values(self) -> dict[str, Any]:
         """The values that are the same for all recipients."""
-        return self.campaign.values if self.item is None else {**self.campaign.values, **self.item.values}
+        values = self.campaign.values if self.item is None else {**self.campaign.values, **self.item.values}
+        pool = self.pool
+        return values if pool is None or pool.written is None else {**values, QUESTION: pool.written}
+
+    @property
+    def pool(self) -> QuizPool | None:
+        """Of a quiz, the questions of which each person is asked one."""
+        asks = self.asks
+        return self.pools.get(key_of(asks)) if asks and asks.get("kind") == QuestionKind.quiz else None
 
     @property
     def asks(self) -> dict[str, Any] | None:
@@ -92,6 +106,9 @@ class Content:
                 covered[flag] = True
         if self.asks:
             covered["asks"] = self.asks
+        pools = self.pools if self.item is None else {} if self.pool is None else {"": self.pool}
+        if pools:
+            covered["pools"] = {key: [len(one.ids), one.digest()] for key, one in pools.items()}
         if self.campaign.channels:
             covered["channels"] = sorted(self.campaign.channels)
         if self.campaign.planned_at is not None:
@@ -120,7 +137,7 @@ def content_of(session: Session, campaign: Campaign, *, held: bool = True) -> Co
     """
     segment_unit = aliased(Unit)
     statement = (
-        select(TemplateVersion, Template.class_, Segment, segment_unit.path, Unit, ITEMS)
+        select(TemplateVersion, Template.class_, Segment, segment_unit.path, Unit, ITEMS, POOLS)
         .select_from(Campaign)
         .join(TemplateVersion, TemplateVersion.id == campaign.template_version_id)
         .join(Template, Template.id == TemplateVersion.template_id)
@@ -132,11 +149,12 @@ def content_of(session: Session, campaign: Campaign, *, held: bool = True) -> Co
     )
     if held:
         statement = statement.with_for_update(read=True, of=Segment)
-    version, class_, segment, segment_path, unit, items = session.execute(statement).one()
+    version, class_, segment, segment_path, unit, items, pools = session.execute(statement).one()
     used = load_used(session, segment.uses, held=held) if segment.uses else {}
     rule = bounded_rule(segment, segment_path, unit.path, used)
     lists = {str(one.id): one.digest.hex() for one in load_used_lists(session, _list_ids(rule)).values()}
-    return Content(campaign, version, class_, rule, lists, window_of(unit), read_items(items))
+    found = Content(campaign, version, class_, rule, lists, window_of(unit), read_items(items))
+    return replace(found, pools=read_pools(pools)) if pools else found
 
 
 def load_contents(session: Session, campaign_ids: Collection[int]) -> dict[int, Content]:
@@ -144,7 +162,7 @@ def load_contents(session: Session, campaign_ids: Collection[int]) -> dict[int, 
     segment_unit = aliased(Unit)
     rows = session.execute(
         select(Campaign, TemplateVersion, Template.class_, Segment, segment_unit.path, Unit)
-        .add_columns(USED_SEGMENTS, USED_LISTS, ITEMS)
+        .add_columns(USED_SEGMENTS, USED_LISTS, ITEMS, POOLS)
         .join(TemplateVersion, TemplateVersion.id == Campaign.template_version_id)
         .join(Template, Template.id == TemplateVersion.template_id)
         .join(Segment, Segment.id == Campaign.segment_id)
@@ -154,10 +172,11 @@ def load_contents(session: Session, campaign_ids: Collection[int]) -> dict[int, 
         .execution_options(populate_existing=True)
     )
     found = {}
-    for campaign, version, class_, segment, segment_path, unit, used, lists, items in rows:
+    for campaign, version, class_, segment, segment_path, unit, used, lists, items, pools in rows:
         rule = bounded_rule(segment, segment_path, unit.path, read_used(used))
         digests = pick_digests(lists or {}, rule)
-        found[campaign.id] = Content(campaign, version, class_, rule, digests, window_of(unit), read_items(items))
+        made = Content(campaign, version, class_, rule, digests, window_of(unit), read_items(items))
+        found[campaign.id] = replace(made, pools=read_pools(pools)) if pools else made
     return found
 
 

@@ -19,6 +19,7 @@ from sms_service.audience.reach import Reach, Tried, is_dotted
 from sms_service.campaigns.contents import Content
 from sms_service.campaigns.items import Item
 from sms_service.campaigns.picks import lint_picks
+from sms_service.campaigns.quiz_asks import lint_quiz, list_written
 from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed
 from sms_service.content.days import find_meant_date
@@ -35,7 +36,7 @@ from sms_service.content.lint import (
 )
 from sms_service.content.policies import Rules, lint_policies, load_rules
 from sms_service.content.signatures import lint_signature, load_standing
-from sms_service.content.values import write_value
+from sms_service.content.values import QUESTION, write_value
 from sms_service.content.wordlists import WordLists, load_lists
 from sms_service.directory.models import Unit
 from sms_service.dispatch.rendering import RunText
@@ -65,7 +66,7 @@ def reach_content(session: Session, content: Content, path: str) -> tuple[Reach,
     """Whom the content would reach now, and the texts of all of them or of some."""
     own = _own(content)
     reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own), _kind(content))
-    return reach, _try_texts(content, reach, own)
+    return reach, _try_texts(session, content, reach, own)
 
 
 def lint_content(session: Session, content: Content, path: str) -> list[LintFinding]:
@@ -105,7 +106,7 @@ def lint_items(
     items: list[LintedItem] = []
     for item, text, reach in reach_items(session, content, path, of_next):
         version_id, own = text.version.id, _own(text)
-        texts = _try_texts(text, replace(reach, tried=samples.get(id(reach), reach.tried)), own)
+        texts = _try_texts(session, text, replace(reach, tried=samples.get(id(reach), reach.tried)), own)
         samples.setdefault(id(reach), _sample(texts, reach))
         known[version_id] = known.get(version_id) or _load_known(session, text, path)
         findings = lint_reached(session, text, path, reach, texts, price_fen, known[version_id])
@@ -161,6 +162,7 @@ def lint_reached(
     found = _lint_rows(faults) + _lint_missing(reach, {fault.name for fault in faults}) + lint_picks(session, content)
     unit = session.get_one(Unit, campaign.unit_id)
     lists, standing, rules = known or _load_known(session, content, path)
+    found += lint_quiz(content.asks, content.pool, version.variables)
     found += lint_signature(standing, campaign.signature)
     if texts.fault is not None and not reach.lacking:
         severity = Severity.note if texts.made else Severity.refused
@@ -230,6 +232,11 @@ def _lint_missing(reach: Reach, told: Collection[str]) -> list[LintFinding]:
     for name, number in reach.lacking.items():
         if name in told:
             continue
+        if name == QUESTION:
+            text, remedy = as_said("the campaign asks no quiz"), as_said("choose what it asks, or another template")
+            place = as_said("the quiz")
+            found.append(make_finding(FindingKind.no_question, Severity.refused, name, place, text, remedy))
+            continue
         place = say("the value of {name}", name=name)
         if is_dotted(name) and not is_of_row(name):
             text = say("the campaign has no {name}", name=name)
@@ -269,8 +276,9 @@ def _kind(content: Content) -> TextKind:
 
 
 def _own(content: Content) -> list[str]:
-    """The variables that each recipient fills."""
-    return [name for name in content.version.variables if name not in content.values]
+    """The variables that each recipient fills; not the question that is drawn for them."""
+    given = {*content.values, QUESTION} if content.pool else content.values
+    return [name for name in content.version.variables if name not in given]
 
 
 def _needed(content: Content, own: Sequence[str]) -> list[str]:
@@ -281,18 +289,36 @@ def _needed(content: Content, own: Sequence[str]) -> list[str]:
     return [name for name in required if name in own]
 
 
-def _try_texts(content: Content, reach: Reach, own: Sequence[str]) -> TriedTexts:
+def _try_texts(session: Session, content: Content, reach: Reach, own: Sequence[str]) -> TriedTexts:
     campaign, version = content.campaign, content.version
     made, fault = [], None
     try:
         text = RunText(get_compiled(version.id, version.body), content.values, campaign.signature, content.class_)
     except CannotRender as error:
         return TriedTexts([], error.said, not own)
-    for tried in reach.tried if own else reach.tried[:1]:
+    same = not own and not _is_drawn(content)
+    for tried in reach.tried[:1] if same else _draw(session, content, reach.tried):
         try:
             values = {name: value for name, value in tried.values.items() if value is not None}
             made.append((tried, text.compose(values)))
         except CannotRender as error:
             fault = error.said
     made.sort(key=lambda one: (one[1].parts, one[1].units, one[0].person_id))
-    return TriedTexts(made, fault, not own)
+    return TriedTexts(made, fault, same)
+
+
+def _is_drawn(content: Content) -> bool:
+    """Whether each person is asked a question of their own."""
+    return content.pool is not None and content.pool.written is None and QUESTION in content.version.variables
+
+
+def _draw(session: Session, content: Content, people: Sequence[Tried]) -> Sequence[Tried]:
+    """The people with what they might be asked: among them, the shortest and the longest question."""
+    if not _is_drawn(content) or content.pool is None:
+        return people
+    asked = list_written(session, content.pool, max(len(people), 2))
+    return [
+        one._replace(values={**one.values, QUESTION: asked[-1 - place % len(asked)]})
+        for place, one in enumerate(people)
+        if asked
+    ]

@@ -15,6 +15,7 @@ from sms_service.campaigns.approval_rules import find_most_people
 from sms_service.campaigns.asking import CLOSES_AT
 from sms_service.campaigns.contents import Content
 from sms_service.campaigns.moving import move_campaign
+from sms_service.campaigns.quiz_asks import POOL
 from sms_service.campaigns.reserving import reserve_quota
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.directory.models import Unit
@@ -83,8 +84,10 @@ def describe_text(content: Content) -> dict[str, Any]:
 
 
 def find_run_asks(content: Content) -> dict[str, Any] | None:
-    """What the run's texts ask. An event's question is open until the event begins."""
+    """What the run's texts ask. An event's question is open until the event begins; a quiz draws from its pool."""
     asks, schedule = content.asks, content.campaign.schedule or {}
+    if asks and content.pool is not None:
+        return {**asks, POOL: list(content.pool.ids)}
     if asks and "kind" in asks and content.campaign.kind == CampaignKind.event:
         return {**asks, CLOSES_AT: schedule["begins"]}
     return asks

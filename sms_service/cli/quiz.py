@@ -67,14 +67,12 @@ def show(question_id: int, login: str | None) -> None:
     from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
     from sms_service.content.quiz_bank import get_quiz_question
-    from sms_service.content.quiz_choices import write_question
     from sms_service.parts import measure_text
 
     with open_session() as session:
         one, category, _ = get_quiz_question(session, acting(session, login), question_id)
-        written = write_question(one.text, one.options)
-        click.echo(written)
-        click.echo(f"right: {one.right_choices}; parts: {measure_text(written).parts}; category: {category.name}")
+        click.echo(one.written)
+        click.echo(f"right: {one.right_choices}; parts: {measure_text(one.written).parts}; category: {category.name}")
         if one.explanation:
             click.echo(f"explanation: {one.explanation}")
         if one.replaced_by:

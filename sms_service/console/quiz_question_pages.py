@@ -31,14 +31,12 @@ class QuestionForm(In):
 def show_quiz_question(quiz_question_id: int) -> str:
     """A question as a text shows it, its parts, its right answer, and what became of it."""
     question, category, unit = quiz_bank.get_quiz_question(g.session, g.actor, quiz_question_id)
-    written = quiz_choices.write_question(question.text, question.options)
     return render_page(
         "quiz_question.html",
         question=question,
         category=category,
         unit=unit,
-        written=written,
-        parts=measure_text(written).parts,
+        parts=measure_text(question.written).parts,
         lettered=list(zip(LETTERS, question.options, strict=False)),
         may_change=g.actor.can(Permission.manage_templates, unit.path),
     )

@@ -14,7 +14,7 @@ from sms_service.content.comparing import Unfilled
 from sms_service.content.language import CompiledTemplate
 from sms_service.content.lists import label_columns
 from sms_service.content.models import Template, TemplateVersion
-from sms_service.content.values import RECIPIENT_FIELDS
+from sms_service.content.values import QUESTION, RECIPIENT_FIELDS
 from sms_service.said import say, translate
 
 Catalogue = Mapping[str, str]
@@ -51,6 +51,6 @@ def name_place(name: str, labels: Mapping[str, str], catalogue: Catalogue) -> Un
     """What stands in the place of a variable that nothing fills, 〔时间〕: its label where it has one; what each person
     has of their own has a word, and of a column of a list its own name.
     """
-    words = {"name": say("name"), "unit": say("unit"), "number": say("number")}
+    words = {"name": say("name"), "unit": say("unit"), "number": say("number"), QUESTION: say("question")}
     named = translate(words[name], catalogue) if name in words else name.removeprefix(ROW)
     return Unfilled(f"〔{labels.get(name) or named}〕")

@@ -63,6 +63,7 @@ class FindingKind(Words):
     link = "link"  # a link and what its length costs
     link_not_allowed = "link_not_allowed"
     row_changed = "row_changed"  # a row of a reference list is not what it was when it was picked
+    no_question = "no_question"  # a quiz that has nothing to ask, or a text without a place for it
     binding = "binding"  # a gateway account lets registered templates through alone, and this is none
     policy = "policy"  # the content policy of a gateway account
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.content.quiz_choices import WrittenQuestion, check_question
+from sms_service.content.quiz_choices import WrittenQuestion, check_question, write_question
 from sms_service.content.quiz_models import QuizCategory, QuizQuestion
 from sms_service.content.wordlists import write_comparable
 from sms_service.directory.models import Unit
@@ -95,14 +95,13 @@ def keep_quiz_question(
             raise Conflict("the question has been replaced or retired; look at it again")
         if as_written(old) == written:
             return old
-    digest = digest_question(written.text)
-    twin = _find_standing(session, category_id, digest)
+    twin = _find_standing(session, category_id, digest_question(written.text))
     if twin is not None and twin is not old:
         raise Conflict(say("the category asks this already: it is question {question}", question=twin.id))
     if old is not None:
         old.ended_at = session.scalars(select(func.sms_now())).one()
         session.flush()  # two that stand cannot be the same
-    made = QuizQuestion(category_id=category_id, digest=digest, created_by=actor.account_id, **write_columns(written))
+    made = QuizQuestion(category_id=category_id, created_by=actor.account_id, **write_columns(written))
     session.add(made)
     session.flush()
     details = {"category": category.name, "question": made.id}
@@ -229,8 +228,10 @@ def as_written(question: QuizQuestion) -> WrittenQuestion:
 
 
 def write_columns(written: WrittenQuestion) -> dict[str, Any]:
-    """The columns of a question that asks this, but for its category and digest."""
-    return {**written._asdict(), "options": list(written.options)}
+    """The columns of a question that asks this, but for its category."""
+    shown = write_question(written.text, written.options)
+    digest = digest_question(written.text)
+    return {**written._asdict(), "options": list(written.options), "written": shown, "digest": digest}
 
 
 def digest_question(text: str) -> str:

@@ -119,15 +119,7 @@ def apply_quiz_draft(session: Session, actor: Actor, draft_id: int, version: str
     old = [one.question_id for one in plan.replaced]
     session.execute(update(QuizQuestion).where(QuizQuestion.id.in_(old)).values(ended_at=func.sms_now()))
     rows = [*(one.row for one in plan.replaced), *plan.created]
-    values = [
-        {
-            **write_columns(one.written),
-            "category_id": ids[one.category],
-            "digest": digest_question(one.written.text),
-            **by,
-        }
-        for one in rows
-    ]
+    values = [{**write_columns(one.written), "category_id": ids[one.category], **by} for one in rows]
     if values:
         statement = insert(QuizQuestion).returning(QuizQuestion.id, sort_by_parameter_order=True)
         new = session.scalars(statement, values).all()

@@ -28,8 +28,9 @@ class QuizCategory(Base):
 class QuizQuestion(Base):
     """A question. What it asks never changes: another row replaces it (`replaced_by`, the newest one).
 
-    `options`: 2 to 6, lettered from A; `right_choices`: the letters of those that are right, such as AC; `digest`: of
-    its text, as questions are compared; `ended_at`: since when no quiz takes it, because it was replaced or retired.
+    `options`: 2 to 6, lettered from A; `right_choices`: the letters of those that are right, such as AC; `written`:
+    text and options as those who are asked read them; `digest`: of its text, as questions are compared; `ended_at`:
+    since when no quiz takes it, because it was replaced or retired.
     """
 
     __tablename__ = "quiz_questions"
@@ -40,6 +41,7 @@ class QuizQuestion(Base):
     options: Mapped[list[Any]]
     right_choices: Mapped[str]
     explanation: Mapped[str | None]
+    written: Mapped[str]
     digest: Mapped[str]
     replaced_by: Mapped[int | None] = mapped_column(ForeignKey("quiz_questions.id"))
     ended_at: Mapped[datetime | None]

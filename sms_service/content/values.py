@@ -20,11 +20,9 @@ MOST_VALUES = 50  # names of one campaign
 LONGEST_VALUE = 500  # characters of one value: half of the longest text
 LONGEST_NAME = 100
 
-RECIPIENT_FIELDS = (
-    "name",
-    "unit",
-    "number",
-)  # the person's name, their unit's name, the office's number for the person
+QUESTION = "question"  # of a quiz: what is asked, with its options
+# The person's name, their unit's name, the office's number for the person, and what they are asked.
+RECIPIENT_FIELDS = ("name", "unit", "number", QUESTION)
 
 
 def check_values(values: Mapping[str, Any]) -> None:

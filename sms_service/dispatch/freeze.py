@@ -47,7 +47,8 @@ SMALL_UP_TO = 200  # people; a run to no more goes before larger ones
 _COUNTING = "1s"  # how long a launch counts an audience, to know whether its run is small
 _WORK_MEM = "64MB"  # for the sorting of one freeze; PostgreSQL's usual 4 MB would go to disk
 _SAMPLE = 20  # texts that are rendered to estimate a run's parts
-_COLUMNS = dict(zip(RECIPIENT_FIELDS, ("people.name", "units.name", "people.number"), strict=True))
+_DRAWN = "(SELECT q.written FROM quiz_questions q WHERE q.id = drawn.id)"
+_COLUMNS = dict(zip(RECIPIENT_FIELDS, ("people.name", "units.name", "people.number", _DRAWN), strict=True))
 # One look-up by the key of the table; there is none where the rule names no list.
 _ROW_VALUE = (
     "(SELECT o.values -> {column} FROM recipient_rows o"

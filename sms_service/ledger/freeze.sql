@@ -6,9 +6,12 @@
 -- runs; the query may use run.unit_path. A worker that finds a run's row locked leaves the run to the worker that
 -- freezes it, so that it can hand over other texts in the meantime. A large run may first let only a few rows leave,
 -- its canary: one row from each of as many units as possible, then others. A run with more recipients than its approval
--- allows for is held with its rows written, until a person says yes to the larger number.
+-- allows for is held with its rows written, until a person says yes to the larger number. Of a quiz each person is asked
+-- one question of the run's pool, which their id and the run's tell.
 WITH run AS MATERIALIZED (
-    SELECT * FROM runs WHERE id = ANY (%(run_ids)s::bigint[]) AND status = 'freezing' FOR UPDATE SKIP LOCKED
+    SELECT *, CASE WHEN asks ? 'pool'
+                   THEN ARRAY(SELECT one::bigint FROM jsonb_array_elements_text(asks -> 'pool') AS one) END AS pool
+    FROM runs WHERE id = ANY (%(run_ids)s::bigint[]) AND status = 'freezing' FOR UPDATE SKIP LOCKED
 ),
 audience AS MATERIALIZED (
     SELECT run.id AS run_id, found.person_id, found.unit_id
@@ -19,9 +22,12 @@ audience AS MATERIALIZED (
 known AS (
     SELECT nextval('messages_id_seq') AS id, a.run_id, a.person_id, a.unit_id, units.path, people.phone,
            /*values*/ NULL::jsonb /*end*/ AS values,
-           /*reason*/ NULL::text /*end*/ AS reason
+           /*reason*/ NULL::text /*end*/ AS reason, drawn.id AS quiz_question_id
     FROM audience a
     JOIN run r ON r.id = a.run_id
+    CROSS JOIN LATERAL (
+        SELECT r.pool[1 + mod(hashint8extended(a.person_id, r.id) & 9223372036854775807, cardinality(r.pool))::int] AS id
+    ) AS drawn
     JOIN /*people*/ people /*end*/ ON people.id = a.person_id
     JOIN units ON units.id = a.unit_id
 ),
@@ -34,13 +40,13 @@ ranked AS (
 written AS (
     INSERT INTO messages (
         month, id, run_id, person_id, unit_id, unit_path, phone, class, template_version_id, route_id,
-        status, reason, duplicate_of, not_before, expires_at, values, changed_at
+        status, reason, duplicate_of, not_before, expires_at, values, quiz_question_id, changed_at
     )
     SELECT r.month, k.id, r.id, k.person_id, k.unit_id, k.path, k.phone, r.class, r.template_version_id, r.route_id,
            CASE WHEN k.reason IS NULL AND k.sent_as = k.id THEN 'pending' ELSE 'skipped' END,
            CASE WHEN k.sent_as <> k.id THEN 'duplicate_phone' ELSE k.reason END,
            nullif(k.sent_as, k.id),
-           r.launched_at, r.expires_at, k.values, sms_now()
+           r.launched_at, r.expires_at, k.values, k.quiz_question_id, sms_now()
     FROM ranked k JOIN run r ON r.id = k.run_id
     RETURNING id, run_id, unit_id, status
 ),

@@ -157,8 +157,9 @@ class Message(Base):
 
     `reason` (a `MessageReason`) is why it was skipped, refused or not delivered, with the provider's `raw_code`.
     `parts` is settled when the text is rendered, once, before the first hand-over. `phone`, `text` and `values` are
-    emptied by redaction. `cap_day` is the local day whose cap it has reserved a place of. On a `pending` row
-    `gateway_account_id` is the account that surely did not take it; it goes to another if there is one.
+    emptied by redaction. `quiz_question_id`: of a quiz, what the text asks. `cap_day` is the local day whose cap it has
+    reserved a place of. On a `pending` row `gateway_account_id` is the account that surely did not take it; it goes to
+    another if there is one.
     """
 
     __tablename__ = "messages"
@@ -188,6 +189,7 @@ class Message(Base):
     parts: Mapped[int | None] = mapped_column(SmallInteger)
     text: Mapped[str | None]
     values: Mapped[dict[str, Any] | None]
+    quiz_question_id: Mapped[int | None]
     cap_day: Mapped[date | None] = mapped_column(Date)
     changed_at: Mapped[datetime]
 

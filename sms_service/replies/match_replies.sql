@@ -34,7 +34,7 @@ near AS MATERIALIZED (
     JOIN runs r ON r.unit_path = a.path AND r.launched_at <= b.at
     LEFT JOIN questions q ON q.id = r.question_id
     CROSS JOIN LATERAL (
-        SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, m.text, t.account_id = b.account_id AS same, t.started_at
+        SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, m.text, m.quiz_question_id, t.account_id = b.account_id AS same, t.started_at
         FROM messages m
         JOIN attempts t ON t.month = m.month AND t.message_id = m.id
         WHERE m.month = r.month AND m.run_id = r.id AND m.phone = b.phone AND m.status <> 'skipped'
@@ -53,7 +53,7 @@ far AS MATERIALIZED (
         LIMIT 500
     ) r
     CROSS JOIN LATERAL (
-        SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, m.text, t.account_id = b.account_id AS same, t.started_at
+        SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, m.text, m.quiz_question_id, t.account_id = b.account_id AS same, t.started_at
         FROM messages m
         JOIN attempts t ON t.month = m.month AND t.message_id = m.id
         WHERE m.month = r.month AND m.run_id = r.id AND m.phone = b.phone AND m.status <> 'skipped'
@@ -69,7 +69,9 @@ answered AS (
 asked AS (
     SELECT id, json_agg(json_build_object(
         'question_id', question_id, 'month', month, 'message_id', message_id, 'person_id', person_id,
-        'unit_path', unit_path) ORDER BY started_at DESC, message_id DESC) AS asked
+        'unit_path', unit_path,
+        'quiz', (SELECT json_build_array(q.options, q.right_choices) FROM quiz_questions q WHERE q.id = quiz_question_id)
+        ) ORDER BY started_at DESC, message_id DESC) AS asked
     FROM (
         SELECT DISTINCT ON (id, campaign_id) * FROM texts WHERE question_id IS NOT NULL
         ORDER BY id, campaign_id, started_at DESC, message_id DESC

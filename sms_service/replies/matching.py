@@ -16,6 +16,7 @@ from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.meaning import is_stop
+from sms_service.replies.quiz_results import send_quiz_results
 from sms_service.replies.reading import Reading, read_asked, read_reply
 from sms_service.vocabulary import Meaning, MessageReason, ReadingRule
 
@@ -60,6 +61,8 @@ def _match(session: Session, in_month: date) -> int:
         VOID_ANSWERS(connection, ids=ids)
         if answers := [answer for one in read if (answer := _answer(*one))]:
             RECORD_ANSWERS(connection, in_month=in_month, answers=json.dumps(answers))
+        if graded := [one["reply_id"] for one in answers if one["correct"] is not None]:
+            send_quiz_results(session, graded)
         _heed_stops(session, read)
     return len(ids)
 

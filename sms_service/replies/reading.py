@@ -15,6 +15,7 @@ from typing import Any
 
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.automatic import is_automatic
+from sms_service.replies.grading import grade_reply
 from sms_service.replies.keywords import Understood, read_answer
 from sms_service.replies.meaning import bare, is_offered_stop, is_stop
 from sms_service.replies.mending import mend_text
@@ -23,13 +24,16 @@ from sms_service.vocabulary import Meaning, ReadingRule
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A text that asked the reply's phone something: its row, its recipient, its question."""
+    """A text that asked the reply's phone something: its row, its recipient, its question; of a quiz the options and
+    the right choices.
+    """
 
     question_id: int
     month: date
     message_id: int
     person_id: int
     unit_path: str
+    quiz: tuple[Sequence[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def _read_form(
         return Reading(Meaning.stop, ReadingRule.stop_word)
     if is_offered_stop(text, answered):
         return Reading(Meaning.stop, ReadingRule.offered_stop)
-    fits = [(one, said) for one in asked if (said := read_question(questions[one.question_id], text))]
+    fits = [(one, said) for one in asked if (said := read_question(questions[one.question_id], one, text))]
     # Those that are closed count only if none is open that it fits; the answer is then a late one.
     fits = [(one, said) for one, said in fits if at <= questions[one.question_id].closes_at] or fits
     if not fits:
@@ -91,9 +95,12 @@ def _read_form(
     return Reading(said.said, said.rule, one, said)
 
 
-def read_question(question: QuestionRow, text: str) -> Understood | None:
-    """What a whole text answers to the question; None: nothing."""
-    return read_answer(question.kind, question.asks, text)
+def read_question(question: QuestionRow, asked: Asked, text: str) -> Understood | None:
+    """What a whole text answers to the question, as it was asked; None: nothing."""
+    if asked.quiz is None:
+        return read_answer(question.kind, question.asks, text)
+    graded = grade_reply(text, *asked.quiz)
+    return graded and Understood(Meaning.choice, ReadingRule.option, graded.choices, correct=graded.correct)
 
 
 def read_asked(found: Sequence[Mapping[str, Any]] | None) -> list[Asked]:

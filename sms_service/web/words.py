@@ -116,6 +116,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         FindingKind.link: say("Link"),
         FindingKind.link_not_allowed: say("Link not allowed"),
         FindingKind.row_changed: say("Row of a list"),
+        FindingKind.no_question: say("Nothing to ask"),
         FindingKind.binding: say("Template not registered"),
         FindingKind.policy: say("Provider's content policy"),
     },
@@ -159,8 +160,6 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         TaskKind.quota: say("Quotas that are nearly used up"),
         TaskKind.post_to_forward: say("Posts to forward"),
         TaskKind.unknown_post: say("Posts of which nobody can tell whether they stand in the group"),
-        TaskKind.unread_reply: say("Replies to read"),
-        TaskKind.assigned_reply: say("Replies for you to see to"),
     },
     QuotaKind: {
         QuotaKind.people: say("People texted"),

@@ -137,6 +137,8 @@ def test_no_text_is_read_as_an_option_that_is_not_there(said: str) -> None:
         ({"options": ("甲", "", "丙")}, "options.B", "though a later option is there"),
         ({"options": ("甲", "甲 ", "丙")}, "options.B", "is the same as option A"),
         ({"options": ("甲", "长" * 101)}, "options.B", "1 to 100 characters"),
+        ({"options": ("甲", "Ｔ D")}, "options.B", "by which people stop texts"),
+        ({"options": ("甲", "退订")}, "options.B", "by which people stop texts"),
         ({"right_choices": "D"}, "right_choices", "names option D, which is not there"),
         ({"right_choices": "ABX"}, "right_choices", "must be the letters"),
         ({"right_choices": ""}, "right_choices", "must be the letters"),

@@ -1,0 +1,323 @@
+"""What came of quizzes: who was asked, who answered, who was right; every number can be listed row by row.
+
+A person is asked once by each question of a campaign: asked = answered + silent + unreachable. *Answered* who named an
+option in time; only so many tries count as the quiz allows, in the order in which they were said, and it is *right* if
+one of them is. *Unreachable* who was skipped, or whose text surely did not arrive; *silent* everybody else. Where two
+people share a phone, both were reached by what went there. Units are those of the freeze.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    any_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
+from sqlalchemy.orm import Session, aliased
+
+from sms_service.accounts.actors import Actor, unit_path
+from sms_service.accounts.permissions import Permission
+from sms_service.campaigns.models import Campaign
+from sms_service.content.quiz_models import QuizCategory, QuizQuestion
+from sms_service.directory.models import Person, Unit
+from sms_service.directory.units import child_id
+from sms_service.errors import Forbidden, Invalid, NotFound
+from sms_service.ledger.models import Message, Run
+from sms_service.ledger.question_models import QuestionRow
+from sms_service.ledger.questions import list_questions
+from sms_service.ledger.states import MessageStatus
+from sms_service.replies.models import AnswerRow
+from sms_service.said import as_said, say
+from sms_service.vocabulary import Meaning, QuestionKind, Words
+
+MOST_QUESTIONS = 200  # of the bank, by how often they were missed
+_S = MessageStatus
+_UNREACHABLE = (_S.skipped, _S.refused, _S.undelivered, _S.expired, _S.cancelled)
+
+
+class QuizState(Words):
+    """Which people of a quiz are listed."""
+
+    answered = "answered"  # who named an option in time
+    right = "right"  # who was right by that
+    wrong = "wrong"  # who was not
+    silent = "silent"  # who was reached, or may have been, and named none
+    unreachable = "unreachable"  # whom the text did not reach
+
+
+class QuizCounts(NamedTuple):
+    """How many were asked, and what came of it: asked = answered + silent + unreachable."""
+
+    asked: int
+    answered: int
+    right: int
+    silent: int
+    unreachable: int
+
+
+class QuizLine(NamedTuple):
+    """The counts of a unit with all below it, of a category, or of a question of the bank: its id and name."""
+
+    id: int
+    name: str
+    counts: QuizCounts
+
+
+@dataclass(frozen=True, slots=True)
+class QuizReadings:
+    """The quiz questions of a campaign (`questions`, all or one of them), within what somebody may read of it: the
+    subtrees at `paths`, of these `units`. `rows`: one for each question and person.
+    """
+
+    campaign: Campaign
+    questions: Sequence[QuestionRow]
+    paths: tuple[str, ...]
+    units: tuple[Unit, ...]
+    rows: Subquery
+
+
+def open_quiz(
+    session: Session, actor: Actor, campaign_id: int, unit_id: int | None = None, question_id: int | None = None
+) -> QuizReadings:
+    """The quiz questions of a campaign, or one of them, with the people within the unit's subtree; None: wherever the
+    actor may read.
+
+    Raises NotFound, also for a campaign that has asked no quiz, Forbidden, and Invalid (`unit`) for a unit that is not
+    below the campaign's own.
+    """
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None:
+        raise NotFound("campaign", campaign_id)
+    own = unit_path(session, campaign.unit_id)
+    if unit_id is None:
+        held = actor.scope(Permission.read)
+        paths = (own,) if actor.can(Permission.read, own) else tuple(one for one in held if one.startswith(own))
+        if not paths:
+            message = "{login} holds no role on the unit of {kind} {name}, nor above or below it"
+            raise Forbidden(say(message, login=actor.login, kind=as_said("campaign"), name=campaign_id))
+    else:
+        paths = (unit_path(session, unit_id),)
+        actor.require(Permission.read, paths[0])
+        if not paths[0].startswith(own):
+            raise Invalid("unit", unit_id, "must be the unit of the campaign or one below it")
+    quizzes = [one for one in list_questions(session, campaign_id) if one.kind == QuestionKind.quiz]
+    found = [one for one in quizzes if question_id in (None, one.id)]
+    if not found:
+        raise NotFound("quiz of campaign", campaign_id)
+    units = tuple(session.scalars(select(Unit).where(Unit.path.in_(paths)).order_by(Unit.path)))
+    return QuizReadings(campaign, found, paths, units, _rows_of(session, found, paths))
+
+
+def count_quiz(session: Session, quiz: QuizReadings) -> QuizCounts:
+    """All of them together."""
+    counts: Sequence[int] = session.execute(select(*_counted(quiz.rows))).one()
+    return QuizCounts(*counts)
+
+
+def count_quiz_by_unit(session: Session, quiz: QuizReadings) -> list[QuizLine]:
+    """By the units right below the one that is read, or by those that are, as the tree is now; who belongs to the unit
+    itself stands under it.
+    """
+    line: ColumnElement[Any] = child_id(quiz.paths[0])
+    if len(quiz.paths) > 1:
+        line = case(*((Unit.path.op("^@")(path), int(path.rstrip("/").rpartition("/")[2])) for path in quiz.paths))
+    counted = (
+        select(cast(line, BigInteger).label("unit_id"), *_counted(quiz.rows))
+        .select_from(quiz.rows)
+        .join(Unit, Unit.id == quiz.rows.c.unit_id)
+        .group_by(line)
+        .subquery()
+    )
+    own = aliased(Unit)
+    rows = session.execute(
+        select(own.id, own.name, *(counted.c[name] for name in QuizCounts._fields))
+        .join(counted, counted.c.unit_id == own.id)
+        .order_by(own.id)
+    )
+    return _lines(rows)
+
+
+def count_quiz_by_category(session: Session, quiz: QuizReadings) -> list[QuizLine]:
+    """By the categories of the bank, by name."""
+    statement = (
+        select(QuizCategory.id, QuizCategory.name, *_counted(quiz.rows))
+        .select_from(quiz.rows)
+        .join(QuizQuestion, QuizQuestion.id == quiz.rows.c.quiz_question_id)
+        .join(QuizCategory, QuizCategory.id == QuizQuestion.category_id)
+        .group_by(QuizCategory.id, QuizCategory.name)
+        .order_by(QuizCategory.name, QuizCategory.id)
+    )
+    return _lines(session.execute(statement))
+
+
+def list_missed_questions(session: Session, quiz: QuizReadings) -> list[QuizLine]:
+    """By the questions of the bank, those first that most of those who answered got wrong; at most 200."""
+    counts = _counted(quiz.rows)
+    _, answered, right, *_ = counts
+    statement = (
+        select(QuizQuestion.id, QuizQuestion.text, *counts)
+        .select_from(quiz.rows)
+        .join(QuizQuestion, QuizQuestion.id == quiz.rows.c.quiz_question_id)
+        .group_by(QuizQuestion.id, QuizQuestion.text)
+        .order_by((answered - right).desc(), answered.desc(), QuizQuestion.id)
+        .limit(MOST_QUESTIONS)
+    )
+    return _lines(session.execute(statement))
+
+
+def find_quiz_people(
+    quiz: QuizReadings, state: str | None = None, *, subtree: bool = True, quiz_question_id: int | None = None
+) -> Select[*tuple[Any, ...]]:
+    """The rows, each with the person's name and phone, their unit's name, and what the question asks; to be paged by
+    its columns `person_id` and `message_id`. `state`: only those of a QuizState; without the `subtree`: only those of
+    the units themselves; `quiz_question_id`: only who was asked this.
+    """
+    rows = quiz.rows
+    statement: Select[*tuple[Any, ...]] = (
+        select(rows, Person.name, Person.phone, Unit.name.label("unit"), QuizQuestion.text, QuizQuestion.right_choices)
+        .select_from(rows)
+        .join(Unit, Unit.id == rows.c.unit_id)
+        .outerjoin(Person, Person.id == rows.c.person_id)
+        .outerjoin(QuizQuestion, QuizQuestion.id == rows.c.quiz_question_id)
+    )
+    if not subtree:
+        statement = statement.where(rows.c.unit_path.in_(quiz.paths))
+    if quiz_question_id is not None:
+        statement = statement.where(rows.c.quiz_question_id == quiz_question_id)
+    if state in (QuizState.right, QuizState.wrong):
+        return statement.where(rows.c.correct.is_(state == QuizState.right))
+    return statement if state is None else statement.where(rows.c.state == state)
+
+
+def find_quiz_scores(quiz: QuizReadings) -> Select[*tuple[Any, ...]]:
+    """What each person scored over the questions, with name and unit; to be paged by its columns `score` and
+    `person_id`.
+    """
+    rows = quiz.rows
+    scored = (
+        select(rows.c.person_id, func.max(rows.c.unit_id).label("unit_id"), *_counted(rows))
+        .group_by(rows.c.person_id)
+        .subquery("scored")
+    )
+    return (
+        select(scored, scored.c.right.label("score"), Person.name, Unit.name.label("unit"))
+        .select_from(scored)
+        .join(Unit, Unit.id == scored.c.unit_id)
+        .outerjoin(Person, Person.id == scored.c.person_id)
+    )
+
+
+def _counted(rows: Subquery) -> tuple[ColumnElement[int], ...]:
+    """The columns of QuizCounts over the rows."""
+    states = {name: func.count().filter(rows.c.state == name) for name in ("answered", "silent", "unreachable")}
+    right = func.count().filter(rows.c.correct)
+    counts = (func.count(), states["answered"], right, states["silent"], states["unreachable"])
+    return tuple(count.label(name) for count, name in zip(counts, QuizCounts._fields, strict=True))
+
+
+def _lines(rows: Any) -> list[QuizLine]:
+    return [QuizLine(row[0], row[1], QuizCounts(*row[2:])) for row in rows]
+
+
+def _rows_of(session: Session, questions: Sequence[QuestionRow], paths: Sequence[str]) -> Subquery:
+    """One row for each question and person who was asked it: `state` (answered, silent, unreachable), `choices` and
+    `correct` of the tries that count.
+    """
+    ids = [one.id for one in questions]
+    runs = session.execute(
+        select(Run.id, Run.month, Run.question_id).where(
+            Run.question_id.in_(ids), Run.asks.has_key("kind"), Run.frozen_at.is_not(None)
+        )
+    ).all()
+    months = defaultdict[date, list[int]](list)
+    for run in runs:
+        months[run.month].append(run.id)
+    asked = union_all(
+        *(_asked_in(month, run_ids, paths) for month, run_ids in months.items())
+        if months
+        else (_asked_in(date.min, (), paths),)
+    ).subquery("asked")
+    question = case({run.id: run.question_id for run in runs} or {0: 0}, value=asked.c.run_id)
+    given = _given(questions)
+    state = case(
+        (given.c.correct.is_not(None), "answered"), (asked.c.status.in_(_UNREACHABLE), "unreachable"), else_="silent"
+    )
+    return (
+        select(asked, cast(question, BigInteger).label("question_id"), state.label("state"), given.c.choices)
+        .add_columns(given.c.correct, given.c.tries)
+        .outerjoin(given, and_(given.c.question_id == question, given.c.person_id == asked.c.person_id))
+        .subquery("rows")
+    )
+
+
+def _asked_in(month: date, run_ids: Sequence[int], paths: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    """The people of runs of one month, each once, by the row that was sent if there is one. One that names another
+    person's row has what became of that.
+    """
+    own, sent = aliased(Message), aliased(Message)
+    of_sent = select(sent.status).where(
+        sent.month == literal(month), sent.id == own.duplicate_of, sent.person_id != own.person_id
+    )
+    status = func.coalesce(of_sent.scalar_subquery(), own.status)
+    return (
+        select(own.month, own.id.label("message_id"), own.run_id, own.person_id, own.unit_id, own.unit_path)
+        .add_columns(own.quiz_question_id, status.label("status"))
+        .ext(distinct_on(own.run_id, own.person_id))
+        .where(
+            own.month == literal(month),
+            own.run_id == any_(literal(list(run_ids), ARRAY(BigInteger))),
+            or_(false(), *(own.unit_path.op("^@")(path) for path in paths)),
+        )
+        .order_by(own.run_id, own.person_id, own.status == _S.skipped, own.id)
+    )
+
+
+def _given(questions: Sequence[QuestionRow]) -> Subquery:
+    """Of each person and question the tries that count: what was chosen first, whether one was right, how many."""
+    turn = func.row_number().over(
+        partition_by=(AnswerRow.question_id, AnswerRow.person_id),
+        order_by=(AnswerRow.at, AnswerRow.choices, AnswerRow.id),
+    )
+    tries = case({one.id: one.asks["tries"] for one in questions}, value=AnswerRow.question_id)
+    one = (
+        select(AnswerRow.question_id, AnswerRow.person_id, AnswerRow.choices, AnswerRow.correct)
+        .add_columns(turn.label("turn"), tries.label("tries"))
+        .join(QuestionRow, QuestionRow.id == AnswerRow.question_id)
+        .where(
+            AnswerRow.question_id.in_([question.id for question in questions]),
+            AnswerRow.said == Meaning.choice,
+            AnswerRow.voided_at.is_(None),
+            AnswerRow.at <= QuestionRow.closes_at,
+        )
+        .subquery("one")
+    )
+    return (
+        select(
+            one.c.question_id,
+            one.c.person_id,
+            func.string_agg(one.c.choices, literal("→")).label("choices"),
+            func.bool_or(func.coalesce(one.c.correct, False)).label("correct"),
+            func.count().label("tries"),
+        )
+        .where(one.c.turn <= one.c.tries)
+        .group_by(one.c.question_id, one.c.person_id)
+        .subquery("given")
+    )
