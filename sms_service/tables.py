@@ -5,6 +5,7 @@ room below. Each process imports this once at start.
 import sms_service.accounts.models
 import sms_service.audience.list_models
 import sms_service.audience.models
+import sms_service.audit.happening_models
 import sms_service.audit.models
 import sms_service.campaigns.models
 import sms_service.campaigns.rule_models
@@ -28,7 +29,8 @@ import sms_service.replies.earlier
 import sms_service.replies.models
 import sms_service.reports.target_models
 import sms_service.schedules.calendar_models
-import sms_service.schedules.kinds  # noqa: F401 - each import counts
+import sms_service.schedules.kinds
+import sms_service.webhooks.models  # noqa: F401 - each import counts
 from sms_service.db.base import Base
 
 METADATA = Base.metadata

@@ -24,6 +24,7 @@ from sms_service.ledger.quota_models import ReservationState
 from sms_service.ledger.resolving import StayReason
 from sms_service.ledger.states import AttemptStatus, HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.vocabulary import InboxStatus, Meaning, MessageReason, QuestionKind, ReadingRule, TextClass
+from sms_service.webhooks.models import DeliveryStatus, WebhookState
 
 PACKAGE = Path(sms_service.__file__).parent
 # Other words in quotes: no status, class or reason.
@@ -66,6 +67,8 @@ KNOWN = {
     *ChannelState,
     *PostReason,
     *ReservationState,
+    *WebhookState,
+    *DeliveryStatus,
 }
 
 # What a reason is written into or compared with, up to the end of that expression.

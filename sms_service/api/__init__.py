@@ -75,6 +75,7 @@ from sms_service.api import (
     unit_caps,
     units,
     watching,
+    webhooks,
     word_lists,
 )
 from sms_service.catalogues import get_catalogue
@@ -122,6 +123,7 @@ RESOURCES = (
     findings.blueprint,
     reviews.blueprint,
     channels.blueprint,
+    webhooks.blueprint,
     channel_posts.blueprint,
     runs.blueprint,
     schedules.blueprint,

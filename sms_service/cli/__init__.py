@@ -46,6 +46,7 @@ from sms_service.cli.targets import targets
 from sms_service.cli.templates import template
 from sms_service.cli.unit_caps import unit_caps
 from sms_service.cli.units import unit
+from sms_service.cli.webhooks import webhooks
 from sms_service.cli.words import words
 from sms_service.embedded import EngineError
 from sms_service.errors import ServiceError
@@ -100,7 +101,7 @@ for _command in (
         schedule,
         series,
     ),
-    *(quota, targets),
+    *(quota, targets, webhooks),
 ):
     main.add_command(_command)
 campaign.add_command(outlook)

@@ -125,6 +125,7 @@ MENU = (
             MenuEntry("console.list_unit_quotas", _("Quotas and targets"), "chart"),
             MenuEntry("console.list_unknowns", _("Unknown outcomes"), "question", Permission.operate_campaigns),
             MenuEntry("console.list_gateways", _("Gateways"), "gateway", Permission.operate_service),
+            MenuEntry("console.list_webhooks", _("Webhooks"), "share", Permission.manage_accounts),
             MenuEntry("console.list_trail", _("Trail"), "trail"),
         ),
         Permission.operate_service,

@@ -160,6 +160,15 @@ SENTENCES: Mapping[str, str] = {
     "unit.reopen": _("{who} opened the closed unit {what} again"),
     "unit.create": _("{who} created the unit {what}"),
     "units.import": _("{who} imported units from {what}: {created} added, {changed} changed, {refused} refused"),
+    "webhook.add": _("{who} added the webhook {webhook}"),
+    "webhook.change": _("{who} changed the webhook {webhook}"),
+    "webhook.disable": _("{who} disabled the webhook {webhook}, which took nothing for three days"),
+    "webhook.enable": _("{who} enabled the webhook {webhook}"),
+    "webhook.pause": _("{who} paused the webhook {webhook}"),
+    "webhook.remove": _("{who} removed the webhook {webhook}"),
+    "webhook.renew": _("{who} gave the webhook {webhook} a new secret"),
+    "webhook.replay": _("{who} had {rows} events sent to the webhook {webhook} again"),
+    "webhook.test": _("{who} sent a test to the webhook {webhook}"),
 }
 _OTHER = say("{who}: {act}", who="{who}", act="{act}").message
 _NOBODY = as_said("The service itself")
@@ -195,7 +204,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 _DETAILS = (
     *("day", "per_day", "created", "changed", "unchanged", "refused", "suppressed", "version", "left"),
     *("word", "words", "category", "signature", "account", "list", "row", "rows", "until", "people", "year", "channel"),
-    *("told", "came", "expected", "label"),
+    *("told", "came", "expected", "label", "webhook"),
 )
 
 

@@ -114,5 +114,11 @@ marked AS (
         note = CASE WHEN r.status = 'unclassified' THEN 'the provider''s code is not in its table' END
     FROM unnest(%(receipt_ids)s::bigint[], %(attempt_ids)s::bigint[], %(parts)s::smallint[]) AS t (receipt_id, attempt_id, part)
     WHERE r.in_month = %(in_month)s::date AND r.id = t.receipt_id
+),
+noted AS (
+    -- For the webhooks that want to know; if there is none, nothing is written.
+    INSERT INTO happenings (kind, month, target_id, reason)
+    SELECT 'message.' || status, %(month)s::date, id, reason FROM texts
+    WHERE 'message.' || status = ANY ((SELECT wanted_kinds())::text[])
 )
 SELECT count(*) AS moved FROM texts

@@ -48,7 +48,13 @@ written AS (
            nullif(k.sent_as, k.id),
            r.launched_at, r.expires_at, k.values, k.quiz_question_id, sms_now()
     FROM ranked k JOIN run r ON r.id = k.run_id
-    RETURNING id, run_id, unit_id, status
+    RETURNING month, id, run_id, unit_id, status, reason
+),
+noted AS (
+    -- For the webhooks that want to know; if there is none, nothing is written.
+    INSERT INTO happenings (kind, month, target_id, reason)
+    SELECT 'message.' || status, month, id, reason FROM written
+    WHERE 'message.' || status = ANY ((SELECT wanted_kinds())::text[])
 ),
 size AS MATERIALIZED (
     SELECT run.id AS run_id, count(a.run_id) AS people FROM run LEFT JOIN audience a ON a.run_id = run.id GROUP BY run.id

@@ -72,5 +72,11 @@ phones AS (
     SELECT phone, reason, run_id, id, unit_path, sms_now() FROM followed
     WHERE status = 'refused' AND reason IN ('bad_number', 'blacklisted') AND phone IS NOT NULL
     ON CONFLICT DO NOTHING
+),
+noted AS (
+    -- For the webhooks that want to know; if there is none, nothing is written.
+    INSERT INTO happenings (kind, month, target_id, reason)
+    SELECT 'message.' || status, %(month)s::date, id, reason FROM followed
+    WHERE 'message.' || status = ANY ((SELECT wanted_kinds())::text[])
 )
 SELECT id, status FROM followed

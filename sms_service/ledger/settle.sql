@@ -20,9 +20,18 @@ told AS (
     FROM locked l
     WHERE a.month = %(month)s::date AND a.id = l.id AND attempt_rank(%(settled_as)s) > attempt_rank(a.status)
     RETURNING a.message_id, a.number, a.error
+),
+settled AS (
+    UPDATE messages m
+    SET status = %(settled_as)s, reason = t.error, raw_code = NULL, changed_at = sms_now()
+    FROM told t
+    WHERE m.month = %(month)s::date AND m.id = t.message_id AND m.attempts = t.number AND m.status || '' = 'unknown'
+    RETURNING m.id, m.status, m.reason
+),
+noted AS (
+    -- For the webhooks that want to know; if there is none, nothing is written.
+    INSERT INTO happenings (kind, month, target_id, reason)
+    SELECT 'message.' || status, %(month)s::date, id, reason FROM settled
+    WHERE 'message.' || status = ANY ((SELECT wanted_kinds())::text[])
 )
-UPDATE messages m
-SET status = %(settled_as)s, reason = t.error, raw_code = NULL, changed_at = sms_now()
-FROM told t
-WHERE m.month = %(month)s::date AND m.id = t.message_id AND m.attempts = t.number AND m.status || '' = 'unknown'
-RETURNING m.id
+SELECT id FROM settled

@@ -11,8 +11,18 @@ WITH slice AS MATERIALIZED (
     ) m
     WHERE r.month = %(month)s::date AND r.status = 'cancelled' AND r.look_at <= sms_now()
     LIMIT %(size)s::int
+),
+cancelled AS (
+    UPDATE messages m
+    SET status = 'cancelled', changed_at = sms_now()
+    FROM slice s
+    WHERE m.month = %(month)s::date AND m.id = s.id
+    RETURNING m.id, m.status, m.reason
+),
+noted AS (
+    -- For the webhooks that want to know; if there is none, nothing is written.
+    INSERT INTO happenings (kind, month, target_id, reason)
+    SELECT 'message.' || status, %(month)s::date, id, reason FROM cancelled
+    WHERE 'message.' || status = ANY ((SELECT wanted_kinds())::text[])
 )
-UPDATE messages m
-SET status = 'cancelled', changed_at = sms_now()
-FROM slice s
-WHERE m.month = %(month)s::date AND m.id = s.id
+SELECT id FROM cancelled

@@ -10,8 +10,18 @@ WITH late AS MATERIALIZED (
         OFFSET 0
     ) m
     WHERE r.month = %(month)s::date AND r.status IN ('running', 'paused', 'held') AND r.expires_at <= sms_now()
+),
+expired AS (
+    UPDATE messages m
+    SET status = 'expired', changed_at = sms_now()
+    FROM late l
+    WHERE m.month = %(month)s::date AND m.id = l.id AND m.status || '' = 'pending'
+    RETURNING m.id, m.status, m.reason
+),
+noted AS (
+    -- For the webhooks that want to know; if there is none, nothing is written.
+    INSERT INTO happenings (kind, month, target_id, reason)
+    SELECT 'message.' || status, %(month)s::date, id, reason FROM expired
+    WHERE 'message.' || status = ANY ((SELECT wanted_kinds())::text[])
 )
-UPDATE messages m
-SET status = 'expired', changed_at = sms_now()
-FROM late l
-WHERE m.month = %(month)s::date AND m.id = l.id AND m.status || '' = 'pending'
+SELECT id FROM expired

@@ -34,7 +34,13 @@ silent AS (
     FROM locked l
     WHERE m.month = %(month)s::date AND m.id = l.message_id AND m.attempts = l.number
       AND m.status || '' = 'accepted'  -- so that it is found by key: the partial index has all accepted rows
-    RETURNING l.attempt_id
+    RETURNING l.attempt_id, m.id, m.status, m.reason
+),
+noted AS (
+    -- For the webhooks that want to know; if there is none, nothing is written.
+    INSERT INTO happenings (kind, month, target_id, reason)
+    SELECT 'message.' || status, %(month)s::date, id, reason FROM silent
+    WHERE 'message.' || status = ANY ((SELECT wanted_kinds())::text[])
 )
 UPDATE attempts a
 SET status = 'no_receipt', final_at = sms_now()

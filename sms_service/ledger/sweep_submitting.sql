@@ -28,7 +28,13 @@ silent AS (
     FROM locked l
     WHERE m.month = %(month)s::date AND m.id = l.message_id AND m.attempts = l.number
       AND m.status = 'submitting' AND m.lease_until <= sms_now()
-    RETURNING l.attempt_id, m.phone
+    RETURNING l.attempt_id, m.phone, m.id, m.status, m.reason
+),
+noted AS (
+    -- For the webhooks that want to know; if there is none, nothing is written.
+    INSERT INTO happenings (kind, month, target_id, reason)
+    SELECT 'message.' || status, %(month)s::date, id, reason FROM silent
+    WHERE 'message.' || status = ANY ((SELECT wanted_kinds())::text[])
 ),
 told AS (
     UPDATE attempts a

@@ -44,6 +44,7 @@ STATEMENT_USERS = (
     "sms_service.api",
     "sms_service.links",
     "sms_service.channels.posting",
+    "sms_service.webhooks.delivering",
 )
 
 

@@ -1,4 +1,4 @@
-"""Runs one machine's whole service as children of one process: engines, web, workers, clock, simulator."""
+"""Runs one machine's whole service as children of one process: engines, web, workers, clock, webhooks, simulator."""
 
 from __future__ import annotations
 
@@ -180,6 +180,8 @@ class Supervisor:
             for name in self._links()
         ]
         children.append(self._child("clock", [python, "-m", "sms_service", "clock"]))
+        command = [python, "-m", "sms_service", "webhooks", "run"]
+        children.append(self._child("webhooks", command, patience_s=30.0))  # a delivery takes 15 s at most
         return children
 
     def _links(self) -> list[str]:
@@ -239,7 +241,7 @@ class Supervisor:
     def _stop(self) -> None:
         """Stop web first, so that nothing new comes in, then the workers after their groups, then what they need."""
         self.stopping.set()
-        order = {"web": 0, "worker": 1, "link": 1, "clock": 2, "simulator": 3}
+        order = {"web": 0, "worker": 1, "link": 1, "clock": 2, "webhooks": 2, "simulator": 3}
         for rank in range(len(order)):
             same = [child for child in self.children if order[child.name.partition("-")[0]] == rank]
             for child in same:

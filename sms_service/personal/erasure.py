@@ -43,6 +43,7 @@ from sms_service.replies.erasing import erase_replies
 from sms_service.said import say
 from sms_service.schedules.attendance import erase_attendances
 from sms_service.vocabulary import MessageReason
+from sms_service.webhooks.erasing import empty_happenings
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ def erase_person(session: Session, actor: Actor, person_id: int, why: str) -> Er
     erase_listed(session, person_id)
     erase_own_texts_of(session, person_id)
     erase_attendances(session, person_id)
+    empty_happenings(session, person_id)
     words = {word for word in (person.name, person.number) if word}
     drop_drafts_about(session, person_id, words, own)
     erase_findings(session, words, own)

@@ -26,6 +26,7 @@ from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus, RunStatus
 from sms_service.reports.counts import stood_under
 from sms_service.vocabulary import Words
+from sms_service.webhooks.waiting import count_disabled
 
 
 class TaskKind(Words):
@@ -43,6 +44,7 @@ class TaskKind(Words):
     quota = "quota"  # quotas of which 80 % or more are taken in this month
     post_to_forward = "post_to_forward"  # posts in groups that one's own unit has not forwarded yet
     unknown_post = "unknown_post"  # posts of which nobody can tell whether they stand in their group
+    webhook_disabled = "webhook_disabled"  # webhooks that took nothing for three days
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,4 +178,5 @@ _ASK: Mapping[TaskKind, Callable[[Actor], Waiting | None]] = {
     TaskKind.quota: _full_quotas,
     TaskKind.post_to_forward: count_to_forward,
     TaskKind.unknown_post: count_to_settle,
+    TaskKind.webhook_disabled: count_disabled,
 }

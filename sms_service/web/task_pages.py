@@ -26,6 +26,7 @@ DONE_AT: Mapping[TaskKind, tuple[str, Mapping[str, Any]]] = {
     TaskKind.quota: ("console.list_unit_quotas", {"full": "true"}),
     TaskKind.post_to_forward: ("console.list_channel_posts", {"waiting": "post_to_forward"}),
     TaskKind.unknown_post: ("console.list_channel_posts", {"waiting": "unknown_post"}),
+    TaskKind.webhook_disabled: ("console.list_webhooks", {"state": "disabled"}),
 }
 # Where texts with an unknown outcome are looked at by those who do not watch the gateways: by people, not by accounts.
 _PEOPLE_AT: tuple[str, Mapping[str, Any]] = ("console.list_rows", {"status": MessageStatus.unknown.value})

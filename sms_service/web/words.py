@@ -32,6 +32,7 @@ from sms_service.web.words_of_acts import WORDS_OF_ACTS
 from sms_service.web.words_of_channels import WORDS_OF_CHANNELS
 from sms_service.web.words_of_replies import WORDS_OF_REPLIES
 from sms_service.web.words_of_sending import WORDS_OF_SENDING
+from sms_service.web.words_of_webhooks import WORDS_OF_WEBHOOKS
 
 # By enum; texts of a closed set that is no enum are under the name of what they are. What stands in the columns of
 # campaigns, runs and messages comes first: see `name_of`.
@@ -160,6 +161,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         TaskKind.quota: say("Quotas that are nearly used up"),
         TaskKind.post_to_forward: say("Posts to forward"),
         TaskKind.unknown_post: say("Posts of which nobody can tell whether they stand in the group"),
+        TaskKind.webhook_disabled: say("Webhooks that are disabled"),
     },
     QuotaKind: {
         QuotaKind.people: say("People texted"),
@@ -244,6 +246,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     },
     **WORDS_OF_CHANNELS,
     **WORDS_OF_REPLIES,
+    **WORDS_OF_WEBHOOKS,
     "act": WORDS_OF_ACTS,
 }
 

@@ -142,4 +142,13 @@ WORDS_OF_ACTS: Mapping[str, Said] = {
     "unit.merge": say("merged a unit into another"),
     "unit.reopen": say("opened a closed unit"),
     "units.import": say("imported units"),
+    "webhook.add": say("added a webhook"),
+    "webhook.change": say("changed a webhook"),
+    "webhook.disable": say("disabled a webhook"),
+    "webhook.enable": say("enabled a webhook"),
+    "webhook.pause": say("paused a webhook"),
+    "webhook.remove": say("removed a webhook"),
+    "webhook.renew": say("gave a webhook a new secret"),
+    "webhook.replay": say("had a webhook told again"),
+    "webhook.test": say("tried a webhook"),
 }

@@ -53,17 +53,20 @@ from sms_service.schedules.correcting import change_item
 from sms_service.schedules.event_planning import plan_event
 from sms_service.schedules.scheduling import set_schedule
 from sms_service.schedules.series_planning import SeriesRow, set_series
+from sms_service.webhooks.deliveries import request_test_delivery
 from tests.audience.listing import bring_list
 from tests.channels.chat import make_channel
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_account, make_actor, make_person, make_segment, make_template
 from tests.own_texts.own_phones import give_own_phone, let_code_wait
+from tests.webhooks.receiving import make_webhook
 
 EVERYONE = {"everyone": True}
 POSTED = {"title": "学习", "unit": "城东区", "text": "【云州先锋】请参加学习。"}
 QUESTION = {"text": "首都是哪里？", "options": ["北京", "上海"], "right_choices": "A"}
 QUIZ_ROWS = "题目\tA\tB\t答案\n首都？\t北京\t上海\tA\n？\t北京\t\tA\n"
 QUIET_DAY = date(2999, 4, 5)
+EARLIER = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
 LATER = (datetime.now(UTC) + timedelta(days=9)).isoformat()
 
 
@@ -129,6 +132,8 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     channel = make_channel(session, unit)
     post = ChannelPost(channel_id=channel.id, run_id=run.id, unit_id=unit.id, content=POSTED, expires_at=now)
     session.add(post)
+    webhook = make_webhook(session, unit)
+    request_test_delivery(session, SYSTEM, webhook.id)
     session.commit()
     return {
         "unit_id": unit.id,
@@ -138,6 +143,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "check_id": check.id,
         "channel_id": channel.id,
         "post_id": post.id,
+        "webhook_id": webhook.id,
         "account_id": account.id,
         "role_id": session.scalars(select(RoleGrant.id).filter_by(account_id=account.id)).one(),
         "token_id": token.id,
@@ -524,6 +530,16 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "kind": "wecom",
         "address": "https://robots.example.cn/send?key=k",
     },
+    "POST /webhooks": lambda ids: {
+        "unit_id": ids["unit_id"],
+        "name": "数据平台",
+        "address": "https://platform.example.cn/hook",
+        "kinds": ["run.finished", "reply.read"],
+    },
+    "PATCH /webhooks/<int:webhook_id>": lambda ids: {"name": "市数据平台", "kinds": ["run.closed"]},
+    "POST /webhooks/<int:webhook_id>/secret": lambda ids: {},
+    "POST /webhooks/<int:webhook_id>/test": lambda ids: {},
+    "POST /webhooks/<int:webhook_id>/replay": lambda ids: {"since": EARLIER},
     "PATCH /channels/<int:channel_id>": lambda ids: {"name": "城东群"},
     "POST /channels/<int:channel_id>/test": lambda ids: {},
     "POST /channel-posts/<int:post_id>/again": lambda ids: {"why": "群里没有"},

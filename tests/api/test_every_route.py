@@ -211,7 +211,13 @@ def test_every_creating_post_honours_an_idempotency_key(app, session, city):
             first.status_code,
             "true",
         )
-        hidden = {"POST /tokens": {"token": None}, "POST /logins": {"logins": None}}.get(name, {})
+        secret = {"secret": None}
+        hidden = {
+            "POST /tokens": {"token": None},
+            "POST /logins": {"logins": None},
+            "POST /webhooks": secret,
+            "POST /webhooks/<int:webhook_id>/secret": secret,
+        }.get(name, {})
         answered = first.get_json(silent=True)  # None for 204
         assert second.get_json(silent=True) == (answered and {**answered, **hidden}), name
         assert (name, other.status_code) == (name, 422)
