@@ -70,7 +70,7 @@ def add_webhook(
         created_by=actor.account_id,
     )
     _keep(session, made)
-    _record(session, actor, "add", made, path)
+    trail.record_act(session, actor.account_id, "webhook.add", "webhook", made.id, path, webhook=made.name)
     return made, secret
 
 
@@ -101,7 +101,7 @@ def change_webhook(
     if kinds is not None:
         webhook.kinds = _kinds(kinds)
     _keep(session, webhook)
-    _record(session, actor, "change", webhook, path)
+    trail.record_act(session, actor.account_id, "webhook.change", "webhook", webhook_id, path, webhook=webhook.name)
     return webhook
 
 
@@ -116,13 +116,15 @@ def renew_webhook_secret(
     secret = make_secret(random_bytes)
     webhook.sealed = sealer.seal(Sealed(_open(sealer, webhook).address, secret))
     session.flush()
-    _record(session, actor, "renew", webhook, path)
+    trail.record_act(session, actor.account_id, "webhook.renew", "webhook", webhook_id, path, webhook=webhook.name)
     return secret
 
 
 def pause_webhook(session: Session, actor: Actor, webhook_id: int) -> Webhook:
     """Let what is to be sent wait. Raises NotFound, Forbidden, or Conflict unless it is open."""
-    return _move(session, actor, webhook_id, (WebhookState.open,), WebhookState.paused, "pause")
+    webhook, path = _move(session, actor, webhook_id, (WebhookState.open,), WebhookState.paused)
+    trail.record_act(session, actor.account_id, "webhook.pause", "webhook", webhook_id, path, webhook=webhook.name)
+    return webhook
 
 
 def enable_webhook(session: Session, actor: Actor, webhook_id: int) -> Webhook:
@@ -130,7 +132,8 @@ def enable_webhook(session: Session, actor: Actor, webhook_id: int) -> Webhook:
     days anew. Raises NotFound, Forbidden, or Conflict unless it is paused or disabled.
     """
     sources = (WebhookState.paused, WebhookState.disabled)
-    webhook = _move(session, actor, webhook_id, sources, WebhookState.open, "enable")
+    webhook, path = _move(session, actor, webhook_id, sources, WebhookState.open)
+    trail.record_act(session, actor.account_id, "webhook.enable", "webhook", webhook_id, path, webhook=webhook.name)
     session.execute(
         update(WebhookDelivery)
         .where(
@@ -148,7 +151,7 @@ def remove_webhook(session: Session, actor: Actor, webhook_id: int) -> None:
     webhook, path = require_webhook(session, actor, webhook_id)
     webhook.state, webhook.sealed = WebhookState.removed.value, None
     session.flush()
-    _record(session, actor, "remove", webhook, path)
+    trail.record_act(session, actor.account_id, "webhook.remove", "webhook", webhook_id, path, webhook=webhook.name)
 
 
 def require_webhook(session: Session, actor: Actor, webhook_id: int) -> tuple[Webhook, str]:
@@ -241,8 +244,8 @@ def _keep(session: Session, webhook: Webhook) -> None:
 
 
 def _move(
-    session: Session, actor: Actor, webhook_id: int, sources: Collection[WebhookState], target: WebhookState, act: str
-) -> Webhook:
+    session: Session, actor: Actor, webhook_id: int, sources: Collection[WebhookState], target: WebhookState
+) -> tuple[Webhook, str]:
     webhook, path = require_webhook(session, actor, webhook_id)
     if webhook.state not in sources:
         raise Conflict(
@@ -259,9 +262,4 @@ def _move(
         webhook.failures, webhook.free_at = 0, func.sms_now()
     session.flush()
     session.refresh(webhook)
-    _record(session, actor, act, webhook, path)
-    return webhook
-
-
-def _record(session: Session, actor: Actor, act: str, webhook: Webhook, path: str) -> None:
-    trail.record_act(session, actor.account_id, f"webhook.{act}", "webhook", webhook.id, path, webhook=webhook.name)
+    return webhook, path
