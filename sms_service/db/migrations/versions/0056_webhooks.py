@@ -4,8 +4,8 @@ from alembic import op
 
 from sms_service.db.online import run_file
 
-revision = "0055"
-down_revision = "0054"
+revision = "0056"
+down_revision = "0055"
 branch_labels = None
 depends_on = None
 
