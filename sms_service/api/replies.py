@@ -12,11 +12,13 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.controls.accounts import id_of
+from sms_service.directory.text import LONGEST_WHY
 from sms_service.replies.listing import find_replies, may_read_strangers
 from sms_service.replies.models import ReplyRow
-from sms_service.vocabulary import InboxStatus, Meaning, ReadingRule
+from sms_service.replies.rereading import list_candidates, list_readings, require_reply, reread_reply
+from sms_service.vocabulary import InboxStatus, Meaning, QuestionKind, ReadingRule
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, MaskedPhone, MaskedText, OneLine, Out, list_of
+from sms_service.web.schemas import Id, In, MaskedPhone, MaskedText, OneLine, Out, Whole, list_of
 from sms_service.web.validators import OneOfWords
 
 blueprint = Blueprint("replies", description="What people answered, and which text they answered.")
@@ -116,6 +118,93 @@ class ReplyOut(Out):
         allow_none=True,
         metadata={"description": "The text that it answers: the last one to the number within 14 days before"},
     )
+
+
+class ReadingIn(In):
+    """What a person reads it as."""
+
+    meaning = fields.String(
+        required=True,
+        validate=OneOfWords([*Meaning]),
+        metadata={
+            "description": "With a question: `yes`, `no`, `choice`, `wrong_person` or `free_text`, as its kind has it. "
+            "Without: `free_text`, `stop`, `empty` or `automatic`"
+        },
+    )
+    question_id = Id(load_default=None, metadata={"description": "The question that it answers"})
+    person_id = Id(
+        load_default=None,
+        metadata={"description": "Whose answer it is, where it came from a phone that was not asked"},
+    )
+    choices = OneLine(20, load_default=None, metadata={"description": "With `choice`: the number, or the letters"})
+    people = Whole(load_default=None, metadata={"description": "With `yes`: how many come"})
+    why = OneLine(LONGEST_WHY, load_default=None, metadata={"description": "Why, kept with the reading before"})
+    instead_of = fields.String(
+        load_default=None,
+        metadata={"description": "The meaning that the caller saw: 409 if somebody has read it otherwise meanwhile"},
+    )
+
+
+class EarlierReadingOut(Out):
+    """What it was read as before."""
+
+    meaning = fields.String(allow_none=True, metadata={"description": "The meaning"})
+    rule = fields.String(allow_none=True, metadata={"description": "What made that reading"})
+    question_id = fields.Integer(allow_none=True, metadata={"description": "The question that it then answered"})
+    read_by = fields.Integer(allow_none=True, metadata={"description": "The account that read it so; null: a rule"})
+    replaced_at = fields.AwareDateTime(metadata={"description": "When it was read otherwise"})
+    replaced_by = fields.Integer(allow_none=True, metadata={"description": "The account that did; null: by itself"})
+    why = MaskedText(allow_none=True, metadata={"description": "Why"})
+
+
+class CandidateOut(Out):
+    """A question that it may answer."""
+
+    question_id = fields.Integer(attribute="question.id", metadata={"description": "The question"})
+    kind = fields.String(attribute="question.kind", metadata={"description": "One of " + ", ".join(QuestionKind)})
+    campaign = fields.String(metadata={"description": "The name of the campaign that asked it"})
+    message_id = fields.Integer(attribute="message.id", metadata={"description": "The text that asked it"})
+    closes_at = fields.AwareDateTime(
+        attribute="question.closes_at", metadata={"description": "Until when answers count"}
+    )
+
+
+class ReadingsOut(Out):
+    """How a reply was read, and what it may answer."""
+
+    meaning = fields.String(allow_none=True, metadata={"description": "What it is read as now"})
+    rule = fields.String(allow_none=True, metadata={"description": f"What made it: one of {', '.join(ReadingRule)}"})
+    read_by = fields.Integer(allow_none=True, metadata={"description": "The account that read it; null: a rule"})
+    question_id = fields.Integer(allow_none=True, metadata={"description": "The question that it answers"})
+    before = fields.List(fields.Nested(EarlierReadingOut), metadata={"description": "What it was read as, in order"})
+    candidates = fields.List(
+        fields.Nested(CandidateOut), metadata={"description": "The questions that it may answer, the last asked first"}
+    )
+
+
+def _describe_readings(reply: ReplyRow) -> dict[str, Any]:
+    own = {name: getattr(reply, name) for name in ("meaning", "rule", "read_by", "question_id")}
+    before, candidates = list_readings(g.session, reply), list_candidates(g.session, g.actor, reply)
+    return own | {"before": before, "candidates": candidates}
+
+
+@blueprint.route("/replies/<int:reply_id>/readings")
+class Readings(MethodView):
+    """What a reply was read as."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, ReadingsOut)
+    def get(self, reply_id: int) -> dict[str, Any]:
+        """How a reply is read, what it was read as before, and the questions that it may answer"""
+        return _describe_readings(require_reply(g.session, g.actor, Permission.read, reply_id))
+
+    @endpoint(Permission.edit_campaigns)
+    @blueprint.arguments(ReadingIn)
+    @blueprint.response(200, ReadingsOut)
+    def post(self, body: dict[str, Any], reply_id: int) -> dict[str, Any]:
+        """Read a reply again, as a person understands it; the reading before is kept"""
+        meaning = Meaning(body.pop("meaning"))
+        return _describe_readings(reread_reply(g.session, g.actor, reply_id, meaning, **body))
 
 
 @blueprint.route("/replies")

@@ -53,6 +53,17 @@ def record_acts(
         session.execute(insert(TrailEntry), entries)
 
 
+def find_last_act(session: Session, target_kind: str, target_id: str) -> tuple[int | None, datetime] | None:
+    """Who did something to the target last (None: the service itself), and when."""
+    row = session.execute(
+        select(TrailEntry.account_id, TrailEntry.at)
+        .where(TrailEntry.target_kind == target_kind, TrailEntry.target_id == target_id)
+        .order_by(TrailEntry.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
 def find_entries(
     scope: Sequence[str],
     *,

@@ -24,6 +24,7 @@ from sms_service.cli.delegations import delegations
 from sms_service.cli.events import event
 from sms_service.cli.gateways import caps, gateway
 from sms_service.cli.imports import import_
+from sms_service.cli.inbox import inbox
 from sms_service.cli.lost import lost
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.cli.outlook import outlook
@@ -84,7 +85,21 @@ def main() -> None:
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, contacts, person, unit, lost, account, campaign, settle, counts),
     *(tasks_, try_),
-    *(stop, stops_, release, quiet_days, unit_caps, gateway, caps, cluster, replies, receipts, template, segment),
+    *(
+        stop,
+        stops_,
+        release,
+        quiet_days,
+        unit_caps,
+        gateway,
+        caps,
+        cluster,
+        replies,
+        inbox,
+        receipts,
+        template,
+        segment,
+    ),
     *(
         channel,
         post,

@@ -74,6 +74,10 @@ _OF_SERIES = (
     *("console.show_series_whom", "console.look_at_series_whom", "console.choose_series_whom"),
     *("console.show_series_when", "console.look_at_series_when", "console.choose_series_when"),
 )
+_OF_REPLIES = (
+    *("console.list_inbox", "console.show_inbox_reply", "console.assign_inbox_reply"),
+    *("console.answer_inbox_reply", "console.close_inbox_reply", "console.reopen_inbox_reply"),
+)
 MENU = (
     MenuGroup(
         None,
@@ -84,7 +88,7 @@ MENU = (
             MenuEntry("console.list_series", _("Study series"), "list", also=_OF_SERIES),
             MenuEntry("console.list_campaigns", _("Campaigns"), "campaign"),
             MenuEntry("console.list_decisions", _("Approvals"), "check", Permission.approve_campaigns),
-            MenuEntry("console.list_replies", _("Replies"), "reply"),
+            MenuEntry("console.list_replies", _("Replies"), "reply", also=_OF_REPLIES),
             MenuEntry("console.list_channel_posts", _("Channel posts"), "share"),
             MenuEntry("console.show_counts", _("Counts"), "chart"),
             # Here because whoever needs it is in a hurry.

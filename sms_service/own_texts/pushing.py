@@ -59,6 +59,8 @@ _WORDS: Mapping[TaskKind, str] = {
     TaskKind.quota: _("{count} quotas nearly used up"),
     TaskKind.post_to_forward: _("{count} posts to forward"),
     TaskKind.unknown_post: _("{count} posts to look for in their groups"),
+    TaskKind.unread_reply: _("{count} replies to read"),
+    TaskKind.assigned_reply: _("{count} replies for you to see to"),
 }
 _OTHERS = _("{count} others")
 

@@ -49,12 +49,12 @@ def limit_answers(most_a_day: int) -> None:
     _most_a_day = most_a_day
 
 
-class _Withheld(Exception):
+class _Withheld(Conflict):
     """`said`: what a person is told whose own answer this keeps back, too."""
 
     def __init__(self, why: AnswerObstacle, said: str = "") -> None:
-        super().__init__(why)
-        self.why, self.said = why, said
+        super().__init__(said)
+        self.why = why
 
 
 class AnswerText(NamedTuple):
@@ -88,7 +88,8 @@ def answer_reply(
     signed = sign_text(text, signature)
     about = AnsweredReply(reply.in_month, reply.id, None if actor is None else actor.account_id, passes_opt_outs)
     try:
-        person_id, phone = _find_recipient(session, reply)
+        person = None if reply.person_id is None else session.get(Person, reply.person_id)
+        person_id, phone = require_recipient(reply, person)
         if automatic:
             _require_person(session, reply, phone)
         single = SingleText(
@@ -111,14 +112,13 @@ def answer_reply(
                 _reserve(session, written)
     except _Withheld as withheld:
         if not automatic:
-            raise Conflict(withheld.said) from None
+            raise
         _keep_obstacle(session, reply, unit, withheld.why)
         return None
     if written is None and not automatic:
         raise Conflict("somebody has answered this reply meanwhile; a reply gets one answer")
     if written is not None and actor is not None:
-        path = reply.unit_path or unit.path
-        trail.record_act(session, actor.account_id, "reply.answer", "reply", reply.id, path, run=written.run_id)
+        trail.record_act(session, actor.account_id, "reply.answer", "reply", reply.id, unit.path, run=written.run_id)
     return written
 
 
@@ -146,6 +146,26 @@ def find_withheld(session: Session, keys: Collection[ReplyKey]) -> dict[ReplyKey
     return {(row.in_month, row.reply_id): AnswerObstacle(row.why) for row in rows}
 
 
+def find_answered_text(session: Session, reply: ReplyRow) -> str | None:
+    """What the text says that the reply answers; None: it answers none, or what it said is hidden or taken out."""
+    if reply.message_id is None:
+        return None
+    own = select(Message.text).join(Run, (Run.month == Message.month) & (Run.id == Message.run_id))
+    return session.scalar(own.where(Message.month == reply.month, Message.id == reply.message_id, ~Run.hides_text))
+
+
+def require_recipient(reply: ReplyRow, person: Person | None) -> tuple[int, str]:
+    """Who gets the answer, and at which phone: whoever wrote the reply, if they are known and have the phone still.
+    Raises Conflict otherwise, since no text goes elsewhere.
+    """
+    if person is None or reply.phone is None:
+        raise _Withheld(AnswerObstacle.nobody, say("nobody is known to have written this reply: no text can answer it"))
+    if person.phone != reply.phone:
+        said = say("the reply came from a phone that is not the person's own now: no text goes there")
+        raise _Withheld(AnswerObstacle.other_phone, said)
+    return person.id, person.phone
+
+
 def forget_old_answer_uses(session: Session) -> int:
     """Delete how many texts phones got on days that are over everywhere; returns how many rows."""
     today = cast(func.sms_now(), Date)
@@ -153,24 +173,10 @@ def forget_old_answer_uses(session: Session) -> int:
     return len(session.scalars(deleted).all())
 
 
-def _find_recipient(session: Session, reply: ReplyRow) -> tuple[int, str]:
-    """Whoever wrote the reply, and their phone, if the reply came from it."""
-    if reply.person_id is None or reply.phone is None:
-        raise _Withheld(AnswerObstacle.nobody, say("nobody is known to have written this reply: no text can answer it"))
-    if session.scalar(select(Person.phone).where(Person.id == reply.person_id)) != reply.phone:
-        said = say("the reply came from a phone that is not the person's own now: no text goes there")
-        raise _Withheld(AnswerObstacle.other_phone, said)
-    return reply.person_id, reply.phone
-
-
 def _require_person(session: Session, reply: ReplyRow, phone: str) -> None:
     if not is_mobile(phone):
         raise _Withheld(AnswerObstacle.no_mobile)
-    answered = None
-    if reply.message_id is not None:
-        own = (Message.month == reply.month, Message.id == reply.message_id)
-        answered = session.scalar(select(Message.text).where(*own))
-    if is_automatic(reply.text or "", answered):
+    if is_automatic(reply.text or "", find_answered_text(session, reply)):
         raise _Withheld(AnswerObstacle.automatic)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Select, cast, false, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, cast, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -72,12 +72,11 @@ def find_replies(
     phone. `since` (inclusive) and `until` (exclusive) bound when they came in.
     """
     within = or_(false(), *(Unit.path.op("^@")(path) for path in paths))
-    its_unit = cast(func.split_part(func.rtrim(ReplyRow.unit_path, "/"), "/", -1), BigInteger)
     statement: Select[*tuple[Any, ...]] = (
         select(ReplyRow, GatewayAccount.name.label("account"), Person.name.label("person"), Unit.name.label("unit"))
         .join(GatewayAccount, GatewayAccount.id == ReplyRow.gateway_account_id)
         .outerjoin(Person, Person.id == ReplyRow.person_id)
-        .outerjoin(Unit, Unit.id == its_unit)
+        .outerjoin(Unit, Unit.id == unit_id_of())
         .where(ReplyRow.joined_to.is_(None))
         .where(or_(within, ReplyRow.unit_path.is_(None)) if strangers else within)
     )
@@ -102,3 +101,8 @@ def find_replies(
     if until is not None:
         statement = statement.where(ReplyRow.received_at < until)
     return statement
+
+
+def unit_id_of() -> ColumnElement[int]:
+    """SQL over replies: the id of the unit that a reply belongs to; NULL where nobody is known."""
+    return cast(func.split_part(func.rtrim(ReplyRow.unit_path, "/"), "/", -1), BigInteger)

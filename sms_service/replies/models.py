@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, PrimaryKeyConstraint, Sequence, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
@@ -62,6 +62,15 @@ class ReplyRow(Base):
     def is_complete(self) -> bool:
         """Whether it is a whole text: the first part of a long one has it once all are there, and no series."""
         return self.parts == 1 or self.series is None
+
+    @property
+    def said_at(self) -> datetime:
+        """When it was said: as its provider's clock has it, which may be some minutes ahead of ours, or when it came in
+        (`match_replies.sql`).
+        """
+        if self.occurred_at is None:
+            return self.received_at
+        return min(self.received_at, self.occurred_at + timedelta(minutes=5))
 
     @property
     def shown_text(self) -> str | None:

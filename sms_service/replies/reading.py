@@ -21,11 +21,13 @@ from sms_service.replies.meaning import bare, is_offered_stop, is_stop
 from sms_service.replies.mending import mend_text
 from sms_service.vocabulary import Meaning, ReadingRule
 
+AskedQuiz = tuple[Sequence[str], str]  # the options of a question of the bank, and the right choices
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A text that asked the reply's phone something: its row, its recipient, its question; of a quiz the options and
-    the right choices.
+    """A text that asked the reply's phone something: its row, its recipient, its question; of a quiz what it
+    asked.
     """
 
     question_id: int
@@ -33,7 +35,7 @@ class Asked:
     message_id: int
     person_id: int
     unit_path: str
-    quiz: tuple[Sequence[str], str] | None = None
+    quiz: AskedQuiz | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def _read_form(
         return Reading(Meaning.stop, ReadingRule.stop_word)
     if is_offered_stop(text, answered):
         return Reading(Meaning.stop, ReadingRule.offered_stop)
-    fits = [(one, said) for one in asked if (said := read_question(questions[one.question_id], one, text))]
+    fits = [(one, said) for one in asked if (said := read_question(questions[one.question_id], one.quiz, text))]
     # Those that are closed count only if none is open that it fits; the answer is then a late one.
     fits = [(one, said) for one, said in fits if at <= questions[one.question_id].closes_at] or fits
     if not fits:
@@ -95,11 +97,11 @@ def _read_form(
     return Reading(said.said, said.rule, one, said)
 
 
-def read_question(question: QuestionRow, asked: Asked, text: str) -> Understood | None:
-    """What a whole text answers to the question, as it was asked; None: nothing."""
-    if asked.quiz is None:
+def read_question(question: QuestionRow, quiz: AskedQuiz | None, text: str) -> Understood | None:
+    """What a whole text answers to the question, which asked that of the bank; None: nothing."""
+    if quiz is None:
         return read_answer(question.kind, question.asks, text)
-    graded = grade_reply(text, *asked.quiz)
+    graded = grade_reply(text, *quiz)
     return graded and Understood(Meaning.choice, ReadingRule.option, graded.choices, correct=graded.correct)
 
 

@@ -13,6 +13,7 @@ from sms_service.accounts.models import Account, Token
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.list_models import RecipientList
 from sms_service.audience.models import Segment
+from sms_service.audit import trail
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign
 from sms_service.content.models import Template
@@ -38,6 +39,12 @@ def name_targets(session: Session, actor: Actor, entries: Sequence[TrailEntry]) 
         return {}
     rows = session.execute(union_all(*parts))
     return {(row[0], row[1]): row[2] for row in rows if row[3] is None or actor.can(Permission.read, row[3])}
+
+
+def list_acts_on(session: Session, actor: Actor, target_kind: str, target_id: int) -> list[TrailEntry]:
+    """What was done to one thing, as far as the actor may read it, the first act first."""
+    found = trail.find_entries(actor.scope(Permission.read), target_kind=target_kind, target_id=str(target_id))
+    return list(session.scalars(found.order_by(TrailEntry.id)))
 
 
 class NamedEntry(NamedTuple):
@@ -75,6 +82,7 @@ def _named_in(entries: Iterable[TrailEntry]) -> Iterable[tuple[str, str]]:
     for entry in entries:
         yield "account", str(entry.account_id)
         yield "account", str(entry.details.get("lender"))
+        yield "account", str(entry.details.get("to"))
         yield entry.target_kind, entry.target_id
         yield "unit", str(entry.details.get("unit_id"))
         yield "unit", _unit_of(entry)

@@ -24,6 +24,7 @@ from sms_service.directory.importing import count_to_apply
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus, RunStatus
+from sms_service.replies.inbox import count_assigned, count_unread
 from sms_service.reports.counts import stood_under
 from sms_service.vocabulary import Words
 from sms_service.webhooks.waiting import count_disabled
@@ -45,6 +46,8 @@ class TaskKind(Words):
     post_to_forward = "post_to_forward"  # posts in groups that one's own unit has not forwarded yet
     unknown_post = "unknown_post"  # posts of which nobody can tell whether they stand in their group
     webhook_disabled = "webhook_disabled"  # webhooks that took nothing for three days
+    unread_reply = "unread_reply"  # replies of one's units that a person has to read
+    assigned_reply = "assigned_reply"  # replies that one is asked to see to
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,4 +182,6 @@ _ASK: Mapping[TaskKind, Callable[[Actor], Waiting | None]] = {
     TaskKind.post_to_forward: count_to_forward,
     TaskKind.unknown_post: count_to_settle,
     TaskKind.webhook_disabled: count_disabled,
+    TaskKind.unread_reply: count_unread,
+    TaskKind.assigned_reply: count_assigned,
 }

@@ -27,6 +27,8 @@ DONE_AT: Mapping[TaskKind, tuple[str, Mapping[str, Any]]] = {
     TaskKind.post_to_forward: ("console.list_channel_posts", {"waiting": "post_to_forward"}),
     TaskKind.unknown_post: ("console.list_channel_posts", {"waiting": "unknown_post"}),
     TaskKind.webhook_disabled: ("console.list_webhooks", {"state": "disabled"}),
+    TaskKind.unread_reply: ("console.list_inbox", {"waiting": "true"}),
+    TaskKind.assigned_reply: ("console.list_inbox", {"status": "assigned", "mine": "true"}),
 }
 # Where texts with an unknown outcome are looked at by those who do not watch the gateways: by people, not by accounts.
 _PEOPLE_AT: tuple[str, Mapping[str, Any]] = ("console.list_rows", {"status": MessageStatus.unknown.value})

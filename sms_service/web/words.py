@@ -162,6 +162,8 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         TaskKind.post_to_forward: say("Posts to forward"),
         TaskKind.unknown_post: say("Posts of which nobody can tell whether they stand in the group"),
         TaskKind.webhook_disabled: say("Webhooks that are disabled"),
+        TaskKind.unread_reply: say("Replies to read"),
+        TaskKind.assigned_reply: say("Replies for you to see to"),
     },
     QuotaKind: {
         QuotaKind.people: say("People texted"),

@@ -59,6 +59,7 @@ from tests.channels.chat import make_channel
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_account, make_actor, make_person, make_segment, make_template
 from tests.own_texts.own_phones import give_own_phone, let_code_wait
+from tests.replies.replying import write_in
 from tests.webhooks.receiving import make_webhook
 
 EVERYONE = {"everyone": True}
@@ -135,6 +136,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     webhook = make_webhook(session, unit)
     request_test_delivery(session, SYSTEM, webhook.id)
     session.commit()
+    [reply_id] = write_in(database, person.phone or "", "请问几点开会")
     return {
         "unit_id": unit.id,
         "unit_code": unit.code,
@@ -174,6 +176,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "draft_id": 1,
         "version": 1,
         "number": 1,
+        "reply_id": reply_id,
         "word_id": session.scalars(select(ListedWord.id)).one(),
         "class_": "study",
         "name": "main",
@@ -369,6 +372,14 @@ def _a_stop_stands(session: Session, ids: dict[str, Any]) -> None:
     session.execute(text(standing), {"id": ids["stop_id"]})
 
 
+def _reply_is(status: str) -> Callable[[Session, dict[str, Any]], None]:
+    def prepare(session: Session, ids: dict[str, Any]) -> None:
+        state = "UPDATE replies SET inbox_status = :status, assigned_to = NULL WHERE id = :id"
+        session.execute(text(state), {"status": status, "id": ids["reply_id"]})
+
+    return prepare
+
+
 def _a_code_waits(session: Session, ids: dict[str, Any]) -> None:
     """For every account, the same."""
     for account in session.scalars(select(Account)).all():
@@ -411,6 +422,10 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
     "POST /messages/<int:message_id>/settle": _message_is_unknown,
     "POST /messages/settle": _message_is_unknown,
     "POST /test-texts": _texts_can_be_tried,
+    "POST /inbox/<int:reply_id>/assign": _reply_is("unread"),
+    "POST /inbox/<int:reply_id>/answer": _reply_is("unread"),
+    "POST /inbox/<int:reply_id>/close": _reply_is("unread"),
+    "POST /inbox/<int:reply_id>/reopen": _reply_is("closed"),
     "POST /stops/<int:stop_id>/release": _a_stop_stands,
     "POST /me/phone/confirm": _a_code_waits,
     "POST /gateway-accounts/<name>/open": _account_is_paused,
@@ -429,6 +444,11 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
 BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /accounts": lambda ids: {"login": "intruder", "name": "甲", "unit_id": ids["unit_id"]},
     "POST /lost-checks/<int:check_id>/answer": lambda ids: {"answer": "found"},
+    "POST /inbox/search": lambda ids: {"wanted": "几点", "unit": ids["unit_id"]},
+    "POST /inbox/<int:reply_id>/assign": lambda ids: {"assignee_id": None, "state": "unread"},
+    "POST /inbox/<int:reply_id>/answer": lambda ids: {"text": "九点。", "state": "unread"},
+    "POST /inbox/<int:reply_id>/close": lambda ids: {"state": "unread"},
+    "POST /inbox/<int:reply_id>/reopen": lambda ids: {"state": "closed"},
     "POST /logins": lambda ids: {
         "unit_id": ids["unit_id"],
         "role": "officer",
