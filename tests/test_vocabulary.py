@@ -31,7 +31,7 @@ PACKAGE = Path(sms_service.__file__).parent
 OTHER = {
     *("all", "one"),  # gateway_accounts.receipt_parts
     *("kind", "hours", "closes_at", "same_as", "of_item", "pool"),  # what a run asks (campaigns/asking.py)
-    *("question_id", "message_id", "person_id", "unit_path"),  # texts that asked something
+    *("question_id", "message_id", "person_id", "unit_path", "started_at"),  # texts that asked something
     *("unit", "role", "tag", "kind", "suspect", "attribute", "value"),  # what a rule may ask for
     *("message", "values", "bad", "texts", "minutes", "before", "why", "reason"),  # messages and their places
     *("epoch", "infinity", "month", "lock_timeout"),  # PostgreSQL's

@@ -9,12 +9,14 @@
 -- phone that was not skipped, and a unique index finds it. So this goes through runs: first those of the units above a
 -- person who has the phone, which are few however much the city sends; and only if none of them fits (the phone or the
 -- person has moved), the newest 500 of all. A provider's clock may be some minutes behind ours, and a time after the
--- moment at which the reply arrived counts as that moment.
+-- moment at which the reply arrived counts as that moment. `said_at` is by its clock, so that of two replies the one
+-- that was written later counts, whichever came first; it is never before the text that it answers (`started_at`).
 --
 -- It only reads, since it goes through the runs of several months (tests/db/test_shapes.py).
 WITH batch AS MATERIALIZED (
     SELECT id, account_id, phone, text AS said, sent_to, joined_to IS NULL AND (parts = 1 OR series IS NULL) AS is_whole,
-           least(received_at, occurred_at + interval '5 minutes') AS at, coalesce(rule = 'provider_stop', false) AS is_provider_stop
+           least(received_at, occurred_at + interval '5 minutes') AS at,
+           least(received_at, occurred_at) AS said_at, coalesce(rule = 'provider_stop', false) AS is_provider_stop
     FROM replies
     WHERE in_month = %(in_month)s::date AND id = ANY (%(ids)s::bigint[])
 ),
@@ -69,7 +71,7 @@ answered AS (
 asked AS (
     SELECT id, json_agg(json_build_object(
         'question_id', question_id, 'month', month, 'message_id', message_id, 'person_id', person_id,
-        'unit_path', unit_path,
+        'unit_path', unit_path, 'started_at', started_at,
         'quiz', (SELECT json_build_array(q.options, q.right_choices) FROM quiz_questions q WHERE q.id = quiz_question_id)
         ) ORDER BY started_at DESC, message_id DESC) AS asked
     FROM (
@@ -79,7 +81,7 @@ asked AS (
     GROUP BY id
 )
 SELECT b.id, a.month, a.message_id, coalesce(a.person_id, h.person_id) AS person_id, coalesce(a.unit_path, h.path) AS unit_path,
-       b.phone, b.said, b.sent_to, b.at, b.is_whole, b.is_provider_stop, a.text AS answered, k.asked
+       b.phone, b.said, b.sent_to, b.said_at, b.is_whole, b.is_provider_stop, a.text AS answered, k.asked
 FROM batch b
 LEFT JOIN answered a ON a.id = b.id
 LEFT JOIN asked k ON k.id = b.id

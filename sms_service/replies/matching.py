@@ -79,7 +79,7 @@ def _read(row: Row[Any], questions: Mapping[int, QuestionRow]) -> Reading | None
         return Reading(Meaning.stop, ReadingRule.provider_stop)
     if not row.is_whole:
         return None
-    return read_reply(row.said or "", row.at, row.answered, read_asked(row.asked), questions)
+    return read_reply(row.said or "", row.said_at, row.answered, read_asked(row.asked), questions)
 
 
 def _describe(row: Row[Any], reading: Reading | None) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _answer(row: Row[Any], reading: Reading | None) -> dict[str, Any] | None:
         "choices": said.choices,
         "people": said.people,
         "correct": said.correct,
-        "at": row.at.isoformat(),
+        "at": asked.said_at(row.said_at).isoformat(),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, PrimaryKeyConstraint, Sequence, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
@@ -65,12 +65,8 @@ class ReplyRow(Base):
 
     @property
     def said_at(self) -> datetime:
-        """When it was said: as its provider's clock has it, which may be some minutes ahead of ours, or when it came in
-        (`match_replies.sql`).
-        """
-        if self.occurred_at is None:
-            return self.received_at
-        return min(self.received_at, self.occurred_at + timedelta(minutes=5))
+        """When it was said: as its provider's clock has it, but not after it came in (`match_replies.sql`)."""
+        return min(self.received_at, self.occurred_at or self.received_at)
 
     @property
     def shown_text(self) -> str | None:

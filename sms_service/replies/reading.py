@@ -26,8 +26,8 @@ AskedQuiz = tuple[Sequence[str], str]  # the options of a question of the bank, 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A text that asked the reply's phone something: its row, its recipient, its question; of a quiz what it
-    asked.
+    """A text that asked the reply's phone something: its row, its recipient, its question, since when it is out; of a
+    quiz what it asked.
     """
 
     question_id: int
@@ -35,7 +35,12 @@ class Asked:
     message_id: int
     person_id: int
     unit_path: str
+    started_at: datetime
     quiz: AskedQuiz | None = None
+
+    def said_at(self, at: datetime) -> datetime:
+        """When somebody answered it who did so `at` by their provider's clock, which may be wrong."""
+        return max(at, self.started_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +73,16 @@ def read_reply(
             return reading
     if is_automatic(text, answered):
         return Reading(Meaning.automatic, ReadingRule.service_mark)
-    open_ones = [one for one in asked if at <= questions[one.question_id].closes_at]
-    if len(open_ones) == 1:
-        return _misunderstood(open_ones[0])
+    open_ones = [one for one in asked if is_in_time(one, at, questions)]
+    for only in (asked, open_ones):
+        if len(only) == 1:
+            return _misunderstood(only[0])
     return Reading(Meaning.free_text, ReadingRule.not_understood if asked else ReadingRule.no_question)
+
+
+def is_in_time(one: Asked, at: datetime, questions: Mapping[int, QuestionRow]) -> bool:
+    """Whether an answer of then counts."""
+    return one.said_at(at) <= questions[one.question_id].closes_at
 
 
 def _misunderstood(asked: Asked) -> Reading:
@@ -88,7 +99,7 @@ def _read_form(
         return Reading(Meaning.stop, ReadingRule.offered_stop)
     fits = [(one, said) for one in asked if (said := read_question(questions[one.question_id], one.quiz, text))]
     # Those that are closed count only if none is open that it fits; the answer is then a late one.
-    fits = [(one, said) for one, said in fits if at <= questions[one.question_id].closes_at] or fits
+    fits = [(one, said) for one, said in fits if is_in_time(one, at, questions)] or fits
     if not fits:
         return None
     if len(fits) > 1:
@@ -107,4 +118,9 @@ def read_question(question: QuestionRow, quiz: AskedQuiz | None, text: str) -> U
 
 def read_asked(found: Sequence[Mapping[str, Any]] | None) -> list[Asked]:
     """What `match_replies.sql` says in `asked`."""
-    return [Asked(**{**one, "month": date.fromisoformat(one["month"])}) for one in found or ()]
+    return [Asked(**one | _read_times(one)) for one in found or ()]
+
+
+def _read_times(one: Mapping[str, Any]) -> dict[str, Any]:
+    month, started_at = date.fromisoformat(one["month"]), datetime.fromisoformat(one["started_at"])
+    return {"month": month, "started_at": started_at}

@@ -18,7 +18,7 @@ SURVEY = {"options": ["满意", "一般", "不满意"]}
 
 def read(text: str, *questions: QuestionRow, answered: str | None = None) -> Reading:
     """Read a text of now that may answer these questions, the last first."""
-    asked = [Asked(one.id, date(2026, 12, 1), one.id, one.id, "/1/") for one in questions]
+    asked = [Asked(one.id, date(2026, 12, 1), one.id, one.id, "/1/", NOW - timedelta(days=2)) for one in questions]
     return read_reply(text, NOW, answered, asked, {one.id: one for one in questions})
 
 
@@ -124,7 +124,7 @@ def test_a_question_that_is_closed_counts_only_if_none_is_open() -> None:
     assert read("1", closed, still_open).asked.question_id == 2  # type: ignore[union-attr]
     assert read("1", closed).asked.question_id == 1  # type: ignore[union-attr]
     late = read("几点？", closed)
-    assert (late.meaning, late.asked) == ("free_text", None)
+    assert (late.meaning, late.asked and late.asked.question_id) == ("free_text", 1)
 
 
 def test_what_is_not_understood_belongs_to_the_one_open_question() -> None:
