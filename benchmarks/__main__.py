@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from benchmarks.answering import ANSWERS
 from benchmarks.carrier import SUBMITS, WITH_RECEIPTS
 from benchmarks.comparing import COMPARISON
 from benchmarks.costing import COSTS
@@ -38,6 +39,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         PIPELINE,
         HTTP,
         RECEIVING,
+        ANSWERS,
         STRANGERS,
         URGENT,
         CROWD,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
+
+from sqlalchemy import Row
 
 from benchmarks import city
 from benchmarks.figures import Benchmark, Measured
@@ -49,12 +51,14 @@ def _receipts(laboratory: Laboratory) -> Measured:
         variables = laboratory.variables(database, gateways)
         with web(laboratory, variables) as port, laboratory.workers(1, variables):
             started = time.monotonic()
-            asyncio.run(_push(port, iter(requests)))
+            asyncio.run(push_all(port, iter(requests)))
             stored_s = time.monotonic() - started
-            wait_for(lambda: _count(database, _PARKED) == 0, "the receipts to be applied", _PATIENCE_S, every_s=0.05)
+            wait_for(
+                lambda: count_rows(database, _PARKED) == 0, "the receipts to be applied", _PATIENCE_S, every_s=0.05
+            )
             applied_s = time.monotonic() - started
             stored, delivered = (
-                _count(database, f"SELECT count(*) FROM {table}")
+                count_rows(database, f"SELECT count(*) FROM {table}")
                 for table in ("receipts", "messages WHERE status = 'delivered'")
             )
     if not stored == delivered == RECEIPTS:
@@ -64,12 +68,16 @@ def _receipts(laboratory: Laboratory) -> Measured:
 
 def _accepted(database: Database, gateways: Path) -> list[bytes]:
     """Set the ledger up; the requests with the receipts that will come, ready to send."""
+    rows, now = accept_all(database, gateways), time.time()
+    return [_request(r.provider_id, r.reference, r.phone, now) for r in rows]
+
+
+def accept_all(database: Database, gateways: Path) -> Sequence[Row[Any]]:
+    """A run to the whole city whose texts were all accepted; reference, provider's id and phone of each."""
     plan(database, gateways)
     freeze.freeze_run(database, city.launch(database))
     with database.transaction() as connection:
-        rows = connection.exec_driver_sql(_ACCEPTED).all()
-    now = time.time()
-    return [_request(r.provider_id, r.reference, r.phone, now) for r in rows]
+        return connection.exec_driver_sql(_ACCEPTED).all()
 
 
 def _request(provider_id: str, reference: str, phone: str, now: float) -> bytes:
@@ -83,7 +91,7 @@ def _request(provider_id: str, reference: str, phone: str, now: float) -> bytes:
     return head.encode() + body
 
 
-async def _push(port: int, requests: Iterator[bytes]) -> None:
+async def push_all(port: int, requests: Iterator[bytes]) -> None:
     """Send every request, one after the other on each of CONNECTIONS connections that stay open."""
     loop = asyncio.get_running_loop()
     senders = [await loop.create_connection(lambda: _Sender(requests), "127.0.0.1", port) for _ in range(CONNECTIONS)]
@@ -130,7 +138,8 @@ class _Sender(asyncio.Protocol):
             self.done.set_exception(error)
 
 
-def _count(database: Database, query: str) -> int:
+def count_rows(database: Database, query: str) -> int:
+    """What a query that counts says."""
     with database.transaction() as connection:
         return int(connection.exec_driver_sql(query).scalar_one())
 

@@ -6,9 +6,11 @@ that spells "sms_…". Names are hashed.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import IntEnum, StrEnum
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Text, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 
@@ -49,6 +51,15 @@ def share_lock(connection: Session | Connection, key: LockKey) -> None:
 def lock_name(connection: Session | Connection, kind: LockedName, name: str) -> None:
     """Wait until nobody else holds this name; held to the end of the transaction."""
     connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{kind} {name}", 0))))
+
+
+def lock_names(connection: Session | Connection, kind: LockedName, names: Collection[str]) -> None:
+    """The same for many names, one after another in one order, so that two who lock some of them never wait for each
+    other.
+    """
+    keys = sorted(f"{kind} {name}" for name in names)
+    wanted = func.unnest(literal(keys, ARRAY(Text))).table_valued("name").render_derived()
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(wanted.c.name, 0))))
 
 
 def close_gate_of_run(connection: Connection, run_id: int) -> None:

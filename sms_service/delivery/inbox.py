@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import date
-from queue import Empty, SimpleQueue
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import Database
+from sms_service.db.gathering import Gatherer
 from sms_service.db.halving import lies_in_the_data, write_by_halves
 from sms_service.db.months import with_month
 from sms_service.gateways.base import Receipt, ReceiptStatus
@@ -30,27 +27,15 @@ GATHER_S = 0.005
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Push:
-    """The receipts of one request, and the answer that its thread waits for."""
-
-    account: str
-    receipts: Sequence[Receipt]
-    stored: Future[None] = field(default_factory=Future)
+_Push = tuple[str, Sequence[Receipt]]  # the account and the receipts of one request
 
 
 class Inbox:
-    """Stores what the threads of one process receive, many requests in one durable COMMIT, by a thread of its own.
-
-    Receipts that come while it stores are stored next. Under load it also waits GATHER_S for more, since a statement
-    costs the process several times as much as one more receipt in it. A receipt that comes alone does not wait.
-    """
+    """Stores what the threads of one process receive, many requests in one durable COMMIT (`Gatherer`)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._arrived: SimpleQueue[_Push] = SimpleQueue()
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._gatherer: Gatherer[_Push] = Gatherer("inbox", self._store)
 
     def store(self, account: str, receipts: Sequence[Receipt]) -> None:
         """Return once a COMMIT that holds these receipts has succeeded; acknowledge only then.
@@ -62,64 +47,27 @@ class Inbox:
 
     def begin_to_store(self, account: str, receipts: Sequence[Receipt]) -> Future[None]:
         """The same without waiting: the future has a result, or the error, when `store` would return or raise."""
-        push = _Push(account, receipts)
         if receipts:
-            self._ensure_running()
-            self._arrived.put(push)
-        else:
-            push.stored.set_result(None)
-        return push.stored
+            return self._gatherer.put((account, receipts))
+        nothing: Future[None] = Future()
+        nothing.set_result(None)
+        return nothing
 
-    def _ensure_running(self) -> None:
-        """Start the thread at the first receipt: none of before gunicorn's fork would be there."""
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
-                    self._thread.start()
+    def _store(self, pushes: Sequence[_Push]) -> dict[int, Exception]:
+        """Store all of them; what stays unstored has its error, by the place of its request."""
+        failed: dict[int, Exception] = {}
+        items = [(place, receipt) for place, (_, receipts) in enumerate(pushes) for receipt in receipts]
 
-    def _run(self) -> None:
-        crowded = False
-        while True:
-            pushes = [self._arrived.get()]
-            if crowded:
-                time.sleep(GATHER_S)
-            with suppress(Empty):
-                while True:
-                    pushes.append(self._arrived.get_nowait())
-            crowded = len(pushes) > 1
-            self._store(pushes)
+        def write(items: Sequence[tuple[int, Receipt]]) -> None:
+            _write(self._database, [(pushes[place][0], receipt) for place, receipt in items])
 
-    def _store(self, pushes: Sequence[_Push]) -> None:
-        """Store all of them and answer each thread; never raises."""
-        failed: dict[int, DBAPIError] = {}
-        items = [(push, receipt) for push in pushes for receipt in push.receipts]
+        def refuse(item: tuple[int, Receipt], error: DBAPIError) -> None:
+            place, receipt = item
+            if not _keep_record(self._database, pushes[place][0], receipt, error):
+                failed[place] = error
 
-        def write(items: Sequence[tuple[_Push, Receipt]]) -> None:
-            _write(self._database, [(push.account, receipt) for push, receipt in items])
-
-        def refuse(item: tuple[_Push, Receipt], error: DBAPIError) -> None:
-            push, receipt = item
-            if not _keep_record(self._database, push.account, receipt, error):
-                failed[id(push)] = error
-
-        try:
-            write_by_halves(write, items, refuse)
-        except Exception as error:  # noqa: BLE001 - raised again in the threads that wait
-            # What cannot be stored fails alone. Where the database is away, asking again for each would only keep
-            # everybody waiting.
-            if len(pushes) > 1 and not isinstance(error, OperationalError):
-                for push in pushes:
-                    self._store([push])
-            else:
-                for push in pushes:
-                    push.stored.set_exception(error)
-        else:
-            for push in pushes:
-                if (refused := failed.get(id(push))) is not None:
-                    push.stored.set_exception(refused)
-                else:
-                    push.stored.set_result(None)
+        write_by_halves(write, items, refuse)
+        return failed
 
 
 def store_receipts(database: Database, receipts: Sequence[tuple[str, Receipt]]) -> None:

@@ -118,7 +118,7 @@ def read_question(question: QuestionRow, quiz: AskedQuiz | None, text: str) -> U
 
 def read_asked(found: Sequence[Mapping[str, Any]] | None) -> list[Asked]:
     """What `match_replies.sql` says in `asked`."""
-    return [Asked(**one | _read_times(one)) for one in found or ()]
+    return [Asked(**{**one, **_read_times(one)}) for one in found or ()]
 
 
 def _read_times(one: Mapping[str, Any]) -> dict[str, Any]:

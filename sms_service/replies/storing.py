@@ -18,7 +18,7 @@ from sms_service.audience import suppression
 from sms_service.controls.accounts import id_of
 from sms_service.db.engine import Database
 from sms_service.db.halving import write_by_halves
-from sms_service.db.locks import LockedName, lock_name
+from sms_service.db.locks import LockedName, lock_names
 from sms_service.db.months import with_month
 from sms_service.db.statements import Statement
 from sms_service.gateways.base import Receipt, Reply
@@ -95,9 +95,7 @@ def _find_ours(session: Session, gateway_account_id: int, replies: Sequence[Repl
 
 def _store(session: Session, gateway_account_id: int, replies: Sequence[Reply]) -> int:
     rows = [{"place": place, **_row(reply)} for place, reply in enumerate(replies)]
-    # In one order, so that two never wait for each other.
-    for sender in sorted({str(row["phone"] or row["sender"]) for row in rows}):
-        lock_name(session, LockedName.reply_sender, sender)
+    lock_names(session, LockedName.reply_sender, {str(row["phone"] or row["sender"]) for row in rows})
     stored = STORE_REPLIES(
         session.connection(), gateway_account_id=gateway_account_id, replies=json.dumps(rows, ensure_ascii=False)
     ).all()

@@ -61,7 +61,7 @@ def store_at_once(database: Database, pushes: list[tuple[str, Receipt]]) -> list
     waiting = Inbox(database)
     with ThreadPoolExecutor(len(pushes)) as pool, together(database, waiting):
         futures = [pool.submit(waiting.store, account, [one]) for account, one in pushes]
-        while waiting._arrived.qsize() < len(pushes):
+        while waiting._gatherer._arrived.qsize() < len(pushes):
             assert not any(future.done() for future in futures)
     return futures
 
