@@ -82,6 +82,9 @@ class GatewayAccountOut(Out):
         attribute="needs_binding",
         metadata={"description": "It lets only registered templates through: see `/templates/{template_id}/bindings`"},
     )
+    shared = fields.Boolean(
+        metadata={"description": "Others send over it too: a stop that comes in there holds for every signature"}
+    )
     policy = fields.Nested(
         PolicyOut, metadata={"description": "What else its provider lets through; lint compares each text with it"}
     )
@@ -175,8 +178,8 @@ class Routes(MethodView):
 
 
 def _shown(account: GatewayAccount, rates: Mapping[str, float], prices: Mapping[str, float]) -> dict[str, Any]:
-    columns = ("name", "adapter", "state", "reason", "paused_by", "reopens_at", "simulated", "needs_binding", "policy")
-    shown = {name: getattr(account, name) for name in columns}
+    columns = ("name", "adapter", "state", "reason", "paused_by", "reopens_at", "simulated", "needs_binding")
+    shown = {name: getattr(account, name) for name in (*columns, "shared", "policy")}
     name = account.name
     shown |= {"rate": rates.get(name), "price_fen": prices.get(name)}
     return {**shown, "reason_message": account.said_reason}

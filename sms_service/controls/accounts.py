@@ -61,6 +61,7 @@ def _columns(gateways: Gateways, name: str) -> dict[str, Any]:
         "simulated": capabilities.simulated,
         "receipt_parts": account.receipt_parts,
         "longest_signature": account.longest_signature,
+        "shared": account.shared,
         "needs_binding": gateways.needs_templates(name),
         "policy": account.policy.as_json(),
         "price_fen": gateways.prices().get(name),

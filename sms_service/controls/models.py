@@ -45,7 +45,8 @@ class GatewayAccount(Base):
     `receipt_parts`: a long text is delivered when "all" its parts are, or when "one" is reported, for providers that
     report only one part. `names_groups`: a provider's id names a whole group, and the phone says which of its texts is
     meant; with `one_text` the id names those texts of the group that have the same words. `names_parts`: each receipt
-    is about one part. `longest_signature`: characters that the carrier registers. `needs_binding`: it takes only texts
+    is about one part. `longest_signature`: characters that the carrier registers. `shared`: others send over
+    it too, and a stop that comes in there is said to all. `needs_binding`: it takes only texts
     whose template version has a usable binding. `policy`: the rest of its content policy, see `gateways.policy`.
     `price_fen`: what a part costs, if gateways.toml says it. `pulled_at`: when the provider was last asked for new
     receipts and replies.
@@ -59,6 +60,7 @@ class GatewayAccount(Base):
     simulated: Mapped[bool]
     receipt_parts: Mapped[str] = mapped_column(server_default="all")
     longest_signature: Mapped[int] = mapped_column(SmallInteger, server_default="16")
+    shared: Mapped[bool] = mapped_column(server_default="false")
     names_groups: Mapped[bool] = mapped_column(server_default="false")
     names_parts: Mapped[bool] = mapped_column(server_default="false")
     one_text: Mapped[bool] = mapped_column(server_default="false")

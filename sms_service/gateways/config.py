@@ -8,6 +8,7 @@
     receipt_parts = "all"        # "one": the provider reports one part of a long text, which counts for the whole
     price_per_part = 3.5         # fen, by contract; without it nobody is told what a campaign costs
     longest_signature = 12       # characters of the longest signature that the carrier registers; without it, 16
+    shared = true                # others send over it too: a stop that comes in there is said to all; without it, false
     policy = {…}                 # which texts the provider lets through: see policy.py
     …                            # the adapter's own options
     [routes]
@@ -37,6 +38,7 @@ from sms_service.gateways.policy import FREE, Policy
 DEFAULT_ROUTE = "default"
 _OWN_KEYS = frozenset(
     {"adapter", "max_group", "rate", "in_flight", "receipt_parts", "price_per_part", "longest_signature", "policy"}
+    | {"shared"}
 )
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -53,7 +55,8 @@ class AccountConfig:
     `max_group`: the most texts in a group; `rate`: parts per second (None: what the adapter declares); `in_flight`: the
     groups that one worker has under way at once; `receipt_parts`: "all" if every part of a long text must be reported
     delivered, "one" if the provider reports one part for the whole. `price_per_part` is in fen (None: not known).
-    `longest_signature`: characters. `policy`: which texts the provider lets through.
+    `longest_signature`: characters. `policy`: which texts the provider lets through. `shared`: its numbers are those of
+    other senders too, so that a reply that stops means every signature.
     """
 
     name: str
@@ -66,6 +69,7 @@ class AccountConfig:
     price_per_part: float | None = None
     longest_signature: int = 16
     policy: Policy = FREE
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,9 @@ def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fa
     receipt_parts = table.get("receipt_parts", "all")
     if receipt_parts not in ("all", "one"):
         raise fail(f"{where} receipt_parts", f'is {receipt_parts!r}; it must be "all" or "one"')
+    shared = table.get("shared", False)
+    if type(shared) is not bool:
+        raise fail(f"{where} shared", f"is {shared!r}; it must be true or false")
     policy = _policy(table.get("policy", {}), f"[accounts.{name}.policy]", fail)
     written = {key: value for key, value in table.items() if key not in _OWN_KEYS}
     for keys, value in marked("secret", module.Options, written):
@@ -158,7 +165,9 @@ def _account(name: str, table: Any, environ: Mapping[str, str], folder: Path, fa
         # Show what the file says, never the value of a variable: a misspelt key might be that of a secret.
         shown = "" if isinstance(error, UnknownOption) else _shown(written, error.keys)
         raise fail(f"{where} {error.key}", f"{shown}{error.reason}") from None
-    return AccountConfig(name, adapter, max_group, rate, in_flight, options, receipt_parts, price, signature, policy)
+    return AccountConfig(
+        name, adapter, max_group, rate, in_flight, options, receipt_parts, price, signature, policy, shared
+    )
 
 
 def _policy(table: Any, where: str, fail: _Fail) -> Policy:

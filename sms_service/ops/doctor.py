@@ -88,8 +88,9 @@ def _gateways(settings: Settings) -> DoctorFinding:
 
 
 def _with_policy(account: config.AccountConfig) -> str:
-    said = describe_policy(account.policy.templates == "required", account.policy.as_json())
-    return f"{account.name} ({', '.join(map(str, said))})" if said else account.name
+    said = [str(one) for one in describe_policy(account.policy.templates == "required", account.policy.as_json())]
+    said += ["shared: a stop that comes in there holds for every signature"] if account.shared else []
+    return f"{account.name} ({', '.join(said)})" if said else account.name
 
 
 def _web(settings: Settings) -> DoctorFinding:

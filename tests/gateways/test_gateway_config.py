@@ -145,6 +145,7 @@ ROUTE = '[routes]\ndefault = ["t"]\n'
         ('[accounts.t]\nadapter = "null"\nprice_per_part = "3"\n', ["[accounts.t] price_per_part", "is '3';"]),
         ('[accounts.t]\nadapter = "null"\nin_flight = 0\n', ["[accounts.t] in_flight", "from 1 to 50"]),
         ('[accounts.t]\nadapter = "null"\nreceipt_parts = 1\n', ["[accounts.t] receipt_parts", "is 1;", '"one"']),
+        ('[accounts.t]\nadapter = "null"\nshared = "yes"\n', ["[accounts.t] shared", "is 'yes';", "true or false"]),
         ('[accounts.t]\nadapter = "null"\nin_flight = 51\n', ["[accounts.t] in_flight", "is 51;"]),
         ('[accounts.t]\nadapter = "null"\nspeed = 3\n', ["[accounts.t] speed", "is not known here"]),
         (TWILIO + ROUTE, ["[accounts.t] messaging_service_sid", "from_number"]),

@@ -1,0 +1,16 @@
+"""A gateway account may be shared with other senders: a stop that comes in there is said to all of them."""
+
+from alembic import op
+
+revision = "0055"
+down_revision = "0054"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE gateway_accounts ADD COLUMN IF NOT EXISTS shared BOOLEAN NOT NULL DEFAULT FALSE")
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE gateway_accounts DROP COLUMN IF EXISTS shared")
