@@ -45,6 +45,7 @@ from sms_service.gateways.registry import Gateways
 from sms_service.keepalive import redis_keepalive
 from sms_service.links import LinkProcess
 from sms_service.replies.answering import limit_answers
+from sms_service.replies.confirming import switch_confirmations
 from sms_service.settings import BadSetting, Settings, load_settings
 from sms_service.wake import Waker
 
@@ -143,6 +144,7 @@ def main(
         return 2
     logs.configure_logs(settings.log_level)
     limit_answers(settings.answers_a_day)
+    switch_confirmations(settings.stop_confirmations)
     gc.freeze()  # everything loaded by now stays for good, so no collection needs to look at it again
     try:
         act = partial(_run, _posting_threads(settings)) if link is None else partial(_run_link, link)

@@ -28,6 +28,7 @@ class Settings:
     without a receipt for so long ends as `no_receipt`. `trusted_hosts`: the only host names by which the web process
     may be called (empty: any). `list_days`: how long the rows of a list for one campaign are kept after its last run.
     `answers_a_day`: to so many of a phone's replies of one day the service answers by itself.
+    `stop_confirmations`: a reply that stops texts, or lets them come again, is confirmed by a text.
     `allow_plain_http`: people may log in to the console without https from elsewhere too. `private_receivers`: hosts,
     or hosts with a port, to which we may post although they are within a network of our own, and without https.
     `channels_keys`: what addresses and secrets of channels are sealed with; the first seals, each can open.
@@ -50,6 +51,7 @@ class Settings:
     no_receipt_hours: int = 72
     list_days: int = 30
     answers_a_day: int = 5
+    stop_confirmations: bool = True
     trusted_hosts: tuple[str, ...] = ()
     allow_plain_http: bool = False
     private_receivers: tuple[str, ...] = ()
@@ -84,6 +86,7 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         no_receipt_hours=_number(env, "NO_RECEIPT_HOURS", 72, 1, 720),
         list_days=_number(env, "LIST_DAYS", 30, 1, 365),
         answers_a_day=_number(env, "ANSWERS_A_DAY", 5, 0, 100),
+        stop_confirmations=_switch(env, "STOP_CONFIRMATIONS", default="1"),
         trusted_hosts=_hosts(env, "TRUSTED_HOSTS"),
         allow_plain_http=_switch(env, "ALLOW_PLAIN_HTTP"),
         private_receivers=_hosts(env, "PRIVATE_RECEIVERS"),
@@ -127,8 +130,8 @@ def _keys(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     return keys
 
 
-def _switch(env: Mapping[str, str], name: str) -> bool:
-    value = env.get(name, "0")
+def _switch(env: Mapping[str, str], name: str, default: str = "0") -> bool:
+    value = env.get(name, default)
     if value not in ("0", "1"):
         raise BadSetting(f"{name} is {value!r}; it must be 0 or 1")
     return value == "1"

@@ -56,6 +56,7 @@ class ReadingRule(Words):
     """What made a reading (`replies.rule`)."""
 
     stop_word = "stop_word"  # the whole text is a word that stops texts
+    stop_all_word = "stop_all_word"  # the whole text is a word that stops every text
     provider_stop = "provider_stop"  # the provider took it for one
     offered_stop = "offered_stop"  # a word that stops them since the answered text offers it
     resume_word = "resume_word"  # the whole text is a word that lets them come again

@@ -42,16 +42,17 @@ def read_request(
     *,
     resumes: bool = False,
     said_to: str | None = None,
-) -> None:
+) -> bool:
     """The reply was read as a stop, or as one that resumes, and is about texts of this kind; `said_to`: the signature
-    of the text that it answers, None: nobody can tell.
+    of the text that it answers, None: nobody can tell. Returns whether by it the phone gets other texts than before:
+    that is not so of who says it twice, or has said something else since.
     """
     lock_name(session, LockedName.stopped_phone, phone)
     found = {"resumes": resumes, "class": kind.class_, "signature": kind.signature, "said_to": said_to}
     new = insert(StopRequest).values(phone=phone, reply_id=reply_id, said_at=said_at, read_at=func.sms_now(), **found)
     again = {**{name: new.excluded[name] for name in found}, "read_at": func.sms_now()}
     session.execute(new.on_conflict_do_update(index_elements=["reply_id"], set_=again))
-    _settle(session, phone, reply_id)
+    return _settle(session, phone, reply_id)
 
 
 def withdraw_request(session: Session, phone: str, reply_id: int) -> None:
@@ -76,9 +77,9 @@ def repeat_stop(session: Session, phone: str) -> bool:
     return True
 
 
-def _settle(session: Session, phone: str, reply_id: int | None) -> None:
+def _settle(session: Session, phone: str, reply_id: int | None) -> bool:
     """Make the phone's entries fit what it said; `reply_id` is the reply by which something has changed. The caller has
-    locked the phone.
+    locked the phone. Returns whether the reply is why an entry stands, or, of one that resumes, was lifted.
     """
     fresh = {"populate_existing": True}
     said = select(StopRequest).where(StopRequest.phone == phone, StopRequest.ended_at.is_(None))
@@ -103,6 +104,9 @@ def _settle(session: Session, phone: str, reply_id: int | None) -> None:
     for request in _find_standing(requests):
         wanted.setdefault(TextKind(request.class_, request.signature), request)
     surplus = [entry for entry in entries if kind_of(entry) not in wanted]
+    for entry in entries:
+        if entry not in surplus and entry.proof_id != (proof := wanted[kind_of(entry)].reply_id):
+            session.execute(update(Suppression).where(Suppression.id == entry.id).values(proof_id=proof))
     for kind, request in wanted.items():
         if session.scalar(select(Suppression.id).where(Suppression.phone == phone, is_about(kind))) is not None:
             continue
@@ -114,6 +118,8 @@ def _settle(session: Session, phone: str, reply_id: int | None) -> None:
             _narrow(session, whole, request)
     for entry in surplus:
         _lift(session, entry, reply_id)
+    resumes = any(request.resumes for request in requests if request.reply_id == reply_id)
+    return bool(surplus) if resumes else any(request.reply_id == reply_id for request in wanted.values())
 
 
 def _adopt(session: Session, entries: Sequence[Suppression], requests: Sequence[StopRequest]) -> list[StopRequest]:

@@ -14,18 +14,23 @@ UNSUBSCRIBE_LINE = "拒收请回复R"
 
 @dataclass(frozen=True, slots=True)
 class ClassRules:
-    """The rules of one class. `unsubscribe_line`: each text ends with a line that says how to stop them."""
+    """The rules of one class. `unsubscribe_line`: each text ends with a line that says how to stop them.
+    `confirms_stop`: who answers it by a stop, or by a word that lets texts come again, is told what that means.
+    """
 
     unsubscribe_line: bool
+    confirms_stop: bool
 
 
-# Notices and answers have no unsubscribe line: a person must learn a notice, and has asked for an answer.
+# Notices and answers have no unsubscribe line: a person must learn a notice, and has asked for an answer. A notice may
+# be one of many that a task brings, and none of them starts a conversation; a confirmation is itself an answer, to
+# which people reply when they change their minds.
 _RULES: Mapping[TextClass, ClassRules] = {
-    TextClass.study: ClassRules(unsubscribe_line=True),
-    TextClass.notice: ClassRules(unsubscribe_line=False),
-    TextClass.invitation: ClassRules(unsubscribe_line=True),
-    TextClass.survey: ClassRules(unsubscribe_line=True),
-    TextClass.answer: ClassRules(unsubscribe_line=False),
+    TextClass.study: ClassRules(unsubscribe_line=True, confirms_stop=True),
+    TextClass.notice: ClassRules(unsubscribe_line=False, confirms_stop=False),
+    TextClass.invitation: ClassRules(unsubscribe_line=True, confirms_stop=True),
+    TextClass.survey: ClassRules(unsubscribe_line=True, confirms_stop=True),
+    TextClass.answer: ClassRules(unsubscribe_line=False, confirms_stop=True),
 }
 
 

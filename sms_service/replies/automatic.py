@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from sms_service.replies.meaning import bare
+from sms_service.stop_words import bare
 
 # Only what a text begins with, or an order not to answer it: people write of automatic answers, too.
 _MARK = re.compile(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from sms_service.replies.meaning import bare
+from sms_service.stop_words import bare
 from sms_service.vocabulary import Meaning, QuestionKind, ReadingRule
 
 MOST_PEOPLE = 999  # who come by one answer

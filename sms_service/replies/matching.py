@@ -11,14 +11,13 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from sms_service.audience import suppression
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.ledger.question_models import QuestionRow
-from sms_service.replies.meaning import is_stop
 from sms_service.replies.quiz_results import send_quiz_results
 from sms_service.replies.reading import Reading, read_asked, read_reply
-from sms_service.vocabulary import Meaning, MessageReason, ReadingRule
+from sms_service.replies.stops import heed_stops
+from sms_service.vocabulary import Meaning, ReadingRule
 
 REPLY_MONTHS = Statement(__file__, "reply_months")
 TAKE_REPLIES = Statement(__file__, "take_replies")
@@ -61,9 +60,10 @@ def _match(session: Session, in_month: date) -> int:
         VOID_ANSWERS(connection, ids=ids)
         if answers := [answer for one in read if (answer := _answer(*one))]:
             RECORD_ANSWERS(connection, in_month=in_month, answers=json.dumps(answers))
+        # Stops lock phones, and come before any text is written, which locks quotas.
+        heed_stops(session, in_month, ids)
         if graded := [one["reply_id"] for one in answers if one["correct"] is not None]:
             send_quiz_results(session, graded)
-        _heed_stops(session, read)
     return len(ids)
 
 
@@ -117,11 +117,3 @@ def _answer(row: Row[Any], reading: Reading | None) -> dict[str, Any] | None:
         "correct": said.correct,
         "at": asked.said_at(row.said_at).isoformat(),
     }
-
-
-def _heed_stops(session: Session, read: Sequence[_Read]) -> None:
-    """A plain word was heeded when the reply was stored; who has lifted that since keeps it lifted."""
-    stops = [row for row, reading in read if reading and reading.meaning == Meaning.stop and row.phone]
-    stops = [row for row in stops if not row.is_provider_stop and not is_stop(row.said or "")]
-    for row in sorted(stops, key=lambda row: (row.phone, row.id)):  # whoever suppresses many goes by phone
-        suppression.suppress_by_itself(session, row.phone, MessageReason.opted_out, "reply", row.id)

@@ -17,8 +17,8 @@ from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.automatic import is_automatic
 from sms_service.replies.grading import grade_reply
 from sms_service.replies.keywords import Understood, read_answer
-from sms_service.replies.meaning import bare, is_offered_stop, is_stop
 from sms_service.replies.mending import mend_text
+from sms_service.stop_words import bare, is_offered_stop, is_resume, is_stop, is_stop_of_all
 from sms_service.vocabulary import Meaning, ReadingRule
 
 AskedQuiz = tuple[Sequence[str], str]  # the options of a question of the bank, and the right choices
@@ -94,9 +94,11 @@ def _read_form(
     text: str, at: datetime, answered: str | None, asked: Sequence[Asked], questions: Mapping[int, QuestionRow]
 ) -> Reading | None:
     if is_stop(text):
-        return Reading(Meaning.stop, ReadingRule.stop_word)
+        return Reading(Meaning.stop, ReadingRule.stop_all_word if is_stop_of_all(text) else ReadingRule.stop_word)
     if is_offered_stop(text, answered):
         return Reading(Meaning.stop, ReadingRule.offered_stop)
+    if is_resume(text):
+        return Reading(Meaning.resume, ReadingRule.resume_word)
     fits = [(one, said) for one in asked if (said := read_question(questions[one.question_id], one.quiz, text))]
     # Those that are closed count only if none is open that it fits; the answer is then a late one.
     fits = [(one, said) for one, said in fits if is_in_time(one, at, questions)] or fits

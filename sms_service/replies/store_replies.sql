@@ -31,4 +31,5 @@ SELECT %(gateway_account_id)s::bigint, sms_now(), occurred_at, provider_id, phon
 FROM compared
 WHERE NOT again OR (provider_id IS NULL AND parts = 1)
 ORDER BY place
-RETURNING in_month, id, phone, sender, text, part, parts, series, fingerprint
+RETURNING in_month, id, phone, sender, text, part, parts, series, fingerprint,
+          least(received_at, occurred_at) AS said_at

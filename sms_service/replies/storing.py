@@ -7,14 +7,14 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from sms_service.audience import suppression
+from sms_service.audience.stopping import repeat_stop, request_stop
 from sms_service.controls.accounts import id_of
 from sms_service.db.engine import Database
 from sms_service.db.halving import write_by_halves
@@ -27,8 +27,7 @@ from sms_service.gateways.numbers import e164
 from sms_service.gateways.words import LONGEST_RECORD, bound_id, bound_word
 from sms_service.ledger import receipts as ledger
 from sms_service.parts import MOST_PARTS
-from sms_service.replies.meaning import is_stop
-from sms_service.vocabulary import MessageReason
+from sms_service.stop_words import is_stop
 
 FIND_OURS = Statement(__file__, "find_ours")
 STORE_REPLIES = Statement(__file__, "store_replies")
@@ -100,20 +99,27 @@ def _store(session: Session, gateway_account_id: int, replies: Sequence[Reply]) 
         session.connection(), gateway_account_id=gateway_account_id, replies=json.dumps(rows, ensure_ascii=False)
     ).all()
     stops = {row["fingerprint"] for row, reply in zip(rows, replies, strict=True) if reply.stop}
-    for row in sorted(stored, key=lambda row: (row.phone or "", row.id)):  # whoever suppresses many goes by phone
+    said_stop: list[tuple[str, int, datetime | None]] = []  # by whom, the reply, and when; None: it was known already
+    for row in stored:
         whole = _Whole(row.in_month, row.id, row.text) if row.parts == 1 else _join(session, gateway_account_id, row)
         if whole is None:
             continue
         if row.fingerprint in stops:
             MARK_PROVIDER_STOP(session.connection(), in_month=whole.in_month, id=whole.id)
         if row.phone is not None and (row.fingerprint in stops or is_stop(whole.text or "")):
-            suppression.suppress_by_itself(session, row.phone, MessageReason.opted_out, "reply", whole.id)
+            said_stop.append((row.phone, whole.id, row.said_at))
     # A repetition means what it says too: somebody may have been texted again meanwhile, on a person's word.
     known = {row.fingerprint for row in stored}
-    for reply, said in sorted(zip(replies, rows, strict=True), key=lambda pair: pair[1]["phone"] or ""):
+    for reply, said in zip(replies, rows, strict=True):
         again = said["fingerprint"] not in known and said["parts"] == 1
         if again and said["phone"] and (reply.stop or is_stop(reply.text)):
-            suppression.suppress_by_itself(session, said["phone"], MessageReason.opted_out, "reply")
+            said_stop.append((said["phone"], 0, None))
+    # After all parts are joined, since whoever reads replies locks them before the phones, which go in their order.
+    for phone, reply_id, said_at in sorted(said_stop, key=lambda one: one[:2]):
+        if said_at is None:
+            repeat_stop(session, phone)
+        else:
+            request_stop(session, phone, reply_id, said_at)
     return len(stored)
 
 

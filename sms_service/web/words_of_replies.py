@@ -30,6 +30,7 @@ WORDS_OF_REPLIES: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     },
     ReadingRule: {
         ReadingRule.stop_word: say("A word that stops texts"),
+        ReadingRule.stop_all_word: say("A word that stops every text"),
         ReadingRule.provider_stop: say("The provider took it for a stop"),
         ReadingRule.offered_stop: say("A word that the text offered for a stop"),
         ReadingRule.resume_word: say("A word that lets texts come again"),

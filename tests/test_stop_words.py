@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sms_service.content.classes import UNSUBSCRIBE_LINE
-from sms_service.replies.meaning import bare, is_offered_stop, is_stop, offers_stop
+from sms_service.stop_words import bare, is_offered_stop, is_stop, offers_stop
 
 WORDS = ["R", "T", "TD", "退订", "拒收", "退訂", "ｔｄ", "TD退订", "退订R"]
 # Punctuation, quotes, blanks, symbols and what cannot be seen.
