@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -42,15 +43,19 @@ def read_request(
     *,
     resumes: bool = False,
     said_to: str | None = None,
+    anew: bool = False,
 ) -> bool:
     """The reply was read as a stop, or as one that resumes, and is about texts of this kind; `said_to`: the signature
     of the text that it answers, None: nobody can tell. Returns whether by it the phone gets other texts than before:
-    that is not so of who says it twice, or has said something else since.
+    that is not so of who says it twice, or has said something else since. `anew`: it counts though a person has lifted
+    it, since a person says so.
     """
     lock_name(session, LockedName.stopped_phone, phone)
     found = {"resumes": resumes, "class": kind.class_, "signature": kind.signature, "said_to": said_to}
     new = insert(StopRequest).values(phone=phone, reply_id=reply_id, said_at=said_at, read_at=func.sms_now(), **found)
-    again = {**{name: new.excluded[name] for name in found}, "read_at": func.sms_now()}
+    again: dict[str, Any] = {**{name: new.excluded[name] for name in found}, "read_at": func.sms_now()}
+    if anew:
+        again["ended_at"] = None
     session.execute(new.on_conflict_do_update(index_elements=["reply_id"], set_=again))
     return _settle(session, phone, reply_id)
 

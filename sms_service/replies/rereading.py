@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
-from sms_service.audience import suppression
 from sms_service.audit import trail
 from sms_service.campaigns.models import Campaign
 from sms_service.content.quiz_models import QuizQuestion
@@ -25,8 +24,9 @@ from sms_service.replies.keywords import MOST_PEOPLE, Understood
 from sms_service.replies.matching import MATCH_REPLIES
 from sms_service.replies.models import AnswerRow, ReadingRow, ReplyRow
 from sms_service.replies.reading import read_asked, read_question
+from sms_service.replies.stops import heed_stops, withdraw_stop
 from sms_service.said import say
-from sms_service.vocabulary import InboxStatus, Meaning, MessageReason, QuestionKind, ReadingRule
+from sms_service.vocabulary import InboxStatus, Meaning, QuestionKind, ReadingRule
 
 # What a person may say of an answer to each kind of question.
 ANSWERS = {
@@ -35,7 +35,8 @@ ANSWERS = {
     QuestionKind.quiz: (Meaning.choice, Meaning.free_text),
     QuestionKind.check: (Meaning.yes, Meaning.wrong_person, Meaning.free_text),
 }
-WITHOUT_QUESTION = (Meaning.free_text, Meaning.stop, Meaning.empty, Meaning.automatic)
+STOPPING = (Meaning.stop, Meaning.resume)
+WITHOUT_QUESTION = (Meaning.free_text, *STOPPING, Meaning.empty, Meaning.automatic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def reread_reply(
     `choices` are the letters or the number chosen, `people` is how many come. Without one it answers nothing.
 
     The reading before is kept with who replaced it and `why`; its answer counts no more. A reply that waited in the
-    inbox is done with. A stop suppresses the phone.
+    inbox is done with. A stop, and a word that lets texts come again, count as if a rule had read them; what was no stop
+    counts no more.
     `instead_of`: what the actor saw that it was read as. Raises NotFound, Forbidden, Invalid naming the field, and
     Conflict while parts of the reply are missing, or where somebody has read it otherwise meanwhile.
     """
@@ -129,6 +131,7 @@ def reread_reply(
     why = None if why is None else required_line("why", why, LONGEST_WHY)
     chosen, understood = _understand(session, actor, reply, meaning, question_id, person_id, choices, people)
     _keep_reading(session, actor, reply, why)
+    before = reply.meaning
     reply.meaning, reply.rule, reply.read_by = meaning.value, ReadingRule.person.value, actor.account_id
     reply.question_id = chosen.question.id if chosen else None
     if chosen is not None:
@@ -141,8 +144,10 @@ def reread_reply(
     if chosen is not None and understood is not None:
         session.add(_describe_answer(reply, chosen, understood))
         session.flush()
-    if meaning == Meaning.stop and reply.phone is not None:
-        suppression.suppress_by_itself(session, reply.phone, MessageReason.opted_out, "reply", reply.id)
+    if meaning in STOPPING:
+        heed_stops(session, reply.in_month, [reply.id])
+    elif before in STOPPING:
+        withdraw_stop(session, reply)
     path = reply.unit_path or top_paths(session)[0]
     details = {"meaning": meaning.value} | ({"question": question_id} if question_id is not None else {})
     trail.record_act(session, actor.account_id, "reply.read", "reply", reply_id, path, **details)

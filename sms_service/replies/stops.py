@@ -82,8 +82,10 @@ def _heed(session: Session, said: _Said) -> bool:
         session,
         reply.phone or "",
         reply.id,
+        # What one phone says comes over one provider, whose clock tells the order, however far it is from ours.
         reply.received_at if reply.occurred_at is None else min(reply.received_at, reply.occurred_at),
         said.kind,
         resumes=said.resumes,
         said_to=None if said.run is None else said.run.signature,
+        anew=reply.rule == ReadingRule.person,
     )
