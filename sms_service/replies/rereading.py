@@ -112,8 +112,8 @@ def reread_reply(
     `choices` are the letters or the number chosen, `people` is how many come. Without one it answers nothing.
 
     The reading before is kept with who replaced it and `why`; its answer counts no more. A reply that waited in the
-    inbox is done with. A stop, and a word that lets texts come again, count as if a rule had read them; what was no stop
-    counts no more.
+    inbox is done with. A stop, and a word that lets texts come again, count as if a rule had read them; what was no
+    stop counts no more.
     `instead_of`: what the actor saw that it was read as. Raises NotFound, Forbidden, Invalid naming the field, and
     Conflict while parts of the reply are missing, or where somebody has read it otherwise meanwhile.
     """
