@@ -1,4 +1,4 @@
-"""What a stop word is, whatever stands around it; and when N is one."""
+"""What stops texts and what lets them come again, whatever stands around it; and when N is a stop."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sms_service.content.classes import UNSUBSCRIBE_LINE
-from sms_service.stop_words import bare, is_offered_stop, is_stop, offers_stop
+from sms_service.stop_words import bare, is_offered_stop, is_resume, is_stop, is_stop_of_all, offers_stop
 
 WORDS = ["R", "T", "TD", "退订", "拒收", "退訂", "ｔｄ", "TD退订", "退订R"]
+WORDS += ["0000", "QX", "取消订阅", "STOP", "Unsubscribe"]
+ALL_WORDS = ["全部退订", "退订全部", "所有拒收", "全部取消订阅", "取消全部訂閱", "STOPALL"]
+RESUMING = ["恢复", "恢復", "订阅", "訂閱", "重新订阅", "恢复接收", "取消退订", "START", "unstop"]
 # Punctuation, quotes, blanks, symbols and what cannot be seen.
 AROUND = st.text(st.characters(categories=["P", "Z", "Cc", "Cf", "Sm", "Sc", "Mn"]), max_size=4).filter(
     lambda t: not bare(t)
@@ -106,3 +109,37 @@ def test_n_is_an_answer_where_the_text_asked(sent: str) -> None:
     for line in ("", UNSUBSCRIBE_LINE, f" {UNSUBSCRIBE_LINE}"):
         assert not is_offered_stop("N", sent + line)
     assert not is_offered_stop("N", None)
+
+
+@given(st.sampled_from(WORDS + ALL_WORDS + RESUMING), AROUND, AROUND, AROUND)
+def test_each_word_means_one_thing_in_whatever_spelling(word: str, before: str, between: str, after: str) -> None:
+    for case in (word, word.lower(), word.upper(), word.translate({ord(c): ord(c) + 0xFEE0 for c in "STOPALR0"})):
+        said = before + between.join(case) + after
+        assert (is_stop(said), is_stop_of_all(said), is_resume(said)) == (
+            word not in RESUMING,
+            word in ALL_WORDS,
+            word in RESUMING,
+        )
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "恢复了吗",
+        "怎么恢复",
+        "身体已恢复",
+        "我没有退订全部",
+        "订阅号",
+        "接收",
+        "收到",
+        "00",
+        "00000",
+        "1",
+        "0",
+        "再来",
+        "restart",
+    ],
+)
+def test_what_is_neither_is_left_to_a_person(written: str) -> None:
+    assert not is_stop(written)
+    assert not is_resume(written)

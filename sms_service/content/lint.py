@@ -27,7 +27,8 @@ from sms_service.errors import Conflict
 from sms_service.masking import mask_text
 from sms_service.parts import measure_text
 from sms_service.said import Said, as_said, say
-from sms_service.vocabulary import Words
+from sms_service.stop_words import find_misused_words, offers_stop
+from sms_service.vocabulary import TextClass, Words
 
 LONG = 500  # characters above which carriers may cut or refuse a text
 
@@ -56,6 +57,7 @@ class FindingKind(Words):
     phone_in_value = "phone_in_value"
     past_day = "past_day"  # a value is a day that is over
     brackets = "brackets"  # 【】 beside the signature
+    stop_word = "stop_word"  # it asks for a word that stops texts as an answer to something else
     unsubscribe = "unsubscribe"  # the line is missing, or there are two
     signature = "signature"  # too long, none of the unit's, or not usable yet
     blocked_word = "blocked_word"
@@ -145,7 +147,7 @@ def lint_texts(
     """Of texts as people would read them, each with the person's name; `price_fen`: of a part, if it is known."""
     if not made:
         return []
-    found = _lint_words(made, lists) + _lint_links(made, lists, price_fen)
+    found = _lint_words(made, lists) + _lint_links(made, lists, price_fen) + _lint_offers(made, class_)
     name, longest = max(made, key=lambda one: (one[1].parts, one[1].units))
     place = say("the text of {person}", person=name) if name else _TEXT
     if len(longest.text) > LONG:
@@ -195,6 +197,18 @@ def _lint_words(made: Sequence[tuple[str, Composed]], lists: WordLists) -> list[
                 text = say("“{word}” is on the review list", word=word)
                 remedy = as_said("an approver has to tick that it may be said")
             found.append(make_finding(kind, severity, word, place, text, remedy))
+    return found
+
+
+def _lint_offers(made: Sequence[tuple[str, Composed]], class_: str) -> list[LintFinding]:
+    """What texts ask people to send. N stops texts only where one says so; who is invited takes it for a no."""
+    every, found = join_texts(made), []
+    for word in dict.fromkeys(find_misused_words(every)):
+        if word != "n" or class_ == TextClass.invitation or offers_stop(every):
+            place = find_holder(made, lambda text, word=word: word in find_misused_words(text.text))
+            said = say("the text asks for {word} as an answer, which stops texts or resumes them", word=word.upper())
+            remedy = as_said("ask for 1 and 0, or for other words")
+            found.append(make_finding(FindingKind.stop_word, Severity.refused, word, place, said, remedy))
     return found
 
 

@@ -110,6 +110,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         FindingKind.phone_in_value: say("Phone number in a value"),
         FindingKind.past_day: say("Day that is over"),
         FindingKind.brackets: say("Signature brackets"),
+        FindingKind.stop_word: say("A stop word as an answer"),
         FindingKind.unsubscribe: say("Opt-out line"),
         FindingKind.signature: say("Signature"),
         FindingKind.blocked_word: say("Word not allowed"),

@@ -13,7 +13,16 @@ from sms_service.audit.models import TrailEntry
 from sms_service.content.compose import Composed, compose_text
 from sms_service.content.fields import FieldKind, TemplateField
 from sms_service.content.language import compile_template
-from sms_service.content.lint import find_costly, find_links, host_of, lint_body, lint_template, lint_texts
+from sms_service.content.lint import (
+    FindingKind,
+    Severity,
+    find_costly,
+    find_links,
+    host_of,
+    lint_body,
+    lint_template,
+    lint_texts,
+)
 from sms_service.content.models import ListKind
 from sms_service.content.wordlists import (
     WordLists,
@@ -200,3 +209,25 @@ def test_a_list_holds_for_the_unit_and_below_and_is_changed_by_its_administrator
 def test_what_cannot_be_listed_is_refused(session: Session, kind: str, words: list[str]) -> None:
     with pytest.raises(Invalid, match="words"):
         add_words(session, SYSTEM, make_unit(session).id, ListKind(kind), words)
+
+
+@pytest.mark.parametrize(
+    ("class_", "sent", "words"),
+    [
+        ("invitation", "参加请回复R。", ["r"]),
+        ("study", "领取资料请回复Ｔ。", ["t"]),
+        ("survey", "满意回复0000，不满意回复1。", ["0000"]),
+        ("study", "回复“订阅”参加培训。", ["订阅"]),
+        ("invitation", "参加回Y，不参加回N。", ["n"]),
+        ("invitation", "参加回复1，请假回复0。", []),
+        ("survey", "同意回Y，不同意回N。", []),
+        ("survey", "同意回Y，不同意回N。退订回N。", ["n"]),
+        ("study", "如不愿接收，请回复TD。", []),
+        ("study", "收到请回复。", []),
+    ],
+)
+def test_no_text_asks_for_a_stop_word_as_an_answer(class_: str, sent: str, words: list[str]) -> None:
+    made = [("", text_of(f"请参加学习。{sent}", class_))]
+    findings = [one for one in lint_texts(made, class_, NONE) if one.kind == FindingKind.stop_word]
+    assert [one.key.rpartition(":")[2] for one in findings] == words
+    assert {one.severity for one in findings} <= {Severity.refused}
