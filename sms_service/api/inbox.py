@@ -11,9 +11,9 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
+from sms_service.api.replies import AnsweredOut, describe_answers
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.replies import inbox, inbox_answers
-from sms_service.replies.answering import find_answer_texts, find_withheld
 from sms_service.replies.listing import may_read_strangers
 from sms_service.replies.models import ReplyRow
 from sms_service.reports.acts import list_acts_on
@@ -82,24 +82,7 @@ class CloseReplyIn(SeenReplyIn):
     why = OneLine(LONGEST_WHY, load_default=None, metadata={"description": "Why, in a word; it goes into the trail"})
 
 
-class AnswerTextOut(Out):
-    """The text that answers a reply."""
-
-    message_id = fields.Integer(attribute="message.id", metadata={"description": "Its row in the ledger"})
-    run_id = fields.Integer(attribute="message.run_id", metadata={"description": "Its run, of kind `answer`"})
-    status = fields.String(attribute="message.status", metadata={"description": "What became of it"})
-    reason = fields.String(
-        attribute="message.reason", allow_none=True, metadata={"description": "Why it was skipped or did not arrive"}
-    )
-    text = MaskedText(
-        attribute="message.text", allow_none=True, metadata={"description": "What it says, phone numbers in it masked"}
-    )
-    author = MaskedText(
-        allow_none=True, metadata={"description": "The name of whoever wrote it; null: the service answered by itself"}
-    )
-
-
-class InboxOut(Out):
+class InboxOut(AnsweredOut):
     """One reply of an inbox."""
 
     id = fields.Integer(attribute="ReplyRow.id", metadata={"description": "The reply's id"})
@@ -131,13 +114,6 @@ class InboxOut(Out):
         attribute="ReplyRow.assigned_to", allow_none=True, metadata={"description": "The account that sees to it"}
     )
     assignee = MaskedText(allow_none=True, metadata={"description": "The name of that account's owner"})
-    answer = fields.Nested(
-        AnswerTextOut, allow_none=True, metadata={"description": "The text that answers it; null: none does"}
-    )
-    withheld = fields.String(
-        allow_none=True,
-        metadata={"description": "Why the service did not answer it by itself where it would have; else null"},
-    )
 
 
 class AnswerOutlookOut(Out):
@@ -297,17 +273,8 @@ def _show(reply_id: int) -> dict[str, Any]:
 
 
 def _describe(rows: list[Any]) -> list[dict[str, Any]]:
-    keys = [(row.ReplyRow.in_month, row.ReplyRow.id) for row in rows]
-    answers, withheld = find_answer_texts(g.session, keys), find_withheld(g.session, keys)
-    return [
-        {
-            **row._mapping,
-            "state": inbox.describe_state(row.ReplyRow),
-            "answer": answers.get(key),
-            "withheld": withheld.get(key),
-        }
-        for row, key in zip(rows, keys, strict=True)
-    ]
+    states = [{"state": inbox.describe_state(row.ReplyRow)} for row in rows]
+    return [one | state for one, state in zip(describe_answers(rows), states, strict=True)]
 
 
 def _describe_outlook(outlook: inbox_answers.AnswerOutlook) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import g
@@ -13,6 +14,7 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.controls.accounts import id_of
 from sms_service.directory.text import LONGEST_WHY
+from sms_service.replies.answering import find_answer_texts, find_withheld
 from sms_service.replies.listing import find_replies, may_read_strangers
 from sms_service.replies.models import ReplyRow
 from sms_service.replies.rereading import list_candidates, list_readings, require_reply, reread_reply
@@ -45,7 +47,36 @@ class ReplyQuery(ScopedPageQuery):
     until = fields.AwareDateTime(load_default=None, metadata={"description": "Before this time (ISO 8601 with offset)"})
 
 
-class ReplyOut(Out):
+class AnswerTextOut(Out):
+    """The text that answers a reply."""
+
+    message_id = fields.Integer(attribute="message.id", metadata={"description": "Its row in the ledger"})
+    run_id = fields.Integer(attribute="message.run_id", metadata={"description": "Its run, of kind `answer`"})
+    status = fields.String(attribute="message.status", metadata={"description": "What became of it"})
+    reason = fields.String(
+        attribute="message.reason", allow_none=True, metadata={"description": "Why it was skipped or did not arrive"}
+    )
+    text = MaskedText(
+        attribute="message.text", allow_none=True, metadata={"description": "What it says, phone numbers in it masked"}
+    )
+    author = MaskedText(
+        allow_none=True, metadata={"description": "The name of whoever wrote it; null: the service answered by itself"}
+    )
+
+
+class AnsweredOut(Out):
+    """A reply with the text that answers it."""
+
+    answer = fields.Nested(
+        AnswerTextOut, allow_none=True, metadata={"description": "The text that answers it; null: none does"}
+    )
+    withheld = fields.String(
+        allow_none=True,
+        metadata={"description": "Why the service did not answer it by itself where it would have; else null"},
+    )
+
+
+class ReplyOut(AnsweredOut):
     """One reply."""
 
     id = fields.Integer(attribute="ReplyRow.id", metadata={"description": "The reply's id"})
@@ -233,4 +264,15 @@ class Replies(MethodView):
             id_=ReplyRow.id,
             descending=True,
         )
-        return scope.answer([{**row._mapping, "complete": row.ReplyRow.is_complete} for row in rows], following)
+        complete = [{"complete": row.ReplyRow.is_complete} for row in rows]
+        return scope.answer([one | more for one, more in zip(describe_answers(rows), complete, strict=True)], following)
+
+
+def describe_answers(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows of replies for `AnsweredOut`."""
+    keys = [(row.ReplyRow.in_month, row.ReplyRow.id) for row in rows]
+    answers, withheld = find_answer_texts(g.session, keys), find_withheld(g.session, keys)
+    return [
+        {**row._mapping, "answer": answers.get(key), "withheld": withheld.get(key)}
+        for row, key in zip(rows, keys, strict=True)
+    ]

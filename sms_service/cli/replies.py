@@ -40,6 +40,7 @@ def replies(
     from sms_service.controls.accounts import id_of
     from sms_service.directory.units import top_paths
     from sms_service.masking import mask_phone, mask_text
+    from sms_service.replies.answering import find_answer_texts
     from sms_service.replies.listing import find_replies
     from sms_service.replies.models import ReplyRow
 
@@ -57,7 +58,9 @@ def replies(
             until=until and until.replace(tzinfo=UTC),
         )
         newest = statement.order_by(ReplyRow.received_at.desc(), ReplyRow.id.desc()).limit(limit)
-        for row in session.execute(newest):
+        rows = session.execute(newest).all()
+        answers = find_answer_texts(session, [(row.ReplyRow.in_month, row.ReplyRow.id) for row in rows])
+        for row in rows:
             reply = row.ReplyRow
             phone = mask_phone(reply.phone) if reply.phone else "redacted"
             if reply.sender is not None:
@@ -65,6 +68,8 @@ def replies(
             about = f"answers message {reply.message_id}" if reply.message_id else "answers nothing"
             line = f"reply {reply.id}: {reply.received_at:%Y-%m-%d %H:%M %Z}, {row.account}, {phone}, {about}"
             marks = f"{f', {reply.meaning}' if reply.meaning else ''}{', again' if reply.repeated else ''}"
+            if answer := answers.get((reply.in_month, reply.id)):
+                marks += f", answered by message {answer.message.id} ({answer.message.status})"
             click.echo(f"{line}{marks}: {mask_text(reply.shown_text or '')}")
 
 

@@ -22,7 +22,7 @@ from sms_service.replies.listing import find_answered_campaigns, may_read_strang
 from sms_service.replies.models import ReplyRow
 from sms_service.reports.acts import list_acts_on, name_targets
 from sms_service.said import as_said
-from sms_service.vocabulary import InboxStatus
+from sms_service.vocabulary import InboxStatus, Meaning
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, OneLine
 from sms_service.web.validators import OneOfWords
@@ -106,6 +106,8 @@ def show_inbox_reply(reply_id: int) -> str:
         "inbox_reply.html",
         row=row,
         state=inbox.describe_state(reply),
+        status_of_reply=InboxStatus(reply.inbox_status or ""),
+        meaning=Meaning(reply.meaning) if reply.meaning else None,
         may_act=may_act,
         is_open=is_open,
         answer=find_answer_texts(g.session, [key]).get(key),

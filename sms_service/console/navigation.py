@@ -77,6 +77,7 @@ _OF_SERIES = (
 _OF_REPLIES = (
     *("console.list_inbox", "console.show_inbox_reply", "console.assign_inbox_reply"),
     *("console.answer_inbox_reply", "console.close_inbox_reply", "console.reopen_inbox_reply"),
+    *("console.show_reply_meaning", "console.say_reply_meaning"),
 )
 MENU = (
     MenuGroup(

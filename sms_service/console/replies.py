@@ -13,6 +13,7 @@ from sms_service.console.languages import translate_here
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit
+from sms_service.replies.answering import find_answer_texts, find_withheld
 from sms_service.replies.listing import find_answered_campaigns, find_replies, may_read_strangers
 from sms_service.replies.models import ReplyRow
 from sms_service.vocabulary import Meaning
@@ -48,6 +49,7 @@ def list_replies() -> str:
         id_=ReplyRow.id,
         descending=True,
     )
+    keys = [(row.ReplyRow.in_month, row.ReplyRow.id) for row in rows]
     stopped = {row.ReplyRow.phone for row in rows if row.ReplyRow.meaning == Meaning.stop and row.ReplyRow.phone}
     return render_page(
         "replies.html",
@@ -57,6 +59,8 @@ def list_replies() -> str:
         scope=scope.units,
         campaign=campaign,
         answered=find_answered_campaigns(g.session, [row.ReplyRow for row in rows]),
+        answers=find_answer_texts(g.session, keys),
+        withheld=find_withheld(g.session, keys),
         suppressed=suppressed_among(g.session, stopped, for_some=True),
         meanings=[(meaning.value, translate_here(name_of(meaning))) for meaning in Meaning],
         name_meaning=lambda meaning: name_of(Meaning(meaning)),

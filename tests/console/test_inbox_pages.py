@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.suppression import suppress_phone
 from sms_service.campaigns.models import Campaign
-from sms_service.directory.models import Unit
+from sms_service.directory.models import Person, Unit
 from sms_service.replies.models import ReplyRow
 from tests.console.conftest import SAME_ORIGIN
 from tests.dispatch.city import drain, make_city
 from tests.factories import fictional_phone, make_unit
+from tests.replies.asking import ask
 from tests.replies.replying import find_reply, write_in
 
 PHONE = fictional_phone(5)
@@ -147,3 +148,38 @@ def test_filters_and_pages(database, log_in, session, unit):
     assert "第三问" not in first
     assert "第三问" in visitor.get(following).text
     assert "There is none of" in visitor.get("/inbox?status=closed").text
+
+
+def test_what_fits_several_questions_is_assigned_by_one_tap(database, log_in, session, city, unit):
+    first = ask(database, city.run_id)
+    [reply_id] = write_in(database, PHONE, "参加")
+    session.execute(update(ReplyRow).values(meaning="ambiguous", inbox_status="unread", question_id=None))
+    session.commit()
+    secretary = log_in(unit, "officer")
+    assert f'href="/inbox/{reply_id}/meaning"' in secretary.get(f"/inbox/{reply_id}").text
+    page = f"/inbox/{reply_id}/meaning"
+    assert "It answers this: Yes" in secretary.get(page).text
+    data = {"seen": "ambiguous", "question_id": str(first), "meaning": "yes"}
+    done = secretary.post(f"{page}/say", form=page, data=data)
+    assert (done.status_code, done.location) == (303, "/inbox")
+    assert status(session, reply_id) == "closed"
+    assert find_reply(session, reply_id).question_id == first
+    late = log_in(unit, "officer").post(f"{page}/say", form=page, data=data)
+    assert late.status_code == 409
+
+
+def test_whose_a_strangers_answer_is_can_be_said(database, log_in, session, city, unit):
+    question_id = ask(database, city.run_id)
+    [reply_id] = write_in(database, fictional_phone(6), "参加")
+    secretary = log_in(unit, "officer")
+    page = f"/inbox/{reply_id}/meaning"
+    found = secretary.post(page, form=page, data={"wanted": "张"})
+    person_id = session.scalars(select(Person.id)).one()
+    assert f'href="{page}?person={person_id}"' in found.text
+    assert "<svg onload" not in found.text
+    assert "It answers this: Yes" in secretary.get(f"{page}?person={person_id}").text
+    data = {"seen": "free_text", "question_id": str(question_id), "person_id": str(person_id), "meaning": "yes"}
+    assert secretary.post(f"{page}/say", form=page, data=data).status_code == 303
+    session.expire_all()
+    assert find_reply(session, reply_id).person_id == person_id
+    assert log_in(unit, "auditor").get(page).status_code == 403
