@@ -14,12 +14,13 @@ from sms_service.console.people import search_people
 from sms_service.console.rendering import name_here, render_page
 from sms_service.directory.people import get_person
 from sms_service.replies.models import ReplyRow
-from sms_service.replies.reading import read_question
 from sms_service.replies.rereading import (
     ANSWERS,
     WITHOUT_QUESTION,
+    CandidateQuestion,
     list_candidates,
     list_readings,
+    read_candidate,
     require_reply,
     reread_reply,
 )
@@ -78,10 +79,10 @@ def say_reply_meaning(reply_id: int) -> Response:
     return go_to("console.list_inbox", said=say("Read as: {meaning}.", meaning=name_of(meaning)))
 
 
-def _describe(reply: ReplyRow, candidate: Any) -> dict[str, Any]:
+def _describe(reply: ReplyRow, candidate: CandidateQuestion) -> dict[str, Any]:
     """A question that it may answer: what its words say to it, and what a person may say instead."""
     question = candidate.question
-    understood = read_question(question, reply.text or "")
+    understood = read_candidate(g.session, candidate, reply.text or "")
     return {
         "question": question,
         "kind": QuestionKind(question.kind),

@@ -154,6 +154,15 @@ def reread_reply(
     return reply
 
 
+def read_candidate(session: Session, candidate: CandidateQuestion, text: str) -> Understood | None:
+    """What a whole text would answer to that question; None: nothing."""
+    quiz = None
+    if candidate.message.quiz_question_id is not None:
+        asked = session.get_one(QuizQuestion, candidate.message.quiz_question_id)
+        quiz = asked.options, asked.right_choices
+    return read_question(candidate.question, quiz, text)
+
+
 def _understand(
     session: Session,
     actor: Actor,
@@ -183,11 +192,7 @@ def _understand(
         raise Invalid("people", people, say("must be from 1 to {most}, of a yes", most=MOST_PEOPLE))
     if meaning != Meaning.choice:
         return chosen, Understood(meaning, ReadingRule.person, people=people)
-    quiz = None
-    if chosen.message.quiz_question_id is not None:
-        asked = session.get_one(QuizQuestion, chosen.message.quiz_question_id)
-        quiz = asked.options, asked.right_choices
-    understood = read_question(chosen.question, quiz, choices or "")
+    understood = read_candidate(session, chosen, choices or "")
     if understood is None or understood.said != Meaning.choice:
         raise Invalid("choices", choices, "is none of the answers")
     return chosen, understood
