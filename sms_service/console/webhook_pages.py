@@ -16,7 +16,7 @@ from sms_service.console.forms import UnitQuery, read_form, read_query
 from sms_service.console.languages import CITY_ZONE
 from sms_service.console.moments import WRITTEN, write_moment
 from sms_service.console.pages import act_view, go_to, page_view, show_once
-from sms_service.console.rendering import render_page
+from sms_service.console.rendering import name_here, render_page
 from sms_service.console.unit_choice import choose_unit
 from sms_service.errors import Invalid
 from sms_service.said import Said, as_said, say
@@ -24,7 +24,7 @@ from sms_service.web.context import current_context
 from sms_service.web.paging import PageQuery, ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, OneLine
 from sms_service.web.validators import OneOfWords
-from sms_service.web.words import name_of, name_word
+from sms_service.web.words import name_word
 from sms_service.webhooks import deliveries, owning
 from sms_service.webhooks.delivering import KEPT_DAYS
 from sms_service.webhooks.models import DeliveryStatus, Webhook, WebhookDelivery, WebhookState
@@ -82,7 +82,7 @@ def list_webhooks() -> str:
         following=following,
         scope=scope.units,
         units=choose_unit(g.session, g.actor, RIGHT, query["unit"], top=True),
-        states=[(one.value, name_of(one)) for one in WebhookState if one != WebhookState.removed],
+        states=[(one.value, name_here(one)) for one in WebhookState if one != WebhookState.removed],
         query=query,
     )
 
@@ -123,7 +123,7 @@ def show_webhook(webhook_id: int) -> str:
         rows=[deliveries.describe_delivery(row) for row in rows],
         following=following,
         query=query,
-        statuses=[(one.value, name_of(one)) for one in DeliveryStatus],
+        statuses=[(one.value, name_here(one)) for one in DeliveryStatus],
     )
 
 

@@ -53,8 +53,8 @@ WORDS_OF_WEBHOOKS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         WebhookState.removed: say("Removed"),
     },
     DeliveryStatus: {
-        DeliveryStatus.pending: say("Waiting to be sent"),
-        DeliveryStatus.sending: say("Being sent"),
+        DeliveryStatus.pending: say("To be delivered"),
+        DeliveryStatus.sending: say("Being delivered"),
         DeliveryStatus.delivered: say("Received"),
         DeliveryStatus.given_up: say("Given up"),
     },

@@ -126,7 +126,8 @@ def _record(database: Database, taken: Any, failures: int, answer: _Answer, jitt
     else:
         status = DeliveryStatus.given_up if gives_up else DeliveryStatus.pending
         wait_s = max(0.0, min(find_wait(taken.tries, LONGEST_WAIT_S, jitter), left_s))  # the last try is at its end
-        rest_s = find_wait(failures + 1, LONGEST_REST_S, jitter)
+        # The first failure may lie with what was sent: the next one is tried at once.
+        rest_s = find_wait(failures, LONGEST_REST_S, jitter) if failures else 0.0
     with database.session() as session:
         connection = session.connection()
         if failed or failures:  # else it has nothing to write of the webhook
