@@ -23,6 +23,7 @@ from sms_service.campaigns.items import ITEMS, read_items
 from sms_service.campaigns.launch import missing_values
 from sms_service.campaigns.models import Campaign, Decision
 from sms_service.campaigns.moving import list_acts
+from sms_service.campaigns.quiz_asks import POOLS, read_pools
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.policies import select_rules
@@ -181,7 +182,7 @@ def describe_campaign(row: Row[Any]) -> dict[str, Any]:
     campaign, version, class_ = row.Campaign, row.TemplateVersion, row.class_
     rule = bounded_rule(row.Segment, row.segment_path, row.path, read_used(row.used))
     lists, items = pick_digests(row.lists_used or {}, rule), read_items(row.items)
-    content = Content(campaign, version, class_, rule, lists, window_of(row.Unit), items)
+    content = Content(campaign, version, class_, rule, lists, window_of(row.Unit), items, pools=read_pools(row.pools))
     digest = content.digest()
     decision: Decision | None = row.Decision
     return {
@@ -264,6 +265,7 @@ def _rows() -> Select[*tuple[Any, ...]]:
             USED_SEGMENTS.label("used"),
             USED_LISTS.label("lists_used"),
             ITEMS.label("items"),
+            POOLS.label("pools"),
             Route.name.label("route"),
             Account.login.label("login"),
             Account.name.label("decider"),

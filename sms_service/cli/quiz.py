@@ -12,6 +12,7 @@ from sms_service.cli.options import as_anybody, subtree
 
 if TYPE_CHECKING:
     from sms_service.content.quiz_imports import QuizPlan
+    from sms_service.replies.quiz_counting import QuizCounts
 
 _question_id = click.argument("question_id", metavar="ID", type=click.IntRange(1))
 
@@ -140,6 +141,31 @@ def restore(question_id: int, login: str | None) -> None:
     with open_session() as session:
         retire_quiz_question(session, acting(session, login), question_id, retired=False)
     click.echo(f"question {question_id} is in the bank")
+
+
+@quiz.command()
+@click.argument("campaign_id", metavar="CAMPAIGN", type=click.IntRange(1))
+@click.option("--unit", "code", metavar="CODE", help="Only this unit and those below it.")
+@as_anybody
+def results(campaign_id: int, code: str | None, login: str | None) -> None:
+    """Count what came of a quiz: all, by unit, and by the questions that were missed most."""
+    from sms_service.cli.acting import acting, find_unit_id
+    from sms_service.cli.context import open_session
+    from sms_service.replies.quiz_counting import count_quiz, count_quiz_by_unit, list_missed_questions, open_quiz
+
+    with open_session() as session:
+        unit_id = find_unit_id(session, code) if code else None
+        found = open_quiz(session, acting(session, login), campaign_id, unit_id)
+        click.echo(_write_counts(count_quiz(session, found)))
+        for one in count_quiz_by_unit(session, found):
+            click.echo(f"{one.name}: {_write_counts(one.counts)}")
+        for one in list_missed_questions(session, found):
+            click.echo(f"question {one.id} {one.name}: {_write_counts(one.counts)}")
+
+
+def _write_counts(counts: QuizCounts) -> str:
+    asked = f"asked {counts.asked} = answered {counts.answered} + silent {counts.silent}"
+    return f"{asked} + unreachable {counts.unreachable}; right {counts.right}"
 
 
 def _print_plan(plan: QuizPlan) -> None:

@@ -115,5 +115,10 @@ _OTHERS: tuple[tuple[str, Said, Callable[[Any], str]], ...] = (
     ("urgent", as_said("Urgent"), _yes_or_no),
     ("canary_receipts", as_said("Wait for the first receipts"), _yes_or_no),
     ("channels", as_said("Also posted to"), _channels),
+    (
+        "pools",
+        as_said("Questions of the quiz"),
+        lambda value: write_number(sum(one[0] for one in (value or {}).values())),
+    ),
     ("route", as_said("Route"), lambda value: f"{value}"),
 )

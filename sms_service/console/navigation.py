@@ -79,6 +79,7 @@ _OF_REPLIES = (
     *("console.answer_inbox_reply", "console.close_inbox_reply", "console.reopen_inbox_reply"),
     *("console.show_reply_meaning", "console.say_reply_meaning"),
 )
+_OF_QUIZZES = ("console.show_quiz_results", "console.list_quiz_people", "console.list_quiz_scores")
 MENU = (
     MenuGroup(
         None,
@@ -90,6 +91,7 @@ MENU = (
             MenuEntry("console.list_campaigns", _("Campaigns"), "campaign"),
             MenuEntry("console.list_decisions", _("Approvals"), "check", Permission.approve_campaigns),
             MenuEntry("console.list_replies", _("Replies"), "reply", also=_OF_REPLIES),
+            MenuEntry("console.list_quizzes", _("Quizzes"), "question", also=_OF_QUIZZES),
             MenuEntry("console.list_channel_posts", _("Channel posts"), "share"),
             MenuEntry("console.show_counts", _("Counts"), "chart"),
             # Here because whoever needs it is in a hurry.

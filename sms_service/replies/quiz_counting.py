@@ -38,7 +38,6 @@ from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.models import Campaign
 from sms_service.content.quiz_models import QuizCategory, QuizQuestion
 from sms_service.directory.models import Person, Unit
-from sms_service.directory.units import child_id
 from sms_service.errors import Forbidden, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
@@ -83,11 +82,12 @@ class QuizLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QuizReadings:
-    """The quiz questions of a campaign (`questions`, all or one of them), within what somebody may read of it: the
-    subtrees at `paths`, of these `units`. `rows`: one for each question and person.
+    """The quiz questions of a campaign (`questions`, all or one of them), whose unit has the `path`, within what
+    somebody may read of it: the subtrees at `paths`, of these `units`. `rows`: one for each question and person.
     """
 
     campaign: Campaign
+    path: str
     questions: Sequence[QuestionRow]
     paths: tuple[str, ...]
     units: tuple[Unit, ...]
@@ -100,8 +100,7 @@ def open_quiz(
     """The quiz questions of a campaign, or one of them, with the people within the unit's subtree; None: wherever the
     actor may read.
 
-    Raises NotFound, also for a campaign that has asked no quiz, Forbidden, and Invalid (`unit`) for a unit that is not
-    below the campaign's own.
+    Raises NotFound, Forbidden, and Invalid (`unit`) for a unit that is not below the campaign's own.
     """
     campaign = session.get(Campaign, campaign_id)
     if campaign is None:
@@ -120,10 +119,10 @@ def open_quiz(
             raise Invalid("unit", unit_id, "must be the unit of the campaign or one below it")
     quizzes = [one for one in list_questions(session, campaign_id) if one.kind == QuestionKind.quiz]
     found = [one for one in quizzes if question_id in (None, one.id)]
-    if not found:
-        raise NotFound("quiz of campaign", campaign_id)
+    if question_id is not None and not found:
+        raise NotFound("question", question_id)
     units = tuple(session.scalars(select(Unit).where(Unit.path.in_(paths)).order_by(Unit.path)))
-    return QuizReadings(campaign, found, paths, units, _rows_of(session, found, paths))
+    return QuizReadings(campaign, own, found, paths, units, _rows_of(session, found, paths))
 
 
 def count_quiz(session: Session, quiz: QuizReadings) -> QuizCounts:
@@ -133,26 +132,29 @@ def count_quiz(session: Session, quiz: QuizReadings) -> QuizCounts:
 
 
 def count_quiz_by_unit(session: Session, quiz: QuizReadings) -> list[QuizLine]:
-    """By the units right below the one that is read, or by those that are, as the tree is now; who belongs to the unit
-    itself stands under it.
+    """By the units right below the one that is read, or by those that are; who belonged to the unit itself stands under
+    it.
     """
-    line: ColumnElement[Any] = child_id(quiz.paths[0])
-    if len(quiz.paths) > 1:
-        line = case(*((Unit.path.op("^@")(path), int(path.rstrip("/").rpartition("/")[2])) for path in quiz.paths))
-    counted = (
-        select(cast(line, BigInteger).label("unit_id"), *_counted(quiz.rows))
-        .select_from(quiz.rows)
-        .join(Unit, Unit.id == quiz.rows.c.unit_id)
-        .group_by(line)
-        .subquery()
+    path, only = quiz.rows.c.unit_path, quiz.paths[0]
+    line: ColumnElement[Any] = func.coalesce(
+        func.nullif(func.split_part(func.substr(path, len(only) + 1), "/", 1), ""), only.rstrip("/").rpartition("/")[2]
     )
+    if len(quiz.paths) > 1:
+        line = case(*((path.op("^@")(one), one.rstrip("/").rpartition("/")[2]) for one in quiz.paths))
+    lined = select(cast(line, BigInteger).label("line_id"), quiz.rows).subquery()
+    counted = select(lined.c.line_id, *_counted(lined)).group_by(lined.c.line_id).subquery()
     own = aliased(Unit)
     rows = session.execute(
         select(own.id, own.name, *(counted.c[name] for name in QuizCounts._fields))
-        .join(counted, counted.c.unit_id == own.id)
+        .join(counted, counted.c.line_id == own.id)
         .order_by(own.id)
     )
     return _lines(rows)
+
+
+def sum_counts(lines: Sequence[QuizLine]) -> QuizCounts:
+    """The counts of lines that add up, such as those by unit."""
+    return QuizCounts(*(sum(one.counts[place] for one in lines) for place in range(len(QuizCounts._fields))))
 
 
 def count_quiz_by_category(session: Session, quiz: QuizReadings) -> list[QuizLine]:
@@ -207,9 +209,38 @@ def find_quiz_people(
     return statement if state is None else statement.where(rows.c.state == state)
 
 
-def find_quiz_scores(quiz: QuizReadings) -> Select[*tuple[Any, ...]]:
-    """What each person scored over the questions, with name and unit; to be paged by its columns `score` and
-    `person_id`.
+def find_quizzes(paths: Sequence[str]) -> tuple[Select[*tuple[Any, ...]], ColumnElement[int]]:
+    """The campaigns of units on these paths that have asked a quiz, with their unit, how many questions they asked, and
+    when the last one closes; to be paged by the id of the last one, which is the second.
+    """
+    asked = (
+        select(
+            QuestionRow.campaign_id,
+            func.max(QuestionRow.id).label("last_id"),
+            func.count().label("questions"),
+            func.max(QuestionRow.opened_at).label("opened_at"),
+            func.max(QuestionRow.closes_at).label("closes_at"),
+        )
+        .where(
+            QuestionRow.kind == QuestionKind.quiz,
+            or_(false(), *(QuestionRow.unit_path.op("^@")(path) for path in paths)),
+        )
+        .group_by(QuestionRow.campaign_id)
+        .subquery("asked")
+    )
+    statement: Select[*tuple[Any, ...]] = (
+        select(Campaign, Unit, asked.c.questions, asked.c.opened_at, asked.c.closes_at)
+        .join(asked, asked.c.campaign_id == Campaign.id)
+        .join(Unit, Unit.id == Campaign.unit_id)
+    )
+    return statement, asked.c.last_id
+
+
+def find_quiz_scores(
+    quiz: QuizReadings,
+) -> tuple[Select[*tuple[Any, ...]], ColumnElement[int], ColumnElement[int]]:
+    """What each person scored over the questions, with name and unit; to be paged by how many were right, which is the
+    second, and the person, which is the third.
     """
     rows = quiz.rows
     scored = (
@@ -217,12 +248,13 @@ def find_quiz_scores(quiz: QuizReadings) -> Select[*tuple[Any, ...]]:
         .group_by(rows.c.person_id)
         .subquery("scored")
     )
-    return (
-        select(scored, scored.c.right.label("score"), Person.name, Unit.name.label("unit"))
+    statement: Select[*tuple[Any, ...]] = (
+        select(scored, Person.name, Unit.name.label("unit"))
         .select_from(scored)
         .join(Unit, Unit.id == scored.c.unit_id)
         .outerjoin(Person, Person.id == scored.c.person_id)
     )
+    return statement, scored.c.right, scored.c.person_id
 
 
 def _counted(rows: Subquery) -> tuple[ColumnElement[int], ...]:
@@ -296,7 +328,7 @@ def _given(questions: Sequence[QuestionRow]) -> Subquery:
         partition_by=(AnswerRow.question_id, AnswerRow.person_id),
         order_by=(AnswerRow.at, AnswerRow.choices, AnswerRow.id),
     )
-    tries = case({one.id: one.asks["tries"] for one in questions}, value=AnswerRow.question_id)
+    tries = QuestionRow.asks["tries"].as_integer()
     one = (
         select(AnswerRow.question_id, AnswerRow.person_id, AnswerRow.choices, AnswerRow.correct)
         .add_columns(turn.label("turn"), tries.label("tries"))

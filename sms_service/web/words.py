@@ -24,6 +24,7 @@ from sms_service.ledger.quota_models import ReservationState
 from sms_service.ledger.quotas import QuotaKind
 from sms_service.ledger.states import MessageStatus
 from sms_service.own_texts.models import OwnPurpose, PushWay
+from sms_service.replies.quiz_counting import QuizState
 from sms_service.reports.progress import HadChoice
 from sms_service.reports.target_models import TargetKind
 from sms_service.reports.tasks import TaskKind
@@ -170,6 +171,13 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         QuotaKind.people: say("People texted"),
         QuotaKind.parts: say("Parts"),
         QuotaKind.fen: say("Money"),
+    },
+    QuizState: {
+        QuizState.answered: say("Answered"),
+        QuizState.right: say("Right"),
+        QuizState.wrong: say("Wrong"),
+        QuizState.silent: say("Silent"),
+        QuizState.unreachable: say("Unreachable"),
     },
     HadChoice: {
         HadChoice.all: say("Had all"),

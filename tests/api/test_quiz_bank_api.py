@@ -7,9 +7,11 @@ import io
 import pytest
 from sqlalchemy.orm import Session
 
+from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from tests.api.directory_client import Caller
 from tests.factories import make_unit
+from tests.replies.quizzing import asked_of, make_quizzed, reply, send_quiz, write_quiz
 
 FILE = "类别,题目,A,B,答案\n历史,甲？,子,丑,A\n历史,乙？,子,,A\n"
 
@@ -54,3 +56,23 @@ def test_questions_from_a_file_to_one_that_is_replaced(officer: Caller, city: Un
     assert officer.call("GET", questions).json["items"] == []
     assert officer.call("POST", f"/quiz-questions/{new['id']}/restore", json={}).status_code == 200
     assert officer.call("DELETE", f"/quiz-categories/{category['id']}").status_code == 409
+
+
+def test_results_of_a_quiz(make_app, officer: Caller, database: Database, session: Session) -> None:
+    quizzed = make_quizzed(session)
+    campaign_id = write_quiz(session, quizzed, category=quizzed.category_id, send_result=False).id
+    session.commit()
+    run_id = send_quiz(database, quizzed, campaign_id)
+    (message, question), *_ = asked_of(database, run_id)
+    reply(database, {message.phone or "": question.right_choices})
+    reader = Caller(make_app().test_client(), session, quizzed.city, "auditor")
+    (quiz,) = reader.call("GET", "/quizzes").json["items"]
+    assert (quiz["campaign_id"], quiz["questions"]) == (campaign_id, 1)
+    found = reader.call("GET", f"/campaigns/{campaign_id}/quiz").json
+    assert found["total"] == {"asked": 6, "answered": 1, "right": 1, "silent": 5, "unreachable": 0}
+    assert sum(one["asked"] for one in found["units"]) == sum(one["asked"] for one in found["missed"]) == 6
+    (one,) = reader.call("GET", f"/campaigns/{campaign_id}/quiz/people?state=right").json["items"]
+    assert (one["person_id"], one["choices"], one["correct"]) == (message.person_id, question.right_choices, True)
+    scores = reader.call("GET", f"/campaigns/{campaign_id}/quiz/scores").json["items"]
+    assert [one["right"] for one in scores] == [1, 0, 0, 0, 0, 0]
+    assert officer.call("GET", f"/campaigns/{campaign_id}/quiz").status_code == 403
