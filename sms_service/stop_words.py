@@ -84,6 +84,11 @@ def is_resume(text: str) -> bool:
     return said not in _NO_RESUME and _RESUME.fullmatch(said) is not None
 
 
+def is_about_stopping(word: str) -> bool:
+    """Whether people who send the word may stop texts by it, or let them come again: no answer can be this word."""
+    return bare(word) == _OFFERED or is_stop(word) or is_resume(word)
+
+
 def is_offered_stop(text: str, answered: str | None) -> bool:
     """Whether the whole text is a word that stops only because the text that it answers offered it so."""
     return bare(text) == _OFFERED and answered is not None and offers_stop(answered)
@@ -103,7 +108,7 @@ def find_misused_words(text: str) -> Iterator[str]:
         if _ABOUT_STOPPING.search(plain[: found.start()]) or _THEN_STOPPING.match(plain, found.end()):
             continue
         for word in re.split("[/或、,]", found[1]):
-            if word == _OFFERED or is_stop(word) or is_resume(word):
+            if is_about_stopping(word):
                 yield word
 
 

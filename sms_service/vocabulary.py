@@ -38,7 +38,7 @@ class QuestionKind(Words):
 
 
 class Meaning(Words):
-    """What a reply was read as (`replies.meaning`)."""
+    """What a reply was read as (the column `replies.meaning`)."""
 
     stop = "stop"  # no more texts
     resume = "resume"  # texts again

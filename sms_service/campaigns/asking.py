@@ -24,6 +24,7 @@ from sms_service.directory.text import required_line
 from sms_service.errors import Invalid, NotFound
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.said import say
+from sms_service.stop_words import is_about_stopping
 from sms_service.vocabulary import QuestionKind
 
 USUAL_HOURS: Mapping[str, int] = {
@@ -80,6 +81,9 @@ def _read_options(_: Session, __: Actor, ___: str, given: Mapping[str, Any], ___
     written = [required_line(f"asks.options.{place}", one, LONGEST_OPTION) for place, one in enumerate(options)]
     if len(set(written)) < len(written):
         raise Invalid("asks.options", options, "names an answer twice")
+    for place, option in enumerate(written):
+        if is_about_stopping(option):
+            raise Invalid(f"asks.options.{place}", option, "is a word by which people stop texts; write it otherwise")
     return {"options": written}
 
 

@@ -11,6 +11,7 @@ from sms_service.content.wordlists import write_comparable
 from sms_service.directory.text import plain_text, required_line, visible_text
 from sms_service.errors import Invalid
 from sms_service.said import say
+from sms_service.stop_words import is_about_stopping
 
 LETTERS = "ABCDEF"
 FEWEST_OPTIONS, MOST_OPTIONS = 2, len(LETTERS)
@@ -18,8 +19,6 @@ LONGEST_QUESTION = 300  # characters
 LONGEST_OPTION = 100
 LONGEST_EXPLANATION = 300
 JUDGEMENT = ("对", "错")  # the options of a question that asks whether something is true
-# By a whole reply of these words people stop texts (replies/meaning.py), so that none can be an option.
-_STOPS = re.compile(r"(?:r|n|td?|0000|stop)?(?:退订|拒收)*")
 _TRUE = frozenset(["对", "正确", "√", "✓", "✔", "是", "对的", "是的", "正确的", "true", "yes"])
 _FALSE = frozenset(["错", "错误", "×", "✗", "✘", "x", "否", "不对", "不正确", "错的", "错误的", "不是", "false", "no"])
 
@@ -56,7 +55,7 @@ def check_question(written: WrittenQuestion) -> WrittenQuestion:
         if not option:
             raise Invalid(f"options.{letter}", "", "is missing, though a later option is there")
         _check_line(f"options.{letter}", option, LONGEST_OPTION)
-        if _STOPS.fullmatch(write_comparable(option)):
+        if is_about_stopping(option):
             raise Invalid(f"options.{letter}", option, "is a word by which people stop texts; write it otherwise")
     plain = [write_comparable(option) for option in options]
     for place, one in enumerate(plain):

@@ -112,6 +112,7 @@ def test_what_is_asked_is_approved_and_copied(session: Session, branch: Unit) ->
         ({"kind": "survey"}, "asks.options"),
         ({"kind": "survey", "options": ["好"]}, "asks.options"),
         ({"kind": "survey", "options": ["好"] * 2}, "asks.options"),
+        ({"kind": "survey", "options": ["好", "退订"]}, "asks.options.1"),
     ],
 )
 def test_what_cannot_be_asked_is_named(session: Session, branch: Unit, asks: dict[str, Any], field: str) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -18,6 +20,9 @@ from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.gateways.base import Reply
+from sms_service.gateways.config import AccountConfig, ConfiguredMember, GatewayConfig
+from sms_service.gateways.registry import Gateways
+from sms_service.gateways.simulator.adapter import Options
 from sms_service.ledger.models import Message, Run
 from sms_service.replies import matching
 from sms_service.replies.confirming import switch_confirmations
@@ -27,6 +32,7 @@ from sms_service.replies.storing import store_replies
 from sms_service.vocabulary import TextClass
 from tests.dispatch.city import City, drain, make_city, make_run
 from tests.factories import fictional_phone
+from tests.gateways.simulator_process import SECRET, SimulatorProcess
 from tests.replies.replying import ACCOUNT, find_reply, write_in
 
 PHONE = fictional_phone(5)
@@ -142,6 +148,7 @@ def test_who_resumes_gets_texts_again_and_is_told(database: Database) -> None:
 def test_a_resume_of_one_signature_leaves_what_was_said_to_another(database: Database) -> None:
     city = make_place(database)
     write_in(database, PHONE, "R")
+    answers(database, city)  # it leaves before the next text, which is then the last
     assert send(database, city, "invitation", "西城区委") == "accepted"
     write_in(database, PHONE, "R")
     assert kept_back(database) == {TextKind("study", US), TextKind("invitation", "西城区委")}
@@ -213,3 +220,53 @@ def test_a_stop_that_was_none_is_withdrawn(database: Database, session: Session)
     withdraw_stop(session, session.scalars(select(ReplyRow).where(ReplyRow.id == reply_id)).one())
     session.commit()
     assert kept_back(database) == set()
+
+
+def take_in(database: Database, lines: list[dict[str, Any]]) -> None:
+    """Store and read what phones of a simulator sent, as its ledger has it."""
+    replies = [Reply(line["from"], line["text"], "{}", provider_id=line["id"]) for line in lines]
+    assert store_replies(database, ACCOUNT, replies) == len(lines)
+    while matching.match_waiting(database):
+        pass
+
+
+def send_all(database: Database, city: City, class_: str) -> dict[str, bool]:
+    """One more text to everybody; whether each phone got it."""
+    with database.session() as session:
+        run_id = make_run(session, session.merge(city.unit), class_=class_).id
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, run_id)
+    drain(database, city.gateways)
+    with database.session() as session:
+        rows = session.execute(select(Message.phone, Message.status).where(Message.run_id == run_id))
+        return {row.phone: row.status == "accepted" for row in rows}
+
+
+def test_stops_of_a_simulated_city_keep_back_what_they_say_and_no_more(database: Database, tmp_path: Path) -> None:
+    """Texts go over the simulator, people answer there in dirty spellings, and the next texts meet what they said."""
+    truth = {  # what they send to a study text: what they get afterwards, of study and notice
+        "Ｔｄ ！": (False, True),
+        "【拒收】": (False, True),
+        "0000": (False, True),
+        "全部退訂": (False, False),
+        "stop all": (False, False),
+        "退订怎么弄": (True, True),
+        "我没有拒收": (True, True),
+        "N": (True, True),
+        "好的": (True, True),
+    }
+    phones = {said: fictional_phone(500 + number) for number, said in enumerate(truth)}
+    with SimulatorProcess(tmp_path / "city.jsonl", callback_url="http://127.0.0.1:9") as provider:
+        provider.behave(reply_share=0.0, receipt_delay_s=[0.0, 0.0])
+        options = Options(url=provider.url, secret=SECRET, total_timeout_s=5.0)
+        account = AccountConfig(ACCOUNT, "simulator", max_group=100, rate=None, in_flight=2, options=options)
+        members = {"default": (ConfiguredMember(ACCOUNT, 1, 1),)}
+        gateways = Gateways(GatewayConfig({ACCOUNT: account}, members), "http://127.0.0.1:9")
+        more = [{"phone": phone} for phone in phones.values()]
+        city = make_city(database, 0, class_="study", gateways=gateways, more=more)
+        drain(database, gateways)
+        take_in(database, [provider.reply(phone, said) for said, phone in phones.items()])
+        got = {class_: send_all(database, city, class_) for class_ in ("study", "notice")}
+        assert {said: (got["study"][phone], got["notice"][phone]) for said, phone in phones.items()} == truth
+        take_in(database, [provider.reply(phone, "恢复") for phone in phones.values()])
+        assert all(send_all(database, city, "study").values())
