@@ -153,9 +153,9 @@ def _print(rows: list[Any] | Any) -> None:
         one = row.Suppression
         who = f"{mask_text(row.name)}, {row.home}" if row.name else "nobody in these units"
         line = f"suppression {one.id}: {mask_phone(one.phone)} ({who}): {one.reason}"
-        sign = f"【{one.signature}】" if one.signature else None
-        line += f", {' '.join(filter(None, (one.class_, sign, 'texts')))}" + (f" of {row.unit}" if row.unit else "")
-        line += "" if row.unit or sign or one.class_ else ", all of them"
+        signed = f"【{one.signature}】" if one.signature else None
+        which = " ".join(word for word in (one.class_, signed, "texts") if word)
+        line += f", {which} of {row.unit}" if row.unit else f", {'all ' if which == 'texts' else ''}{which}"
         proof = f" {one.proof_id}" if one.proof_id else ""
         line += f"; since {one.created_at:%Y-%m-%d} by {row.login or one.source + proof}"
         line += f" ({mask_text(one.note)})" if one.note else ""

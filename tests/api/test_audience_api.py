@@ -276,3 +276,22 @@ def test_what_nobody_has_is_a_warning_that_names_what_there_is(officer, session,
     ]
     saved = officer.post("/segments", json={"unit_id": tree["one"].id, "name": "x", "rule": of("性别", exists=True)})
     assert saved.json["warnings"][0]["said"]["values"]["name"] == "性别"
+
+
+def test_a_number_is_kept_from_one_class_or_signature(officer, administrator, auditor, session, tree):
+    person = make_person(session, tree["one"])
+    session.commit()
+    kind = {"person_id": person.id, "class": "study", "signature": "云州先锋"}
+    made = officer.post("/suppressions", json=kind)
+    assert (made.status_code, made.json["class"], made.json["signature"]) == (201, "study", "云州先锋")
+    assert officer.post("/suppressions", json=kind).json["id"] == made.json["id"]
+    assert officer.post("/suppressions", json={"person_id": person.id}).json["class"] is None
+    for query, number in (({"scope": "kind"}, 1), ({"class": "study"}, 1), ({"class": "notice"}, 0)):
+        assert len(auditor.get("/suppressions", **query).json["items"]) == number, query
+    assert len(auditor.get("/suppressions", scope="everywhere").json["items"]) == 1
+    assert len(auditor.get("/suppressions", signature="云州先锋").json["items"]) == 1
+    assert officer.post("/suppressions", json={**kind, "class": "spam"}).status_code == 422
+    assert officer.post("/suppressions", json={**kind, "signature": "x" * 17}).status_code == 422
+    assert administrator.post("/suppressions/lift", json={**kind, "why": "本人来电"}).status_code == 204
+    [left] = auditor.get("/suppressions").json["items"]
+    assert (left["class"], left["signature"]) == (None, None)

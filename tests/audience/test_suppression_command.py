@@ -53,3 +53,15 @@ def test_a_number_is_added_listed_and_lifted(run: Callable[..., Result]) -> None
 def test_what_is_wrong_is_one_line(run: Callable[..., Result], arguments: tuple[str, ...], said: str) -> None:
     answer = run(*arguments)
     assert (answer.exit_code, said in answer.output, answer.output.count("\n")) == (1, True, 1)
+
+
+def test_a_class_and_a_signature_name_an_entry(run: Callable[..., Result]) -> None:
+    kind = ("--class", "study", "--signature", "云州先锋")
+    assert run("add", "--number", "M1", *kind).output == "suppression 1: opted_out\n"
+    run("add", "--number", "M1")
+    listed = run("list", "--scope", "kind").output.splitlines()
+    assert "opted_out, study 【云州先锋】 texts; since" in listed[0]
+    assert listed[-1] == "1 entries"
+    assert ", all texts; since" in run("list", "--scope", "everywhere").output
+    assert run("lift", "--number", "M1", *kind, "--why", "本人来电").output == "lifted\n"
+    assert run("list").output.splitlines()[-1] == "1 entries"

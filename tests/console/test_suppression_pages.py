@@ -168,3 +168,16 @@ def test_a_unit_keeps_its_own_texts_from_a_number(log_in, session, city, branch)
     assert (found.reason, found.note, found.source) == ("manual", "家属来电", "api")
     assert find_active(session, person.phone) is None
     assert "家属来电" in visitor.get("/opted-out").text
+
+
+def test_a_number_is_kept_from_one_class_and_signature(log_in, session, city, branch):
+    person = make_person(session, branch, "林一")
+    session.commit()
+    visitor, path = log_in(branch, "officer"), "/opted-out/new"
+    data = {"phone": person.phone, "reason": "opted_out", "class": "study", "signature": "云州先锋"}
+    assert visitor.post(path, form=path, data=data).status_code == 303
+    entry = f"/opted-out/{entry_of(session, person.phone)}"
+    for page in ("/opted-out?class=study", "/opted-out?signature=云州先锋", "/opted-out?scope=kind", entry):
+        assert "Study · 【云州先锋】" in visitor.get(page).text, page
+    assert "林一" not in visitor.get("/opted-out?class=notice").text
+    assert "Gets none of these texts since" in visitor.get(f"/people/{person.id}").text

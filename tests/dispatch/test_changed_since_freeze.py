@@ -12,6 +12,8 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import SYSTEM
+from sms_service.audience.covering import TextKind
+from sms_service.audience.measuring import measure_reach
 from sms_service.audience.suppression import lift_suppression, suppress_phone
 from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
@@ -156,3 +158,33 @@ def test_a_canary_takes_no_row_that_the_gate_would_skip(database: Database) -> N
         runs.refill_canary(connection, city.run_id, city.month, 30.0)
     with database.session() as session:
         assert session.get_one(Run, city.run_id).canary == [rows[1].id, rows[4].id]
+
+
+@pytest.mark.parametrize(
+    ("kind", "holds"),
+    [
+        (TextKind("notice"), True),
+        (TextKind(signature="云州先锋"), True),
+        (TextKind("notice", "云州先锋"), True),
+        (TextKind("study"), False),
+        (TextKind("notice", "西城区委"), False),
+    ],
+)
+def test_an_entry_for_a_class_or_a_signature_holds_for_runs_that_have_it(
+    database: Database, kind: TextKind, holds: bool
+) -> None:
+    """A notice of 云州先锋: at the gate, when the list is made, and in what is said before."""
+    city = make_city(database, 2)
+    row = messages(database, city.run_id)[0]
+    with database.session() as session:
+        suppress_phone(session, SYSTEM, row.phone or "", "opted_out", kind=kind)
+        asked = measure_reach(session, {"everyone": True}, city.unit.path, kind=TextKind("notice", "云州先锋"))
+        assert asked.phones == 2 - holds
+        assert measure_reach(session, {"everyone": True}, city.unit.path).phones == 2, "the kind is not known"
+        later = make_run(session, session.get_one(Unit, city.unit.id)).id
+    drain(database, city.gateways)
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, later)
+    drain(database, city.gateways)
+    expected = {"accepted": 1, "skipped": 1} if holds else {"accepted": 2}
+    assert [statuses(database, city.run_id), statuses(database, later)] == [expected] * 2
