@@ -149,6 +149,7 @@ def _database(settings: Settings) -> Iterator[DoctorFinding]:
         yield _cluster(database)
         yield from _leaders(database)
         yield _stops(database)
+        yield _webhooks(database)
         yield _statements(database)
     finally:
         database.close()
@@ -316,6 +317,18 @@ def _stops(database: Database) -> DoctorFinding:
     words = (f"{stop['unit_code'] or stop['gateway_account']} (stop {stop['id']}: {stop['why']})" for stop in standing)
     return DoctorFinding(
         "stops", f"stopped: {', '.join(words)}", "once it may go on: `python -m sms_service release ID --why …`"
+    )
+
+
+def _webhooks(database: Database) -> DoctorFinding:
+    with database.transaction() as connection:
+        waiting: int = connection.exec_driver_sql(
+            "SELECT count(*) FROM happenings WHERE body IS NULL AND at < sms_now() - interval '1 minute'"
+        ).scalar_one()
+    if waiting == 0:
+        return DoctorFinding("webhooks", "they are told what happens")
+    return DoctorFinding(
+        "webhooks", f"{waiting} events wait to be told", "start a process: `python -m sms_service webhooks run`"
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import update
 from sqlalchemy.engine import make_url
 
 from sms_service.accounts.actors import SYSTEM
+from sms_service.audit.happening_models import Happening
 from sms_service.campaigns import control
 from sms_service.controls import stops
 from sms_service.db import bootstrap, migrate
@@ -61,6 +64,17 @@ def test_a_new_installation_lacks_months_clock_workers_and_web_and_nothing_else(
         "statements",
         "redis",
     } <= set(found)
+
+
+def test_events_that_nobody_tells_are_counted(database: Database, redis_url: str, tmp_path: Path) -> None:
+    with database.session() as session:
+        session.add(Happening(kind="run.held", target_id=1))
+    assert examined(database.url, redis_url, tmp_path)["webhooks"].mend is None
+    with database.session() as session:
+        session.execute(update(Happening).values(at=Happening.at - timedelta(minutes=2)))
+    found = examined(database.url, redis_url, tmp_path)["webhooks"]
+    assert found.found == "1 events wait to be told"
+    assert "webhooks run" in str(found.mend)
 
 
 def test_who_leads_is_named(database: Database, redis_url: str, tmp_path: Path) -> None:
