@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from sms_service.content.comparing import CannotRender
 from sms_service.dispatch.outcomes import outcomes_of
@@ -33,7 +34,8 @@ def build_group(
             except CannotRender as error:
                 unfilled[name] = Outcome(name, OutcomeKind.refused, error=ErrorClass.render, detail=bound_word(error))
         texts.append(Text(name, row.phone, row.text, row.parts, row.template_id, parameters))
-    return Group(claim.token, texts, max(1, int(min(row.validity_s for row in passed)))), unfilled
+    validity_s = max(1, int(min(row.validity_s for row in passed)))
+    return Group(claim.token, texts, validity_s, passed[0].question_id), unfilled
 
 
 def submit_group(adapter: Adapter, group: Group, unfilled: Unfilled) -> list[Outcome]:
@@ -42,7 +44,7 @@ def submit_group(adapter: Adapter, group: Group, unfilled: Unfilled) -> list[Out
     texts = [text for text in group.texts if text.reference not in unfilled]
     if not texts:
         return [unfilled[name] for name in names]
-    handed = Group(group.reference, texts, group.validity_s) if unfilled else group
+    handed = replace(group, texts=texts) if unfilled else group
     try:
         return outcomes_of(names, [*unfilled.values(), *adapter.submit(handed)])
     except NotTaken as error:

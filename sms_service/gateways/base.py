@@ -83,11 +83,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The texts of one call to `submit`: all of one run and one account, no phone twice."""
+    """The texts of one call to `submit`: all of one run and one account, no phone twice. `question_id`: the question
+    that they ask; an account with extension numbers lets answers come back to that of the question (`extensions.py`).
+    """
 
     reference: str
     texts: Sequence[Text]
     validity_s: int | None = None
+    question_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,8 @@ class Reply:
     repeated. `raw` is the provider's own record, stored as it came. A long inbound text comes as `parts` replies,
     numbered by `part` from 1, with the same `series`. Where a character was cut in two, a part may end or begin with
     half a surrogate pair, or end with the GSM 7-bit escape (U+001B). `stop`: the provider took it for an opt-out.
-    `receipt`: it may be this receipt instead of a reply; it is if it names one of our texts.
+    `receipt`: it may be this receipt instead of a reply; it is if it names one of our texts. `extension`: the digits
+    behind the account's own number to which it was sent, where the account has extension numbers.
     """
 
     phone: str = field(repr=False)
@@ -175,6 +179,7 @@ class Reply:
     series: str | None = None
     stop: bool = False
     receipt: Receipt | None = None
+    extension: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@
 -- Caps: a row reserves a place only if nothing else forbids it to leave (so it is locked before), once per message.
 -- All statements that change many of these rows go in the order of phones, so that they do not deadlock.
 WITH run AS MATERIALIZED (
-    SELECT r.status, r.demonstration, r.unit_path, r.class, r.signature, r.kind, r.template_version_id, r.passes_opt_outs,
+    SELECT r.status, r.demonstration, r.unit_path, r.class, r.signature, r.kind, r.question_id, r.template_version_id, r.passes_opt_outs,
            string_to_array(btrim(r.unit_path, '/'), '/')::bigint[] AS unit_ids, pg_advisory_xact_lock_shared(r.id * 2)
     FROM set_config('lock_timeout', %(lock_wait)s, true) AS bounded, runs r
     WHERE r.id = %(run_id)s::bigint
@@ -123,6 +123,6 @@ written AS (
     FROM numbered
 )
 SELECT attempt_id, id, phone, text, parts, attempts, extract(epoch FROM expires_at - sms_now())::float AS validity_s,
-       b.provider_template_id, b.parameters
+       b.provider_template_id, b.parameters, (SELECT question_id FROM run) AS question_id
 FROM numbered LEFT JOIN binding b ON true
 ORDER BY attempt_id

@@ -80,7 +80,7 @@ class Rendered:
 class Passed:
     """A row that passed the gate: its attempt is written, and it may be handed over. `number` counts its attempts
     from 1. `template_id`, `parameters`: what the provider calls the run's template, and its variables in the provider's
-    order, where the account takes registered templates alone.
+    order, where the account takes registered templates alone. `question_id`: what the run asks, if it asks.
     """
 
     attempt_id: int
@@ -92,6 +92,7 @@ class Passed:
     validity_s: float
     template_id: str | None = None
     parameters: tuple[str, ...] = ()
+    question_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ def pass_gate(
             *(row.attempt_id, row.id, row.phone, row.text, row.parts, row.attempts, row.validity_s),
             row.provider_template_id,
             tuple(row.parameters or ()),
+            row.question_id,
         )
         for row in passed
     ]

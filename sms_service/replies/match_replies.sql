@@ -14,7 +14,7 @@
 --
 -- It only reads, since it goes through the runs of several months (tests/db/test_shapes.py).
 WITH batch AS MATERIALIZED (
-    SELECT id, account_id, phone, text AS said, sent_to, joined_to IS NULL AND (parts = 1 OR series IS NULL) AS is_whole,
+    SELECT id, account_id, phone, text AS said, extension, joined_to IS NULL AND (parts = 1 OR series IS NULL) AS is_whole,
            least(received_at, occurred_at + interval '5 minutes') AS at,
            least(received_at, occurred_at) AS said_at, coalesce(rule = 'provider_stop', false) AS is_provider_stop
     FROM replies
@@ -81,7 +81,7 @@ asked AS (
     GROUP BY id
 )
 SELECT b.id, a.month, a.message_id, coalesce(a.person_id, h.person_id) AS person_id, coalesce(a.unit_path, h.path) AS unit_path,
-       b.phone, b.said, b.sent_to, b.said_at, b.is_whole, b.is_provider_stop, a.text AS answered, k.asked
+       b.phone, b.said, b.extension, b.said_at, b.is_whole, b.is_provider_stop, a.text AS answered, k.asked
 FROM batch b
 LEFT JOIN answered a ON a.id = b.id
 LEFT JOIN asked k ON k.id = b.id

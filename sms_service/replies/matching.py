@@ -79,7 +79,9 @@ def _read(row: Row[Any], questions: Mapping[int, QuestionRow]) -> Reading | None
         return Reading(Meaning.stop, ReadingRule.provider_stop)
     if not row.is_whole:
         return None
-    return read_reply(row.said or "", row.said_at, row.answered, read_asked(row.asked), questions)
+    return read_reply(
+        row.said or "", row.said_at, row.answered, choose_asked(row.extension, read_asked(row.asked)), questions
+    )
 
 
 def _describe(row: Row[Any], reading: Reading | None) -> dict[str, Any]:

@@ -24,7 +24,8 @@ class ReplyRow(Base):
 
     `meaning` (a `Meaning`) is what it was read as then, by `rule` (`reading.Rule`), or by the account `read_by`; what
     it was read as before is kept (`ReadingRow`). `inbox_status`: it waits in its unit's inbox for a person, of whom
-    `assigned_to` names the account, or has been dealt with there.
+    `assigned_to` names the account, or has been dealt with there. `extension`: the digits by which it names its
+    question (`gateways/extensions.py`).
     """
 
     __tablename__ = "replies"
@@ -57,6 +58,7 @@ class ReplyRow(Base):
     inbox_status: Mapped[str | None]
     assigned_to: Mapped[int | None]
     read_by: Mapped[int | None]
+    extension: Mapped[str | None]
 
     @property
     def is_complete(self) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from sms_service.gateways.extensions import names_question
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.automatic import is_automatic
 from sms_service.replies.grading import grade_reply
@@ -121,6 +122,12 @@ def read_question(question: QuestionRow, quiz: AskedQuiz | None, text: str) -> U
 def read_asked(found: Sequence[Mapping[str, Any]] | None) -> list[Asked]:
     """What `match_replies.sql` says in `asked`."""
     return [Asked(**{**one, **_read_times(one)}) for one in found or ()]
+
+
+def choose_asked(extension: str | None, asked: Sequence[Asked]) -> Sequence[Asked]:
+    """Those whose question is named by the extension number that the reply was sent to, if it names one."""
+    named = [one for one in asked if extension is not None and names_question(extension, one.question_id)]
+    return named or asked
 
 
 def _read_times(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ WITH said AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY provider_id, fingerprint ORDER BY place) AS time
     FROM json_to_recordset(%(replies)s::json) AS t (
         place int, occurred_at timestamptz, provider_id text, phone text, sender text, sent_to text, text text, raw text,
-        fingerprint text, part smallint, parts smallint, series text)
+        fingerprint text, part smallint, parts smallint, series text,
+        extension text)
 ),
 compared AS (
     SELECT s.*, s.time > 1 OR EXISTS (
@@ -25,9 +26,10 @@ compared AS (
     FROM said s
 )
 INSERT INTO replies (
-    account_id, received_at, occurred_at, provider_id, phone, sender, sent_to, text, raw, fingerprint, part, parts, series, repeated)
+    account_id, received_at, occurred_at, provider_id, phone, sender, sent_to, text, raw, fingerprint, part, parts, series, repeated,
+    extension)
 SELECT %(gateway_account_id)s::bigint, sms_now(), occurred_at, provider_id, phone, sender, sent_to, text, raw, fingerprint,
-       part, parts, series, again
+       part, parts, series, again, extension
 FROM compared
 WHERE NOT again OR (provider_id IS NULL AND parts = 1)
 ORDER BY place

@@ -141,6 +141,7 @@ def _row(reply: Reply) -> dict[str, Any]:
         "part": part,
         "parts": parts,
         "series": bound_id(reply.series),
+        "extension": bound_word(reply.extension),
     }
 
 

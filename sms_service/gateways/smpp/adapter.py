@@ -8,9 +8,9 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -30,6 +30,7 @@ from sms_service.gateways.base import (
     Reply,
     always,
 )
+from sms_service.gateways.extensions import MOST_DIGITS, read_extension, write_extension
 from sms_service.gateways.http_client import boot_clock
 from sms_service.gateways.numbers import national_number
 from sms_service.gateways.options import BadOption, between, not_empty, option
@@ -59,7 +60,8 @@ class Options:
     `throughput`: parts per second. `enquire_link_s`: seconds of silence after which the SMSC is asked whether it is
     there. `answer_timeout_s`: if an answer takes longer, the session ends. `total_timeout_s`: seconds that a hand-over
     of a group may take. `answer_ids`, `receipt_ids`: how the SMSC writes a message's id in its answers and in its
-    receipts: "text", "decimal" or "hex". `timezone`: the zone of the times in its receipts.
+    receipts: "text", "decimal" or "hex". `timezone`: the zone of the times in its receipts. `extension_digits`: how many
+    digits may follow `source_addr`, for texts that ask something; 0: none.
     """
 
     host: str = option(check=not_empty)
@@ -83,8 +85,11 @@ class Options:
     answer_ids: Literal["text", "decimal", "hex"] = option(default="text")
     receipt_ids: Literal["text", "decimal", "hex"] = option(default="text")
     timezone: str = option(default="Asia/Shanghai")
+    extension_digits: int = option(default=0, check=between(0, MOST_DIGITS))
 
     def __post_init__(self) -> None:
+        if len(self.source_addr) + self.extension_digits > _LONGEST["source_addr"]:
+            raise BadOption("extension_digits", "leaves no room: SMPP 3.4 carries 20 characters of a number")
         for name, most in _LONGEST.items():
             value = getattr(self, name)
             if not value.isascii() or "\0" in value or len(value) > most:
@@ -114,14 +119,7 @@ class SmppAdapter:
         self._options = options
         self._receipt_id = _IDS[options.receipt_ids]
         self._zone = ZoneInfo(options.timezone)
-        self._form = pdus.SubmitForm(
-            options.source_addr,
-            service_type=options.service_type,
-            source_ton=options.source_ton,
-            source_npi=options.source_npi,
-            dest_ton=options.dest_ton,
-            dest_npi=options.dest_npi,
-        )
+        self._form_of = lru_cache(maxsize=256)(self._make_form)
         self._state, self._changed = LinkState(up=False, detail="not opened"), threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._line: Line
@@ -158,7 +156,8 @@ class SmppAdapter:
         total_s, answer_s = self._options.total_timeout_s, self._options.answer_timeout_s
         write_by = boot_clock() + total_s - answer_s
         validity = _relative(group.validity_s)
-        texts = [encode_text(text, write_by, self._form, self._recipient(text.phone), validity) for text in group.texts]
+        form = self._form_of(write_extension(group.question_id, self._options.extension_digits))
+        texts = [encode_text(text, write_by, form, self._recipient(text.phone), validity) for text in group.texts]
         batch = Batch(texts)
         loop.call_soon_threadsafe(self._line.add, batch, total_s - answer_s, total_s)
         batch.done.result(total_s + _UNBIND_S)
@@ -166,6 +165,22 @@ class SmppAdapter:
         if outcomes and all(outcome.unwritten for outcome in outcomes):
             raise NotTaken(outcomes[0].detail)
         return outcomes
+
+    def _with_extension(self, reply: Reply) -> Reply:
+        options = self._options
+        extension = read_extension(reply.to, options.source_addr, options.extension_digits)
+        return reply if extension is None else replace(reply, extension=extension)
+
+    def _make_form(self, extension: str) -> pdus.SubmitForm:
+        options = self._options
+        return pdus.SubmitForm(
+            options.source_addr + extension,
+            service_type=options.service_type,
+            source_ton=options.source_ton,
+            source_npi=options.source_npi,
+            dest_ton=options.dest_ton,
+            dest_npi=options.dest_npi,
+        )
 
     def verify(self, request: CallbackRequest) -> bool:
         """False: there are no callbacks, since receipts and replies come over the session."""
@@ -242,7 +257,9 @@ class SmppAdapter:
             if isinstance(item, Receipt):
                 receipts.append((pdu.sequence, item))
             else:
-                self._keep([], [item]).add_done_callback(partial(_answer, session, loop, [pdu.sequence]))
+                self._keep([], [self._with_extension(item)]).add_done_callback(
+                    partial(_answer, session, loop, [pdu.sequence])
+                )
         if receipts:
             self._keep_receipts(session, loop, receipts)
 

@@ -1,0 +1,16 @@
+"""The extension number to which a reply was sent names the question that it answers."""
+
+from alembic import op
+
+revision = "0057"
+down_revision = "0056"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE replies ADD COLUMN extension TEXT")
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE replies DROP COLUMN extension")
