@@ -15,7 +15,7 @@ from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.quiz_results import send_quiz_results
-from sms_service.replies.reading import Reading, read_asked, read_reply
+from sms_service.replies.reading import Reading, choose_asked, read_asked, read_reply
 from sms_service.replies.stops import heed_stops
 from sms_service.vocabulary import Meaning, ReadingRule
 
@@ -79,9 +79,8 @@ def _read(row: Row[Any], questions: Mapping[int, QuestionRow]) -> Reading | None
         return Reading(Meaning.stop, ReadingRule.provider_stop)
     if not row.is_whole:
         return None
-    return read_reply(
-        row.said or "", row.said_at, row.answered, choose_asked(row.extension, read_asked(row.asked)), questions
-    )
+    asked = choose_asked(row.extension, read_asked(row.asked))
+    return read_reply(row.said or "", row.said_at, row.answered, asked, questions)
 
 
 def _describe(row: Row[Any], reading: Reading | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.errors import Invalid
 from sms_service.gateways.base import Reply
+from sms_service.gateways.extensions import write_extension
 from sms_service.ledger.models import Run
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies import matching
@@ -129,3 +130,17 @@ def test_a_launch_that_is_repeated_finds_its_question(database: Database, city: 
     assert ask(database, city.run_id) == first
     with database.session() as session:
         assert len(session.scalars(select(QuestionRow)).all()) == 1
+
+
+def test_an_extension_number_names_the_question(database: Database, city: City) -> None:
+    first = ask(database, city.run_id)
+    with database.session() as session:
+        second = make_run(session, city.unit).id
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, second)
+    drain(database, city.gateways)
+    ask(database, second)
+    said(database, "1", extension=write_extension(first, 3))
+    said(database, "0", "2 seconds", extension="999")
+    found = rows(database, "SELECT meaning, question_id FROM replies ORDER BY id")
+    assert found == [("yes", first), ("ambiguous", None)]

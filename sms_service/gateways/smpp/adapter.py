@@ -60,8 +60,8 @@ class Options:
     `throughput`: parts per second. `enquire_link_s`: seconds of silence after which the SMSC is asked whether it is
     there. `answer_timeout_s`: if an answer takes longer, the session ends. `total_timeout_s`: seconds that a hand-over
     of a group may take. `answer_ids`, `receipt_ids`: how the SMSC writes a message's id in its answers and in its
-    receipts: "text", "decimal" or "hex". `timezone`: the zone of the times in its receipts. `extension_digits`: how many
-    digits may follow `source_addr`, for texts that ask something; 0: none.
+    receipts: "text", "decimal" or "hex". `timezone`: the zone of the times in its receipts. `extension_digits`: how
+    many digits may follow `source_addr`, for texts that ask something; 0: none.
     """
 
     host: str = option(check=not_empty)
