@@ -52,6 +52,21 @@ class Meaning(Words):
     automatic = "automatic"  # a service wrote it, nobody did
 
 
+class AnswerGroup(Words):
+    """Which of the people who were asked are listed."""
+
+    all = "all"
+    reached = "reached"  # the text left for them, and nobody says that it did not arrive
+    yes = "yes"
+    no = "no"
+    choice = "choice"  # one of the answers to choose from
+    wrong_person = "wrong_person"  # the phone is not theirs
+    free_text = "free_text"  # they said something that was not understood
+    silent = "silent"  # reached, and nothing came
+    unreached = "unreached"  # not reached, and nothing came
+    late = "late"  # they said something after the question had closed; they are among the others, too
+
+
 class ReadingRule(Words):
     """What made a reading (`replies.rule`)."""
 

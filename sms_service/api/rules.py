@@ -26,8 +26,9 @@ _RULE = (
     '`{"unit": {"code": "0101"}}`, `{"role": "书记"}`, `{"tag": "退休"}`, `{"kind": "member"}` (or contact), '
     '`{"segment": 12}` (found by that segment of this unit, of one above or of one below), '
     '`{"campaign": {"id": 17, "outcome": "not_delivered"}}` (what became of the text of an earlier campaign that '
-    "you may read: in_audience, texted, delivered, not_delivered, not_texted, answered, not_answered, declined or, of "
-    'an event, came; with `"item": 2` only of this text of its schedule), '
+    "you may read: in_audience, texted, delivered, not_delivered, not_texted, answered, not_answered, "
+    "accepted or declined (the last yes or no), unanswered (its last question) or, of an event, came; with "
+    '`"item": 2` only of this text of its schedule), '
     '`{"level": "branch"}` (of the unit itself: city, district, street or branch), '
     '`{"suspect": true}` (the phone seems dead), `{"people": [17, 23]}` (at most 500 ids of people), '
     '`{"attribute": {"name": "gender", "is": "女"}}`, or instead of `is` one of `in: [texts]`, `exists: true`, as '

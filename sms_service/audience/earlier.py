@@ -22,12 +22,15 @@ from sms_service.said import say
 
 
 class EarlierRun(NamedTuple):
-    """A run of an earlier campaign; `reply_months`: those in which replies to it may have come so far."""
+    """A run of an earlier campaign; `reply_months`: those in which replies to it may have come so far; `question_id`:
+    what its texts ask.
+    """
 
     id: int
     month: date
     reply_months: tuple[date, ...]
     item: int = 1
+    question_id: int | None = None
 
 
 class EarlierCampaign(NamedTuple):

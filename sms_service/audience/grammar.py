@@ -31,7 +31,8 @@ MAX_PEOPLE = 500  # of "people"
 
 # What became of a campaign's text to a person: they were in its audience; it was, or may be, handed over; it came;
 # it did not, as the network says or keeps silent; it was not handed over for certain; somebody answered; nobody did;
-# the last yes or no was a no. And of an event: they came, as somebody ticked off.
+# the last yes or no was a yes, was a no; to its last question nobody said anything. And of an event: they came, as
+# somebody ticked off.
 OUTCOMES = (
     "in_audience",
     "texted",
@@ -40,7 +41,9 @@ OUTCOMES = (
     "not_texted",
     "answered",
     "not_answered",
+    "accepted",
     "declined",
+    "unanswered",
     "came",
 )
 MOST_ITEMS = 10_000  # numbers of a schedule's items

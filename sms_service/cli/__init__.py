@@ -31,6 +31,7 @@ from sms_service.cli.outlook import outlook
 from sms_service.cli.own_texts import tasks_, try_
 from sms_service.cli.people import person
 from sms_service.cli.progress import progress
+from sms_service.cli.questions import questions
 from sms_service.cli.quiet_days import quiet_days
 from sms_service.cli.quiz import quiz
 from sms_service.cli.quotas import quota
@@ -100,6 +101,7 @@ for _command in (
         template,
         segment,
     ),
+    questions,
     *(
         channel,
         post,

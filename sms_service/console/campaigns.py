@@ -25,6 +25,7 @@ from sms_service.console.rendering import name_here, render_page
 from sms_service.console.schedule_pages import describe_section
 from sms_service.console.texts import compose_in_general
 from sms_service.console.unit_choice import choose_unit
+from sms_service.ledger.questions import list_questions
 from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.replies.listing import count_campaign_replies
 from sms_service.reports.counts import check_identity
@@ -93,6 +94,7 @@ def show_campaign(campaign_id: int) -> str:
         state=_state(campaign),
         reached=_count_reached(campaign),
         replies=count_campaign_replies(g.session, g.actor, campaign_id) if was_sent else 0,
+        questions=list_questions(g.session, campaign_id) if was_sent else [],
         channels=name_channels(g.session, campaign["channels"]),
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         change=change_address(campaign),

@@ -78,6 +78,8 @@ _OF_REPLIES = (
     *("console.list_inbox", "console.show_inbox_reply", "console.assign_inbox_reply"),
     *("console.answer_inbox_reply", "console.close_inbox_reply", "console.reopen_inbox_reply"),
     *("console.show_reply_meaning", "console.say_reply_meaning"),
+    *("console.list_asked_questions", "console.show_question", "console.show_respondent", "console.note_one_answer"),
+    *("console.write_reminder", "console.ask_question_close", "console.close_one_question"),
 )
 _OF_QUIZZES = ("console.show_quiz_results", "console.list_quiz_people", "console.list_quiz_scores")
 MENU = (

@@ -116,7 +116,9 @@ def _campaign_options() -> list[tuple[str, str]]:
         "not_texted": say_here("in the audience, but not texted by …"),
         "answered": say_here("answered …"),
         "not_answered": say_here("texted, but did not answer …"),
+        "accepted": say_here("said yes to …"),
         "declined": say_here("said no to …"),
+        "unanswered": say_here("asked by …, and said nothing"),
         "came": say_here("came to the event of …"),
     }
     return [(_as_json({"campaign": {"id": None, "outcome": outcome}}), labels[outcome]) for outcome in OUTCOMES]

@@ -60,6 +60,9 @@ SENTENCES: Mapping[str, str] = {
     "contact.take": _("{who} took the role {role} in {unit} away from {what}"),
     "delegation.begin": _("{who} lent {what} the right to approve for {unit} until {until}"),
     "delegation.end": _("{who} ended the delegation of {lender} to {what} for {unit}"),
+    "question.close": _("{who} let answers to {what} count until {until}"),
+    "question.note": _("{who} noted what {what} answered: {said}"),
+    "question.remind": _("{who} wrote the reminder {what} to those who are silent"),
     "event.attendance": _("{who} ticked off who came to {what}: {came} of {expected}"),
     "event.cancel": _("{who} called {what} off; {told} people are told"),
     "event.move": _("{who} moved {what}; {told} people are told"),
@@ -201,6 +204,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
         "role": name_word("role", str(details.get("role", "—"))),
         "reason": name_of(str(details.get("reason", "—"))),
         "answer": name_word("CheckAnswer", str(details.get("answer", "—"))),
+        "said": name_word("Meaning", str(details.get("said", "—"))),
         "verdict": name_of(str(details.get("verdict", "—"))),
         "act": name_word("act", entry.act),
     }

@@ -12,7 +12,6 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Select,
     and_,
@@ -25,16 +24,16 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.audience.earlier import EarlierCampaign, EarlierRun, install_earlier_campaigns
 from sms_service.campaigns.models import Campaign
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Message, Run
-from sms_service.ledger.question_models import QuestionRow
 from sms_service.ledger.states import MessageStatus
-from sms_service.replies.models import AnswerRow, ReplyRow
+from sms_service.replies.gathering import gather_asked, gather_given
+from sms_service.replies.models import ReplyRow
 from sms_service.schedules.attendance_models import Attendance
 from sms_service.vocabulary import Meaning
 
@@ -51,18 +50,19 @@ class EarlierTexts:
     def load(self, session: Session, ids: Collection[int]) -> Mapping[int, EarlierCampaign]:
         """These campaigns; one that is not there is left out."""
         rows = session.execute(
-            select(Campaign.id, Campaign.name, Unit.path, Run.id, Run.month, Run.launched_at, func.sms_now(), Run.item)
+            select(Campaign.id, Campaign.name, Unit.path, Run.id, Run.month, Run.launched_at, func.sms_now())
+            .add_columns(Run.item, Run.question_id)
             .join(Unit, Unit.id == Campaign.unit_id)
             .outerjoin(Run, and_(Run.campaign_id == Campaign.id, Run.kind == "campaign"))
             .where(Campaign.id.in_(ids))
             .order_by(Campaign.id, Run.id)
         )
         found: dict[int, EarlierCampaign] = {}
-        for campaign_id, name, path, run_id, month, launched_at, now, item in rows:
+        for campaign_id, name, path, run_id, month, launched_at, now, item, question_id in rows:
             campaign = found.get(campaign_id, EarlierCampaign(campaign_id, name, path, ()))
             if run_id is not None:
                 since = None if launched_at is None else launched_at.date()
-                run = EarlierRun(run_id, month, _months(since, now.date()), item)
+                run = EarlierRun(run_id, month, _months(since, now.date()), item, question_id)
                 campaign = campaign._replace(runs=(*campaign.runs, run))
             found[campaign_id] = campaign
         return found
@@ -74,8 +74,10 @@ class EarlierTexts:
             return select(Attendance.person_id).where(*came)
         if not campaign.runs:
             return select(Attendance.person_id).where(false())
-        if outcome == "declined":
-            return _select_declined(campaign.runs)
+        if outcome in ("accepted", "declined"):
+            return _select_said(campaign.runs, Meaning.yes if outcome == "accepted" else Meaning.no)
+        if outcome == "unanswered":
+            return _select_unanswered(campaign.runs)
         rows = union_all(*(_rows(run) for run in campaign.runs)).subquery("rows")
         status, answered = rows.c.status, rows.c.answered
         texted = func.bool_or(status.in_(TEXTED))
@@ -124,37 +126,37 @@ def _replies_to(run: EarlierRun) -> tuple[ColumnElement[bool], ...]:
     return in_months, ReplyRow.month == literal(run.month), ReplyRow.message_id.is_not(None)
 
 
-def _select_declined(runs: Sequence[EarlierRun]) -> Select[int]:
-    """Those whose last yes or no to what these texts asked, before it closed, was a no."""
-    asked = or_(*(and_(Run.month == literal(run.month), Run.id == run.id) for run in runs))
-    given = (
-        select(AnswerRow.message_id, AnswerRow.at, AnswerRow.id, (AnswerRow.said == Meaning.no).label("declined"))
-        .join(QuestionRow, QuestionRow.id == AnswerRow.question_id)
-        .where(
-            AnswerRow.question_id.in_(select(Run.question_id).where(asked, Run.question_id.is_not(None))),
-            AnswerRow.said.in_((Meaning.yes, Meaning.no)),
-            AnswerRow.voided_at.is_(None),
-            AnswerRow.at <= QuestionRow.closes_at,
-        )
-        .subquery("given")
+def _select_said(runs: Sequence[EarlierRun], said: Meaning) -> Select[int]:
+    """Those whose last yes or no to what these texts asked, before it closed, was this."""
+    given = gather_given(_list_asked(runs), gather_asked(_by_month(runs)))
+    last = (
+        select(given.c.person_id, given.c.said)
+        .where(given.c.said.in_((Meaning.yes, Meaning.no)), ~given.c.is_late)
+        .ext(distinct_on(given.c.person_id))
+        .order_by(given.c.person_id, given.c.at.desc(), given.c.id.desc())
+        .subquery("last")
     )
-    rows = union_all(
-        *(
-            select(Message.person_id, func.coalesce(Message.duplicate_of, Message.id).label("message_id")).where(
-                Message.month == literal(run.month), Message.run_id == run.id
-            )
-            for run in runs
-        )
-    ).subquery("rows")
-    last = func.array_agg(
-        aggregate_order_by(given.c.declined, given.c.at.desc(), given.c.id.desc()), type_=ARRAY(Boolean)
-    )
-    return (
-        select(rows.c.person_id)
-        .join(given, given.c.message_id == rows.c.message_id)
-        .group_by(rows.c.person_id)
-        .having(last[1])
-    )
+    return select(last.c.person_id).where(last.c.said == said)
+
+
+def _select_unanswered(runs: Sequence[EarlierRun]) -> Select[int]:
+    """Those whom the last question of these texts reached, and who said nothing to it before it closed."""
+    questions = _list_asked(runs)[-1:]
+    asked = gather_asked(_by_month([run for run in runs if run.question_id in questions]))
+    given = gather_given(questions, asked)
+    heard = select(given.c.person_id).where(~given.c.is_late)
+    return select(asked.c.person_id).where(asked.c.reached, asked.c.person_id.not_in(heard))
+
+
+def _list_asked(runs: Sequence[EarlierRun]) -> list[int]:
+    return sorted({run.question_id for run in runs if run.question_id is not None})
+
+
+def _by_month(runs: Sequence[EarlierRun]) -> dict[date, list[int]]:
+    months: dict[date, list[int]] = {}
+    for run in runs:
+        months.setdefault(run.month, []).append(run.id)
+    return months
 
 
 def _months(since: date | None, until: date) -> tuple[date, ...]:

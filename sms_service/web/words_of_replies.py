@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from enum import Enum
 
 from sms_service.replies.answer_models import AnswerObstacle
+from sms_service.replies.respondents import AnswerStanding
 from sms_service.said import Said, say
-from sms_service.vocabulary import InboxStatus, Meaning, QuestionKind, ReadingRule
+from sms_service.vocabulary import AnswerGroup, InboxStatus, Meaning, QuestionKind, ReadingRule
 
 WORDS_OF_REPLIES: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     QuestionKind: {
@@ -50,6 +51,25 @@ WORDS_OF_REPLIES: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         InboxStatus.assigned: say("Assigned"),
         InboxStatus.answered: say("Answered"),
         InboxStatus.closed: say("Done"),
+    },
+    AnswerGroup: {
+        AnswerGroup.all: say("All who were asked"),
+        AnswerGroup.reached: say("Reached"),
+        AnswerGroup.yes: say("Yes"),
+        AnswerGroup.no: say("No"),
+        AnswerGroup.choice: say("Chose an answer"),
+        AnswerGroup.wrong_person: say("Not this person"),
+        AnswerGroup.free_text: say("Not understood"),
+        AnswerGroup.silent: say("Said nothing"),
+        AnswerGroup.unreached: say("Not reached"),
+        AnswerGroup.late: say("Too late"),
+    },
+    AnswerStanding: {
+        AnswerStanding.counts: say("It counts"),
+        AnswerStanding.replaced: say("A later one counts"),
+        AnswerStanding.beside: say("To be read"),
+        AnswerStanding.late: say("Too late"),
+        AnswerStanding.void: say("Read again"),
     },
     AnswerObstacle: {
         AnswerObstacle.nobody: say("Nobody known"),

@@ -48,6 +48,7 @@ from sms_service.directory.logins import digest_logins
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
+from sms_service.ledger.question_models import QuestionRow
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
 from sms_service.schedules.correcting import change_item
 from sms_service.schedules.event_planning import plan_event
@@ -103,6 +104,19 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     freeze.begin_due_runs(database)
     freeze.freeze_run(database, run.id)
     message_id = session.scalars(select(Message.id).filter_by(run_id=run.id)).one()
+    asked = QuestionRow(
+        campaign_id=run.campaign_id,
+        item=1,
+        firing=1,
+        unit_path=unit.path,
+        kind="rsvp",
+        asks={"kind": "rsvp", "hours": 72},
+        opened_at=now,
+        closes_at=now + timedelta(days=3),
+    )
+    session.add(asked)
+    session.flush()
+    session.execute(update(Run).where(Run.id == run.id).values(question_id=asked.id))
     signature = add_signature(session, SYSTEM, unit.id, "云州先锋")
     category = add_category(session, SYSTEM, unit.id, "党的历史")
     add_words(session, SYSTEM, unit.id, ListKind.block, ["免费"])
@@ -168,6 +182,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "category_id": category.id,
         "signature_id": signature.id,
         "quiz_category_id": quiz.id,
+        "question_id": asked.id,
         "quiz_question_id": question.id,
         "quiz_draft_id": quiz_plan.draft_id,
         "quiz_version": quiz_plan.version,
@@ -443,6 +458,9 @@ PREPARATIONS: dict[str, Callable[[Session, dict[str, Any]], None]] = {
 # By method and rule: a body that is right in every respect, made from the ids of `make_samples`.
 BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /accounts": lambda ids: {"login": "intruder", "name": "甲", "unit_id": ids["unit_id"]},
+    "POST /questions/<int:question_id>/notes": lambda ids: {"person_id": ids["person_id"], "said": "yes"},
+    "POST /questions/<int:question_id>/remind": lambda ids: {},
+    "POST /questions/<int:question_id>/close": lambda ids: {},
     "POST /lost-checks/<int:check_id>/answer": lambda ids: {"answer": "found"},
     "POST /inbox/search": lambda ids: {"wanted": "几点", "unit": ids["unit_id"]},
     "POST /inbox/<int:reply_id>/assign": lambda ids: {"assignee_id": None, "state": "unread"},

@@ -15,7 +15,9 @@ from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Contact
 from sms_service.ledger.models import Message
-from sms_service.replies.models import ReplyRow
+from sms_service.ledger.question_models import QuestionRow
+from sms_service.replies.gathering import REACHED
+from sms_service.replies.models import AnswerRow, ReplyRow
 from sms_service.schedules.attendance_models import Attendance
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
 from tests.factories import make_person, make_segment, make_unit
@@ -132,16 +134,16 @@ ANSWERS = (None, "Y", "能参加", " n ", "不去", "谢谢")
 SAYS_NO = {"Y": False, "能参加": False, " n ": True, "不去": True}
 
 
-def went(outcome, texts, came):
-    """Whether the outcome is that of one person: of their texts, each with its status and its answer, and of whether
-    they came.
+def went(outcome, texts, came, heard):
+    """Whether the outcome is that of one person: of their texts, each with its status and its answer, of whether they
+    came, and of what was heard from their phone.
     """
     if outcome == "came":
         return came
     statuses = {status for status, _ in texts}
     texted = bool(statuses & {*TEXTED})
     answers = [answer for _, answer in texts if answer is not None]
-    said = [SAYS_NO[answer] for answer in answers if answer in SAYS_NO]
+    said = [SAYS_NO[answer] for answer in heard if answer in SAYS_NO]
     answered = bool(answers)
     outcomes = {
         "in_audience": True,
@@ -151,7 +153,9 @@ def went(outcome, texts, came):
         "not_texted": not texted and "pending" not in statuses,
         "answered": answered,
         "not_answered": texted and not answered,
+        "accepted": bool(said) and not said[-1],
         "declined": bool(said) and said[-1],
+        "unanswered": bool(statuses & {*REACHED}) and not heard,
     }
     return bool(texts) and outcomes[outcome]
 
@@ -230,9 +234,21 @@ def ready(database):
         session.execute(text("SELECT ensure_month(date_trunc('month', sms_now())::date)"))
 
 
+def heard_from(texts):
+    """The answers to these texts."""
+    return [answer for _, answer in texts if answer is not None]
+
+
 def send(session, units, made, fates):
     """An earlier campaign with these fates, in its ledger; returns its id and what became of each person's texts."""
     run = make_run(session, units[0], status="running", audience=0, launched_at=func.sms_now())
+    question = QuestionRow(
+        campaign_id=run.campaign_id, item=1, firing=1, unit_path=units[0].path, kind="rsvp", asks={},
+        opened_at=func.sms_now(), closes_at=func.sms_now() + timedelta(days=1),
+    )  # fmt: skip
+    session.add(question)
+    session.flush()
+    run.question_id = question.id
     account_id = session.scalars(select(GatewayAccount.id)).first()
     found, sent = [], None
     for person, (texts, came) in zip(made, fates, strict=False):
@@ -242,10 +258,10 @@ def send(session, units, made, fates):
         if texts == SHARED:
             of_first = fates[0][0][:1] if sent is not None else []
             rows = [("skipped", None)] if of_first else []
-            found.append((of_first, came))
+            found.append((of_first, came, heard_from(fates[0][0]) if of_first else []))
         else:
             rows = texts
-            found.append((texts, came))
+            found.append((texts, came, heard_from(texts)))
         for place, (status, answer) in enumerate(rows):
             shared = texts == SHARED
             message = Message(
@@ -263,7 +279,16 @@ def send(session, units, made, fates):
             if answer is not None:
                 reply = {"gateway_account_id": account_id, "received_at": func.sms_now(), "part": 1, "parts": 1}
                 reply["text"] = answer
-                session.add(ReplyRow(**reply, month=run.month, message_id=message.id))
+                row = ReplyRow(**reply, month=run.month, message_id=message.id)
+                session.add(row)
+                session.flush()
+                said = {False: "yes", True: "no", None: "free_text"}[SAYS_NO.get(answer)]
+                session.add(AnswerRow(
+                    question_id=question.id, month=run.month, message_id=message.id, person_id=person.id,
+                    unit_path=units[place].path, said=said, at=func.sms_now(), reply_in_month=row.in_month,
+                    reply_id=row.id,
+                ))  # fmt: skip
+                session.flush()
     session.flush()
     return run.campaign_id, found
 

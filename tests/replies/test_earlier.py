@@ -70,7 +70,9 @@ def city(database: Database) -> City:
         ("not_texted", [1, 4]),
         ("answered", [2, 3]),
         ("not_answered", [0]),
+        ("accepted", []),
         ("declined", []),
+        ("unanswered", []),
         ("came", []),
     ],
 )
