@@ -18,6 +18,7 @@ from benchmarks.pages import PAGES, WATCHED
 from benchmarks.parsing import READINGS
 from benchmarks.preparing import IMPORT, IMPORT_MANY, IMPORT_MOST, RENDER
 from benchmarks.previewing import PREVIEWS
+from benchmarks.quizzing import QUIZ
 from benchmarks.reading import LISTING
 from benchmarks.receiving import RECEIVING
 from benchmarks.sending import FREEZE, FREEZE_MANY, HTTP, PIPELINE
@@ -44,6 +45,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         URGENT,
         CROWD,
         FIRINGS,
+        QUIZ,
     ),
     *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
     *(PAGES, WATCHED, *PREVIEWS),

@@ -76,6 +76,11 @@ def accept_all(database: Database, gateways: Path) -> Sequence[Row[Any]]:
     """A run to the whole city whose texts were all accepted; reference, provider's id and phone of each."""
     plan(database, gateways)
     freeze.freeze_run(database, city.launch(database))
+    return mark_accepted(database)
+
+
+def mark_accepted(database: Database) -> Sequence[Row[Any]]:
+    """Write down that the simulator has taken every text; reference, provider's id and phone of each."""
     with database.transaction() as connection:
         return connection.exec_driver_sql(_ACCEPTED).all()
 
