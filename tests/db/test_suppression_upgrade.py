@@ -120,3 +120,22 @@ def test_going_back_keeps_every_phone_from_texts(old_url: str) -> None:
     migrate.upgrade_schema(old_url, "0038")
     with as_app(old_url) as new:
         assert one(new, NOW, OTHER, "/1/") == "complaint"
+
+
+def test_a_process_that_knows_no_classes_takes_an_opt_out_from_some_texts_for_one_from_all(old_url: str) -> None:
+    migrate.upgrade_schema(old_url, "0052")
+    with as_app(old_url) as old:
+        for phone in (OTHER, "+8613900000003"):
+            old.execute("INSERT INTO suppressions (phone, class, source) VALUES (%s, 'study', 'reply')", (phone,))
+        assert one(old, NOW, OTHER, "/1/") == "opted_out"
+        asked = "SELECT find_suppression(%s, '/1/', %s, '云州先锋')"
+        assert [one(old, asked, OTHER, class_) for class_ in ("study", "notice")] == ["opted_out", None]
+        assert one(old, ADD, OTHER, "opted_out", "reply") == OTHER, "what it writes is for every text"
+        assert one(old, ADD, OTHER, "opted_out", "reply") is None
+        old.execute(
+            "INSERT INTO suppressions (phone, class, source) VALUES (%s, 'study', 'reply')", ("+8613900000003",)
+        )
+    migrate.downgrade_schema(old_url, "0051")
+    with as_app(old_url) as old:
+        found = old.execute("SELECT phone FROM suppressions WHERE lifted_at IS NULL ORDER BY phone").fetchall()
+        assert found == [(PHONE,), (OTHER,), ("+8613900000003",)], "a phone has one entry, for every text"
