@@ -31,12 +31,12 @@ REACHES = (
 
 
 def find_reached(
-    paths: Sequence[str], *, reach: str | None = None, kind: TextKind = EVERY_TEXT, **filters: Any
+    paths: Sequence[str], *, reach: str | None = None, of_kind: TextKind = EVERY_TEXT, **filters: Any
 ) -> Select[*tuple[Any, ...]]:
     """`directory.people.find_people` as rows (Person, unit, reason): the unit's name, and why the person would be
-    skipped (None: a text of their own unit, of this `kind`, would go). `reach` is one of REACHES.
+    skipped (None: a text of their own unit, `of_kind`, would go). `reach` is one of REACHES.
     """
-    reason = find_reason(type_coerce(Unit.path, Text), kind)  # within itself: nobody is out of scope in a list
+    reason = find_reason(type_coerce(Unit.path, Text), of_kind)  # within itself: nobody is out of scope in a list
     statement: Select[*tuple[Any, ...]] = join_reasons(
         find_people(paths, suspect=True if reach == SUSPECT else None, **filters)
     ).add_columns(Unit.name.label("unit"), reason.label("reason"))

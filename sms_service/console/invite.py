@@ -274,7 +274,7 @@ def _choose_when(old: Campaign | None) -> str:
 def _list_roll(unit: Unit, kind: TextKind) -> list[RollEntry]:
     """The people of the unit and of those below it, by name; empty where there are too many to tick."""
     g.actor.require(Permission.read, unit.path)
-    found = find_reached((unit.path,), kind=kind)
+    found = find_reached((unit.path,), of_kind=kind)
     rows = g.session.execute(found.order_by(Person.name, Person.id).limit(MOST_TICKED + 1)).all()
     return [RollEntry(row.Person.id, row.Person.name, row.reason) for row in rows] if len(rows) <= MOST_TICKED else []
 

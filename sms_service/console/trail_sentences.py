@@ -99,6 +99,7 @@ SENTENCES: Mapping[str, str] = {
     "reply.answer": _("{who} answered the reply {what}"),
     "reply.assign": _("{who} asked {to} to see to the reply {what}"),
     "reply.close": _("{who} closed the reply {what}"),
+    "reply.read": _("{who} read the reply {what} again"),
     "reply.reopen": _("{who} opened the reply {what} again"),
     "run.fire": _("{who} made a run of {what} by its schedule"),
     "run.cancelled": _("{who} cancelled the run of {what}"),
@@ -213,7 +214,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 _DETAILS = (
     *("day", "per_day", "created", "changed", "unchanged", "refused", "suppressed", "version", "left"),
     *("word", "words", "category", "signature", "account", "list", "row", "rows", "until", "people", "year", "channel"),
-    *("told", "came", "expected", "label", "webhook"),
+    *("told", "came", "expected", "label", "webhook", "question", "replaced"),
 )
 
 
