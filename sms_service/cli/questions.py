@@ -61,7 +61,8 @@ def counts(question_id: int, code: str | None, login: str | None) -> None:
     with open_session() as session:
         unit_id = None if code is None else find_unit_id(session, code)
         own, below = count_answers(session, acting(session, login), question_id, unit_id)
-        for line in below if own is None else (own, *below):
+        is_leaf = own is not None and [line.unit_id for line in below] == [own.unit_id]
+        for line in below if own is None or is_leaf else (own, *below):
             _print_line(line)
 
 
@@ -141,13 +142,13 @@ def close(question_id: int, login: str, closes_at: datetime | None) -> None:
 
 
 def _print_line(line: AnswerLine) -> None:
-    said = (
-        f"{line.yes:,} yes ({line.coming:,} people come), {line.no:,} no, {line.choice:,} chose, "
-        f"{line.wrong_person:,} not this person, {line.free_text:,} not understood"
-    )
-    click.echo(f"{line.unit}: {line.asked:,} asked, {line.reached:,} reached: {said}, {line.silent:,} silent, ")
     chosen = "".join(f", {place}: {number:,}" for place, number in enumerate(line.options, start=1))
-    click.echo(f"  {line.unreached:,} not reached, {line.late:,} late{chosen}")
+    click.echo(f"{line.unit}: {line.asked:,} asked, {line.reached:,} reached")
+    click.echo(
+        f"  {line.yes:,} yes ({line.coming:,} people come), {line.no:,} no, {line.choice:,} chose{chosen},"
+        f" {line.wrong_person:,} not this person, {line.free_text:,} not understood"
+    )
+    click.echo(f"  {line.silent:,} silent, {line.unreached:,} not reached; {line.late:,} late")
 
 
 def _print_person(one: Respondent) -> None:
