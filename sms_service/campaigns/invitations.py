@@ -14,6 +14,7 @@ from sms_service.audience import segments
 from sms_service.audience.models import Segment
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.services import change_campaign, create_campaign
+from sms_service.vocabulary import QuestionKind
 
 MOST_TICKED = 60  # people who are listed to be ticked; a larger unit is invited as a whole
 EVERYONE: Mapping[str, Any] = {"everyone": True}
@@ -36,7 +37,7 @@ def write_invitation(
     picks: Mapping[str, int | None] | None = None,
 ) -> Campaign:
     """A draft of the unit to these people (ids), or to everybody of the unit where that is None; `campaign`: the one
-    that is changed instead. Its approval sends it, `planned_at` or at once.
+    that is changed instead. It asks whether they come. Its approval sends it, `planned_at` or at once.
 
     The segment that says so is the unit's own under `segment_name`, with a number where that is taken; one with the
     same rule is used again. Raises as `create_segment`, `create_campaign` and `change_campaign` do.
@@ -49,6 +50,7 @@ def write_invitation(
         "values": dict(values),
         "planned_at": planned_at,
         "launch_on_approval": True,
+        "asks": {"kind": QuestionKind.rsvp.value},
         "segment_id": ensure_segment(session, actor, unit_id, rule, segment_name, campaign).id,
     }
     if picks is not None:

@@ -25,7 +25,8 @@ from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import say_here, write_number
 from sms_service.console.pages import act_view, go_to, page_view, show_typed
 from sms_service.console.picking import FIND, PICK, AskedPick, ask_picks, read_picks
-from sms_service.console.quiz_asking import ASKS, offer_quiz, read_asked_quiz
+from sms_service.console.question_asking import offer_question, read_asked_question
+from sms_service.console.quiz_asking import ASKS, offer_quiz
 from sms_service.console.rendering import render_page
 from sms_service.console.texts import VALUE, compose_in_general
 from sms_service.console.unit_choice import choose_unit
@@ -110,7 +111,7 @@ def write_campaign() -> Response:
     query = read_query(NewCampaignQuery)
     place = choose_unit(g.session, g.actor, Permission.edit_campaigns, query["unit"], top=True)
     assert place.unit is not None
-    form = read_form(CampaignForm, apart=(VALUE, PICK, FIND, ASKS)) | read_asked_quiz()
+    form = read_form(CampaignForm, apart=(VALUE, PICK, FIND, ASKS)) | read_asked_question()
     form.pop("seen")
     repeats = form.pop("repeats")
     made = services.create_campaign(
@@ -140,7 +141,7 @@ def change_draft(campaign_id: int) -> Response:
     """Keep the change and go on to the check; an approval of the old content counts no longer."""
     campaign, _ = require_on_campaign(g.session, g.actor, Permission.edit_campaigns, campaign_id)
     version_id = read_query(NewCampaignQuery)["version"] or campaign.template_version_id
-    form = read_form(CampaignForm, apart=(VALUE, PICK, FIND, ASKS)) | read_asked_quiz()
+    form = read_form(CampaignForm, apart=(VALUE, PICK, FIND, ASKS)) | read_asked_question()
     form.pop("repeats")
     seen = form.pop("seen")
     changes = form | {"template_version_id": version_id, "values": read_named(VALUE), "picks": read_picks()}
@@ -222,6 +223,7 @@ def _show_form(
         signatures=signatures,
         channels=list_offered_channels(unit.path),
         quiz=offer_quiz(unit.path, chosen[1].variables if chosen else [], now.get("asks")),
+        question=offer_question(now.get("asks")),
         routes=[(name, name) for name in routes],
         validities=[
             (seconds, say_here("{hours} hours", hours=write_number(seconds / 3600)))
