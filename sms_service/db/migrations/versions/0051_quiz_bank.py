@@ -34,6 +34,7 @@ def upgrade() -> None:
             options JSONB NOT NULL,
             right_choices TEXT NOT NULL,
             explanation TEXT,
+            written TEXT NOT NULL,
             digest TEXT NOT NULL,
             replaced_by BIGINT,
             ended_at TIMESTAMPTZ,

@@ -1,4 +1,4 @@
-"""Who is asked which question of the bank, and how questions are written in texts."""
+"""Who is asked which question of the bank."""
 
 from alembic import op
 
@@ -9,20 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE messages ADD COLUMN IF NOT EXISTS quiz_question_id BIGINT")
-    op.execute("ALTER TABLE quiz_questions ADD COLUMN IF NOT EXISTS written TEXT")
-    op.execute(
-        """
-        UPDATE quiz_questions q
-        SET written = q.text || (
-            SELECT string_agg(E'\\n' || chr(64 + o.place::int) || '. ' || o.option, '' ORDER BY o.place)
-            FROM jsonb_array_elements_text(q.options) WITH ORDINALITY AS o (option, place))
-        WHERE q.written IS NULL
-        """
-    )
-    op.execute("ALTER TABLE quiz_questions ALTER COLUMN written SET NOT NULL")
+    op.execute("ALTER TABLE messages ADD COLUMN quiz_question_id BIGINT")
 
 
 def downgrade() -> None:
-    op.execute("ALTER TABLE quiz_questions DROP COLUMN IF EXISTS written")
-    op.execute("ALTER TABLE messages DROP COLUMN IF EXISTS quiz_question_id")
+    op.execute("ALTER TABLE messages DROP COLUMN quiz_question_id")
