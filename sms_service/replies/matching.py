@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.ledger.question_models import QuestionRow
+from sms_service.replies.checks import heed_check
 from sms_service.replies.quiz_results import send_quiz_results
 from sms_service.replies.reading import Reading, choose_asked, read_asked, read_reply
 from sms_service.replies.stops import heed_stops
-from sms_service.vocabulary import Meaning, ReadingRule
+from sms_service.vocabulary import Meaning, QuestionKind, ReadingRule
 
 REPLY_MONTHS = Statement(__file__, "reply_months")
 TAKE_REPLIES = Statement(__file__, "take_replies")
@@ -62,6 +63,9 @@ def _match(session: Session, in_month: date) -> int:
             RECORD_ANSWERS(connection, in_month=in_month, answers=json.dumps(answers))
         # Stops lock phones, and come before any text is written, which locks quotas.
         heed_stops(session, in_month, ids)
+        for row, reading in read:
+            if reading and reading.asked and questions[reading.asked.question_id].kind == QuestionKind.check:
+                heed_check(session, reading.meaning, reading.asked.person_id, row.phone, row.id)
         if graded := [one["reply_id"] for one in answers if one["correct"] is not None]:
             send_quiz_results(session, graded)
     return len(ids)

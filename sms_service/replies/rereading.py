@@ -20,6 +20,7 @@ from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.ledger.questions import require_question
+from sms_service.replies.checks import heed_check
 from sms_service.replies.keywords import MOST_PEOPLE, Understood
 from sms_service.replies.matching import MATCH_REPLIES
 from sms_service.replies.models import AnswerRow, ReadingRow, ReplyRow
@@ -144,6 +145,8 @@ def reread_reply(
     if chosen is not None and understood is not None:
         session.add(_describe_answer(reply, chosen, understood))
         session.flush()
+        if chosen.question.kind == QuestionKind.check:
+            heed_check(session, meaning, chosen.message.person_id, chosen.message.phone, reply.id)
     if meaning in STOPPING:
         heed_stops(session, reply.in_month, [reply.id])
     elif before in STOPPING:

@@ -18,6 +18,7 @@ from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.answers import find_respondents, list_survey_options, open_respondents
+from sms_service.replies.checks import heed_check
 from sms_service.replies.keywords import MOST_PEOPLE
 from sms_service.replies.models import AnswerRow, ReplyRow
 from sms_service.said import say
@@ -178,6 +179,8 @@ def note_answer(
         )
     )
     session.flush()
+    if question.kind == QuestionKind.check:
+        heed_check(session, said, person_id, row.phone, None)
     trail.record_act(
         session, actor.account_id, "question.note", "person", person_id, one.path, question=question_id, said=said
     )
