@@ -14,7 +14,7 @@ from sms_service.directory.models import Person
 from sms_service.vocabulary import MessageReason
 
 
-def confirm_phone(session: Session, person_id: int, phone: str | None) -> bool:
+def confirm_persons_phone(session: Session, person_id: int, phone: str | None) -> bool:
     """Somebody at this phone (E.164) says that they are the person: the suspicion against the number ends, and so does
     an open check. Returns False where the person has another phone by now, or nothing was open.
     """
@@ -34,7 +34,7 @@ def confirm_phone(session: Session, person_id: int, phone: str | None) -> bool:
     return True
 
 
-def deny_phone(session: Session, person_id: int, phone: str | None, reply_id: int | None) -> bool:
+def deny_persons_phone(session: Session, person_id: int, phone: str | None, reply_id: int | None) -> bool:
     """Somebody at this phone (E.164) says that they are not the person: it gets no texts from now on, and the branch is
     asked for the right one. `reply_id`: the reply that says so. Returns False where the person has another phone now.
     """

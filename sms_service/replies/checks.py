@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from sms_service.delivery.said_by_phone import confirm_phone, deny_phone
+from sms_service.delivery.said_by_phone import confirm_persons_phone, deny_persons_phone
 from sms_service.vocabulary import Meaning
 
 
@@ -13,6 +13,6 @@ def heed_check(session: Session, meaning: str, person_id: int, phone: str | None
     reply; None: a person noted it.
     """
     if meaning == Meaning.yes:
-        confirm_phone(session, person_id, phone)
+        confirm_persons_phone(session, person_id, phone)
     elif meaning == Meaning.wrong_person:
-        deny_phone(session, person_id, phone, reply_id)
+        deny_persons_phone(session, person_id, phone, reply_id)

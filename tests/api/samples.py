@@ -462,6 +462,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /questions/<int:question_id>/remind": lambda ids: {},
     "POST /questions/<int:question_id>/close": lambda ids: {},
     "POST /lost-checks/<int:check_id>/answer": lambda ids: {"answer": "found"},
+    "POST /replies/<int:reply_id>/readings": lambda ids: {"meaning": "free_text"},
     "POST /inbox/search": lambda ids: {"wanted": "几点", "unit": ids["unit_id"]},
     "POST /inbox/<int:reply_id>/assign": lambda ids: {"assignee_id": None, "state": "unread"},
     "POST /inbox/<int:reply_id>/answer": lambda ids: {"text": "九点。", "state": "unread"},

@@ -31,7 +31,7 @@ from tests.replies.replying import find_reply, write_in
 from tests.waiting import wait_until_blocked
 
 PHONE = fictional_phone(5)
-STRANGER = fictional_phone(6)
+STRANGER = fictional_phone(90_000_006)
 ASKED = "请问几点开会"
 
 
@@ -241,7 +241,7 @@ def test_what_keeps_an_answer_back_is_said_before(
     assert against() == "this person gets no text: opted_out"
     session.rollback()
     person = session.scalars(select(Person).where(Person.phone == PHONE)).one()
-    person.phone = fictional_phone(77)
+    person.phone = fictional_phone(90_000_077)
     session.flush()
     assert "not the person's own now" in against()
     session.rollback()

@@ -113,7 +113,7 @@ def test_a_run_of_a_unit_above_is_found(database: Database) -> None:
 def test_a_stranger_matches_nobody_and_is_not_looked_for_again(database: Database) -> None:
     city = make_city(database, 1)
     drain(database, city.gateways)
-    row = answered(database, phone=fictional_phone(77))
+    row = answered(database, phone=fictional_phone(90_000_077))
     assert (row.message_id, row.person_id, row.unit_path) == (None, None, None)
     assert row.matched_at is not None
 
@@ -146,7 +146,7 @@ def test_n_is_a_stop_only_where_the_text_that_it_answers_offered_it(
     with database.transaction() as connection:
         connection.execute(text("UPDATE messages SET text = text || :offer"), {"offer": offer})
     with ahead_by(database.url, "1 second") as ahead:
-        store_replies(ahead, "main", [Reply(PHONE, "N", "{}"), Reply(fictional_phone(6), "N", "{}")])
+        store_replies(ahead, "main", [Reply(PHONE, "N", "{}"), Reply(fictional_phone(90_000_006), "N", "{}")])
         with database.transaction() as connection:
             suppressions = text("SELECT phone, reason, source FROM suppressions")
             assert connection.execute(suppressions).all() == [], "nothing before it is known what it answers"

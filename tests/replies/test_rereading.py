@@ -22,7 +22,7 @@ from tests.factories import fictional_phone, make_actor, make_unit
 from tests.replies.asking import ask
 from tests.replies.replying import find_reply, write_in
 
-PHONE, OTHER = fictional_phone(5), fictional_phone(60)
+PHONE, OTHER = fictional_phone(5), fictional_phone(90_000_060)
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_until_it_is_read_and_where_no_text_is_known_it_is_of_everything(databas
     store_replies(database, ACCOUNT, [Reply(PHONE, "退订", "{}")])
     assert kept_back(database) == {EVERY_TEXT}
     assert send(database, city, "notice") == "opted_out"
-    other = fictional_phone(6)
+    other = fictional_phone(90_000_006)
     write_in(database, other, "R")
     with database.session() as session:
         entry = session.scalars(select(Suppression).where(Suppression.phone == other)).one()

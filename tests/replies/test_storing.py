@@ -241,7 +241,7 @@ def taken(database: Database, handed: Callable[[Text], Outcome] | None = None) -
 def test_a_receipt_that_comes_as_a_text_is_one_if_its_id_is_ours(database: Database) -> None:
     run_id, phone = taken(database)
     [attempt] = rows(database, "SELECT provider_id FROM attempts")
-    strangers = [of_receipt(phone, "foreign"), of_receipt(fictional_phone(77), attempt.provider_id)]
+    strangers = [of_receipt(phone, "foreign"), of_receipt(fictional_phone(90_000_077), attempt.provider_id)]
     assert store_replies(database, "main", [*strangers, of_receipt(phone, attempt.provider_id), HELLO]) == 4
     assert len(rows(database)) == 3, "what is of no text of ours is a reply"
     apply_waiting_receipts(database)
@@ -255,7 +255,7 @@ def test_a_receipt_that_comes_as_a_text_may_be_faster_than_its_answer(database: 
     """Over the account to the phone: under way, and then unknown."""
 
     def handed(text: Text) -> Outcome:
-        store_replies(database, "main", [of_receipt(text.phone), of_receipt(fictional_phone(77))])
+        store_replies(database, "main", [of_receipt(text.phone), of_receipt(fictional_phone(90_000_077))])
         return unknown(text)
 
     run_id, phone = taken(database, handed)
