@@ -6,7 +6,7 @@ FROM people p
 WHERE p.id = c.person_id AND c.answer IS NULL
   AND (p.left_at IS NOT NULL OR p.lost_contact
        OR (c.cause = 'dead_number' AND p.suspect_since IS NULL)
-       OR (c.cause = 'wrong_person' AND NOT EXISTS (
+       OR (c.cause = 'other_person' AND NOT EXISTS (
            SELECT FROM suppressions s
            WHERE s.phone = p.phone AND s.reason = 'wrong_person' AND s.lifted_at IS NULL))
        OR (c.cause = 'not_reached' AND NOT EXISTS (SELECT FROM missed_texts t WHERE t.person_id = p.id)))

@@ -30,7 +30,7 @@ class CheckCause(Words):
 
     dead_number = "dead_number"  # texts of two campaigns found the number dead
     not_reached = "not_reached"  # several campaigns in a row did not reach the person
-    wrong_person = "wrong_person"  # whoever has the number says that it is not the person
+    other_person = "other_person"  # whoever has the number says that it is not the person
 
 
 class CheckAnswer(Words):

@@ -42,9 +42,9 @@ def deny_persons_phone(session: Session, person_id: int, phone: str | None, repl
     if person is None or person.phone is None:
         return False
     suppress_by_itself(session, person.phone, MessageReason.wrong_person, "reply", reply_id)
-    asked = {"person_id": person_id, "cause": CheckCause.wrong_person, "campaigns": 1, "opened_at": func.sms_now()}
+    asked = {"person_id": person_id, "cause": CheckCause.other_person, "campaigns": 1, "opened_at": func.sms_now()}
     opened = insert(LostCheck).values(asked)
-    cause = {"cause": CheckCause.wrong_person.value}
+    cause = {"cause": CheckCause.other_person.value}
     session.execute(
         opened.on_conflict_do_update(
             index_elements=[LostCheck.person_id], index_where=LostCheck.answer.is_(None), set_=cause

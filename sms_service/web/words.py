@@ -69,7 +69,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     CheckCause: {
         CheckCause.dead_number: say("Number seems dead"),
         CheckCause.not_reached: say("Texts do not arrive"),
-        CheckCause.wrong_person: say("Somebody else has the number"),
+        CheckCause.other_person: say("Somebody else has the number"),
     },
     ConsentBasis: {
         ConsentBasis.consent: say("The person agreed"),

@@ -74,12 +74,12 @@ def test_a_yes_ends_the_suspicion_and_the_check(database: Database, city: City) 
 def test_a_wrong_number_is_suppressed_at_once_and_the_branch_is_asked(database: Database, city: City) -> None:
     ask(database, city.run_id, CHECK)
     write(database, "你打错了")
-    assert state(database, PHONE) == (True, "wrong_person", None, "wrong_person")
+    assert state(database, PHONE) == (True, "other_person", None, "wrong_person")
     with database.session() as session:
         query = text("SELECT c.id FROM lost_checks c JOIN people p ON p.id = c.person_id WHERE p.phone = :phone")
         check_id = session.execute(query, {"phone": PHONE}).scalar_one()
         answer_check(session, SYSTEM, check_id, "new_number", NEW)
-    assert state(database, NEW) == (False, "wrong_person", "new_number", None)
+    assert state(database, NEW) == (False, "other_person", "new_number", None)
 
 
 def test_who_has_another_phone_by_now_is_not_meant(database: Database, city: City) -> None:
@@ -100,5 +100,5 @@ def test_what_a_person_reads_or_notes_counts_too(database: Database, city: City)
         reread_reply(session, SYSTEM, reply_id, Meaning.wrong_person, question_id=question_id)
         [silent] = [row for row in messages(database, city.run_id) if row.phone == SILENT]
         note_answer(session, SYSTEM, question_id, silent.person_id, "yes", note="电话问过")
-    assert state(database, PHONE) == (True, "wrong_person", None, "wrong_person")
+    assert state(database, PHONE) == (True, "other_person", None, "wrong_person")
     assert state(database, SILENT) == (False, "dead_number", "reached", None)

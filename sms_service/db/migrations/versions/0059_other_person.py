@@ -9,7 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    _allow("'dead_number', 'not_reached', 'wrong_person'")
+    _allow("'dead_number', 'not_reached', 'other_person'")
 
 
 def downgrade() -> None:
