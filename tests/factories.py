@@ -26,8 +26,10 @@ def next_number() -> int:
 
 
 def fictional_phone(number: int | None = None) -> str:
-    """A mainland mobile number in E.164, the same for the same number below 10^8."""
-    return f"+86139{(next_number() if number is None else number) % 10**8:08d}"
+    """A mainland mobile number in E.164, the same for the same number below 10^8. Those without a number are none of
+    the small ones that tests name.
+    """
+    return f"+86139{(10**7 + next_number() if number is None else number) % 10**8:08d}"
 
 
 def make_unit(

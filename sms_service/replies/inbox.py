@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, load_actor
@@ -17,6 +17,7 @@ from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
 from sms_service.accounts.services import select_holders
 from sms_service.audit import trail
+from sms_service.db.statements import Statement
 from sms_service.db.waiting import Waiting, select_waiting
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.phones import read_phone
@@ -27,6 +28,8 @@ from sms_service.replies.listing import find_replies, may_read_strangers, unit_i
 from sms_service.replies.models import ReplyRow
 from sms_service.said import say
 from sms_service.vocabulary import InboxStatus
+
+LOCK_REPLY = Statement(__file__, "lock_reply")
 
 OPEN = (InboxStatus.unread, InboxStatus.assigned)
 _MOST_ASSIGNEES = 50
@@ -154,18 +157,18 @@ def change_in_inbox(session: Session, row: Any, seen: str, before: Sequence[Inbo
     none of `before`.
     """
     reply: ReplyRow = row.ReplyRow
-    state = func.concat(ReplyRow.inbox_status, func.coalesce(literal(":") + cast(ReplyRow.assigned_to, Text), ""))
-    changed = session.scalar(
-        update(ReplyRow)
-        .where(ReplyRow.in_month == reply.in_month, ReplyRow.id == reply.id, state == seen)
-        .where(ReplyRow.inbox_status.in_([one.value for one in before]))
-        .values(**values)
-        .returning(ReplyRow.id)
-        .execution_options(synchronize_session=False)
-    )
-    session.refresh(reply)
-    if changed is None:
+    lock_reply(session, reply)
+    if describe_state(reply) != seen or reply.inbox_status not in before:
         raise Conflict(_say_changed(session, reply))
+    for name, value in values.items():
+        setattr(reply, name, value)
+    session.flush()
+
+
+def lock_reply(session: Session, reply: ReplyRow) -> None:
+    """Let nobody else change the reply until the commit, and read it as it stands now."""
+    LOCK_REPLY(session.connection(), in_month=reply.in_month, id=reply.id)
+    session.refresh(reply)
 
 
 def count_open_replies(

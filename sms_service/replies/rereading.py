@@ -21,6 +21,7 @@ from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.ledger.questions import require_question
 from sms_service.replies.checks import heed_check
+from sms_service.replies.inbox import lock_reply
 from sms_service.replies.keywords import MOST_PEOPLE, Understood
 from sms_service.replies.matching import MATCH_REPLIES
 from sms_service.replies.models import AnswerRow, ReadingRow, ReplyRow
@@ -118,13 +119,8 @@ def reread_reply(
     `instead_of`: what the actor saw that it was read as. Raises NotFound, Forbidden, Invalid naming the field, and
     Conflict while parts of the reply are missing, or where somebody has read it otherwise meanwhile.
     """
-    seen = require_reply(session, actor, Permission.edit_campaigns, reply_id)
-    reply = session.scalars(
-        select(ReplyRow)
-        .where(ReplyRow.in_month == seen.in_month, ReplyRow.id == reply_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    reply = require_reply(session, actor, Permission.edit_campaigns, reply_id)
+    lock_reply(session, reply)
     if not reply.is_complete or reply.matched_at is None:
         raise Conflict(say("reply {reply} is not read yet, or parts of it are missing", reply=reply_id))
     if instead_of is not None and (reply.meaning or "") != instead_of:
