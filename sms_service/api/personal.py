@@ -64,6 +64,7 @@ class OwnDataOut(Out):
     texts = _list("Every text to them, by campaign and day, with each hand-over and its receipts")
     replies = _list("What they answered")
     lists = _list("What lists for campaigns say of them: list, row and values")
+    answers = _list("What they answered to which question, by a reply or as somebody noted it")
     events = _list("Of which events it was ticked off whether they came")
     import_findings = _list("What imports found in rows that name them")
     lost_checks = _list("What their branch was asked since texts did not reach them, and answered")

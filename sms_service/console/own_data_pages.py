@@ -14,8 +14,10 @@ from sms_service.console.pages import page_view
 from sms_service.console.rendering import render_page
 from sms_service.directory.people import get_person
 from sms_service.personal.own_data import collect_own_data
+from sms_service.vocabulary import Meaning
 from sms_service.web.schemas import WhyIn
 from sms_service.web.validators import OneOfWords
+from sms_service.web.words import name_of
 
 
 class OwnDataForm(WhyIn):
@@ -39,7 +41,14 @@ def show_own_data(person_id: int) -> Response:
     data = collect_own_data(g.session, g.actor, person_id, form["why"])
     if form["form"] == "page":
         person = get_person(g.session, g.actor, person_id)
-        return make_response(render_page("own_data.html", person=person, data=data, fresh=True))
+        page = render_page(
+            "own_data.html",
+            person=person,
+            data=data,
+            fresh=True,
+            name_meaning=lambda said: name_of(Meaning(said)),
+        )
+        return make_response(page)
     file = Response(json.dumps(data, ensure_ascii=False, indent=2), mimetype="application/json")
     file.headers["Content-Disposition"] = f'attachment; filename="person-{person_id}.json"'
     return file

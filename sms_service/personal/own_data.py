@@ -26,18 +26,20 @@ from sms_service.directory.people import get_person, roles_of
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.ledger.erasing import join_own_messages
 from sms_service.ledger.models import Attempt, ReceiptRow, Run
+from sms_service.ledger.question_models import QuestionRow
 from sms_service.own_texts.models import OwnPhone
-from sms_service.replies.models import ReplyRow
+from sms_service.replies.models import AnswerRow, ReplyRow
 from sms_service.schedules.attendance_models import Attendance
 
 SECTIONS = (
-    *("person", "roles", "suppressions", "texts", "replies", "lists", "events", "import_findings", "lost_checks"),
-    *("own_phones", "acts"),
+    *("person", "roles", "suppressions", "texts", "replies", "answers", "lists", "events", "import_findings"),
+    *("lost_checks", "own_phones", "acts"),
 )
 _SUPPRESSION = ("phone", "reason", "source", "proof_id", "note", "created_at", "lifted_at", "lift_why")
 _MESSAGE = ("id", "run_id", "status", "reason", "raw_code", "phone", "text", "values", "parts", "changed_at")
 _ATTEMPT = ("number", "status", "error", "raw_code", "detail", "phone", "started_at", "outcome_at", "final_at")
 _RECEIPT = ("received_at", "occurred_at", "status", "error", "raw_code", "phone", "raw")
+_ANSWER = ("at", "said", "choices", "people", "correct", "note", "voided_at")
 _REPLY = ("received_at", "phone", "sender", "text", "meaning", "raw")
 
 
@@ -62,6 +64,7 @@ def collect_own_data(session: Session, actor: Actor, person_id: int, why: str) -
         "suppressions": _suppressions(session, phones),
         "texts": texts,
         "replies": _replies(session, person_id, [text["id"] for text in texts]),
+        "answers": _answers(session, person_id),
         "lists": _lists(session, person_id),
         "events": _events(session, person_id),
         "import_findings": [
@@ -188,6 +191,18 @@ def _replies(session: Session, person_id: int, message_ids: Sequence[int]) -> li
     return [
         _columns(reply, _REPLY) for reply in session.scalars(select(ReplyRow).where(of_person).order_by(ReplyRow.id))
     ]
+
+
+def _answers(session: Session, person_id: int) -> list[dict[str, Any]]:
+    """What they answered to which question, by a reply or as somebody noted it."""
+    rows = session.execute(
+        select(AnswerRow, Campaign.name, QuestionRow.kind)
+        .join(QuestionRow, QuestionRow.id == AnswerRow.question_id)
+        .join(Campaign, Campaign.id == QuestionRow.campaign_id)
+        .where(AnswerRow.person_id == person_id)
+        .order_by(AnswerRow.id)
+    )
+    return [{"campaign": name, "kind": kind, **_columns(answer, _ANSWER)} for answer, name, kind in rows]
 
 
 def _acts(session: Session, person_id: int) -> list[dict[str, Any]]:

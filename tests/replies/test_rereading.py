@@ -14,7 +14,9 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+from sms_service.replies.erasing import erase_replies
 from sms_service.replies.rereading import list_candidates, list_readings, reread_reply
+from sms_service.replies.respondents import note_answer
 from sms_service.vocabulary import Meaning
 from tests.clocks import ahead_by
 from tests.dispatch.city import City, drain, make_city, messages
@@ -143,3 +145,17 @@ def test_of_two_who_read_at_once_the_second_is_told(database: Database, city: Ci
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(act, (Meaning.yes, Meaning.no))) == ["done", "refused"]
     assert [answer[3] for answer in answers(database)] == [False, True]
+
+
+def test_an_erasure_empties_what_was_written_beside_it_and_counts_stay(database: Database, city: City) -> None:
+    question_id = ask(database, city.run_id)
+    reply_id = write(database, "看情况")
+    [asked] = [row for row in messages(database, city.run_id) if row.phone == PHONE]
+    with database.session() as session:
+        reread_reply(session, SYSTEM, reply_id, Meaning.no, question_id=question_id, why="他爱人住院")
+        note_answer(session, SYSTEM, question_id, asked.person_id, "yes", note="爱人出院了")
+    with database.transaction() as connection:
+        assert erase_replies(connection, asked.person_id, [asked.id], [PHONE]) == 1
+        assert connection.execute(text("SELECT count(*) FROM answers WHERE note IS NOT NULL")).scalar() == 0
+        assert connection.execute(text("SELECT count(*) FROM reply_readings WHERE why IS NOT NULL")).scalar() == 0
+    assert [answer[0] for answer in answers(database)] == ["free_text", "no", "yes"]
