@@ -133,6 +133,7 @@ class Run(Base):
             "status IN ('planned', 'freezing', 'held', 'cancelled') OR audience IS NOT NULL", name="frozen_has_audience"
         ),
         Index(None, "unit_path", "id"),
+        Index(None, "unit_path", "launched_at"),
         Index("ix_runs_ended", "look_at", postgresql_where="status IN ('finished', 'cancelled')"),
         Index(None, "unit_id", "id"),
         Index("ix_runs_open", "status", "due_at", postgresql_where="status NOT IN ('closed', 'cancelled')"),

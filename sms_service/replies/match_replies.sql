@@ -29,20 +29,29 @@ above AS MATERIALIZED (
     CROSS JOIN LATERAL generate_series(2, length(u.path)) AS n
     WHERE substr(u.path, n, 1) = '/'
 ),
-near AS MATERIALIZED (
-    SELECT b.id, r.campaign_id, r.question_id, r.launched_at > b.at - interval '14 days' AS is_recent, s.*
+-- The runs of these units of the last 14 days, and older ones whose question was open then: never all of history.
+runs_above AS MATERIALIZED (
+    SELECT b.id, b.account_id, b.phone, b.at, r.id AS run_id, r.month, r.campaign_id, r.question_id, true AS is_recent
     FROM batch b
     JOIN above a ON a.id = b.id
-    JOIN runs r ON r.unit_path = a.path AND r.launched_at <= b.at
-    LEFT JOIN questions q ON q.id = r.question_id
+    JOIN runs r ON r.unit_path = a.path AND r.launched_at <= b.at AND r.launched_at > b.at - interval '14 days'
+    UNION ALL
+    SELECT b.id, b.account_id, b.phone, b.at, r.id, r.month, r.campaign_id, r.question_id, false
+    FROM batch b
+    JOIN above a ON a.id = b.id
+    JOIN questions q ON q.closes_at > b.at - interval '14 days' AND q.opened_at <= b.at - interval '14 days'
+    JOIN runs r ON r.question_id = q.id AND r.unit_path = a.path AND r.launched_at <= b.at - interval '14 days'
+),
+near AS MATERIALIZED (
+    SELECT b.id, b.campaign_id, b.question_id, b.is_recent, s.*
+    FROM runs_above b
     CROSS JOIN LATERAL (
         SELECT m.month, m.id AS message_id, m.person_id, m.unit_path, m.text, m.quiz_question_id, t.account_id = b.account_id AS same, t.started_at
         FROM messages m
         JOIN attempts t ON t.month = m.month AND t.message_id = m.id
-        WHERE m.month = r.month AND m.run_id = r.id AND m.phone = b.phone AND m.status <> 'skipped'
+        WHERE m.month = b.month AND m.run_id = b.run_id AND m.phone = b.phone AND m.status <> 'skipped'
           AND t.started_at <= b.at AND t.status NOT IN ('refused', 'throttled')
     ) s
-    WHERE r.launched_at > b.at - interval '14 days' OR q.closes_at > b.at - interval '14 days'
 ),
 far AS MATERIALIZED (
     SELECT b.id, r.campaign_id, r.question_id, true AS is_recent, s.*
