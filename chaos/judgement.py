@@ -26,7 +26,7 @@ _SHOWN = 10  # disagreements of a kind that are told in full
 _PACKAGES = ("sqlalchemy", "psycopg", "rq", "gunicorn", "aiohttp", "jinja2")
 _MUST_BE_NONE = (
     *("lost", "duplicated", "contradicted", "unknown_after_look_up", "caps_off"),
-    *("sent_after_opt_out", "replies_lost"),
+    *("sent_after_opt_out", "replies_lost", "replies_unread", "answers_off", "answered_twice"),
 )
 _NEVER_MEANT_TO_LEAVE = ("skipped", "cancelled")
 _STORY = text("""
@@ -56,9 +56,23 @@ _SENT_AFTER_OPT_OUT = text("""
 SELECT count(*)
 FROM suppressions s
 JOIN messages m ON m.phone = s.phone
+JOIN runs r ON r.month = m.month AND r.id = m.run_id
 JOIN attempts a ON a.month = m.month AND a.message_id = m.id
 WHERE a.started_at > s.created_at + interval '10 seconds' AND a.started_at < least(s.lifted_at, :until)
-  AND s.unit_id IS NULL
+  AND s.unit_id IS NULL AND (s.class IS NULL OR s.class = m.class)
+  AND (s.signature IS NULL OR s.signature = r.signature) AND NOT r.passes_opt_outs
+""")
+_UNREAD = text("SELECT count(*) FROM replies WHERE joined_to IS NULL AND (matched_at IS NULL OR rule IS NULL)")
+# Each reply that answers a question has one answer that stands, and no other reply has one.
+_ANSWERS_OFF = text("""
+SELECT count(*)
+FROM (SELECT id AS reply_id, meaning FROM replies WHERE question_id IS NOT NULL) AS r
+FULL JOIN (SELECT reply_id, said FROM answers WHERE voided_at IS NULL AND reply_id IS NOT NULL) AS a USING (reply_id)
+WHERE r.meaning IS DISTINCT FROM a.said
+""")
+_ANSWERED_TWICE = text("""
+SELECT count(*)
+FROM (SELECT FROM runs WHERE kind = 'answer' AND reply_id IS NOT NULL GROUP BY reply_id HAVING count(*) > 1) AS twice
 """)
 # What people said about single texts; they are responsible for it.
 _SETTLED = text("SELECT to_char(month, 'YYYYMM') || '-' || id FROM attempts WHERE settled_by IS NOT NULL")
@@ -121,6 +135,11 @@ def judge(session: Session, house: House, unknown: Unknown, until: datetime, say
         "sent_after_opt_out": session.scalars(_SENT_AFTER_OPT_OUT, {"until": until}).one(),
         "replies": session.scalars(text("SELECT count(*) FROM replies")).one(),
         "replies_lost": len(_acknowledged_replies(house) - set(session.scalars(text("SELECT text FROM replies")))),
+        "replies_unread": session.scalars(_UNREAD).one(),
+        "answers": session.scalars(text("SELECT count(*) FROM answers")).one(),
+        "answers_off": session.scalars(_ANSWERS_OFF).one(),
+        "answer_texts": session.scalars(text("SELECT count(*) FROM runs WHERE kind = 'answer'")).one(),
+        "answered_twice": session.scalars(_ANSWERED_TWICE).one(),
         "suppressed": session.scalars(text("SELECT count(*) FROM suppressions")).one(),
         "unknown": unknown.texts,
         "hand_overs_broken": unknown.hand_overs,

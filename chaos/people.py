@@ -30,6 +30,10 @@ from sms_service.errors import ServiceError
 from sms_service.ledger.models import Message, Run
 
 _STOP_WORDS = ("退订", "R", "拒收。", "ＴＤ", "t")
+_ANSWERS = ("参加", "请假", "2人", "1", "0", "几点开始", "恢复")
+_ANSWER_AT_ONCE = 8  # people
+_SIGNS = "。！～…"  # say nothing, and make each reply another one
+_ASKS = {"kind": "rsvp", "hours": 72}
 _REACHED = text("""
 SELECT m.phone FROM messages m JOIN runs r ON r.month = m.month AND r.id = m.run_id
 WHERE r.status = 'running' AND m.status IN ('accepted', 'delivered') ORDER BY m.id
@@ -148,13 +152,18 @@ class People:
         self._soon(act, lambda done: self._count("gateway_stopped", done))
 
     def reply(self, kind: str, pick: float) -> None:
-        """A person who got a text of a run under way answers stop (`opted_out`), or something else."""
+        """People who got a text of a run under way answer: one a stop (`opted_out`), or several whether they come, that
+        texts may come again, or something that nobody understands.
+        """
+        words, people = (_STOP_WORDS, 1) if kind == "opted_out" else (_ANSWERS, _ANSWER_AT_ONCE)
 
         def act(session: Session) -> bool:
-            phone = _pick(session, _REACHED, pick)
-            number = next(self._numbers)
-            words = _STOP_WORDS[number % len(_STOP_WORDS)] if kind == "opted_out" else f"收到{number}"
-            return phone is not None and self._reply(phone, words)
+            done = False
+            for place in range(people):
+                phone, number = _pick(session, _REACHED, (pick + place / people) % 1), next(self._numbers)
+                said = words[number % len(words)] + _sign(number)
+                done |= phone is not None and self._reply(phone, said)
+            return done
 
         self._soon(act, lambda done: self._count(kind, done))
 
@@ -194,6 +203,7 @@ class People:
             signature=city.SIGNATURE,
             values={"期": str(next(self._numbers))},
             route=ROUTES[int(pick * 10_000) % len(ROUTES)],
+            asks=_ASKS,
         )
         services.submit_campaign(session, cast.officer, campaign.id)
         approval.decide_approval(session, cast.approver, campaign.id, approve=True)
@@ -285,3 +295,8 @@ def _pick(session: Session, query: TextClause, pick: float) -> Any:
     """One of the values that the query finds; None if there is none."""
     found = session.scalars(query).all()
     return found[int(pick * len(found))] if found else None
+
+
+def _sign(number: int) -> str:
+    """The number in signs."""
+    return ("" if number < len(_SIGNS) else _sign(number // len(_SIGNS))) + _SIGNS[number % len(_SIGNS)]

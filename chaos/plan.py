@@ -83,7 +83,7 @@ FAULTS: tuple[Kind, ...] = (
     Kind("unit_stopped", lasts_s=(2.0, 8.0)),
     Kind("gateway_stopped", targets=len(GATEWAYS), lasts_s=(2.0, 8.0)),
     Kind("opted_out", copies=2),
-    Kind("phone_replied"),
+    Kind("phone_replied", copies=3),
     Kind("unknown_settled"),
     Kind("unknown_sent_again"),
     Kind("launched_twice"),

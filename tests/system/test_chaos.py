@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.timeout(600)
 def test_a_short_attack_is_held() -> None:
     # One of each, however fast the machine is. The district's texts go over the line.
-    acts = ("launch_district", "opted_out", "line_cut", "worker_killed", "postgres_promoted")
+    acts = ("launch_district", "opted_out", "phone_replied", "line_cut", "worker_killed", "postgres_promoted")
     command = [sys.executable, "-m", "chaos", "--acts", ",".join(acts), "--seed", "13"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
@@ -29,7 +29,9 @@ def test_a_short_attack_is_held() -> None:
     assert said["messages"] >= 1200
     assert said["faults"] == dict.fromkeys(acts, 1)
     nothing = ("lost", "duplicated", "contradicted", "unknown_after_look_up", "caps_off", "sent_after_opt_out")
-    assert {said[name] for name in (*nothing, "replies_lost")} == {0}
+    nothing += ("replies_lost", "replies_unread", "answers_off", "answered_twice")
+    assert {said[name] for name in nothing} == {0}
+    assert said["answers"] > 0
 
 
 def test_it_says_what_is_wrong_with_how_it_was_called() -> None:
