@@ -293,7 +293,7 @@ def test_counts_name_what_is_wrong_with_the_question(place: Place) -> None:
 
 def test_accounts_and_routes_can_be_read(place: Place) -> None:
     account = {"name": "main", "adapter": "scripted", "state": "open", "simulated": True}
-    account["needs_templates"] = False
+    account |= {"needs_templates": False, "shared": False}
     # Without a rate: no gateways.toml lies in this folder.
     account |= dict.fromkeys(("reason", "reason_message", "paused_by", "reopens_at", "rate", "price_fen"))
     shown = place.auditor.get("/gateway-accounts").json

@@ -218,7 +218,8 @@ def test_the_shell_says_the_same(
         receipts.apply_receipts(connection, 10)
     stranger, stop = run("replies")
     assert stranger.endswith(", answers nothing, free_text: 谁")
-    assert stop.endswith(", stop: R")
+    assert ", stop, answered by message " in stop
+    assert stop.endswith(": R")
     assert "answers message " in stop
     assert run("replies", "--meaning", "stop") == run("replies", "--unit", place.one.code) == [stop]
     assert run("replies", "--since", "2099-01-01") == []

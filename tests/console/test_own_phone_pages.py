@@ -28,7 +28,7 @@ def unit(database, session):
     version = make_template(session, unit, "{{ name }}同志，请参加学习。", "invitation", variables=("name",))
     session.scalars(select(Campaign)).one().template_version_id = version.id
     session.execute(text("UPDATE campaigns SET status = 'draft'"))
-    session.execute(text("UPDATE runs SET campaign_id = NULL, kind = 'answer'"))
+    session.execute(text("UPDATE runs SET campaign_id = NULL, kind = 'notice'"))
     session.commit()
     return unit
 

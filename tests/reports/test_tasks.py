@@ -32,7 +32,7 @@ def test_each_waits_for_those_who_may_do_it_and_in_their_units_only(database: Da
     session.flush()
     assert waiting(session, make_actor(session, branch, ("approver",))) == {"approval": 1}
     assert waiting(session, make_actor(session, branch, ("officer",))) == {
-        "held_run": 1, "unknown": 1, "import_to_apply": 1, "lost_check": 1,
+        "held_run": 1, "unknown": 1, "import_to_apply": 1, "lost_check": 1, "unread_reply": 1,
     }  # fmt: skip
     assert waiting(session, make_actor(session, city, ("operator",))) == {
         "held_run": 1, "gateway_paused": 1, "unknown": 1,
