@@ -16,18 +16,11 @@ from benchmarks.receiving import accept_all, count_rows, push_all
 from benchmarks.services import simulator_gateway, web
 from sms_service.db.engine import Database
 from sms_service.gateways.simulator.signature import signature_headers
+from sms_service.ledger.runs import OPEN_QUESTIONS
 
 REPLIES = 5_000
 _PATIENCE_S = 120.0
-_ASK = """
-WITH opened AS (
-    INSERT INTO questions (campaign_id, item, firing, unit_path, kind, asks, opened_at, closes_at)
-    SELECT campaign_id, item, firing, unit_path, 'rsvp', '{"kind": "rsvp", "hours": 72}', sms_now(),
-           sms_now() + interval '72 hours'
-    FROM runs RETURNING id
-)
-UPDATE runs SET question_id = opened.id FROM opened
-"""
+_ASK = """UPDATE runs SET asks = '{"kind": "rsvp", "hours": 72}' RETURNING id"""
 _WAITING = "SELECT count(*) FROM replies WHERE matched_at IS NULL"
 _READ = "SELECT meaning, count(*) AS number FROM replies WHERE joined_to IS NULL GROUP BY meaning"
 
@@ -37,7 +30,7 @@ def _replies(laboratory: Laboratory) -> Measured:
     with laboratory.city() as database:
         phones = [row.phone for row in accept_all(database, gateways)]
         with database.transaction() as connection:
-            connection.exec_driver_sql(_ASK)
+            OPEN_QUESTIONS(connection, run_ids=connection.exec_driver_sql(_ASK).scalars().all())
         said = list(make_answers(phones[:: city.PEOPLE // REPLIES][:REPLIES]))
         requests = [request for number, one in enumerate(said) for request in _requests(number, one)]
         variables = laboratory.variables(database, gateways)

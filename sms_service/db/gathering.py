@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting(Generic[T]):
+class _Waiting(Generic[T]):
     """Something to be stored, and the answer that its thread waits for."""
 
     what: T
@@ -40,14 +40,14 @@ class Gatherer(Generic[T]):
 
     def __init__(self, name: str, store: Callable[[Sequence[T]], dict[int, Exception]]) -> None:
         self._name, self._store_all = name, store
-        self._arrived: SimpleQueue[Waiting[T] | None] = SimpleQueue()
+        self._arrived: SimpleQueue[_Waiting[T] | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def put(self, what: T) -> Future[None]:
         """Have it stored; the future has a result once it is, or the error."""
         self._ensure_running()
-        waiting = Waiting(what)
+        waiting = _Waiting(what)
         self._arrived.put(waiting)
         return waiting.stored
 
@@ -83,7 +83,7 @@ class Gatherer(Generic[T]):
             if ends:
                 return
 
-    def _store(self, all_: Sequence[Waiting[T]]) -> None:
+    def _store(self, all_: Sequence[_Waiting[T]]) -> None:
         """Store all of them and answer each thread; never raises."""
         try:
             failed = self._store_all([one.what for one in all_])

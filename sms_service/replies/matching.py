@@ -17,7 +17,7 @@ from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.checks import heed_check
 from sms_service.replies.quiz_results import send_quiz_results
 from sms_service.replies.reading import Reading, choose_asked, read_asked, read_reply
-from sms_service.replies.stops import heed_stops
+from sms_service.replies.stops import STOPPING, heed_stops
 from sms_service.vocabulary import Meaning, QuestionKind, ReadingRule
 
 REPLY_MONTHS = Statement(__file__, "reply_months")
@@ -30,10 +30,6 @@ VOID_ANSWERS = Statement(__file__, "void_answers")
 BATCH = 100
 # How long one job matches before it gives way to receipts and texts, in seconds; it ends between batches.
 JOB_S = 0.5
-
-_Read = tuple[
-    Row[Any], Reading | None
-]  # what was found of a reply, and its reading; of a part that waits there is none
 
 
 def match_waiting(database: Database, stopping: Callable[[], bool] = lambda: False, *, job_s: float = JOB_S) -> bool:
@@ -62,7 +58,8 @@ def _match(session: Session, in_month: date) -> int:
         if answers := [answer for one in read if (answer := _answer(*one))]:
             RECORD_ANSWERS(connection, in_month=in_month, answers=json.dumps(answers))
         # Stops lock phones, and come before any text is written, which locks quotas.
-        heed_stops(session, in_month, ids)
+        if stopping := [row.id for row, reading in read if reading and reading.meaning in STOPPING]:
+            heed_stops(session, in_month, stopping)
         for row, reading in read:
             if reading and reading.asked and questions[reading.asked.question_id].kind == QuestionKind.check:
                 heed_check(session, reading.meaning, reading.asked.person_id, row.phone, row.id)

@@ -15,7 +15,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.content.quiz_models import QuizQuestion
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
-from sms_service.directory.units import list_ancestors, top_paths
+from sms_service.directory.units import list_ancestors, require_everywhere, top_paths
 from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
@@ -26,7 +26,7 @@ from sms_service.replies.keywords import MOST_PEOPLE, Understood
 from sms_service.replies.matching import MATCH_REPLIES
 from sms_service.replies.models import AnswerRow, ReadingRow, ReplyRow
 from sms_service.replies.reading import read_asked, read_question
-from sms_service.replies.stops import heed_stops, withdraw_stop
+from sms_service.replies.stops import STOPPING, heed_stops, withdraw_stop
 from sms_service.said import say
 from sms_service.vocabulary import InboxStatus, Meaning, QuestionKind, ReadingRule
 
@@ -37,7 +37,6 @@ ANSWERS = {
     QuestionKind.quiz: (Meaning.choice, Meaning.free_text),
     QuestionKind.check: (Meaning.yes, Meaning.wrong_person, Meaning.free_text),
 }
-STOPPING = (Meaning.stop, Meaning.resume)
 WITHOUT_QUESTION = (Meaning.free_text, *STOPPING, Meaning.empty, Meaning.automatic)
 
 
@@ -57,8 +56,10 @@ def require_reply(session: Session, actor: Actor, permission: Permission, reply_
     reply = session.scalar(select(ReplyRow).where(ReplyRow.id == reply_id, ReplyRow.joined_to.is_(None)))
     if reply is None:
         raise NotFound("reply", str(reply_id))
-    for path in [reply.unit_path] if reply.unit_path else top_paths(session):
-        actor.require(permission, path)
+    if reply.unit_path is None:
+        require_everywhere(session, actor, permission)
+    else:
+        actor.require(permission, reply.unit_path)
     return reply
 
 

@@ -23,6 +23,9 @@ from sms_service.replies.confirming import confirm_stop
 from sms_service.replies.models import ReplyRow
 from sms_service.vocabulary import Meaning, ReadingRule
 
+# What a reply may mean that stops texts or lets them come again.
+STOPPING = (Meaning.stop, Meaning.resume)
+
 
 class _Said(NamedTuple):
     """A reply, the run of the text that it answers, and whether others send over its gateway account too."""
@@ -59,7 +62,7 @@ def heed_stops(session: Session, in_month: date, ids: Collection[int]) -> None:
         .outerjoin(Message, about)
         .outerjoin(Run, and_(Run.id == Message.run_id, Run.month == Message.month))
         .where(ReplyRow.in_month == in_month, ReplyRow.id.in_(ids), ReplyRow.phone.is_not(None))
-        .where(ReplyRow.meaning.in_((Meaning.stop, Meaning.resume)))
+        .where(ReplyRow.meaning.in_(STOPPING))
         .order_by(ReplyRow.phone, ReplyRow.id)
         .execution_options(populate_existing=True)
     )
@@ -83,7 +86,7 @@ def _heed(session: Session, said: _Said) -> bool:
         reply.phone or "",
         reply.id,
         # What one phone says comes over one provider, whose clock tells the order, however far it is from ours.
-        reply.received_at if reply.occurred_at is None else min(reply.received_at, reply.occurred_at),
+        reply.said_at,
         said.kind,
         resumes=said.resumes,
         said_to=None if said.run is None else said.run.signature,

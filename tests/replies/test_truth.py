@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from benchmarks import city
 from benchmarks.answers import DirtyReply, make_answers
+from benchmarks.receiving import mark_accepted
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
@@ -29,16 +30,6 @@ from tests.dispatch.city import ScriptedAdapter, ScriptedGateways
 from tests.replies.asking import ask
 
 PEOPLE, BRANCHES = 5_000, 50
-ASK = """
-WITH taken AS (
-    UPDATE messages SET status = 'accepted', attempts = 1, text = '请回复1参加，0请假', parts = 1,
-        changed_at = sms_now(), account_id = (SELECT id FROM gateway_accounts WHERE name = 'simulator')
-    WHERE status = 'pending' RETURNING month, id, run_id, account_id
-)
-INSERT INTO attempts (
-    month, message_id, run_id, number, account_id, claim_token, status, parts, provider_id, started_at, outcome_at)
-SELECT month, id, run_id, 1, account_id, gen_random_uuid(), 'accepted', 1, 's' || id, sms_now(), sms_now() FROM taken
-"""
 END = """
 SELECT r.phone, r.meaning, a.said, a.people, coalesce(r.inbox_status = 'unread', false) AS needs_person,
        EXISTS (SELECT FROM suppressions s WHERE s.phone = r.phone AND s.lifted_at IS NULL) AS is_stopped
@@ -66,8 +57,7 @@ def ask_the_city(database: Database) -> None:
         city.plan_run(session)
     run_id = city.launch(database)
     freeze.freeze_run(database, run_id)
-    with database.transaction() as connection:
-        connection.execute(text(ASK))
+    mark_accepted(database)
     ask(database, run_id)
 
 
