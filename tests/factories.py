@@ -65,7 +65,7 @@ def make_person(session: Session, unit: Unit, name: str | None = None, phone: st
     person = Person(
         unit_id=unit.id,
         name=name or f"党员{number}",
-        phone=fictional_phone(number) if phone == "" else phone,
+        phone=fictional_phone() if phone == "" else phone,
         **{"number": f"P{number:07d}", **kw},
     )
     session.add(person)
