@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, null, select
-from sqlalchemy.dialects.postgresql import insert
+from psycopg.types.json import Jsonb
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
 from sms_service.db.locks import LockKey, share_lock
 from sms_service.db.statements import Statement
 from sms_service.directory.models import Unit
-from sms_service.ledger.models import Message, Run
-from sms_service.ledger.states import Lane, MessageStatus, RunStatus
+from sms_service.ledger.models import Message
+from sms_service.ledger.states import MessageStatus
 
 CANCEL_SINGLE_TEXTS = Statement(__file__, "cancel_single_texts")
 EMPTY_SINGLE_TEXTS = Statement(__file__, "empty_single_texts")
+WRITE_SINGLE_TEXTS = Statement(__file__, "write_single_texts")
 
 _MOVING = (MessageStatus.pending, MessageStatus.claimed, MessageStatus.submitting)
 
@@ -77,85 +78,64 @@ class WrittenText:
 
 def write_single_text(session: Session, text: SingleText) -> WrittenText:
     """Write the run and its row. Nothing is asked here that the gate asks."""
-    written = _write(session, text, None)
+    [written] = _write(session, [text], [{"passes_opt_outs": False}])
     assert written is not None, "only the answer to a reply can be there already"
     return written
 
 
-def write_answer_text(session: Session, text: SingleText, reply: AnsweredReply) -> WrittenText | None:
-    """The same of the text that answers a reply, of kind `answer`. None if the reply has an answer: of two sessions
-    that answer it at once, the second waits for the first.
+def write_answer_texts(
+    session: Session, texts: Sequence[SingleText], replies: Sequence[AnsweredReply]
+) -> list[WrittenText | None]:
+    """The same of texts that answer replies, of kind `answer`, each with its reply. None for a reply that has an
+    answer. Of two sessions that answer one at once the second waits for the first, so each gives the replies of several
+    in one order: by phone, then by reply.
     """
-    return _write(session, text, reply)
+    return _write(session, texts, [_about(reply) for reply in replies])
 
 
-def _write(session: Session, text: SingleText, reply: AnsweredReply | None) -> WrittenText | None:
+def _write(
+    session: Session, texts: Sequence[SingleText], about: Sequence[Mapping[str, Any]]
+) -> list[WrittenText | None]:
     share_lock(session, LockKey.erase_person)
     now: datetime = session.scalars(select(func.sms_now())).one()
+    rows = [
+        {"place": place, **_row(text, now), **more} for place, (text, more) in enumerate(zip(texts, about, strict=True))
+    ]
+    connection = session.connection()
+    for month in sorted({row["month"] for row in rows}):
+        connection.exec_driver_sql("SELECT ensure_month(%(month)s::date)", {"month": month})
+    found = WRITE_SINGLE_TEXTS(connection, texts=Jsonb(rows), now=now)
+    written = {row.place: WrittenText(row.run_id, row.id, row.month) for row in found}
+    return [written.get(place) for place in range(len(rows))]
+
+
+def _row(text: SingleText, now: datetime) -> dict[str, Any]:
     day = now.astimezone(ZoneInfo(text.unit.timezone)).date()
-    month, expires_at = day.replace(day=1), now + timedelta(seconds=text.validity_s)
-    session.connection().exec_driver_sql("SELECT ensure_month(%(month)s::date)", {"month": month})
-    shared = {
-        "month": month,
-        "class_": text.class_,
+    return {
+        "kind": text.kind,
+        "class": text.class_,
         "unit_id": text.unit.id,
         "unit_path": text.unit.path,
-        "template_version_id": text.template_version_id,
+        "demonstration": text.unit.demonstration,
+        "person_id": text.person_id,
+        "phone": text.phone,
+        "text": text.text,
+        "parts": text.parts,
+        "signature": text.signature,
         "route_id": text.route_id,
-        "expires_at": expires_at,
+        "validity_s": text.validity_s,
+        "template_version_id": text.template_version_id,
+        "values": dict(text.values or {}),
+        "own": None if text.own is None else dict(text.own),
+        "hides_text": text.hides_text,
+        "month": str(day.replace(day=1)),
+        "day": str(day),
     }
-    run_id = session.scalar(
-        insert(Run)
-        .values(
-            **shared,
-            **_about(reply),
-            day=day,
-            kind=text.kind,
-            status=RunStatus.running.value,
-            lane=Lane.urgent.value,
-            values=dict(text.values or {}),
-            signature=text.signature,
-            demonstration=text.unit.demonstration,
-            validity_s=text.validity_s,
-            parts_estimate=text.parts,
-            due_at=now,
-            launched_at=now,
-            frozen_at=now,
-            watched_from=now,
-            audience=1,
-            hides_text=text.hides_text,
-        )
-        .on_conflict_do_nothing(
-            index_elements=[Run.reply_in_month, Run.reply_id], index_where=Run.reply_id.is_not(None)
-        )
-        .returning(Run.id)
-    )
-    if run_id is None:
-        return None
-    message_id = session.scalars(
-        insert(Message)
-        .values(
-            **shared,
-            run_id=run_id,
-            person_id=text.person_id,
-            phone=text.phone,
-            status=MessageStatus.pending.value,
-            not_before=now,
-            parts=text.parts,
-            text=text.text,
-            values=null() if text.own is None else dict(text.own),
-            changed_at=now,
-        )
-        .returning(Message.id)
-    ).one()
-    return WrittenText(run_id, message_id, month)
 
 
-def _about(reply: AnsweredReply | None) -> dict[str, Any]:
-    if reply is None:
-        return {}
+def _about(reply: AnsweredReply) -> dict[str, Any]:
     return {
-        "reply_in_month": reply.in_month,
+        "reply_in_month": str(reply.in_month),
         "reply_id": reply.reply_id,
         "written_by": reply.written_by,
         "passes_opt_outs": reply.passes_opt_outs,

@@ -7,11 +7,15 @@ text back is kept with the reply; the reply itself is never lost by it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, cast, delete, func, select, tuple_
+from psycopg.types.json import Jsonb
+from sqlalchemy import Date, Row, cast, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,19 +23,23 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.models import Account
 from sms_service.audit import trail
 from sms_service.content.compose import sign_text
+from sms_service.db.locks import LockKey, share_lock
+from sms_service.db.statements import Statement
 from sms_service.directory.models import Person, Unit
 from sms_service.errors import Conflict
 from sms_service.gateways.numbers import is_mobile
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.quota_holds import describe_lacks, join_lacks
-from sms_service.ledger.quotas import reserve_written
-from sms_service.ledger.single import AnsweredReply, SingleText, WrittenText, write_answer_text
+from sms_service.ledger.quotas import Lack, reserve_written
+from sms_service.ledger.single import AnsweredReply, SingleText, WrittenText, write_answer_texts
 from sms_service.parts import measure_text
 from sms_service.replies.answer_models import AnswerObstacle, AnswerUse, WithheldAnswer
 from sms_service.replies.automatic import is_automatic
 from sms_service.replies.models import ReplyRow
 from sms_service.said import say
 from sms_service.vocabulary import TextClass
+
+ADD_ANSWER_USES = Statement(__file__, "add_answer_uses")
 
 VALIDITY_S = 86_400  # an answer to what came in after the window leaves on the next morning
 _KEPT_DAYS = 8  # for which it is known how many a phone got
@@ -64,61 +72,74 @@ class AnswerText(NamedTuple):
     author: str | None
 
 
-def answer_reply(
-    session: Session,
-    reply: ReplyRow,
-    text: str,
-    *,
-    signature: str,
-    route_id: int,
-    unit: Unit,
-    automatic: bool,
-    class_: str = TextClass.answer.value,
-    passes_opt_outs: bool = False,
-    actor: Actor | None = None,
-    validity_s: int = VALIDITY_S,
-) -> WrittenText | None:
-    """Write the text that answers the reply, in the name of the unit: the signature is put in front. `actor`: whose
-    words they are. `passes_opt_outs`: it confirms an opt-out, and nothing else of the opt-out list is passed.
-
-    `automatic`: the service answers by itself, to a phone so many times on a local day (`limit_answers`). What keeps
-    that back is kept with the reply, and None is returned, as it is if the reply has an answer. Whoever answers several
-    in one transaction does so in the order of their phones. For a person's own answer each of these raises Conflict.
+@dataclass(frozen=True, slots=True, eq=False)
+class NewAnswer:
+    """A text that is to answer a reply, in the name of the unit: the signature is put in front. `answered`: what the
+    text says that the reply answers, if that is known and no secret. `passes_opt_outs`: it confirms an opt-out, and
+    nothing else of the opt-out list is passed.
     """
-    signed = sign_text(text, signature)
-    about = AnsweredReply(reply.in_month, reply.id, None if actor is None else actor.account_id, passes_opt_outs)
-    try:
-        person = None if reply.person_id is None else session.get(Person, reply.person_id)
-        person_id, phone = require_recipient(reply, person)
-        if automatic:
-            _require_person(session, reply, phone)
-        single = SingleText(
-            kind="answer",
-            class_=class_,
-            unit=unit,
-            person_id=person_id,
-            phone=phone,
-            text=signed,
-            parts=measure_text(signed).parts,
-            signature=signature,
-            route_id=route_id,
-            validity_s=validity_s,
-        )
-        with session.begin_nested():  # a text for which no quota is left is as if it never was
-            written = write_answer_text(session, single, about)
-            if written is not None:
-                if automatic:
-                    _count_use(session, phone, unit)
-                _reserve(session, written)
-    except _Withheld as withheld:
-        if not automatic:
-            raise
-        _keep_obstacle(session, reply, unit, withheld.why)
-        return None
-    if written is None and not automatic:
-        raise Conflict("somebody has answered this reply meanwhile; a reply gets one answer")
-    if written is not None and actor is not None:
-        trail.record_act(session, actor.account_id, "reply.answer", "reply", reply.id, unit.path, run=written.run_id)
+
+    reply: ReplyRow
+    text: str
+    signature: str
+    route_id: int
+    unit: Unit
+    answered: str | None = None
+    passes_opt_outs: bool = False
+
+
+def answer_reply(session: Session, actor: Actor, answer: NewAnswer) -> WrittenText:
+    """Write the actor's own words. Raises Conflict where no text can go, no quota is left, or the reply has an answer
+    meanwhile.
+    """
+    reply, unit = answer.reply, answer.unit
+    require_recipient(reply, None if reply.person_id is None else session.get(Person, reply.person_id))
+    with session.begin_nested():  # a text for which no quota is left is as if it never was
+        [written], lacks = _write(session, [answer], actor.account_id)
+        if written is None:
+            raise Conflict("somebody has answered this reply meanwhile; a reply gets one answer")
+        if lacks:
+            said = describe_lacks(session.connection(), lacks[written.run_id])
+            raise Conflict(join_lacks(list(said.values())))
+    trail.record_act(session, actor.account_id, "reply.answer", "reply", reply.id, unit.path, run=written.run_id)
+    return written
+
+
+def answer_replies(session: Session, answers: Collection[NewAnswer]) -> list[WrittenText]:
+    """The service answers by itself, to one phone so many times on a local day (`limit_answers`). Returns what was
+    written: nothing for a reply that has an answer. What keeps any other back is kept with its reply.
+
+    All that a transaction answers is one call, after everything else that it locks: this locks the phones' days, and
+    then quotas.
+    """
+    if not answers:
+        return []
+    share_lock(session, LockKey.erase_person)  # before the phones are read, and their days locked
+    ordered = sorted(answers, key=lambda one: (one.reply.phone or "", one.reply.in_month, one.reply.id))
+    known = select(Person).where(Person.id.in_({one.reply.person_id for one in ordered}))
+    people = {one.id: one for one in session.scalars(known, execution_options={"populate_existing": True})}
+    now: datetime = session.scalars(select(func.sms_now())).one()
+    obstacles = [(one, _find_obstacle(one, people.get(one.reply.person_id or 0))) for one in ordered]
+    withheld = [(one, why) for one, why in obstacles if why is not None]
+    left = [one for one, why in obstacles if why is None]
+    written: list[WrittenText] = []
+    while left:
+        # A text for which no quota is left is as if it never was: what it took of the phone's day is another's.
+        attempt = session.begin_nested()
+        placed = _take_places(session, left, now)
+        found, lacks = _write(session, placed, None)
+        texts = dict(zip(placed, found, strict=True))
+        lacking = [one for one, text in texts.items() if text is not None and text.run_id in lacks]
+        gone = {*lacking, *(one for one, text in texts.items() if text is None)}
+        if not gone:
+            attempt.commit()
+            withheld += [(one, AnswerObstacle.often) for one in left if one not in texts]
+            written = [text for text in found if text is not None]
+            break
+        attempt.rollback()
+        withheld += [(one, AnswerObstacle.quota) for one in lacking]
+        left = [one for one in left if one not in gone]
+    _keep_obstacles(session, withheld, now)
     return written
 
 
@@ -173,37 +194,82 @@ def forget_old_answer_uses(session: Session) -> int:
     return len(session.scalars(deleted).all())
 
 
-def _require_person(session: Session, reply: ReplyRow, phone: str) -> None:
+def _find_obstacle(answer: NewAnswer, person: Person | None) -> AnswerObstacle | None:
+    """What keeps the service from answering by itself, whatever else it answers."""
+    try:
+        _, phone = require_recipient(answer.reply, person)
+    except _Withheld as withheld:
+        return withheld.why
     if not is_mobile(phone):
-        raise _Withheld(AnswerObstacle.no_mobile)
-    if is_automatic(reply.text or "", find_answered_text(session, reply)):
-        raise _Withheld(AnswerObstacle.automatic)
+        return AnswerObstacle.no_mobile
+    return AnswerObstacle.automatic if is_automatic(answer.reply.text or "", answer.answered) else None
 
 
-def _count_use(session: Session, phone: str, unit: Unit) -> None:
-    """Take a place of those that the phone has on this day; of two that want the last one, one waits for the other."""
-    day = cast(func.timezone(unit.timezone, func.sms_now()), Date)
-    first = insert(AnswerUse).values(day=day, phone=phone, used=1)
-    more = first.on_conflict_do_update(
-        index_elements=[AnswerUse.day, AnswerUse.phone],
-        set_={"used": AnswerUse.used + 1},
-        where=AnswerUse.used < _most_a_day,
+def _take_places(session: Session, answers: Sequence[NewAnswer], now: datetime) -> list[NewAnswer]:
+    """Those of the answers for which their phone has a place left on its day, the first ones; the places are taken."""
+    days = [(str(now.astimezone(ZoneInfo(one.unit.timezone)).date()), one.reply.phone) for one in answers]
+    uses = {(str(row.day), row.phone): row.used for row in _add_uses(session, dict.fromkeys(days, 0))}
+    placed, taken = [], Counter[tuple[str, str | None]]()
+    for one, day in zip(answers, days, strict=True):
+        if uses[day] + taken[day] < _most_a_day:
+            taken[day] += 1
+            placed.append(one)
+    _add_uses(session, taken)
+    return placed
+
+
+def _add_uses(session: Session, uses: Mapping[tuple[str, str | None], int]) -> Iterable[Row[Any]]:
+    rows = [{"day": day, "phone": phone, "used": used} for (day, phone), used in uses.items()]
+    return ADD_ANSWER_USES(session.connection(), uses=Jsonb(rows)).all()
+
+
+def _write(
+    session: Session, answers: Sequence[NewAnswer], written_by: int | None
+) -> tuple[list[WrittenText | None], dict[int, list[Lack]]]:
+    """Write the texts, and reserve quota for them. Returns what was written for each, None if its reply has an answer,
+    and by run what quotas lack: the caller takes all back then.
+    """
+    texts = [_make_text(one) for one in answers]
+    replies = [AnsweredReply(one.reply.in_month, one.reply.id, written_by, one.passes_opt_outs) for one in answers]
+    written = write_answer_texts(session, texts, replies)
+    by_month: defaultdict[date, list[int]] = defaultdict(list)
+    for text in written:
+        if text is not None:
+            by_month[text.month].append(text.run_id)
+    lacks: dict[int, list[Lack]] = {}
+    for month, run_ids in sorted(by_month.items()):
+        lacks |= reserve_written(session.connection(), month, run_ids)
+    return written, lacks
+
+
+def _make_text(answer: NewAnswer) -> SingleText:
+    reply, signed = answer.reply, sign_text(answer.text, answer.signature)
+    assert reply.person_id is not None
+    assert reply.phone is not None
+    return SingleText(
+        kind="answer",
+        class_=TextClass.answer.value,
+        unit=answer.unit,
+        person_id=reply.person_id,
+        phone=reply.phone,
+        text=signed,
+        parts=measure_text(signed).parts,
+        signature=answer.signature,
+        route_id=answer.route_id,
+        validity_s=VALIDITY_S,
     )
-    if _most_a_day < 1 or session.scalar(more.returning(AnswerUse.used)) is None:
-        raise _Withheld(AnswerObstacle.often)
 
 
-def _reserve(session: Session, written: WrittenText) -> None:
-    connection = session.connection()
-    lacks = reserve_written(connection, written.month, [written.run_id]).get(written.run_id)
-    if lacks:
-        said = describe_lacks(connection, lacks)
-        raise _Withheld(AnswerObstacle.quota, join_lacks([said[lack] for lack in lacks]))
-
-
-def _keep_obstacle(session: Session, reply: ReplyRow, unit: Unit, why: AnswerObstacle) -> None:
-    now: datetime = session.scalars(select(func.sms_now())).one()
-    row = insert(WithheldAnswer).values(
-        in_month=reply.in_month, reply_id=reply.id, unit_path=unit.path, why=why.value, at=now
-    )
-    session.execute(row.on_conflict_do_nothing())
+def _keep_obstacles(session: Session, withheld: Sequence[tuple[NewAnswer, AnswerObstacle]], now: datetime) -> None:
+    rows = [
+        {
+            "in_month": one.reply.in_month,
+            "reply_id": one.reply.id,
+            "unit_path": one.unit.path,
+            "why": why.value,
+            "at": now,
+        }
+        for one, why in withheld
+    ]
+    if rows:
+        session.execute(insert(WithheldAnswer).on_conflict_do_nothing(), rows)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy.orm import Session
-
 from sms_service.accounts.models import LANGUAGES
 from sms_service.audience.covering import TextKind
 from sms_service.catalogues import get_catalogue
 from sms_service.content.classes import UNSUBSCRIBE_LINE
 from sms_service.directory.models import Unit
 from sms_service.ledger.models import Run
-from sms_service.replies.answering import answer_reply
+from sms_service.replies.answering import NewAnswer
 from sms_service.replies.models import ReplyRow
 from sms_service.said import Said, as_said, say, translate
 from sms_service.vocabulary import TextClass
@@ -24,20 +22,21 @@ def switch_confirmations(on: bool) -> None:
     _confirms = on
 
 
-def confirm_stop(session: Session, reply: ReplyRow, run: Run, kind: TextKind, *, resumes: bool) -> None:
-    """Write the text, in the name of the unit whose text the reply answers. That of a stop passes opt-outs. What keeps
-    it back is kept with the reply, as of every text by which the service answers by itself.
+def confirm_stop(
+    reply: ReplyRow, run: Run, unit: Unit, answered: str | None, kind: TextKind, *, resumes: bool
+) -> NewAnswer | None:
+    """The text, in the name of the unit whose text the reply answers, of that run: `answered`. That of a stop passes
+    opt-outs. None where confirmations are switched off.
     """
     if not _confirms:
-        return
-    answer_reply(
-        session,
+        return None
+    return NewAnswer(
         reply,
         translate(_tell(kind, resumes=resumes), get_catalogue(LANGUAGES[0])),
         signature=run.signature,
         route_id=run.route_id,
-        unit=session.get_one(Unit, run.unit_id),
-        automatic=True,
+        unit=unit,
+        answered=None if run.hides_text else answered,
         passes_opt_outs=not resumes,
     )
 

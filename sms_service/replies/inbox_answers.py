@@ -26,7 +26,7 @@ from sms_service.ledger.models import Message, Run
 from sms_service.ledger.quotas import Amounts
 from sms_service.ledger.single import WrittenText
 from sms_service.parts import measure_text
-from sms_service.replies.answering import answer_reply, require_recipient
+from sms_service.replies.answering import NewAnswer, answer_reply, require_recipient
 from sms_service.replies.inbox import OPEN, change_in_inbox, get_inbox_reply, require_on_reply
 from sms_service.replies.models import ReplyRow
 from sms_service.said import Said, say
@@ -93,18 +93,7 @@ def answer_from_inbox(session: Session, actor: Actor, reply_id: int, text: str, 
         raise Invalid("text", None, error.said) from None
     made = Composed(signed, *measure_text(signed))
     require_clean(lint_texts([("", made)], _CLASS, load_lists(session, row.Unit.path)))
-    written = answer_reply(
-        session,
-        row.ReplyRow,
-        words,
-        signature=outlook.signature,
-        route_id=outlook.route_id,
-        unit=row.Unit,
-        automatic=False,
-        actor=actor,
-    )
-    assert written is not None, "a person's own answer is written or refused"
-    return written
+    return answer_reply(session, actor, NewAnswer(row.ReplyRow, words, outlook.signature, outlook.route_id, row.Unit))
 
 
 def _find_sender(session: Session, reply: ReplyRow, unit: Unit) -> tuple[str | None, int | None]:

@@ -12,10 +12,12 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from sms_service.db.engine import Database
+from sms_service.db.locks import LockKey, share_lock
 from sms_service.db.statements import Statement
 from sms_service.ledger.question_models import QuestionRow
+from sms_service.replies.answering import NewAnswer, answer_replies
 from sms_service.replies.checks import heed_check
-from sms_service.replies.quiz_results import send_quiz_results
+from sms_service.replies.quiz_results import find_quiz_results
 from sms_service.replies.reading import Reading, choose_asked, read_asked, read_reply
 from sms_service.replies.stops import STOPPING, heed_stops
 from sms_service.vocabulary import Meaning, QuestionKind, ReadingRule
@@ -38,15 +40,22 @@ def match_waiting(database: Database, stopping: Callable[[], bool] = lambda: Fal
     while True:
         with database.session() as session:
             months = REPLY_MONTHS(session.connection()).scalars().all()
-            matched = sum(_match(session, month) for month in months)
+            if months:
+                share_lock(session, LockKey.erase_person)  # before the replies, as whoever erases a person
+            matched, answers = 0, list[NewAnswer]()
+            for month in months:
+                matched += _match(session, month, answers)
+            answer_replies(session, answers)
         if matched < BATCH:
             return False
         if stopping() or time.monotonic() >= end:
             return True
 
 
-def _match(session: Session, in_month: date) -> int:
-    """Match and read the next batch of those that came in one month, and act on what they say."""
+def _match(session: Session, in_month: date, own_answers: list[NewAnswer]) -> int:
+    """Match and read the next batch of those that came in one month, and act on what they say; what the service is to
+    answer by itself is added to `own_answers`.
+    """
     connection = session.connection()
     ids = [row.id for row in TAKE_REPLIES(connection, in_month=in_month, size=BATCH)]
     if ids:
@@ -57,14 +66,13 @@ def _match(session: Session, in_month: date) -> int:
         VOID_ANSWERS(connection, ids=ids)
         if answers := [answer for one in read if (answer := _answer(*one))]:
             RECORD_ANSWERS(connection, in_month=in_month, answers=json.dumps(answers))
-        # Stops lock phones, and come before any text is written, which locks quotas.
         if stopping := [row.id for row, reading in read if reading and reading.meaning in STOPPING]:
-            heed_stops(session, in_month, stopping)
+            own_answers += heed_stops(session, in_month, stopping)
         for row, reading in read:
             if reading and reading.asked and questions[reading.asked.question_id].kind == QuestionKind.check:
                 heed_check(session, reading.meaning, reading.asked.person_id, row.phone, row.id)
         if graded := [one["reply_id"] for one in answers if one["correct"] is not None]:
-            send_quiz_results(session, graded)
+            own_answers += find_quiz_results(session, graded)
     return len(ids)
 
 

@@ -20,6 +20,7 @@ from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.ledger.questions import require_question
+from sms_service.replies.answering import answer_replies
 from sms_service.replies.checks import heed_check
 from sms_service.replies.inbox import lock_reply
 from sms_service.replies.keywords import MOST_PEOPLE, Understood
@@ -145,7 +146,7 @@ def reread_reply(
         if chosen.question.kind == QuestionKind.check:
             heed_check(session, meaning, chosen.message.person_id, chosen.message.phone, reply.id)
     if meaning in STOPPING:
-        heed_stops(session, reply.in_month, [reply.id])
+        answer_replies(session, heed_stops(session, reply.in_month, [reply.id]))
     elif before in STOPPING:
         withdraw_stop(session, reply)
     path = reply.unit_path or top_paths(session)[0]

@@ -18,7 +18,9 @@ from sms_service.audience.covering import EVERY_TEXT, TextKind
 from sms_service.audience.stopping import read_request, withdraw_request
 from sms_service.content.classes import class_rules
 from sms_service.controls.models import GatewayAccount
+from sms_service.directory.models import Unit
 from sms_service.ledger.models import Message, Run
+from sms_service.replies.answering import NewAnswer
 from sms_service.replies.confirming import confirm_stop
 from sms_service.replies.models import ReplyRow
 from sms_service.vocabulary import Meaning, ReadingRule
@@ -28,10 +30,14 @@ STOPPING = (Meaning.stop, Meaning.resume)
 
 
 class _Said(NamedTuple):
-    """A reply, the run of the text that it answers, and whether others send over its gateway account too."""
+    """A reply, the run of the text that it answers, with its unit and what it says, and whether others send over its
+    gateway account too.
+    """
 
     reply: ReplyRow
     run: Run | None
+    unit: Unit | None
+    answered: str | None
     shared: bool
 
     @property
@@ -51,31 +57,36 @@ class _Said(NamedTuple):
         return TextKind(self.run.class_, signature)
 
 
-def heed_stops(session: Session, in_month: date, ids: Collection[int]) -> None:
-    """Act on those of these replies that were read as a stop or as one that lets texts come again. All phones are
-    locked before any text is written that confirms it: whoever writes one locks quotas.
+def heed_stops(session: Session, in_month: date, ids: Collection[int]) -> list[NewAnswer]:
+    """Act on those of these replies that were read as a stop or as one that lets texts come again. Returns the texts
+    that confirm it, for the caller to answer with.
     """
     about = and_(Message.month == ReplyRow.month, Message.id == ReplyRow.message_id)
     rows = session.execute(
-        select(ReplyRow, Run, GatewayAccount.shared)
+        select(ReplyRow, Run, Unit, Message.text, GatewayAccount.shared)
         .join(GatewayAccount, GatewayAccount.id == ReplyRow.gateway_account_id)
         .outerjoin(Message, about)
         .outerjoin(Run, and_(Run.id == Message.run_id, Run.month == Message.month))
+        .outerjoin(Unit, Unit.id == Run.unit_id)
         .where(ReplyRow.in_month == in_month, ReplyRow.id.in_(ids), ReplyRow.phone.is_not(None))
         .where(ReplyRow.meaning.in_(STOPPING))
         .order_by(ReplyRow.phone, ReplyRow.id)
         .execution_options(populate_existing=True)
     )
     heard = [_Said(*row) for row in rows]
-    for said in [one for one in heard if _heed(session, one)]:
-        if said.run is not None and class_rules(said.run.class_).confirms_stop:
-            confirm_stop(session, said.reply, said.run, said.kind, resumes=said.resumes)
+    return [answer for said in heard if _heed(session, said) and (answer := _confirm(said)) is not None]
 
 
 def withdraw_stop(session: Session, reply: ReplyRow) -> None:
     """The reply was read again, and neither stops texts nor lets them come again."""
     if reply.phone is not None:
         withdraw_request(session, reply.phone, reply.id)
+
+
+def _confirm(said: _Said) -> NewAnswer | None:
+    if said.run is None or said.unit is None or not class_rules(said.run.class_).confirms_stop:
+        return None
+    return confirm_stop(said.reply, said.run, said.unit, said.answered, said.kind, resumes=said.resumes)
 
 
 def _heed(session: Session, said: _Said) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from sms_service import clock
-from sms_service.accounts.actors import SYSTEM
+from sms_service.accounts.actors import SYSTEM, Actor
 from sms_service.audience.suppression import suppress_phone
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns import quota_setting
@@ -32,8 +32,11 @@ from sms_service.replies import matching
 from sms_service.replies.answer_models import AnswerObstacle, AnswerUse, WithheldAnswer
 from sms_service.replies.answering import (
     AnswerText,
+    NewAnswer,
+    answer_replies,
     answer_reply,
     find_answer_texts,
+    find_answered_text,
     find_withheld,
     forget_old_answer_uses,
     limit_answers,
@@ -66,14 +69,15 @@ def city(database: Database) -> City:
 
 
 def answer(
-    session: Session, city: City, reply_id: int, words: str = "已收到，谢谢。", *, automatic: bool = True, **kw: Any
+    session: Session, city: City, reply_id: int, words: str = "已收到，谢谢。", *, actor: Actor | None = None, **kw: Any
 ) -> WrittenText | None:
     unit = session.get_one(Unit, city.unit.id)
     route_id = session.get_one(Run, city.run_id).route_id
     reply = find_reply(session, reply_id)
-    return answer_reply(
-        session, reply, words, signature=SIGNATURE, route_id=route_id, unit=unit, automatic=automatic, **kw
-    )
+    new = NewAnswer(reply, words, SIGNATURE, route_id, unit, find_answered_text(session, reply), **kw)
+    if actor is not None:
+        return answer_reply(session, actor, new)
+    return next(iter(answer_replies(session, [new])), None)
 
 
 def answered(session: Session, reply_id: int) -> AnswerText | None:
@@ -113,13 +117,13 @@ def test_a_reply_has_one_answer_whoever_writes_it(database: Database, city: City
     [reply_id] = write_in(database, PHONE, "请问几点开会")
     with database.session() as session:
         actor = make_actor(session, session.get_one(Unit, city.unit.id))
-        assert answer(session, city, reply_id, "九点。", automatic=False, actor=actor) is not None
+        assert answer(session, city, reply_id, "九点。", actor=actor) is not None
     with database.session() as session:
         assert answer(session, city, reply_id) is None
         assert withheld(session, reply_id) is None, "it has an answer"
         assert session.scalars(select(AnswerUse.used)).all() == []
         with pytest.raises(Conflict, match="a reply gets one answer"):
-            answer(session, city, reply_id, "十点。", automatic=False, actor=actor)
+            answer(session, city, reply_id, "十点。", actor=actor)
         found = answered(session, reply_id)
         assert found is not None
         assert (found.message.text, found.author) == (f"【{SIGNATURE}】九点。", f"账号{actor.login}")
@@ -150,7 +154,7 @@ def test_a_phone_gets_so_many_on_a_day_and_a_persons_words_do_not_count(database
     ids = write_in(database, PHONE, *(f"第{n}个问题" for n in range(4)))
     with database.session() as session:
         actor = make_actor(session, session.get_one(Unit, city.unit.id))
-        assert answer(session, city, ids[0], automatic=False, actor=actor) is not None
+        assert answer(session, city, ids[0], actor=actor) is not None
         assert [answer(session, city, one) is not None for one in ids[1:]] == [True, True, False]
         assert withheld(session, ids[3]) == AnswerObstacle.often
         assert answered(session, ids[3]) is None
@@ -188,7 +192,7 @@ def test_without_quota_there_is_no_answer_and_the_reply_stays(database: Database
         assert session.scalars(select(Run.id).where(Run.kind == "answer")).all() == []
         assert session.scalars(select(AnswerUse.used)).all() == [], "the day's place is free again"
         with pytest.raises(Conflict, match="quota"):
-            answer(session, city, reply_id, automatic=False)
+            answer(session, city, reply_id, actor=SYSTEM)
 
 
 def test_an_answer_is_reserved_and_stands_with_what_was_sent(database: Database, city: City) -> None:
