@@ -48,6 +48,7 @@ class Meaning(Words):
     wrong_person = "wrong_person"  # the phone is not theirs
     free_text = "free_text"  # a person has to read it
     ambiguous = "ambiguous"  # it answers one of several questions, and nobody can tell which
+    acknowledged = "acknowledged"  # 收到, 谢谢, to a text that asks nothing: nobody has to read it
     empty = "empty"  # it says nothing
     automatic = "automatic"  # a service wrote it, nobody did
 
@@ -79,6 +80,7 @@ class ReadingRule(Words):
     people_count = "people_count"  # it says how many come
     option = "option"  # it names one of the answers by its number or letter
     label = "label"  # it is one of the answers
+    thanks = "thanks"  # nothing but words of receipt and thanks, and the text that it answers asks nothing
     several_questions = "several_questions"  # it fits several open questions
     not_understood = "not_understood"  # no word of an open question
     no_question = "no_question"  # nothing was asked

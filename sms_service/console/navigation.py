@@ -75,9 +75,6 @@ _OF_SERIES = (
     *("console.show_series_when", "console.look_at_series_when", "console.choose_series_when"),
 )
 _OF_REPLIES = (
-    *("console.list_inbox", "console.show_inbox_reply", "console.assign_inbox_reply"),
-    *("console.answer_inbox_reply", "console.close_inbox_reply", "console.reopen_inbox_reply"),
-    *("console.show_reply_meaning", "console.say_reply_meaning"),
     *("console.list_asked_questions", "console.show_question", "console.show_respondent", "console.note_one_answer"),
     *("console.write_reminder", "console.ask_question_close", "console.close_one_question"),
 )
@@ -92,6 +89,7 @@ MENU = (
             MenuEntry("console.list_series", _("Study series"), "list", also=_OF_SERIES),
             MenuEntry("console.list_campaigns", _("Campaigns"), "campaign"),
             MenuEntry("console.list_decisions", _("Approvals"), "check", Permission.approve_campaigns),
+            MenuEntry("console.list_inbox", _("Inbox"), "inbox"),
             MenuEntry("console.list_replies", _("Replies"), "reply", also=_OF_REPLIES),
             MenuEntry("console.list_quizzes", _("Quizzes"), "question", also=_OF_QUIZZES),
             MenuEntry("console.list_channel_posts", _("Channel posts"), "share"),

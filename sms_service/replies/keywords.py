@@ -15,6 +15,13 @@ from sms_service.vocabulary import Meaning, QuestionKind, ReadingRule
 
 MOST_PEOPLE = 999  # who come by one answer
 
+_RECEIVED = (
+    "已?收到了?|收悉|[已均]?知悉|知道了?|明白了?|了解了?|清楚了?|已阅|已读|已学习?|学习了|好的?|嗯|没问题|ok|okay"
+)
+_THANKS = re.compile(
+    f"(?:(?:{_RECEIVED}|多谢|谢谢|感谢|辛苦了?|thanks?|thankyou)(?:您|你们?|大家|领导)?(?:通知|提醒|告知)?[啊哦噢呀啦哈]*)+"
+)
+
 
 class Understood(NamedTuple):
     """What an answer says (`Answer` has the meaning of the fields), and by which rule."""
@@ -53,6 +60,11 @@ _IS_NOT_ME = re.compile(
     "|(?:号码|手机号|电话)(?:打|发|弄|填|写)?错了?|错了|不认识(?:他|她|这个人|此人)?|换号了|查无此人|非本人)"
 )
 _OPTION = re.compile("(?:我?选择?|第|答案?是?|回复?)*([1-9])(?:号|个|项)?")
+
+
+def is_thanks(text: str) -> bool:
+    """Whether the whole text says nothing but thanks, or that ours was received: 收到, 好的, 谢谢提醒."""
+    return _THANKS.fullmatch(bare(text)) is not None
 
 
 def read_rsvp(asks: Mapping[str, Any], text: str) -> Understood | None:

@@ -2,7 +2,8 @@
 -- then records it (record_readings.sql). A reply belongs to the recipient of the last text that was handed over to its
 -- phone within the 14 days before, over the reply's own gateway account if there is such a text. Without such a text it
 -- belongs to a person who has the phone, if there is one. `asked`: of each campaign that asks something the last text
--- with a question; texts stay in it until 14 days after their question closed. Parts of long replies are treated like
+-- with a question, or the one that the reply's extension number names; texts stay in it until 14 days after their question
+-- closed. Parts of long replies are treated like
 -- whole ones.
 --
 -- messages has no index by phone alone, which would slow down every hand-over. But a run has at most one row of a
@@ -84,13 +85,16 @@ asked AS (
         'quiz', (SELECT json_build_array(q.options, q.right_choices) FROM quiz_questions q WHERE q.id = quiz_question_id)
         ) ORDER BY started_at DESC, message_id DESC) AS asked
     FROM (
-        SELECT DISTINCT ON (id, campaign_id) * FROM texts WHERE question_id IS NOT NULL
-        ORDER BY id, campaign_id, started_at DESC, message_id DESC
+        SELECT DISTINCT ON (t.id, campaign_id) t.* FROM texts t JOIN batch b ON b.id = t.id WHERE question_id IS NOT NULL
+        -- As `gateways/extensions.py` names them.
+        ORDER BY t.id, campaign_id, right('00000' || question_id, length(b.extension)) = b.extension DESC NULLS LAST,
+                 started_at DESC, message_id DESC
     ) last_of_campaign
     GROUP BY id
 )
 SELECT b.id, a.month, a.message_id, coalesce(a.person_id, h.person_id) AS person_id, coalesce(a.unit_path, h.path) AS unit_path,
-       b.phone, b.said, b.extension, b.said_at, b.is_whole, b.is_provider_stop, a.text AS answered, k.asked
+       b.phone, b.said, b.extension, b.said_at, b.is_whole, b.is_provider_stop, a.text AS answered,
+       a.id IS NOT NULL AND a.question_id IS NULL AS asks_nothing, k.asked
 FROM batch b
 LEFT JOIN answered a ON a.id = b.id
 LEFT JOIN asked k ON k.id = b.id

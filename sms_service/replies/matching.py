@@ -89,7 +89,8 @@ def _read(row: Row[Any], questions: Mapping[int, QuestionRow]) -> Reading | None
     if not row.is_whole:
         return None
     asked = choose_asked(row.extension, read_asked(row.asked))
-    return read_reply(row.said or "", row.said_at, row.answered, asked, questions)
+    asks_nothing = row.asks_nothing and row.extension is None  # the number that it was sent to names a question
+    return read_reply(row.said or "", row.said_at, row.answered, asked, questions, asks_nothing=asks_nothing)
 
 
 def _describe(row: Row[Any], reading: Reading | None) -> dict[str, Any]:

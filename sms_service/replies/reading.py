@@ -1,9 +1,10 @@
 """What a reply means, once it is known which texts it may answer.
 
 First come the words that stop texts, if they are the whole text; then the words of the questions that are open to the
-phone; what is left goes to the inbox. Of one campaign only the last question counts; if the text fits the questions of
-several campaigns, none is guessed. Everything is told by when things were said, asked and closed, so that it does not
-matter what was stored, matched or settled first.
+phone; then thanks for a text that asks nothing; what is left goes to the inbox. Of one campaign only that question
+counts which was asked last before the reply was said; if the text fits the questions of several campaigns, none is
+guessed. Everything is told by when things were said, asked and closed, so that it does not matter what was stored,
+matched or settled first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sms_service.gateways.extensions import names_question
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.automatic import is_automatic
 from sms_service.replies.grading import grade_reply
-from sms_service.replies.keywords import Understood, read_answer
+from sms_service.replies.keywords import Understood, is_thanks, read_answer
 from sms_service.replies.mending import mend_text
 from sms_service.stop_words import bare, is_offered_stop, is_resume, is_stop, is_stop_of_all
 from sms_service.vocabulary import Meaning, ReadingRule
@@ -62,16 +63,24 @@ class Reading:
 
 
 def read_reply(
-    text: str, at: datetime, answered: str | None, asked: Sequence[Asked], questions: Mapping[int, QuestionRow]
+    text: str,
+    at: datetime,
+    answered: str | None,
+    asked: Sequence[Asked],
+    questions: Mapping[int, QuestionRow],
+    *,
+    asks_nothing: bool = False,
 ) -> Reading:
-    """Read a whole text that was said `at`. `answered`: the text that it answers, if it is known; `asked`: those that
-    asked its phone something, the last first; `questions`: theirs, by id.
+    """Read a whole text that was said `at`. `answered`: the text that it answers, if it is known; `asks_nothing`: it is
+    known, and asks nothing; `asked`: those that asked its phone something, the last first; `questions`: theirs, by id.
     """
     if not bare(text):
         return Reading(Meaning.empty, ReadingRule.nothing_said)
     for form in (text, mend_text(text)):
         if form is not None and (reading := _read_form(form, at, answered, asked, questions)):
             return reading
+    if asks_nothing and is_thanks(mend_text(text) or text):
+        return Reading(Meaning.acknowledged, ReadingRule.thanks)
     if is_automatic(text, answered):
         return Reading(Meaning.automatic, ReadingRule.service_mark)
     open_ones = [one for one in asked if is_in_time(one, at, questions)]

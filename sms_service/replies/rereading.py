@@ -38,7 +38,7 @@ ANSWERS = {
     QuestionKind.quiz: (Meaning.choice, Meaning.free_text),
     QuestionKind.check: (Meaning.yes, Meaning.wrong_person, Meaning.free_text),
 }
-WITHOUT_QUESTION = (Meaning.free_text, *STOPPING, Meaning.empty, Meaning.automatic)
+WITHOUT_QUESTION = (Meaning.free_text, *STOPPING, Meaning.acknowledged, Meaning.empty, Meaning.automatic)
 
 
 @dataclass(frozen=True, slots=True)

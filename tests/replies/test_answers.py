@@ -132,13 +132,64 @@ def test_a_launch_that_is_repeated_finds_its_question(database: Database, city: 
         assert len(session.scalars(select(QuestionRow)).all()) == 1
 
 
+def send_another(database: Database, city: City, **kw: Any) -> int:
+    """Another run to the same people, handed over."""
+    with database.session() as session:
+        run_id = make_run(session, city.unit, **kw).id
+    freeze.begin_due_runs(database)
+    freeze.freeze_run(database, run_id)
+    drain(database, city.gateways)
+    return run_id
+
+
+def send_next(database: Database, city: City) -> int:
+    """The next text of the campaign of the city's first run."""
+    with database.session() as session:
+        campaign_id = session.get_one(Run, city.run_id).campaign_id
+    return send_another(database, city, campaign_id=campaign_id, firing=2)
+
+
+READINGS = "SELECT meaning, question_id FROM replies ORDER BY id"
+
+
+def test_of_one_campaign_that_question_is_answered_which_was_asked_last_before_it_was_said(
+    database: Database, city: City
+) -> None:
+    """Both are open. A reply of before the second text may come in after it: its provider's clock decides."""
+    yesterday = ask(database, city.run_id)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE attempts SET started_at = started_at - interval '1 day'"))
+        connection.execute(text("UPDATE runs SET launched_at = launched_at - interval '1 day'"))
+        [before] = connection.execute(text("SELECT now() - interval '1 hour'")).scalars()
+    today = ask(database, send_next(database, city))
+    said(database, "1", occurred_at=before)
+    said(database, "0", "2 seconds")
+    assert rows(database, READINGS) == [("yes", yesterday), ("no", today)]
+
+
+def test_an_extension_number_names_an_earlier_question_of_the_campaign(database: Database, city: City) -> None:
+    earlier = ask(database, city.run_id)
+    ask(database, send_next(database, city))
+    said(database, "1", extension=write_extension(earlier, 3))
+    assert rows(database, READINGS) == [("yes", earlier)]
+
+
+def test_thanks_for_a_text_that_asks_nothing_do_not_fill_an_inbox(database: Database, city: City) -> None:
+    question_id = ask(database, city.run_id)
+    said(database, "收到")
+    send_another(database, city)
+    said(database, "收到，谢谢！", "2 seconds")
+    said(database, "收到", "3 seconds", extension=write_extension(question_id, 3))
+    said(database, "几点？", "4 seconds")
+    found = rows(database, "SELECT meaning, rule, question_id, inbox_status FROM replies ORDER BY id")
+    not_understood = ("free_text", "not_understood", question_id, "unread")
+    assert found == [not_understood, ("acknowledged", "thanks", None, None), not_understood, not_understood]
+    assert rows(database, "SELECT count(*) FROM answers WHERE said = 'free_text'") == [(3,)]
+
+
 def test_an_extension_number_names_the_question(database: Database, city: City) -> None:
     first = ask(database, city.run_id)
-    with database.session() as session:
-        second = make_run(session, city.unit).id
-    freeze.begin_due_runs(database)
-    freeze.freeze_run(database, second)
-    drain(database, city.gateways)
+    second = send_another(database, city)
     ask(database, second)
     said(database, "1", extension=write_extension(first, 3))
     said(database, "0", "2 seconds", extension="999")

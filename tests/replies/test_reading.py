@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sms_service.ledger.question_models import QuestionRow
-from sms_service.replies.keywords import read_check, read_rsvp, read_survey
+from sms_service.replies.keywords import is_thanks, read_check, read_rsvp, read_survey
 from sms_service.replies.mending import mend_text
 from sms_service.replies.reading import Asked, Reading, read_reply
 
@@ -16,10 +16,11 @@ NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 SURVEY = {"options": ["满意", "一般", "不满意"]}
 
 
-def read(text: str, *questions: QuestionRow, answered: str | None = None) -> Reading:
+def read(text: str, *questions: QuestionRow, answered: str | None = None, asks_nothing: bool = False) -> Reading:
     """Read a text of now that may answer these questions, the last first."""
     asked = [Asked(one.id, date(2026, 12, 1), one.id, one.id, "/1/", NOW - timedelta(days=2)) for one in questions]
-    return read_reply(text, NOW, answered, asked, {one.id: one for one in questions})
+    known = {one.id: one for one in questions}
+    return read_reply(text, NOW, answered, asked, known, asks_nothing=asks_nothing)
 
 
 def question(id_: int, kind: str = "rsvp", *, hours: int = 24, **asks: Any) -> QuestionRow:
@@ -35,6 +36,9 @@ NO = """0 ０ no 否 不 不去 不来 不参加 不能去 不能来 不能参�
 NEITHER = "N n 去不去 能参加吗 我没有拒收 收到 可能不能参加 2 好的 几点开始？ 退订怎么弄 11 不知道 来不来 0人 参加吗"
 WRONG = "打错了 不是本人 你打错了 不是 发错了 0 不认识 查无此人 號碼錯了"
 RIGHT = "是 1 是我 是本人 本人 对 没错 是的"
+THANKS = """收到 收到。 收到！！ 已收到 收到，谢谢 好 好的 好的，谢谢！ 谢谢 谢谢您 多谢 感谢 謝謝 谢谢提醒 知道了 明白
+已阅 已学习 OK ok! 嗯嗯 收到收到 好的呀 辛苦了 收到，谢谢领导 Thanks"""
+NO_THANKS = "收到几点 谢谢，我不去 好吗 没收到 收到了吗 不好 通知 领导 是 1 什么意思 不知道 不明白 不谢"
 MANY = [
     ("2人", 2),
     ("两人", 2),
@@ -132,6 +136,19 @@ def test_what_is_not_understood_belongs_to_the_one_open_question() -> None:
     assert (reading.meaning, reading.needs_person) == ("free_text", True)
     assert reading.asked is not None
     assert reading.asked.question_id == 7
+
+
+def test_thanks_for_a_text_that_asks_nothing_are_for_nobody_to_read() -> None:
+    for word in THANKS.split():
+        assert is_thanks(word), word
+    for word in NO_THANKS.split():
+        assert not is_thanks(word), word
+    spoiled = "收到".encode("gbk").decode("latin-1")
+    for word in ("收到", spoiled):
+        reading = read(word, question(1), asks_nothing=True)
+        assert (reading.meaning, reading.rule, reading.needs_person) == ("acknowledged", "thanks", False)
+    assert read("收到", question(1)).meaning == read("收到").meaning == "free_text"
+    assert read("收到", question(1, "survey", options=["收到", "没有"]), asks_nothing=True).meaning == "choice"
 
 
 @pytest.mark.parametrize(("text", "meaning"), NOBODY)
