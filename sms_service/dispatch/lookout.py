@@ -8,7 +8,7 @@ the next look, every other run after all the rest. Nothing here reads or writes 
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 
@@ -58,7 +58,7 @@ class Lookout:
 
     def served(self, lane: str, run_id: int) -> None:
         """A group of the run was started."""
-        self._lanes[lane].served.add(run_id)
+        self._lanes[lane].served[run_id] += 1
 
     def begin_round(self) -> None:
         """From now on, what was seen before does not count as seen."""
@@ -76,7 +76,8 @@ class _LaneRuns:
 
     def __init__(self) -> None:
         self.listed_to = 0
-        self.served: set[int] = set()
+        self.served: Counter[int] = Counter()
+        self._ahead: Counter[int] = Counter()
         self._unit_of: dict[int, int] = {}
         self._told: OrderedDict[int, None] = OrderedDict()
         self._units: OrderedDict[int, OrderedDict[int, None]] = OrderedDict()
@@ -136,10 +137,20 @@ class _LaneRuns:
                 self._units.setdefault(unit_id, OrderedDict())[run_id] = None
                 self._units[unit_id].move_to_end(run_id)
                 self._units.move_to_end(unit_id)
+                if run_id in self.served:
+                    self._ahead[run_id] += self.served[run_id] - 1
+                    self._pass_over(self._units[unit_id])
         self.served.clear()
+
+    def _pass_over(self, runs: OrderedDict[int, None]) -> None:
+        """A run that had several groups in one look has had turns of the unit's others; it now lets them go first."""
+        while self._ahead[first := next(iter(runs))]:
+            self._ahead[first] -= 1
+            runs.move_to_end(first)
 
     def _forget(self, run_id: int) -> None:
         self._told.pop(run_id, None)
+        self._ahead.pop(run_id, None)
         unit_id = self._unit_of.pop(run_id)
         if runs := self._units.get(unit_id):
             runs.pop(run_id, None)
