@@ -9,7 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sms_service.content.comparing import CannotRender
-from sms_service.content.language import MAX_TEXT, check_template, compile_template, find_adjacent, get_compiled
+from sms_service.content.language import (
+    MAX_TEXT,
+    check_template,
+    compile_template,
+    find_adjacent,
+    find_place,
+    get_compiled,
+)
 from sms_service.errors import Invalid
 
 
@@ -364,11 +371,13 @@ def test_any_body_is_refused_clearly_or_renders_bounded(body: str) -> None:
 
 
 @given(st.text(max_size=1_500), st.text(max_size=20))
+@example("{%", "")
 def test_a_value_comes_out_as_it_went_in_but_for_controls(value: str, other: str) -> None:
     try:
         text = compile_template("甲{{ value }}乙{{ other }}丙").render({"value": value, "other": other})
     except CannotRender:
-        assert len((value + other).encode("utf-16-le", "surrogatepass")) // 2 + 3 > MAX_TEXT
+        too_long = len((value + other).encode("utf-16-le", "surrogatepass")) // 2 + 3 > MAX_TEXT
+        assert too_long or find_place(value) or find_place(other)
         return
     assert "\r" not in text
     assert "\x00" not in text
