@@ -26,7 +26,8 @@ from sms_service.replies.answers import (
     open_respondents,
 )
 from sms_service.replies.asked_questions import close_question, find_questions, get_question, remind_silent
-from sms_service.replies.respondents import describe_respondents, get_respondent, list_notable, note_answer
+from sms_service.replies.given_by_hand import list_notable
+from sms_service.replies.respondents import describe_respondents, get_respondent, note_answer
 from sms_service.said import as_said, say
 from sms_service.vocabulary import AnswerGroup, Meaning, QuestionKind
 from sms_service.web.context import current_context
@@ -124,6 +125,7 @@ def show_question(question_id: int) -> str | Response:
         rows, following = fetch_page(g.session, statement, query, sort="name", key=name_of_respondent(), id_=id_)
         people = describe_respondents(g.session, respondents.question, rows)
     may_write = g.actor.can(Permission.edit_campaigns, respondents.path)
+    notable = list_notable(respondents.question.kind) if row.is_open else ()
     writes = g.actor.scope(Permission.edit_campaigns)
     return render_page(
         "question.html",
@@ -145,7 +147,7 @@ def show_question(question_id: int) -> str | Response:
         may_open=g.actor.can(Permission.read, respondents.path),
         may_remind=may_write and row.is_open,
         may_close=g.actor.can(Permission.operate_campaigns, respondents.path),
-        notable=[said for said in list_notable(respondents.question) if said != Meaning.choice] if row.is_open else [],
+        notable=[one for one in notable if one != Meaning.choice],
         may_note=lambda path: row.is_open and any(path.startswith(held) for held in writes),
     )
 
@@ -162,7 +164,7 @@ def show_respondent(question_id: int, person_id: int) -> str:
         one=one,
         options=list(enumerate(list_survey_options(row.QuestionRow), start=1)),
         labels=_labels(row.QuestionRow),
-        notable=[*list_notable(row.QuestionRow)],
+        notable=[*list_notable(row.QuestionRow.kind)],
         may_note=row.is_open and g.actor.can(Permission.edit_campaigns, one.path),
     )
 

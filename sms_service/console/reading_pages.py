@@ -13,9 +13,9 @@ from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.people import search_people
 from sms_service.console.rendering import name_here, render_page
 from sms_service.directory.people import get_person
+from sms_service.replies.given_by_hand import READABLE
 from sms_service.replies.models import ReplyRow
 from sms_service.replies.rereading import (
-    ANSWERS,
     WITHOUT_QUESTION,
     CandidateQuestion,
     list_candidates,
@@ -89,6 +89,6 @@ def _describe(reply: ReplyRow, candidate: CandidateQuestion) -> dict[str, Any]:
         "campaign": candidate.campaign,
         "message": candidate.message,
         "understood": understood,
-        "others": [one for one in ANSWERS[QuestionKind(question.kind)] if understood is None or one != understood.said],
+        "others": [one for one in READABLE[question.kind] if understood is None or one != understood.said],
         "options": question.asks.get("options", ()),
     }

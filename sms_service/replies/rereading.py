@@ -22,8 +22,9 @@ from sms_service.ledger.question_models import QuestionRow
 from sms_service.ledger.questions import require_question
 from sms_service.replies.answering import answer_replies
 from sms_service.replies.checks import heed_check
+from sms_service.replies.given_by_hand import READABLE, check_given
 from sms_service.replies.inbox import lock_reply
-from sms_service.replies.keywords import MOST_PEOPLE, Understood
+from sms_service.replies.keywords import Understood
 from sms_service.replies.matching import MATCH_REPLIES
 from sms_service.replies.models import AnswerRow, ReadingRow, ReplyRow
 from sms_service.replies.reading import read_asked, read_question
@@ -31,13 +32,6 @@ from sms_service.replies.stops import STOPPING, heed_stops, withdraw_stop
 from sms_service.said import say
 from sms_service.vocabulary import InboxStatus, Meaning, QuestionKind, ReadingRule
 
-# What a person may say of an answer to each kind of question.
-ANSWERS = {
-    QuestionKind.rsvp: (Meaning.yes, Meaning.no, Meaning.free_text),
-    QuestionKind.survey: (Meaning.choice, Meaning.free_text),
-    QuestionKind.quiz: (Meaning.choice, Meaning.free_text),
-    QuestionKind.check: (Meaning.yes, Meaning.wrong_person, Meaning.free_text),
-}
 WITHOUT_QUESTION = (Meaning.free_text, *STOPPING, Meaning.acknowledged, Meaning.empty, Meaning.automatic)
 
 
@@ -186,11 +180,7 @@ def _understand(
         require_question(session, actor, Permission.read, question_id)
         raise Invalid("question_id", question_id, "was not asked of them before this reply")
     actor.require(Permission.edit_campaigns, chosen.message.unit_path)
-    known = ANSWERS[QuestionKind(chosen.question.kind)]
-    if meaning not in known:
-        raise Invalid("meaning", meaning.value, say("must be one of {known}", known=known))
-    if people is not None and not (meaning == Meaning.yes and 1 <= people <= MOST_PEOPLE):
-        raise Invalid("people", people, say("must be from 1 to {most}, of a yes", most=MOST_PEOPLE))
+    check_given("meaning", chosen.question.kind, READABLE[chosen.question.kind], meaning, people)
     if meaning != Meaning.choice:
         return chosen, Understood(meaning, ReadingRule.person, people=people)
     understood = read_candidate(session, chosen, choices or "")

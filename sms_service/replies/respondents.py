@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.answers import find_respondents, list_survey_options, open_respondents
 from sms_service.replies.checks import heed_check
-from sms_service.replies.keywords import MOST_PEOPLE
+from sms_service.replies.given_by_hand import check_given, list_notable
 from sms_service.replies.models import AnswerRow, ReplyRow
 from sms_service.said import say
 from sms_service.vocabulary import Meaning, QuestionKind, Words
@@ -160,7 +160,8 @@ def note_answer(
     now: datetime = session.scalars(select(func.sms_now())).one()
     if question.closes_at < now:
         raise Conflict(say("question {question} is closed; extend it to note an answer", question=question_id))
-    _check_said(question, said, option, people)
+    check_given("said", question.kind, list_notable(question.kind), said, people)
+    _check_option(question, said, option)
     note = note and required_line("note", note, LONGEST_NOTE)
     row = _find_row(session, question_id, person_id)
     session.add(
@@ -187,32 +188,12 @@ def note_answer(
     return get_respondent(session, actor, question_id, person_id)
 
 
-def list_notable(question: QuestionRow) -> Sequence[Meaning]:
-    """What can be noted by hand as an answer to a question."""
-    return _NOTABLE[question.kind]
-
-
-_NOTABLE: Mapping[str, Sequence[Meaning]] = {
-    QuestionKind.rsvp: (Meaning.yes, Meaning.no),
-    QuestionKind.survey: (Meaning.choice,),
-    QuestionKind.check: (Meaning.yes, Meaning.wrong_person),
-    QuestionKind.quiz: (),  # who would be told the right answer does not tell it to us
-}
-
-
-def _check_said(question: QuestionRow, said: str, option: int | None, people: int | None) -> None:
-    allowed = list_notable(question)
-    if said not in allowed:
-        raise Invalid("said", said, say("must be one of {words}", words=allowed or ("–",)))
+def _check_option(question: QuestionRow, said: str, option: int | None) -> None:
     options = list_survey_options(question)
     if (option is None) == (said == Meaning.choice):
         raise Invalid("option", option, "is needed with a choice, and with nothing else")
     if option is not None and not 1 <= option <= len(options):
         raise Invalid("option", option, say("must be a number from 1 to {most}", most=len(options)))
-    if people is not None and (said != Meaning.yes or question.kind != QuestionKind.rsvp):
-        raise Invalid("people", people, "can be said only with a yes")
-    if people is not None and not 1 <= people <= MOST_PEOPLE:
-        raise Invalid("people", people, say("must be a number from 1 to {most}", most=MOST_PEOPLE))
 
 
 def _find_row(session: Session, question_id: int, person_id: int) -> Message:

@@ -97,6 +97,14 @@ def test_what_does_not_fit_the_question_is_named(
     assert answers(database) == [("free_text", None, None, True)]
 
 
+def test_how_many_come_is_said_to_an_invitation_alone(database: Database, city: City) -> None:
+    question_id = ask(database, city.run_id, {"kind": "check", "hours": 24})
+    reply_id = write(database, "看情况")
+    with database.session() as session, pytest.raises(Invalid) as refused:
+        reread_reply(session, SYSTEM, reply_id, Meaning.yes, question_id=question_id, people=2)
+    assert refused.value.field == "people"
+
+
 def test_an_answer_of_a_survey_is_one_of_its_options(database: Database, city: City) -> None:
     question_id = ask(database, city.run_id, {"kind": "survey", "options": ["好", "不好"], "hours": 24})
     reply_id = write(database, "还行吧")
