@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session, aliased
 from sms_service.accounts.models import Account, Delegation, RoleGrant
 from sms_service.accounts.permissions import DELEGATE_ROLE, PERMISSIONS, SYSTEM_ROLE, Permission
 from sms_service.errors import Forbidden, NotFound
-from sms_service.said import say
+from sms_service.said import Said, say
 
 # Of units this room reads only these; the directory, which owns the table, lies above this room.
 units = table("units", column("id", BigInteger), column("path", Text), column("timezone", Text))
@@ -68,6 +68,17 @@ class Actor:
     def may_use(self, path: str) -> bool:
         """Whether the actor may read and use what the unit at `path` keeps for itself and all below it."""
         return any(path.startswith(held) or held.startswith(path) for held in self.scope(Permission.read))
+
+    def require_use(self, path: str, what: Said) -> None:
+        """Raises Forbidden unless the actor may read and use `what` the unit at `path` keeps."""
+        if not self.may_use(path):
+            raise Forbidden(
+                say(
+                    "{login} holds no role on the unit to which {what} belongs, nor above or below it",
+                    login=self.login,
+                    what=what,
+                )
+            )
 
     def require(self, permission: Permission, path: str) -> None:
         """Raises Forbidden unless the actor may do this to the whole subtree at `path`."""

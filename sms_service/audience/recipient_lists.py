@@ -23,7 +23,7 @@ from sms_service.directory.import_models import Import
 from sms_service.directory.models import GUEST, Person, Unit
 from sms_service.directory.outcomes import header_of
 from sms_service.directory.text import visible_text
-from sms_service.errors import Forbidden, NotFound
+from sms_service.errors import NotFound
 from sms_service.said import say
 
 _make_list_rows = Statement(__file__, "make_list_rows")
@@ -68,14 +68,7 @@ def get_list(session: Session, actor: Actor, list_id: int) -> RecipientList:
     found = session.get(RecipientList, list_id)
     if found is None:
         raise NotFound("list", list_id)
-    if not actor.may_use(unit_path(session, found.unit_id)):
-        raise Forbidden(
-            say(
-                "{login} holds no role on the unit to which list {list} belongs, nor above or below it",
-                login=actor.login,
-                list=found.id,
-            )
-        )
+    actor.require_use(unit_path(session, found.unit_id), say("list {list}", list=found.id))
     return found
 
 

@@ -25,7 +25,7 @@ from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line
 from sms_service.directory.units import usable_from
-from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.said import say
 from sms_service.vocabulary import MessageReason
 
@@ -88,14 +88,7 @@ def get_segment(session: Session, actor: Actor, segment_id: int) -> Segment:
     segment = session.get(Segment, segment_id)
     if segment is None:
         raise NotFound("segment", segment_id)
-    if not actor.may_use(unit_path(session, segment.unit_id)):
-        raise Forbidden(
-            say(
-                "{login} holds no role on the unit to which segment {segment} belongs, nor above or below it",
-                login=actor.login,
-                segment=segment.id,
-            )
-        )
+    actor.require_use(unit_path(session, segment.unit_id), say("segment {segment}", segment=segment.id))
     return segment
 
 

@@ -34,14 +34,12 @@ def replies(
     login: str | None,
 ) -> None:
     """List what people answered, newest first, with masked phone numbers."""
-    from sms_service.accounts.permissions import Permission
     from sms_service.cli.acting import acting, scope_of
     from sms_service.cli.context import open_session
     from sms_service.controls.accounts import id_of
-    from sms_service.directory.units import top_paths
     from sms_service.masking import mask_phone, mask_text
     from sms_service.replies.answering import find_answer_texts
-    from sms_service.replies.listing import find_replies
+    from sms_service.replies.listing import find_replies, may_read_strangers
     from sms_service.replies.models import ReplyRow
 
     with open_session() as session:
@@ -50,7 +48,7 @@ def replies(
             id_of(session, account)
         statement = find_replies(
             scope_of(session, actor, code),
-            strangers=code is None and all(actor.can(Permission.read, path) for path in top_paths(session)),
+            strangers=code is None and may_read_strangers(session, actor),
             meaning=meaning,
             account=account,
             has_phone=False if unreadable else None,

@@ -22,7 +22,7 @@ from sms_service.content.grammar import narrow_braces
 from sms_service.content.models import Template, TemplateCategory, TemplateVersion
 from sms_service.directory.models import Unit
 from sms_service.directory.units import usable_from
-from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.said import say
 
 LONGEST_NAME = 100
@@ -228,15 +228,7 @@ def find_versions(template_id: int) -> Select[TemplateVersion]:
 
 
 def _require_use(session: Session, actor: Actor, template: Template) -> None:
-    path = unit_path(session, template.unit_id)
-    if not actor.may_use(path):
-        raise Forbidden(
-            say(
-                "{login} holds no role on the unit to which template {template} belongs, nor above or below it",
-                login=actor.login,
-                template=template.id,
-            )
-        )
+    actor.require_use(unit_path(session, template.unit_id), say("template {template}", template=template.id))
 
 
 def _newest(session: Session, template_id: int) -> TemplateVersion:

@@ -28,7 +28,7 @@ from sms_service.content.values import LONGEST_VALUE, RECIPIENT_FIELDS
 from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line, visible_text
 from sms_service.directory.units import split_path, usable_from
-from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
+from sms_service.errors import Conflict, Invalid, NotFound
 from sms_service.said import Said, say
 
 LONGEST_LABEL = 50  # characters
@@ -150,9 +150,7 @@ def get_reference_list(session: Session, actor: Actor, list_id: int) -> tuple[Re
     ).one_or_none()
     if row is None:
         raise NotFound("reference list", list_id)
-    if not actor.may_use(row.Unit.path):
-        message = "{login} holds no role on the unit to which list {list} belongs, nor above or below it"
-        raise Forbidden(say(message, login=actor.login, list=list_id))
+    actor.require_use(row.Unit.path, say("list {list}", list=list_id))
     return row.ReferenceList, row.Unit
 
 

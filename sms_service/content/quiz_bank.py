@@ -22,7 +22,7 @@ from sms_service.content.wordlists import write_comparable
 from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line
 from sms_service.directory.units import usable_from
-from sms_service.errors import Conflict, Forbidden, NotFound
+from sms_service.errors import Conflict, NotFound
 from sms_service.said import say
 
 LONGEST_CATEGORY = 50  # characters of a category's name
@@ -146,9 +146,7 @@ def get_quiz_category(session: Session, actor: Actor, category_id: int) -> tuple
     ).one_or_none()
     if row is None:
         raise NotFound("category", category_id)
-    if not actor.may_use(row.Unit.path):
-        message = "{login} holds no role on the unit to which category {category} belongs, nor above or below it"
-        raise Forbidden(say(message, login=actor.login, category=category_id))
+    actor.require_use(row.Unit.path, say("category {category}", category=category_id))
     return row.QuizCategory, row.Unit
 
 
