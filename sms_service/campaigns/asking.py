@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
-from sms_service.campaigns.quiz_asks import read_quiz
+from sms_service.campaigns.quiz_asks import SAME_AS, read_quiz
 from sms_service.content.models import TemplateVersion
 from sms_service.directory.text import required_line
 from sms_service.errors import Invalid, NotFound
@@ -45,8 +45,8 @@ def read_asks(session: Session, actor: Actor, path: str, given: Mapping[str, Any
     """What is asked, as it is kept; `path`: the campaign's unit, `version`: the text that asks it. Raises Invalid
     (`asks.…`), NotFound or Forbidden for a question that it names.
     """
-    if "same_as" in given:
-        return {"same_as": _require_open(session, actor, given["same_as"])}
+    if SAME_AS in given:
+        return {SAME_AS: _require_open(session, actor, given[SAME_AS])}
     kind = given.get("kind")
     if kind not in _READERS:
         raise Invalid("asks.kind", kind, say("must be one of {kinds}", kinds=tuple(_READERS)))

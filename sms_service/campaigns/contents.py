@@ -24,7 +24,6 @@ from sms_service.content.models import Template, TemplateVersion
 from sms_service.content.values import QUESTION
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
-from sms_service.vocabulary import QuestionKind
 
 _USUAL_WINDOW = ("Asia/Shanghai", 8 * 60, 20 * 60)
 
@@ -59,9 +58,8 @@ class Content:
 
     @property
     def pool(self) -> QuizPool | None:
-        """Of a quiz, the questions of which each person is asked one."""
-        asks = self.asks
-        return self.pools.get(key_of(asks)) if asks and asks.get("kind") == QuestionKind.quiz else None
+        """Of a quiz, or a reminder of one, the questions of which each person is asked one."""
+        return self.pools.get(key_of(self.asks)) if self.asks else None
 
     @property
     def asks(self) -> dict[str, Any] | None:

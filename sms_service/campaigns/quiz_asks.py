@@ -2,7 +2,8 @@
 
 Questions of the bank never change, so that what is approved is which questions may be asked (the *pool*). A question
 that was replaced since is asked in its newest words, and a category that was changed has another pool: both make
-another content, which needs approval again. The run keeps the pool that was approved, and draws from that.
+another content, which needs approval again. The run keeps the pool that was approved, and draws from that. A reminder
+(`same_as`) has the pool of the question of which it reminds.
 """
 
 from __future__ import annotations
@@ -27,21 +28,27 @@ from sms_service.said import as_said, say
 from sms_service.vocabulary import QuestionKind
 
 MOST_TRIES = 9
-CATEGORY = "category"
+CATEGORY, SAME_AS = "category", "same_as"
 POOL = "pool"  # in a run's copy alone: which questions it draws from
 # The pools of a campaign of the statement, by what is asked, as `read_pools` takes them.
 POOLS: ColumnElement[Any] = literal_column(
-    """(SELECT json_object_agg(a.key, (
+    """(SELECT json_object_agg(a.key, CASE WHEN a.pool IS NULL THEN (
         SELECT json_build_object('ids', coalesce(json_agg(q.id ORDER BY q.id), '[]'::json), 'written', min(q.written))
         FROM quiz_questions q
         WHERE q.ended_at IS NULL AND (q.category_id = (a.asks ->> 'category')::bigint OR q.id = (
-            SELECT coalesce(o.replaced_by, o.id) FROM quiz_questions o WHERE o.id = (a.asks ->> 'question')::bigint))))
+            SELECT coalesce(o.replaced_by, o.id) FROM quiz_questions o WHERE o.id = (a.asks ->> 'question')::bigint))
+        ) ELSE json_build_object('ids', a.pool, 'written', (
+            SELECT q.written FROM quiz_questions q
+            WHERE q.id = (a.pool ->> 0)::bigint AND jsonb_array_length(a.pool) = 1)) END)
     FROM (
-        SELECT DISTINCT ON (key) key, asks
-        FROM (SELECT campaigns.asks AS asks
-              UNION ALL SELECT i.asks FROM campaign_items i WHERE i.campaign_id = campaigns.id) AS said
-        CROSS JOIN LATERAL (SELECT concat(asks ->> 'category', '/', asks ->> 'question') AS key) AS named
-        WHERE asks ->> 'kind' = 'quiz'
+        (SELECT DISTINCT ON (key) key, asks, NULL::jsonb AS pool
+         FROM (SELECT campaigns.asks AS asks
+               UNION ALL SELECT i.asks FROM campaign_items i WHERE i.campaign_id = campaigns.id) AS said
+         CROSS JOIN LATERAL (SELECT concat(asks ->> 'category', '/', asks ->> 'question') AS key) AS named
+         WHERE asks ->> 'kind' = 'quiz')
+        UNION ALL
+        SELECT concat('=', o.id), o.asks, o.asks -> 'pool' FROM questions o
+        WHERE o.id = (campaigns.asks ->> 'same_as')::bigint AND o.kind = 'quiz'
     ) AS a)""",
     JSON,
 )
@@ -62,14 +69,14 @@ class QuizPool:
 def read_pools(found: Mapping[str, Any] | None) -> dict[str, QuizPool]:
     """What `POOLS` found."""
     return {
-        key: QuizPool(tuple(one["ids"]), one["written"] if key.startswith("/") else None)
+        key: QuizPool(tuple(one["ids"]), None if key.endswith("/") else one["written"])
         for key, one in (found or {}).items()
     }
 
 
 def key_of(asks: Mapping[str, Any]) -> str:
-    """Under which key the pool of a quiz stands."""
-    return f"{asks.get(CATEGORY, '')}/{asks.get(QUESTION, '')}"
+    """Under which key the pool of a quiz stands, or that of the question of which it reminds."""
+    return f"={asks[SAME_AS]}" if SAME_AS in asks else f"{asks.get(CATEGORY, '')}/{asks.get(QUESTION, '')}"
 
 
 def read_quiz(

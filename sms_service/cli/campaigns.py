@@ -50,6 +50,22 @@ def read_picks(_: click.Context, option: click.Parameter, given: tuple[str, ...]
     return picks or None
 
 
+def read_asks_json(_: click.Context, option: click.Parameter, given: str | None) -> dict[str, Any] | None:
+    """An option's `asks`, by its callback; its words are checked when it is kept. Raises Invalid."""
+    from sms_service.errors import Invalid
+
+    if given is None:
+        return None
+    try:
+        asks = json.loads(given)
+    except (ValueError, RecursionError):
+        asks = None
+    if not isinstance(asks, dict):
+        raise Invalid(option.opts[0], given, """must be a JSON object, such as {"kind": "rsvp"}""")
+    return asks
+
+
+_ASKS = """What its texts ask, as JSON: '{"kind": "rsvp"}', '{"kind": "survey", "options": ["满意", "不满意"]}'."""
 _CHANNEL = "A channel to which its runs are also posted; may be given again."
 _PICK = "A row of a reference list, by the row's id; may be given again."
 
@@ -69,6 +85,7 @@ def campaign() -> None:
 @click.option("--signature", required=True, help="Stands in front as 【signature】; without brackets.")
 @click.option("--value", "pairs", multiple=True, metavar="NAME=TEXT", help="A variable's value; may be given again.")
 @click.option("--pick", "picks", multiple=True, metavar="LIST=ID", callback=read_picks, help=_PICK)
+@click.option("--asks", metavar="JSON", callback=read_asks_json, help=_ASKS)
 @click.option("--channel", "channels", multiple=True, type=int, metavar="ID", help=_CHANNEL)
 @click.option("--route", default="default", show_default=True, help="A route of gateways.toml.")
 @click.option("--validity", "validity_s", type=int, default=86_400, show_default=True, metavar="SECONDS")
@@ -104,6 +121,8 @@ def create(login: str, code: str, template_id: int, number: int | None, pairs: t
 @click.option("--name", help="Its name.")
 @click.option("--signature", help="Stands in front as 【signature】; without brackets.")
 @click.option("--pick", "picks", multiple=True, metavar="LIST=ID", callback=read_picks, help=_PICK)
+@click.option("--asks", metavar="JSON", callback=read_asks_json, help=_ASKS)
+@click.option("--asks-nothing", is_flag=True, help="Its texts ask nothing any more.")
 @click.option("--channel", "channels", multiple=True, type=int, metavar="ID", help=_CHANNEL)
 @click.option("--no-channel", is_flag=True, help="It is posted to no channel any more.")
 @click.option("--route", help="A route of gateways.toml.")
@@ -112,13 +131,17 @@ def create(login: str, code: str, template_id: int, number: int | None, pairs: t
 @click.option("--canary-receipts/--no-canary-receipts", default=None, help="Its first texts' receipts are waited for.")
 @click.option("--launch-on-approval/--no-launch-on-approval", default=None, help="Its approval launches it.")
 @click.option("--planned", "planned_at", metavar="TIME", callback=read_moment, help="When: ISO 8601 with offset.")
-def change(campaign_id: int, login: str, channels: tuple[int, ...], no_channel: bool, **changes: Any) -> None:
+def change(
+    campaign_id: int, login: str, channels: tuple[int, ...], no_channel: bool, asks_nothing: bool, **changes: Any
+) -> None:
     """Change a draft; an approved or rejected campaign becomes a draft again."""
     from sms_service.campaigns.services import change_campaign
 
     given = {name: value for name, value in changes.items() if value is not None}
     if channels or no_channel:
         given["channels"] = channels
+    if asks_nothing:
+        given["asks"] = None
     act_on(campaign_id, login, lambda session, actor: change_campaign(session, actor, campaign_id, given))
 
 

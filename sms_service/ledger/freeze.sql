@@ -7,11 +7,14 @@
 -- freezes it, so that it can hand over other texts in the meantime. A large run may first let only a few rows leave,
 -- its canary: one row from each of as many units as possible, then others. A run with more recipients than its approval
 -- allows for is held with its rows written, until a person says yes to the larger number. Of a quiz each person is asked
--- one question of the run's pool, which their id and the run's tell.
+-- one question of the run's pool, which their id and the run's tell; a reminder of it draws as that run did, so that it
+-- repeats to each person what they were asked.
 WITH run AS MATERIALIZED (
-    SELECT *, CASE WHEN asks ? 'pool'
-                   THEN ARRAY(SELECT one::bigint FROM jsonb_array_elements_text(asks -> 'pool') AS one) END AS pool
-    FROM runs WHERE id = ANY (%(run_ids)s::bigint[]) AND status = 'freezing' FOR UPDATE SKIP LOCKED
+    SELECT r.*, CASE WHEN r.asks ? 'pool'
+                     THEN ARRAY(SELECT one::bigint FROM jsonb_array_elements_text(r.asks -> 'pool') AS one) END AS pool,
+           coalesce((SELECT o.id FROM runs o
+                     WHERE o.question_id = r.question_id AND o.asks ? 'kind' AND r.asks ? 'same_as'), r.id) AS drawn_by
+    FROM runs r WHERE r.id = ANY (%(run_ids)s::bigint[]) AND r.status = 'freezing' FOR UPDATE OF r SKIP LOCKED
 ),
 audience AS MATERIALIZED (
     SELECT run.id AS run_id, found.person_id, found.unit_id
@@ -26,7 +29,8 @@ known AS (
     FROM audience a
     JOIN run r ON r.id = a.run_id
     CROSS JOIN LATERAL (
-        SELECT r.pool[1 + mod(hashint8extended(a.person_id, r.id) & 9223372036854775807, cardinality(r.pool))::int] AS id
+        SELECT r.pool[1 + mod(hashint8extended(a.person_id, r.drawn_by) & 9223372036854775807,
+                              cardinality(r.pool))::int] AS id
     ) AS drawn
     JOIN /*people*/ people /*end*/ ON people.id = a.person_id
     JOIN units ON units.id = a.unit_id

@@ -85,10 +85,11 @@ asked AS (
         'quiz', (SELECT json_build_array(q.options, q.right_choices) FROM quiz_questions q WHERE q.id = quiz_question_id)
         ) ORDER BY started_at DESC, message_id DESC) AS asked
     FROM (
-        SELECT DISTINCT ON (t.id, campaign_id) t.* FROM texts t JOIN batch b ON b.id = t.id WHERE question_id IS NOT NULL
-        -- As `gateways/extensions.py` names them.
-        ORDER BY t.id, campaign_id, right('00000' || question_id, length(b.extension)) = b.extension DESC NULLS LAST,
-                 started_at DESC, message_id DESC
+        -- By the campaign that asked it, not by that of a reminder. Numbers are as `gateways/extensions.py` writes them.
+        SELECT DISTINCT ON (t.id, q.campaign_id) t.*
+        FROM texts t JOIN batch b ON b.id = t.id JOIN questions q ON q.id = t.question_id
+        ORDER BY t.id, q.campaign_id, right('00000' || q.id, length(b.extension)) = b.extension DESC NULLS LAST,
+                 t.started_at DESC, t.message_id DESC
     ) last_of_campaign
     GROUP BY id
 )

@@ -68,6 +68,22 @@ def test_the_outlook_is_told(run: Shell, writing: list[str], database: Database)
     )
 
 
+def test_what_its_texts_ask(run: Shell, writing: list[str]) -> None:
+    def asks() -> object:
+        return json.loads(run("campaign", "show", "1", "--json").output)["asks"]
+
+    assert run(*writing, "--asks", '{"kind": "rsvp", "hours": 5}').exit_code == 0
+    assert asks() == {"kind": "rsvp", "hours": 5}
+    survey = '{"kind": "survey", "options": ["满意", "不满意"]}'
+    assert run("campaign", "change", "1", "--as", "wang", "--asks", survey).exit_code == 0
+    assert asks() == {"kind": "survey", "options": ["满意", "不满意"], "hours": 72}
+    assert run("campaign", "change", "1", "--as", "wang", "--asks-nothing").exit_code == 0
+    assert asks() is None
+    for wrong, named in (("rsvp", "--asks"), ("[1]", "--asks"), ('{"kind": "exam"}', "asks.kind")):
+        refused = run(*writing, "--asks", wrong)
+        assert (refused.exit_code, named in refused.output) == (1, True), refused.output
+
+
 def test_from_draft_to_counts(run: Shell, writing: list[str], database: Database) -> None:
     assert run(*writing).output == "campaign 1 学习 is draft\n"
     assert run("campaign", "submit", "1", "--as", "wang").output == "campaign 1 学习 is submitted\n"

@@ -167,6 +167,13 @@ def test_of_one_campaign_that_question_is_answered_which_was_asked_last_before_i
     assert rows(database, READINGS) == [("yes", yesterday), ("no", today)]
 
 
+def test_an_answer_to_a_reminder_answers_the_question(database: Database, city: City) -> None:
+    question_id = ask(database, city.run_id)
+    assert ask(database, send_another(database, city), {"same_as": question_id}) == question_id
+    said(database, "1")
+    assert rows(database, READINGS) == [("yes", question_id)]
+
+
 def test_an_extension_number_names_an_earlier_question_of_the_campaign(database: Database, city: City) -> None:
     earlier = ask(database, city.run_id)
     ask(database, send_next(database, city))

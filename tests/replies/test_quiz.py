@@ -20,6 +20,8 @@ from sms_service.content.quiz_choices import WrittenQuestion
 from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.errors import Forbidden, Invalid, NotFound
+from sms_service.ledger.models import Run
+from sms_service.replies.asked_questions import remind_silent
 from sms_service.replies.grading import grade_reply, write_result
 from sms_service.replies.quiz_counting import (
     QuizCounts,
@@ -99,6 +101,33 @@ def test_one_question_goes_to_all_in_its_newest_words(database: Database, quizze
         new = keep_quiz_question(session, SYSTEM, quizzed.category_id, old.id, written).id
     _, run_id = send(database, quizzed, question=old.id)
     assert {question.id for _, question in asked_of(database, run_id)} == {new}
+
+
+def test_a_reminder_repeats_to_each_what_they_were_asked(database: Database, quizzed: Quizzed) -> None:
+    """Also if another question has replaced it since."""
+    campaign_id, first = send(database, quizzed)
+    asked = {message.person_id: (message.phone, question.id) for message, question in asked_of(database, first)}
+    answered = min(asked)
+    reply(database, {str(asked[answered][0]): "A"})
+    with database.session() as session:
+        for old in quizzed.questions:
+            keep_quiz_question(
+                session, SYSTEM, quizzed.category_id, old.id, WrittenQuestion(old.text, OPTIONS, "D", "改")
+            )
+        question_id = session.get_one(Run, first).question_id or 0
+        reminder = remind_silent(session, SYSTEM, question_id)
+        assert not [one for one in lint_campaign(session, SYSTEM, reminder.id) if one.severity == "refused"]
+        reminder_id = reminder.id
+    second = send_quiz(database, quizzed, reminder_id)
+    again = {message.person_id: (message.phone, question.id) for message, question in asked_of(database, second)}
+    assert again == {person: one for person, one in asked.items() if person != answered}
+    assert len({question for _, question in again.values()}) > 1
+    person, (phone, _) = again.popitem()
+    reply(database, {str(phone): "A"}, "2 seconds")
+    [(message, bank)] = [pair for pair in asked_of(database, second) if pair[0].person_id == person]
+    given = rows(database, f"SELECT question_id, message_id, correct FROM answers WHERE person_id = {person}")
+    assert given == [(question_id, message.id, bank.right_choices == "A")]
+    assert counts_of(database, campaign_id)[:2] == (6, 2)
 
 
 def test_a_bank_that_is_changed_asks_for_approval_again(session: Session) -> None:
