@@ -21,6 +21,7 @@ from chaos.house import House
 from chaos.judgement import judge
 from chaos.people import People
 from chaos.settling import settle, unknown
+from chaos.webhooks import add_listeners
 from sms_service.embedded import EngineError
 from sms_service.ops.errors import OperationError
 
@@ -83,6 +84,8 @@ def attack(folder: Path, events: Sequence[plan.Event], *, in_order: bool, keep: 
     """
     started = time.monotonic()
     with House(folder, say, keep=keep) as house, closing(People(house.database_url, house.reply, say)) as people:
+        with people.database.session() as session:
+            listeners = add_listeners(session, house.receiver_host, house.channels_key)
         faults = Faults(house, people, say)
         try:
             faults.carry_out_in_order(events) if in_order else faults.carry_out(events)
@@ -92,7 +95,7 @@ def attack(folder: Path, events: Sequence[plan.Event], *, in_order: bool, keep: 
         ended_at = datetime.now(UTC)
         settle(house, people.database, say)
         with people.database.session() as session:
-            judgement = judge(session, house, unknown(people.database), ended_at, say)
+            judgement = judge(session, house, listeners, unknown(people.database), ended_at, say)
     return {
         "chaos": "held" if judgement.good else "broken",
         "seconds": round(time.monotonic() - started, 1),

@@ -16,7 +16,7 @@ from rq import Queue
 
 from chaos.house import House, until
 from chaos.people import People
-from chaos.plan import GATEWAYS, Event
+from chaos.plan import GATEWAYS, RECEIVER, Event
 from sms_service import wake
 from sms_service.ops.errors import OperationError
 
@@ -32,7 +32,7 @@ _TERMINATE_LEADERS = _TERMINATE + sql.SQL(
     " AND (application_name ^@ 'sms_service clock' OR application_name ^@ 'sms_service link')"
 )
 
-# What a gateway does for a while, by the kind of event.
+# What a gateway, or the receiver of webhooks, does for a while, by the kind of event.
 _BEHAVIOURS: Mapping[str, Mapping[str, Any]] = {
     "gateway_hangs": {"hang_share": 0.1},
     "gateway_fails_after_accepting": {"error_share": 0.3},
@@ -46,6 +46,7 @@ _BEHAVIOURS: Mapping[str, Mapping[str, Any]] = {
     "receipts_before_answers": {"receipt_delay_s": [0.0, 0.01], "answer_delay_s": [0.2, 1.0]},
     "receipts_twice": {"duplicate_share": 1.0},
     "receipts_reversed": {"interim": True, "reversed": True},
+    **{f"receiver_{manner}": {"manner": manner} for manner in ("refuses", "hangs", "closes")},
 }
 
 
@@ -125,7 +126,7 @@ class Faults:
                 )
             case "clock_killed":
                 return self._take_down(f"clock-{event.target}", signal.SIGKILL, event.lasts_s)
-            case "web_killed" | "link_killed":
+            case "web_killed" | "link_killed" | "webhooks_killed" | "receiver_killed":
                 return self._take_down(event.kind.removesuffix("_killed"), signal.SIGKILL, event.lasts_s)
             case "line_cut":
                 return house.cut_line()
@@ -144,8 +145,9 @@ class Faults:
             case "leaders_sessions_terminated":
                 house.administer(_TERMINATE_LEADERS)
             case kind:
-                house.behave(GATEWAYS[event.target], **_BEHAVIOURS[kind])
-                return self._after(event.lasts_s, lambda: house.behave(GATEWAYS[event.target]))
+                whose = RECEIVER if kind.startswith(RECEIVER) else GATEWAYS[event.target]
+                house.behave(whose, **_BEHAVIOURS[kind])
+                return self._after(event.lasts_s, lambda: house.behave(whose))
         return True
 
     def _ask_people(self, event: Event) -> bool:

@@ -20,7 +20,8 @@ from psycopg import sql
 from rq import Worker
 
 from benchmarks.laboratory import ROOT
-from chaos.plan import CLOCKS, GATEWAYS, LINE, WORKERS
+from chaos.gateways import NORMAL, write_gateways
+from chaos.plan import CLOCKS, GATEWAYS, LINE, RECEIVER, WORKERS
 from sms_service.db import bootstrap, migrate
 from sms_service.embedded import DATABASE_NAME, PostgresServer, RedisServer
 from sms_service.ops.children import Address, Child
@@ -28,32 +29,15 @@ from sms_service.ops.errors import OperationError
 from sms_service.ops.http import call_api
 from sms_service.ops.supervisor import free_port
 
-GROUP = 50
-_ADAPTER_S = 5.0  # total time-out of a hand-over: a gateway that hangs keeps a group for so long
 _READY_S = 120.0
+_WITH_LEASES = ("worker", "clock", "link", "webhooks")
 _WORKER_PATIENCE_S = 90.0
-# How a gateway behaves while nothing is wrong with it; a few texts fail, and a few receipts never come.
-NORMAL: Mapping[str, Any] = {
-    "refuse_share": 0.01,
-    "refuse_code": "blocked",
-    "throttle_share": 0.0,
-    "hang_share": 0.0,
-    "error_share": 0.0,
-    "reset_share": 0.0,
-    "garble_share": 0.0,
-    "lose_share": 0.0,
-    "fail_share": 0.02,
-    "silent_share": 0.05,
-    "duplicate_share": 0.0,
-    "interim": False,
-    "reversed": False,
-    "receipt_delay_s": [0.1, 2.0],
-    "answer_delay_s": [0.0, 0.5],  # so that much is under way when something breaks
-}
+_WEBHOOKS_PATIENCE_S = 30.0  # a delivery takes 15 s at most
 
 
 class House:
-    """Engines, `worker-0` …, `clock-0` …, `web`, `link`, a simulator per gateway; their logs and ledgers in `folder`.
+    """Engines, `worker-0` …, `clock-0` …, `web`, `link`, `webhooks`, a simulator per gateway, and the receiver of
+    webhooks; their logs and ledgers in `folder`.
 
     `keep`: the database and the engines' logs stay there too. Use as a context manager, from the thread that attacks
     it: children die with the thread that started them.
@@ -64,13 +48,13 @@ class House:
         self.postgres = PostgresServer(folder / "postgres")
         self.redis = RedisServer(folder / "redis")
         self.redis_is_up = False
-        self.secret = secrets.token_urlsafe(16)
+        self.secret, self.channels_key = secrets.token_urlsafe(16), secrets.token_urlsafe(32)
         self.ended_by_themselves: Counter[str] = Counter()
         self._down: set[str] = set()
-        self._ports = {name: free_port() for name in GATEWAYS}
+        self._ports = {name: free_port() for name in NORMAL}
         self._smpp_port = free_port()
-        self._wanted: dict[str, Mapping[str, Any]] = dict.fromkeys(GATEWAYS, NORMAL)
-        self._told: dict[str, Mapping[str, Any] | None] = dict.fromkeys(GATEWAYS)
+        self._wanted: dict[str, Mapping[str, Any]] = dict(NORMAL)
+        self._told: dict[str, Mapping[str, Any] | None] = dict.fromkeys(NORMAL)
         self.children: dict[str, Child] = {}
         self.variables: dict[str, str] = {}
         self._clock_set: list[tuple[float, float]] = []  # when the service's clock was put forward, and how far
@@ -91,6 +75,11 @@ class House:
         """The login of the service's processes."""
         return self.postgres.url_of("sms_app", DATABASE_NAME)
 
+    @property
+    def receiver_host(self) -> str:
+        """Of what webhooks tell, with its port; PRIVATE_RECEIVERS names it."""
+        return f"127.0.0.1:{self._ports[RECEIVER]}"
+
     def _start(self) -> None:
         self.postgres.start()
         bootstrap.prepare_database(self.postgres.url, DATABASE_NAME, login_roles=True)
@@ -102,7 +91,9 @@ class House:
             "ENV_FILE": os.devnull,
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis.url,
-            "GATEWAYS_FILE": str(self._write_gateways()),
+            "GATEWAYS_FILE": str(write_gateways(self.folder, self._ports, self._smpp_port)),
+            "CHANNELS_KEY": self.channels_key,
+            "PRIVATE_RECEIVERS": self.receiver_host,
             "SIMULATOR_SECRET": self.secret,
             "LINE_PASSWORD": self.secret[:8],  # the longest that SMPP allows
             "PUBLIC_URL": f"http://127.0.0.1:{web_port}",
@@ -116,12 +107,17 @@ class House:
             if name == LINE:
                 command += ["--smpp-port", str(self._smpp_port)]
             self._add(name, command, _answers(self._ports[name]))
+        receiver = [python, "-m", "chaos.receiver", "--port", str(self._ports[RECEIVER])]
+        receiver += ["--ledger", str(self._ledger(RECEIVER))]
+        self._add(RECEIVER, receiver, _answers(self._ports[RECEIVER]))
         web = [python, "-m", "gunicorn", "--bind", f"127.0.0.1:{web_port}", "--workers", "1", "wsgi:app"]
         self._add("web", web, _answers(web_port))
         for number in range(CLOCKS):
             self._add(f"clock-{number}", [python, "-m", "sms_service", "clock"])
         link = [python, str(ROOT / "worker.py"), "--link", LINE]
         self._add("link", link, patience_s=_WORKER_PATIENCE_S)
+        telling = [python, "-m", "sms_service", "webhooks", "run"]
+        self._add("webhooks", telling, patience_s=_WEBHOOKS_PATIENCE_S)
         for number in range(WORKERS):
             self._add(f"worker-{number}", [python, str(ROOT / "worker.py")], self._works, _WORKER_PATIENCE_S)
         self._start_all(self.children.values())
@@ -142,28 +138,6 @@ class House:
     def _works(self, pid: int) -> bool:
         with redis.Redis.from_url(self.redis.url) as client:
             return any(worker.pid == pid for worker in Worker.all(connection=client))
-
-    def _write_gateways(self) -> Path:
-        """Two accounts at two providers, and a line; what one refused, for certain, another may take."""
-        path = self.folder / "gateways.toml"
-        accounts = "".join(
-            f'[accounts.{name}]\nadapter = "simulator"\nurl = "http://127.0.0.1:{port}"\n'
-            f'secret = "${{SIMULATOR_SECRET}}"\nmax_group = {GROUP}\ntotal_timeout_s = {_ADAPTER_S}\n'
-            for name, port in self._ports.items()
-            if name != LINE
-        )
-        accounts += (
-            f'[accounts.{LINE}]\nadapter = "smpp"\nhost = "127.0.0.1"\nport = {self._smpp_port}\n'
-            f'system_id = "simulator"\npassword = "${{LINE_PASSWORD}}"\nsource_addr = "10690000"\nthroughput = 5000\n'
-            f"max_group = {GROUP}\ntotal_timeout_s = {2 * _ADAPTER_S}\nanswer_timeout_s = {_ADAPTER_S}\n"
-        )
-        first, second, line = GATEWAYS
-        routes = (
-            f'[routes]\ndefault = ["{first}", "{second}"]\nother = ["{second}", "{first}"]\n'
-            f'line = ["{line}", "{first}"]\n'
-        )
-        path.write_text(accounts + routes)
-        return path
 
     def send(self, name: str, number: signal.Signals) -> bool:
         """Send a signal; False if the process does not run."""
@@ -187,25 +161,27 @@ class House:
             return False
         child.start()
         self._down.discard(name)
-        if name in GATEWAYS:
+        if name in NORMAL:
             self._told[name] = None
         return True
 
     def mend(self) -> None:
-        """Do what a supervisor does: start again every process that ended by itself. Tell simulators how to behave."""
+        """Do what a supervisor does: start again every process that ended by itself. Tell simulators and the receiver
+        how to behave.
+        """
         for name, child in self.children.items():
             if name not in self._down and (told := child.mend()):
                 self.ended_by_themselves[name.partition("-")[0]] += 1
                 self._say(told)
-        for name in GATEWAYS:
+        for name in NORMAL:
             if self._told[name] is not self._wanted[name]:
                 with suppress(OperationError):  # it is down; later
                     call_api(self._address(name, "/behaviour"), self.secret, "PUT", self._wanted[name])
                     self._told[name] = self._wanted[name]
 
-    def behave(self, gateway: str, **changes: Any) -> None:
-        """Let a gateway behave as NORMAL says, except for `changes`, from the next `mend` on."""
-        self._wanted[gateway] = {**NORMAL, **changes}
+    def behave(self, name: str, **changes: Any) -> None:
+        """Let a gateway, or the receiver, behave as NORMAL says, except for `changes`, from the next `mend` on."""
+        self._wanted[name] = {**NORMAL[name], **changes}
 
     def start_redis(self) -> None:
         """Start Redis, empty."""
@@ -249,9 +225,9 @@ class House:
         """End every session of the SMSC without a log-out; False if it is down."""
         return self._tell(LINE, "/smpp", {"do": "cut"})
 
-    def reply(self, phone: str, words: str) -> bool:
-        """Let a phone answer through the gateway of its last text; False if no gateway has sent it one."""
-        return any(self._tell(name, "/replies", {"from": phone, "text": words}) for name in GATEWAYS)
+    def reply(self, phone: str, gateway: str, words: str) -> bool:
+        """Let a phone answer what this gateway brought it; False if the gateway is down."""
+        return self._tell(gateway, "/replies", {"from": phone, "text": words})
 
     def _tell(self, gateway: str, target: str, wanted: Mapping[str, Any]) -> bool:
         try:
@@ -266,10 +242,10 @@ class House:
             connection.execute(statement)
 
     def put_clock_forward(self, minutes: int) -> None:
-        """Put the service's clock so far ahead of ours. Workers and clock are ended, as an operator does it, and
-        started again, so that no lease ends while its worker lives.
+        """Put the service's clock so far ahead of ours. All that hold leases are ended, as an operator does it, and
+        started again, so that no lease ends while its process lives.
         """
-        children = [child for name, child in self.children.items() if name.startswith(("worker", "clock", "link"))]
+        children = [child for name, child in self.children.items() if name.startswith(_WITH_LEASES)]
         for child in children:
             child.ask_to_end()
         for child in children:
@@ -285,7 +261,7 @@ class House:
         return at + max((ahead_s for since, ahead_s in self._clock_set if since <= at), default=0.0)
 
     def ledgers(self, names: Collection[str] = GATEWAYS) -> Iterator[dict[str, Any]]:
-        """Every whole line of these simulators' ledgers."""
+        """Every whole line of the ledgers of these simulators, or of the receiver."""
         for name in names:
             with self._ledger(name).open("rb") as lines:
                 yield from (json.loads(line) for line in lines if line.endswith(b"\n"))
@@ -298,16 +274,16 @@ class House:
                 "redis": str(client.info("server")["redis_version"]),
             }
 
-    def _ledger(self, gateway: str) -> Path:
-        return self.folder / f"{gateway}.jsonl"
+    def _ledger(self, name: str) -> Path:
+        return self.folder / f"{name}.jsonl"
 
-    def _address(self, gateway: str, target: str) -> str:
-        return f"http://127.0.0.1:{self._ports[gateway]}{target}"
+    def _address(self, name: str, target: str) -> str:
+        return f"http://127.0.0.1:{self._ports[name]}{target}"
 
     def _stop(self) -> None:
         for name in self.children:
             self.send(name, signal.SIGCONT)
-        for names in (("web",), ("worker", "clock", "link"), GATEWAYS):
+        for names in (("web",), _WITH_LEASES, tuple(NORMAL)):
             same = [child for name, child in self.children.items() if name.partition("-")[0] in names]
             for child in same:
                 child.ask_to_end()

@@ -13,10 +13,12 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from chaos.house import GROUP, House
+from chaos.gateways import GROUP
+from chaos.house import House
 from chaos.line import name_texts
-from chaos.plan import GATEWAYS, LINE
+from chaos.plan import GATEWAYS, LINE, RECEIVER
 from chaos.settling import Unknown
+from chaos.webhooks import Listener, judge_webhooks
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.receipt_matching import SEVERAL
 from sms_service.ops.agreement import UNHEARD, Agreement, compare_ledgers
@@ -27,6 +29,7 @@ _PACKAGES = ("sqlalchemy", "psycopg", "rq", "gunicorn", "aiohttp", "jinja2")
 _MUST_BE_NONE = (
     *("lost", "duplicated", "contradicted", "unknown_after_look_up", "caps_off"),
     *("sent_after_opt_out", "replies_lost", "replies_unread", "answers_off", "answered_twice"),
+    *("webhooks_untold", "webhooks_told_falsely", "webhooks_badly_signed"),
 )
 _NEVER_MEANT_TO_LEAVE = ("skipped", "cancelled")
 _STORY = text("""
@@ -62,6 +65,9 @@ WHERE a.started_at > s.created_at + interval '10 seconds' AND a.started_at < lea
   AND s.unit_id IS NULL AND (s.class IS NULL OR s.class = m.class)
   AND (s.signature IS NULL OR s.signature = r.signature) AND NOT r.passes_opt_outs
 """)
+_REPLIES_OF = text(
+    "SELECT count(*) FROM replies r JOIN gateway_accounts g ON g.id = r.account_id WHERE g.name = :account"
+)
 _UNREAD = text("SELECT count(*) FROM replies WHERE joined_to IS NULL AND (matched_at IS NULL OR rule IS NULL)")
 # Each reply that answers a question has one answer that stands, and no other reply has one.
 _ANSWERS_OFF = text("""
@@ -105,7 +111,14 @@ class Judgement:
     good: bool
 
 
-def judge(session: Session, house: House, unknown: Unknown, until: datetime, say: Callable[[str], None]) -> Judgement:
+def judge(
+    session: Session,
+    house: House,
+    listeners: Sequence[Listener],
+    unknown: Unknown,
+    until: datetime,
+    say: Callable[[str], None],
+) -> Judgement:
     """Compare the ledgers. `unknown`: how much was, and is after the simulators were asked. `until`: the end of the
     attack, after which the service's clock was put forward.
     """
@@ -134,12 +147,14 @@ def judge(session: Session, house: House, unknown: Unknown, until: datetime, say
         "by_people": theirs,
         "sent_after_opt_out": session.scalars(_SENT_AFTER_OPT_OUT, {"until": until}).one(),
         "replies": session.scalars(text("SELECT count(*) FROM replies")).one(),
+        "replies_over_smpp": session.scalars(_REPLIES_OF, {"account": LINE}).one(),
         "replies_lost": len(_acknowledged_replies(house) - set(session.scalars(text("SELECT text FROM replies")))),
         "replies_unread": session.scalars(_UNREAD).one(),
         "answers": session.scalars(text("SELECT count(*) FROM answers")).one(),
         "answers_off": session.scalars(_ANSWERS_OFF).one(),
         "answer_texts": session.scalars(text("SELECT count(*) FROM runs WHERE kind = 'answer'")).one(),
         "answered_twice": session.scalars(_ANSWERED_TWICE).one(),
+        **judge_webhooks(session, listeners, house.ledgers([RECEIVER]), say),
         "suppressed": session.scalars(text("SELECT count(*) FROM suppressions")).one(),
         "unknown": unknown.texts,
         "hand_overs_broken": unknown.hand_overs,

@@ -35,8 +35,13 @@ _ANSWER_AT_ONCE = 8  # people
 _SIGNS = "。！～…"  # say nothing, and make each reply another one
 _ASKS = {"kind": "rsvp", "hours": 72}
 _REACHED = text("""
-SELECT m.phone FROM messages m JOIN runs r ON r.month = m.month AND r.id = m.run_id
-WHERE r.status = 'running' AND m.status IN ('accepted', 'delivered') ORDER BY m.id
+SELECT m.phone || ' ' || g.name
+FROM messages m
+JOIN runs r ON r.month = m.month AND r.id = m.run_id
+JOIN attempts a ON a.month = m.month AND a.message_id = m.id AND a.number = m.attempts
+JOIN gateway_accounts g ON g.id = a.account_id
+WHERE r.status = 'running' AND m.status IN ('accepted', 'delivered')
+ORDER BY m.id
 """)
 _UNKNOWN = text("SELECT id FROM messages WHERE status = 'unknown' ORDER BY id")
 MEMBERS, BRANCHES = 6_000, 200  # 30 in a branch, about 136 in a street, 1,200 in a district
@@ -62,11 +67,12 @@ class _Cast:
 class People:
     """Acts run in threads of their own, so that a lock held by a stopped worker does not delay the attack.
 
-    `url`: the database as the service's processes know it. `reply(phone, words)` lets a phone answer, if it can.
+    `url`: the database as the service's processes know it. `reply(phone, gateway, words)` lets a phone answer
+    what this gateway brought it, if it can.
     `done` counts the acts that happened, by kind.
     """
 
-    def __init__(self, url: str, reply: Callable[[str, str], bool], say: Callable[[str], None]) -> None:
+    def __init__(self, url: str, reply: Callable[[str, str, str], bool], say: Callable[[str], None]) -> None:
         options = "options=-c%20lock_timeout%3D5s"
         self.database = Database(f"{url}{'&' if '?' in url else '?'}{options}", application_name="chaos")
         self._reply, self._say = reply, say
@@ -160,9 +166,11 @@ class People:
         def act(session: Session) -> bool:
             done = False
             for place in range(people):
-                phone, number = _pick(session, _REACHED, (pick + place / people) % 1), next(self._numbers)
+                reached, number = _pick(session, _REACHED, (pick + place / people) % 1), next(self._numbers)
                 said = words[number % len(words)] + _sign(number)
-                done |= phone is not None and self._reply(phone, said)
+                if reached is not None:
+                    phone, gateway = reached.split()
+                    done |= self._reply(phone, gateway, said)
             return done
 
         self._soon(act, lambda done: self._count(kind, done))

@@ -14,6 +14,7 @@ WORKERS = 3
 CLOCKS = 2
 LINE = "line"  # over SMPP, which echoes no name of ours: its receipts are matched by the carrier's ids, or by phone
 GATEWAYS = ("north", "south", LINE)
+RECEIVER = "receiver"  # of what webhooks tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Event:
 
 
 _AWAY = (0.5, 4.0)  # until a killed process is started again
-_SPELL = (3.0, 10.0)  # how long a gateway behaves badly
+_SPELL = (3.0, 10.0)  # how long a gateway or a receiver behaves badly
 
 FAULTS: tuple[Kind, ...] = (
     Kind("worker_killed", copies=4, targets=WORKERS, lasts_s=_AWAY),
@@ -60,6 +61,9 @@ FAULTS: tuple[Kind, ...] = (
     Kind("leaders_sessions_terminated"),
     Kind("web_killed", copies=2, lasts_s=_AWAY),
     Kind("simulator_killed", copies=2, targets=len(GATEWAYS), lasts_s=_AWAY),
+    Kind("webhooks_killed", lasts_s=_AWAY),
+    Kind("receiver_killed", lasts_s=_AWAY),
+    *(Kind(f"receiver_{manner}", lasts_s=_SPELL) for manner in ("refuses", "hangs", "closes")),
     Kind("redis_flushed"),
     Kind("redis_restarted"),
     Kind("redis_down", lasts_s=(10.0, 10.0)),

@@ -21,6 +21,7 @@ _STILL_S = 4.0  # if nothing moves for so long, all that is left waits for a lea
 _MOST_S = 600.0  # of one round
 _LOOK_UP_MIN, _LOOK_UP_S = 15, 60.0  # a text may be looked up ten minutes after it left
 _RECEIPTS_S = 300.0  # a simulator tries a receipt for about four minutes
+_TELLING_S = 400.0  # the longest rest of a webhook that failed, and a try
 _RESTLESS = """
 SELECT count(*) FILTER (WHERE status IN ('pending', 'claimed', 'submitting'))
        + (SELECT count(*) FROM runs WHERE status IN ('planned', 'freezing', 'running', 'paused', 'held')) AS left_over,
@@ -29,6 +30,10 @@ FROM messages
 """
 # If several texts of the line are unknown, nobody can tell which of them a receipt is about, however long it waits.
 _PARKED = f"SELECT count(*) FROM receipts WHERE applied_at IS NULL AND note IS DISTINCT FROM '{SEVERAL}'"
+_UNTOLD = """
+SELECT (SELECT count(*) FROM happenings WHERE body IS NULL)
+       + (SELECT count(*) FROM webhook_deliveries WHERE status <> 'delivered')
+"""
 # What was looked up before now counts too: it was unknown when its provider was asked.
 _UNKNOWN = f"""
 SELECT count(*) AS texts, count(DISTINCT a.claim_token) AS hand_overs,
@@ -50,7 +55,8 @@ class Unknown:
 
 
 def settle(house: House, database: Database, say: Callable[[str], None]) -> None:
-    """Wait until no row waits to leave, every receipt was applied and every unknown text was looked up.
+    """Wait until no row waits to leave, every receipt was applied, every unknown text was looked up, and webhooks were
+    told everything.
 
     It does not wait for leases of dead processes, pauses before retries and the time before a look-up: it puts the
     service's clock forward while no worker runs.
@@ -70,6 +76,8 @@ def settle(house: House, database: Database, say: Callable[[str], None]) -> None
     if unknown(database).still:
         house.put_clock_forward(ahead_min + _LOOK_UP_MIN)
         _look_up(house)
+    if not until(lambda: _mended(house) and not _count(database, _UNTOLD), _TELLING_S, every_s=1.0):
+        say(f"settling: {_count(database, _UNTOLD)} events are not told to webhooks")
 
 
 def _look_up(house: House) -> None:
