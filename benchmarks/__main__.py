@@ -22,7 +22,9 @@ from benchmarks.quizzing import QUIZ
 from benchmarks.reading import LISTING
 from benchmarks.receiving import RECEIVING
 from benchmarks.sending import FREEZE, FREEZE_MANY, HTTP, PIPELINE
+from benchmarks.stopping import STOPS
 from benchmarks.strangers import STRANGERS
+from benchmarks.telling import WEBHOOKS
 from benchmarks.ticking import TICK
 from benchmarks.twilio import CREATES
 from benchmarks.urgency import URGENT
@@ -47,6 +49,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         FIRINGS,
         QUIZ,
     ),
+    *(WEBHOOKS, STOPS),
     *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
     *(PAGES, WATCHED, *PREVIEWS),
     *(MIGRATION, LISTING, *COSTS, COMPARISON),
