@@ -9,6 +9,8 @@ TESTS  ?=
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal --durations 10
 MINUTES ?= 30
 export ADDRESS
+# Bytecode is kept, whatever the shell says: the tests alone start this program hundreds of times.
+export PYTHONDONTWRITEBYTECODE :=
 SEED   ?= 1
 
 .PHONY: help run demo test test-ledger lint messages bench chaos vendor screenshots clean
