@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,9 @@ from sms_service.embedded import PostgresServer, RedisServer
 SMALL = {"shared_buffers": "64MB", "max_wal_size": "512MB"}
 # Its databases live for a module each: what a plan is made from is what the test itself has had analysed.
 SHARED = {**SMALL, "autovacuum": "off"}
+# In memory, a commit waits for no disk, and a database is copied in a twentieth of the time.
+_MEMORY = Path("/dev/shm")
+_ROOM_IN_MEMORY = 2 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,12 @@ def binaries() -> Path | None:
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder for engines' data, with a short path and open to the user that PostgreSQL runs as."""
-    with tempfile.TemporaryDirectory(prefix="sms_service-tests-", ignore_cleanup_errors=True) as folder:
+    """A folder for engines' data, with a short path and open to the user that PostgreSQL runs as; in memory if there
+    is room.
+    """
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_IN_MEMORY
+    parent = _MEMORY if roomy and os.access(_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="sms_service-tests-", ignore_cleanup_errors=True, dir=parent) as folder:
         Path(folder).chmod(0o711)
         yield Path(folder)
 
