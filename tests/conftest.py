@@ -23,6 +23,7 @@ import sms_service.tables  # noqa: F401 - as every process does
 from sms_service.db import bootstrap
 from sms_service.db.engine import Database
 from sms_service.embedded import PostgresServer, RedisServer
+from tests.api.applications import take_apps_back
 from tests.engines import SMALL, Engines, at_database, binaries, drop_database, open_folder, start_engines
 
 # An installation's own engines are out of reach of its tests, whatever the shell or `.env` says.
@@ -175,6 +176,12 @@ def database(_pool: Database, _emptying: psycopg.Connection[Any]) -> Database:
     """The module's database with every table empty and every number starting at 1 again."""
     _emptying.execute(EMPTY)
     return _pool
+
+
+@pytest.fixture(autouse=True)
+def _apps_come_back() -> Iterator[None]:
+    yield
+    take_apps_back()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
+from tests.api.applications import lend_app
 from tests.api.directory_client import Caller
 from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, drain
 from tests.factories import make_person, make_segment, make_template, make_unit
@@ -80,7 +81,11 @@ class Place:
 
 def make_place(database: Database, folder: Path, redis_url: str = "") -> Place:
     """The city, written down and committed; without `redis_url` nobody is woken."""
-    client = create_app(settings.load_settings({"REDIS_URL": redis_url}, folder), database).test_client()
+    if redis_url:
+        app = create_app(settings.load_settings({"REDIS_URL": redis_url}, folder), database)
+    else:
+        app = lend_app({}, folder, database)
+    client = app.test_client()
     adapter = ScriptedAdapter()
     gateways = ScriptedGateways({"main": adapter})
     with database.session() as session:

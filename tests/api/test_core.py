@@ -91,7 +91,7 @@ def probe():
 
 @pytest.fixture
 def prober(make_app, session, unit):
-    app = make_app()
+    app = make_app(fresh=True)
     app.register_blueprint(probe(), url_prefix="/api/v1")
     return Caller(app.test_client(), session, unit, "officer")
 

@@ -9,20 +9,19 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from sms_service import settings
-from sms_service.api import create_app
 from sms_service.controls import link_state
 from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
 from sms_service.ledger.models import Run
+from tests.api.applications import lend_app
 from tests.api.campaign_client import Place
 from tests.api.directory_client import Caller
 
 
 @pytest.fixture
 def administrator(place: Place, database: Database, tmp_path: Path) -> Caller:
-    client = create_app(settings.load_settings({}, tmp_path), database).test_client()
+    client = lend_app({}, tmp_path, database).test_client()
     with Session(database.engine) as session:
         return Caller(client, session, place.city, "administrator")
 
@@ -167,7 +166,7 @@ def test_the_rate_is_that_of_the_file(place: Place, database: Database, tmp_path
     (tmp_path / "gateways.toml").write_text(
         '[accounts.main]\nadapter = "null"\nrate = 12.5\n[routes]\ndefault = ["main"]\n'
     )
-    client = create_app(settings.load_settings({}, tmp_path), database).test_client()
+    client = lend_app({}, tmp_path, database).test_client()
     with Session(database.engine) as session:
         reader = Caller(client, session, place.city, "auditor")
     (account,) = reader.get("/gateway-accounts").json["items"]

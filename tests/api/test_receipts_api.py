@@ -10,8 +10,6 @@ from click.testing import CliRunner
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from sms_service import settings
-from sms_service.api import create_app
 from sms_service.cli import main
 from sms_service.controls.accounts import id_of
 from sms_service.db.engine import Database
@@ -22,6 +20,7 @@ from sms_service.ledger import receipts
 from sms_service.ledger.models import Message, Run
 from sms_service.replies import matching
 from sms_service.replies.storing import store_replies
+from tests.api.applications import lend_app
 from tests.api.campaign_client import Place
 from tests.api.directory_client import Caller
 from tests.factories import fictional_phone
@@ -32,7 +31,7 @@ STRANGER = fictional_phone(90)
 @pytest.fixture
 def auditor(place: Place, database: Database, tmp_path: Path) -> Caller:
     """Of the whole city."""
-    client = create_app(settings.load_settings({}, tmp_path), database).test_client()
+    client = lend_app({}, tmp_path, database).test_client()
     with Session(database.engine) as session:
         return Caller(client, session, place.city, "auditor")
 
