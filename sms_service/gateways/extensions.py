@@ -15,12 +15,13 @@ def write_extension(question_id: int | None, digits: int) -> str:
 
 
 def read_extension(sent_to: str | None, own: str, digits: int) -> str | None:
-    """The digits behind the account's `own` number in the number that a reply was sent to; None: there are none."""
-    if digits == 0 or sent_to is None:
-        return None
-    base, _, extension = sent_to.removeprefix("+").partition(own.removeprefix("+"))
-    is_one = not base and len(extension) == digits and extension.isascii() and extension.isdigit()
-    return extension if is_one else None
+    """The digits behind the account's `own` number in the number that a reply was sent to; None: there are none. `own`
+    may be empty, if the provider names the digits alone.
+    """
+    number, own = (sent_to or "").removeprefix("+"), own.removeprefix("+")
+    extension = number.removeprefix(own)
+    is_one = digits > 0 and number.startswith(own) and len(extension) == digits
+    return extension if is_one and extension.isascii() and extension.isdigit() else None
 
 
 def names_question(extension: str, question_id: int) -> bool:

@@ -29,6 +29,7 @@ from sms_service.gateways.base import (
     without_template,
 )
 from sms_service.gateways.codes import list_meanings
+from sms_service.gateways.extensions import write_extension
 from sms_service.gateways.http import documents, plan, pulling, records
 from sms_service.gateways.http.account import HttpAccount
 from sms_service.gateways.http.documents import Unreadable
@@ -92,7 +93,7 @@ class HttpAdapter:
         batches: list[Sequence[Text]] = []
         for batch in self._batches([text for text in group.texts if not self._is_out(text, outcomes)]):
             try:
-                requests.append(self._plan.composer.request(self._values(batch, group.validity_s)))
+                requests.append(self._plan.composer.request(self._values(batch, group)))
                 batches.append(batch)
             except CannotRenderRequest as error:
                 for text in batch:
@@ -166,7 +167,7 @@ class HttpAdapter:
         for those in alike.values():
             yield from (those[at : at + size] for at in range(0, len(those), size))
 
-    def _values(self, batch: Sequence[Text], validity_s: int | None) -> dict[str, Any]:
+    def _values(self, batch: Sequence[Text], group: Group) -> dict[str, Any]:
         """The values of the names that a request's templates can use."""
         texts = [self._value(text) for text in batch]
         return {
@@ -177,7 +178,8 @@ class HttpAdapter:
             "template": batch[0].template_id,
             "texts": texts,
             "phones": [text["phone"] for text in texts],
-            "validity_s": validity_s,
+            "validity_s": group.validity_s,
+            "extension": write_extension(group.question_id, self._plan.extension_digits),
             "now": datetime.fromtimestamp(self._clock(), self._plan.zone),
         }
 

@@ -20,7 +20,7 @@ from sms_service.gateways.options import BadOption
 
 # The names that the templates of every request may use, and those that only a request with texts may use.
 OF_EVERY_CALL = frozenset({"now", "receipts_url", "replies_url"})
-OF_TEXTS = frozenset({"texts", "phones", "validity_s", "template"})
+OF_TEXTS = frozenset({"texts", "phones", "validity_s", "template", "extension"})
 OF_ONE_TEXT = frozenset({"reference", "phone", "text", "parameters", "named_parameters"})
 _OF_THE_WORDS = frozenset({"text", "parameters", "named_parameters"})
 _SAMPLE = {"reference": "202601-1", "phone": "13800138000", "text": '【学习】"你好"\n'}
@@ -50,6 +50,7 @@ class Plan:
     answers: answers.AnswerReader
     names_groups: bool
     needs_templates: bool
+    extension_digits: int
     receipts: records.ReceiptRecords | None
     replies: records.ReplyRecords | None
     pulls: tuple[Pulling, ...]
@@ -77,6 +78,7 @@ def make_plan(account: HttpAccount) -> Plan:
         raise BadOption(("receipts", "reference"), "is echoed only if the request has the reference or the texts")
     if composer.names & set(_PARAMETERS) and "template" not in composer.names:
         raise BadOption(("request",), "uses parameters of a registered template, and nowhere its name, template")
+    _check_extension(account, composer)
     table = _codes(account.codes)
     receipts = replies = None
     pulls = []
@@ -84,7 +86,8 @@ def make_plan(account: HttpAccount) -> Plan:
         reader = records.RecordReader(account.receipts, phones, zone, charset)
         receipts = records.ReceiptRecords(account.receipts, table, reader, needs_phone=names_groups)
     if account.replies is not None:
-        replies = records.ReplyRecords(records.RecordReader(account.replies, phones, zone, charset))
+        reader = records.RecordReader(account.replies, phones, zone, charset)
+        replies = records.ReplyRecords(reader, account.number, account.extension_digits)
     for key, table_of, found in (("receipts", account.receipts, receipts), ("replies", account.replies, replies)):
         if table_of is not None and found is not None and table_of.pull is not None:
             names = {*constants, "now"}
@@ -100,6 +103,7 @@ def make_plan(account: HttpAccount) -> Plan:
         answers=answers.AnswerReader(answer, table, phones, charset),
         names_groups=names_groups,
         needs_templates="template" in composer.names,
+        extension_digits=account.extension_digits,
         receipts=receipts,
         replies=replies,
         pulls=tuple(pulls),
@@ -144,6 +148,7 @@ def _try(
     one = {**_SAMPLE, **(_PARAMETERS if "template" in composer.names else {})}
     values = {"texts": [one], "phones": [one["phone"]], "template": "SMS_1", **_PARAMETERS, **one, **constants}
     values |= {"receipts_url": "https://example.org/r", "replies_url": "https://example.org/a"}
+    values["extension"] = ""
     values["now"] = datetime(2026, 1, 1, tzinfo=UTC).astimezone(zone)
     for validity_s in (3600, None):
         try:
@@ -165,6 +170,16 @@ def _check_push(account: HttpAccount) -> None:
         raise BadOption("callbacks", "must be there if, and only if, receipts or replies are pushed: what proves them")
     if any(table.pull for table in tables) != (account.pull_every_s is not None):
         raise BadOption("pull_every_s", "must be there if, and only if, receipts or replies are pulled")
+
+
+def _check_extension(account: HttpAccount, composer: Composer) -> None:
+    """Extension numbers need a place in the request, and one in replies."""
+    if account.extension_digits == 0:
+        return
+    if "extension" not in composer.names:
+        raise BadOption("extension_digits", "is of no use: the request has no {{ extension }}")
+    if account.replies is None or account.replies.to is None:
+        raise BadOption(("replies", "to"), "is missing; the number that a reply was sent to has the extension")
 
 
 def _codes(written: options.Codes) -> CodeTable:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sms_service.gateways.base import BadCallback, Receipt, ReceiptStatus, Reply
 from sms_service.gateways.codes import CodeTable
+from sms_service.gateways.extensions import read_extension
 from sms_service.gateways.http import documents, options, paths
 from sms_service.gateways.http.documents import Unreadable
 from sms_service.gateways.http.phones import Phones
@@ -60,6 +61,10 @@ class RecordReader:
 
     def phones(self, item: Any, name: str) -> list[str]:
         """The phones in a field that may be a list: in E.164 if they can be read as such, else as they were written."""
+        return [self._phones.read(one) or one for one in self.written(item, name)]
+
+    def written(self, item: Any, name: str) -> list[str]:
+        """What stands in a field that may be a list. Raises BadCallback if it is unusable."""
         value = paths.find_path(item, self._places[name]) if name in self._places else paths.MISSING
         if value is paths.MISSING:
             return []
@@ -67,7 +72,7 @@ class RecordReader:
             found = [documents.scalar(one) for one in (value if isinstance(value, list) else [value]) if one]
         except Unreadable as error:
             raise BadCallback(f"{name}: {error}") from None
-        return [self._phones.read(one) or one for one in found if one]
+        return [one for one in found if one]
 
     def time(self, item: Any) -> datetime | None:
         """When it happened. None if the time is missing or cannot be read: a record is not lost for that."""
@@ -122,10 +127,10 @@ class ReceiptRecords:
 
 
 class ReplyRecords:
-    """Reads replies."""
+    """Reads replies, whose number may have so many `digits` behind the account's own `number`."""
 
-    def __init__(self, reader: RecordReader) -> None:
-        self.reader = reader
+    def __init__(self, reader: RecordReader, number: str, digits: int) -> None:
+        self.reader, self._number, self._digits = reader, number, digits
 
     def of(self, item: Any, raw: str) -> Iterator[Reply]:
         """The reply in one record. Raises BadCallback."""
@@ -147,6 +152,7 @@ class ReplyRecords:
             parts=parts if parts > 1 and series else 1,
             series=series if parts > 1 else None,
             stop=reader.field(item, "stop") in ("true", "1"),
+            extension=read_extension(next(iter(reader.written(item, "to")), None), self._number, self._digits),
         )
 
 

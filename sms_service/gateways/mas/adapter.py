@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sms_service.gateways import options
+from sms_service.gateways.extensions import MOST_DIGITS
 from sms_service.gateways.http import adapter as http
 from sms_service.gateways.http.options import NO_CODES, Codes, networks, path_secret
 from sms_service.gateways.options import between, http_url, not_empty, option
@@ -23,6 +24,8 @@ _PRESET = MappingProxyType(tomllib.loads((_FOLDER / "mas.toml").read_text(encodi
 class Options:
     """`url`: the provider's address, without a path. `ec_name`, `ap_id`, `secret_key`: the enterprise's name, and user
     and password of the interface. `sign`: the code of the signature; `add_serial`: what is added to the service number.
+    `extension_digits`: how many digits of the question are added behind that, for texts that ask something; 0: none.
+    `number`: what the addSerial of replies has in front of these digits.
 
     `template_id`: texts go through this registered template (tmpsubmit), whose one variable is the whole text.
     `send_secret_key`: the request also has the key itself, as in the provider's HTTP example. `strips_signature`: the
@@ -37,6 +40,8 @@ class Options:
     secret_key: str = option(secret=True, check=not_empty)
     sign: str = option(check=not_empty)
     add_serial: str = option(default="")
+    extension_digits: int = option(default=0, check=between(0, MOST_DIGITS))
+    number: str = option(default="")
     template_id: str = option(default="")
     send_secret_key: bool = option(default=True)
     strips_signature: bool = option(default=False)
@@ -70,6 +75,8 @@ class Options:
             },
             "variables": variables,
             "secrets": {"secret_key": self.secret_key},
+            "extension_digits": self.extension_digits,
+            "number": self.number,
             "connections": self.connections,
             "total_timeout_s": self.total_timeout_s,
         }
