@@ -66,7 +66,7 @@ def _read_hours(given: Any, kind: str) -> int:
 def _require_open(session: Session, actor: Actor, question_id: Any) -> int:
     found = session.get(QuestionRow, question_id) if isinstance(question_id, int) else None
     if found is None:
-        raise NotFound("question", str(question_id))
+        raise NotFound("question of a campaign", str(question_id))
     actor.require(Permission.read, found.unit_path)
     now: datetime = session.scalars(select(func.sms_now())).one()
     if found.closes_at <= now:

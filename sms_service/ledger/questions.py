@@ -17,7 +17,7 @@ def require_question(session: Session, actor: Actor, permission: Permission, que
     """The question, for whoever has the permission over the unit of its campaign. Raises NotFound or Forbidden."""
     found = session.get(QuestionRow, question_id)
     if found is None:
-        raise NotFound("question", str(question_id))
+        raise NotFound("question of a campaign", str(question_id))
     actor.require(permission, found.unit_path)
     return found
 

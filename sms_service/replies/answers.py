@@ -94,7 +94,7 @@ def find_question(session: Session, question_id: int) -> tuple[QuestionRow, str]
         .where(QuestionRow.id == question_id)
     ).one_or_none()
     if found is None:
-        raise NotFound("question", question_id)
+        raise NotFound("question of a campaign", question_id)
     return found[0], found[1]
 
 
@@ -131,7 +131,7 @@ def list_readable(actor: Actor, path: str, question_id: int) -> tuple[str, ...]:
     paths = (path,) if actor.can(Permission.read, path) else tuple(one for one in held if one.startswith(path))
     if not paths:
         message = "{login} holds no role on the unit of {kind} {name}, nor above or below it"
-        raise Forbidden(say(message, login=actor.login, kind=as_said("question"), name=question_id))
+        raise Forbidden(say(message, login=actor.login, kind=as_said("question of a campaign"), name=question_id))
     return paths
 
 

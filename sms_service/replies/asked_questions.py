@@ -55,7 +55,7 @@ def get_question(session: Session, actor: Actor, question_id: int) -> Any:
     """
     row = session.execute(find_questions(["/"]).where(QuestionRow.id == question_id)).one_or_none()
     if row is None:
-        raise NotFound("question", question_id)
+        raise NotFound("question of a campaign", question_id)
     list_readable(actor, row.path, question_id)
     return row
 

@@ -120,7 +120,7 @@ def open_quiz(
     quizzes = [one for one in list_questions(session, campaign_id) if one.kind == QuestionKind.quiz]
     found = [one for one in quizzes if question_id in (None, one.id)]
     if question_id is not None and not found:
-        raise NotFound("question", question_id)
+        raise NotFound("question of a campaign", question_id)
     units = tuple(session.scalars(select(Unit).where(Unit.path.in_(paths)).order_by(Unit.path)))
     return QuizReadings(campaign, own, found, paths, units, _rows_of(session, found, paths))
 

@@ -174,10 +174,10 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         QuotaKind.fen: say("Money"),
     },
     QuizState: {
-        QuizState.answered: say("Answered"),
-        QuizState.right: say("Right"),
+        QuizState.answered: say("Have answered"),
+        QuizState.right: say("Answered right"),
         QuizState.wrong: say("Wrong"),
-        QuizState.silent: say("Silent"),
+        QuizState.silent: say("Have not answered"),
         QuizState.unreachable: say("Unreachable"),
     },
     HadChoice: {
