@@ -120,6 +120,11 @@ class SeriesItemChange(UnchangedIn):
         keys=fields.String(), values=fields.Raw(), metadata={"description": "Its own values, over the campaign's"}
     )
     template_version_id = Id(allow_none=True, metadata={"description": "Its own text; null: the campaign's"})
+    asks = fields.Dict(
+        keys=fields.String(),
+        allow_none=True,
+        metadata={"description": "What it asks, as `asks` of a campaign; null: what the campaign asks"},
+    )
     skipped = fields.Boolean(metadata={"description": "It does not go; the others move up"})
 
 

@@ -14,6 +14,7 @@ from sms_service.campaigns.items import Item
 from sms_service.console.drafts import ask_values
 from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.quiz_asking import ASKS, offer_quiz, read_asked_quiz
 from sms_service.console.rendering import render_page
 from sms_service.console.series_pages import list_shown_items, may_change_items
 from sms_service.console.series_steps import expect_series
@@ -90,6 +91,7 @@ def show_series_item(campaign_id: int, number: int) -> str:
         after=next((one for one in items if one.place == item.place + 1), None),
         is_draft=campaign["status"] in EDITABLE,
         may_change=may_change_items(campaign) and not item.gone,
+        quiz=offer_quiz(campaign["path"], list(content.version.variables), content.asks),
         show_text=url_for("console.show_text", template_version_id=content.version.id),
     )
 
@@ -97,8 +99,8 @@ def show_series_item(campaign_id: int, number: int) -> str:
 @act_view("/campaigns/<int:campaign_id>/series/<int:number>", Permission.edit_campaigns, again=show_series_item)
 def mend_series_item(campaign_id: int, number: int) -> Response:
     """Keep the other words; while the series runs, this text then waits until somebody approves it."""
-    form = read_form(ItemForm, apart=VALUE)
-    changes = {"label": form["label"], "values": read_named(VALUE)}
+    form = read_form(ItemForm, apart=(VALUE, ASKS))
+    changes = {"label": form["label"], "values": read_named(VALUE), **read_asked_quiz()}
     try:
         correct_text(g.session, g.actor, campaign_id, number, changes, form["seen"])
     except Invalid as error:

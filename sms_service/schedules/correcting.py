@@ -15,6 +15,7 @@ from sms_service.accounts.actors import Actor
 from sms_service.audit import trail
 from sms_service.campaigns.acts import EDITABLE, UNDER_WAY, CampaignAct
 from sms_service.campaigns.approval import renew_by_self_service
+from sms_service.campaigns.asking import read_asks
 from sms_service.campaigns.authorship import list_authors
 from sms_service.campaigns.cohort_items import list_late_items
 from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
@@ -22,9 +23,10 @@ from sms_service.campaigns.moving import lock_campaign, move_campaign
 from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.renewing import mark_undecided
 from sms_service.campaigns.services import open_for_change
-from sms_service.campaigns.states import CampaignStatus
+from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.content.compose import check_beginning
 from sms_service.content.library import get_version
+from sms_service.content.models import TemplateVersion
 from sms_service.content.values import check_values
 from sms_service.directory.text import required_line
 from sms_service.errors import Conflict, EditedMeanwhile, Invalid, NotFound
@@ -33,7 +35,7 @@ from sms_service.ledger.states import RunStatus
 from sms_service.said import say
 
 LONGEST_LABEL = 100  # characters
-CHANGEABLE = ("label", "values", "template_version_id", "skipped")
+CHANGEABLE = ("label", "values", "template_version_id", "asks", "skipped")
 
 
 def open_items(session: Session, actor: Actor, campaign_id: int) -> tuple[Campaign, str]:
@@ -70,7 +72,8 @@ def change_item(
     changes: Mapping[str, Any],
     unchanged_since: datetime | None = None,
 ) -> CampaignItem:
-    """Give an item another label, other values or another text, or skip it or take that back. Of a running schedule it
+    """Give an item another label, other values or another text, let it ask something else than the campaign (`asks`,
+    None: the same), or skip it or take that back. Of a running schedule it
     then waits, it alone, until somebody approves it. `unchanged_since`: the `updated_at` of the item, or that of the
     campaign, as the actor read it.
 
@@ -97,6 +100,8 @@ def change_item(
         item.values = dict(changes["values"])
     if "template_version_id" in changes:
         item.template_version_id = check_item_version(session, actor, campaign, changes["template_version_id"], at)
+    if "asks" in changes:
+        item.asks = _read_item_asks(session, actor, campaign, path, item, changes["asks"])
     if "skipped" in changes:
         item.skipped = bool(changes["skipped"])
     if session.is_modified(item):
@@ -165,6 +170,22 @@ def check_item_version(
         raise Invalid(f"{at}.template_version_id", version_id, "belongs to a template that is archived")
     check_beginning(version.body, campaign.signature)
     return version.id
+
+
+def _read_item_asks(
+    session: Session, actor: Actor, campaign: Campaign, path: str, item: CampaignItem, given: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    at = f"items[{item.number}]"
+    if campaign.kind == CampaignKind.event:
+        raise Invalid(f"{at}.asks", None, "cannot be set: the invitation of an event asks whether people come")
+    if given is None:
+        return None
+    version = session.get_one(TemplateVersion, item.template_version_id or campaign.template_version_id)
+    try:
+        asks = read_asks(session, actor, path, given, version)
+    except Invalid as error:
+        raise Invalid(f"{at}.{error.field}", error.value, error.reason) from None
+    return None if asks == campaign.asks else asks
 
 
 def _is_to_come(session: Session, campaign: Campaign, item: CampaignItem) -> bool:

@@ -121,9 +121,9 @@ def correct_text(
     changes: Mapping[str, Any],
     unchanged_since: datetime | None = None,
 ) -> CampaignItem:
-    """Change what a text that is still to come says: `label`, `values`, `template_version_id`, or `text`, which fills
-    the only variable that is left over, as in a row. While the series runs it waits, it alone, until somebody approves
-    it. `unchanged_since`: the `updated_at` of the item, or that of the campaign.
+    """Change what a text that is still to come says: `label`, `values`, `template_version_id`, `asks`, or `text`, which
+    fills the only variable that is left over, as in a row. While the series runs it waits, it alone, until somebody
+    approves it. `unchanged_since`: the `updated_at` of the item, or that of the campaign.
 
     Raises as `change_item` does.
     """

@@ -16,6 +16,7 @@ from sms_service.schedules.series_planning import SeriesRow, set_series
 from tests.console.campaigning import Walker, make_branch, write_draft
 from tests.console.test_every_page import MOST_STATEMENTS
 from tests.factories import make_actor, make_template, make_unit
+from tests.replies.quizzing import make_bank
 
 BODY = "每日一学：{{ 内容 }}"
 EVIL = '"><svg onload=alert(1)><b>'
@@ -31,8 +32,8 @@ def branch(session):
     return branch
 
 
-def write_series(session, branch, rows=("第一课。", "第二课。", "第三课。"), status="draft") -> Campaign:
-    version = make_template(session, branch, BODY, class_="study", variables=compile_template(BODY).variables)
+def write_series(session, branch, rows=("第一课。", "第二课。", "第三课。"), status="draft", body=BODY) -> Campaign:
+    version = make_template(session, branch, body, class_="study", variables=compile_template(body).variables)
     officer = make_actor(session, branch)
     campaign = write_draft(session, branch, officer, version_id=version.id, name="百日学习", launch_on_approval=True)
     first = session.scalar(select(func.sms_now())) + timedelta(days=9)
@@ -119,6 +120,29 @@ def test_texts_of_a_draft_are_ordered_inserted_skipped_and_taken_out(log_in, bra
     assert not any(skipped for *_, skipped in texts_of(session, campaign))
     walker.tap("Move there", position="1")
     assert texts_of(session, campaign)[0][1] == "第三课。"
+
+
+def test_each_text_asks_a_quiz_of_its_own(log_in, branch, session):
+    campaign = write_series(session, branch, body=BODY + "{{ question }}")
+    category_id, questions = make_bank(session, branch)
+    session.commit()
+    at = f"/campaigns/{campaign.id}/series"
+    visitor = log_in(branch, "officer")
+
+    def asked():
+        session.expire_all()
+        rows = select(CampaignItem.asks).where(CampaignItem.campaign_id == campaign.id).order_by(CampaignItem.number)
+        return session.scalars(rows).all()
+
+    walker = Walker(visitor, f"{at}/1").tap("Keep it", **{"asks.question": str(questions[1].id)})
+    assert "第1题？" in walker.text
+    Walker(visitor, f"{at}/2").tap("Keep it", **{"asks.category": str(category_id), "asks.tries": "2"})
+    usual = {"kind": "quiz", "hours": 24, "tries": 1, "send_result": True}
+    assert asked() == [usual | {"question": questions[1].id}, usual | {"category": category_id, "tries": 2}, None]
+    nothing = visitor.post(f"{at}/3", f"{at}/3", {"label": "第三课", "values.内容": "第三课。", "asks.kind": "quiz"})
+    assert nothing.status_code == 422
+    assert "name one question for all" in nothing.get_data(as_text=True)
+    assert "{{ question }}" not in log_in(branch, "officer").get(f"{at}/3").text
 
 
 def test_days_are_worked_out_before_they_are_kept(log_in, branch, session):

@@ -18,7 +18,10 @@ from sms_service.campaigns.approval import decide_approval
 from sms_service.campaigns.models import Campaign, CampaignItem
 from sms_service.db.engine import Database
 from sms_service.errors import Conflict, EditedMeanwhile, Forbidden, Invalid, NotFound
+from sms_service.ledger.models import Run
+from sms_service.ledger.question_models import QuestionRow
 from sms_service.schedules import series_editing
+from sms_service.schedules.correcting import change_item
 from sms_service.schedules.event_planning import plan_event
 from sms_service.schedules.firing import fire_due_items
 from sms_service.schedules.scheduling import end_schedule
@@ -100,6 +103,24 @@ def test_a_corrected_text_waits_alone(town: EventTown) -> None:
     assert "改好的一课。" in town.adapter.handed[-1].body
 
 
+def test_a_text_that_asks_something_else_waits_alone(town: EventTown) -> None:
+    edit(town, series_editing.correct_text, 2, {"asks": {"kind": "check", "hours": 5}})
+    assert is_undecided(town)
+    with town.clock(0, "09:30") as later, later.session() as session:
+        approve_event(session, town)
+    with town.clock(1, "08:31") as later:
+        assert town.tick(later) == 2
+    with town.database.session() as session:
+        [run] = session.scalars(select(Run).where(Run.item == 2))
+        assert run.asks == {"kind": "check", "hours": 5}
+        assert session.get_one(QuestionRow, run.question_id).item == 2
+    edit(town, series_editing.correct_text, 3, {"asks": None})
+    assert not is_undecided(town)
+    with pytest.raises(Invalid) as refused:
+        edit(town, series_editing.correct_text, 3, {"asks": {"kind": "exam"}})
+    assert refused.value.field == "items[3].asks.kind"
+
+
 def test_a_skipped_text_takes_no_day_and_can_come_after_all(town: EventTown) -> None:
     edit(town, series_editing.skip_text, 2)
     with town.clock(1, "08:31") as later:
@@ -147,6 +168,7 @@ def test_the_second_editor_sees_both_wordings(town: EventTown) -> None:
         "label": "第3篇",
         "values": {"内容": "甲的写法。"},
         "template_version_id": None,
+        "asks": None,
         "skipped": False,
     }
     edit(town, series_editing.correct_text, 4, {"label": "另一篇"}, unchanged_since=read_at)
@@ -226,6 +248,8 @@ def test_it_is_no_series_or_ended_or_of_others(town: EventTown) -> None:
         plan_event(session, town.officer, other.id, {"begins": town.at(9)})
         with pytest.raises(NotFound):
             series_editing.skip_text(session, town.officer, other.id, 1)
+        with pytest.raises(Invalid, match="asks whether people come"):
+            change_item(session, town.officer, other.id, 1, {"asks": None})
 
 
 def test_whoever_is_first_of_clock_and_editor(town: EventTown) -> None:
