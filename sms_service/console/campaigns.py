@@ -21,6 +21,7 @@ from sms_service.channels.choosing import name_channels
 from sms_service.console.check import change_address
 from sms_service.console.forms import read_query
 from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.quiz_asking import name_quizzed
 from sms_service.console.rendering import name_here, render_page
 from sms_service.console.schedule_pages import describe_section
 from sms_service.console.texts import compose_in_general
@@ -96,6 +97,7 @@ def show_campaign(campaign_id: int) -> str:
         replies=count_campaign_replies(g.session, g.actor, campaign_id) if was_sent else 0,
         questions=list_questions(g.session, campaign_id) if was_sent else [],
         channels=name_channels(g.session, campaign["channels"]),
+        quizzed=name_quizzed(campaign["asks"]),
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         change=change_address(campaign),
         schedule=describe_section(campaign),

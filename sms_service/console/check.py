@@ -30,6 +30,7 @@ from sms_service.console.forms import read_form
 from sms_service.console.languages import write_number
 from sms_service.console.moments import parse_moment, write_moment
 from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.quiz_asking import name_quizzed
 from sms_service.console.rendering import link_to, render_page
 from sms_service.console.series_sums import sum_series
 from sms_service.content.lint import Severity
@@ -119,6 +120,7 @@ def show_check(campaign_id: int) -> str | Response:
             if one.changed and one.row is not None
         ],
         channels=name_channels(g.session, campaign["channels"]),
+        quizzed=name_quizzed(campaign["asks"]),
         whom=describe_rule(g.session, g.actor, campaign["unit_id"], campaign["segment_rule"]),
         must_read=outlook.phones > READ_ABOVE,
         must_type=outlook.phones > TYPED_ABOVE,

@@ -30,6 +30,7 @@ from sms_service.console.event_pages import LABELS
 from sms_service.console.forms import read_form, read_query
 from sms_service.console.languages import translate_here
 from sms_service.console.pages import act_view, go_to, page_view
+from sms_service.console.quiz_asking import name_quizzed
 from sms_service.console.rendering import render_page
 from sms_service.console.series_sums import sum_series
 from sms_service.content.lint import Severity
@@ -201,6 +202,7 @@ def _show(campaign: dict[str, Any], template: str) -> str:
         refused=any(one.severity == Severity.refused for one in outlook.findings),
         whom=whom,
         channels=name_channels(g.session, campaign["channels"]),
+        quizzed=name_quizzed(campaign["asks"]),
         authored=authored,
         why_not=why_not,
         waits=waits,

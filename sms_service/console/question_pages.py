@@ -9,6 +9,7 @@ from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.console.forms import read_form, read_query
+from sms_service.console.languages import CITY_ZONE
 from sms_service.console.moments import parse_moment, write_moment
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
@@ -201,7 +202,7 @@ def ask_question_close(question_id: int) -> str:
         "question_close.html",
         row=row,
         question=row.QuestionRow,
-        zone=zone,
+        zone=zone if zone != CITY_ZONE else None,
         closes=write_moment(row.QuestionRow.closes_at, zone),
         earliest=write_moment(current_context().clock(), zone),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import g, request
 
 from sms_service.content.quiz_bank import find_quiz_categories
-from sms_service.content.quiz_models import QuizCategory
+from sms_service.content.quiz_models import QuizCategory, QuizQuestion
 from sms_service.content.values import QUESTION
 from sms_service.vocabulary import QuestionKind
 
@@ -40,4 +41,16 @@ def offer_quiz(path: str, variables: list[str], now: dict[str, Any] | None) -> d
     statement = find_quiz_categories((path,)).order_by(QuizCategory.name, QuizCategory.id).limit(_MOST_CATEGORIES)
     categories = [(row.QuizCategory.id, row.QuizCategory.name, row.questions) for row in g.session.execute(statement)]
     usual = {"category": None, "question": None, "tries": 1, "hours": 24, "send_result": True}
-    return {"categories": categories, "now": usual | (now if now and now.get("kind") == QuestionKind.quiz else {})}
+    asked = now if now and now.get("kind") == QuestionKind.quiz else {}
+    return {"categories": categories, "now": usual | asked, "chosen": asked.get("question") and name_quizzed(asked)}
+
+
+def name_quizzed(asks: Mapping[str, Any] | None) -> str | None:
+    """What a quiz asks: the question that is one for all, or the name of the category from which it draws."""
+    if not asks or asks.get("kind") != QuestionKind.quiz:
+        return None
+    if "question" in asks:
+        question = g.session.get(QuizQuestion, asks["question"])
+        return question and question.text
+    category = g.session.get(QuizCategory, asks["category"])
+    return category and category.name

@@ -176,7 +176,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     QuizState: {
         QuizState.answered: say("Have answered"),
         QuizState.right: say("Answered right"),
-        QuizState.wrong: say("Wrong"),
+        QuizState.wrong: say("Answered wrong"),
         QuizState.silent: say("Have not answered"),
         QuizState.unreachable: say("Unreachable"),
     },

@@ -42,12 +42,17 @@ def test_a_quiz_is_written_with_the_form(log_in, session, quizzed):
     assert campaign.asks == kept
     checked = visitor.get(f"/campaigns/{campaign.id}/check").text
     assert "即学即考：第" in checked
+    assert "a question is drawn for each person" in checked
+    assert "2 tries count" in checked
     assert content_of(session, campaign).digest().hex() in checked
     change = f"/campaigns/{campaign.id}/change"
     question = {"asks.question": str(quizzed.questions[0].id), "asks.tries": "1"}
     visitor.post(change, form=change, data=form | question)
     session.expire_all()
     assert (campaign.asks["question"], campaign.asks["send_result"]) == (quizzed.questions[0].id, False)
+    shown = visitor.get(f"/campaigns/{campaign.id}").text
+    assert quizzed.questions[0].text in shown
+    assert "the same for all" in shown
 
 
 def test_the_results_lead_down_to_the_people(log_in, database, session, quizzed):
