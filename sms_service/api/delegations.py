@@ -12,7 +12,7 @@ from sms_service.accounts.models import Delegation
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.campaigns import NothingIn
+from sms_service.api.campaign_shapes import NothingIn
 from sms_service.campaigns import delegations
 from sms_service.campaigns.delegations import LONGEST_DAYS, DelegationState, NamedDelegation, find_delegations
 from sms_service.directory.text import LONGEST_WHY

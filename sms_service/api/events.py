@@ -11,7 +11,7 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.campaigns import OFFSET
+from sms_service.api.campaign_shapes import OFFSET
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.schedules import attendance, event, event_changes, event_planning

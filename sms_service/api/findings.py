@@ -14,8 +14,9 @@ from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.campaigns.outlook import lint_campaign
 from sms_service.content.compose import check_signature
+from sms_service.content.findings import FindingKind
 from sms_service.content.library import get_numbered_version
-from sms_service.content.lint import FindingKind, lint_template
+from sms_service.content.lint import lint_template
 from sms_service.web.schemas import In, MaskedText, Out, SaidMessage, VersionNumber
 
 blueprint = Blueprint(

@@ -11,7 +11,7 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.campaigns import OFFSET
+from sms_service.api.campaign_shapes import OFFSET
 from sms_service.api.findings import FindingOut
 from sms_service.api.segments import UnitReachOut
 from sms_service.campaigns.outlook import Caution, Outlook, foresee_run

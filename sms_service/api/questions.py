@@ -11,7 +11,7 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.campaigns import OFFSET
+from sms_service.api.campaign_shapes import OFFSET
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.answers import (
     count_respondents,

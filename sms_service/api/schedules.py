@@ -11,7 +11,7 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.api.campaigns import CampaignOut, NothingIn
+from sms_service.api.campaign_shapes import CampaignOut, NothingIn
 from sms_service.campaigns import overview
 from sms_service.campaigns.launch import start_campaign
 from sms_service.campaigns.models import Campaign

@@ -25,7 +25,7 @@ from sms_service.campaigns.renewing import approve_items, release_changed_runs
 from sms_service.campaigns.self_service import say_why_no_self_service
 from sms_service.campaigns.starting import start_schedule
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
-from sms_service.content.lint import LintFinding, Severity, require_clean
+from sms_service.content.findings import LintFinding, Severity, require_clean
 from sms_service.errors import Conflict, Forbidden, Invalid
 from sms_service.said import Said, say, to_json
 

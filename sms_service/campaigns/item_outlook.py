@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sms_service.audience.reach import Reach
 from sms_service.campaigns.contents import Content
 from sms_service.campaigns.linting import Known, lint_items
-from sms_service.content.lint import LintFinding
+from sms_service.content.findings import LintFinding
 from sms_service.directory.models import Unit
 
 

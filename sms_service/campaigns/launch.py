@@ -19,8 +19,8 @@ from sms_service.campaigns.planning import plan_approved_run
 from sms_service.campaigns.services import LATEST, check_ahead
 from sms_service.campaigns.starting import start_schedule
 from sms_service.campaigns.states import CampaignStatus
+from sms_service.content.findings import require_clean
 from sms_service.content.language import get_compiled
-from sms_service.content.lint import require_clean
 from sms_service.content.values import RECIPIENT_FIELDS
 from sms_service.errors import Conflict
 from sms_service.ledger.models import Run

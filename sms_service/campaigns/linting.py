@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,54 +18,30 @@ from sms_service.audience.reach import Reach, Tried, is_dotted
 from sms_service.campaigns.contents import Content
 from sms_service.campaigns.items import Item
 from sms_service.campaigns.picks import lint_picks
-from sms_service.campaigns.quiz_asks import lint_quiz, list_written
+from sms_service.campaigns.quiz_asks import lint_quiz
+from sms_service.campaigns.tried_texts import TriedTexts, sample_tried, try_content_texts
 from sms_service.content.comparing import CannotRender
-from sms_service.content.compose import Composed
 from sms_service.content.days import find_meant_date
 from sms_service.content.fields import FieldKind, fields_of
+from sms_service.content.findings import FindingKind, LintFinding, Severity, make_finding, sort_findings
 from sms_service.content.language import get_compiled
-from sms_service.content.lint import (
-    FindingKind,
-    LintFinding,
-    Severity,
-    lint_body,
-    lint_texts,
-    make_finding,
-    sort_findings,
-)
+from sms_service.content.lint import lint_body, lint_texts
 from sms_service.content.policies import Rules, lint_policies, load_rules
 from sms_service.content.signatures import lint_signature, load_standing
 from sms_service.content.values import QUESTION, write_value
 from sms_service.content.wordlists import WordLists, load_lists
 from sms_service.directory.models import Unit
-from sms_service.dispatch.rendering import RunText
 from sms_service.errors import Invalid
-from sms_service.said import Said, as_said, say
-
-_SAMPLED = 50  # people on whom further items of a schedule are tried
+from sms_service.said import as_said, say
 
 Known = tuple[WordLists, Mapping[str, Any], Rules]
-
-
-@dataclass(frozen=True, slots=True)
-class TriedTexts:
-    """Texts tried on people, ordered by their parts and length; `same`: all people get the same."""
-
-    made: Sequence[tuple[Tried, Composed]]
-    fault: Said | None
-    same: bool
-
-    @property
-    def mean_parts(self) -> float | None:
-        """Of a text; None where none can be made."""
-        return statistics.fmean(text.parts for _, text in self.made) if self.made else None
 
 
 def reach_content(session: Session, content: Content, path: str) -> tuple[Reach, TriedTexts]:
     """Whom the content would reach now, and the texts of all of them or of some."""
     own = _own(content)
     reach = measure_reach(session, content.segment_rule, path, own, _needed(content, own), _kind(content))
-    return reach, _try_texts(session, content, reach, own)
+    return reach, try_content_texts(session, content, reach, own)
 
 
 def lint_content(session: Session, content: Content, path: str) -> list[LintFinding]:
@@ -106,8 +81,8 @@ def lint_items(
     items: list[LintedItem] = []
     for item, text, reach in reach_items(session, content, path, of_next):
         version_id, own = text.version.id, _own(text)
-        texts = _try_texts(session, text, replace(reach, tried=samples.get(id(reach), reach.tried)), own)
-        samples.setdefault(id(reach), _sample(texts, reach))
+        texts = try_content_texts(session, text, replace(reach, tried=samples.get(id(reach), reach.tried)), own)
+        samples.setdefault(id(reach), sample_tried(texts, reach))
         known[version_id] = known.get(version_id) or _load_known(session, text, path)
         findings = lint_reached(session, text, path, reach, texts, price_fen, known[version_id])
         items.append(LintedItem(item, reach, texts, findings))
@@ -178,16 +153,6 @@ def lint_reached(
     found += lint_texts(made, content.class_, lists, price_fen)
     found += lint_policies(rules, made, (unit.window_opens, unit.window_closes))
     return sort_findings(found)
-
-
-def _sample(texts: TriedTexts, reach: Reach) -> Sequence[Tried]:
-    """Some people for the other items that ask the same of them, those with the shortest and the longest text among
-    these: a hundred texts are not tried on a thousand people.
-    """
-    people = [tried for tried, _ in texts.made] or reach.tried
-    if len(people) <= _SAMPLED:
-        return people if texts.fault is None else reach.tried
-    return [people[number * (len(people) - 1) // (_SAMPLED - 1)] for number in range(_SAMPLED)]
 
 
 def require_ticks(findings: Iterable[LintFinding], ticked: Collection[str]) -> list[LintFinding]:
@@ -287,38 +252,3 @@ def _needed(content: Content, own: Sequence[str]) -> list[str]:
     except CannotRender:
         return []
     return [name for name in required if name in own]
-
-
-def _try_texts(session: Session, content: Content, reach: Reach, own: Sequence[str]) -> TriedTexts:
-    campaign, version = content.campaign, content.version
-    made, fault = [], None
-    try:
-        text = RunText(get_compiled(version.id, version.body), content.values, campaign.signature, content.class_)
-    except CannotRender as error:
-        return TriedTexts([], error.said, not own)
-    same = not own and not _is_drawn(content)
-    for tried in reach.tried[:1] if same else _draw(session, content, reach.tried):
-        try:
-            values = {name: value for name, value in tried.values.items() if value is not None}
-            made.append((tried, text.compose(values)))
-        except CannotRender as error:
-            fault = error.said
-    made.sort(key=lambda one: (one[1].parts, one[1].units, one[0].person_id))
-    return TriedTexts(made, fault, same)
-
-
-def _is_drawn(content: Content) -> bool:
-    """Whether each person is asked a question of their own."""
-    return content.pool is not None and content.pool.written is None and QUESTION in content.version.variables
-
-
-def _draw(session: Session, content: Content, people: Sequence[Tried]) -> Sequence[Tried]:
-    """The people with what they might be asked: among them, the shortest and the longest question."""
-    if not _is_drawn(content) or content.pool is None:
-        return people
-    asked = list_written(session, content.pool, max(len(people), 2))
-    return [
-        one._replace(values={**one.values, QUESTION: asked[-1 - place % len(asked)]})
-        for place, one in enumerate(people)
-        if asked
-    ]

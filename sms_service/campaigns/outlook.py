@@ -16,7 +16,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.reach import Reach, Skipped, UnitReach, Window
 from sms_service.campaigns.contents import Content, content_of
 from sms_service.campaigns.item_outlook import ItemOutlook, foresee_items
-from sms_service.campaigns.linting import Known, TriedTexts, lint_content, lint_reached, reach_content
+from sms_service.campaigns.linting import Known, lint_content, lint_reached, reach_content
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.quotas import (
     QuotaStanding,
@@ -26,7 +26,8 @@ from sms_service.campaigns.quotas import (
     select_line_quotas,
 )
 from sms_service.campaigns.similar import SimilarRun, find_similar_runs
-from sms_service.content.lint import LintFinding, sort_findings
+from sms_service.campaigns.tried_texts import TriedTexts
+from sms_service.content.findings import LintFinding, sort_findings
 from sms_service.controls.caps import count_capped
 from sms_service.controls.quiet_days import select_quiet_dates
 from sms_service.controls.stops import is_stopped

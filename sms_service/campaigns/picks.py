@@ -15,7 +15,7 @@ from sms_service.audience.listed import is_of_row
 from sms_service.audience.reach import is_dotted
 from sms_service.campaigns.contents import Content
 from sms_service.campaigns.models import Campaign
-from sms_service.content.lint import FindingKind, LintFinding, Severity, make_finding
+from sms_service.content.findings import FindingKind, LintFinding, Severity, make_finding
 from sms_service.content.list_models import ReferenceList, ReferenceRow
 from sms_service.content.lists import columns_of, describe_row, usable_lists
 from sms_service.content.models import TemplateVersion

@@ -18,7 +18,7 @@ from sqlalchemy import JSON, ColumnElement, literal_column, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
-from sms_service.content.lint import FindingKind, LintFinding, Severity, make_finding
+from sms_service.content.findings import FindingKind, LintFinding, Severity, make_finding
 from sms_service.content.models import TemplateVersion
 from sms_service.content.quiz_bank import get_quiz_category, get_quiz_question
 from sms_service.content.quiz_models import QuizQuestion

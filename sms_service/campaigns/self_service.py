@@ -11,7 +11,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.also_posted import has_channels_from_above
 from sms_service.campaigns.approval_rules import AskedApproval
 from sms_service.campaigns.contents import Content
-from sms_service.content.lint import LintFinding, Severity
+from sms_service.content.findings import LintFinding, Severity
 from sms_service.said import Said, as_said, say
 
 

@@ -31,8 +31,8 @@ from sms_service.campaigns.row_values import require_rows
 from sms_service.campaigns.states import CampaignStatus
 from sms_service.content.compose import check_beginning, check_signature
 from sms_service.content.fields import check_kinds, fields_of
+from sms_service.content.findings import require_clean
 from sms_service.content.library import get_version
-from sms_service.content.lint import require_clean
 from sms_service.controls.models import Route
 from sms_service.directory.text import required_line
 from sms_service.directory.units import are_in_line

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from sms_service.accounts.actors import Actor
-    from sms_service.content.lint import LintFinding
+    from sms_service.content.findings import LintFinding
     from sms_service.ledger.models import Run
 
 campaign_id = click.argument("campaign_id", metavar="ID", type=click.IntRange(1))

@@ -33,7 +33,7 @@ from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.quiz_asking import name_quizzed
 from sms_service.console.rendering import render_page
 from sms_service.console.series_sums import sum_series
-from sms_service.content.lint import Severity
+from sms_service.content.findings import Severity
 from sms_service.errors import Conflict, Invalid
 from sms_service.said import Said, as_said, say
 from sms_service.schedules.event_viewing import view_event

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sms_service.campaigns.item_outlook import ItemOutlook
 from sms_service.campaigns.outlook import Outlook
-from sms_service.content.lint import Severity
+from sms_service.content.findings import Severity
 
 
 class SeriesSum(NamedTuple):

@@ -10,15 +10,8 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Session
 
 from sms_service.content.compose import Composed
-from sms_service.content.lint import (
-    FindingKind,
-    LintFinding,
-    Severity,
-    find_holder,
-    find_links,
-    join_texts,
-    make_finding,
-)
+from sms_service.content.findings import FindingKind, LintFinding, Severity, make_finding
+from sms_service.content.lint import find_holder, find_links, join_texts
 from sms_service.content.wordlists import find_listed, write_comparable
 from sms_service.controls.accounts import lacks_binding
 from sms_service.controls.models import AccountState, GatewayAccount, RouteMember

@@ -16,7 +16,7 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.content.compose import check_signature
-from sms_service.content.lint import FindingKind, LintFinding, Severity, make_finding
+from sms_service.content.findings import FindingKind, LintFinding, Severity, make_finding
 from sms_service.content.models import DefaultSignature, FilingState, OwnedSignature, SignatureFiling
 from sms_service.controls.models import AccountState, GatewayAccount, RouteMember
 from sms_service.directory.models import Unit

@@ -20,9 +20,10 @@ from sms_service.campaigns.linting import reach_content
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed, check_beginning, check_signature, compose_text
+from sms_service.content.findings import require_clean
 from sms_service.content.grammar import narrow_braces
 from sms_service.content.language import compile_template
-from sms_service.content.lint import lint_texts, require_clean
+from sms_service.content.lint import lint_texts
 from sms_service.content.values import check_values
 from sms_service.content.wordlists import load_lists
 from sms_service.db.locks import LockKey, share_lock

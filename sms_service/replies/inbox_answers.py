@@ -15,7 +15,8 @@ from sms_service.campaigns.quotas import find_month, foresee_lacks, list_line_qu
 from sms_service.campaigns.suggestions import list_signatures
 from sms_service.content.comparing import CannotRender
 from sms_service.content.compose import Composed, sign_text
-from sms_service.content.lint import lint_texts, require_clean
+from sms_service.content.findings import require_clean
+from sms_service.content.lint import lint_texts
 from sms_service.content.wordlists import load_lists
 from sms_service.controls.models import CapUse, GatewayAccount, Route, RouteMember
 from sms_service.controls.stops import is_stopped

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.delegations import DelegationState
 from sms_service.content.fields import FieldKind
-from sms_service.content.lint import FindingKind, Severity
+from sms_service.content.findings import FindingKind, Severity
 from sms_service.content.models import FilingState, ListKind
 from sms_service.controls.models import BindingState
 from sms_service.delivery.models import CheckAnswer, CheckCause

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sms_service.accounts.actors import SYSTEM
 from sms_service.campaigns import approval, services
 from sms_service.campaigns.outlook import Outlook, foresee_run
-from sms_service.content.lint import FindingKind
+from sms_service.content.findings import FindingKind
 from sms_service.content.models import ListKind
 from sms_service.content.wordlists import add_words
 from sms_service.db.engine import Database

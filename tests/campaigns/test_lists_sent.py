@@ -18,7 +18,7 @@ from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.launch import launch_campaign
 from sms_service.campaigns.linting import lint_content, reach_content
 from sms_service.campaigns.models import Campaign
-from sms_service.content.lint import FindingKind
+from sms_service.content.findings import FindingKind
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import Cap
 from sms_service.db.engine import Database

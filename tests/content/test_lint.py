@@ -12,17 +12,9 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.audit.models import TrailEntry
 from sms_service.content.compose import Composed, compose_text
 from sms_service.content.fields import FieldKind, TemplateField
+from sms_service.content.findings import FindingKind, Severity
 from sms_service.content.language import compile_template
-from sms_service.content.lint import (
-    FindingKind,
-    Severity,
-    find_costly,
-    find_links,
-    host_of,
-    lint_body,
-    lint_template,
-    lint_texts,
-)
+from sms_service.content.lint import find_costly, find_links, host_of, lint_body, lint_template, lint_texts
 from sms_service.content.models import ListKind
 from sms_service.content.wordlists import (
     WordLists,

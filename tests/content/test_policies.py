@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sms_service.content.compose import Composed, compose_text
+from sms_service.content.findings import LintFinding
 from sms_service.content.language import compile_template
-from sms_service.content.lint import LintFinding
 from sms_service.content.policies import describe_policy, lint_policies
 from sms_service.gateways.policy import FREE, Policy
 

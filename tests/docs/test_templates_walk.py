@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from sms_service.cli import main
 from sms_service.content.fields import FieldKind
 from sms_service.content.filters import FILTERS
-from sms_service.content.lint import FindingKind
+from sms_service.content.findings import FindingKind
 from sms_service.db.engine import Database
 from tests.factories import make_person, make_unit
 
