@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import g, request
+from sqlalchemy import select
 
 from sms_service.content.quiz_bank import find_quiz_categories
 from sms_service.content.quiz_models import QuizCategory, QuizQuestion
@@ -49,8 +50,10 @@ def name_quizzed(asks: Mapping[str, Any] | None) -> str | None:
     """What a quiz asks: the question that is one for all, or the name of the category from which it draws."""
     if not asks or asks.get("kind") != QuestionKind.quiz:
         return None
-    if "question" in asks:
-        question = g.session.get(QuizQuestion, asks["question"])
-        return question and question.text
-    category = g.session.get(QuizCategory, asks["category"])
-    return category and category.name
+    statement = (
+        select(QuizQuestion.text).where(QuizQuestion.id == asks["question"])
+        if "question" in asks
+        else select(QuizCategory.name).where(QuizCategory.id == asks["category"])
+    )
+    name: str | None = g.session.scalar(statement)
+    return name
