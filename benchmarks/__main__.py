@@ -24,7 +24,7 @@ from benchmarks.receiving import RECEIVING
 from benchmarks.sending import FREEZE, FREEZE_MANY, HTTP, PIPELINE
 from benchmarks.stopping import STOPS
 from benchmarks.strangers import STRANGERS
-from benchmarks.telling import WEBHOOKS
+from benchmarks.telling import NOTES, WEBHOOKS
 from benchmarks.ticking import TICK
 from benchmarks.twilio import CREATES
 from benchmarks.urgency import URGENT
@@ -49,7 +49,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         FIRINGS,
         QUIZ,
     ),
-    *(WEBHOOKS, STOPS),
+    *(WEBHOOKS, NOTES, STOPS),
     *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
     *(PAGES, WATCHED, *PREVIEWS),
     *(MIGRATION, LISTING, *COSTS, COMPARISON),

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 
 from benchmarks import city
 from benchmarks.figures import Benchmark, Measured
-from benchmarks.laboratory import BenchmarkError, Laboratory
+from benchmarks.laboratory import READY_S, BenchmarkError, Laboratory, wait_for
 from benchmarks.sending import WORKERS, launch, plan, seconds_of, wait_until_sent
 from benchmarks.services import GROUP, clock, null_gateway
+from benchmarks.turns import GROUPS, compare_cost
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audit.happening_models import HappeningKind
 from sms_service.channels.sealing import Sealer
@@ -21,6 +22,7 @@ from sms_service.webhooks.owning import add_webhook
 
 TURNS = 3
 NOBODY, TAKES, HANGS = "nobody", "takes", "hangs"
+_WEBHOOKS = "sms_service webhooks"  # its application name at PostgreSQL
 _KEY = secrets.token_urlsafe(32)
 
 
@@ -72,6 +74,7 @@ def _listening(laboratory: Laboratory, listener: str) -> Iterator[str]:
 def _telling(laboratory: Laboratory, variables: Mapping[str, str]) -> Iterator[None]:
     """The process that tells; it runs in an installation without a webhook too."""
     with laboratory.process(["-m", "sms_service", "webhooks", "run"], variables):
+        wait_for(lambda: laboratory.at_work(_WEBHOOKS), "the process that tells", READY_S)
         yield
 
 
@@ -97,6 +100,16 @@ def _check_told(host: str) -> None:
         raise BenchmarkError("the receiver was told nothing")
 
 
+def _note(laboratory: Laboratory) -> Measured:
+    """What it costs PostgreSQL to note each text's outcome for a webhook, whoever tells it when."""
+    without, with_ = compare_cost(laboratory, "RECORD_OUTCOMES", lambda database: _add_webhook(database, "127.0.0.1:1"))
+    return {
+        "webhook_slows_outcomes_pct": 100 * (with_ / without - 1),
+        "outcomes_webhook_cpu_ms": with_,
+        "outcomes_cpu_ms": without,
+    }
+
+
 WEBHOOKS = Benchmark(
     _measure,
     {
@@ -109,4 +122,15 @@ WEBHOOKS = Benchmark(
     runs=1,
     group=GROUP,
     size=city.PEOPLE,
+)
+NOTES = Benchmark(
+    _note,
+    {
+        "webhook_slows_outcomes_pct": "%",
+        "outcomes_webhook_cpu_ms": "ms/1000 texts",
+        "outcomes_cpu_ms": "ms/1000 texts",
+    },
+    runs=3,
+    group=GROUP,
+    size=GROUPS * GROUP,
 )
