@@ -23,7 +23,7 @@ import sms_service.tables  # noqa: F401 - as every process does
 from sms_service.db import bootstrap
 from sms_service.db.engine import Database
 from sms_service.embedded import PostgresServer, RedisServer
-from tests.api.applications import take_apps_back
+from tests.applications import take_apps_back
 from tests.engines import SMALL, Engines, at_database, binaries, drop_database, open_folder, start_engines
 
 # An installation's own engines are out of reach of its tests, whatever the shell or `.env` says.

@@ -14,8 +14,8 @@ from sms_service.controls.accounts import synchronise_gateways
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
-from tests.api.applications import lend_app
 from tests.api.directory_client import Caller
+from tests.applications import lend_app
 from tests.dispatch.city import ALL_DAY, ScriptedAdapter, ScriptedGateways, drain
 from tests.factories import make_person, make_segment, make_template, make_unit
 

@@ -6,8 +6,8 @@ import pytest
 
 from sms_service import callbacks, settings
 from sms_service.api import create_app
-from tests.api.applications import lend_app
 from tests.api.campaign_client import make_place
+from tests.applications import lend_app
 from tests.channels.chat import KEY
 
 

@@ -14,9 +14,9 @@ from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
 from sms_service.ledger.models import Run
-from tests.api.applications import lend_app
 from tests.api.campaign_client import Place
 from tests.api.directory_client import Caller
+from tests.applications import lend_app
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from sms_service.ledger import receipts
 from sms_service.ledger.models import Message, Run
 from sms_service.replies import matching
 from sms_service.replies.storing import store_replies
-from tests.api.applications import lend_app
 from tests.api.campaign_client import Place
 from tests.api.directory_client import Caller
+from tests.applications import lend_app
 from tests.factories import fictional_phone
 
 STRANGER = fictional_phone(90)

@@ -15,10 +15,10 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from sms_service import callbacks, console, settings
+from sms_service import callbacks, console
 from sms_service.accounts import sessions
-from sms_service.api import create_app
 from sms_service.directory.models import Unit
+from tests.applications import lend_app
 from tests.console.campaigning import make_branch, make_invitation, write_draft
 from tests.factories import make_actor
 
@@ -41,7 +41,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def app(database, tmp_path) -> Flask:
-    return create_app(settings.load_settings({}, tmp_path), database, doors=(callbacks.blueprint, console.blueprint))
+    return lend_app({}, tmp_path, database, (callbacks.blueprint, console.blueprint))
 
 
 @pytest.fixture

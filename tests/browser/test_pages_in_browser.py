@@ -19,13 +19,15 @@ from tests.schedules.eventful import approve_event, make_town, write_event
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # Only what is wrong is wanted, and no style sheet is fetched for it a second time: that is half of the time.
 LOOK = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"], "preload": False}
+# An English page has the marks of the Chinese one around other words: of these rules it may break one by itself.
+OF_WORDS = {**LOOK, "runOnly": ["target-size", "html-has-lang", "html-lang-valid", "valid-lang", "document-title"]}
 
 
 def resize(tab, size):
     tab.page.set_viewport_size({"width": size[0], "height": size[1]})
 
 
-def look(tab, path, problems, *sizes):
+def look(tab, path, problems, *sizes, rules=LOOK):
     """Open a page at the first of these sizes, and note whatever is wrong with it at each of them."""
     resize(tab, sizes[0])
     answer = tab.go(path)
@@ -38,7 +40,7 @@ def look(tab, path, problems, *sizes):
         width = size[0]
         if tab.is_too_wide():
             problems.append(f"{path} at {width}: has to be scrolled sideways")
-        found = tab.page.evaluate("options => axe.run(document, options)", LOOK)
+        found = tab.page.evaluate("options => axe.run(document, options)", rules)
         for violation in found["violations"]:
             places = "; ".join(node["html"][:160] for node in violation["nodes"][:3])
             problems.append(f"{path} at {width}: {violation['id']}: {places}")
@@ -59,7 +61,7 @@ def test_every_page_is_in_order(app, database, session, open_tab, begin, languag
     problems = []
     paths = dict.fromkeys(fill(rule, ids) for _, rule in list_pages(app) if not is_of_event(rule))
     for path in [path for path in paths if path is not None][half::2]:
-        look(tab, path, problems, *sizes)
+        look(tab, path, problems, *sizes, rules=LOOK if language == "zh" else OF_WORDS)
     assert problems == []
     if full:
         left_out = [rule for _, rule in list_pages(app) if fill(rule, ids) is None]

@@ -13,11 +13,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from sms_service import callbacks, console, settings
+from sms_service import callbacks, console
 from sms_service.accounts import sessions
-from sms_service.api import create_app
 from sms_service.directory.models import Unit
-from sms_service.web.context import EXTENSION, Context
+from tests.applications import lend_app
 from tests.channels.chat import KEY
 from tests.factories import make_actor, make_unit
 
@@ -59,21 +58,11 @@ def clock() -> Clock:
     return Clock()
 
 
-_made: list[Flask] = []
-
-
 @pytest.fixture
 def app(database, tmp_path, clock) -> Flask:
-    """The application with this test's engines and clock. One is made for all tests of a process, since its hundreds of
-    addresses take a quarter of a second; what it keeps between requests is in its context and its limits.
-    """
-    configuration = settings.load_settings({"CHANNELS_KEY": KEY}, tmp_path)
-    if not _made:
-        _made.append(create_app(configuration, database, doors=(callbacks.blueprint, console.blueprint)))
-    app = _made[0]
-    app.extensions[EXTENSION] = Context(configuration, database, clock=clock)
-    app.extensions["sms_service.limiter"].reset()
-    return app
+    """The application with this test's engines and clock."""
+    doors = (callbacks.blueprint, console.blueprint)
+    return lend_app({"CHANNELS_KEY": KEY}, tmp_path, database, doors, clock=clock)
 
 
 @pytest.fixture
