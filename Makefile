@@ -5,15 +5,22 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ONLY   ?=
 TESTS  ?=
-# One worker of pytest per core. worksteal: a worker that has no tests left takes some from the others.
-PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal --durations 10
+# Many tests wait for processes, so there is one worker more than there are cores; Redis has a database for each of 16.
+# worksteal: a worker that has no tests left takes some from the others.
+WORKERS ?= $(shell $(BIN)/python -c 'import os; print(min(os.cpu_count() + 1, 16))')
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 10
+# The tests of the rooms in which a file differs from BASE; a room is a folder of sms_service.
+BASE   ?= main
+CHANGED = $(wildcard $(sort $(shell \
+    { git diff --name-only $(BASE)...; git diff --name-only HEAD; git ls-files --others --exclude-standard; } | \
+    sed -nE 's,^(sms_service|tests)/([a-z_]+)/.*,tests/\2,p')))
 MINUTES ?= 30
 export ADDRESS
 # Bytecode is kept, whatever the shell says: the tests alone start this program hundreds of times.
 export PYTHONDONTWRITEBYTECODE :=
 SEED   ?= 1
 
-.PHONY: help run demo test test-ledger lint messages bench chaos vendor screenshots clean
+.PHONY: help run demo test test-changed test-ledger lint messages bench chaos vendor screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -44,6 +51,9 @@ demo: $(VENV)/run.stamp  ## the demonstration once, in a throw-away folder
 
 test: $(VENV)/dev.stamp  ## all tests, or those of TESTS=tests/folder
 	@$(PYTEST) $(TESTS)
+
+test-changed: $(VENV)/dev.stamp  ## the tests of the rooms that differ from BASE=main, and those of all rooms together
+	@$(PYTEST) $(wildcard tests/test_*.py) $(CHANGED)
 
 test-ledger: $(VENV)/dev.stamp  ## migrations and the ledger's SQL; SMS_TEST_POSTGRES_BIN names another PostgreSQL
 	@$(PYTEST) $(wildcard tests/db tests/ledger tests/controls tests/dispatch tests/delivery tests/audience)
