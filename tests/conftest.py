@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ for _name in ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "DATA_DIR",
     os.environ.pop(_name, None)
 os.environ["ENV_FILE"] = os.devnull
 
+_LONG = re.compile("tests/(system|browser)/")
 _ENGINES = pytest.StashKey[Engines]()
 
 
@@ -101,8 +103,8 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of whole systems first: they take longest, and no worker shall be alone with them at the end."""
-    items.sort(key=lambda item: "/system/" not in item.nodeid)
+    """The tests that take longest first: no worker shall be alone with them at the end."""
+    items.sort(key=lambda item: not (_LONG.search(item.nodeid) or item.get_closest_marker("slow")))
 
 
 @pytest.fixture(scope="session")
