@@ -22,7 +22,8 @@ from chaos.webhooks import Listener, judge_webhooks
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.receipt_matching import SEVERAL
 from sms_service.ops.agreement import UNHEARD, Agreement, compare_ledgers
-from sms_service.reports.counts import TAKEN, check_identity
+from sms_service.reports.counts import check_identity
+from sms_service.reports.parts import TAKEN
 
 _SHOWN = 10  # disagreements of a kind that are told in full
 _PACKAGES = ("sqlalchemy", "psycopg", "rq", "gunicorn", "aiohttp", "jinja2")

@@ -34,6 +34,7 @@ from sms_service.own_texts.ending import forget_own_texts
 from sms_service.personal import list_endings
 from sms_service.personal.own_phone_endings import erase_ended_phone
 from sms_service.replies.answering import forget_old_answer_uses
+from sms_service.reports import roll_ups, seals
 from sms_service.schedules import firing
 
 MONTHS_READY = 3
@@ -136,6 +137,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         end_finished,
         lambda database: _put_off_ended(database, reporting, no_receipt_hours),
         _make_months,
+        _roll_up,
         _forget,
         lambda database: _end_lists(database, list_days),
         _end_own_phones,
@@ -165,6 +167,11 @@ def _begin_due(database: Database, redis: Redis | None) -> None:
         log.info("run %s is due", run_id)
     if begun and redis is not None:
         wake.wake_workers(redis, wake.FREEZE)
+
+
+def _roll_up(database: Database) -> None:
+    roll_ups.roll_up(database)
+    seals.seal_days(database)
 
 
 def _swept(what: str, sweep: Callable[[Connection], int]) -> Callable[[Database], None]:

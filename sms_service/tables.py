@@ -20,6 +20,7 @@ import sms_service.db.leadership
 import sms_service.delivery.models
 import sms_service.directory.import_models
 import sms_service.directory.models
+import sms_service.ledger.amendment_models
 import sms_service.ledger.models
 import sms_service.ledger.question_models
 import sms_service.ledger.quota_models
@@ -27,6 +28,7 @@ import sms_service.own_texts.models
 import sms_service.replies.answer_models
 import sms_service.replies.earlier
 import sms_service.replies.models
+import sms_service.reports.roll_up_models
 import sms_service.reports.target_models
 import sms_service.schedules.calendar_models
 import sms_service.schedules.kinds

@@ -19,7 +19,7 @@ from sms_service.directory.models import GUEST, LEVELS
 from sms_service.directory.people import KINDS
 from sms_service.ledger.models import KINDS as RUN_KINDS
 from sms_service.ledger.states import RUN_TRANSITIONS, MessageStatus, RunStatus
-from sms_service.reports.counts import DIMENSIONS
+from sms_service.reports.filters import DIMENSIONS
 from sms_service.said import Said, as_said, read_places, say, translate
 from sms_service.vocabulary import TextClass, Words
 from sms_service.web.schemas import In

@@ -14,7 +14,8 @@ from webargs.fields import DelimitedList
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.reports.counts import DIMENSIONS, Count, drill_down, tabulate_counts
+from sms_service.reports.counts import Count, drill_down, tabulate_counts
+from sms_service.reports.filters import DIMENSIONS
 from sms_service.reports.identity import sum_identity
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
 from sms_service.web.rates import read_prices
@@ -60,14 +61,31 @@ class ByOut(Out):
     kind = fields.String(metadata={"description": "`campaign`, `test`, `answer` or `notice`"})
     campaign = fields.Integer(metadata={"description": "The campaign's id"})
     run = fields.Integer(metadata={"description": "The run's id"})
+    sender = fields.Nested(UnitName, metadata={"description": "The unit that sent, without those below it"})
+    item = fields.Integer(allow_none=True, metadata={"description": "Which text of a campaign; null: of no campaign"})
+    template = fields.Integer(allow_none=True, metadata={"description": "The template's id; null: none"})
+    category = fields.Integer(allow_none=True, metadata={"description": "The template's category's id; null: none"})
     day = fields.Date(metadata={"description": "The local day of launch"})
+    week = fields.Date(metadata={"description": "The Monday of the week of launch"})
+    month = fields.Date(metadata={"description": "The first day of the month of launch"})
+    year = fields.Date(metadata={"description": "The first day of the year of launch"})
+    carrier = fields.String(
+        allow_none=True,
+        metadata={"description": "Who gave the number out: `mobile`, `unicom`, `telecom`, `broadnet`; null: not told"},
+    )
     account = fields.String(allow_none=True, metadata={"description": "The gateway account's name; null: none"})
 
 
 class TotalOut(Out):
     """Three separate counts."""
 
-    people = fields.Integer(metadata={"description": "Distinct persons"})
+    people = fields.Integer(
+        allow_none=True,
+        metadata={
+            "description": "Distinct persons. Null if too many rows would have to be read to tell: over long times "
+            "people are known by unit, sender, campaign, class, kind, status, reason and period"
+        },
+    )
     messages = fields.Integer(metadata={"description": "Rows of the ledger"})
     parts = fields.Integer(metadata={"description": "SMS that gateways took"})
     cost_fen = fields.Integer(

@@ -13,7 +13,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.ledger.states import AttemptStatus, MessageStatus
-from sms_service.reports.counts import Filter
+from sms_service.reports.filters import Filter
 from sms_service.reports.messages import get_message
 from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
 from sms_service.web.paging import PageQuery, Scope

@@ -22,7 +22,8 @@ from sms_service.directory.models import Unit
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import HeldFor, Lane, MessageStatus, RunStatus
 from sms_service.masking import mask_text
-from sms_service.reports.counts import Filter, check_identity, tabulate_counts
+from sms_service.reports.counts import check_identity, tabulate_counts
+from sms_service.reports.filters import Filter
 from sms_service.web.paging import PageQuery, Scope, ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.rates import read_prices
 from sms_service.web.schemas import Id, Out, SaidMessage, WhyIn, list_of

@@ -32,7 +32,7 @@ def counts(
     login: str | None,
     as_json: bool,
 ) -> None:
-    """People, messages and parts, by unit, status, reason, campaign, run, day or account."""
+    """People, messages and parts, by unit, sender, status, reason, campaign, day, month, carrier and others."""
     from rich.console import Console
     from rich.table import Table
 
@@ -40,7 +40,8 @@ def counts(
     from sms_service.cli.context import open_session
     from sms_service.errors import Invalid
     from sms_service.ledger.states import MessageStatus
-    from sms_service.reports.counts import Filter, tabulate_counts
+    from sms_service.reports.counts import tabulate_counts
+    from sms_service.reports.filters import Filter
     from sms_service.reports.messages import check_named
 
     if status is not None and status not in [*MessageStatus]:
@@ -78,7 +79,7 @@ def _flat(line: Any) -> dict[str, Any]:
 
 
 def _numbers(line: Any) -> tuple[str, str, str]:
-    return str(line.people), str(line.messages), str(line.parts)
+    return "–" if line.people is None else str(line.people), str(line.messages), str(line.parts)
 
 
 def _word(value: Any) -> str:

@@ -18,7 +18,8 @@ from sms_service.console.rendering import name_here, render_page
 from sms_service.console.unit_choice import choose_unit
 from sms_service.ledger.models import KINDS, Run
 from sms_service.ledger.states import MessageStatus
-from sms_service.reports.counts import Count, Filter, count_other_kinds, drill_down, tabulate_counts
+from sms_service.reports.counts import Count, count_other_kinds, drill_down, tabulate_counts
+from sms_service.reports.filters import Filter
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
 from sms_service.web.rates import read_prices
 from sms_service.web.validators import OneOfWords

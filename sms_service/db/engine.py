@@ -79,6 +79,17 @@ class Database:
             yield connection
 
     @contextmanager
+    def one_snapshot(self) -> Iterator[Connection]:
+        """The same, all of whose statements see the data of one moment, that of the first of them."""
+        with (
+            self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection,
+            connection.begin(),
+        ):
+            if self._require is not None:
+                self._require(connection)
+            yield connection
+
+    @contextmanager
     def at_once(self) -> Iterator[Connection]:
         """A connection on which each statement is its own transaction, so that no transaction stays open between two
         statements even if the process is stopped there.

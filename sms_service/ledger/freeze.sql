@@ -44,13 +44,13 @@ ranked AS (
 written AS (
     INSERT INTO messages (
         month, id, run_id, person_id, unit_id, unit_path, phone, class, template_version_id, route_id,
-        status, reason, duplicate_of, not_before, expires_at, values, quiz_question_id, changed_at
+        status, reason, duplicate_of, not_before, expires_at, values, quiz_question_id, changed_at, carrier
     )
     SELECT r.month, k.id, r.id, k.person_id, k.unit_id, k.path, k.phone, r.class, r.template_version_id, r.route_id,
            CASE WHEN k.reason IS NULL AND k.sent_as = k.id THEN 'pending' ELSE 'skipped' END,
            CASE WHEN k.sent_as <> k.id THEN 'duplicate_phone' ELSE k.reason END,
            nullif(k.sent_as, k.id),
-           r.launched_at, r.expires_at, k.values, k.quiz_question_id, sms_now()
+           r.launched_at, r.expires_at, k.values, k.quiz_question_id, sms_now(), carrier_of(k.phone)
     FROM ranked k JOIN run r ON r.id = k.run_id
     RETURNING month, id, run_id, unit_id, status, reason
 ),

@@ -107,6 +107,7 @@ class Run(Base):
     __table_args__ = (
         UniqueConstraint("id", "month"),
         Index(None, "launched_at"),
+        Index(None, "day"),
         Index(None, "campaign_id", "frozen_at"),
         Index("ix_runs_question_id", "question_id", postgresql_where="question_id IS NOT NULL"),
         Index("ix_runs_closed_at", "closed_at", postgresql_where="closed_at IS NOT NULL"),
@@ -158,7 +159,8 @@ class Message(Base):
 
     `reason` (a `MessageReason`) is why it was skipped, refused or not delivered, with the provider's `raw_code`.
     `parts` is settled when the text is rendered, once, before the first hand-over. `phone`, `text` and `values` are
-    emptied by redaction. `quiz_question_id`: of a quiz, what the text asks. `cap_day` is the local day whose cap it has
+    emptied by redaction. `carrier`: who gave the number out, as its first digits say; it stays.
+    `quiz_question_id`: of a quiz, what the text asks. `cap_day` is the local day whose cap it has
     reserved a place of. On a `pending` row `gateway_account_id` is the account that surely did not take it; it goes to
     another if there is one.
     """
@@ -193,6 +195,7 @@ class Message(Base):
     quiz_question_id: Mapped[int | None]
     cap_day: Mapped[date | None] = mapped_column(Date)
     changed_at: Mapped[datetime]
+    carrier: Mapped[str | None]
 
     __table_args__ = (
         PrimaryKeyConstraint("month", "id"),

@@ -27,9 +27,10 @@ written AS (
 rows AS (
     INSERT INTO messages (
         month, run_id, person_id, unit_id, unit_path, phone, class, template_version_id, route_id, status, not_before,
-        expires_at, parts, text, values, changed_at)
+        expires_at, parts, text, values, changed_at, carrier)
     SELECT t.month, t.run_id, t.person_id, t.unit_id, t.unit_path, t.phone, t.class, t.template_version_id, t.route_id,
-           'pending', %(now)s::timestamptz, w.expires_at, t.parts, t.text, t.own, %(now)s::timestamptz
+           'pending', %(now)s::timestamptz, w.expires_at, t.parts, t.text, t.own, %(now)s::timestamptz,
+           carrier_of(t.phone)
     FROM texts t JOIN written w ON w.id = t.run_id
     ORDER BY t.place
     RETURNING month, id, run_id

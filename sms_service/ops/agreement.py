@@ -14,7 +14,7 @@ from sms_service.gateways.base import ReceiptStatus
 from sms_service.gateways.simulator.answers import CODES
 from sms_service.ledger.models import Attempt, Message, ReceiptRow
 from sms_service.ledger.receipts import attempt_reference
-from sms_service.reports.counts import TAKEN
+from sms_service.reports.parts import TAKEN
 
 UNDECIDED = ("submitting", "unknown")
 _WAITING = ("pending", "claimed", "submitting")

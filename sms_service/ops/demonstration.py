@@ -46,7 +46,8 @@ from sms_service.ops.errors import OperationError
 from sms_service.ops.http import call_api, instruct_simulator, simulators_ledger
 from sms_service.ops.supervisor import Running
 from sms_service.own_texts.phones import give_invented_phone
-from sms_service.reports.counts import Filter, check_identity, count_messages
+from sms_service.reports.counts import check_identity, count_messages
+from sms_service.reports.filters import Filter
 from sms_service.schedules.official_years import take_over_year
 
 DATA = Path(__file__).with_name("demonstration_data")

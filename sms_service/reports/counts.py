@@ -1,4 +1,4 @@
-"""Delivery counts, always from the ledger's rows, and the identity they stand on.
+"""Delivery counts, from the ledger's rows or what they were added up to, and the identity they stand on.
 
 *People* are distinct persons, *messages* ledger rows, *parts* those of accepted attempts: three separate counts.
 """
@@ -7,123 +7,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, cast, false, func, literal, null, or_, select, true, tuple_
+from dateutil.relativedelta import relativedelta
+from sqlalchemy import ColumnElement, Select, case, func, literal, null, select, tuple_
 from sqlalchemy.orm import Session
-from sqlalchemy.types import BigInteger
 
 from sms_service.campaigns.models import Campaign
+from sms_service.content.models import Template, TemplateCategory
 from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
-from sms_service.ledger.models import Attempt, Message, Run
-from sms_service.ledger.states import AttemptStatus, MessageStatus
-from sms_service.reports.open_rows import with_unclassified
+from sms_service.ledger.models import Message, Run
+from sms_service.reports.filters import DIMENSIONS, LEDGER, Filter, group_by, last_id, unit_of_row
+from sms_service.reports.parts import parts_taken
+from sms_service.reports.rolled import RolledCount, choose_source, count_rolled, tells_people
 from sms_service.said import Said, say
 
-DIMENSIONS = ("unit", "status", "reason", "code", "campaign", "run", "day", "account", "class", "kind")
-TAKEN = (AttemptStatus.accepted, AttemptStatus.no_receipt, AttemptStatus.undelivered, AttemptStatus.delivered)
-# With these a message that was handed over once was not taken, as far as is known.
-NOT_TAKEN = (MessageStatus.submitting, MessageStatus.unknown, MessageStatus.refused)
 MOST_LINES = 5_000
+MOST_READ = 500_000  # rows of the ledger, to tell how many people they are for
 NO_PRICES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Which rows are counted.
-
-    `paths`: the units' subtrees, or with `subtree` False these units alone, as of each row's freeze: a unit that moves
-    takes no past number along, neither from the units that were above it nor to those that are. Days are local days of
-    launch, both ends included. `reason`, `code` (the provider's own) and `account` (a gateway account's name): "" means
-    the rows that have none. `class_` and `kind` (`campaign`, `test`, …) are those of the run. `changed_since` and
-    `changed_before`: when the row changed last, the first included.
-    `unclassified`: a provider's code that no table has, of `account`: rows that it answered or reported with that code.
-    `of_campaign`: only rows of a campaign, or only those of none. `under`: only rows that were also within the subtree
-    of the unit at this path.
-    """
-
-    paths: Sequence[str]
-    campaign_id: int | None = None
-    run_id: int | None = None
-    since: date | None = None
-    until: date | None = None
-    status: str | None = None
-    reason: str | None = None
-    account: str | None = None
-    code: str | None = None
-    class_: str | None = None
-    kind: str | None = None
-    changed_since: datetime | None = None
-    changed_before: datetime | None = None
-    subtree: bool = True
-    under: str | None = None
-    unclassified: str | None = None
-    of_campaign: bool | None = None
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """The filter as SQL over messages joined to runs and, outer, to gateway accounts."""
-        if self.since is not None and self.until is not None and self.until < self.since:
-            raise Invalid("until", self.until.isoformat(), "must not be before `since`")
-        if self.subtree:
-            found = [or_(false(), *(stood_under(path) for path in self.paths))]
-        else:
-            found = [or_(false(), *(Message.unit_path.like(f"%/{_last_id(path)}/") for path in self.paths))]
-        if self.under is not None:
-            found.append(stood_under(self.under))
-        found += self.of_runs()
-        if self.since is not None:
-            found.append(Message.month >= self.since.replace(day=1))
-        if self.until is not None:
-            found.append(Message.month <= self.until)
-        if self.status is not None:
-            found.append(Message.status == self.status)
-        if self.reason is not None:
-            found.append(func.coalesce(Message.reason, "") == self.reason)
-        if self.code is not None:
-            found.append(func.coalesce(Message.raw_code, "") == self.code)
-        if self.changed_since is not None:
-            found.append(Message.changed_at >= self.changed_since)
-        if self.changed_before is not None:
-            found.append(Message.changed_at < self.changed_before)
-        if self.unclassified is not None:  # then `account` is the one whose code it is
-            keys = with_unclassified(self.unclassified, self.account)
-            found.append(tuple_(Message.month, Message.id).in_(select(keys.c.month, keys.c.message_id)))
-        elif self.account is not None:
-            found.append(func.coalesce(GatewayAccount.name, "") == self.account)
-        return found
-
-    def of_runs(self) -> list[ColumnElement[bool]]:
-        """What of it chooses whole runs, as SQL over runs."""
-        wanted = {Run.campaign_id: self.campaign_id, Run.id: self.run_id, Run.class_: self.class_, Run.kind: self.kind}
-        found: list[ColumnElement[bool]] = [column == value for column, value in wanted.items() if value is not None]
-        if self.of_campaign is not None:
-            found.append(Run.campaign_id.is_not(None) if self.of_campaign else Run.campaign_id.is_(None))
-        if self.since is not None:
-            found.append(Run.day >= self.since)
-        if self.until is not None:
-            found.append(Run.day <= self.until)
-        return found
-
-    @property
-    def asks_whole_runs(self) -> bool:
-        """Whether of each run it asks for all rows, but for the units that are covered."""
-        narrow = (self.status, self.reason, self.code, self.account, self.under, self.unclassified)
-        return self.subtree and all(value is None for value in (*narrow, self.changed_since, self.changed_before))
-
-
-@dataclass(frozen=True, slots=True)
 class Count:
-    """One line: the values of the dimensions asked for, then people, messages and parts. `names`: what the campaign is
-    called, or that of the run, where it counts by these. `cost_fen`: what the parts cost; None unless all prices are
+    """One line: the values of the dimensions asked for, then people, messages and parts. `people` is None where that
+    many rows would have to be read to tell (`MOST_READ`). `names`: what the campaign is called, or that of the run, the
+    template or its category, where it counts by these. `cost_fen`: what the parts cost; None unless all prices are
     known.
     """
 
     by: dict[str, Any]
-    people: int
+    people: int | None
     messages: int
     parts: int
     names: dict[str, str] = field(default_factory=dict)
@@ -141,7 +58,8 @@ class CountsTable:
 
     def explain_people(self) -> Said | None:
         """Why the lines' people add up to more than the total; None if they do not."""
-        more = sum(line.people for line in self.lines) - self.total.people
+        people = [line.people for line in self.lines if line.people is not None]
+        more = 0 if self.total.people is None else sum(people) - self.total.people
         if more <= 0:
             return None
         return say(
@@ -161,27 +79,6 @@ class LedgerIdentity:
     holds: bool
 
 
-def parts_taken() -> ColumnElement[int]:
-    """SQL for the parts of a message's accepted attempts, 0 if there are none.
-
-    Most messages have one attempt, whose status goes with the message's and whose parts are the message's: then no
-    attempt is looked up (tests/ledger/test_state_machine.py holds that this is the same).
-    """
-    taken = (
-        select(func.sum(Attempt.parts))
-        .where(Attempt.month == Message.month, Attempt.message_id == Message.id, Attempt.status.in_(TAKEN))
-        .correlate(Message)
-        .scalar_subquery()
-    )
-    once = Message.attempts == 1
-    return case(
-        (Message.attempts == 0, 0),
-        (once & Message.status.in_(TAKEN) & Message.parts.is_not(None), Message.parts),
-        (once & Message.status.in_(NOT_TAKEN), 0),
-        else_=func.coalesce(taken, 0),
-    )
-
-
 def tabulate_counts(
     session: Session, rows: Filter, by: Sequence[str], prices: Mapping[str, float] = NO_PRICES
 ) -> CountsTable:
@@ -196,6 +93,37 @@ def tabulate_counts(
         if name not in DIMENSIONS:
             raise Invalid("by", name, say("must be some of {dimensions}", dimensions=DIMENSIONS))
     names = list(dict.fromkeys(by))
+    rolled = _tabulate_rolled(session, rows, names, prices)
+    return _tabulate_ledger(session, rows, names, prices) if rolled is None else rolled
+
+
+def _tabulate_rolled(
+    session: Session, rows: Filter, names: Sequence[str], prices: Mapping[str, float]
+) -> CountsTable | None:
+    """None if the ledger must be asked, or may as well be."""
+    source = choose_source(session, rows, names)
+    if source is None:
+        return None
+    counts = count_rolled(session, rows, names, prices, source)
+    total = RolledCount()
+    for count in counts.values():
+        total.add(count)
+    told = tells_people(rows, names)
+    if not told and total.messages <= MOST_READ:
+        return None
+    lines = sorted(counts.items(), key=lambda item: [(value is None, value) for value in item[0]])
+
+    def line(group: Sequence[Any], count: RolledCount) -> dict[str, Any]:
+        by = {f"by_{name}": value for name, value in zip(names, group, strict=True)}
+        people = len(count.people) if told else None
+        cost = count.cost if prices else None
+        return {**by, "people": people, "messages": count.messages, "parts": count.parts, "cost": cost}
+
+    found = [line(group, count) for group, count in lines] if names else []
+    return _table(session, names, found, {**line((None,) * len(names), total)})
+
+
+def _tabulate_ledger(session: Session, rows: Filter, names: Sequence[str], prices: Mapping[str, float]) -> CountsTable:
     inner = (
         select(
             *(_dimension(name, rows.paths).label(f"by_{name}") for name in names),
@@ -223,17 +151,24 @@ def tabulate_counts(
         statement = statement.group_by(func.grouping_sets(tuple_(*columns), tuple_()))
         statement = statement.order_by(is_total.desc(), *columns).limit(MOST_LINES + 2)
     total, *found = session.execute(statement).mappings()
+    return _table(session, names, found, total)
+
+
+def _table(
+    session: Session, names: Sequence[str], found: Sequence[Mapping[Any, Any]], total: Mapping[Any, Any]
+) -> CountsTable:
     if len(found) > MOST_LINES:
         raise Invalid(
             "by",
             ",".join(names),
             say("gives more than {most:,} lines; narrow the filters or take less", most=MOST_LINES),
         )
-    units = _unit_names(session, {row["by_unit"] for row in found}) if "unit" in names else {}
+    of_units = [name for name in names if name in ("unit", "sender")]
+    units = _unit_names(session, {row[f"by_{name}"] for row in found for name in of_units}) if of_units else {}
     called = {name: _names_of(session, name, {row[f"by_{name}"] for row in found}) for name in names if name in _NAMED}
     lines = [
         _count(
-            {name: units.get(row["by_unit"]) if name == "unit" else row[f"by_{name}"] for name in names},
+            {name: units.get(row[f"by_{name}"]) if name in of_units else row[f"by_{name}"] for name in names},
             row,
             {name: named[row[f"by_{name}"]] for name, named in called.items() if row[f"by_{name}"] in named},
         )
@@ -248,21 +183,37 @@ def count_messages(session: Session, rows: Filter, by: Sequence[str]) -> list[Co
     return table.lines if by else [table.total]
 
 
+_PERIODS = {
+    "day": relativedelta(days=1),
+    "week": relativedelta(weeks=1),
+    "month": relativedelta(months=1),
+    "year": relativedelta(years=1),
+}
+
+
 def drill_down(rows: Filter, line: Count) -> dict[str, str]:
     """The filters, as `/messages` takes them, that together with those of the count list a line's rows."""
     found: dict[str, str] = {}
+    since, until = rows.since, rows.until
     for name, value in line.by.items():
         if name == "unit":
             found["unit"] = str(value["id"])
             if len(rows.paths) == 1 and rows.under is None and not value["path"].startswith(rows.paths[0]):
-                found["under"] = _last_id(rows.paths[0])  # it has moved out since
+                found["under"] = last_id(rows.paths[0])  # it has moved out since
             # The one path's own unit stands beside the units below it: what is its own only.
             if len(rows.paths) == 1 and rows.paths[0].endswith(f"/{value['id']}/"):
                 found["subtree"] = "false"
-        elif name == "campaign" and value is None:
+        elif name in ("campaign", "item") and value is None:
             found["of_campaign"] = "false"
-        elif name == "day":
-            found["since"] = found["until"] = value.isoformat()
+        elif name in _PERIODS:
+            since = max(value, since or value)
+            last = value + _PERIODS[name] - timedelta(days=1)
+            until = min(last, until or last)
+            found |= {"since": since.isoformat(), "until": until.isoformat()}
+        elif name == "sender":
+            found |= {"sender": str(value["id"]), "sender_subtree": "false"}
+        elif name in ("template", "category"):
+            found[name] = str(value or 0)
         else:
             found[name] = "" if value is None else str(value)
     return found
@@ -298,6 +249,12 @@ def check_identity(session: Session, run_id: int) -> LedgerIdentity:
     return LedgerIdentity(run_id, run.audience, statuses, run.audience == sum(statuses.values()))
 
 
+def _dimension(name: str, paths: Sequence[str]) -> ColumnElement[Any]:
+    if name == "unit":
+        return unit_of_row(paths)
+    return GatewayAccount.name.expression if name == "account" else group_by(name, LEDGER)
+
+
 def _cost(parts: ColumnElement[int], price: ColumnElement[float]) -> ColumnElement[float | None]:
     """SQL for what parts cost; NULL where the price of some is not known."""
     unknown = func.bool_or((parts > 0) & price.is_(None))
@@ -309,54 +266,18 @@ def _count(by: dict[str, Any], row: Any, names: dict[str, str] | None = None) ->
     return Count(by, row["people"], row["messages"], int(row["parts"]), names or {}, cost)
 
 
-_NAMED = ("campaign", "run")
+_NAMED = ("campaign", "run", "template", "category")
 
 
 def _names_of(session: Session, kind: str, ids: set[int]) -> dict[int, str]:
     """What the campaigns are called, or those of these runs."""
-    statement = select(Campaign.id, Campaign.name).where(Campaign.id.in_(ids))
-    if kind == "run":
-        statement = select(Run.id, Campaign.name).join(Campaign, Campaign.id == Run.campaign_id).where(Run.id.in_(ids))
-    return dict(session.execute(statement).all())
-
-
-def _dimension(name: str, paths: Sequence[str]) -> ColumnElement[Any]:
-    match name:
-        case "unit" if list(paths) == ["/"]:
-            return cast(func.split_part(Message.unit_path, "/", 2), BigInteger)
-        case "unit" if len(paths) == 1:
-            own = _last_id(paths[0])
-            after = func.split_part(Message.unit_path, f"/{own}/", 2)
-            return cast(func.coalesce(func.nullif(func.split_part(after, "/", 1), ""), own), BigInteger)
-        case "unit":
-            return cast(case(*((stood_under(path), int(_last_id(path))) for path in paths)), BigInteger)
-        case "status":
-            return Message.status.expression
-        case "reason":
-            return Message.reason.expression
-        case "code":
-            return Message.raw_code.expression
-        case "class":
-            return Run.class_.expression
-        case "kind":
-            return Run.kind.expression
-        case "campaign":
-            return Run.campaign_id.expression
-        case "run":
-            return Message.run_id.expression
-        case "day":
-            return Run.day.expression
-        case _:
-            return GatewayAccount.name.expression
-
-
-def stood_under(path: str) -> ColumnElement[bool]:
-    """Whether the row's unit lay, at freeze, within the subtree of the unit that is now at `path`."""
-    return true() if path == "/" else Message.unit_path.contains(f"/{_last_id(path)}/")
-
-
-def _last_id(path: str) -> str:
-    return path.strip("/").rpartition("/")[2]
+    named = {
+        "campaign": select(Campaign.id, Campaign.name).where(Campaign.id.in_(ids)),
+        "run": select(Run.id, Campaign.name).join(Campaign, Campaign.id == Run.campaign_id).where(Run.id.in_(ids)),
+        "template": select(Template.id, Template.name).where(Template.id.in_(ids)),
+        "category": select(TemplateCategory.id, TemplateCategory.name).where(TemplateCategory.id.in_(ids)),
+    }
+    return dict(session.execute(named[kind]).all())
 
 
 def _unit_names(session: Session, ids: set[int]) -> dict[int, dict[str, Any]]:

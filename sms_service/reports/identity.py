@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from sms_service.ledger.models import Message, Run
-from sms_service.reports.counts import Filter
+from sms_service.reports.filters import Filter
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from sms_service.directory.models import Person, Unit
 from sms_service.errors import Forbidden, NotFound
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import MessageStatus
-from sms_service.reports.counts import Filter, parts_taken
+from sms_service.reports.filters import Filter
 from sms_service.reports.open_rows import unknown_attempts, with_unclassified
+from sms_service.reports.parts import parts_taken
 from sms_service.said import as_said, say
 
 

@@ -25,7 +25,7 @@ from sms_service.directory.models import Unit
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus, RunStatus
 from sms_service.replies.inbox import count_assigned, count_unread
-from sms_service.reports.counts import stood_under
+from sms_service.reports.filters import stood_under
 from sms_service.vocabulary import Words
 from sms_service.webhooks.waiting import count_disabled
 

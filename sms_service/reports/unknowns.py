@@ -14,7 +14,7 @@ from sms_service.controls.models import GatewayAccount
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger.models import Attempt, Message
 from sms_service.ledger.states import AttemptStatus, MessageStatus
-from sms_service.reports.counts import stood_under
+from sms_service.reports.filters import stood_under
 from sms_service.vocabulary import Words
 
 

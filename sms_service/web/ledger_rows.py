@@ -13,12 +13,12 @@ from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.ledger.models import KINDS, Message
 from sms_service.ledger.states import MessageStatus
-from sms_service.reports.counts import Filter
+from sms_service.reports.filters import Filter
 from sms_service.reports.messages import check_named, find_messages, find_open_keys, month_of_run, read_messages
 from sms_service.vocabulary import TextClass
 from sms_service.web.paging import Scope, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In
-from sms_service.web.validators import OneOfWords
+from sms_service.web.schemas import MAX_ID, Id, In
+from sms_service.web.validators import OneOfWords, WithinRange
 
 
 class MessageFilter(In):
@@ -40,6 +40,21 @@ class MessageFilter(In):
     )
     campaign = Id(load_default=None, metadata={"description": "Only this campaign"})
     run = Id(load_default=None, metadata={"description": "Only this run"})
+    item = Id(load_default=None, metadata={"description": "Only this text of a campaign, by its number"})
+    template = fields.Integer(
+        load_default=None,
+        validate=WithinRange(0, MAX_ID),
+        metadata={"description": "Only texts rendered from this template; 0: from none"},
+    )
+    category = fields.Integer(
+        load_default=None,
+        validate=WithinRange(0, MAX_ID),
+        metadata={"description": "Only texts rendered from templates of this category; 0: of none"},
+    )
+    sender = Id(load_default=None, metadata={"description": "Only texts that units in this unit's subtree sent"})
+    sender_subtree = fields.Boolean(
+        load_default=True, metadata={"description": "False: only texts that `sender` itself sent"}
+    )
     since = fields.Date(
         load_default=None,
         metadata={"description": "Only runs launched on this local day or later, such as 2026-12-01"},
@@ -75,6 +90,13 @@ class MessageFilter(In):
     account = fields.String(
         load_default=None,
         metadata={"description": "Only messages that this gateway account had last, by its name; empty: none had"},
+    )
+    carrier = fields.String(
+        load_default=None,
+        metadata={
+            "description": "Only numbers that this carrier gave out: `mobile`, `unicom`, `telecom` or `broadnet`; "
+            "empty: not told"
+        },
     )
     unclassified = fields.String(
         load_default=None,
@@ -112,6 +134,12 @@ def scope_messages(session: Session, actor: Actor, query: Mapping[str, Any]) -> 
         changed_since=query["changed_since"],
         changed_before=query["changed_before"],
         unclassified=query["unclassified"],
+        item=query["item"],
+        template_id=query["template"],
+        category_id=query["category"],
+        sender=None if query["sender"] is None else unit_path(session, query["sender"]),
+        sender_subtree=query["sender_subtree"],
+        carrier=query["carrier"],
         subtree=query["subtree"],
         under=None if under is None else scope.paths[0],
     )

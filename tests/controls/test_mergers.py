@@ -20,7 +20,8 @@ from sms_service.directory.problems import Findings
 from sms_service.dispatch import freeze
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.ledger.models import Message
-from sms_service.reports.counts import Filter, check_identity, tabulate_counts
+from sms_service.reports.counts import check_identity, tabulate_counts
+from sms_service.reports.filters import Filter
 from tests.dispatch.city import drain, make_city, make_run
 from tests.factories import make_actor, make_person, make_unit
 

@@ -18,7 +18,8 @@ from sms_service.ledger.models import Message
 from sms_service.ledger.protocol import Claim, Recorded, Rendered
 from sms_service.ledger.receipts import attempt_reference
 from sms_service.ledger.states import ATTEMPT_RANK, MESSAGE_TRANSITIONS, RUN_TRANSITIONS
-from sms_service.reports.counts import check_identity, parts_taken
+from sms_service.reports.counts import check_identity
+from sms_service.reports.parts import parts_taken
 from tests.dispatch.city import City, make_city
 from tests.factories import make_account
 

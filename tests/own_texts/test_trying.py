@@ -31,7 +31,8 @@ from sms_service.own_texts import phones, trying
 from sms_service.own_texts.ending import forget_own_texts
 from sms_service.personal.erasure import erase_person
 from sms_service.replies.listing import find_answered_campaigns, find_replies
-from sms_service.reports.counts import Filter, check_identity, count_messages, count_other_kinds, drill_down
+from sms_service.reports.counts import check_identity, count_messages, count_other_kinds, drill_down
+from sms_service.reports.filters import Filter
 from sms_service.reports.messages import find_messages, get_message, latest_texts
 from sms_service.reports.timeline import trace_message
 from sms_service.reports.watching import watch_run

@@ -28,7 +28,8 @@ from sms_service.ledger import receipts
 from sms_service.ledger.models import Message
 from sms_service.personal.erasure import erase_person, foresee_erasure
 from sms_service.replies.storing import store_replies
-from sms_service.reports.counts import Filter, tabulate_counts
+from sms_service.reports.counts import tabulate_counts
+from sms_service.reports.filters import Filter
 from sms_service.tables import METADATA
 from tests.dispatch.city import City, drain, make_city, make_run, messages, statuses
 from tests.factories import make_actor, make_person, make_unit

@@ -21,7 +21,7 @@ from sms_service.dispatch.pace import Pace
 from sms_service.errors import Forbidden
 from sms_service.gateways.base import ErrorClass, Outcome, OutcomeKind
 from sms_service.reports.account_health import AccountHealth, list_account_health
-from sms_service.reports.counts import Filter
+from sms_service.reports.filters import Filter
 from sms_service.reports.messages import find_messages
 from sms_service.reports.unknowns import UnknownGroup, group_unknown
 from tests.api.campaign_client import make_place

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
-from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import GatewayAccount
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
-from sms_service.ledger.models import Attempt, Message, Run
+from sms_service.ledger.models import Attempt, Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus
-from sms_service.reports.counts import DIMENSIONS, TAKEN, Count, Filter, check_identity, drill_down, tabulate_counts
+from sms_service.reports.counts import Count, check_identity, drill_down, tabulate_counts
+from sms_service.reports.filters import DIMENSIONS, Filter
 from sms_service.reports.identity import sum_identity
 from sms_service.reports.messages import find_messages
-from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
-from tests.factories import make_person, make_unit
+from sms_service.reports.parts import TAKEN
+from tests.dispatch.city import make_run
+from tests.reports.ledger_rows import add_message, make_tree
 
-TOKEN = "00000000-0000-0000-0000-000000000000"
 DAYS = (date(2026, 11, 30), date(2026, 12, 1), date(2026, 12, 2))
 FINAL = [status for status in MessageStatus if status not in ("claimed", "submitting")]
-_numbers = count(1)
 
 rows = st.lists(
     st.tuples(
@@ -44,14 +41,7 @@ rows = st.lists(
 @pytest.fixture
 def tree(database: Database, session: Session) -> list[Unit]:
     """A city with two districts, of which the first has two branches: city, district, district, branch, branch."""
-    synchronise_gateways(session, ScriptedGateways({"main": ScriptedAdapter()}))
-    city = make_unit(session)
-    one, other = make_unit(session, parent=city), make_unit(session, parent=city)
-    units = [city, one, other, make_unit(session, parent=one), make_unit(session, parent=one)]
-    for day in DAYS:
-        session.execute(select(func.ensure_month(day.replace(day=1))))
-    session.commit()
-    return units
+    return make_tree(session, DAYS)
 
 
 @pytest.fixture
@@ -62,62 +52,6 @@ def runs(session: Session, tree: list[Unit]) -> list[Run]:
         made.append(make_run(session, tree[0], day=day, month=day.replace(day=1), status="running", audience=0))
     session.commit()
     return made
-
-
-def add_message(
-    session: Session, run: Run, unit: Unit, status: str, attempts: Sequence[tuple[str, int]] = ()
-) -> Message:
-    """One row of the run for a new person of the unit, with attempts (status, parts)."""
-    gateway_account_id = session.scalars(select(GatewayAccount.id)).one()
-    left = status in ("accepted", "unknown", "delivered", "undelivered", "no_receipt")
-    attempts = attempts or ([(_goes_with(status), 1)] if left else [])
-    if len(attempts) == 1:  # of a single attempt message and attempt say the same
-        attempts = [(_goes_with(status), attempts[0][1])]
-    now = session.scalars(select(func.sms_now())).one()
-    person = make_person(session, unit)
-    message = Message(
-        month=run.month,
-        run_id=run.id,
-        person_id=person.id,
-        unit_id=unit.id,
-        unit_path=unit.path,
-        phone=person.phone,
-        class_=run.class_,
-        template_version_id=run.template_version_id,
-        route_id=run.route_id,
-        status=status,
-        reason="capped" if status == "skipped" else None,
-        not_before=now,
-        expires_at=now,
-        changed_at=now,
-        attempts=len(attempts),
-        parts=attempts[-1][1] if attempts else None,
-        gateway_account_id=gateway_account_id if attempts else None,
-    )
-    session.add(message)
-    session.flush()
-    for number, (outcome, parts) in enumerate(attempts, 1):
-        session.add(
-            Attempt(
-                month=run.month,
-                message_id=message.id,
-                run_id=run.id,
-                number=number,
-                gateway_account_id=gateway_account_id,
-                claim_token=TOKEN,
-                status=outcome,
-                parts=parts,
-                provider_id=f"p{next(_numbers)}",
-                started_at=now,
-            )
-        )
-    session.flush()
-    return message
-
-
-def _goes_with(status: str) -> AttemptStatus:
-    """The status of the only attempt of a message."""
-    return AttemptStatus(status) if status in list(AttemptStatus) else AttemptStatus.refused
 
 
 def behind(session: Session, rows: Filter, line: Count) -> list[tuple[int, int, int]]:
@@ -132,8 +66,17 @@ def behind(session: Session, rows: Filter, line: Count) -> list[tuple[int, int, 
         *(("class_", "class"), ("kind", "kind")),
     ):
         given[name] = query.get(parameter, given.get(name))
-    for name, parameter in (("campaign_id", "campaign"), ("run_id", "run")):
-        given[name] = int(query[parameter]) if parameter in query else given[name]
+    for name, parameter in (
+        *(("campaign_id", "campaign"), ("run_id", "run"), ("item", "item")),
+        *(("template_id", "template"), ("category_id", "category")),
+    ):
+        given[name] = int(query[parameter]) if parameter in query else given.get(name)
+    if "of_campaign" in query:
+        given["of_campaign"] = query["of_campaign"] == "true"
+    if "carrier" in query:
+        given["carrier"] = query["carrier"]
+    if "sender" in query:
+        given |= {"sender": session.get_one(Unit, int(query["sender"])).path, "sender_subtree": False}
     for name in ("since", "until"):
         given[name] = date.fromisoformat(query[name]) if name in query else given[name]
     found = session.execute(find_messages(Filter(paths, subtree=query.get("subtree") != "false", **given)))

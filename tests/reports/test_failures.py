@@ -9,8 +9,9 @@ from sms_service.db.engine import Database
 from sms_service.errors import Forbidden
 from sms_service.gateways.base import CodeMeaning, ErrorClass, Outcome, OutcomeKind, Text
 from sms_service.ledger.states import MessageStatus
-from sms_service.reports.counts import Filter, tabulate_counts
+from sms_service.reports.counts import tabulate_counts
 from sms_service.reports.failures import FAILED, describe_failures
+from sms_service.reports.filters import Filter
 from sms_service.reports.messages import find_messages
 from sms_service.reports.remedies import BY_STATUS, REMEDIES, find_remedy
 from sms_service.vocabulary import MessageReason

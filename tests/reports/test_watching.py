@@ -14,7 +14,7 @@ from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
 from sms_service.errors import Forbidden
 from sms_service.ledger.models import Run
-from sms_service.reports.counts import Filter
+from sms_service.reports.filters import Filter
 from sms_service.reports.messages import find_messages
 from sms_service.reports.watching import RunWatch, estimate_end, watch_run
 from tests.clocks import ahead_by
