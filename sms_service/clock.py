@@ -8,7 +8,9 @@ Any number of processes may run a `Clock`; only the one that leads works.
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -19,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
 from sms_service.accounts import sessions, stored_responses
+from sms_service.audit import chain
 from sms_service.campaigns.closing import end_finished
 from sms_service.channels import beginning
 from sms_service.controls import account_breaker, caps, link_state
@@ -41,6 +44,7 @@ MONTHS_READY = 3
 NO_RECEIPT_HOURS = 72
 LEADERSHIP = "clock"
 EVERY_S = 1.0
+HEAD_LOGGED_S = 3600.0  # the trail's head is written into the log: a copy of it that is not in the database
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +72,7 @@ class Clock:
         self._redis, self._gateways, self._no_receipt_hours = redis, gateways, no_receipt_hours
         self._list_days, self._public_url = list_days, public_url
         self._led = False
+        self._head_logged_at = -math.inf
 
     def tick(self) -> None:
         """Do what is due, once, if this clock leads. Raises DBAPIError if PostgreSQL does not answer."""
@@ -79,6 +84,7 @@ class Clock:
             try:
                 _tick(self._database, self._redis, self._gateways, self._no_receipt_hours, self._list_days)
                 self._push()
+                self._log_head()
             except NotLeading:
                 self._led = False
                 log.warning("this clock leads no longer; another clock does the duties")
@@ -89,6 +95,15 @@ class Clock:
                 log.info("told %s accounts what waits for them", pushed)
         except DBAPIError as error:
             log.error("accounts could not be told what waits for them; the next tick tries: %s", first_line(error))
+
+    def _log_head(self) -> None:
+        if time.monotonic() - self._head_logged_at < HEAD_LOGGED_S:
+            return
+        with self._database.session() as session:
+            state = chain.find_chain_state(session)
+        if state.head is not None:
+            log.info("the trail's head is %s", state.head)
+            self._head_logged_at = time.monotonic()
 
     def resign(self) -> None:
         """Let another clock begin at once. Raises DBAPIError if PostgreSQL does not answer."""
@@ -138,6 +153,7 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         lambda database: _put_off_ended(database, reporting, no_receipt_hours),
         _make_months,
         _roll_up,
+        chain.link_entries,
         _forget,
         lambda database: _end_lists(database, list_days),
         _end_own_phones,

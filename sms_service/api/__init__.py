@@ -90,6 +90,7 @@ from sms_service.settings import BadSetting, Settings
 from sms_service.web import guard, limits
 from sms_service.web.bodies import LARGEST_FILE
 from sms_service.web.context import EXTENSION, Context
+from sms_service.web.origin import register_origin
 from sms_service.web.schemas import MAX_ID
 
 API_PREFIX = "/api/v1"
@@ -226,6 +227,7 @@ def create_app(
     for plain in (health.blueprint, documentation.blueprint, *doors):
         app.register_blueprint(plain)
     guard.register_guard(app)
+    register_origin(app)
     limits.register_limits(app, context)
     problems.register_problems(app)
     if settings.trusted_proxies:  # outermost, so that doors that stand before the framework see the caller too

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,7 +11,9 @@ from typing import Any
 from sqlalchemy import Select, false, insert, or_, select
 from sqlalchemy.orm import Session
 
-from sms_service.audit.models import TrailEntry
+from sms_service.audit.changes import Changes, digest_personal
+from sms_service.audit.models import TrailEntry, TrailPersonal
+from sms_service.audit.origin import name_origin
 
 
 def record_act(
@@ -24,18 +28,29 @@ def record_act(
     """Add one entry: the account (None: the service itself) did `act` ("campaign.approve") to the target.
 
     `unit_path` is the path of the unit the target belongs to at this moment: whoever may read that unit may read the
-    entry. `details` are JSON values: ids, counts and words, never phone numbers, texts or secrets.
+    entry. `details` are JSON values: ids, counts and words, never phone numbers, texts or secrets; `changes` what was
+    before and after, where that is no person's data.
     """
-    session.execute(
-        insert(TrailEntry).values(
-            account_id=actor_account_id,
-            act=act,
-            target_kind=target_kind,
-            target_id=str(target_id),
-            unit_path=unit_path,
-            details=details,
-        )
-    )
+    record_acts(session, actor_account_id, act, target_kind, [(target_id, unit_path)], **details)
+
+
+def record_person_act(
+    session: Session,
+    actor_account_id: int | None,
+    act: str,
+    person_id: int,
+    unit_path: str,
+    changes: Changes,
+    **details: Any,
+) -> None:
+    """The same for an act on a person, with what was before and after: kept apart, until the person is erased."""
+    entry = _entry(actor_account_id, act, "person", person_id, unit_path, details)
+    salt, written = secrets.token_bytes(16), json.dumps(changes, ensure_ascii=False)
+    if changes:
+        entry["personal"] = digest_personal(salt, written)
+    entry_id = session.execute(insert(TrailEntry).values(entry).returning(TrailEntry.id)).scalar_one()
+    if changes:
+        session.execute(insert(TrailPersonal).values(entry_id=entry_id, salt=salt, changes=written))
 
 
 def record_acts(
@@ -47,10 +62,23 @@ def record_acts(
     **details: Any,
 ) -> None:
     """Add an entry for each target, given with its unit's path, where one act does the same to many."""
-    same = {"account_id": actor_account_id, "act": act, "target_kind": target_kind, "details": details}
-    entries = [{**same, "target_id": str(target_id), "unit_path": path} for target_id, path in targets]
+    entries = [_entry(actor_account_id, act, target_kind, target_id, path, details) for target_id, path in targets]
     if entries:
         session.execute(insert(TrailEntry), entries)
+
+
+def _entry(
+    account_id: int | None, act: str, target_kind: str, target_id: int | str, unit_path: str, details: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "account_id": account_id,
+        "act": act,
+        "target_kind": target_kind,
+        "target_id": str(target_id),
+        "unit_path": unit_path,
+        "details": details,
+        "origin": name_origin(),
+    }
 
 
 def find_last_act(session: Session, target_kind: str, target_id: str) -> tuple[int | None, datetime] | None:

@@ -13,6 +13,7 @@ import click
 from sms_service import logs
 from sms_service.cli.accounts import account
 from sms_service.cli.approval_rules import approval_rules
+from sms_service.cli.audit import audit
 from sms_service.cli.calendar_days import calendar_days
 from sms_service.cli.campaigns import campaign
 from sms_service.cli.channels import channel, post
@@ -118,7 +119,7 @@ for _command in (
         schedule,
         series,
     ),
-    *(quota, targets, webhooks),
+    *(quota, targets, webhooks, audit),
 ):
     main.add_command(_command)
 campaign.add_command(outlook)

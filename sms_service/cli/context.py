@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy.orm import Session
 
 import sms_service.tables  # noqa: F401 - every room's tables, so that foreign keys resolve
+from sms_service.audit.origin import SHELL, come_from
 from sms_service.db.engine import Database
 from sms_service.embedded import with_running_engines
 from sms_service.settings import Settings, load_settings
@@ -25,7 +26,8 @@ def open_database() -> Iterator[Database]:
     assert url is not None, "with_running_engines names it"
     database = Database(url, pool_size=1, application_name="sms_service cli")
     try:
-        yield database
+        with come_from(SHELL):
+            yield database
     finally:
         database.close()
 

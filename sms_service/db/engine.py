@@ -47,8 +47,10 @@ class Database:
         options = (
             f"-c idle_in_transaction_session_timeout={patience_s or _IDLE_S}s"
             f" -c statement_timeout={statement_timeout_s}s"
-            # No JIT: compiling costs more than running these statements.
-            f" -c jit=off {_own_options(url)} -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}"
+            # No JIT: compiling costs more than running these statements. Tables are those of `public`, whatever the
+            # login says of itself (`ALTER ROLE … SET search_path`).
+            f" -c jit=off -c search_path=public {_own_options(url)}"
+            f" -c role={APP_ROLE} -c timezone=UTC{_BY_KEY if by_key else ''}"
             f"{'' if patience_s is None else f' -c lock_timeout={patience_s}s'}"
         )
         self.engine: Engine = create_engine(

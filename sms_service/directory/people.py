@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.audit.changes import compare_values
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.consent import BASIS, ConsentBasis
 from sms_service.directory.models import GUEST, Contact, Person, Unit
@@ -150,7 +151,9 @@ def create_person(
     _apply(session, actor, person, changes)
     session.flush()
     session.refresh(person)
-    trail.record_act(session, actor.account_id, "person.create", "person", person.id, path, fields=sorted(changes))
+    values = {field: value for field, value in _values(session, person).items() if value}
+    made, fields = compare_values(dict.fromkeys(values), values), sorted(changes)
+    trail.record_person_act(session, actor.account_id, "person.create", person.id, path, made, fields=fields)
     return person
 
 
@@ -167,6 +170,7 @@ def change_person(session: Session, actor: Actor, person_id: int, **changes: Any
     actor.require(Permission.manage_directory, path)
     if person.kind == GUEST:
         raise Conflict("this is nobody of the register; import the person instead")
+    before = _values(session, person)
     with session.no_autoflush:  # a flush would hide from the code below what has changed
         other_roles = _apply(session, actor, person, changes)
     if other_roles or session.is_modified(person):
@@ -174,8 +178,20 @@ def change_person(session: Session, actor: Actor, person_id: int, **changes: Any
     session.flush()
     session.refresh(person)
     if changes:
-        trail.record_act(session, actor.account_id, "person.change", "person", person.id, path, fields=sorted(changes))
+        changed, fields = compare_values(before, _values(session, person)), sorted(changes)
+        trail.record_person_act(session, actor.account_id, "person.change", person.id, path, changed, fields=fields)
     return person
+
+
+def _values(session: Session, person: Person) -> dict[str, Any]:
+    """What can be changed about the person, as the trail keeps it."""
+    names = ("unit_id", "name", "kind", "phone", "lost_contact")
+    return {name: getattr(person, name) for name in names} | {
+        "tags": list(person.tags),
+        "attributes": dict(person.attributes),
+        "roles": [[held.unit_id, held.role] for held in roles_of(session, [person.id])[person.id]],
+        "left": person.left_at is not None,
+    }
 
 
 def _apply(session: Session, actor: Actor, person: Person, changes: Mapping[str, Any]) -> bool:

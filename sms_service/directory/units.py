@@ -28,6 +28,7 @@ from sqlalchemy.orm import Session, aliased
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.audit.changes import compare_values
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import LEVELS, Contact, Person, Unit
 from sms_service.directory.text import plain_text, required_line
@@ -218,6 +219,7 @@ def change_unit(
     if opens >= closes:
         reason = say("must be after {opens}, when the window opens", opens=format_clock(opens))
         raise Invalid("window_closes", format_clock(closes), reason)
+    before = _values(unit)
     changes: dict[str, str | int] = {}
     if timezone is not None:
         _check_timezone(session, timezone)
@@ -234,8 +236,21 @@ def change_unit(
     session.refresh(unit)
     details = changes | ({"renamed": True} if name is not None else {})
     if details:
-        trail.record_act(session, actor.account_id, "unit.change", "unit", unit.id, unit.path, **details)
+        changed = compare_values(before, _values(unit))
+        trail.record_act(
+            session, actor.account_id, "unit.change", "unit", unit.id, unit.path, changes=changed, **details
+        )
     return unit
+
+
+def _values(unit: Unit) -> dict[str, str]:
+    """What can be changed about the unit, as the trail keeps it."""
+    return {
+        "name": unit.name,
+        "timezone": unit.timezone,
+        "window_opens": format_clock(unit.window_opens),
+        "window_closes": format_clock(unit.window_closes),
+    }
 
 
 def parse_clock(field: str, value: str) -> int:

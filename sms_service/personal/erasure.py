@@ -18,6 +18,7 @@ from sms_service.accounts.stored_responses import empty_responses_with
 from sms_service.audience.recipient_lists import erase_listed
 from sms_service.audience.suppression import strip_suppressions, suppress_phones, suppressed_among
 from sms_service.audit import trail
+from sms_service.audit.changes import erase_changes
 from sms_service.db.locks import LockKey, take_lock
 from sms_service.delivery.erasing import erase_checks
 from sms_service.directory.erasing import (
@@ -117,6 +118,7 @@ def erase_person(session: Session, actor: Actor, person_id: int, why: str) -> Er
     drop_drafts_about(session, person_id, words, own)
     erase_findings(session, words, own)
     empty_responses_with(session, words | _spellings(own))
+    erase_changes(session, "person", person_id)
     delete_person(session, person)
     done = Erased(rows.texts, rows.waiting, replies)
     details = {"texts": done.texts, "cancelled": done.cancelled, "replies": done.replies, "why": why}
