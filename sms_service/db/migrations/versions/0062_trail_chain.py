@@ -5,7 +5,7 @@ from alembic import op
 from sms_service.db.online import run_file
 
 revision = "0062"
-down_revision = "0060"
+down_revision = "0061"
 branch_labels = None
 depends_on = None
 
