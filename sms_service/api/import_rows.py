@@ -20,11 +20,12 @@ from sms_service.directory.import_models import Import, ImportOutcome, ImportPro
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.refused_file import write_refused_rows
 from sms_service.directory.staging import read_cells
+from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Forbidden
 from sms_service.masking import mask_phone, mask_quoted, mask_said, mask_text
 from sms_service.said import say, to_json
 from sms_service.web.paging import PageQuery, fetch_page
-from sms_service.web.schemas import MESSAGE, VALUES, Id, In, MaskedText, Out, list_of
+from sms_service.web.schemas import MESSAGE, VALUES, Id, In, MaskedText, OneLine, Out, list_of
 from sms_service.web.validators import ListLength, OneOfWords
 from sms_service.web.waking import import_after_commit
 
@@ -51,6 +52,16 @@ class AnswersBody(In):
         required=True,
         validate=ListLength(1, 1000),
         metadata={"description": "An answer for each row that is meant"},
+    )
+
+
+class RefusedQuery(In):
+    """What the file is for."""
+
+    why = OneLine(
+        LONGEST_WHY,
+        load_default="",
+        metadata={"description": "What for; it must be given, since the file has whole phones and the trail keeps it"},
     )
 
 
@@ -169,14 +180,15 @@ class RefusedRows(MethodView):
     """The refused rows as a file."""
 
     @endpoint(Permission.import_people)
+    @blueprint.arguments(RefusedQuery, location="query")
     @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
-    def get(self, import_id: int) -> Response:
+    def get(self, query: dict[str, Any], import_id: int) -> Response:
         """Download the refused rows in the layout of the uploaded file, with a column that says why
 
         Mend them and upload the file; that column is left out. Phones are whole, so this goes into the trail.
         """
         record = importing.get_import(g.session, g.actor, import_id)
-        file = write_refused_rows(g.session, g.actor, record)
+        file = write_refused_rows(g.session, g.actor, record, query["why"])
         return send_file(file.content, mimetype=file.media_type, as_attachment=True, download_name=file.name)
 
 
@@ -236,7 +248,8 @@ def _asks_whole(record: Import, query: dict[str, Any]) -> bool:
             )
         )
     path = importing.scope_path_of(g.session, record)
-    trail.record_act(g.session, g.actor.account_id, "people.see_phones", "import", record.id, path)
+    why = required_line("why", query["why"], LONGEST_WHY)
+    trail.record_act(g.session, g.actor.account_id, "people.see_phones", "import", record.id, path, why=why)
     return True
 
 

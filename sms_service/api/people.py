@@ -18,6 +18,7 @@ from sms_service.audit import trail
 from sms_service.directory import people
 from sms_service.directory.models import Person
 from sms_service.directory.people_rows import LONGEST_NAME, LONGEST_WORD
+from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.masking import mask_phone, mask_text, mask_values
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id, In, OneLine, Out, SaidMessage, list_of
@@ -38,8 +39,14 @@ class PhonesQuery(In):
         load_default="masked",
         validate=OneOfWords(("masked", "whole")),
         metadata={
-            "description": "`whole` shows whole numbers; needs see_phones over the units and goes into the trail"
+            "description": "`whole` shows whole numbers; needs see_phones over the units and `why`, and goes into the "
+            "trail"
         },
+    )
+    why = OneLine(
+        LONGEST_WHY,
+        load_default="",
+        metadata={"description": "What whole numbers are needed for, for whoever reads the trail; with `phones=whole`"},
     )
 
 
@@ -158,7 +165,7 @@ class People(MethodView):
         if query["phones"] == "whole":
             for path in scope.paths:
                 g.actor.require(Permission.see_phones, path)
-                _record_look(path, "list", 0, [person.id for person in items])
+                _record_look(path, "list", 0, [person.id for person in items], query["why"])
         return scope.answer(_shown(items, whole=query["phones"] == "whole"), following)
 
     @endpoint(Permission.manage_directory)
@@ -183,7 +190,7 @@ class OnePerson(MethodView):
         if whole:
             path = unit_path(g.session, person.unit_id)
             g.actor.require(Permission.see_phones, path)
-            _record_look(path, "person", person.id, [person.id])
+            _record_look(path, "person", person.id, [person.id], query["why"])
         return _shown([person], whole=whole)[0]
 
     @endpoint(Permission.manage_directory)
@@ -194,8 +201,9 @@ class OnePerson(MethodView):
         return _shown([intake.change_taken_in_person(g.session, g.actor, person_id, **body)], whole=False)[0]
 
 
-def _record_look(path: str, kind: str, target_id: int, ids: list[int]) -> None:
-    trail.record_act(g.session, g.actor.account_id, "people.see_phones", kind, target_id, path, people=ids)
+def _record_look(path: str, kind: str, target_id: int, ids: list[int], why: str) -> None:
+    why = required_line("why", why, LONGEST_WHY)
+    trail.record_act(g.session, g.actor.account_id, "people.see_phones", kind, target_id, path, people=ids, why=why)
 
 
 def _shown(found: Sequence[Person], *, whole: bool) -> list[dict[str, Any]]:

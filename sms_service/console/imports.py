@@ -25,7 +25,7 @@ from sms_service.errors import Invalid, NotFound
 from sms_service.masking import mask_quoted, mask_said, mask_text
 from sms_service.said import Said
 from sms_service.web.paging import PageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In
+from sms_service.web.schemas import Id, In, WhyIn
 from sms_service.web.validators import OneOfWords
 from sms_service.web.waking import import_after_commit
 
@@ -135,11 +135,11 @@ def confirm_import(import_id: int) -> Response:
     return go_to("console.show_import", import_id=record.id)
 
 
-@page_view("/imports/<int:import_id>/refused", Permission.import_people, methods=("POST",))
+@page_view("/imports/<int:import_id>/refused", Permission.import_people, methods=("POST",), again=show_import)
 def download_refused(import_id: int) -> Response:
-    """The refused rows in the office's own layout, each with the reason; whole phones, so it goes into the trail."""
+    """The refused rows in the office's own layout, each with why; whole phones, for a reason that the trail keeps."""
     record = importing.get_import(g.session, g.actor, import_id)
-    file = write_refused_rows(g.session, g.actor, record, languages.translate_here)
+    file = write_refused_rows(g.session, g.actor, record, read_form(WhyIn)["why"], languages.translate_here)
     return send_file(file.content, mimetype=file.media_type, as_attachment=True, download_name=file.name)
 
 

@@ -34,6 +34,7 @@ from sms_service.directory.meanings import REASON_HEADER
 from sms_service.directory.reading import Cells
 from sms_service.directory.reading.encodings import CODECS
 from sms_service.directory.staging import read_cells
+from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict
 from sms_service.said import Said
 
@@ -55,22 +56,23 @@ class RefusedFile:
 
 
 def write_refused_rows(
-    session: Session, actor: Actor, record: Import, translate: Callable[[Said], str] = str
+    session: Session, actor: Actor, record: Import, why: str, translate: Callable[[Said], str] = str
 ) -> RefusedFile:
     """The refused rows, in the order, format, encoding and with the columns of the uploaded file. Phones are whole, so
-    this goes into the trail. `translate` puts reasons into a language.
+    this goes into the trail, with `why`. `translate` puts reasons into a language.
 
-    Raises Forbidden without the right to import and see_phones over the import's unit, or Conflict if its rows are
-    deleted or none is refused.
+    Raises Forbidden without the right to import and see_phones over the import's unit, Invalid (`why`), or Conflict if
+    its rows are deleted or none is refused.
     """
     require_import(session, actor, record)
     path = scope_path_of(session, record)
     actor.require(Permission.see_phones, path)
+    why = required_line("why", why, LONGEST_WHY)
     if record.layout is None or not record.is_kept:
         raise Conflict("the rows of this import are deleted; upload the file again")
     if not record.refused:
         raise Conflict("no row of this import was refused")
-    trail.record_act(session, actor.account_id, "people.see_phones", "import", record.id, path)
+    trail.record_act(session, actor.account_id, "people.see_phones", "import", record.id, path, why=why)
     headers = [*record.layout["headers"], REASON_HEADER]
     rows = _refused_rows(session, record, len(headers) - 1, translate)
     stem = _UNFIT.sub("", PurePath(record.file_name).stem)[:100] or "import"

@@ -105,11 +105,12 @@ def test_a_person_is_added_shown_and_changed(administrator, session, tree):
     assert phone not in json.dumps(person)
     assert person["phone"].endswith(phone[-4:])
     path = f"/people/{person['id']}"
-    whole = administrator.get(path, phones="whole").json
+    assert administrator.get(path, phones="whole").json["errors"][0]["field"] == "why"
+    whole = administrator.get(path, phones="whole", why="核对").json
     assert (whole["phone"], whole["attributes"]["备用电话"]) == (phone, phone)
     looked = session.scalars(select(TrailEntry).where(TrailEntry.act == "people.see_phones")).one()
     assert (looked.account_id, looked.target_id) == (administrator.account_id, str(person["id"]))
-    assert phone not in json.dumps(looked.details)
+    assert looked.details == {"people": [person["id"]], "why": "核对"}
 
     changed = administrator.patch(path, phone=None, roles=[], lost_contact=True, left=True)
     assert (changed.json["phone"], changed.json["roles"], changed.json["lost_contact"]) == (None, [], True)
@@ -143,7 +144,8 @@ def test_an_auditor_sees_masked_numbers_only(auditor, officer, session, tree):
     assert person.phone not in listed.text
     assert auditor.get("/people", phones="whole").status_code == 403
     assert auditor.get(f"/people/{person.id}", phones="whole").status_code == 403
-    assert officer.get("/people", phones="whole").json["items"][0]["phone"] == person.phone
+    assert officer.get("/people", phones="whole").status_code == 422
+    assert officer.get("/people", phones="whole", why="核对").json["items"][0]["phone"] == person.phone
 
 
 def test_a_file_comes_in_and_every_row_is_accounted_for(administrator, auditor, database, session, tree):
@@ -200,7 +202,8 @@ def test_a_file_comes_in_and_every_row_is_accounted_for(administrator, auditor, 
     ]
     assert "1876607113" not in auditor.get(f"{path}/problems").text
     assert auditor.get(f"{path}/problems", phones="whole").status_code == 403
-    assert "1876607113" in administrator.get(f"{path}/problems", phones="whole").text
+    assert administrator.get(f"{path}/problems", phones="whole").status_code == 422
+    assert "1876607113" in administrator.get(f"{path}/problems", phones="whole", why="改错").text
     assert len(auditor.get(f"{path}/problems", refused="true").json["items"]) == 2
     assert [item["id"] for item in auditor.get("/imports", kind="people").json["items"]] == [done["id"]]
     assert auditor.get("/imports", state="failed").json["items"] == []

@@ -241,7 +241,8 @@ def test_refused_rows_are_downloaded_with_reasons_in_the_pages_language(log_in, 
     path = upload(visitor, HEADER + "1,林一,13900000001,99\n2,林二,,01\n").location
     work(database, path)
     assert "下载被拒 1 行" in visitor.get(path).text
-    answer = visitor.post(f"{path}/refused", form=path)
+    assert visitor.post(f"{path}/refused", form=path, data={"why": " "}).status_code == 422
+    answer = visitor.post(f"{path}/refused", form=path, data={"why": "改错"})
     assert answer.get_data(as_text=True).splitlines()[1] == "1,林一,13900000001,99,没有此编码的单位"
     auditor = log_in(city, "auditor")
     assert "/refused" not in auditor.get(path).text

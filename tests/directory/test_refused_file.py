@@ -12,7 +12,7 @@ from sms_service.accounts.actors import SYSTEM
 from sms_service.audit.models import TrailEntry
 from sms_service.directory.models import Person
 from sms_service.directory.refused_file import write_refused_rows
-from sms_service.errors import Conflict, Forbidden
+from sms_service.errors import Conflict, Forbidden, Invalid
 from tests.bringing import bring
 from tests.factories import make_actor, make_unit
 
@@ -51,7 +51,7 @@ def workbook_of(rows):
 def test_a_csv_keeps_columns_encoding_and_delimiter(session, city, encoding, delimiter):
     record = bring(session, "people", csv_of(encoding, delimiter), "党员 花名册.csv")
     assert (record.created, record.refused) == (1, 2)
-    file = write_refused_rows(session, SYSTEM, record)
+    file = write_refused_rows(session, SYSTEM, record, "x")
     content = file.content.read()
     assert file.name == "党员 花名册-refused.csv"
     assert content[:3] == csv_of(encoding, delimiter)[:3]
@@ -73,7 +73,7 @@ def test_a_csv_keeps_columns_encoding_and_delimiter(session, city, encoding, del
 
 def test_a_workbook_comes_back_as_one_whose_cells_are_texts(session, city):
     record = bring(session, "people", workbook_of([HEADER, *ROWS]), "党员.xlsx")
-    file = write_refused_rows(session, SYSTEM, record, lambda said: f"原因：{said.message}")
+    file = write_refused_rows(session, SYSTEM, record, "x", lambda said: f"原因：{said.message}")
     assert file.name == "党员-refused.xlsx"
     content = file.content.read()
     sheet = openpyxl.load_workbook(io.BytesIO(content)).active
@@ -91,15 +91,18 @@ def test_a_workbook_comes_back_as_one_whose_cells_are_texts(session, city):
 def test_whole_phones_need_the_right_and_leave_a_trail(session, city):
     record = bring(session, "people", csv_of("utf-8", ","))
     officer = make_actor(session, city, roles=("officer",))
-    write_refused_rows(session, officer, record)
+    write_refused_rows(session, officer, record, "改错")
     entry = session.scalars(select(TrailEntry).where(TrailEntry.act == "people.see_phones")).one()
     assert (entry.account_id, entry.target_id) == (officer.account_id, str(record.id))
+    assert entry.details == {"why": "改错"}
+    with pytest.raises(Invalid, match="must have 1 to 200 characters"):
+        write_refused_rows(session, officer, record, " ")
     for role in ("auditor", "approver"):
         with pytest.raises(Forbidden):
-            write_refused_rows(session, make_actor(session, city, roles=(role,)), record)
+            write_refused_rows(session, make_actor(session, city, roles=(role,)), record, "x")
     fine = bring(session, "people", "姓名,手机号,组织编码\n赵六,,01\n")
     with pytest.raises(Conflict):
-        write_refused_rows(session, SYSTEM, fine)
+        write_refused_rows(session, SYSTEM, fine, "x")
     record.expires_at = None
     with pytest.raises(Conflict, match="deleted"):
-        write_refused_rows(session, SYSTEM, record)
+        write_refused_rows(session, SYSTEM, record, "x")
