@@ -31,7 +31,8 @@ def record_act(
     entry. `details` are JSON values: ids, counts and words, never phone numbers, texts or secrets; `changes` what was
     before and after, where that is no person's data.
     """
-    record_acts(session, actor_account_id, act, target_kind, [(target_id, unit_path)], **details)
+    entry = _entry(actor_account_id, act, target_kind, target_id, unit_path, details)
+    session.execute(insert(TrailEntry).values(entry))
 
 
 def record_person_act(
