@@ -12,6 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.audit import trail
+from sms_service.audit.chain import ChainState, find_chain_state
 from sms_service.audit.models import TrailEntry
 from sms_service.masking import mask_values
 from sms_service.reports.acts import name_entries
@@ -61,10 +62,56 @@ class TrailEntryOut(Out):
     unit = fields.String(
         allow_none=True, metadata={"description": "The present name of the unit that it belonged to then, likewise"}
     )
+    origin = fields.String(
+        attribute="entry.origin",
+        allow_none=True,
+        metadata={
+            "description": "Where it came from: the address of the request, `shell`, or `service` for the service's "
+            "own processes; null: it was done before this was kept"
+        },
+    )
+    changes = fields.Function(
+        lambda named: mask_values(named.changes),
+        metadata={
+            "type": "object",
+            "nullable": True,
+            "additionalProperties": {"type": "array", "items": {}, "minItems": 2, "maxItems": 2},
+            "description": "What it changed: each field's value before and after, phone numbers masked; null: nothing "
+            "of which this is kept, or the caller may not read what it was done to, or the person was erased",
+        },
+    )
     details = fields.Function(
         lambda named: mask_values(named.entry.details),
         metadata={"type": "object", "description": "Ids, counts and words; phone numbers in them are masked"},
     )
+
+
+class TrailHeadOut(Out):
+    """How far the chain over the trail is."""
+
+    head = fields.String(
+        allow_none=True,
+        metadata={
+            "description": "The newest link, position and digest: noted elsewhere, it tells later whether any act "
+            "before it was changed (`audit verify --head`); null: nothing is linked yet"
+        },
+    )
+    at = fields.AwareDateTime(allow_none=True, metadata={"description": "When this link was made"})
+    waiting = fields.Integer(metadata={"description": "Acts that have no link yet"})
+    waiting_since = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "When the oldest of them was done; a clock links within seconds"}
+    )
+
+
+@blueprint.route("/trail/head")
+class TrailHead(MethodView):
+    """The chain's head."""
+
+    @endpoint(Permission.read)
+    @blueprint.response(200, TrailHeadOut)
+    def get(self) -> ChainState:
+        """Show the head of the chain over all acts, of every unit"""
+        return find_chain_state(g.session)
 
 
 @blueprint.route("/trail")

@@ -10,12 +10,15 @@ from marshmallow import fields
 
 from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
+from sms_service.audit.chain import find_chain_state
+from sms_service.audit.changes import read_changes
 from sms_service.audit.models import TrailEntry
 from sms_service.audit.trail import find_entries
 from sms_service.console.forms import read_query
 from sms_service.console.languages import CITY_ZONE, translate_here
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import link_to, render_page
+from sms_service.console.trail_changes import tell_changes, tell_origin
 from sms_service.console.trail_sentences import tell_act
 from sms_service.console.unit_choice import choose_unit
 from sms_service.masking import mask_text
@@ -27,6 +30,7 @@ from sms_service.web.words import WORDS
 
 # There are more of these than of all else, so that a list has them only where they are asked for.
 LOGINS = ("session.begin", "session.end")
+LATE = timedelta(minutes=1)  # a clock links within seconds
 # The page of what an act was done to: endpoint, its parameter, and the right that it demands somewhere.
 _PAGES = {
     "campaign": ("console.show_campaign", "campaign_id", Permission.read),
@@ -69,12 +73,25 @@ def list_trail() -> str:
     entries, following = fetch_page(
         g.session, statement, query, sort="id", key=TrailEntry.id, id_=TrailEntry.id, descending=True
     )
-    names = name_targets(g.session, g.actor, entries)
+    changes = read_changes(g.session, entries)
+    names = name_targets(g.session, g.actor, entries, changes)
     acts = {act: translate_here(word) for act, word in WORDS["act"].items()}
     chosen = g.session.get(Account, query["account"]) if query["account"] is not None else None
     return render_page(
         "trail.html",
-        rows=[(entry, tell_act(entry, names), _why(entry), _link(entry)) for entry in entries],
+        rows=[
+            {
+                "entry": entry,
+                "sentence": tell_act(entry, names),
+                "origin": tell_origin(entry),
+                "changes": tell_changes(entry, changes.get(entry.id), names),
+                "why": _why(entry),
+                "page": _link(entry),
+            }
+            for entry in entries
+        ],
+        chain=(chain := find_chain_state(g.session)),
+        late=chain.waiting_since is not None and datetime.now(UTC) - chain.waiting_since > LATE,
         following=following,
         query=query,
         acts=sorted(acts.items(), key=lambda pair: pair[1]),

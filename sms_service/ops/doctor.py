@@ -11,9 +11,11 @@ from importlib import import_module
 import psycopg
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from sms_service import wake
+from sms_service.audit import chain
 from sms_service.clock import LEADERSHIP
 from sms_service.content.policies import describe_policy
 from sms_service.controls import cluster, stops
@@ -32,6 +34,7 @@ from sms_service.settings import Settings
 LEAST_REDIS = 5  # the version that RQ needs: https://python-rq.org
 LEAST_SPACE = 1 << 30  # bytes
 LARGEST_CLOCK_DIFFERENCE_S = 2.0
+LATEST_LINK_S = 60.0  # the clock links acts within seconds
 # Versions that, as far as is known, crash with signal 11 if a statement chooses partitions while it runs and then has
 # to read a row again because another transaction has changed it.
 FAULTY = range(180000, 180005)
@@ -144,10 +147,12 @@ def _database(settings: Settings) -> Iterator[DoctorFinding]:
             if finding.mend:
                 return  # the checks that follow would fail for the same reason
         yield _months(connection)
+        yield _history(connection)
     database = Database(url, pool_size=1, application_name="sms_service doctor")
     try:
         yield _cluster(database)
         yield from _leaders(database)
+        yield _trail(database)
         yield _stops(database)
         yield _webhooks(database)
         yield _statements(database)
@@ -274,6 +279,40 @@ def _months(connection: psycopg.Connection) -> DoctorFinding:
             "start the clock: `python -m sms_service clock`",
         )
     return DoctorFinding("months", "three are ready")
+
+
+def _history(connection: psycopg.Connection) -> DoctorFinding:
+    """Whether whoever has the processes' login could change what the trail says."""
+    row = connection.execute(
+        "SELECT pg_has_role(%(owner)s, 'MEMBER') OR (SELECT rolsuper FROM pg_roles WHERE rolname = session_user)"
+        " OR EXISTS (SELECT FROM unnest('{trail,trail_links,trail_unlinked}'::text[]) AS tables (name)"
+        " WHERE has_table_privilege(name, 'UPDATE, DELETE, TRUNCATE, TRIGGER'))",
+        {"owner": OWNER_ROLE},
+    ).fetchone()
+    user = connection.info.user
+    if row and row[0]:
+        return DoctorFinding(
+            "history",
+            f"{user}, the login of DATABASE_URL, could change the trail",
+            "give the processes a login that may become sms_app and nothing else, and keep the owner's for"
+            " MIGRATION_DATABASE_URL (docs/operating.md)",
+        )
+    return DoctorFinding("history", f"{user} can add to the trail, and change nothing in it")
+
+
+def _trail(database: Database) -> DoctorFinding:
+    """Whether the chain over the trail keeps up."""
+    with database.session() as session:
+        state = chain.find_chain_state(session)
+        now = session.scalars(select(func.clock_timestamp())).one()
+    age = (now - state.waiting_since).total_seconds() if state.waiting_since else 0.0
+    if age > LATEST_LINK_S:
+        return DoctorFinding(
+            "trail",
+            f"{state.waiting} acts have no link in the chain, the oldest for {age:.0f} s",
+            "start the clock: `python -m sms_service clock`; if one leads, its log says what fails",
+        )
+    return DoctorFinding("trail", f"its head is {state.head}" if state.head else "nothing is linked yet")
 
 
 def _cluster(database: Database) -> DoctorFinding:

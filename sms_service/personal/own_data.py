@@ -16,6 +16,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.list_models import RecipientList, RecipientRow
 from sms_service.audience.models import Suppression
 from sms_service.audit import trail
+from sms_service.audit.changes import read_changes
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign
 from sms_service.controls.models import GatewayAccount
@@ -212,7 +213,10 @@ def _acts(session: Session, person_id: int) -> list[dict[str, Any]]:
         .where(TrailEntry.target_kind == "person", TrailEntry.target_id == str(person_id))
         .order_by(TrailEntry.id)
     )
+    rows = session.execute(statement).all()
+    changes = read_changes(session, [row[0] for row in rows])
     return [
         {"at": _plain(entry.at), "act": entry.act, "login": login, "details": entry.details}
-        for entry, login in session.execute(statement)
+        | {"changes": changes.get(entry.id)}
+        for entry, login in rows
     ]

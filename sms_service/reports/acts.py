@@ -14,6 +14,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audience.list_models import RecipientList
 from sms_service.audience.models import Segment
 from sms_service.audit import trail
+from sms_service.audit.changes import Changes, read_changes
 from sms_service.audit.models import TrailEntry
 from sms_service.campaigns.models import Campaign
 from sms_service.content.models import Template
@@ -26,12 +27,14 @@ from sms_service.ledger.models import Run
 Names = Mapping[tuple[str, str], str]
 
 
-def name_targets(session: Session, actor: Actor, entries: Sequence[TrailEntry]) -> Names:
-    """The names of whatever these entries name by an id: accounts by who acted, and what lies in a unit that the actor
-    may read. What is gone, or may not be read where it is by now, has none.
+def name_targets(
+    session: Session, actor: Actor, entries: Sequence[TrailEntry], changes: Mapping[int, Changes] | None = None
+) -> Names:
+    """The names of whatever these entries, and what they changed, name by an id: accounts by who acted, and what lies
+    in a unit that the actor may read. What is gone, or may not be read where it is by now, has none.
     """
     wanted: dict[str, set[int]] = {}
-    for kind, number in _named_in(entries):
+    for kind, number in [*_named_in(entries), *_units_in((changes or {}).values())]:
         if number.isdecimal():
             wanted.setdefault(kind, set()).add(int(number))
     parts = [_PARTS[kind].where(_IDS[kind].in_(ids)) for kind, ids in wanted.items() if kind in _PARTS]
@@ -48,19 +51,21 @@ def list_acts_on(session: Session, actor: Actor, target_kind: str, target_id: in
 
 
 class NamedEntry(NamedTuple):
-    """An entry of the trail with the login of who acted (None: the service), and the names of what it was done to and
-    of the unit that this belonged to; None where there is none, or the actor may not read it where it is by now.
+    """An entry of the trail with the login of who acted (None: the service), the names of what it was done to and of
+    the unit that this belonged to, and what it changed; None where there is none, or the actor may not read what it
+    was done to where it is by now.
     """
 
     entry: TrailEntry
     login: str | None
     target: str | None
     unit: str | None
+    changes: Changes | None
 
 
 def name_entries(session: Session, actor: Actor, entries: Sequence[TrailEntry]) -> list[NamedEntry]:
-    """The entries with their names, in two statements whatever their number."""
-    names = name_targets(session, actor, entries)
+    """The entries with their names and changes, in three statements whatever their number."""
+    names, changes = name_targets(session, actor, entries), read_changes(session, entries)
     acting = {entry.account_id for entry in entries if entry.account_id is not None}
     logins = dict(session.execute(select(Account.id, Account.login).where(Account.id.in_(acting))).all())
     return [
@@ -69,6 +74,7 @@ def name_entries(session: Session, actor: Actor, entries: Sequence[TrailEntry]) 
             None if entry.account_id is None else logins.get(entry.account_id),
             names.get((entry.target_kind, entry.target_id)),
             names.get(("unit", _unit_of(entry))),
+            changes.get(entry.id) if (entry.target_kind, entry.target_id) in names else None,
         )
         for entry in entries
     ]
@@ -86,6 +92,16 @@ def _named_in(entries: Iterable[TrailEntry]) -> Iterable[tuple[str, str]]:
         yield entry.target_kind, entry.target_id
         yield "unit", str(entry.details.get("unit_id"))
         yield "unit", _unit_of(entry)
+
+
+def _units_in(changes: Iterable[Changes]) -> Iterable[tuple[str, str]]:
+    """Where people moved from and to, and where their roles were."""
+    for change in changes:
+        for value in change.get("unit_id", ()):
+            yield "unit", str(value)
+        for roles in change.get("roles", ()):
+            for unit_id, _role in roles or ():
+                yield "unit", str(unit_id)
 
 
 _PATHLESS = cast(null(), Text)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -65,20 +63,6 @@ def test_a_chain_of_many_batches_holds(database: Database, write: Callable[[int]
     assert found.head == current_head(database)
     assert found.head.position == chain.AT_ONCE + 3
     assert chain.link_entries(database) == 0
-
-
-def test_a_digest_can_be_computed_from_what_the_documentation_says(
-    database: Database, write: Callable[[int], None], tamper: Callable[..., psycopg.Cursor]
-) -> None:
-    write(1)
-    row = tamper(
-        "SELECT l.digest, to_json(l.at AT TIME ZONE 'UTC'), t.id, to_json(t.at AT TIME ZONE 'UTC'), t.details::text"
-        " FROM trail_links l JOIN trail t ON t.id = l.entry_id"
-    ).fetchone()
-    assert row is not None
-    digest, linked_at, entry_id, at, details = row
-    values = [linked_at, entry_id, at, None, "test.act", "thing", "0", "/1/", details, "service", None]
-    assert hashlib.sha256(bytes(32) + json.dumps(values, ensure_ascii=False).encode()).digest() == digest
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

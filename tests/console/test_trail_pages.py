@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from sms_service.accounts.actors import SYSTEM
-from sms_service.audit import trail
+from sms_service.audit import chain, trail
+from sms_service.audit.chain import find_chain_state
 from sms_service.audit.models import TrailEntry
+from sms_service.audit.origin import come_from, name_origin
 from sms_service.catalogues import get_catalogue
 from sms_service.console.trail_sentences import SENTENCES, tell_act
 from sms_service.controls import stops
 from sms_service.directory import people, units
+from sms_service.personal.erasure import erase_person
 from sms_service.reports.acts import name_targets
 from sms_service.said import translate
 from sms_service.web.words import WORDS
@@ -117,6 +120,67 @@ def test_filters_by_act_unit_account_and_day(log_in, session, city, database_url
     assert "Reason: 打" in page
     assert "Nothing of this was done in 云州市." in visitor.get("/trail?act=cap.set").text
     assert visitor.get("/trail?act=nonsense").status_code == 422
+
+
+def test_before_after_and_where_from_are_told(log_in, session, database, city):
+    district = make_unit(session, name="城东区", parent=city)
+    person = make_person(session, city, "王一", phone="+8613900000001")
+    roles = [{"unit_id": district.id, "role": "书记"}]
+    changes = {
+        "name": "王二",
+        "phone": "+8613900000002",
+        "tags": ["退休", "教师"],
+        "roles": roles,
+        "lost_contact": True,
+    }
+    with come_from("shell"):
+        people.change_person(session, SYSTEM, person.id, unit_id=district.id, attributes={"gender": "女"}, **changes)
+    units.change_unit(session, SYSTEM, district.id, name="新城区", window_opens="09:00")
+    session.commit()
+    page = log_in(city, "auditor").get("/trail").text
+    for told in (
+        "from the shell",
+        "Name: 王一 → 王二",
+        "Phone number: +86139****0001 → +86139****0002",
+        "Tags: nothing → 退休, 教师",
+        "Roles: nothing → 书记 of 新城区",
+        "Known to be out of reach: no → yes",
+        "Unit: 云州市 → 新城区",
+        "gender: nothing → 女",
+        "Name: 城东区 → 新城区",
+        "Texts leave from: 08:00 → 09:00",
+    ):
+        assert told in page, told
+    assert "139000000" not in page
+    with database.session() as later:
+        erase_person(later, SYSTEM, person.id, "asked")
+    page = log_in(city, "auditor").get("/trail").text
+    assert "王一" not in page
+    assert "Name: 城东区 → 新城区" in page
+
+
+def test_an_act_on_a_page_comes_from_the_callers_address(log_in, session, city):
+    visitor = log_in(city, "officer")
+    visitor.post("/stops", data={"unit_id": city.id, "why": "错字"})
+    assert session.scalars(select(TrailEntry.origin).where(TrailEntry.act == "stop.begin")).all() == ["127.0.0.1"]
+    assert "from 127.0.0.1" in visitor.get("/trail").text
+    assert name_origin() == "service", "the next act of this thread comes from elsewhere"
+
+
+def test_the_head_stands_below_and_acts_that_wait_too_long_are_told(log_in, session, database, city, database_url):
+    visitor = log_in(city, "auditor")
+    units.change_unit(session, SYSTEM, city.id, name="新市")
+    session.commit()
+    assert "Head of the chain" not in visitor.get("/trail").text
+    with psycopg.connect(database_url) as administrator:
+        administrator.execute("UPDATE trail SET at = at - interval '2 minutes'")
+    assert "acts have had no link in the chain since" in visitor.get("/trail").text
+    chain.link_entries(database)
+    page = visitor.get("/trail").text
+    head = find_chain_state(session).head
+    assert head is not None
+    assert str(head) in page
+    assert "no link in the chain" not in page
 
 
 def test_pages_go_on_and_links_are_for_who_may_open_them(log_in, session, city):

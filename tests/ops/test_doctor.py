@@ -11,6 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.engine import make_url
 
 from sms_service.accounts.actors import SYSTEM
+from sms_service.audit import chain, trail
 from sms_service.audit.happening_models import Happening
 from sms_service.campaigns import control
 from sms_service.controls import stops
@@ -19,7 +20,7 @@ from sms_service.db.engine import Database
 from sms_service.db.leadership import Leadership
 from sms_service.embedded import PostgresServer
 from sms_service.ledger import failover
-from sms_service.ops.doctor import DoctorFinding, examine_installation
+from sms_service.ops.doctor import DoctorFinding, _history, examine_installation
 from sms_service.settings import Settings, load_settings
 from tests.dispatch.city import make_city
 from tests.second_servers import make_synchronous, migrated, standby
@@ -49,7 +50,8 @@ def test_a_new_installation_lacks_months_clock_workers_and_web_and_nothing_else(
     database_url: str, redis_url: str, redis_client: object, tmp_path: Path
 ) -> None:
     found = examined(database_url, redis_url, tmp_path)
-    assert {subject for subject, finding in found.items() if finding.mend} == {"months", "leaders", "workers", "web"}
+    ill = {subject for subject, finding in found.items() if finding.mend}
+    assert ill == {"months", "history", "leaders", "workers", "web"}  # the tests' login is a superuser
     assert {
         "disk",
         "gateways",
@@ -64,6 +66,28 @@ def test_a_new_installation_lacks_months_clock_workers_and_web_and_nothing_else(
         "statements",
         "redis",
     } <= set(found)
+
+
+def test_a_login_that_could_change_the_trail_is_named(database: Database, redis_url: str, tmp_path: Path) -> None:
+    found = examined(database.url, redis_url, tmp_path)["history"]
+    assert found.found.endswith("could change the trail")
+    with psycopg.connect(database.url, autocommit=True) as administrator:
+        administrator.execute("SET SESSION AUTHORIZATION sms_app")
+        assert _history(administrator).mend is None
+
+
+def test_acts_that_nobody_links_are_counted(database: Database, redis_url: str, tmp_path: Path) -> None:
+    with database.session() as session:
+        trail.record_act(session, None, "test.act", "thing", 1, "/1/")
+    assert examined(database.url, redis_url, tmp_path)["trail"].found == "nothing is linked yet"
+    with psycopg.connect(database.url) as administrator:
+        administrator.execute("UPDATE trail SET at = at - interval '2 minutes'")
+    found = examined(database.url, redis_url, tmp_path)["trail"]
+    assert found.found.startswith("1 acts have no link in the chain, the oldest for 12")
+    assert "sms_service clock" in str(found.mend)
+    chain.link_entries(database)
+    found = examined(database.url, redis_url, tmp_path)["trail"]
+    assert (found.found[:14], found.mend) == ("its head is 1:", None)
 
 
 def test_events_that_nobody_tells_are_counted(database: Database, redis_url: str, tmp_path: Path) -> None:
