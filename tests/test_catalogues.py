@@ -173,12 +173,15 @@ def test_a_status_out_of_a_column_has_its_own_name_not_that_of_another_enum(kind
     assert {member: name_of(str(member.value)) for member in kind} == {member: name_of(member) for member in kind}
 
 
+RECORDERS = ("record_act", "record_acts", "record_person_act", "record_for_holders")
+
+
 def _acts() -> Iterator[str]:
     """The act of each entry of the trail, as far as the sources write it out."""
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and call_name(call) in ("record_act", "record_acts", "record_for_holders"):
+            if isinstance(call, ast.Call) and call_name(call) in RECORDERS:
                 match call.args[2]:
                     case ast.Constant(value=str(act)):
                         yield act

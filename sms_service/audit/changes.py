@@ -16,7 +16,7 @@ from sms_service.audit.models import TrailEntry, TrailPersonal
 Changes = Mapping[str, Sequence[Any]]
 
 
-def compare_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+def compare_before_after(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """The fields whose values differ, by name: [before, after]."""
     return {field: [before[field], after[field]] for field in sorted(before) if before[field] != after[field]}
 

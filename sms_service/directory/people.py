@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.audit.changes import compare_values
+from sms_service.audit.changes import compare_before_after
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.consent import BASIS, ConsentBasis
 from sms_service.directory.models import GUEST, Contact, Person, Unit
@@ -152,7 +152,7 @@ def create_person(
     session.flush()
     session.refresh(person)
     values = {field: value for field, value in _values(session, person).items() if value}
-    made, fields = compare_values(dict.fromkeys(values), values), sorted(changes)
+    made, fields = compare_before_after(dict.fromkeys(values), values), sorted(changes)
     trail.record_person_act(session, actor.account_id, "person.create", person.id, path, made, fields=fields)
     return person
 
@@ -178,7 +178,7 @@ def change_person(session: Session, actor: Actor, person_id: int, **changes: Any
     session.flush()
     session.refresh(person)
     if changes:
-        changed, fields = compare_values(before, _values(session, person)), sorted(changes)
+        changed, fields = compare_before_after(before, _values(session, person)), sorted(changes)
         trail.record_person_act(session, actor.account_id, "person.change", person.id, path, changed, fields=fields)
     return person
 

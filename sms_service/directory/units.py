@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session, aliased
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
-from sms_service.audit.changes import compare_values
+from sms_service.audit.changes import compare_before_after
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import LEVELS, Contact, Person, Unit
 from sms_service.directory.text import plain_text, required_line
@@ -236,7 +236,7 @@ def change_unit(
     session.refresh(unit)
     details = changes | ({"renamed": True} if name is not None else {})
     if details:
-        changed = compare_values(before, _values(unit))
+        changed = compare_before_after(before, _values(unit))
         trail.record_act(
             session, actor.account_id, "unit.change", "unit", unit.id, unit.path, changes=changed, **details
         )

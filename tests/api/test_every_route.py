@@ -40,6 +40,7 @@ EVERYBODYS = {
     "GET /gateway-accounts/<name>/unknown-codes",
     "GET /routes",
     "GET /caps",
+    "GET /trail/head",
 }
 
 
