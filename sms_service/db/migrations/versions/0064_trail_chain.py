@@ -4,8 +4,8 @@ from alembic import op
 
 from sms_service.db.online import run_file
 
-revision = "0062"
-down_revision = "0061"
+revision = "0064"
+down_revision = "0063"
 branch_labels = None
 depends_on = None
 

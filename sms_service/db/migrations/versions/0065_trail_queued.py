@@ -1,9 +1,9 @@
-"""The acts of before are linked too: the clock finds them. Apart from 0062, so that nobody waits for their number."""
+"""The acts of before are linked too: the clock finds them. Apart from 0064, so that nobody waits for their number."""
 
 from alembic import op
 
-revision = "0063"
-down_revision = "0062"
+revision = "0065"
+down_revision = "0064"
 branch_labels = None
 depends_on = None
 
