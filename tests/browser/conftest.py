@@ -48,7 +48,7 @@ def app(database, tmp_path) -> Flask:
 def address(app: Flask) -> Iterator[str]:
     """Where the application is served, by threads of this process."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
