@@ -27,6 +27,8 @@ NUMBERS = itertools.count(100)
 SAID = {"yes": (1, "参加"), "no": (2, "请假"), "many": (3, "3人"), "words": (4, "几点开始？")}
 OTHERS = ("receipt", "closing", "outcome")
 STEPS = (*SAID, *OTHERS)
+USUAL = ("outcome", "receipt", *SAID, "closing")
+_usual: dict[tuple[str, int], list[Any]] = {}  # by database and minute of the closing
 
 
 class Story:
@@ -107,5 +109,6 @@ def test_the_end_does_not_depend_on_the_order(
     database: Database, order: list[str], read_at_once: bool, outcome: OutcomeKind, closes_after: int
 ) -> None:
     told = Story(database, outcome, closes_after).tell(tuple(order), read_at_once)
-    usual = Story(database, OutcomeKind.accepted, closes_after).tell(("outcome", "receipt", *SAID, "closing"), True)
-    assert told == usual
+    if (key := (database.url, closes_after)) not in _usual:
+        _usual[key] = Story(database, OutcomeKind.accepted, closes_after).tell(USUAL, True)
+    assert told == _usual[key]
