@@ -21,6 +21,7 @@ from sms_service.db.engine import Database
 from sms_service.dispatch import freeze
 from sms_service.errors import Conflict
 from sms_service.ledger.models import Run
+from sms_service.schedules import firing
 from sms_service.schedules.correcting import change_item
 from sms_service.schedules.firing import Fired, fire_due_items
 from sms_service.schedules.scheduling import continue_campaign, end_schedule, suspend_campaign
@@ -223,9 +224,12 @@ def test_it_is_started_and_not_launched_and_a_copy_begins_anew(
     assert (item.approved, item.next_firing) == (None, 1)
 
 
-def test_many_are_fired_in_groups(session: Session, database: Database, database_url: str, branch: Branch) -> None:
-    for _ in range(60):
+def test_many_are_fired_in_groups(
+    session: Session, database: Database, database_url: str, branch: Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firing, "TOGETHER", 5)
+    for _ in range(12):
         approve_campaign(session, branch, write_daily(session, branch))
     session.commit()
     with ahead_by(database_url, "6 minutes") as later:
-        assert fire_due_items(later) == Fired(60, 0)
+        assert fire_due_items(later) == Fired(12, 0)
