@@ -7,6 +7,7 @@ import sys
 
 from benchmarks.answering import ANSWERS
 from benchmarks.carrier import SUBMITS, WITH_RECEIPTS
+from benchmarks.chaining import CHAIN
 from benchmarks.comparing import COMPARISON
 from benchmarks.costing import COSTS
 from benchmarks.crowding import CROWD
@@ -50,7 +51,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         QUIZ,
     ),
     *(WEBHOOKS, NOTES, STOPS),
-    *(SUBMITS, WITH_RECEIPTS, CREATES, TICK),
+    *(SUBMITS, WITH_RECEIPTS, CREATES, TICK, CHAIN),
     *(PAGES, WATCHED, *PREVIEWS),
     *(MIGRATION, LISTING, *COSTS, COMPARISON),
 )

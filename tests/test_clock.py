@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import func, select, text
 
 from sms_service import clock
+from sms_service.audit import trail
+from sms_service.audit.chain import find_chain_state
 from sms_service.campaigns.models import Campaign
 from sms_service.db.engine import Database
 from sms_service.db.leadership import Leadership
@@ -41,6 +43,25 @@ def test_a_run_waits_for_its_time(database: Database) -> None:
     plan(database, city.run_id, 0)
     clock.tick(database, None, city.gateways)
     assert status(database, city.run_id) == ("freezing", None)
+
+
+def test_acts_are_linked_and_the_head_is_logged_once_an_hour(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    city = make_city(database, 1)
+    one = clock.Clock(database, None, city.gateways)
+    for number in range(2):
+        with database.session() as session:
+            trail.record_act(session, None, "test.act", "thing", number, "/1/")
+        one.tick()
+        with database.session() as session:
+            state = find_chain_state(session)
+        assert state.waiting == 0
+        if number == 0:
+            first = state.head
+    logged = [line for line in caplog.messages if line.startswith("the trail's head is")]
+    assert logged == [f"the trail's head is {first}"]
 
 
 def test_a_schedule_missed_by_more_than_its_grace_is_held(database: Database) -> None:
