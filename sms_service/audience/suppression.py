@@ -9,6 +9,7 @@ over that unit, and what an officer decided for a unit (`manual`) by whoever may
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -99,8 +100,21 @@ def suppress_by_itself(session: Session, phone: str, reason: str, source: str, p
 
 def record_for_holders(session: Session, account_id: int | None, act: str, phone: str, **details: str | int) -> None:
     """Write an act into the trail for everybody who has the phone; where nobody has it, for the whole tree."""
-    for holder in list_phone_holders(session, phone) or [Holder(0, top_paths(session)[0])]:
-        trail.record_act(session, account_id, act, "person", holder.person_id, holder.path, **details)
+    record_for_phones(session, account_id, act, [(phone, details)])
+
+
+def record_for_phones(
+    session: Session, account_id: int | None, act: str, told: Sequence[tuple[str, Mapping[str, str | int]]]
+) -> None:
+    """The same of an act that was done to many phones, with the details of each."""
+    having = select(Person.phone, Person.id, Unit.path).join(Unit, Unit.id == Person.unit_id)
+    holders = defaultdict[str | None, list[tuple[int, str]]](list)
+    rows = session.execute(having.where(Person.phone == any_of({phone for phone, _ in told})).order_by(Person.id))
+    for phone, person_id, path in rows:
+        holders[phone].append((person_id, path))
+    nobody = [(0, top_paths(session)[0])] if any(phone not in holders for phone, _ in told) else []
+    entries = [(*holder, details) for phone, details in told for holder in holders.get(phone, nobody)]
+    trail.record_each(session, account_id, act, "person", entries)
 
 
 def suppress_phone(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,9 +63,23 @@ def record_acts(
     **details: Any,
 ) -> None:
     """Add an entry for each target, given with its unit's path, where one act does the same to many."""
-    entries = [_entry(actor_account_id, act, target_kind, target_id, path, details) for target_id, path in targets]
-    if entries:
-        session.execute(insert(TrailEntry), entries)
+    record_each(session, actor_account_id, act, target_kind, [(*target, details) for target in targets])
+
+
+def record_each(
+    session: Session,
+    actor_account_id: int | None,
+    act: str,
+    target_kind: str,
+    entries: Iterable[tuple[int | str, str, Mapping[str, Any]]],
+) -> None:
+    """The same where the act has details of its own for each target."""
+    rows = [
+        _entry(actor_account_id, act, target_kind, target_id, path, dict(details))
+        for target_id, path, details in entries
+    ]
+    if rows:
+        session.execute(insert(TrailEntry), rows)
 
 
 def _entry(

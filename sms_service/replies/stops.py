@@ -15,7 +15,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from sms_service.audience.covering import EVERY_TEXT, TextKind
-from sms_service.audience.stopping import read_request, withdraw_request
+from sms_service.audience.stopping import SaidRequest, read_requests, withdraw_request
 from sms_service.content.classes import class_rules
 from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Unit
@@ -74,7 +74,8 @@ def heed_stops(session: Session, in_month: date, ids: Collection[int]) -> list[N
         .execution_options(populate_existing=True)
     )
     heard = [_Said(*row) for row in rows]
-    return [answer for said in heard if _heed(session, said) and (answer := _confirm(said)) is not None]
+    changing = read_requests(session, [_request(said) for said in heard])
+    return [answer for said in heard if said.reply.id in changing and (answer := _confirm(said)) is not None]
 
 
 def withdraw_stop(session: Session, reply: ReplyRow) -> None:
@@ -89,11 +90,9 @@ def _confirm(said: _Said) -> NewAnswer | None:
     return confirm_stop(said.reply, said.run, said.unit, said.answered, said.kind, resumes=said.resumes)
 
 
-def _heed(session: Session, said: _Said) -> bool:
-    """Returns whether it changes what the phone gets."""
+def _request(said: _Said) -> SaidRequest:
     reply = said.reply
-    return read_request(
-        session,
+    return SaidRequest(
         reply.phone or "",
         reply.id,
         # What one phone says comes over one provider, whose clock tells the order, however far it is from ours.

@@ -7,14 +7,14 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from sms_service.audience.stopping import repeat_stop, request_stop
+from sms_service.audience.stopping import SaidRequest, lock_phones, repeat_stop, request_stops
 from sms_service.controls.accounts import id_of
 from sms_service.db.engine import Database
 from sms_service.db.halving import write_by_halves
@@ -99,7 +99,7 @@ def _store(session: Session, gateway_account_id: int, replies: Sequence[Reply]) 
         session.connection(), gateway_account_id=gateway_account_id, replies=json.dumps(rows, ensure_ascii=False)
     ).all()
     stops = {row["fingerprint"] for row, reply in zip(rows, replies, strict=True) if reply.stop}
-    said_stop: list[tuple[str, int, datetime | None]] = []  # by whom, the reply, and when; None: it was known already
+    said_stop: list[SaidRequest] = []
     for row in stored:
         whole = _Whole(row.in_month, row.id, row.text) if row.parts == 1 else _join(session, gateway_account_id, row)
         if whole is None:
@@ -107,20 +107,25 @@ def _store(session: Session, gateway_account_id: int, replies: Sequence[Reply]) 
         if row.fingerprint in stops:
             MARK_PROVIDER_STOP(session.connection(), in_month=whole.in_month, id=whole.id)
         if row.phone is not None and (row.fingerprint in stops or is_stop(whole.text or "")):
-            said_stop.append((row.phone, whole.id, row.said_at))
+            said_stop.append(SaidRequest(row.phone, whole.id, row.said_at))
     # A repetition means what it says too: somebody may have been texted again meanwhile, on a person's word.
     known = {row.fingerprint for row in stored}
-    for reply, said in zip(replies, rows, strict=True):
-        again = said["fingerprint"] not in known and said["parts"] == 1
-        if again and said["phone"] and (reply.stop or is_stop(reply.text)):
-            said_stop.append((said["phone"], 0, None))
-    # After all parts are joined, since whoever reads replies locks them before the phones, which go in their order.
-    for phone, reply_id, said_at in sorted(said_stop, key=lambda one: one[:2]):
-        if said_at is None:
+    repeated = {
+        str(said["phone"])
+        for reply, said in zip(replies, rows, strict=True)
+        if said["fingerprint"] not in known and said["parts"] == 1 and said["phone"] and _says_stop(reply)
+    }
+    # After all parts are joined, since whoever reads replies locks them before the phones.
+    if said_stop or repeated:
+        lock_phones(session, repeated | {one.phone for one in said_stop})
+        for phone in sorted(repeated):
             repeat_stop(session, phone)
-        else:
-            request_stop(session, phone, reply_id, said_at)
+        request_stops(session, said_stop)
     return len(stored)
+
+
+def _says_stop(reply: Reply) -> bool:
+    return reply.stop or is_stop(reply.text)
 
 
 def _row(reply: Reply) -> dict[str, Any]:

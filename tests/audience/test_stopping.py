@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from threading import Barrier
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.covering import EVERY_TEXT, TextKind
 from sms_service.audience.models import Suppression
-from sms_service.audience.stopping import read_request, repeat_stop, request_stop, withdraw_request
+from sms_service.audience.stopping import SaidRequest, read_requests, repeat_stop, request_stops, withdraw_request
 from sms_service.audience.suppression import (
     find_active,
     lift_suppression,
@@ -39,6 +39,14 @@ _ids = count(1_000_000)
 _phones = count(100)
 
 
+def request_stop(session: Session, phone: str, reply_id: int, said_at: datetime) -> None:
+    request_stops(session, [SaidRequest(phone, reply_id, said_at)])
+
+
+def read_request(session: Session, phone: str, reply_id: int, said_at: datetime, kind: TextKind, **more: Any) -> bool:
+    return reply_id in read_requests(session, [SaidRequest(phone, reply_id, said_at, kind, **more)])
+
+
 class Said(NamedTuple):
     """What a reply turns out to mean; `to`: the signature of the text that it answers."""
 
@@ -53,7 +61,7 @@ class Phone:
     def __init__(self, session: Session, phone: str | None = None) -> None:
         self.session, self.phone, self.minutes = session, phone or fictional_phone(next(_phones)), count()
 
-    def say(self, said: Said) -> tuple[Callable[[], None], Callable[[], None]]:
+    def say(self, said: Said) -> tuple[Callable[[], None], Callable[[], object]]:
         """How its reply is stored and how it is read."""
         id_, at = next(_ids), NOON + timedelta(minutes=next(self.minutes))
         read = partial(read_request, resumes=said.resumes, said_to=said.to)
@@ -282,6 +290,28 @@ def test_in_whatever_order_they_are_stored_and_read_the_end_is_as_it_was_said(
             if not dialogue[number].resumes:
                 assert EVERY_TEXT in phone.kept_back, "it counts from the moment it is stored"
     assert phone.kept_back == said_in_order(dialogue)
+
+
+def test_what_phones_say_is_weighed_together_as_if_each_were_alone(session: Session) -> None:
+    """Several replies of several phones in one batch: also which of them change something."""
+    make_unit(session)
+    dialogues = [
+        ([stop(STUDY), stop(STUDY), stop(INVITED)], [True, False, True]),
+        ([stop(STUDY), resume(STUDY.signature), resume(STUDY.signature)], [True, True, False]),
+        ([resume(None), stop(EVERY_TEXT)], [False, True]),
+    ]
+    phones = [fictional_phone(next(_phones)) for _ in dialogues]
+    requests = [
+        SaidRequest(phone, next(_ids), NOON + timedelta(minutes=minute), one.kind, one.resumes, one.to)
+        for phone, (said, _) in zip(phones, dialogues, strict=True)
+        for minute, one in enumerate(said)
+    ]
+    request_stops(session, [one._replace(kind=EVERY_TEXT) for one in requests if not one.resumes])
+    assert all(Phone(session, phone).kept_back == {EVERY_TEXT} for phone in phones)
+    changing = read_requests(session, requests[::-1])
+    assert [one.reply_id in changing for one in requests] == [change for _, changes in dialogues for change in changes]
+    for phone, (said, _) in zip(phones, dialogues, strict=True):
+        assert Phone(session, phone).kept_back == said_in_order(said)
 
 
 @pytest.mark.parametrize("dialogue", [[stop(STUDY), stop(INVITED)], [stop(STUDY), resume(None), stop(INVITED)]])
