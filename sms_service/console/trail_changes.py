@@ -26,6 +26,13 @@ FIELDS = {
     "window_opens": say("Texts leave from"),
     "window_closes": say("Texts leave until"),
 }
+ATTRIBUTES = {
+    "gender": say("Gender"),
+    "born_on": say("Born on"),
+    "joined_on": say("Joined the Party on"),
+    "consent_basis": say("Basis of use"),
+    "consent_source": say("Source of the data"),
+}
 _Shown = str | tuple[str, ...]  # Said too
 _NOTHING = as_said("nothing")
 
@@ -37,7 +44,7 @@ def tell_origin(entry: TrailEntry) -> Said | None:
     if entry.origin == SHELL:
         return as_said("from the shell")
     if entry.origin == SERVICE:
-        return as_said("by the service's own processes")
+        return as_said("from the service itself")
     return say("from {address}", address=entry.origin)
 
 
@@ -57,7 +64,7 @@ def _fields(changes: Changes, names: Names) -> Iterator[tuple[str, _Shown, _Show
             for name in sorted({*(before or {}), *(after or {})}):
                 old, new = (before or {}).get(name), (after or {}).get(name)
                 if old != new:
-                    yield mask_text(name), _value("", old, names), _value("", new, names)
+                    yield ATTRIBUTES.get(name) or mask_text(name), _value("", old, names), _value("", new, names)
         else:
             yield FIELDS.get(field, as_said(field)), _value(field, before, names), _value(field, after, names)
 

@@ -146,7 +146,7 @@ def test_before_after_and_where_from_are_told(log_in, session, database, city):
         "Roles: nothing → 书记 of 新城区",
         "Known to be out of reach: no → yes",
         "Unit: 云州市 → 新城区",
-        "gender: nothing → 女",
+        "Gender: nothing → 女",
         "Name: 城东区 → 新城区",
         "Texts leave from: 08:00 → 09:00",
     ):
