@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from benchmarks.answering import ANSWERS
+from benchmarks.auditing import AUDITING
 from benchmarks.carrier import SUBMITS, WITH_RECEIPTS
 from benchmarks.chaining import CHAIN
 from benchmarks.comparing import COMPARISON
@@ -44,6 +45,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         HTTP,
         RECEIVING,
         ANSWERS,
+        AUDITING,
         STRANGERS,
         URGENT,
         CROWD,
