@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from benchmarks.answering import ANSWERS
-from benchmarks.auditing import AUDITING
+from benchmarks.auditing import AMENDING, AUDITING
 from benchmarks.carrier import SUBMITS, WITH_RECEIPTS
 from benchmarks.chaining import CHAIN
 from benchmarks.comparing import COMPARISON
@@ -15,6 +15,7 @@ from benchmarks.crowding import CROWD
 from benchmarks.figures import Benchmark, measure
 from benchmarks.firing import FIRINGS
 from benchmarks.laboratory import BenchmarkError, Laboratory
+from benchmarks.live_counts import LIVE_COUNTS
 from benchmarks.migrating import MIGRATION
 from benchmarks.pages import PAGES, WATCHED
 from benchmarks.parsing import READINGS
@@ -45,7 +46,9 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         HTTP,
         RECEIVING,
         ANSWERS,
+        AMENDING,
         AUDITING,
+        LIVE_COUNTS,
         STRANGERS,
         URGENT,
         CROWD,

@@ -18,7 +18,8 @@ from benchmarks import city
 from benchmarks.figures import Benchmark, Measured
 from benchmarks.laboratory import BenchmarkError, Laboratory
 from benchmarks.sending import plan
-from benchmarks.services import simulator_gateway
+from benchmarks.services import GROUP, simulator_gateway
+from benchmarks.turns import GROUPS, compare_cost
 from sms_service.db.engine import Database
 from sms_service.ledger.amendment_models import CountedDay
 from sms_service.reports.counts import tabulate_counts
@@ -152,4 +153,34 @@ AUDITING = Benchmark(
     runs=1,
     group=1,
     size=ROWS,
+)
+
+
+def _amending(laboratory: Laboratory) -> Measured:
+    """What the triggers that note changes cost the statements of a hand-over, of a day that nobody has counted yet."""
+    found: dict[str, float] = {}
+    for label, name in (("claim", "CLAIM"), ("gate", "GATE"), ("outcomes", "RECORD_OUTCOMES")):
+        with_, without = compare_cost(laboratory, name, _drop_triggers)
+        found |= {f"amending_slows_{label}_pct": 100 * (with_ / without - 1), f"amending_{label}_cpu_ms": with_}
+    return found
+
+
+def _drop_triggers(database: Database) -> None:
+    with database.at_once() as connection:
+        connection.exec_driver_sql("SET ROLE NONE")
+        for table in ("messages", "attempts"):
+            connection.exec_driver_sql(f"DROP TRIGGER amend ON {table}")
+        connection.exec_driver_sql("RESET ROLE")
+
+
+AMENDING = Benchmark(
+    _amending,
+    {
+        f"amending_{label}": unit
+        for statement in ("claim", "gate", "outcomes")
+        for label, unit in ((f"slows_{statement}_pct", "%"), (f"{statement}_cpu_ms", "ms/1000 texts"))
+    },
+    runs=1,
+    group=GROUP,
+    size=GROUPS * GROUP,
 )
