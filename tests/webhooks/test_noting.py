@@ -207,6 +207,7 @@ def test_every_statement_that_ends_a_text_notes_it() -> None:
     folder = Path(sms_service.ledger.__file__).parent
     writes = re.compile(r"UPDATE messages\b.*?\bSET\b.*?\bstatus =|INSERT INTO messages\b", re.DOTALL)
     lets_go_on = {"claim", "claim_ids", "gate", "go_again", "sweep_claimed", "withdraw", "cancel_single_texts"}
+    lets_go_on.add("write_single_texts")  # they wait to leave
     found = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.sql")}
     ending = {name for name, sql in found.items() if writes.search(re.sub(r"--[^\n]*", "", sql))}
     noting = {name for name, sql in found.items() if "INSERT INTO happenings" in sql}
