@@ -28,6 +28,15 @@ class TextClass(Words):
     answer = "answer"  # what a person asked for
 
 
+class Carrier(Words):
+    """Who gave a mobile number out, as its first digits say (`carrier_of` in SQL)."""
+
+    mobile = "mobile"
+    unicom = "unicom"
+    telecom = "telecom"
+    broadnet = "broadnet"
+
+
 class QuestionKind(Words):
     """What a text asks of whom it reaches."""
 

@@ -17,10 +17,15 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.reports.counts import Count, drill_down, tabulate_counts
 from sms_service.reports.filters import DIMENSIONS
 from sms_service.reports.identity import sum_identity
+from sms_service.reports.rolled import choose_source
+from sms_service.reports.sealed_days import count_amendments
+from sms_service.said import translate
+from sms_service.web.answer_language import answer_catalogue
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
 from sms_service.web.rates import read_prices
 from sms_service.web.schemas import Out, ScopeUnit
 from sms_service.web.validators import OneOfWords
+from sms_service.web.words import name_word
 
 blueprint = Blueprint(
     "counts",
@@ -87,6 +92,20 @@ class TotalOut(Out):
         },
     )
     messages = fields.Integer(metadata={"description": "Rows of the ledger"})
+    left = fields.Integer(
+        metadata={
+            "description": "Of the messages, those that a gateway took or may have taken: `accepted`, `unknown`, "
+            "`delivered`, `undelivered`, `no_receipt`"
+        }
+    )
+    delivered = fields.Integer(metadata={"description": "Of the messages, those that arrived"})
+    delivery_rate = fields.Float(
+        allow_none=True, metadata={"description": "delivered / left, from 0 to 1; null if none left"}
+    )
+    reach_rate = fields.Float(
+        allow_none=True,
+        metadata={"description": "delivered / messages, also those that were skipped; null if there is none"},
+    )
     parts = fields.Integer(metadata={"description": "SMS that gateways took"})
     cost_fen = fields.Integer(
         allow_none=True,
@@ -105,7 +124,10 @@ class LineOut(TotalOut):
     names = fields.Dict(
         keys=fields.String(),
         values=fields.String(),
-        metadata={"description": "What the campaign is called, or that of the run, where lines are by these"},
+        metadata={
+            "description": "What the campaign is called, or that of the run, the template, its category or the "
+            "carrier, where lines are by these; the carrier's name in the language that Accept-Language asks for"
+        },
     )
 
 
@@ -135,6 +157,13 @@ class CountsOut(Out):
         allow_none=True,
         metadata={"description": "Why the lines' people add up to more than the total; null if they do not"},
     )
+    amendments = fields.Integer(
+        allow_none=True,
+        metadata={
+            "description": "How often rows of these days changed after they were sealed, if `since` and `until` are "
+            "given and all days between are sealed; null if they are not (`/api/v1/seals`)"
+        },
+    )
     identity = fields.Nested(
         SharedIdentityOut,
         allow_none=True,
@@ -155,23 +184,31 @@ class Counts(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """Count people, messages and parts"""
         scope, rows = scope_messages(g.session, g.actor, query)
-        table = tabulate_counts(g.session, rows, query["by"], read_prices())
+        source = choose_source(g.session, rows, query["by"])
+        table = tabulate_counts(g.session, rows, query["by"], read_prices(), source)
         given = {
             field.data_key or name: _word(query[name])
             for name, field in MessageFilter().fields.items()
             if query[name] is not None
         }
-        if rows.subtree:
-            del given["subtree"]
+        for name in ("subtree", "sender_subtree"):
+            if query[name]:
+                del given[name]
 
         def line(count: Count) -> dict[str, Any]:
             wanted = {**given, **drill_down(rows, count)}
             address = "/api/v1/messages" + (f"?{urlencode(wanted)}" if wanted else "")
+            carrier = count.by.get("carrier")
+            named = {"carrier": translate(name_word("Carrier", carrier), answer_catalogue())} if carrier else {}
             return {
                 "by": count.by,
-                "names": count.names,
+                "names": count.names | named,
                 "people": count.people,
                 "messages": count.messages,
+                "left": count.left,
+                "delivered": count.delivered,
+                "delivery_rate": count.delivery_rate,
+                "reach_rate": count.reach_rate,
                 "parts": count.parts,
                 "cost_fen": count.cost_fen,
                 "rows": address,
@@ -182,7 +219,8 @@ class Counts(MethodView):
             "items": [line(count) for count in table.lines],
             "total": line(table.total),
             "people": table.explain_people(),
-            "identity": sum_identity(g.session, rows),
+            "amendments": count_amendments(g.session, rows.since, rows.until) if rows.since and rows.until else None,
+            "identity": sum_identity(g.session, rows, source),
         }
 
 

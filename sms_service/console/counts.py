@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from flask import g, url_for
 from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
-from sms_service.campaigns.models import Campaign
-from sms_service.console.forms import read_query
-from sms_service.console.languages import translate_here
+from sms_service.console.languages import say_here, translate_here, write_day, write_year_month
+from sms_service.console.ledger_query import (
+    describe_filters,
+    name_filter,
+    read_ledger_query,
+    word_or_none,
+    write_ledger_query,
+)
 from sms_service.console.pages import page_view
-from sms_service.console.rendering import name_here, render_page
+from sms_service.console.rendering import name_here, name_reason_here, render_page
 from sms_service.console.unit_choice import choose_unit
-from sms_service.ledger.models import KINDS, Run
+from sms_service.ledger.models import KINDS
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.counts import Count, count_other_kinds, drill_down, tabulate_counts
-from sms_service.reports.filters import Filter
+from sms_service.reports.filters import DIMENSIONS, Filter
+from sms_service.reports.identity import sum_identity
+from sms_service.reports.rolled import choose_source
+from sms_service.reports.sealed_days import count_amendments
+from sms_service.vocabulary import Carrier, MessageReason, TextClass
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
 from sms_service.web.rates import read_prices
 from sms_service.web.validators import OneOfWords
 from sms_service.web.words import name_word
 
-# What a person counts by; the API knows more.
-DIMENSIONS = ("unit", "status", "reason", "campaign", "day", "account", "class")
-# By what one goes on below a line of the first.
-_NEXT = {"unit": "unit", "campaign": "status", "day": "campaign", "account": "status", "class": "campaign"}
-MOST_LINES = 500  # on a page; who needs more narrows the question or asks the API
+# What one goes on by below a line of the first.
+_NEXT = dict(
+    pair.split()
+    for pair in (
+        *("unit unit", "sender campaign", "campaign status", "item status", "run status", "template campaign"),
+        *("category template", "status reason", "reason code", "kind status", "class campaign", "year month"),
+        *("month day", "week day", "day campaign", "account status", "carrier status"),
+    )
+)
+_IN_ORDER = ("day", "week", "month", "year", "item")  # the others by size
+_OF_OUTCOMES = ("status", "reason", "code")  # a rate says nothing of these
+_IN_FORM = ("unit", "since", "until", "status", "kind", "class", "reason", "carrier", "sender")
+MOST_LINES = 100  # on a page; who needs more narrows the question or asks the API
 
 
 class CountsQuery(MessageFilter):
@@ -41,74 +58,97 @@ class CountsQuery(MessageFilter):
 @page_view("/counts", Permission.read)
 def show_counts() -> str:
     """The table, its total, and where each line leads."""
-    query = read_query(CountsQuery)
+    query = read_ledger_query(CountsQuery)
     by = query.pop("by")
     scope, rows = scope_messages(g.session, g.actor, query)
-    others, asked = dict[str, int](), _given(query)
+    source = choose_source(g.session, rows, (by,))
+    others, asked = dict[str, int](), write_ledger_query(query)
     if query["kind"] is None and query["run"] is None and query["of_campaign"] is None:
-        others = count_other_kinds(g.session, rows)  # shown apart; the numbers below are those of campaigns
+        others = count_other_kinds(g.session, rows, source)  # shown apart; the numbers below are those of campaigns
         rows, query = replace(rows, kind="campaign"), query | {"kind": "campaign"}
-    table = tabulate_counts(g.session, rows, (by,), read_prices())
-    given = _given(query)
-    lines = sorted(table.lines, key=lambda line: -line.messages) if by != "day" else table.lines
-    names = _campaign_names(lines) if by == "campaign" else {}
-    most = max((line.messages for line in lines), default=1)
+    table = tabulate_counts(g.session, rows, (by,), read_prices(), source)
+    given = write_ledger_query(query)
+    lines = table.lines if by in _IN_ORDER else sorted(table.lines, key=lambda line: -line.messages)
+    choice = choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True)
     return render_page(
         "counts.html",
         by=by,
+        dimensions=[(name, name_filter(name)) for name in DIMENSIONS],
         query=query,
         asked=asked,
         given=given,
+        set=describe_filters(g.session, asked, _IN_FORM),
         scope=scope.units,
-        choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
-        statuses=[(status, name_here(status)) for status in MessageStatus],
-        kinds=[(kind, translate_here(name_word("run", kind))) for kind in KINDS],
+        choice=choice,
+        options=_options(choice.options, query["sender"]),
         others=[
             (kind, number, url_for("console.show_counts", **{**given, "by": by, "kind": kind}))
             for kind, number in others.items()
         ],
         total=table.total,
+        why_more=table.explain_people(),
+        untold=any(line.people is None for line in [*table.lines, table.total]),
+        rates=by not in _OF_OUTCOMES and not any(query[name] is not None for name in _OF_OUTCOMES),
         priced=any(line.cost_fen is not None for line in [*table.lines, table.total] if line.parts),
-        lines=[_line(line, by, rows, given, names, most) for line in lines[:MOST_LINES]],
+        lines=[_line(line, by, rows, given, table.total) for line in lines[:MOST_LINES]],
         hidden=max(0, len(lines) - MOST_LINES),
-        campaign=g.session.get(Campaign, query["campaign"]) if query["campaign"] else None,
-        run=g.session.get(Run, query["run"]) if query["run"] else None,
+        identity=sum_identity(g.session, rows, source),
+        amendments=count_amendments(g.session, rows.since, rows.until) if rows.since and rows.until else None,
         rows=url_for("console.list_rows", **given),
     )
 
 
-def _given(query: dict[str, Any]) -> dict[str, Any]:
-    """The filters as an address has them; what says nothing is left out."""
-    names = {"class_": "class"}
-    given = {names.get(name, name): value for name, value in query.items() if value is not None}
-    if given.get("subtree") is True:
-        del given["subtree"]
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in given.items()}
+def _options(units: Sequence[tuple[int, str]], sender: int | None) -> dict[str, list[tuple[Any, str]]]:
+    """What each field of the form offers."""
+    known = sender is None or any(unit_id == sender for unit_id, _ in units)
+    none = ("-", say_here("none"))
+    return {
+        "status": [(status, name_here(status)) for status in MessageStatus],
+        "kind": [(kind, translate_here(name_word("run", kind))) for kind in KINDS],
+        "class": [(one, name_here(one)) for one in TextClass],
+        "reason": [none, *((one, name_reason_here(one)) for one in MessageReason)],
+        "carrier": [*((one, name_here(one)) for one in Carrier), none],
+        "sender": [*units, *([] if known else [(sender, say_here("the unit chosen"))])],
+    }
 
 
-def _line(
-    line: Count, by: str, rows: Filter, given: dict[str, Any], names: dict[int, str], most: int
-) -> dict[str, Any]:
+def _line(line: Count, by: str, rows: Filter, given: dict[str, Any], total: Count) -> dict[str, Any]:
     value = line.by[by]
-    wanted = {**given, **drill_down(rows, line)}
-    label = value["name"] if isinstance(value, dict) else names.get(value, value) if by == "campaign" else value
+    wanted = write_ledger_query({**given, **drill_down(rows, line)})
     below = url_for("console.show_counts", **wanted, by=_NEXT[by]) if by in _NEXT else None
-    if by == "unit" and isinstance(value, dict) and "subtree" in wanted:
+    if by == "unit" and "subtree" in wanted:
         below = None  # what is the unit's own has no units below
     return {
-        "label": label,
-        "people": line.people,
-        "messages": line.messages,
-        "parts": line.parts,
-        "cost": line.cost_fen,
-        "share": round(100 * line.messages / most, 2) if most else 0,
+        "label": line.names.get(by) or _label(by, value),
+        "line": line,
+        "share": line.messages / total.messages if total.messages else None,
         "below": below,
         "rows": url_for("console.list_rows", **wanted),
     }
 
 
-def _campaign_names(lines: list[Count]) -> dict[int, str]:
-    """The names of the campaigns of these lines, in one statement."""
-    ids = [line.by["campaign"] for line in lines]
-    found = g.session.query(Campaign.id, Campaign.name).filter(Campaign.id.in_(ids))
-    return {row.id: row.name for row in found}
+def _label(by: str, value: Any) -> str:
+    if value is None or value == "":
+        return say_here("none")
+    if isinstance(value, dict):
+        return str(value["name"])
+    match by:
+        case "reason":
+            return name_reason_here(value)
+        case "status" | "class" | "carrier":
+            return word_or_none(value)
+        case "kind":
+            return translate_here(name_word("run", value))
+        case "day":
+            return write_day(value)
+        case "week":
+            return say_here("week from {day}", day=write_day(value))
+        case "month":
+            return write_year_month(value)
+        case "year":
+            return str(value.year)
+        case "item":
+            return say_here("text {number}", number=value)
+        case "run":
+            return say_here("run {id}", id=value)
+    return str(value)

@@ -13,6 +13,7 @@ from sms_service.campaigns import resending
 from sms_service.campaigns.models import Campaign
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import read_form, read_query
+from sms_service.console.ledger_query import describe_filters, read_ledger_query, write_ledger_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import name_here, render_page
 from sms_service.ledger.models import Message, Run
@@ -51,19 +52,20 @@ class SettleSeveralForm(SettleForm):
 @page_view("/rows", Permission.read)
 def list_rows() -> str:
     """The rows of the ledger that a number counts."""
-    query = read_query(RowsQuery)
+    query = read_ledger_query(RowsQuery)
     scope, rows = scope_messages(g.session, g.actor, query)
     found, following = fetch_messages(g.session, rows, query)
     run = g.session.get(Run, query["run"]) if query["run"] else None
     campaign_id = query["campaign"] or (run.campaign_id if run else None)
-    given = {name: value for name, value in query.items() if value is not None and name not in ("limit", "cursor")}
+    given = write_ledger_query({name: query[name] for name in query if name not in ("limit", "cursor")})
     return render_page(
         "rows.html",
         rows=found,
         following=following,
         scope=scope.units,
         query=query,
-        given={name: value for name, value in given.items() if not (name == "subtree" and value)},
+        given=given,
+        others=describe_filters(g.session, given, ("unit", "run", "status", "reason", "unclassified")),
         run=run,
         campaign=g.session.get(Campaign, campaign_id) if campaign_id else None,
         statuses=[(status, name_here(status)) for status in MessageStatus],

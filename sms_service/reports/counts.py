@@ -21,9 +21,11 @@ from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
 from sms_service.ledger.models import Message, Run
+from sms_service.ledger.states import MessageStatus
 from sms_service.reports.filters import DIMENSIONS, LEDGER, Filter, group_by, last_id, unit_of_row
 from sms_service.reports.parts import parts_taken
-from sms_service.reports.rolled import RolledCount, choose_source, count_rolled, tells_people
+from sms_service.reports.rates import LEFT, divide
+from sms_service.reports.rolled import RolledCount, Source, choose_source, count_rolled, tells_people
 from sms_service.said import Said, say
 
 MOST_LINES = 5_000
@@ -34,9 +36,9 @@ NO_PRICES: Mapping[str, float] = MappingProxyType({})
 @dataclass(frozen=True, slots=True)
 class Count:
     """One line: the values of the dimensions asked for, then people, messages and parts. `people` is None where that
-    many rows would have to be read to tell (`MOST_READ`). `names`: what the campaign is called, or that of the run, the
-    template or its category, where it counts by these. `cost_fen`: what the parts cost; None unless all prices are
-    known.
+    many rows would have to be read to tell (`MOST_READ`). `left`: so many of the messages a gateway took or may have
+    taken; `delivered`: so many arrived. `names`: what the campaign is called, or that of the run, the template or its
+    category, where it counts by these. `cost_fen`: what the parts cost; None unless all prices are known.
     """
 
     by: dict[str, Any]
@@ -45,6 +47,18 @@ class Count:
     parts: int
     names: dict[str, str] = field(default_factory=dict)
     cost_fen: int | None = None
+    left: int = 0
+    delivered: int = 0
+
+    @property
+    def delivery_rate(self) -> float | None:
+        """Of the messages that left so many arrived, from 0 to 1; None if none left."""
+        return divide(self.delivered, self.left)
+
+    @property
+    def reach_rate(self) -> float | None:
+        """Of all messages, also those that were skipped, so many arrived; None if there is none."""
+        return divide(self.delivered, self.messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +94,31 @@ class LedgerIdentity:
 
 
 def tabulate_counts(
-    session: Session, rows: Filter, by: Sequence[str], prices: Mapping[str, float] = NO_PRICES
+    session: Session,
+    rows: Filter,
+    by: Sequence[str],
+    prices: Mapping[str, float] = NO_PRICES,
+    source: Source | None = None,
 ) -> CountsTable:
     """Count the rows grouped by dimensions, lines and total in one statement and so from one moment.
 
     `unit` groups by the units right below the filter's one path (what belongs to that unit itself stands under it), or,
     if it has several, by those paths' units. `prices`: fen for a part, by gateway account; a text costs what the one
-    takes that had it last. Raises Invalid for a dimension that there is not and for more than
-    5,000 lines.
+    takes that had it last. `source`: what `choose_source` said of this filter or of a wider one in the same
+    transaction. Raises Invalid for a dimension that there is not and for more than 5,000 lines.
     """
     for name in by:
         if name not in DIMENSIONS:
             raise Invalid("by", name, say("must be some of {dimensions}", dimensions=DIMENSIONS))
     names = list(dict.fromkeys(by))
-    rolled = _tabulate_rolled(session, rows, names, prices)
+    rolled = _tabulate_rolled(session, rows, names, prices, source or choose_source(session, rows, names))
     return _tabulate_ledger(session, rows, names, prices) if rolled is None else rolled
 
 
 def _tabulate_rolled(
-    session: Session, rows: Filter, names: Sequence[str], prices: Mapping[str, float]
+    session: Session, rows: Filter, names: Sequence[str], prices: Mapping[str, float], source: Source | None
 ) -> CountsTable | None:
     """None if the ledger must be asked, or may as well be."""
-    source = choose_source(session, rows, names)
     if source is None:
         return None
     counts = count_rolled(session, rows, names, prices, source)
@@ -117,7 +134,8 @@ def _tabulate_rolled(
         by = {f"by_{name}": value for name, value in zip(names, group, strict=True)}
         people = len(count.people) if told else None
         cost = count.cost if prices else None
-        return {**by, "people": people, "messages": count.messages, "parts": count.parts, "cost": cost}
+        numbers = {"messages": count.messages, "left": count.left, "delivered": count.delivered, "parts": count.parts}
+        return {**by, "people": people, **numbers, "cost": cost}
 
     found = [line(group, count) for group, count in lines] if names else []
     return _table(session, names, found, {**line((None,) * len(names), total)})
@@ -128,6 +146,7 @@ def _tabulate_ledger(session: Session, rows: Filter, names: Sequence[str], price
         select(
             *(_dimension(name, rows.paths).label(f"by_{name}") for name in names),
             Message.person_id,
+            Message.status,
             parts_taken().label("parts"),
             (case(dict(prices), value=GatewayAccount.name) if prices else null()).label("price"),
         )
@@ -144,6 +163,8 @@ def _tabulate_ledger(session: Session, rows: Filter, names: Sequence[str], price
         is_total.label("is_total"),
         func.count(func.distinct(inner.c.person_id)).label("people"),
         func.count().label("messages"),
+        func.count().filter(inner.c.status.in_(LEFT)).label("left"),
+        func.count().filter(inner.c.status == MessageStatus.delivered).label("delivered"),
         func.coalesce(func.sum(inner.c.parts), 0).label("parts"),
         (_cost(inner.c.parts, inner.c.price) if prices else null()).label("cost"),
     ).select_from(inner)
@@ -219,18 +240,10 @@ def drill_down(rows: Filter, line: Count) -> dict[str, str]:
     return found
 
 
-def count_other_kinds(session: Session, rows: Filter) -> dict[str, int]:
-    """How many of these rows are of runs of no campaign, by the runs' kind."""
-    counted = (
-        select(Run.kind, func.count())
-        .select_from(Message)
-        .join(Run, (Run.id == Message.run_id) & (Run.month == Message.month))
-        .outerjoin(GatewayAccount, GatewayAccount.id == Message.gateway_account_id)
-        .where(*rows.conditions(), Run.kind != "campaign")
-        .group_by(Run.kind)
-        .order_by(Run.kind)
-    )
-    return dict(session.execute(counted).all())
+def count_other_kinds(session: Session, rows: Filter, source: Source | None = None) -> dict[str, int]:
+    """How many of these rows are of runs of no campaign, by the runs' kind. `source`: as of `tabulate_counts`."""
+    table = tabulate_counts(session, rows, ("kind",), source=source)
+    return {line.by["kind"]: line.messages for line in table.lines if line.by["kind"] != "campaign"}
 
 
 def check_identity(session: Session, run_id: int) -> LedgerIdentity:
@@ -263,7 +276,8 @@ def _cost(parts: ColumnElement[int], price: ColumnElement[float]) -> ColumnEleme
 
 def _count(by: dict[str, Any], row: Any, names: dict[str, str] | None = None) -> Count:
     cost = None if row["cost"] is None else round(row["cost"])
-    return Count(by, row["people"], row["messages"], int(row["parts"]), names or {}, cost)
+    numbers = row["people"], row["messages"], int(row["parts"])
+    return Count(by, *numbers, names or {}, cost, row["left"], row["delivered"])
 
 
 _NAMED = ("campaign", "run", "template", "category")

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, false, func, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    SQLColumnExpression,
+    any_,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from sms_service.ledger.models import Message, Run
-from sms_service.reports.filters import Filter
+from sms_service.reports.filters import ROLLED, Filter, stood_under
+from sms_service.reports.roll_up_models import DAILY_COUNTS
+from sms_service.reports.rolled import Source, choose_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +43,43 @@ class SharedIdentity:
         return self.audience == self.messages
 
 
-def sum_identity(session: Session, rows: Filter) -> SharedIdentity | None:
+def sum_identity(session: Session, rows: Filter, source: Source | None = None) -> SharedIdentity | None:
     """The identity over all frozen runs that the filter asks for and whose unit stood under its paths at launch; None
-    if there are none, or if the filter asks for some of their rows only, as by status or reason.
+    if there are none, or if the filter asks for some of their rows only, as by status or reason. `source`: where the
+    rows are counted, as `choose_source` said of this filter or of a wider one.
     """
     if not rows.asks_whole_runs:
         return None
-    below = [_stood_under_run(path) for path in rows.paths]
     frozen = (
         select(Run.id, Run.month, Run.audience)
-        .where(or_(false(), *below), *rows.of_runs(), Run.audience.is_not(None))
+        .where(_sent_below(rows.paths, Run.unit_path), *rows.of_runs(), Run.audience.is_not(None))
         .cte("frozen")
     )
     counted = (
         select(func.count())
         .select_from(Message)
         .join(frozen, (frozen.c.id == Message.run_id) & (frozen.c.month == Message.month))
-        .scalar_subquery()
     )
+    source = source or choose_source(session, replace(rows, paths=("/",)), ())
+    rolled: ColumnElement[int] = cast(literal(0), BigInteger)
+    if source is not None:
+        counted = counted.where(
+            Message.month == any_(literal(source.run_months, ARRAY(Date))),
+            Message.run_id == any_(literal(source.run_ids, ARRAY(BigInteger))),
+        )
+        lines = DAILY_COUNTS.c
+        rolled = (
+            select(func.coalesce(func.sum(lines.messages), 0))
+            .where(lines.parent_id == 0, lines.day == any_(literal(source.days, ARRAY(Date))))
+            .where(_sent_below(rows.paths, lines.sender_path), *rows.of_runs(ROLLED))
+            .scalar_subquery()
+        )
+    messages = cast(counted.scalar_subquery() + rolled, BigInteger)
     row = session.execute(
-        select(func.count().label("runs"), func.sum(frozen.c.audience).label("audience"), counted.label("messages"))
+        select(func.count().label("runs"), func.sum(frozen.c.audience).label("audience"), messages.label("messages"))
     ).one()
     return SharedIdentity(row.runs, int(row.audience), row.messages) if row.runs else None
 
 
-def _stood_under_run(path: str) -> ColumnElement[bool]:
-    return true() if path == "/" else Run.unit_path.contains(f"/{path.strip('/').rpartition('/')[2]}/")
+def _sent_below(paths: Sequence[str], of: SQLColumnExpression[str]) -> ColumnElement[bool]:
+    return or_(false(), *(stood_under(path, of) for path in paths))

@@ -33,13 +33,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import FromClause
 
 from sms_service.controls.models import GatewayAccount
 from sms_service.ledger.amendment_models import CountedDay
 from sms_service.ledger.models import Message, Run
+from sms_service.ledger.states import MessageStatus
 from sms_service.reports.filters import LEDGER, ROLLED, Filter, Rows, group_by, last_id, people_rows, unit_of_row
 from sms_service.reports.parts import parts_taken
+from sms_service.reports.rates import LEFT
 from sms_service.reports.roll_up_models import DAILY_COUNTS, DAILY_PEOPLE, MONTHLY_PEOPLE
 from sms_service.reports.roll_ups import OTHER_ZONES_DAYS, exact_days, exact_months
 
@@ -66,6 +69,8 @@ class RolledCount:
 
     people: BitMap = field(default_factory=BitMap)
     messages: int = 0
+    left: int = 0
+    delivered: int = 0
     parts: int = 0
     cost: float | None = 0
 
@@ -73,6 +78,8 @@ class RolledCount:
         """Count both together."""
         self.people |= other.people
         self.messages += other.messages
+        self.left += other.left
+        self.delivered += other.delivered
         self.parts += other.parts
         self.cost = None if self.cost is None or other.cost is None else self.cost + other.cost
 
@@ -91,27 +98,36 @@ def choose_source(session: Session, rows: Filter, by: Sequence[str]) -> Source |
         days.append(exact.c.day >= rows.since)
     if rows.until is not None:
         days.append(exact.c.day <= rows.until)
-    found = session.scalars(select(exact.c.day).where(*days).order_by(exact.c.day)).all()
-    if not found:
-        return None
     # A run's day is listed soon after it is over: the others have stale sums, or lie at the end.
     stale = select(CountedDay.day).where(CountedDay.day.not_in(exact_days()))
     newest = select(func.max(CountedDay.day)).scalar_subquery() - OTHER_ZONES_DAYS
     unlisted = (Run.day >= newest) & Run.day.not_in(select(CountedDay.day))
-    live = union_all(
-        *(
-            select(Run.id, Run.month).where(Run.audience.is_not(None), *rows.of_runs(), where)
-            for where in (Run.day.in_(stale), unlisted)
+    months, no_run = exact_months().subquery(), cast(null(), BigInteger)
+    found = session.execute(
+        union_all(
+            select(literal("day").label("what"), exact.c.day.label("day"), no_run.label("run_id")).where(*days),
+            select(literal("month"), months.c.month, no_run),
+            *(
+                select(literal("run"), Run.month, Run.id).where(Run.audience.is_not(None), *rows.of_runs(), where)
+                for where in (Run.day.in_(stale), unlisted)
+            ),
         )
-    )
-    runs = session.execute(live).all()
-    months = [
-        month
-        for month in session.scalars(exact_months())
-        if (rows.since is None or rows.since <= month)
-        and (rows.until is None or month + relativedelta(months=1, days=-1) <= rows.until)
+    ).all()
+    whole = [
+        row.day
+        for row in found
+        if row.what == "month"
+        and (rows.since is None or rows.since <= row.day)
+        and (rows.until is None or row.day + relativedelta(months=1, days=-1) <= rows.until)
     ]
-    return Source(found, months, [run.id for run in runs], sorted({run.month for run in runs}))
+    runs = [row for row in found if row.what == "run"]
+    source = Source(
+        sorted(row.day for row in found if row.what == "day"),
+        whole,
+        [row.run_id for row in runs],
+        sorted({row.day for row in runs}),
+    )
+    return source if source.days else None
 
 
 def tells_people(rows: Filter, by: Sequence[str]) -> bool:
@@ -133,7 +149,8 @@ def count_rolled(
     counts: dict[tuple[Any, ...], RolledCount] = {}
     for row in session.execute(union_all(*pieces)):
         people = BitMap.union(BitMap(row.person_ids or ()), *(BitMap.deserialize(one) for one in row.people or ()))
-        one = RolledCount(people, row.messages, row.parts, None if row.unpriced else row.cost)
+        cost = None if row.unpriced else row.cost
+        one = RolledCount(people, row.messages, row.left, row.delivered, row.parts, cost)
         counts.setdefault(tuple(row[: len(by)]), RolledCount()).add(one)
     return counts
 
@@ -142,7 +159,13 @@ def _of_sums(rows: Filter, by: Sequence[str], prices: Mapping[str, float], sourc
     table = DAILY_COUNTS
     account = GatewayAccount.name
     found = (
-        select(*_groups(by, ROLLED, table, rows), table.c.messages, table.c.parts, _price(prices).label("price"))
+        select(
+            *_groups(by, ROLLED, table, rows),
+            table.c.status,
+            table.c.messages,
+            table.c.parts,
+            _price(prices).label("price"),
+        )
         .outerjoin(GatewayAccount, GatewayAccount.id == table.c.account_id)
         .where(table.c.day == any_(literal(source.days, ARRAY(Date))), *_within(rows, by, table))
         .where(*rows.of_runs(ROLLED), *rows.of_rows(ROLLED))
@@ -150,9 +173,8 @@ def _of_sums(rows: Filter, by: Sequence[str], prices: Mapping[str, float], sourc
     if rows.account is not None:
         found = found.where(func.coalesce(account, "") == rows.account)
     inner = found.subquery()
-    return select(
-        *list(inner.c)[: len(by)], *_numbers(func.sum(inner.c.messages), inner.c.parts, inner.c.price), *_sets()
-    ).group_by(*list(inner.c)[: len(by)])
+    groups = list(inner.c)[: len(by)]
+    return select(*groups, *_numbers(func.sum(inner.c.messages), inner), *_sets()).group_by(*groups)
 
 
 def _of_ledger(rows: Filter, by: Sequence[str], prices: Mapping[str, float], source: Source) -> Select[Any]:
@@ -161,6 +183,7 @@ def _of_ledger(rows: Filter, by: Sequence[str], prices: Mapping[str, float], sou
         select(
             *(column.label(f"by_{name}") for name, column in zip(by, groups, strict=True)),
             Message.person_id,
+            Message.status,
             parts_taken().label("parts"),
             _price(prices).label("price"),
         )
@@ -175,7 +198,7 @@ def _of_ledger(rows: Filter, by: Sequence[str], prices: Mapping[str, float], sou
     )
     return select(
         *list(inner.c)[: len(by)],
-        *_numbers(func.count(), inner.c.parts, inner.c.price),
+        *_numbers(func.count(), inner),
         *_sets(person_ids=func.array_agg(inner.c.person_id.distinct())),
     ).group_by(*list(inner.c)[: len(by)])
 
@@ -191,7 +214,7 @@ def _of_people(rows: Filter, by: Sequence[str], source: Source) -> list[Select[A
         of = people_rows(table, column)
         groups = _groups(by, of, table, rows)
         people = func.array_agg(table.c.people)
-        none = literal(0), literal(0), literal(0.0, Float), false()
+        none = literal(0), literal(0), literal(0), literal(0), literal(0.0, Float), false()
         asked = replace(rows, since=None, until=None)  # the days and months are named
         found.append(
             select(*groups, *_label(none), *_sets(people=people))
@@ -228,15 +251,22 @@ def _price(prices: Mapping[str, float]) -> ColumnElement[Any]:
     return case(dict(prices), value=GatewayAccount.name) if prices else cast(null(), Float)
 
 
-def _numbers(messages: ColumnElement[Any], parts: ColumnElement[Any], price: ColumnElement[Any]) -> list[Any]:
+def _numbers(messages: FunctionElement[Any], inner: FromClause) -> list[Any]:
+    """`messages`: the aggregate that counts them."""
+    status, parts, price = inner.c.status, inner.c.parts, inner.c.price
+    left, delivered = status.in_(LEFT), status == MessageStatus.delivered
     unpriced = func.coalesce(func.bool_or((parts > 0) & price.is_(None)), false())
-    return _label((messages, func.coalesce(func.sum(parts), 0), func.coalesce(func.sum(parts * price), 0.0), unpriced))
+    cost = func.coalesce(func.sum(parts * price), 0.0)
+    of_status = messages.filter(left), messages.filter(delivered)
+    return _label((messages, *of_status, func.coalesce(func.sum(parts), 0), cost, unpriced))
 
 
 def _label(numbers: Iterable[ColumnElement[Any]]) -> list[Any]:
-    messages, parts, cost, unpriced = numbers
+    messages, left, delivered, parts, cost, unpriced = numbers
     return [
         cast(func.coalesce(messages, 0), BigInteger).label("messages"),
+        cast(func.coalesce(left, 0), BigInteger).label("left"),
+        cast(func.coalesce(delivered, 0), BigInteger).label("delivered"),
         cast(parts, BigInteger).label("parts"),
         cast(cost, Float).label("cost"),
         cast(unpriced, Boolean).label("unpriced"),

@@ -15,7 +15,7 @@ from sms_service.ledger.models import KINDS, Message
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.filters import Filter
 from sms_service.reports.messages import check_named, find_messages, find_open_keys, month_of_run, read_messages
-from sms_service.vocabulary import TextClass
+from sms_service.vocabulary import Carrier, TextClass
 from sms_service.web.paging import Scope, fetch_page, scope_filter
 from sms_service.web.schemas import MAX_ID, Id, In
 from sms_service.web.validators import OneOfWords, WithinRange
@@ -93,6 +93,7 @@ class MessageFilter(In):
     )
     carrier = fields.String(
         load_default=None,
+        validate=OneOfWords(["", *Carrier]),
         metadata={
             "description": "Only numbers that this carrier gave out: `mobile`, `unicom`, `telecom` or `broadnet`; "
             "empty: not told"

@@ -31,6 +31,7 @@ from sms_service.reports.tasks import TaskKind
 from sms_service.said import Said, as_said, say
 from sms_service.web.words_of_acts import WORDS_OF_ACTS
 from sms_service.web.words_of_channels import WORDS_OF_CHANNELS
+from sms_service.web.words_of_counts import WORDS_OF_COUNTS
 from sms_service.web.words_of_replies import WORDS_OF_REPLIES
 from sms_service.web.words_of_sending import WORDS_OF_SENDING
 from sms_service.web.words_of_webhooks import WORDS_OF_WEBHOOKS
@@ -244,26 +245,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         RowOutcome.refused: say("Rows refused"),
     },
     "import": {"units": say("Units"), "people": say("People")},
-    "dimension": {
-        "unit": say("Unit"),
-        "sender": say("Unit that sent"),
-        "status": say("Status"),
-        "reason": say("Reason"),
-        "code": say("Provider's code"),
-        "class": say("Class"),
-        "kind": say("Kind of run"),
-        "campaign": say("Campaign"),
-        "run": say("Run"),
-        "item": say("Text of a series"),
-        "template": say("Template"),
-        "category": say("Category of the template"),
-        "day": say("Day"),
-        "week": say("Week"),
-        "month": say("Month"),
-        "year": say("Year"),
-        "account": say("Gateway account"),
-        "carrier": say("Carrier"),
-    },
+    **WORDS_OF_COUNTS,
     **WORDS_OF_CHANNELS,
     **WORDS_OF_REPLIES,
     **WORDS_OF_WEBHOOKS,

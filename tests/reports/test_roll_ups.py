@@ -17,8 +17,9 @@ from sms_service.ledger.amendment_models import CountedDay
 from sms_service.ledger.models import Run
 from sms_service.ledger.states import AttemptStatus, MessageStatus
 from sms_service.reports import counts
-from sms_service.reports.counts import CountsTable, tabulate_counts
+from sms_service.reports.counts import Count, CountsTable, tabulate_counts
 from sms_service.reports.filters import DIMENSIONS, Filter
+from sms_service.reports.identity import sum_identity
 from sms_service.reports.roll_ups import find_drift, roll_up
 from sms_service.reports.rolled import choose_source, tells_people
 from tests.dispatch.city import make_run
@@ -103,10 +104,12 @@ def test_a_month_that_is_over_has_its_people_together(
 
 def by_line(table: CountsTable) -> dict[str, tuple[Any, ...]]:
     """Each line by its group, and the total."""
-    numbers = {
-        str(line.by): (line.people, line.messages, line.parts, line.cost_fen, line.names) for line in table.lines
-    }
-    return numbers | {"total": (table.total.people, table.total.messages, table.total.parts, table.total.cost_fen)}
+    numbers = {str(line.by): (*_numbers(line), line.names) for line in table.lines}
+    return numbers | {"total": _numbers(table.total)}
+
+
+def _numbers(line: Count) -> tuple[Any, ...]:
+    return line.people, line.messages, line.left, line.delivered, line.parts, line.cost_fen
 
 
 filters = st.fixed_dictionaries(
@@ -181,6 +184,8 @@ def test_whatever_is_asked_the_answer_is_the_ledgers(
     prices = {"main": 3.5}
     rolled = tabulate_counts(session, filter_, by, prices)
     assert by_line(rolled) == by_line(counts._tabulate_ledger(session, filter_, by, prices))
+    identity = sum_identity(session, filter_)
+    assert identity is None or identity.holds
     if tells_people(filter_, by) and messages and again and not asked.get("since"):
         assert choose_source(session, filter_, by) is not None
 
