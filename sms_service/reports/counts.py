@@ -24,7 +24,7 @@ from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.filters import DIMENSIONS, LEDGER, Filter, group_by, last_id, unit_of_row
 from sms_service.reports.parts import parts_taken
-from sms_service.reports.rates import LEFT, divide
+from sms_service.reports.rates import LEFT, find_share
 from sms_service.reports.rolled import RolledCount, Source, choose_source, count_rolled, tells_people
 from sms_service.said import Said, say
 
@@ -53,12 +53,12 @@ class Count:
     @property
     def delivery_rate(self) -> float | None:
         """Of the messages that left so many arrived, from 0 to 1; None if none left."""
-        return divide(self.delivered, self.left)
+        return find_share(self.delivered, self.left)
 
     @property
     def reach_rate(self) -> float | None:
         """Of all messages, also those that were skipped, so many arrived; None if there is none."""
-        return divide(self.delivered, self.messages)
+        return find_share(self.delivered, self.messages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,6 @@ LEFT = (
 )
 
 
-def divide(part: int, whole: int) -> float | None:
+def find_share(part: int, whole: int) -> float | None:
     """The share from 0 to 1; None of nothing."""
     return part / whole if whole else None
