@@ -65,7 +65,7 @@ def list_rows() -> str:
         scope=scope.units,
         query=query,
         given=given,
-        others=describe_filters(g.session, given, ("unit", "run", "status", "reason", "unclassified")),
+        others=describe_filters(g.session, given, ("unit", "run", "status", "reason")),
         run=run,
         campaign=g.session.get(Campaign, campaign_id) if campaign_id else None,
         statuses=[(status, name_here(status)) for status in MessageStatus],
