@@ -46,8 +46,10 @@ from sms_service.keepalive import redis_keepalive
 from sms_service.links import LinkProcess
 from sms_service.replies.answering import limit_answers
 from sms_service.replies.confirming import switch_confirmations
+from sms_service.reports.export_work import ExportDesk, ExportingThread
 from sms_service.settings import BadSetting, Settings, load_settings
 from sms_service.wake import Waker
+from sms_service.web.words import find_wording
 
 LOOK_EVERY_S = 2.0
 LARGEST_WAIT_S = 2.0
@@ -147,7 +149,7 @@ def main(
     switch_confirmations(settings.stop_confirmations)
     gc.freeze()  # everything loaded by now stays for good, so no collection needs to look at it again
     try:
-        act = partial(_run, _posting_threads(settings)) if link is None else partial(_run_link, link)
+        act = partial(_run, settings) if link is None else partial(_run_link, link)
         act(settings.database_url, settings.redis_url, gateways, clock, at)
     except DBAPIError as error:
         log.error("PostgreSQL: %s", first_line(error))
@@ -158,14 +160,14 @@ def main(
     return 0
 
 
-def _posting_threads(settings: Settings) -> Callable[[Database], PostingThreads]:
-    """What makes the threads that post to channels, with a database."""
+def _posting_threads(settings: Settings, database: Database) -> PostingThreads:
+    """The threads that post to channels."""
     poster = JsonPoster(settings.private_receivers, in_flight=THREADS)
-    return lambda database: PostingThreads(database, poster, Sealer(settings.channels_keys))
+    return PostingThreads(database, poster, Sealer(settings.channels_keys))
 
 
 def _run(
-    make_posting: Callable[[Database], PostingThreads],
+    settings: Settings,
     database_url: str,
     redis_url: str,
     gateways: Gateways,
@@ -190,10 +192,13 @@ def _run(
 
     freezing = FreezingThreads(database, tell)
     importing = ImportingThread(database)
-    posting = make_posting(database)
-    jobs.install_work(jobs.Work(database, redis, dispatcher, freezing, importing, worker.stopping))
+    desk = ExportDesk(settings.exports_dir, settings.export_days, gateways.prices(), find_wording)
+    exporting = ExportingThread(database, desk)
+    posting = _posting_threads(settings, database)
+    jobs.install_work(jobs.Work(database, redis, dispatcher, freezing, importing, exporting, worker.stopping))
     freezing.start()
     importing.start()
+    exporting.start()
     posting.start()
     asking = Database(
         database_url, pool_size=2, application_name="sms_service worker: providers", patience_s=PATIENCE_S
@@ -208,6 +213,7 @@ def _run(
         end_pulling()
         freezing.close()
         importing.close()
+        exporting.close()
         posting.close()
         dispatcher.close()
         gateways.close()

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -37,7 +38,7 @@ from sms_service.own_texts.ending import forget_own_texts
 from sms_service.personal import list_endings
 from sms_service.personal.own_phone_endings import erase_ended_phone
 from sms_service.replies.answering import forget_old_answer_uses
-from sms_service.reports import roll_ups, seals
+from sms_service.reports import exports, roll_ups, seals
 from sms_service.schedules import firing
 
 MONTHS_READY = 3
@@ -54,7 +55,7 @@ Duty = Callable[[Database], object]
 class Clock:
     """One process's clock. `no_receipt_hours`: an accepted text without a receipt for so long ends as `no_receipt`.
     `list_days`: the rows of a list for one campaign are kept so long after its last run. `public_url`: where the pages
-    are, for the links in what accounts are told.
+    are, for the links in what accounts are told. `exports_dir`: where files of exports are; None: it deletes none.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class Clock:
         no_receipt_hours: int = NO_RECEIPT_HOURS,
         list_days: int = list_endings.LIST_DAYS,
         public_url: str = "",
+        exports_dir: Path | None = None,
     ) -> None:
         self._leadership = Leadership(database, LEADERSHIP)
         # Each transaction of a duty asks whether this clock still leads; no other clock begins before it has ended.
         self._database = self._leadership.guarded()
         self._redis, self._gateways, self._no_receipt_hours = redis, gateways, no_receipt_hours
         self._list_days, self._public_url = list_days, public_url
+        self._exports_dir = exports_dir
         self._led = False
         self._head_logged_at = -math.inf
 
@@ -84,10 +87,18 @@ class Clock:
             try:
                 _tick(self._database, self._redis, self._gateways, self._no_receipt_hours, self._list_days)
                 self._push()
+                self._end_exports()
                 self._log_head()
             except NotLeading:
                 self._led = False
                 log.warning("this clock leads no longer; another clock does the duties")
+
+    def _end_exports(self) -> None:
+        try:
+            if self._exports_dir is not None and (over := exports.end_exports(self._database, self._exports_dir)):
+                log.info("deleted %s files of exports", over)
+        except (DBAPIError, OSError) as error:
+            log.error("files of exports could not be deleted; the next tick tries: %s", _first_line_of(error))
 
     def _push(self) -> None:
         try:
@@ -121,6 +132,10 @@ class Clock:
             stopping.wait(EVERY_S)
         with suppress(DBAPIError):
             self.resign()
+
+
+def _first_line_of(error: DBAPIError | OSError) -> str:
+    return first_line(error) if isinstance(error, DBAPIError) else str(error.strerror)
 
 
 def tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int = NO_RECEIPT_HOURS) -> None:

@@ -17,6 +17,7 @@ from sms_service.delivery import inbox
 from sms_service.dispatch.dispatcher import Dispatcher
 from sms_service.dispatch.freezer import FreezingThreads
 from sms_service.replies import matching
+from sms_service.reports.export_work import ExportingThread
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Work:
     dispatcher: Dispatcher
     freezing: FreezingThreads
     importing: ImportingThread
+    exporting: ExportingThread
     stopping: Callable[[], bool]
 
 
@@ -70,6 +72,13 @@ def import_files() -> None:
     work = _installed()
     wake.hear_wake_up(work.redis, wake.IMPORT)
     work.importing.wake()
+
+
+def export_rows() -> None:
+    """Somebody asked for rows of the ledger as a file."""
+    work = _installed()
+    wake.hear_wake_up(work.redis, wake.EXPORT)
+    work.exporting.wake()
 
 
 def dispatch() -> None:

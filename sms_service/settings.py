@@ -31,7 +31,8 @@ class Settings:
     `stop_confirmations`: a reply that stops texts, or lets them come again, is confirmed by a text.
     `allow_plain_http`: people may log in to the console without https from elsewhere too. `private_receivers`: hosts,
     or hosts with a port, to which we may post although they are within a network of our own, and without https.
-    `channels_keys`: what addresses and secrets of channels are sealed with; the first seals, each can open.
+    `exports_dir`: where the files of ledger exports are, `export_days`: for how long they are kept. `channels_keys`:
+    what addresses and secrets of channels are sealed with; the first seals, each can open.
     """
 
     root: Path
@@ -55,6 +56,8 @@ class Settings:
     trusted_hosts: tuple[str, ...] = ()
     allow_plain_http: bool = False
     private_receivers: tuple[str, ...] = ()
+    exports_dir: Path = Path("var/exports")
+    export_days: int = 7
     channels_keys: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -67,10 +70,11 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
     env = read_environment(environ, root)
     host = env.get("HOST", "127.0.0.1")
     port = _number(env, "PORT", 8000, 1, 65535)
+    data_dir = Path(env.get("DATA_DIR", root / "var")).resolve()
     database_url = _url(env, "DATABASE_URL", ("postgresql", "postgres"))
     return Settings(
         root=root,
-        data_dir=Path(env.get("DATA_DIR", root / "var")).resolve(),
+        data_dir=data_dir,
         database_url=database_url,
         migration_database_url=_url(env, "MIGRATION_DATABASE_URL", ("postgresql", "postgres")) or database_url,
         redis_url=_url(env, "REDIS_URL", ("redis", "rediss", "unix")),
@@ -90,6 +94,8 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         trusted_hosts=_hosts(env, "TRUSTED_HOSTS"),
         allow_plain_http=_switch(env, "ALLOW_PLAIN_HTTP"),
         private_receivers=_hosts(env, "PRIVATE_RECEIVERS"),
+        exports_dir=Path(env.get("EXPORTS_DIR", data_dir / "exports")).resolve(),
+        export_days=_number(env, "EXPORT_DAYS", 7, 1, 90),
         channels_keys=_keys(env, "CHANNELS_KEY"),
     )
 

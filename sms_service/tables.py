@@ -28,6 +28,7 @@ import sms_service.own_texts.models
 import sms_service.replies.answer_models
 import sms_service.replies.earlier
 import sms_service.replies.models
+import sms_service.reports.export_models
 import sms_service.reports.roll_up_models
 import sms_service.reports.target_models
 import sms_service.schedules.calendar_models

@@ -20,6 +20,7 @@ DISPATCH = "sms_service.jobs.dispatch"
 APPLY_RECEIPTS = "sms_service.jobs.apply_receipts"
 APPLY_REPLIES = "sms_service.jobs.apply_replies"
 IMPORT = "sms_service.jobs.import_files"
+EXPORT = "sms_service.jobs.export_rows"
 
 # A job's name identifies a wake-up: while one waits, another of the same name says nothing new.
 _QUIET_MS = 200

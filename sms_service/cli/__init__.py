@@ -23,6 +23,7 @@ from sms_service.cli.control import settle
 from sms_service.cli.counts import counts
 from sms_service.cli.delegations import delegations
 from sms_service.cli.events import event
+from sms_service.cli.exports import export_
 from sms_service.cli.gateways import caps, gateway
 from sms_service.cli.imports import import_
 from sms_service.cli.inbox import inbox
@@ -116,6 +117,7 @@ for _command in (
         delegations,
         calendar_days,
         event,
+        export_,
         schedule,
         series,
     ),

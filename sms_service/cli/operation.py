@@ -75,7 +75,8 @@ def clock() -> None:
     database = Database(
         settings.database_url or "", pool_size=2, application_name="sms_service clock", patience_s=PATIENCE_S
     )
-    Clock(database, redis, gateways, settings.no_receipt_hours, settings.list_days, settings.public_url).run(stopping)
+    lifetimes = settings.no_receipt_hours, settings.list_days
+    Clock(database, redis, gateways, *lifetimes, settings.public_url, settings.exports_dir).run(stopping)
     database.close()
 
 

@@ -41,6 +41,7 @@ from sms_service.ledger.erasing import (
 )
 from sms_service.own_texts.ending import erase_own_texts_of
 from sms_service.replies.erasing import erase_replies
+from sms_service.reports.exports import drop_personal_exports
 from sms_service.said import say
 from sms_service.schedules.attendance import erase_attendances
 from sms_service.vocabulary import MessageReason
@@ -117,6 +118,7 @@ def erase_person(session: Session, actor: Actor, person_id: int, why: str) -> Er
     words = {word for word in (person.name, person.number) if word}
     drop_drafts_about(session, person_id, words, own)
     erase_findings(session, words, own)
+    drop_personal_exports(session)
     empty_responses_with(session, words | _spellings(own))
     erase_changes(session, "person", person_id)
     delete_person(session, person)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from marshmallow import fields
@@ -146,6 +147,25 @@ def scope_messages(session: Session, actor: Actor, query: Mapping[str, Any]) -> 
     )
     check_named(session, actor, rows)
     return scope, rows
+
+
+def name_filters(query: Mapping[str, Any]) -> dict[str, str]:
+    """What a MessageFilter asks for, as an address has it; what says nothing is left out."""
+    given = {
+        field.data_key or name: _word(query[name])
+        for name, field in MessageFilter().fields.items()
+        if query[name] is not None
+    }
+    for name in ("subtree", "sender_subtree"):
+        if query[name]:
+            del given[name]
+    return given
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def fetch_messages(session: Session, rows: Filter, query: Mapping[str, Any]) -> tuple[list[Row[Any]], str | None]:

@@ -23,6 +23,11 @@ def import_after_commit() -> None:
     _wake_after_commit(wake.IMPORT)
 
 
+def export_after_commit() -> None:
+    """Have a worker write an export at once. Should nobody wake, workers find it within two seconds."""
+    _wake_after_commit(wake.EXPORT)
+
+
 def _wake_after_commit(job: str) -> None:
     def wake_a_worker(answer: Response) -> Response:
         redis = current_context().redis

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.delegations import DelegationState
+from sms_service.catalogues import get_catalogue
 from sms_service.content.fields import FieldKind
 from sms_service.content.findings import FindingKind, Severity
 from sms_service.content.models import FilingState, ListKind
@@ -25,10 +26,12 @@ from sms_service.ledger.quotas import QuotaKind
 from sms_service.ledger.states import MessageStatus
 from sms_service.own_texts.models import OwnPurpose, PushWay
 from sms_service.replies.quiz_counting import QuizState
+from sms_service.reports.export_models import ExportState
+from sms_service.reports.export_rows import Wording
 from sms_service.reports.progress import HadChoice
 from sms_service.reports.target_models import TargetKind
 from sms_service.reports.tasks import TaskKind
-from sms_service.said import Said, as_said, say
+from sms_service.said import Said, as_said, say, translate
 from sms_service.web.words_of_acts import WORDS_OF_ACTS
 from sms_service.web.words_of_channels import WORDS_OF_CHANNELS
 from sms_service.web.words_of_counts import WORDS_OF_COUNTS
@@ -55,6 +58,13 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
         Permission.text_guests: say("Text people outside the register"),
         Permission.try_texts: say("Send test texts to themself"),
         Permission.see_phones: say("See whole phone numbers"),
+    },
+    ExportState: {
+        ExportState.queued: say("Waits for a worker"),
+        ExportState.running: say("Being written"),
+        ExportState.ready: say("Ready"),
+        ExportState.failed: say("Failed"),
+        ExportState.expired: say("File deleted"),
     },
     LoginState: {
         LoginState.create: say("Will be created"),
@@ -266,6 +276,12 @@ def name_of(member: object) -> Said:
         if str(member) in words:
             return words[str(member)]
     return as_said(str(member))
+
+
+def find_wording(language: str) -> Wording:
+    """The words of `zh` or `en` for files."""
+    catalogue = ENGLISH if language == "en" else get_catalogue(language)
+    return Wording(lambda said: translate(said, catalogue), name_word)
 
 
 def name_word(kind: str, word: str) -> Said:
