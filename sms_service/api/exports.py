@@ -10,7 +10,7 @@ from marshmallow import fields
 
 from sms_service.accounts.models import LANGUAGES
 from sms_service.accounts.permissions import Permission
-from sms_service.api.authentication import endpoint
+from sms_service.api.authentication import Own, endpoint
 from sms_service.api.blueprint import Blueprint
 from sms_service.reports.export_models import Export, ExportState
 from sms_service.reports.export_rows import COLUMNS, DEFAULT_COLUMNS
@@ -105,7 +105,7 @@ class ExportOut(Out):
 class Exports(MethodView):
     """The caller's exports."""
 
-    @endpoint(Permission.read)
+    @endpoint(Own.account)
     @blueprint.arguments(PageQuery, location="query")
     @blueprint.response(200, list_of(ExportOut, "ExportList", scoped=False))
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
@@ -130,13 +130,13 @@ class Exports(MethodView):
 class OneExport(MethodView):
     """One export of the caller's."""
 
-    @endpoint(Permission.read)
+    @endpoint(Own.account)
     @blueprint.response(200, ExportOut)
     def get(self, export_id: int) -> Export:
         """Show how far an export is"""
         return get_export(g.session, g.actor, export_id)
 
-    @endpoint(Permission.read)
+    @endpoint(Own.account)
     @blueprint.response(204)
     def delete(self, export_id: int) -> None:
         """Delete an export and its file, also while it is written"""
@@ -147,7 +147,7 @@ class OneExport(MethodView):
 class ExportFile(MethodView):
     """Its file."""
 
-    @endpoint(Permission.read)
+    @endpoint(Own.account)
     @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
     def get(self, export_id: int) -> Response:
         """Download the file; `Range` and `If-Range` let a download go on where it broke off

@@ -99,7 +99,7 @@ class Export(Base):
     )
 
 
-class Statement(Base):
+class IssuedStatement(Base):
     """A statement that was issued: `content` is what it says, in the form over which `digest` (SHA-256) is taken.
     Nobody can change one, the application neither.
     """

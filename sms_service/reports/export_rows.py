@@ -85,7 +85,7 @@ CARRIERS: Mapping[str, Said] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class FileWording:
     """The words of a language. `name`: what a word of `kind`, such as "MessageStatus", is called."""
 
     translate: Callable[[Said], str]
@@ -134,7 +134,7 @@ def count_export_rows(connection: Connection, rows: Filter) -> int:
     return int(connection.execute(_joined(select(func.count())).where(*rows.conditions())).scalar_one())
 
 
-def stream_rows(connection: Connection, spec: RowsSpec, actor: Actor, wording: Wording) -> Iterator[list[Cell]]:
+def stream_rows(connection: Connection, spec: RowsSpec, actor: Actor, wording: FileWording) -> Iterator[list[Cell]]:
     """Each row as cells, by month and number in the ledger, with a cursor of the server's. Whom a text went to is empty
     where the actor may not read the unit where it is by now.
     """
@@ -164,7 +164,7 @@ def _joined(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _reader(name: str, spec: RowsSpec, actor: Actor, wording: Wording) -> Callable[[Row[Any], int], Cell]:
+def _reader(name: str, spec: RowsSpec, actor: Actor, wording: FileWording) -> Callable[[Row[Any], int], Cell]:
     """How a cell of this column is read from a row."""
     key = f"c_{name}"
 

@@ -26,7 +26,7 @@ from sms_service.errors import ServiceError
 from sms_service.reports import exports
 from sms_service.reports.export_files import begin_rows_file
 from sms_service.reports.export_models import Export
-from sms_service.reports.export_rows import COLUMNS, RowsSpec, Wording, count_export_rows, load_filter, stream_rows
+from sms_service.reports.export_rows import COLUMNS, FileWording, RowsSpec, count_export_rows, load_filter, stream_rows
 from sms_service.reports.exports import LostExport
 from sms_service.reports.filters import Filter, last_id
 from sms_service.said import say
@@ -50,7 +50,7 @@ class ExportDesk:
     folder: Path
     days: int
     prices: Mapping[str, float]
-    wording: Callable[[str], Wording]
+    wording: Callable[[str], FileWording]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def write_ledger(
     file: IO[bytes],
     spec: RowsSpec,
     actor: Actor,
-    wording: Wording,
+    wording: FileWording,
     how: Any,
     hold: Callable[[int, int], None] = lambda done, total: None,
 ) -> WrittenFile:

@@ -27,7 +27,7 @@ from sms_service.ledger.states import MessageStatus
 from sms_service.own_texts.models import OwnPurpose, PushWay
 from sms_service.replies.quiz_counting import QuizState
 from sms_service.reports.export_models import ExportState
-from sms_service.reports.export_rows import Wording
+from sms_service.reports.export_rows import FileWording
 from sms_service.reports.progress import HadChoice
 from sms_service.reports.target_models import TargetKind
 from sms_service.reports.tasks import TaskKind
@@ -278,10 +278,10 @@ def name_of(member: object) -> Said:
     return as_said(str(member))
 
 
-def find_wording(language: str) -> Wording:
+def find_wording(language: str) -> FileWording:
     """The words of `zh` or `en` for files."""
     catalogue = ENGLISH if language == "en" else get_catalogue(language)
-    return Wording(lambda said: translate(said, catalogue), name_word)
+    return FileWording(lambda said: translate(said, catalogue), name_word)
 
 
 def name_word(kind: str, word: str) -> Said:

@@ -49,6 +49,8 @@ from sms_service.directory.models import Unit
 from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
+from sms_service.reports.exports import ExportChoice, request_export
+from sms_service.reports.filters import Filter
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
 from sms_service.schedules.correcting import change_item
 from sms_service.schedules.event_planning import plan_event
@@ -149,6 +151,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     session.add(post)
     webhook = make_webhook(session, unit)
     request_test_delivery(session, SYSTEM, webhook.id)
+    export = request_export(session, lender, Filter([unit.path]), {"unit": str(unit.id)}, ExportChoice())
     session.commit()
     [reply_id] = write_in(database, person.phone or "", "请问几点开会")
     return {
@@ -160,6 +163,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "channel_id": channel.id,
         "post_id": post.id,
         "webhook_id": webhook.id,
+        "export_id": export.id,
         "account_id": account.id,
         "role_id": session.scalars(select(RoleGrant.id).filter_by(account_id=account.id)).one(),
         "token_id": token.id,
@@ -569,6 +573,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "kind": "wecom",
         "address": "https://robots.example.cn/send?key=k",
     },
+    "POST /exports": lambda ids: {"unit": ids["unit_id"], "format": "csv"},
     "POST /webhooks": lambda ids: {
         "unit_id": ids["unit_id"],
         "name": "数据平台",

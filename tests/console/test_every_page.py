@@ -25,7 +25,7 @@ _IDS = "unit person account role grant import segment template template_version 
 _IDS += (
     " suppression reply token cap quiet_day contact word category check signature recipient_list list row calendar_day"
 )
-_IDS += " rule delegation channel post webhook quiz_category quiz_question quiz_draft question"
+_IDS += " export rule delegation channel post webhook quiz_category quiz_question quiz_draft question"
 # Of what no row has.
 IDS = {f"{name}_id": 999_999 for name in _IDS.split()} | {"name": "main", "class_": "study", "number": 1}
 

@@ -58,7 +58,7 @@ def test_a_workbook_holds_what_was_written() -> None:
     assert read.sheetnames == ["台账", "说明"]
     headers, row, second = read["台账"].iter_rows()
     assert [cell.value for cell in headers] == ["列"] * 7
-    assert [cell.value for cell in row] == ROW[:4] + [datetime(2026, 12, 1), None, "=1+1"]
+    assert [cell.value for cell in row] == [*ROW[:4], datetime(2026, 12, 1), None, "=1+1"]
     assert [cell.data_type for cell in row] == ["s", "n", "n", "d", "d", "n", "s"], "a text is no formula"
     assert [len(second[0].value), second[1].value] == [32_767, "ab"]
     assert [[cell.value for cell in line] for line in read["说明"]] == [["行数", "2"]]

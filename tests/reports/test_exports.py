@@ -92,7 +92,7 @@ def test_the_rows_of_the_filter_in_the_columns_of_offices(session: Session, ledg
     headers, first, skipped, unknown = ledger.cells(session, export)
     assert headers == [
         *("序号", "单位", "单位编码", "姓名", "手机号", "活动", "批次", "类别", "发送时间", "状态", "原因"),
-        *("运营商", "条数", "费用（元）", "送达时间"),
+        *("运营商", "计费条数", "费用（元）", "送达时间"),
     ]
     message = session.scalars(select(Message).order_by(Message.id)).first()
     person = session.get_one(Person, message.person_id)
@@ -100,7 +100,7 @@ def test_the_rows_of_the_filter_in_the_columns_of_offices(session: Session, ledg
     assert first[:3] == ["1", ledger.branch.name, ledger.branch.code]
     assert first[3:5] == [person.name, f"139****{message.phone[-4:]}"]
     assert first[12:14] == ["2", "0.11"]
-    assert (skipped[9], skipped[10], skipped[12]) == ("未发送", "超过频次上限", "0")
+    assert (skipped[9], skipped[10], skipped[12]) == ("未发送", "已达当日频次上限", "0")
     assert unknown[0] == "3"
     session.refresh(export)
     assert (export.state, export.rows_done, export.rows_total) == ("ready", 3, 3)
@@ -248,7 +248,8 @@ def test_downloads_go_into_the_trail_and_what_is_over_has_none(
     stray = ledger.folder / "99-x.csv"
     stray.write_bytes(b"of no export")
     assert exports.end_exports(ledger.database, ledger.folder) == 1
-    assert path.exists() and not stray.exists()
+    assert path.exists()
+    assert not stray.exists()
     session.commit()
     with ahead_by(database_url, "8 days") as ahead:
         assert exports.end_exports(ahead, ledger.folder) == 1
