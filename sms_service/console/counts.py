@@ -29,7 +29,7 @@ from sms_service.reports.identity import sum_identity
 from sms_service.reports.rolled import choose_source
 from sms_service.reports.sealed_days import count_amendments
 from sms_service.vocabulary import Carrier, MessageReason, TextClass
-from sms_service.web.ledger_rows import MessageFilter, name_filters, scope_messages
+from sms_service.web.ledger_rows import MessageFilter, scope_messages
 from sms_service.web.rates import read_prices
 from sms_service.web.validators import OneOfWords
 from sms_service.web.words import name_word
@@ -95,7 +95,6 @@ def show_counts() -> str:
         identity=sum_identity(g.session, rows, source),
         amendments=count_amendments(g.session, rows.since, rows.until) if rows.since and rows.until else None,
         rows=url_for("console.list_rows", **given),
-        rows_asked=name_filters(query),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g, make_response, request
+from flask import Response, g, make_response, request, url_for
 from marshmallow import fields
 from sqlalchemy import select
 
@@ -12,6 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import page_language
+from sms_service.console.ledger_query import mean_none, read_ledger_query, write_ledger_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.reports.export_models import EXPORTS_UNDER_WAY, Export
@@ -59,7 +60,7 @@ def refresh_exports() -> Response:
 @page_view("/exports/new", Permission.read)
 def show_new_export() -> str:
     """Which columns, in which order, and as what file."""
-    query = read_query(ExportForm)
+    query = read_ledger_query(ExportForm)
     scope, rows = scope_messages(g.session, g.actor, query)
     last = g.session.scalar(
         select(Export.columns).where(Export.account_id == g.actor.account_id).order_by(Export.id.desc()).limit(1)
@@ -67,7 +68,7 @@ def show_new_export() -> str:
     chosen = [name for name in last or DEFAULT_COLUMNS if name in COLUMNS]
     return render_page(
         "export_new.html",
-        asked=name_filters(query),
+        asked=write_ledger_query(name_filters(query)),
         scope=scope.units,
         number=count_rows(g.session, rows, MOST_COUNTED),
         most=MOST_COUNTED,
@@ -81,7 +82,7 @@ def show_new_export() -> str:
 @act_view("/exports", Permission.read, again=show_new_export)
 def make_export() -> Response:
     """Have the rows written."""
-    form = read_form(ExportForm, apart=_PLACE)
+    form = mean_none(read_form(ExportForm, apart=_PLACE))
     places = {name: int(place) if place.isdecimal() else len(COLUMNS) for name, place in read_named(_PLACE).items()}
     columns = sorted(form["columns"], key=lambda name: places.get(name, 0)) or list(DEFAULT_COLUMNS)
     if form["whole_phones"]:
@@ -119,6 +120,7 @@ def _list(query: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         "exports": found,
+        "addresses": {one.id: url_for("console.list_rows", **write_ledger_query(one.asked)) for one in found},
         "following": following,
         "under_way": any(one.state in EXPORTS_UNDER_WAY for one in found),
         "here": {name: value for name, value in request.args.items() if name == "cursor"},

@@ -35,7 +35,11 @@ class SetFilter(NamedTuple):
 
 def read_ledger_query(schema: type[Schema]) -> dict[str, Any]:
     """As `read_query`, with "" for what has no value. Raises InvalidRequest."""
-    query = read_query(schema)
+    return mean_none(read_query(schema))
+
+
+def mean_none(query: Mapping[str, Any]) -> dict[str, Any]:
+    """What was read from an address or a form, with "" for what has no value."""
     return {name: "" if name in _MAY_HAVE_NONE and value == NONE else value for name, value in query.items()}
 
 

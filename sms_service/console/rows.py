@@ -24,7 +24,7 @@ from sms_service.reports.timeline import reveal_message_phone, trace_message
 from sms_service.said import as_said, say
 from sms_service.vocabulary import MessageReason
 from sms_service.web.context import current_context, gateways_or_none
-from sms_service.web.ledger_rows import MessageFilter, fetch_messages, name_filters, scope_messages
+from sms_service.web.ledger_rows import MessageFilter, fetch_messages, scope_messages
 from sms_service.web.paging import PageQuery
 from sms_service.web.rates import read_prices
 from sms_service.web.schemas import Id, WhyIn
@@ -74,7 +74,6 @@ def list_rows() -> str:
         most=MOST_COUNTED,
         readable={row.Message.id: g.actor.can(Permission.read, row.unit_now) for row in found},
         here=request.args.to_dict(),
-        asked=name_filters(query),
         settling=_settling(found) if query["status"] == MessageStatus.unknown else None,
     )
 
