@@ -17,6 +17,7 @@ from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
 from sms_service.accounts.services import select_holders
 from sms_service.audit import trail
+from sms_service.db.locks import LockKey, share_lock
 from sms_service.db.statements import Statement
 from sms_service.db.waiting import Waiting, select_waiting
 from sms_service.directory.models import Person, Unit
@@ -167,6 +168,7 @@ def change_in_inbox(session: Session, row: Any, seen: str, before: Sequence[Inbo
 
 def lock_reply(session: Session, reply: ReplyRow) -> None:
     """Let nobody else change the reply until the commit, and read it as it stands now."""
+    share_lock(session, LockKey.erase_person)  # before the reply, as whoever erases a person
     LOCK_REPLY(session.connection(), in_month=reply.in_month, id=reply.id)
     session.refresh(reply)
 
