@@ -20,24 +20,19 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from sms_service import wake
-from sms_service.accounts import sessions, stored_responses
+from sms_service import endings, wake
 from sms_service.audit import chain
 from sms_service.campaigns.closing import end_finished
 from sms_service.channels import beginning
-from sms_service.controls import account_breaker, caps, link_state
+from sms_service.controls import account_breaker, link_state
 from sms_service.db.engine import Database, first_line
 from sms_service.db.leadership import Leadership, NotLeading
 from sms_service.delivery import hygiene, missing
-from sms_service.directory import drafts
 from sms_service.dispatch import breaker, freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import failover, quotas, sweeps
 from sms_service.own_texts import pushing
-from sms_service.own_texts.ending import forget_own_texts
 from sms_service.personal import list_endings
-from sms_service.personal.own_phone_endings import erase_ended_phone
-from sms_service.replies.answering import forget_old_answer_uses
 from sms_service.reports import exports, roll_ups, seals
 from sms_service.schedules import firing
 
@@ -169,9 +164,8 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         _make_months,
         _roll_up,
         chain.link_entries,
-        _forget,
-        lambda database: _end_lists(database, list_days),
-        _end_own_phones,
+        endings.forget_rows,
+        lambda database: endings.end_lists_and_phones(database, list_days),
     )
     for duty in duties:  # each has its own transactions, so a duty that fails does not stop the others
         try:
@@ -262,34 +256,6 @@ def _finish_runs(database: Database) -> None:
 def _put_off_ended(database: Database, reporting: Sequence[int], no_receipt_hours: int) -> None:
     with database.transaction() as connection:
         sweeps.put_off_ended(connection, reporting, no_receipt_hours)
-
-
-def _forget(database: Database) -> None:
-    with database.session() as session:
-        if forgotten := stored_responses.forget_old_responses(session):
-            log.info("deleted %s stored responses to API requests", forgotten)
-        if forgotten := sessions.forget_old_sessions(session):
-            log.info("deleted %s sessions of browsers that began 30 days ago", forgotten)
-        if forgotten := drafts.forget_drafts(session):
-            log.info("deleted the file and the rows of %s imports that are over", forgotten)
-        forget_old_answer_uses(session)
-    missing.forget_missed(database)
-    with database.transaction() as connection:
-        caps.forget_old_cap_uses(connection)
-        account_breaker.forget_old_tallies(connection)
-
-
-def _end_lists(database: Database, list_days: int) -> None:
-    if ended := list_endings.end_lists(database, list_days):
-        log.info("lists for campaigns are over: %s guests erased or lists emptied", ended)
-
-
-def _end_own_phones(database: Database) -> None:
-    if erase_ended_phone(database):
-        log.info("a phone that was an account's own is erased")
-    with database.session() as session:
-        if forgotten := forget_own_texts(session):
-            log.info("emptied %s texts that went to accounts' own phones 30 days ago", forgotten)
 
 
 def _make_months(database: Database) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -22,6 +23,7 @@ from sms_service.errors import Conflict, NotFound
 from sms_service.said import from_json, to_json
 
 REPLACE_ROWS = Statement(__file__, "replace_rows")
+DRAFT_DAYS = 7  # for which a file waits to be applied
 KEPT_ARCHIVED = 20_000  # archived rows of a list; those that were archived first are deleted
 
 
@@ -118,6 +120,12 @@ def discard_list_draft(session: Session, actor: Actor, list_id: int) -> None:
     """Forget the file that waits, if one does. Raises NotFound or Forbidden."""
     own_list(session, actor, list_id)
     session.execute(delete(ReferenceDraft).where(ReferenceDraft.list_id == list_id))
+
+
+def forget_list_drafts(session: Session) -> int:
+    """Delete the files that have waited a week; returns how many."""
+    old = ReferenceDraft.created_at < func.sms_now() - timedelta(days=DRAFT_DAYS)
+    return len(session.scalars(delete(ReferenceDraft).where(old).returning(ReferenceDraft.id)).all())
 
 
 def _plan(session: Session, found: ReferenceList, draft: ReferenceDraft, read: ReadList) -> ListPlan:

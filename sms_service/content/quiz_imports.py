@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import PurePath
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.content.list_drafts import DRAFT_DAYS
 from sms_service.content.list_files import FORMATS, WrittenList
 from sms_service.content.quiz_bank import LONGEST_CATEGORY, as_written, digest_question, lead_to, write_columns
 from sms_service.content.quiz_choices import WrittenQuestion, write_question
@@ -158,6 +160,12 @@ def write_refused_questions(
         return WrittenList(name, "text/csv", write_csv_file(headers, rows, "utf-8-sig", ","))
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     return WrittenList(name, media_type, write_workbook_file(headers, rows))
+
+
+def forget_quiz_drafts(session: Session) -> int:
+    """Delete the files of questions that have waited a week; returns how many."""
+    old = QuizDraft.created_at < func.sms_now() - timedelta(days=DRAFT_DAYS)
+    return len(session.scalars(delete(QuizDraft).where(old).returning(QuizDraft.id)).all())
 
 
 def _check_unit(session: Session, actor: Actor, unit_id: int, category: str | None) -> str | None:

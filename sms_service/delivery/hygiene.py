@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from sms_service.audience import suppression
 from sms_service.db.engine import Database
@@ -19,8 +19,11 @@ from sms_service.vocabulary import MessageReason
 
 MARK_SUSPECTS = Statement(__file__, "mark_suspects")
 CLEAR_SUSPECTS = Statement(__file__, "clear_suspects")
+FORGET_REPORTS = Statement(__file__, "forget_reports")
 
 SLICE = 500
+KEPT_DAYS = 365  # for which a report counts
+_FORGOTTEN_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +65,10 @@ def mark_suspects(database: Database) -> Marked:
     with database.transaction() as connection:
         cleared = CLEAR_SUSPECTS(connection).rowcount
     return Marked(suspect, cleared)
+
+
+def forget_old_reports(connection: Connection) -> int:
+    """Delete some of the reports of a year ago that were heeded; returns how many. Who is suspect because of them alone
+    is so no longer.
+    """
+    return FORGET_REPORTS(connection, days=KEPT_DAYS, size=_FORGOTTEN_AT_ONCE).rowcount

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from typing import Literal, get_args
 
-from sqlalchemy import Select, case, select
+from sqlalchemy import Connection, Select, case, delete, select, text
 from sqlalchemy.exc import DBAPIError
 
 from sms_service.db.engine import Database, first_line
@@ -23,6 +23,7 @@ REASON_PLACE = case(
     {reason: number for number, reason in enumerate(get_args(Reason), 1)}, value=RefusedCallbacks.reason
 )
 EVERY_S = 5.0
+KEPT_DAYS = 365
 
 log = logging.getLogger(__name__)
 
@@ -99,3 +100,9 @@ def find_refused(gateway_account_id: int) -> Select[RefusedCallbacks]:
     REASON_PLACE.
     """
     return select(RefusedCallbacks).where(RefusedCallbacks.gateway_account_id == gateway_account_id)
+
+
+def forget_old_refusals(connection: Connection) -> int:
+    """Delete the counts of days a year ago; returns how many rows."""
+    oldest = text(f"(sms_now() AT TIME ZONE 'UTC')::date - {KEPT_DAYS}")
+    return connection.execute(delete(RefusedCallbacks).where(RefusedCallbacks.day < oldest)).rowcount

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, cast, delete, false, func, or_, select, tuple_, union, update
@@ -24,6 +25,7 @@ from sms_service.directory.import_models import (
 from sms_service.directory.models import Contact, Person
 from sms_service.said import as_said
 
+FINDING_DAYS = 365  # for which it is known what was wrong with rows of an import that was applied
 _ERASED = as_said("it was about a person who has been erased")
 _WIDE, _NARROW = "０１２３４５６７８９", "0123456789"
 
@@ -60,6 +62,19 @@ def erase_findings(session: Session, words: Collection[str], phones: Collection[
         .values(value=None, reason=str(_ERASED), message=_ERASED.message, values={})
         .execution_options(synchronize_session=False)
     )
+
+
+def forget_findings(session: Session) -> int:
+    """Delete what was found a year ago in the rows of an import that was applied, of one import at a time; returns how
+    many findings.
+    """
+    old = Import.applied_at < func.sms_now() - timedelta(days=FINDING_DAYS)
+    has = select(ImportProblem.id).where(ImportProblem.import_id == Import.id).exists()
+    import_id = session.scalar(select(Import.id).where(old, has).order_by(Import.id).limit(1))
+    if import_id is None:
+        return 0
+    gone = delete(ImportProblem).where(ImportProblem.import_id == import_id).returning(ImportProblem.id)
+    return len(session.scalars(gone).all())
 
 
 def find_import_under_way(session: Session) -> int | None:

@@ -367,5 +367,6 @@ class PhoneReport(Base):
     __table_args__ = (
         CheckConstraint(f"kind IN ('{MessageReason.bad_number}', '{MessageReason.blacklisted}')", name="kind"),
         UniqueConstraint("phone", "kind", "run_id"),
+        Index(None, "at"),
         Index("ix_phone_reports_waiting", "id", postgresql_where="heeded_at IS NULL"),
     )

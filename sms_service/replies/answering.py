@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -42,7 +42,8 @@ from sms_service.vocabulary import TextClass
 ADD_ANSWER_USES = Statement(__file__, "add_answer_uses")
 
 VALIDITY_S = 86_400  # an answer to what came in after the window leaves on the next morning
-_KEPT_DAYS = 8  # for which it is known how many a phone got
+KEPT_DAYS = 8  # for which it is known how many a phone got
+WITHHELD_DAYS = 365  # for which it is known why a reply got none
 
 ReplyKey = tuple[date, int]  # in which month it lies, and its id
 
@@ -190,7 +191,14 @@ def require_recipient(reply: ReplyRow, person: Person | None) -> tuple[int, str]
 def forget_old_answer_uses(session: Session) -> int:
     """Delete how many texts phones got on days that are over everywhere; returns how many rows."""
     today = cast(func.sms_now(), Date)
-    deleted = delete(AnswerUse).where(AnswerUse.day < today - _KEPT_DAYS).returning(AnswerUse.day)
+    deleted = delete(AnswerUse).where(AnswerUse.day < today - KEPT_DAYS).returning(AnswerUse.day)
+    return len(session.scalars(deleted).all())
+
+
+def forget_withheld_answers(session: Session) -> int:
+    """Delete why replies of months a year ago got no answer; returns how many rows."""
+    oldest = cast(func.date_trunc("month", func.sms_now() - timedelta(days=WITHHELD_DAYS)), Date)
+    deleted = delete(WithheldAnswer).where(WithheldAnswer.in_month < oldest).returning(WithheldAnswer.reply_id)
     return len(session.scalars(deleted).all())
 
 
