@@ -32,7 +32,6 @@ from sms_service.dispatch import breaker, freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.ledger import failover, quotas, sweeps
 from sms_service.own_texts import pushing
-from sms_service.personal import list_endings
 from sms_service.reports import exports, roll_ups, seals
 from sms_service.schedules import firing
 
@@ -49,8 +48,8 @@ Duty = Callable[[Database], object]
 
 class Clock:
     """One process's clock. `no_receipt_hours`: an accepted text without a receipt for so long ends as `no_receipt`.
-    `list_days`: the rows of a list for one campaign are kept so long after its last run. `public_url`: where the pages
-    are, for the links in what accounts are told. `exports_dir`: where files of exports are; None: it deletes none.
+    `kept`: how long what is kept. `public_url`: where the pages are, for the links in what accounts are told.
+    `exports_dir`: where files of exports are; None: it deletes none.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class Clock:
         redis: Redis | None,
         gateways: Gateways,
         no_receipt_hours: int = NO_RECEIPT_HOURS,
-        list_days: int = list_endings.LIST_DAYS,
+        kept: endings.Kept = endings.KEPT,
         public_url: str = "",
         exports_dir: Path | None = None,
     ) -> None:
@@ -67,7 +66,7 @@ class Clock:
         # Each transaction of a duty asks whether this clock still leads; no other clock begins before it has ended.
         self._database = self._leadership.guarded()
         self._redis, self._gateways, self._no_receipt_hours = redis, gateways, no_receipt_hours
-        self._list_days, self._public_url = list_days, public_url
+        self._kept, self._public_url = kept, public_url
         self._exports_dir = exports_dir
         self._led = False
         self._head_logged_at = -math.inf
@@ -80,7 +79,7 @@ class Clock:
             log.info("this clock leads" if leads else "another clock leads")
         if leads:
             try:
-                _tick(self._database, self._redis, self._gateways, self._no_receipt_hours, self._list_days)
+                _tick(self._database, self._redis, self._gateways, self._no_receipt_hours, self._kept)
                 self._push()
                 self._end_exports()
                 self._log_head()
@@ -142,7 +141,9 @@ def tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt
         clock.resign()
 
 
-def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int, list_days: int) -> None:
+def _tick(
+    database: Database, redis: Redis | None, gateways: Gateways, no_receipt_hours: int, kept: endings.Kept
+) -> None:
     reporting = _reporting_accounts(database, gateways)
     duties: tuple[Duty, ...] = (
         failover.hold_if_changed,
@@ -165,7 +166,8 @@ def _tick(database: Database, redis: Redis | None, gateways: Gateways, no_receip
         _roll_up,
         chain.link_entries,
         endings.forget_rows,
-        lambda database: endings.end_lists_and_phones(database, list_days),
+        lambda database: endings.end_lists_and_phones(database, kept.list_days),
+        lambda database: endings.redact_old_rows(database, kept),
     )
     for duty in duties:  # each has its own transactions, so a duty that fails does not stop the others
         try:

@@ -5,6 +5,7 @@ table of `ops/lifetimes.py` names them.
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from sms_service.accounts import sessions, stored_responses
 from sms_service.content.list_drafts import forget_list_drafts
@@ -14,11 +15,25 @@ from sms_service.db.engine import Database
 from sms_service.delivery import hygiene, missing, refusals
 from sms_service.directory import drafts, erasing
 from sms_service.own_texts.ending import forget_own_texts
-from sms_service.personal import list_endings
+from sms_service.personal import list_endings, redaction
 from sms_service.personal.own_phone_endings import erase_ended_phone
 from sms_service.replies.answering import forget_old_answer_uses, forget_withheld_answers
 
 log = logging.getLogger(__name__)
+
+
+class Kept(NamedTuple):
+    """How many days what is kept, as the installation says: the rows of a list for one campaign after its last run;
+    phone and text of messages and replies of units that say nothing of their own (None: for ever); and what providers
+    sent, as it came.
+    """
+
+    list_days: int = list_endings.LIST_DAYS
+    redact_after_days: int | None = None
+    raw_days: int = redaction.RAW_DAYS
+
+
+KEPT = Kept()
 
 
 def forget_rows(database: Database) -> None:
@@ -52,3 +67,9 @@ def end_lists_and_phones(database: Database, list_days: int) -> None:
     with database.session() as session:
         if forgotten := forget_own_texts(session):
             log.info("emptied %s texts that went to accounts' own phones 30 days ago", forgotten)
+
+
+def redact_old_rows(database: Database, kept: Kept = KEPT) -> None:
+    """Empty what is personal in old rows of the ledger and in old replies."""
+    if emptied := redaction.redact_rows(database, kept.redact_after_days, kept.raw_days):
+        log.info("redacted %s old messages, replies and records of providers", emptied)

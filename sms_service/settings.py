@@ -27,6 +27,8 @@ class Settings:
     in front of the web process; each adds the caller's address to X-Forwarded-For. `no_receipt_hours`: an accepted text
     without a receipt for so long ends as `no_receipt`. `trusted_hosts`: the only host names by which the web process
     may be called (empty: any). `list_days`: how long the rows of a list for one campaign are kept after its last run.
+    `redact_after_days`: phone and text of messages and replies are emptied after so many days where the unit says
+    nothing of its own (0: never); `raw_days`: what providers sent is kept for so long as it came.
     `answers_a_day`: to so many of a phone's replies of one day the service answers by itself.
     `stop_confirmations`: a reply that stops texts, or lets them come again, is confirmed by a text.
     `allow_plain_http`: people may log in to the console without https from elsewhere too. `private_receivers`: hosts,
@@ -51,6 +53,8 @@ class Settings:
     trusted_proxies: int = 0
     no_receipt_hours: int = 72
     list_days: int = 30
+    redact_after_days: int = 0
+    raw_days: int = 90
     answers_a_day: int = 5
     stop_confirmations: bool = True
     trusted_hosts: tuple[str, ...] = ()
@@ -89,6 +93,8 @@ def load_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 10),
         no_receipt_hours=_number(env, "NO_RECEIPT_HOURS", 72, 1, 720),
         list_days=_number(env, "LIST_DAYS", 30, 1, 365),
+        redact_after_days=_redaction(env),
+        raw_days=_number(env, "RAW_DAYS", 90, 30, 3650),
         answers_a_day=_number(env, "ANSWERS_A_DAY", 5, 0, 100),
         stop_confirmations=_switch(env, "STOP_CONFIRMATIONS", default="1"),
         trusted_hosts=_hosts(env, "TRUSTED_HOSTS"),
@@ -112,6 +118,13 @@ def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int
     if not (value.isascii() and value.isdecimal()) or not low <= int(value) <= high:
         raise BadSetting(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
     return int(value)
+
+
+def _redaction(env: Mapping[str, str]) -> int:
+    days = _number(env, "REDACT_AFTER_DAYS", 0, 0, 3650)
+    if 0 < days < 30:
+        raise BadSetting(f"REDACT_AFTER_DAYS is '{days}'; it must be 0 (never) or a whole number from 30 to 3650")
+    return days
 
 
 def _rate(env: Mapping[str, str], name: str, default: str) -> str:

@@ -25,6 +25,7 @@ import sms_service.ledger.models
 import sms_service.ledger.question_models
 import sms_service.ledger.quota_models
 import sms_service.own_texts.models
+import sms_service.personal.redaction_models
 import sms_service.replies.answer_models
 import sms_service.replies.earlier
 import sms_service.replies.models

@@ -14,9 +14,10 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.directory import units
 from sms_service.directory.models import LEVELS, Unit
 from sms_service.directory.unit_rows import LONGEST_CODE, LONGEST_UNIT_NAME
+from sms_service.personal.redaction import FEWEST_DAYS, MOST_DAYS, set_redaction
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
-from sms_service.web.schemas import Id, In, OneLine, Out, list_of
-from sms_service.web.validators import OneOfWords
+from sms_service.web.schemas import Id, In, OneLine, Out, Whole, WhyIn, list_of
+from sms_service.web.validators import OneOfWords, WithinRange
 
 blueprint = Blueprint("units", description="City, districts, streets and branches. A role held on a unit reaches down.")
 
@@ -64,6 +65,20 @@ class UnitChange(In):
     window_closes = fields.String(metadata={"description": _CLOSES + "; set for everything below it too"})
 
 
+class RedactionIn(WhyIn):
+    """How long phones and texts are kept, and why."""
+
+    redact_after_days = Whole(
+        required=True,
+        allow_none=True,
+        validate=WithinRange(FEWEST_DAYS, MOST_DAYS),
+        metadata={
+            "description": "Days after which phone and text of messages and replies of the unit and everything below "
+            "it are emptied; null: as the installation says. What is emptied stays empty"
+        },
+    )
+
+
 class UnitOut(Out):
     """A unit."""
 
@@ -79,6 +94,13 @@ class UnitOut(Out):
     )
     window_closes = fields.Function(
         lambda unit: units.format_clock(unit.window_closes), metadata={"type": "string", "description": _CLOSES}
+    )
+    redact_after_days = fields.Integer(
+        allow_none=True,
+        metadata={
+            "description": "After so many days phone and text of messages and replies of its people are emptied; null: "
+            "as the installation says"
+        },
     )
     demonstration = fields.Boolean(
         metadata={"description": "Its people are invented; only simulated gateways take their texts"}
@@ -136,3 +158,15 @@ class OneUnit(MethodView):
     def patch(self, body: dict[str, Any], unit_id: int) -> Unit:
         """Change a unit; time zone and sending window are set for everything below it too"""
         return units.change_unit(g.session, g.actor, unit_id, **body)
+
+
+@blueprint.route("/units/<int:unit_id>/redaction")
+class UnitRedaction(MethodView):
+    """How long phones and texts of a unit's people are kept."""
+
+    @endpoint(Permission.manage_directory)
+    @blueprint.arguments(RedactionIn)
+    @blueprint.response(200, UnitOut)
+    def put(self, body: dict[str, Any], unit_id: int) -> Unit:
+        """Set after how many days phones and texts are emptied, for the unit and everything below it"""
+        return set_redaction(g.session, g.actor, unit_id, body["redact_after_days"], body["why"])

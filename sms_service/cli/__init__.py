@@ -38,6 +38,7 @@ from sms_service.cli.quiet_days import quiet_days
 from sms_service.cli.quiz import quiz
 from sms_service.cli.quotas import quota
 from sms_service.cli.recipient_lists import recipient_list
+from sms_service.cli.redaction import redaction
 from sms_service.cli.reference import reference
 from sms_service.cli.replies import receipts, replies
 from sms_service.cli.schedules import schedule
@@ -94,6 +95,7 @@ for _command in (
         release,
         quiet_days,
         unit_caps,
+        redaction,
         gateway,
         caps,
         cluster,

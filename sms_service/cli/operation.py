@@ -62,6 +62,7 @@ def clock() -> None:
     from sms_service.clock import Clock
     from sms_service.db.engine import Database
     from sms_service.db.leadership import PATIENCE_S
+    from sms_service.endings import Kept
     from sms_service.gateways.registry import Gateways
     from sms_service.keepalive import redis_keepalive
 
@@ -75,7 +76,8 @@ def clock() -> None:
     database = Database(
         settings.database_url or "", pool_size=2, application_name="sms_service clock", patience_s=PATIENCE_S
     )
-    lifetimes = settings.no_receipt_hours, settings.list_days
+    kept = Kept(settings.list_days, settings.redact_after_days or None, settings.raw_days)
+    lifetimes = settings.no_receipt_hours, kept
     Clock(database, redis, gateways, *lifetimes, settings.public_url, settings.exports_dir).run(stopping)
     database.close()
 

@@ -144,6 +144,7 @@ SENTENCES: Mapping[str, str] = {
     "quota.set": _("{who} set a quota of {what}"),
     "target.set": _("{who} set targets of {what} for {year}"),
     "unit.caps": _("{who} set the daily caps of {what}"),
+    "unit.redaction": _("{who} set how long texts of {what} are kept"),
     "unit.change": _("{who} changed the unit {what}"),
     "quiz.category_add": _("{who} added the category {category} of quiz questions to {what}"),
     "quiz.category_rename": _("{who} named a category of quiz questions of {what} {category}"),

@@ -21,8 +21,9 @@ class Unit(Base):
     """A node of the tree. `path` names its place by ids ("/1/5/49/"); `code` is the office's own number for it.
 
     Each unit has its own time zone and sending window (minutes after local midnight; the opening is in it, the closing
-    is not). Setting them sets the whole subtree; a new unit copies its parent's. `demonstration`: the unit's phone
-    numbers are invented, and only simulated gateways take them.
+    is not). Setting them sets the whole subtree; a new unit copies its parent's. So it is with `redact_after_days`:
+    after so many days phone and text of its people's messages are emptied; None: as the installation says.
+    `demonstration`: the unit's phone numbers are invented, and only simulated gateways take them.
 
     A unit that was closed (`closed_at`) has no people; it stays, since past counts and names stand on it. `merged_into`
     is the unit that took its people.
@@ -39,6 +40,7 @@ class Unit(Base):
     timezone: Mapped[str] = mapped_column(server_default="Asia/Shanghai")
     window_opens: Mapped[int] = mapped_column(SmallInteger, server_default="480")
     window_closes: Mapped[int] = mapped_column(SmallInteger, server_default="1200")
+    redact_after_days: Mapped[int | None] = mapped_column(SmallInteger)
     demonstration: Mapped[bool] = mapped_column(server_default="false")
     closed_at: Mapped[datetime | None]
     merged_into: Mapped[int | None]
@@ -48,8 +50,10 @@ class Unit(Base):
         CheckConstraint(f"level IN {LEVELS}", name="level"),
         CheckConstraint("window_opens >= 0 AND window_opens < window_closes AND window_closes <= 1440", name="window"),
         CheckConstraint("path ~ '^/([0-9]+/)+$'", name="path"),
+        CheckConstraint("redact_after_days >= 30", name="redact_after_days"),
         Index(None, "parent_id"),
         Index(None, "name", "id"),
+        Index(None, "redact_after_days", postgresql_where="redact_after_days IS NOT NULL"),
     )
 
 

@@ -180,6 +180,7 @@ def create_unit(session: Session, actor: Actor, *, code: str, name: str, level: 
             "timezone": parent.timezone,
             "window_opens": parent.window_opens,
             "window_closes": parent.window_closes,
+            "redact_after_days": parent.redact_after_days,
             "demonstration": parent.demonstration,
         }
         if parent

@@ -35,6 +35,7 @@ class _Node:
     timezone: str
     window_opens: int
     window_closes: int
+    redact_after_days: int | None
     demonstration: bool
     closed: bool = False
 
@@ -118,6 +119,7 @@ def _present(session: Session) -> dict[str, _Node]:
             unit.timezone,
             unit.window_opens,
             unit.window_closes,
+            unit.redact_after_days,
             unit.demonstration,
             unit.closed_at is not None,
         )
@@ -189,13 +191,16 @@ def _plan(rows: Mapping[str, UnitRow], present: Mapping[str, _Node], demonstrati
         above = place(parent) if parent is not None else None
         if node is None:
             assert row is not None
-            node = _Node(ids[code], parent, code, row.name, row.level, "", "Asia/Shanghai", 480, 1200, demonstration)
+            node = _Node(
+                ids[code], parent, code, row.name, row.level, "", "Asia/Shanghai", 480, 1200, None, demonstration
+            )
             if above is not None:
                 node = replace(
                     node,
                     timezone=above.timezone,
                     window_opens=above.window_opens,
                     window_closes=above.window_closes,
+                    redact_after_days=above.redact_after_days,
                     demonstration=above.demonstration,
                 )
         elif row is not None:
@@ -237,6 +242,7 @@ def _write(session: Session, nodes: list[_Node], planned: Mapping[str, _Node]) -
             timezones=[node.timezone for node in nodes],
             opens=[node.window_opens for node in nodes],
             closes=[node.window_closes for node in nodes],
+            redactions=[node.redact_after_days for node in nodes],
             demonstrations=[node.demonstration for node in nodes],
         )
         session.expire_all()  # the session does not know what hand-written SQL has changed

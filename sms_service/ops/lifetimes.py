@@ -16,7 +16,7 @@ from sms_service.controls import account_breaker, caps
 from sms_service.delivery import hygiene, missing, refusals
 from sms_service.directory import drafts, erasing
 from sms_service.own_texts import ending
-from sms_service.personal import list_endings, own_phone_endings
+from sms_service.personal import list_endings, own_phone_endings, redaction
 from sms_service.replies import answering
 from sms_service.reports import roll_ups
 from sms_service.webhooks import delivering
@@ -38,8 +38,8 @@ class Lifetime(NamedTuple):
     by: tuple[Callable[..., Any], ...] = ()
 
 
-def _kept(says: str) -> Lifetime:
-    return Lifetime(Ends.kept, says)
+def _kept(says: str, *by: Callable[..., Any]) -> Lifetime:
+    return Lifetime(Ends.kept, says, by)
 
 
 def _removed(says: str, *by: Callable[..., Any]) -> Lifetime:
@@ -59,10 +59,10 @@ LIFETIMES: dict[str, Lifetime] = {
     "accounts": _kept("an account is disabled, never deleted: the trail names it"),
     "amendments": _kept("seals stand on it"),
     "answer_uses": _swept(f"{answering.KEPT_DAYS} days after the day", answering.forget_old_answer_uses),
-    "answers": _kept("what was answered is counted; the erasure of a person empties the note"),
+    "answers": _kept("what was answered is counted; the note is emptied with the message", redaction.redact_rows),
     "approval_rules": _removed(_CITY),
     "attempt_parts": _kept(_LEDGER),
-    "attempts": _kept(f"{_LEDGER}; the erasure of a person empties phone and detail"),
+    "attempts": _kept(f"{_LEDGER}; phone and detail are emptied with the message's", redaction.redact_rows),
     "attendances": _removed("with the person's erasure, or when the office takes the record back"),
     "calendar_days": _removed(_CITY),
     "campaign_items": _removed("while the campaign is a draft; then kept with it"),
@@ -100,7 +100,10 @@ LIFETIMES: dict[str, Lifetime] = {
     "leaderships": _kept("one row for each duty that one process has"),
     "listed_words": _removed(_CITY),
     "lost_checks": _removed("with the person's erasure"),
-    "messages": _kept(f"{_LEDGER}; the erasure of a person empties phone, text and values"),
+    "messages": _kept(
+        f"{_LEDGER}; phone, text and values are emptied after the days that the unit says (`REDACT_AFTER_DAYS`)",
+        redaction.redact_rows,
+    ),
     "missed_runs": _swept("a day after a later run has closed", missing.forget_missed),
     "missed_texts": _swept("after 365 days, or when a text arrives", missing.forget_missed),
     "monthly_people": _kept(_ROLL_UP),
@@ -115,18 +118,22 @@ LIFETIMES: dict[str, Lifetime] = {
     "quiet_days": _removed(_CITY),
     "quiz_categories": _removed(_CITY),
     "quiz_drafts": _swept(
-        f"{quiz_imports.DRAFT_DAYS} days after the file was read, or when it is applied",
+        f"{list_drafts.DRAFT_DAYS} days after the file was read, or when it is applied",
         quiz_imports.forget_quiz_drafts,
     ),
     "quiz_questions": _kept("answers name them; an ended one is not asked"),
     "quota_reservations": _kept("what a run took of which quota"),
     "quota_uses": _removed("with the last quota of its unit and month"),
     "quotas": _removed(_CITY),
-    "receipts": _kept(f"{_LEDGER}; the erasure of a person empties the record and the phone"),
+    "receipts": _kept(
+        f"{_LEDGER}; record and phone are emptied with the message's, and after {redaction.RAW_DAYS} days (`RAW_DAYS`)",
+        redaction.redact_rows,
+    ),
     "recipient_lists": _kept("what a campaign was sent to; without its rows"),
     "recipient_rows": _swept(
         f"{list_endings.LIST_DAYS} days after the list's last run (`LIST_DAYS`)", list_endings.end_lists
     ),
+    "redactions": _kept("one row a day for each number of days that units have, and two a month"),
     "reference_drafts": _swept(
         f"{list_drafts.DRAFT_DAYS} days after the file was read, or when it is applied", list_drafts.forget_list_drafts
     ),
@@ -136,8 +143,14 @@ LIFETIMES: dict[str, Lifetime] = {
         list_drafts.apply_list_draft,
     ),
     "refused_callbacks": _swept(f"{refusals.KEPT_DAYS} days after the day", refusals.forget_old_refusals),
-    "replies": _kept("counts stand on it; the erasure of a person empties text, phone and record"),
-    "reply_readings": _kept("as what a reply was read before; the erasure of a person empties the reason"),
+    "replies": _kept(
+        f"{_LEDGER}; text, phone and record are emptied as a message's, the record after {redaction.RAW_DAYS} days"
+        " (`RAW_DAYS`)",
+        redaction.redact_rows,
+    ),
+    "reply_readings": _kept(
+        "as what a reply was read before; the reason is emptied with the reply", redaction.redact_rows
+    ),
     "role_grants": _removed("when the role is taken away; the trail has it"),
     "route_members": _removed("when `gateways.toml` names the account no more on the route"),
     "routes": _kept("runs name them"),

@@ -632,6 +632,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "targets": {"texts": 100},
         "why": "年度安排",
     },
+    "PUT /units/<int:unit_id>/redaction": lambda ids: {"redact_after_days": 180, "why": "按规定"},
     "PUT /units/<int:unit_id>/caps": lambda ids: {"caps": {"study": 2}, "why": "少打扰"},
     "PUT /caps/<class_>": lambda ids: {"per_day": 2, "why": "试行"},
     "POST /units/<int:unit_id>/contacts": lambda ids: {"person_id": ids["person_id"], "role": "组织委员"},

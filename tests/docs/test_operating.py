@@ -30,7 +30,17 @@ def test_the_settings_are_those_that_are_read() -> None:
 
 def test_the_defaults_are_those_of_the_code(tmp_path: Path) -> None:
     default = settings.load_settings({"ENV_FILE": os.devnull}, tmp_path)
-    numbers = ("PORT", "TRUSTED_PROXIES", "WORKERS", "SIMULATOR_PORT", "NO_RECEIPT_HOURS", "LIST_DAYS", "ANSWERS_A_DAY")
+    numbers = (
+        "PORT",
+        "TRUSTED_PROXIES",
+        "WORKERS",
+        "SIMULATOR_PORT",
+        "NO_RECEIPT_HOURS",
+        "LIST_DAYS",
+        "ANSWERS_A_DAY",
+        "REDACT_AFTER_DAYS",
+        "RAW_DAYS",
+    )
     for name in ("HOST", "RATE_LIMIT", "LOG_LEVEL", *numbers):
         assert TABLE[name] == str(getattr(default, name.lower())), name
     assert default.data_dir == tmp_path / TABLE["DATA_DIR"]
