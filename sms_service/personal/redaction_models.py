@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Date, Index, Integer, text
@@ -10,10 +11,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base
-from sms_service.vocabulary import Words
 
 
-class Redacted(Words):
+class Redacted(StrEnum):
     """What is emptied."""
 
     texts = "texts"  # of runs of a day: messages, attempts, receipts
@@ -38,6 +38,6 @@ class Redaction(Base):
     look_at: Mapped[datetime | None] = mapped_column(server_default=text("'1970-01-01 00:00:00+00'"))
 
     __table_args__ = (
-        CheckConstraint(f"what IN {Redacted.sql()}", name="what"),
+        CheckConstraint(f"what IN {tuple(str(one) for one in Redacted)}", name="what"),
         Index(None, "look_at", postgresql_where="look_at IS NOT NULL"),
     )
