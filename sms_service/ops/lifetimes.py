@@ -18,7 +18,7 @@ from sms_service.directory import drafts, erasing
 from sms_service.own_texts import ending
 from sms_service.personal import list_endings, own_phone_endings, redaction
 from sms_service.replies import answering
-from sms_service.reports import roll_ups
+from sms_service.reports import exports, roll_ups
 from sms_service.webhooks import delivering
 
 
@@ -83,6 +83,9 @@ LIFETIMES: dict[str, Lifetime] = {
     "decisions": _kept("who approved what"),
     "default_signatures": _removed(_CITY),
     "delegations": _kept("who lent which right to whom"),
+    "exports": _swept(
+        f"{exports.RECORD_DAYS} days after it ended; its file after {exports.EXPORT_DAYS} days", exports.end_exports
+    ),
     "forwardings": _removed("who noted a forwarding takes it back"),
     "gateway_accounts": _kept("attempts name them"),
     "happenings": _swept(f"after {delivering.KEPT_DAYS} days, with their deliveries", delivering.tidy_deliveries),
@@ -161,6 +164,7 @@ LIFETIMES: dict[str, Lifetime] = {
     "sessions": _swept(f"{sessions.KEPT.days} days after the log-in", sessions.forget_old_sessions),
     "signature_filings": _removed("with the signature"),
     "signatures": _removed(_CITY),
+    "statements": _kept("what was printed, so that anybody can check it later"),
     "stop_requests": _kept("what a phone said of stopping, as proof; the erasure of a person deletes it"),
     "stops": _kept("who stopped and released what, and why"),
     "stored_answers": _swept(
