@@ -13,6 +13,7 @@ import click
 from sms_service import logs
 from sms_service.cli.accounts import account
 from sms_service.cli.approval_rules import approval_rules
+from sms_service.cli.archive import archive
 from sms_service.cli.audit import audit
 from sms_service.cli.calendar_days import calendar_days
 from sms_service.cli.campaigns import campaign
@@ -96,6 +97,7 @@ for _command in (
         quiet_days,
         unit_caps,
         redaction,
+        archive,
         gateway,
         caps,
         cluster,

@@ -144,6 +144,7 @@ SENTENCES: Mapping[str, str] = {
     "quota.set": _("{who} set a quota of {what}"),
     "target.set": _("{who} set targets of {what} for {year}"),
     "unit.caps": _("{who} set the daily caps of {what}"),
+    "archive.write": _("{who} wrote a month of the ledger into an archive"),
     "unit.redaction": _("{who} set how long texts of {what} are kept"),
     "unit.change": _("{who} changed the unit {what}"),
     "quiz.category_add": _("{who} added the category {category} of quiz questions to {what}"),

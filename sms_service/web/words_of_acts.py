@@ -100,6 +100,7 @@ WORDS_OF_ACTS: Mapping[str, Said] = {
     "session.end_all": say("ended all sessions"),
     "stop.begin": say("stopped all sending"),
     "unit.caps": say("set a unit's caps"),
+    "archive.write": say("wrote a month into an archive"),
     "unit.redaction": say("set how long a unit's texts are kept"),
     "calendar.remove": say("removed days of the calendar of working days"),
     "calendar.set": say("set days of the calendar of working days"),
