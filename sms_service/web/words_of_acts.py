@@ -98,6 +98,7 @@ WORDS_OF_ACTS: Mapping[str, Said] = {
     "session.begin": say("logged in"),
     "session.end": say("ended a session"),
     "session.end_all": say("ended all sessions"),
+    "statement.issue": say("issued a statement"),
     "stop.begin": say("stopped all sending"),
     "unit.caps": say("set a unit's caps"),
     "archive.write": say("wrote a month into an archive"),

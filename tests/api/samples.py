@@ -51,6 +51,7 @@ from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.reports.exports import ExportChoice, request_export
 from sms_service.reports.filters import Filter
+from sms_service.reports.statements import draw_statement, issue_statement
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
 from sms_service.schedules.correcting import change_item
 from sms_service.schedules.event_planning import plan_event
@@ -152,6 +153,8 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     webhook = make_webhook(session, unit)
     request_test_delivery(session, SYSTEM, webhook.id)
     export = request_export(session, lender, Filter([unit.path]), {"unit": str(unit.id)}, ExportChoice())
+    drawn = draw_statement(session, SYSTEM, unit.id, QUIET_DAY, QUIET_DAY, {})
+    statement = issue_statement(session, SYSTEM, drawn, secrets.token_bytes)
     session.commit()
     [reply_id] = write_in(database, person.phone or "", "请问几点开会")
     return {
@@ -164,6 +167,7 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
         "post_id": post.id,
         "webhook_id": webhook.id,
         "export_id": export.id,
+        "statement_id": statement.id,
         "account_id": account.id,
         "role_id": session.scalars(select(RoleGrant.id).filter_by(account_id=account.id)).one(),
         "token_id": token.id,

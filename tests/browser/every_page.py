@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 # Parts that refresh themselves, answers that are no page, and the catch-all.
-NO_PAGES = {"console.serve_asset", "console.show_nothing"}
+NO_PAGES = {"console.serve_asset", "console.show_nothing", "console.download_export", "console.download_statement"}
 # Every permission that there is, by two roles: whoever approves does not hand out roles.
 ROLES = ("administrator", "approver")
 

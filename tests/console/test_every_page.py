@@ -14,7 +14,14 @@ from tests.browser.every_page import ROLES, fill, list_pages
 from tests.console.conftest import SAME_ORIGIN
 from tests.factories import make_unit
 
-PUBLIC = {"show_log_in", "take_log_in", "choose_log_in_language", "serve_asset", "show_nothing"}
+PUBLIC = {
+    "show_log_in",
+    "take_log_in",
+    "choose_log_in_language",
+    "serve_asset",
+    "show_nothing",
+    "check_printed_statement",
+}
 # They concern nothing but the visitor's own account.
 OWN = {"show_home", "show_me", "show_password", "change_password", "set_own_preferences", "log_out"}
 OWN |= {"end_own_session", "end_other_sessions"}
@@ -25,7 +32,7 @@ _IDS = "unit person account role grant import segment template template_version 
 _IDS += (
     " suppression reply token cap quiet_day contact word category check signature recipient_list list row calendar_day"
 )
-_IDS += " export rule delegation channel post webhook quiz_category quiz_question quiz_draft question"
+_IDS += " export statement rule delegation channel post webhook quiz_category quiz_question quiz_draft question"
 # Of what no row has.
 IDS = {f"{name}_id": 999_999 for name in _IDS.split()} | {"name": "main", "class_": "study", "number": 1}
 
