@@ -52,8 +52,8 @@ def test_a_killed_workers_export_begins_anew(
 ) -> None:
     city, *_ = make_tree(session, [DAY])
     run = make_run(session, city, day=DAY, month=DAY, status="finished", audience=1)
-    message = add_message(session, run, city, "delivered")
-    columns = "month, run_id, unit_id, unit_path, class, route_id, status, not_before, expires_at, changed_at"
+    message = add_message(session, run, city, "skipped")
+    columns = "month, run_id, unit_id, unit_path, class, route_id, status, reason, not_before, expires_at, changed_at"
     session.execute(
         text(
             f"INSERT INTO messages (person_id, {columns}) SELECT 1000000 + n, {columns} FROM messages,"
