@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Response, g, make_response, request
 from marshmallow import fields
+from sqlalchemy.orm import Session
 
 from sms_service.accounts.permissions import Permission
 from sms_service.console import cookies
@@ -87,7 +88,9 @@ def list_statements() -> str:
 def issue_one_statement() -> Response:
     """Count now, give it a number, and keep it."""
     form = read_form(StatementForm)
-    content = draw_statement(g.session, g.actor, form["unit"], form["since"], form["until"], read_prices())
+    with current_context().database.one_snapshot() as snapshot:  # so that all tables are of one moment
+        days = form["since"], form["until"]
+        content = draw_statement(Session(snapshot), g.actor, form["unit"], *days, read_prices())
     statement = issue_statement(g.session, g.actor, content, current_context().random_bytes)
     return go_to("console.show_statement", statement_id=statement.id)
 

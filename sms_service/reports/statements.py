@@ -1,6 +1,6 @@
 """Statements: what a unit's counts come to for some days, issued on paper under a number, and kept as they were.
 
-A statement's digest is SHA-256 over its content: JSON in UTF-8, names sorted, no blanks between (`write_content`).
+A statement's digest is SHA-256 over its content: JSON in UTF-8, names sorted, no blanks between (`spell_statement`).
 Whoever holds the paper can ask later whether number and digest agree, without an account.
 """
 
@@ -79,7 +79,7 @@ def issue_statement(
     at: datetime = session.scalars(select(func.sms_now())).one()
     letters = "".join(_LETTERS[byte % len(_LETTERS)] for byte in random_bytes(_RANDOM_LETTERS))
     number = f"{at:%Y%m%d}-{letters}"
-    said = write_content({**content, "number": number, "issued_by": issuer.name if issuer else None})
+    said = spell_statement({**content, "number": number, "issued_by": issuer.name if issuer else None})
     values = {
         "number": number,
         "unit_id": unit_id,
@@ -98,7 +98,7 @@ def issue_statement(
     return statement
 
 
-def write_content(content: Mapping[str, Any]) -> str:
+def spell_statement(content: Mapping[str, Any]) -> str:
     """The text over which the digest is taken."""
     return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from sms_service.audit.models import TrailEntry
 from sms_service.db.engine import Database
 from sms_service.errors import Forbidden, Invalid
-from sms_service.reports.statements import check_statement, draw_statement, issue_statement, write_content
+from sms_service.reports.statements import check_statement, draw_statement, issue_statement, spell_statement
 from tests.factories import make_actor
 from tests.reports.test_exports import DAY, Ledger, ledger  # noqa: F401 - a fixture
 
@@ -32,7 +32,7 @@ def test_a_statement_adds_up_and_its_digest_is_of_what_it_says(session: Session,
     assert (said["total"]["people"], said["total"]["messages"], said["total"]["parts"]) == (3, 3, 2)
     for name in ("status", "class", "unit"):
         assert sum(line["messages"] for line in said[f"by_{name}"]) == 3
-    assert statement.digest == hashlib.sha256(write_content(said).encode()).digest()
+    assert statement.digest == hashlib.sha256(spell_statement(said).encode()).digest()
     assert re.fullmatch(r"\d{8}-ABCDEFGH", said["number"])
     entry = session.scalars(select(TrailEntry).where(TrailEntry.act == "statement.issue")).one()
     assert entry.details["number"] == statement.number
