@@ -1,4 +1,6 @@
-"""`python -m screenshots.matrix` writes into docs/console.md which role sees and does what, as the code has it."""
+"""`python -m screenshots.matrix` writes into docs/console.md and docs/roles.md which role sees and does what, on pages
+and through the API, as the code has it.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,11 @@ from typing import Any
 from flask import Flask
 
 from sms_service import console
-from sms_service.accounts.permissions import PERMISSIONS, SYSTEM_ROLE
+from sms_service.accounts.permissions import PERMISSIONS, SYSTEM_ROLE, Permission
+from sms_service.api import API_PREFIX, RESOURCES
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "console.md"
+API_DOCUMENT = DOCUMENT.with_name("roles.md")
 MARKS = re.compile(r"(<!-- generated: matrix -->\n)(.*?)(\n?<!-- end -->)", re.DOTALL)
 _ROLES = [role for role in PERMISSIONS if role != SYSTEM_ROLE]
 _WORDS = {"GET": "sees", "POST": "acts"}
@@ -37,6 +41,24 @@ def build_matrix() -> str:
     return "\n".join(lines)
 
 
+def build_api_matrix() -> str:
+    """A row for each route of the API: what it is for, and which roles it answers. A route without a permission is
+    about the caller's own account.
+    """
+    app = Flask(__name__)
+    for resource in RESOURCES:
+        app.register_blueprint(resource, url_prefix=API_PREFIX)
+    lines = [f"| Route | What it is for | {' | '.join(_ROLES)} |", f"|---|---|{'---|' * len(_ROLES)}"]
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        view_class: Any = getattr(app.view_functions[rule.endpoint], "view_class", None)
+        for method in sorted({"GET", "POST", "PUT", "PATCH", "DELETE"} & set(rule.methods or ())) if view_class else ():
+            view = getattr(view_class, method.lower())
+            cells = " | ".join("yes" if _may(view, role) else "–" for role in _ROLES)
+            shown = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule.removeprefix(API_PREFIX))
+            lines.append(f"| `{method} {shown}` | {_purpose(view)} | {cells} |")
+    return "\n".join(lines)
+
+
 def _purpose(view: Callable[..., Any]) -> str:
     return (view.__doc__ or "").strip().split("\n")[0].split("; ")[0].rstrip(".")
 
@@ -48,9 +70,11 @@ def _cell(views: dict[str, Callable[..., Any]], role: str) -> str:
 
 def _may(view: Callable[..., Any], role: str) -> bool:
     permission = getattr(view, "permission", None)
-    return permission is None or permission in PERMISSIONS[role]
+    return not isinstance(permission, Permission) or permission in PERMISSIONS[role]
 
 
 if __name__ == "__main__":
-    text = DOCUMENT.read_text(encoding="utf-8")
-    DOCUMENT.write_text(MARKS.sub(lambda found: f"{found[1]}{build_matrix()}\n<!-- end -->", text), encoding="utf-8")
+    for document, matrix in ((DOCUMENT, build_matrix()), (API_DOCUMENT, build_api_matrix())):
+        text = document.read_text(encoding="utf-8")
+        written = MARKS.sub(lambda found, matrix=matrix: f"{found[1]}{matrix}\n<!-- end -->", text)  # type: ignore[misc]
+        document.write_text(written, encoding="utf-8")

@@ -212,7 +212,7 @@ class Suppressions(MethodView):
             id_=Suppression.id,
             descending=True,
         )
-        return scope.answer(_describe(rows), following)
+        return scope.answer(describe_suppressions(rows), following)
 
     @endpoint(Permission.manage_segments)
     @blueprint.arguments(SuppressionIn)
@@ -220,7 +220,7 @@ class Suppressions(MethodView):
     def post(self, body: dict[str, Any]) -> Suppression:
         """Suppress a number; an entry that it has already stays as it is, confirmed if a reply made it"""
         wanted = {"unit_id": body["unit_id"], "kind": _kind(body), "note": body["note"]}
-        return suppression.suppress_phone(g.session, g.actor, _phone(body), body["reason"], **wanted)
+        return suppression.suppress_phone(g.session, g.actor, read_phone_of(body), body["reason"], **wanted)
 
 
 @blueprint.route("/suppressions/history")
@@ -232,7 +232,7 @@ class History(MethodView):
     @blueprint.response(200, SuppressionHistoryOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
         """Show all entries that a number ever had; a POST, since an address must not name a number"""
-        return {"items": _describe(suppression_list.list_history(g.session, g.actor, _phone(body)))}
+        return {"items": describe_suppressions(suppression_list.list_history(g.session, g.actor, read_phone_of(body)))}
 
 
 @blueprint.route("/suppressions/lift")
@@ -248,7 +248,7 @@ class Lift(MethodView):
         An entry for a unit's texts may also be lifted by whoever has manage_directory over that unit, and one with the
         reason `manual` by whoever has manage_segments over it.
         """
-        suppression.lift_suppression(g.session, g.actor, _phone(body), body["why"], body["unit_id"], _kind(body))
+        suppression.lift_suppression(g.session, g.actor, read_phone_of(body), body["why"], body["unit_id"], _kind(body))
 
 
 @blueprint.route("/suppressions/<int:suppression_id>")
@@ -275,7 +275,8 @@ class LiftOne(MethodView):
         suppression.lift_entry(g.session, g.actor, found, body["why"])
 
 
-def _describe(rows: Sequence[Any]) -> list[dict[str, Any]]:
+def describe_suppressions(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows of `find_suppressions` as `ListedSuppressionOut` takes them."""
     names = SuppressionOut().fields.keys()
     own = ListedSuppressionOut().fields.keys() - names
     return [
@@ -288,7 +289,8 @@ def _kind(given: dict[str, Any]) -> TextKind:
     return TextKind(given["class_"], given["signature"])
 
 
-def _phone(body: dict[str, Any]) -> str:
+def read_phone_of(body: dict[str, Any]) -> str:
+    """The phone that a `PhoneIn` means, in E.164. Raises Invalid, NotFound or Forbidden."""
     if "phone" in body:
         return parse_phone("phone", body["phone"])
     phone = people.get_person(g.session, g.actor, body["person_id"]).phone

@@ -29,6 +29,7 @@ from sms_service.cli.gateways import caps, gateway
 from sms_service.cli.imports import import_
 from sms_service.cli.inbox import inbox
 from sms_service.cli.lost import lost
+from sms_service.cli.number import number
 from sms_service.cli.operation import clock, demo, doctor, migrate, run
 from sms_service.cli.outlook import outlook
 from sms_service.cli.own_texts import tasks_, try_
@@ -89,7 +90,7 @@ def main() -> None:
 
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, contacts, person, unit, lost, account, campaign, settle, counts),
-    *(tasks_, try_),
+    *(tasks_, try_, number),
     *(
         stop,
         stops_,

@@ -75,6 +75,8 @@ SENTENCES: Mapping[str, str] = {
     "item.insert": _("{who} put “{label}” into the series {what}"),
     "item.move": _("{who} moved “{label}” within the series {what}"),
     "message.settle": _("{who} settled a text to be checked as {verdict}"),
+    "number.history": _("{who} read all texts to the number {what}"),
+    "number.history/person": _("{who} read all texts to the phone of {what}"),
     "people.import": _("{who} imported people from {what}: {created} added, {changed} changed, {refused} refused"),
     "people.leave": _("{who} marked {left} people as having left who were missing from {what}"),
     "people.see_phones": _("{who} looked at whole phone numbers"),
@@ -232,4 +234,6 @@ def _what(entry: TrailEntry, names: Names) -> Said | str:
         name = entry.details.get("login")
     if name is None and entry.target_kind == "cap":
         return name_of(entry.target_id)
+    if entry.target_kind == "number":
+        return entry.target_id  # masked as it was written
     return mask_text(name) if name else say("no. {number}", number=entry.target_id)

@@ -83,6 +83,8 @@ class ReplyRow(Base):
         CheckConstraint("(month IS NULL) = (message_id IS NULL)", name="message_has_month"),
         Index(None, "fingerprint", "received_at"),
         Index("ix_replies_series", "account_id", "phone", "series", postgresql_where="parts > 1"),
+        Index("ix_replies_phone", "phone", "received_at", postgresql_where="phone IS NOT NULL"),
+        Index("ix_replies_phoneless", "person_id", postgresql_where="phone IS NULL AND person_id IS NOT NULL"),
         Index("ix_replies_waiting", "id", postgresql_where="matched_at IS NULL"),
         Index(None, "received_at", "id"),
         Index("ix_replies_question_id", "question_id", "received_at", postgresql_where="question_id IS NOT NULL"),

@@ -103,13 +103,20 @@ def get_message(session: Session, actor: Actor, message_id: int) -> tuple[Row[An
         raise NotFound("message", message_id)
     message: Message = found.Message
     actor.require(Permission.read, found.unit_now)
-    of_message: Select[*tuple[Any, ...]] = (
+    return found, list_attempts(session, [(message.month, message.id)])
+
+
+def list_attempts(session: Session, keys: Collection[tuple[date, int]]) -> Sequence[Row[Any]]:
+    """The attempts of the messages with these keys, (month, id), as (Attempt, account), each message's by number."""
+    if not keys:
+        return ()
+    statement: Select[*tuple[Any, ...]] = (
         select(Attempt, GatewayAccount.name.label("account"))
         .join(GatewayAccount, GatewayAccount.id == Attempt.gateway_account_id)
-        .where(Attempt.month == message.month, Attempt.message_id == message.id)
-        .order_by(Attempt.number)
+        .where(Attempt.month.in_({month for month, _ in keys}), tuple_(Attempt.month, Attempt.message_id).in_(keys))
+        .order_by(Attempt.message_id, Attempt.number)
     )
-    return found, session.execute(of_message).all()
+    return session.execute(statement).all()
 
 
 def latest_texts(session: Session, actor: Actor, person: Person, most: int = 10) -> Sequence[Row[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -83,17 +83,41 @@ def trace_message(session: Session, actor: Actor, message_id: int, gateways: Gat
     """
     row, attempts = get_message(session, actor, message_id)
     message: Message = row.Message
-    numbers = {attempt.Attempt.id: attempt.Attempt.number for attempt in attempts}
-    accounts = {attempt.Attempt.id: attempt.account for attempt in attempts}
-    run = session.get_one(Run, message.run_id)
-    events = [*_of_row(message, run)]
-    for attempt in attempts:
-        events += _of_attempt(attempt.Attempt, attempt.account, gateways)
-    events += _of_receipts(session, message.month, numbers, accounts, gateways)
+    events = [*begin_line(message, session.get_one(Run, message.run_id))]
+    events += [event for _, event in trace_attempts(session, attempts, gateways)]
     events += _of_replies(session, message)
     events += _of_trail(session, message)
-    events.sort(key=lambda event: (event.at, list(EventKind).index(event.kind)))
-    return Timeline(row, attempts, _part_ids(session, message.month, numbers), events)
+    numbers = {attempt.Attempt.id: attempt.Attempt.number for attempt in attempts}
+    return Timeline(row, attempts, _part_ids(session, message.month, numbers), sort_events(events))
+
+
+def begin_line(message: Message, run: Run) -> Iterator[Event]:
+    """That the text was written down, and that it ended without leaving, where it did."""
+    if run.frozen_at is not None:
+        phone = mask_phone(message.phone) if message.phone else None
+        said = say("it was written down for {phone}", phone=phone) if phone else as_said("it was written down")
+        yield Event(run.frozen_at, EventKind.frozen, said)
+    remedy = find_remedy(message.status, message.reason)
+    match message.status:
+        case MessageStatus.skipped if remedy is not None:
+            yield Event(message.changed_at, EventKind.skipped, say("it is not sent: {why}", why=remedy.meaning))
+        case MessageStatus.expired | MessageStatus.no_receipt if remedy is not None:
+            yield Event(message.changed_at, EventKind.ended, remedy.meaning)
+        case MessageStatus.cancelled:
+            yield Event(message.changed_at, EventKind.ended, as_said("it was cancelled before it left"))
+
+
+def trace_attempts(session: Session, attempts: Sequence[Row[Any]], gateways: Gateways) -> Iterator[tuple[int, Event]]:
+    """The hand-overs, (Attempt, account), with the gateway's answers and the receipts, each with its message's id."""
+    for row in attempts:
+        for event in _of_attempt(row.Attempt, row.account, gateways):
+            yield row.Attempt.message_id, event
+    yield from _of_receipts(session, attempts, gateways)
+
+
+def sort_events(events: Iterable[Event]) -> list[Event]:
+    """The events in the order of time, the first first."""
+    return sorted(events, key=lambda event: (event.at, list(EventKind).index(event.kind)))
 
 
 def reveal_message_phone(session: Session, actor: Actor, message_id: int, why: str) -> str | None:
@@ -110,21 +134,6 @@ def reveal_message_phone(session: Session, actor: Actor, message_id: int, why: s
         session, actor.account_id, "people.see_phones", "message", message_id, row.unit_now, people=people, why=why
     )
     return row.Message.phone  # type: ignore[no-any-return]
-
-
-def _of_row(message: Message, run: Run) -> Iterator[Event]:
-    if run.frozen_at is not None:
-        phone = mask_phone(message.phone) if message.phone else None
-        said = say("it was written down for {phone}", phone=phone) if phone else as_said("it was written down")
-        yield Event(run.frozen_at, EventKind.frozen, said)
-    remedy = find_remedy(message.status, message.reason)
-    match message.status:
-        case MessageStatus.skipped if remedy is not None:
-            yield Event(message.changed_at, EventKind.skipped, say("it is not sent: {why}", why=remedy.meaning))
-        case MessageStatus.expired | MessageStatus.no_receipt if remedy is not None:
-            yield Event(message.changed_at, EventKind.ended, remedy.meaning)
-        case MessageStatus.cancelled:
-            yield Event(message.changed_at, EventKind.ended, as_said("it was cancelled before it left"))
 
 
 def _of_attempt(attempt: Attempt, account: str, gateways: Gateways) -> Iterator[Event]:
@@ -176,27 +185,32 @@ def _answer(status: AttemptStatus, attempt: Attempt, account: str) -> Said:
     return say("{account} took it", account=account)
 
 
-def _of_receipts(
-    session: Session, month: date, numbers: Mapping[int, int], accounts: Mapping[int, str], gateways: Gateways
-) -> Iterator[Event]:
+def _of_receipts(session: Session, attempts: Sequence[Row[Any]], gateways: Gateways) -> Iterator[tuple[int, Event]]:
+    if not attempts:
+        return
+    made = {row.Attempt.id: row for row in attempts}
+    months = {row.Attempt.month for row in attempts}
     rows = session.scalars(
         select(ReceiptRow).where(
-            ReceiptRow.attempt_id.in_(numbers), ReceiptRow.month == month, ReceiptRow.in_month >= month
+            ReceiptRow.attempt_id.in_(made), ReceiptRow.month.in_(months), ReceiptRow.in_month >= min(months)
         )
     )
-    for receipt in rows if numbers else ():
+    for receipt in rows:
         assert receipt.attempt_id is not None, "by this it was found"
-        account = accounts[receipt.attempt_id]
+        attempt, account = made[receipt.attempt_id].Attempt, made[receipt.attempt_id].account
         meaning = gateways.find_meaning(account, "receipt", receipt.raw_code) if receipt.raw_code else None
-        yield Event(
-            receipt.received_at,
-            EventKind.receipt,
-            _report(receipt),
-            numbers[receipt.attempt_id],
-            account,
-            receipt.raw_code,
-            meaning,
-            occurred_at=receipt.occurred_at,
+        yield (
+            attempt.message_id,
+            Event(
+                receipt.received_at,
+                EventKind.receipt,
+                _report(receipt),
+                attempt.number,
+                account,
+                receipt.raw_code,
+                meaning,
+                occurred_at=receipt.occurred_at,
+            ),
         )
 
 

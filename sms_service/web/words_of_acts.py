@@ -55,6 +55,7 @@ WORDS_OF_ACTS: Mapping[str, Said] = {
     "item.insert": say("put a text into a series"),
     "item.move": say("moved a text of a series"),
     "message.settle": say("settled a text to be checked"),
+    "number.history": say("read the history of a number"),
     "people.import": say("imported people"),
     "people.leave": say("said who has left of those missing from a file"),
     "people.see_phones": say("saw whole phone numbers"),

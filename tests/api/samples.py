@@ -501,6 +501,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "POST /recipient-lists/<int:recipient_list_id>/let-go": lambda ids: {},
     "POST /suppressions": lambda ids: {"person_id": ids["person_id"]},
     "POST /suppressions/lift": lambda ids: {"person_id": ids["person_id"], "why": "本人来电"},
+    "POST /numbers/history": lambda ids: {"person_id": ids["person_id"], "why": "投诉"},
     "POST /suppressions/history": lambda ids: {"person_id": ids["person_id"]},
     "POST /suppressions/<int:suppression_id>/lift": lambda ids: {"why": "本人来电"},
     "POST /templates": lambda ids: {"name": "提醒", "unit_id": ids["unit_id"], "class": "notice", "body": "您好。"},

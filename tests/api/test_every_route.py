@@ -23,6 +23,7 @@ HEADER = "编号,姓名,手机号,组织编码"
 QUESTIONS = {
     "POST /inbox/search",
     "POST /logins/plan",
+    "POST /numbers/history",
     "POST /segments/preview",
     "POST /suppressions/history",
     "POST /templates/preview",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 
-from screenshots.matrix import DOCUMENT, MARKS, build_matrix
+from screenshots.matrix import API_DOCUMENT, DOCUMENT, MARKS, build_api_matrix, build_matrix
 
 PICTURES = DOCUMENT.parent / "pictures"
 MOST_PICTURES, LARGEST_PICTURE = 24, 60_000
 
 
 def test_the_matrix_is_that_of_the_code():
-    found = MARKS.search(DOCUMENT.read_text(encoding="utf-8"))
-    assert found is not None
-    assert found[2] == build_matrix(), "run `python -m screenshots.matrix`"
+    for document, matrix in ((DOCUMENT, build_matrix()), (API_DOCUMENT, build_api_matrix())):
+        found = MARKS.search(document.read_text(encoding="utf-8"))
+        assert found is not None
+        assert found[2] == matrix, "run `python -m screenshots.matrix`"
 
 
 def test_every_picture_is_shown_and_small():

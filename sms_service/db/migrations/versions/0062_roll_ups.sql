@@ -12,7 +12,7 @@ CREATE FUNCTION carrier_of(phone TEXT) RETURNS TEXT LANGUAGE sql IMMUTABLE PARAL
             OR substr(phone, 4, 4) IN ('1704', '1707', '1708', '1709') THEN 'unicom'
         WHEN substr(phone, 4, 3) IN ('133', '153', '173', '177', '180', '181', '189', '190', '191', '193', '199')
             OR substr(phone, 4, 4) IN ('1700', '1701', '1702') THEN 'telecom'
-        WHEN substr(phone, 4, 3) = '192' THEN 'broadnet'
+        WHEN substr(phone, 4, 3) = '192' OR substr(phone, 4, 4) = '1610' THEN 'broadnet'
     END
 $$;
 
