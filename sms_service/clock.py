@@ -33,6 +33,7 @@ from sms_service.gateways.registry import Gateways
 from sms_service.ledger import failover, quotas, sweeps
 from sms_service.own_texts import pushing
 from sms_service.reports import exports, roll_ups, seals
+from sms_service.reports.reconciling import Reconciler
 from sms_service.schedules import firing
 
 MONTHS_READY = 3
@@ -68,6 +69,7 @@ class Clock:
         self._redis, self._gateways, self._no_receipt_hours = redis, gateways, no_receipt_hours
         self._kept, self._public_url = kept, public_url
         self._exports_dir = exports_dir
+        self._reconciler = Reconciler()
         self._led = False
         self._head_logged_at = -math.inf
 
@@ -83,6 +85,7 @@ class Clock:
                 self._push()
                 self._end_exports()
                 self._log_head()
+                self._reconcile()
             except NotLeading:
                 self._led = False
                 log.warning("this clock leads no longer; another clock does the duties")
@@ -109,6 +112,12 @@ class Clock:
         if state.head is not None:
             log.info("the trail's head is %s", state.head)
             self._head_logged_at = time.monotonic()
+
+    def _reconcile(self) -> None:
+        try:
+            self._reconciler.reconcile_next(self._database)
+        except DBAPIError as error:
+            log.error("roll-ups could not be compared with the ledger: %s", first_line(error))
 
     def resign(self) -> None:
         """Let another clock begin at once. Raises DBAPIError if PostgreSQL does not answer."""

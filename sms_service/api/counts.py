@@ -17,7 +17,7 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.reports.counts import Count, drill_down, tabulate_counts
 from sms_service.reports.filters import DIMENSIONS
 from sms_service.reports.identity import sum_identity
-from sms_service.reports.rolled import choose_source
+from sms_service.reports.rolled import NO_ROLL_UPS, choose_source
 from sms_service.reports.sealed_days import count_amendments
 from sms_service.said import translate
 from sms_service.web.answer_language import answer_catalogue
@@ -184,7 +184,7 @@ class Counts(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """Count people, messages and parts"""
         scope, rows = scope_messages(g.session, g.actor, query)
-        source = choose_source(g.session, rows, query["by"])
+        source = choose_source(g.session, rows, query["by"]) or NO_ROLL_UPS
         table = tabulate_counts(g.session, rows, query["by"], read_prices(), source)
         given = {
             field.data_key or name: _word(query[name])

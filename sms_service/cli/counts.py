@@ -11,7 +11,7 @@ import click
 _day = click.DateTime(["%Y-%m-%d"])
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--by", default="unit,status", show_default=True, help="What to count by, with commas.")
 @click.option("--unit", "code", metavar="CODE", help="Only this unit's subtree.")
 @click.option("--campaign", "campaign_id", type=click.IntRange(1), metavar="N", help="Only this campaign.")
@@ -21,7 +21,9 @@ _day = click.DateTime(["%Y-%m-%d"])
 @click.option("--status", help="Only messages of this status.")
 @click.option("--as", "login", metavar="LOGIN", help="The account that reads; by default the service.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
 def counts(
+    context: click.Context,
     by: str,
     code: str | None,
     campaign_id: int | None,
@@ -33,6 +35,8 @@ def counts(
     as_json: bool,
 ) -> None:
     """People, messages and parts, by unit, sender, status, reason, campaign, day, month, carrier and others."""
+    if context.invoked_subcommand is not None:
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -72,6 +76,55 @@ def counts(
     blanks = [""] * (len(names) - 1)
     table.add_row(*(["total", *blanks] if names else []), *_numbers(found.total))
     Console().print(table)
+
+
+@counts.command()
+@click.option("--since", type=_day, metavar="DAY", help="Only this day and later ones.")
+def verify(since: datetime | None) -> None:
+    """Check every seal against the ledger and its amendments, and every roll-up line by line.
+
+    Digests are checked from the first sealed day on. It ends with 1 if anything is wrong.
+    """
+    from sqlalchemy import select
+
+    from sms_service.cli.context import open_database
+    from sms_service.reports.roll_up_models import DaySeal
+    from sms_service.reports.roll_ups import exact_days, find_drift
+    from sms_service.reports.seals import verify_seals
+
+    first = since.date() if since else None
+    faults = 0
+    with open_database() as database, database.one_snapshot() as connection:
+        seals = connection.scalars(select(DaySeal.day)).all()
+        for fault in verify_seals(connection, first):
+            faults += 1
+            click.echo(f"seal: {fault.said}")
+        days = [day for day in connection.scalars(exact_days()) if first is None or day >= first]
+        for day in sorted(days):
+            for one in find_drift(connection, day):
+                faults += 1
+                click.echo(f"drift: {day}: the roll-up has {one.rolled}, the ledger {one.counted}: {_key(one.line)}")
+    click.echo(f"{len(seals):,} sealed days and the roll-ups of {len(days):,} days were checked: {faults:,} faults")
+    if faults:
+        context = click.get_current_context()
+        context.exit(1)
+
+
+@counts.command()
+@click.argument("days", type=_day, nargs=-1, required=True, metavar="DAY…")
+def rebuild(days: tuple[datetime, ...]) -> None:
+    """Add these days up again from the ledger."""
+    from sms_service.cli.context import open_database
+    from sms_service.reports.reconciling import rebuild_day
+
+    with open_database() as database:
+        for day in days:
+            rebuild_day(database, day.date())
+            click.echo(f"{day:%Y-%m-%d} is added up")
+
+
+def _key(line: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in line.items() if value not in (None, False) and name != "day")
 
 
 def _flat(line: Any) -> dict[str, Any]:

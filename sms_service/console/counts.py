@@ -26,9 +26,10 @@ from sms_service.ledger.states import MessageStatus
 from sms_service.reports.counts import Count, count_other_kinds, drill_down, tabulate_counts
 from sms_service.reports.filters import DIMENSIONS, Filter
 from sms_service.reports.identity import sum_identity
-from sms_service.reports.rolled import choose_source
+from sms_service.reports.rolled import NO_ROLL_UPS, choose_source
 from sms_service.reports.sealed_days import count_amendments
 from sms_service.vocabulary import Carrier, MessageReason, TextClass
+from sms_service.web.definitions import MEANINGS, Definition, list_definitions
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
 from sms_service.web.rates import read_prices
 from sms_service.web.validators import OneOfWords
@@ -53,26 +54,28 @@ class CountsQuery(MessageFilter):
     """What to count by, and the filters of the rows."""
 
     by = fields.String(load_default="unit", validate=OneOfWords(DIMENSIONS))
+    order = fields.String(load_default="size", validate=OneOfWords(["size", "reach"]))
 
 
 @page_view("/counts", Permission.read)
 def show_counts() -> str:
     """The table, its total, and where each line leads."""
     query = read_ledger_query(CountsQuery)
-    by = query.pop("by")
+    by, order = query.pop("by"), query.pop("order")
     scope, rows = scope_messages(g.session, g.actor, query)
-    source = choose_source(g.session, rows, (by,))
+    source = choose_source(g.session, rows, (by,)) or NO_ROLL_UPS
     others, asked = dict[str, int](), write_ledger_query(query)
     if query["kind"] is None and query["run"] is None and query["of_campaign"] is None:
         others = count_other_kinds(g.session, rows, source)  # shown apart; the numbers below are those of campaigns
         rows, query = replace(rows, kind="campaign"), query | {"kind": "campaign"}
     table = tabulate_counts(g.session, rows, (by,), read_prices(), source)
     given = write_ledger_query(query)
-    lines = table.lines if by in _IN_ORDER else sorted(table.lines, key=lambda line: -line.messages)
+    lines = _sort(table.lines, by, order)
     choice = choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True)
     return render_page(
         "counts.html",
         by=by,
+        order=order,
         dimensions=[(name, name_filter(name)) for name in DIMENSIONS],
         query=query,
         asked=asked,
@@ -94,8 +97,22 @@ def show_counts() -> str:
         hidden=max(0, len(lines) - MOST_LINES),
         identity=sum_identity(g.session, rows, source),
         amendments=count_amendments(g.session, rows.since, rows.until) if rows.since and rows.until else None,
+        definitions=[*list_definitions("number"), *_define(by)],
         rows=url_for("console.list_rows", **given),
     )
+
+
+def _sort(lines: Sequence[Count], by: str, order: str) -> Sequence[Count]:
+    """By size, or whom fewest texts reach on top: the list that an office works from."""
+    if order == "reach":
+        return sorted(lines, key=lambda line: (line.reach_rate or 0.0, -line.messages))
+    return lines if by in _IN_ORDER else sorted(lines, key=lambda line: -line.messages)
+
+
+def _define(by: str) -> list[Definition]:
+    """The dimension, and what may stand in it."""
+    of_dimension = [one for one in list_definitions("dimension") if one.word == by]
+    return of_dimension + (list_definitions(by) if by in MEANINGS else [])
 
 
 def _options(units: Sequence[tuple[int, str]], sender: int | None) -> dict[str, list[tuple[Any, str]]]:

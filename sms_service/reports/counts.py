@@ -105,7 +105,7 @@ def tabulate_counts(
     `unit` groups by the units right below the filter's one path (what belongs to that unit itself stands under it), or,
     if it has several, by those paths' units. `prices`: fen for a part, by gateway account; a text costs what the one
     takes that had it last. `source`: what `choose_source` said of this filter or of a wider one in the same
-    transaction. Raises Invalid for a dimension that there is not and for more than 5,000 lines.
+    transaction, NO_ROLL_UPS if that was None. Raises Invalid (`by`), also for more than 5,000 lines.
     """
     for name in by:
         if name not in DIMENSIONS:
@@ -119,7 +119,7 @@ def _tabulate_rolled(
     session: Session, rows: Filter, names: Sequence[str], prices: Mapping[str, float], source: Source | None
 ) -> CountsTable | None:
     """None if the ledger must be asked, or may as well be."""
-    if source is None:
+    if source is None or not source.days:
         return None
     counts = count_rolled(session, rows, names, prices, source)
     total = RolledCount()

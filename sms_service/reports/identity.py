@@ -62,7 +62,7 @@ def sum_identity(session: Session, rows: Filter, source: Source | None = None) -
     )
     source = source or choose_source(session, replace(rows, paths=("/",)), ())
     rolled: ColumnElement[int] = cast(literal(0), BigInteger)
-    if source is not None:
+    if source is not None and source.days:
         counted = counted.where(
             Message.month == any_(literal(source.run_months, ARRAY(Date))),
             Message.run_id == any_(literal(source.run_ids, ARRAY(BigInteger))),

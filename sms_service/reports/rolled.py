@@ -63,6 +63,9 @@ class Source(NamedTuple):
     run_months: Sequence[date]
 
 
+NO_ROLL_UPS = Source((), (), (), ())  # says that all of the answer is in the ledger
+
+
 @dataclass(slots=True)
 class RolledCount:
     """What was counted under one group. `cost`: in fen, None if a price is not known."""

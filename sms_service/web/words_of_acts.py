@@ -110,6 +110,7 @@ WORDS_OF_ACTS: Mapping[str, Said] = {
     "quota.remove": say("removed a unit's quota"),
     "quota.set": say("set a unit's quota"),
     "target.set": say("set yearly targets"),
+    "counts.rebuild": say("added a day's counts up again"),
     "quiet_day.remove": say("removed a quiet day"),
     "quiet_day.set": say("set quiet days"),
     "category.add": say("added a category of templates"),

@@ -51,6 +51,7 @@ from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.reports.exports import ExportChoice, request_export
 from sms_service.reports.filters import Filter
+from sms_service.reports.roll_up_models import DaySeal
 from sms_service.reports.statements import draw_statement, issue_statement
 from sms_service.schedules.calendar_days import CalendarEntry, set_calendar_days
 from sms_service.schedules.correcting import change_item
@@ -157,7 +158,10 @@ def make_samples(database: Database, session: Session, unit: Unit) -> dict[str, 
     statement = issue_statement(session, SYSTEM, drawn, secrets.token_bytes)
     session.commit()
     [reply_id] = write_in(database, person.phone or "", "请问几点开会")
+    session.merge(DaySeal(day=date(2026, 1, 1), digest=bytes(32)))
+    session.commit()
     return {
+        "day": "2026-01-01",
         "unit_id": unit.id,
         "unit_code": unit.code,
         "person_id": person.id,

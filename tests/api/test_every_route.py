@@ -46,6 +46,8 @@ EVERYBODYS = {
     "GET /routes",
     "GET /caps",
     "GET /trail/head",
+    "GET /reports/definitions",
+    "GET /seals/<day>",  # of the units that one may read
 }
 
 

@@ -47,11 +47,18 @@ def test_what_is_shown_adds_up_and_rates_are_of_what_left(database, tree, log_in
     assert "2 runs that units in" in page
     assert "6 recipients when their lists were made, 6 texts of all statuses now" in page
     total = page.split("<tfoot>")[1]
-    assert re.findall(r'data-label="(Delivery rate|Reached)">([\d.]+%)', total) == [
+    assert re.findall(r'data-label="(Delivery rate|Reach rate)">([\d.]+%)', total) == [
         ("Delivery rate", "50%"),
-        ("Reached", "33.3%"),
+        ("Reach rate", "33.3%"),
     ]
     assert "All days asked for are sealed" not in page
+
+
+def test_whom_fewest_texts_reach_stand_on_top_if_asked(tree, log_in):
+    page = log_in(tree[0], "auditor").get(f"/counts?unit={tree[1].id}&order=reach").text
+    names = re.findall(r'<th scope="row" data-label="Unit">(?:<a [^>]*>)?([^<]*)', page)
+    assert names[-2:] == [tree[3].name, "Total"]
+    assert page.index("Least reached first") > page.index("Usual order")
 
 
 def test_a_page_says_when_all_its_days_are_sealed(database, tree, log_in):

@@ -34,7 +34,9 @@ _IDS += (
 )
 _IDS += " export statement rule delegation channel post webhook quiz_category quiz_question quiz_draft question"
 # Of what no row has.
-IDS = {f"{name}_id": 999_999 for name in _IDS.split()} | {"name": "main", "class_": "study", "number": 1}
+_WORDS = {"name": "main", "class_": "study", "number": 1, "day": "2999-01-01"}
+IDS = {f"{name}_id": 999_999 for name in _IDS.split()} | _WORDS
+IDS["day"] = "2999-01-01"
 
 
 def routes(app):
