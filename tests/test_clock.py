@@ -113,7 +113,7 @@ def test_a_clock_that_leads_no_longer_does_nothing_more(database: Database, monk
             done.append("a later duty")
 
     monkeypatch.setattr(clock, "end_finished", is_stopped_here)
-    monkeypatch.setattr(clock, "_forget", a_later_duty)
+    monkeypatch.setattr(clock.endings, "forget_rows", a_later_duty)
     its = clock.Clock(database, None, city.gateways)
     its.tick()
     assert status(database, city.run_id)[0] == "freezing"  # what came before
@@ -121,7 +121,7 @@ def test_a_clock_that_leads_no_longer_does_nothing_more(database: Database, monk
     assert done == []
     other.resign()
     monkeypatch.undo()
-    monkeypatch.setattr(clock, "_forget", a_later_duty)
+    monkeypatch.setattr(clock.endings, "forget_rows", a_later_duty)
     clock.Clock(database, None, city.gateways).tick()
     assert done == ["a later duty"]
 
