@@ -110,7 +110,7 @@ def test_every_count_stays_from_the_ledger_and_from_the_roll_ups(
 ) -> None:
     fill(session, runs, tree)
     from_ledger = count_all(session, tree)
-    settle_roll_ups(database)
+    settle_roll_ups(database, seal=True)
     before = count_all(session, tree)
     assert before["total"][0].messages == from_ledger["total"][0].messages > 0
     assert redact(database, 30) == len(session.scalars(select(Message.id)).all())
