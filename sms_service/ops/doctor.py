@@ -48,6 +48,7 @@ STATEMENT_USERS = (
     "sms_service.links",
     "sms_service.channels.posting",
     "sms_service.webhooks.delivering",
+    "sms_service.audit.verification",
 )
 
 
