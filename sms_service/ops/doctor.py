@@ -154,7 +154,7 @@ def _database(settings: Settings) -> Iterator[DoctorFinding]:
         yield _cluster(database)
         yield from _leaders(database)
         yield _trail(database)
-        yield _counts(connection)
+        yield _counts(database)
         yield _stops(database)
         yield _webhooks(database)
         yield _statements(database)
@@ -317,16 +317,17 @@ def _trail(database: Database) -> DoctorFinding:
     return DoctorFinding("trail", f"its head is {state.head}" if state.head else "nothing is linked yet")
 
 
-def _counts(connection: psycopg.Connection) -> DoctorFinding:
+def _counts(database: Database) -> DoctorFinding:
     """Whether a roll-up differed from the ledger lately."""
-    row = connection.execute(
-        "SELECT count(*) FROM trail WHERE act = 'counts.rebuild' AND (details ->> 'lines')::int > 0"
-        " AND at > clock_timestamp() - interval '7 days'"
-    ).fetchone()
-    if row is not None and row[0]:
+    with database.transaction() as connection:
+        days = connection.exec_driver_sql(
+            "SELECT count(*) FROM trail WHERE act = 'counts.rebuild' AND (details ->> 'lines')::int > 0"
+            " AND at > clock_timestamp() - interval '7 days'"
+        ).scalar_one()
+    if days:
         return DoctorFinding(
             "counts",
-            f"the roll-ups of {row[0]} days differed from the ledger in the last week, and were added up again",
+            f"the roll-ups of {days} days differed from the ledger in the last week, and were added up again",
             "the clock's log has each line that differed; `python -m sms_service counts verify` compares all days now",
         )
     return DoctorFinding("counts", "no roll-up differed from the ledger in the last week")
