@@ -58,6 +58,7 @@ SENTENCES: Mapping[str, str] = {
     "check.answer": _("{who} said where {what} is: {answer}"),
     "contact.give": _("{who} gave {what} the role {role} in {unit}"),
     "contact.take": _("{who} took the role {role} in {unit} away from {what}"),
+    "counts.rebuild": _("{who} added the counts of {what} up again"),
     "delegation.begin": _("{who} lent {what} the right to approve for {unit} until {until}"),
     "delegation.end": _("{who} ended the delegation of {lender} to {what} for {unit}"),
     "question.close": _("{who} let answers to {what} count until {until}"),

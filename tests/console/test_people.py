@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sms_service.accounts.actors import SYSTEM
 from sms_service.audience.suppression import suppress_phone
 from sms_service.audit.models import TrailEntry
+from sms_service.console.people import MOST_FOUND
 from sms_service.delivery.models import LostCheck
 from sms_service.directory.models import Contact, Person
 from tests.api.samples import make_samples
@@ -93,7 +94,7 @@ def test_too_many_found_says_so(log_in, session, city):
     for _ in range(51):
         make_person(session, city, "张三")
     session.commit()
-    assert "More than 33 people fit" in search(log_in(city, "auditor"), "张").text
+    assert f"More than {MOST_FOUND} people fit" in search(log_in(city, "auditor"), "张").text
 
 
 def test_one_person_with_what_is_wrong_in_words(log_in, session, city, branch):
