@@ -99,6 +99,11 @@ class ReplyOfNumberOut(Out):
     )
 
 
+class _Stops(fields.List[Any]):
+    def get_value(self, obj: NumberHistory, *_: Any, **__: Any) -> Any:
+        return describe_suppressions(obj.stops)
+
+
 class NumberHistoryOut(Out):
     """What the caller may read of one number."""
 
@@ -116,20 +121,15 @@ class NumberHistoryOut(Out):
         fields.Nested(ReplyOfNumberOut),
         metadata={"description": f"What came from it in the time of these texts, the newest {MOST_REPLIES}"},
     )
-    stops = fields.Method(
-        "_describe_stops",
+    stops = _Stops(
+        fields.Nested(ListedSuppressionOut),
         metadata={
-            "type": "array",
-            "items": {"$ref": "#/components/schemas/ListedSuppression"},
-            "description": "Its entries on the opt-out list, lifted ones too, the newest first; of the first answer",
+            "description": "Its entries on the opt-out list, lifted ones too, the newest first; of the first answer"
         },
     )
     before = fields.Integer(
         allow_none=True, metadata={"description": "Send it to get older texts; null: there are none"}
     )
-
-    def _describe_stops(self, history: NumberHistory) -> Any:
-        return ListedSuppressionOut(many=True).dump(describe_suppressions(history.stops))
 
 
 @blueprint.route("/numbers/history")
