@@ -11,7 +11,10 @@ import sms_service
 PACKAGE = Path(sms_service.__file__).parent
 LOOKS = ("people.see_phones", "person.export")
 # Each only asks; who goes on notes the look: (function, who does).
-ASKS_ONLY = {"reports/exports.py check_choice": "request_export, as `people.see_phones` with its reason"}
+ASKS_ONLY = {
+    "reports/exports.py check_choice": "request_export, as `people.see_phones` with its reason",
+    "reports/exports.py require_rights": "the same, before; each download is an act of its own",
+}
 
 
 def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
