@@ -71,7 +71,7 @@ def gather_asked(months: Mapping[date, Sequence[int]]) -> CTE:
             func.max(row.c.shares_with).label("shares_with"),
         )
         .group_by(row.c.person_id)
-        .cte("asked")
+        .cte()  # without a name: one statement may have several
     )
 
 
@@ -92,7 +92,7 @@ def gather_given(question_ids: Sequence[int], asked: CTE) -> CTE:
         .join(QuestionRow, of_question)
         .join(asked, asked.c.shares_with == AnswerRow.person_id)
         .where(*holds, AnswerRow.reply_id.is_not(None)),
-    ).cte("given")
+    ).cte()
 
 
 def _rows(month: date, run_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:

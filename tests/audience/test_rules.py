@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from factories import make_person, make_unit
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, literal, select, true
 from sqlalchemy.orm import Session
@@ -19,6 +19,8 @@ from tests.audience.counting import count_audience
 from tests.audience.naive import build, fates, name_segments, oracle, population, ready, rules_with_segments, save, send
 from tests.clocks import ahead_by
 
+ACCEPTED = {"campaign": {"id": 0, "outcome": "accepted"}}
+
 
 @pytest.fixture
 def city_of_before(database):
@@ -28,6 +30,7 @@ def city_of_before(database):
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(people=population, found=rules_with_segments(), fates=fates)
+@example(people=[], found=(0, [], {"all": [ACCEPTED, ACCEPTED]}), fates=[("shared", False)] * 10)
 def test_the_query_finds_what_the_words_say(city_of_before, people, found, fates):
     scope, saved, rule = found
     with Session(city_of_before.engine) as session:
