@@ -4,64 +4,36 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 import click
+
+from sms_service.cli.ledger_rows import RowsAsked, asks_rows, check_status, find_rows
 
 _day = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group(invoke_without_command=True)
 @click.option("--by", default="unit,status", show_default=True, help="What to count by, with commas.")
-@click.option("--unit", "code", metavar="CODE", help="Only this unit's subtree.")
-@click.option("--campaign", "campaign_id", type=click.IntRange(1), metavar="N", help="Only this campaign.")
-@click.option("--run", "run_id", type=click.IntRange(1), metavar="N", help="Only this run.")
-@click.option("--since", type=_day, metavar="DAY", help="Only runs launched on this local day or later.")
-@click.option("--until", type=_day, metavar="DAY", help="Only runs launched on this local day or earlier.")
-@click.option("--status", help="Only messages of this status.")
+@asks_rows
 @click.option("--as", "login", metavar="LOGIN", help="The account that reads; by default the service.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def counts(
-    context: click.Context,
-    by: str,
-    code: str | None,
-    campaign_id: int | None,
-    run_id: int | None,
-    since: datetime | None,
-    until: datetime | None,
-    status: str | None,
-    login: str | None,
-    as_json: bool,
-) -> None:
+def counts(context: click.Context, by: str, login: str | None, as_json: bool, **asked: Unpack[RowsAsked]) -> None:
     """People, messages and parts, by unit, sender, status, reason, campaign, day, month, carrier and others."""
     if context.invoked_subcommand is not None:
         return
     from rich.console import Console
     from rich.table import Table
 
-    from sms_service.cli.acting import acting, scope_of
+    from sms_service.cli.acting import acting
     from sms_service.cli.context import open_session
-    from sms_service.errors import Invalid
-    from sms_service.ledger.states import MessageStatus
     from sms_service.reports.counts import tabulate_counts
-    from sms_service.reports.filters import Filter
-    from sms_service.reports.messages import check_named
 
-    if status is not None and status not in [*MessageStatus]:
-        raise Invalid("--status", status, f"must be one of {', '.join(MessageStatus)}")
+    check_status(asked)
     names = [name for name in by.split(",") if name]
     with open_session() as session:
-        actor = acting(session, login)
-        rows = Filter(
-            scope_of(session, actor, code),
-            campaign_id=campaign_id,
-            run_id=run_id,
-            since=since.date() if since else None,
-            until=until.date() if until else None,
-            status=status,
-        )
-        check_named(session, actor, rows)
+        rows = find_rows(session, acting(session, login), asked)
         found = tabulate_counts(session, rows, names)
     if as_json:
         lines = [_flat(line) for line in found.lines]
