@@ -13,12 +13,11 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.orm import aliased
 
 from sms_service.audience.attributes import Age, Attribute, Away
-from sms_service.directory.models import Person, Unit
+from sms_service.directory.models import CITY_ZONE, Person, Unit
 
 # What is compared as a date and as a number. [0-9], since \d may be a digit of another script, which no cast takes.
 DATE = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 NUMBER = r"^[+-]?[0-9]{1,30}([.][0-9]{1,30})?$"
-_CITY_TIME = "Asia/Shanghai"
 
 
 def compare_attribute(leaf: Attribute, scope_path: str | ColumnElement[str]) -> ColumnElement[bool]:
@@ -88,6 +87,6 @@ def _day(scope_path: str | ColumnElement[str], unit: str, ago: int, shape: str =
     """The day so long before today, as text; a subquery, so that it is reckoned once and not for each person."""
     place = aliased(Unit)
     own = select(place.timezone).where(place.path == scope_path).scalar_subquery()
-    today = cast(func.timezone(func.coalesce(own, _CITY_TIME), func.sms_now()), Date)
+    today = cast(func.timezone(func.coalesce(own, CITY_ZONE), func.sms_now()), Date)
     moved = today - cast(f"{ago} {unit}", INTERVAL)
     return select(func.to_char(moved, shape, type_=Text).collate("C")).scalar_subquery()

@@ -98,26 +98,13 @@ def _read(session: Session, import_id: int) -> Import:
     return session.scalars(statement.execution_options(populate_existing=True)).one()
 
 
-class ImportingThread:
+class ImportingThread(LookingThread):
     """A worker's thread for imports, so that handing over and importing do not wait for each other."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__("import", self._work, LOOK_EVERY_S, "the next look goes on with the import")
         self._database = database
-        self._thread = LookingThread("import", self._work, LOOK_EVERY_S, "the next look goes on with the import")
-
-    def start(self) -> None:
-        """Begin to look for imports."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Look now: an import may wait."""
-        self._thread.wake()
-
-    def close(self) -> None:
-        """Wait for the import under way; none begins after this."""
-        self._thread.end()
-        self._thread.join()
 
     def _work(self) -> None:
-        while not self._thread.ended and work_on_import(self._database.session) is not None:
+        while not self.ended and work_on_import(self._database.session) is not None:
             pass

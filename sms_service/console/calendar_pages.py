@@ -15,12 +15,11 @@ from sqlalchemy import func, select
 
 from sms_service.accounts.permissions import Permission
 from sms_service.console.forms import UnitQuery, read_form, read_query
-from sms_service.console.languages import CITY_ZONE
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit
 from sms_service.directory.day_lines import Span
-from sms_service.directory.models import Unit
+from sms_service.directory.models import CITY_ZONE, Unit
 from sms_service.errors import Invalid
 from sms_service.said import say
 from sms_service.schedules import calendar_days

@@ -13,10 +13,10 @@ from flask import g, request
 from sms_service.accounts.models import LANGUAGES
 from sms_service.catalogues import get_catalogue
 from sms_service.console.cookies import LANGUAGE, read_cookie
+from sms_service.directory.models import CITY_ZONE
 from sms_service.said import say, translate
 from sms_service.web.words import ENGLISH
 
-CITY_ZONE = "Asia/Shanghai"
 _LOCALES = {"zh": "zh_Hans_CN", "en": "en_GB"}
 _TAGS = {"zh": "zh-Hans", "en": "en"}
 _DAY = {"zh": "M月d日", "en": "d MMM"}

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import request
 
-from sms_service.console.languages import CITY_ZONE
+from sms_service.directory.models import CITY_ZONE
 from sms_service.errors import Invalid
 from sms_service.web.context import current_context
 

@@ -9,12 +9,11 @@ from marshmallow import fields
 
 from sms_service.accounts.permissions import Permission
 from sms_service.console.forms import read_form, read_query
-from sms_service.console.languages import CITY_ZONE
 from sms_service.console.moments import parse_moment, write_moment
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit, list_above
-from sms_service.directory.models import Unit
+from sms_service.directory.models import CITY_ZONE, Unit
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.answers import (
     AnswerLine,

@@ -15,12 +15,13 @@ from sms_service.audit.changes import read_changes
 from sms_service.audit.models import TrailEntry
 from sms_service.audit.trail import find_entries
 from sms_service.console.forms import read_query
-from sms_service.console.languages import CITY_ZONE, translate_here
+from sms_service.console.languages import translate_here
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import link_to, render_page
 from sms_service.console.trail_changes import tell_changes, tell_origin
 from sms_service.console.trail_sentences import tell_act
 from sms_service.console.unit_choice import choose_unit
+from sms_service.directory.models import CITY_ZONE
 from sms_service.masking import mask_text
 from sms_service.reports.acts import name_targets
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter

@@ -13,11 +13,11 @@ from sms_service.accounts.permissions import Permission
 from sms_service.audit.happening_models import HappeningKind
 from sms_service.channels.sealing import Sealer
 from sms_service.console.forms import UnitQuery, read_form, read_query
-from sms_service.console.languages import CITY_ZONE
 from sms_service.console.moments import WRITTEN, write_moment
 from sms_service.console.pages import act_view, go_to, page_view, show_once
 from sms_service.console.rendering import name_here, render_page
 from sms_service.console.unit_choice import choose_unit
+from sms_service.directory.models import CITY_ZONE
 from sms_service.errors import Invalid
 from sms_service.said import Said, as_said, say
 from sms_service.web.context import current_context

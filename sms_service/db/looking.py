@@ -45,6 +45,11 @@ class LookingThread:
         """Wait until the look under way is over."""
         self._thread.join()
 
+    def close(self) -> None:
+        """Begin no further look, and wait until the one under way is over."""
+        self.end()
+        self.join()
+
     def _run(self) -> None:
         while not self._ended:
             self._due.wait(self._every_s)

@@ -13,6 +13,7 @@ from sms_service.db.base import Base, CreatedAt, Id, Path
 from sms_service.directory.phones import recall_problem
 from sms_service.said import Said
 
+CITY_ZONE = "Asia/Shanghai"  # where nothing else is said
 LEVELS = ("city", "district", "street", "branch")
 GUEST = "guest"  # the kind of a person who is not in the register
 
@@ -37,7 +38,7 @@ class Unit(Base):
     name: Mapped[str]
     level: Mapped[str]
     path: Mapped[Path] = mapped_column(unique=True)
-    timezone: Mapped[str] = mapped_column(server_default="Asia/Shanghai")
+    timezone: Mapped[str] = mapped_column(server_default=CITY_ZONE)
     window_opens: Mapped[int] = mapped_column(SmallInteger, server_default="480")
     window_closes: Mapped[int] = mapped_column(SmallInteger, server_default="1200")
     redact_after_days: Mapped[int | None] = mapped_column(SmallInteger)

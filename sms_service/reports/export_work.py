@@ -21,7 +21,7 @@ from sms_service.accounts.actors import Actor, load_actor
 from sms_service.audit.chain import find_chain_state
 from sms_service.db.engine import Database
 from sms_service.db.looking import LookingThread
-from sms_service.directory.models import Unit
+from sms_service.directory.models import CITY_ZONE, Unit
 from sms_service.errors import ServiceError
 from sms_service.reports import exports
 from sms_service.reports.export_files import begin_rows_file
@@ -33,7 +33,6 @@ from sms_service.said import say
 
 LOOK_EVERY_S = 2.0
 HOLD_EVERY_S = 1.0
-CITY_ZONE = "Asia/Shanghai"
 log = logging.getLogger(__name__)
 
 
@@ -191,29 +190,15 @@ def _unit_names(session: Session, rows: Filter) -> Sequence[str]:
     return session.scalars(select(Unit.name).where(named).order_by(Unit.path)).all()
 
 
-class ExportingThread:
-    """A worker's thread for exports, so that handing over does not wait for them."""
+class ExportingThread(LookingThread):
+    """A worker's thread for exports, so that handing over does not wait for them. One under way when it is closed is
+    put back.
+    """
 
     def __init__(self, database: Database, desk: ExportDesk) -> None:
+        super().__init__("export", self._work, LOOK_EVERY_S, "the export begins anew")
         self._database, self._desk = database, desk
-        self._thread = LookingThread("export", self._work, LOOK_EVERY_S, "the export begins anew")
-
-    def start(self) -> None:
-        """Begin to look for exports."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Look now: an export may wait."""
-        self._thread.wake()
-
-    def close(self) -> None:
-        """Put the export under way back; none begins after this."""
-        self._thread.end()
-        self._thread.join()
 
     def _work(self) -> None:
-        while not self._thread.ended and self._take_one():
+        while not self.ended and work_on_export(self._database, self._desk, lambda: self.ended) is not None:
             pass
-
-    def _take_one(self) -> bool:
-        return work_on_export(self._database, self._desk, lambda: self._thread.ended) is not None

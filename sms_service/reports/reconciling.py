@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from sms_service.audit import trail
 from sms_service.db.engine import Database
+from sms_service.directory.models import CITY_ZONE
 from sms_service.errors import Invalid
 from sms_service.ledger.amendment_models import CountedDay
 from sms_service.reports.roll_ups import Drift, exact_days, find_drift, roll_up_day
@@ -19,7 +20,6 @@ RECENT_DAYS = 40  # are compared every night,
 ROUND_NIGHTS = 100  # and each older one once in so many
 DAYS_A_TICK = 2
 MOST_LOGGED = 20  # lines of a day
-_CITY_TIME = "Asia/Shanghai"
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Reconciler:
     def reconcile_next(self, database: Database) -> int:
         """Compare the next days of this night, if it is that hour; returns how many were compared."""
         with database.transaction() as connection:
-            now = connection.scalars(select(func.timezone(_CITY_TIME, func.sms_now()))).one()
+            now = connection.scalars(select(func.timezone(CITY_ZONE, func.sms_now()))).one()
             if now.hour != HOUR:
                 return 0
             if self._night != now.date():
