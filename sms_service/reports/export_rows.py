@@ -76,12 +76,6 @@ COLUMNS: Mapping[str, ExportColumn] = {
 }
 DEFAULT_COLUMNS = tuple(name for name, column in COLUMNS.items() if column.is_default)
 PERSONAL_COLUMNS = tuple(name for name, column in COLUMNS.items() if column.is_personal)
-CARRIERS: Mapping[str, Said] = {
-    "mobile": say("China Mobile"),
-    "unicom": say("China Unicom"),
-    "telecom": say("China Telecom"),
-    "broadnet": say("China Broadnet"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +168,7 @@ def _reader(name: str, spec: RowsSpec, actor: Actor, wording: FileWording) -> Ca
 
     @cache
     def word(kind: str, member: str) -> str:
-        return wording.translate(CARRIERS[member] if kind == "carrier" else wording.name(kind, member))
+        return wording.translate(wording.name(kind, member))
 
     def phone(row: Row[Any], _: int) -> Cell:
         whole: str | None = getattr(row, key)
@@ -213,7 +207,7 @@ def _reader(name: str, spec: RowsSpec, actor: Actor, wording: FileWording) -> Ca
         case "parts":
             return lambda row, _: int(getattr(row, key))
         case "carrier":
-            return named("carrier")
+            return named("Carrier")
         case _ if name in kinds:
             return named(kinds[name])
     return lambda row, _: getattr(row, key)

@@ -9,9 +9,8 @@ it is added up again. So whoever asks gets the ledger's numbers at every moment.
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -36,8 +35,6 @@ MOST_S = 900.0  # or when the first change that its sums have not seen is so old
 OTHER_ZONES_DAYS = 3  # so long after a day is listed for the first time may a run still get it
 MOST_LISTED = 31  # days that one call lists
 MOST_DAYS = 1  # that it adds up: a day of a whole city takes a second or two
-
-log = logging.getLogger(__name__)
 
 _NEXT_XID = text("(pg_snapshot_xmax(pg_current_snapshot())::text)::bigint")
 
@@ -88,7 +85,7 @@ def roll_up_day(database: Database, day: date) -> None:
 
 def find_drift(connection: Connection, day: date) -> Iterator[Drift]:
     """The lines of a day's roll-up that differ from what the ledger says now. For a day of which changes are not added
-    up yet (`find_stale_days`) these are no fault.
+    up yet (not in `exact_days`) these are no fault.
     """
     key = [column.name for column in DAILY_COUNTS.c if column.name not in ("messages", "parts")]
     rolled = _read_lines(connection, day, key)
@@ -127,7 +124,7 @@ def _read_lines(connection: Connection, day: date, key: Sequence[str]) -> dict[t
     return {tuple(row[name] for name in key): (row["messages"], row["parts"]) for row in rows}
 
 
-def _people_lines(rows: Iterable[Any]) -> Iterator[dict[str, Any]]:
+def _people_lines(rows: Iterable[Any]) -> list[dict[str, Any]]:
     """A line for each unit above those for which people were found, with all who were found below it."""
     sets: dict[tuple[Any, ...], BitMap] = defaultdict(BitMap)
     for row in rows:
@@ -136,8 +133,15 @@ def _people_lines(rows: Iterable[Any]) -> Iterator[dict[str, Any]]:
         for place, unit_id in enumerate(ids):
             sets[unit_id, ids[place - 1] if place else 0, place == len(ids) - 1, *what] |= people
     names = ("unit_id", "parent_id", "own", "sender_path", "kind", "class", "campaign_id", "status", "reason")
-    for key in sorted(sets, key=lambda key: (key[1], key[0])):
-        yield {**dict(zip(names, key, strict=True)), "people": sets[key].serialize()}
+    return _rows_of_sets(names, sets)
+
+
+def _rows_of_sets(names: Sequence[str], sets: Mapping[tuple[Any, ...], BitMap]) -> list[dict[str, Any]]:
+    """A row for each set of people, of which the key begins with unit and parent: those of one parent together."""
+    return [
+        {**dict(zip(names, key, strict=True)), "people": sets[key].serialize()}
+        for key in sorted(sets, key=lambda key: (key[1], key[0]))
+    ]
 
 
 def _roll_up_months(database: Database) -> None:
@@ -166,11 +170,7 @@ def roll_up_month(database: Database, month: date) -> None:
         for row in rows:
             sets[tuple(row[:-1])] |= BitMap.deserialize(row.people)
         connection.execute(delete(MONTHLY_PEOPLE).where(MONTHLY_PEOPLE.c.month == month))
-        lines = [
-            {"month": month, **dict(zip(names, key, strict=True)), "people": sets[key].serialize()}
-            for key in sorted(sets, key=lambda key: (key[1], key[0]))
-        ]
-        if lines:
+        if lines := [{"month": month, **line} for line in _rows_of_sets(names, sets)]:
             connection.execute(insert(MONTHLY_PEOPLE), lines)
         now = func.clock_timestamp()
         connection.execute(

@@ -66,9 +66,11 @@ def seal_days(database: Database, seal_days: int = SEAL_DAYS) -> int:
             .values(sealing=True, barrier=None)
             .execution_options(synchronize_session=False)
         )
+        last_sealed = select(func.max(DaySeal.day)).scalar_subquery()
         ready = connection.scalar(
             select(CountedDay.day)
-            .where(CountedDay.sealing, CountedDay.day.not_in(select(DaySeal.day)))
+            # Days are sealed in their order, so those before the last seal need not be read.
+            .where(CountedDay.sealing, CountedDay.day > func.coalesce(last_sealed, date.min))
             .where(CountedDay.barrier <= text("pg_snapshot_xmin(pg_current_snapshot())::text::bigint"))
             .order_by(CountedDay.day)
             .limit(1)
