@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import func, select, update
 
 from sms_service.accounts import passwords
@@ -207,7 +208,7 @@ def test_a_run_is_paused_from_its_page(open_tab, begin, running, session):
     assert "12" in hands.find("main .btn-primary").inner_text()
     hands.write("[name=why]", "核对")
     hands.find("main .btn-primary").dblclick()
-    hands.tab.page.wait_for_url(f"**/runs/{run_id}")
+    expect(hands.tab.page).to_have_url(re.compile(rf"/runs/{run_id}$"), timeout=10_000)
     assert count(session, Run, id=run_id, status="paused") == 1
     hands.tab.page.go_back()
     hands.write("[name=why]", "再次核对")
@@ -222,9 +223,10 @@ def test_a_double_click_writes_one_and_submits_one(open_tab, begin, branch, sess
     hands.tab.go("/invite")
     write_words(hands)
     hands.find(NEXT).dblclick()
-    hands.tab.page.wait_for_url("**/check*")
+    # Not wait_for_url: it fails when the second click's page ends the loading of the first one's.
+    expect(hands.tab.page).to_have_url(re.compile("/check"), timeout=10_000)
     hands.find(SEND).dblclick()
-    hands.tab.page.wait_for_url(ITS_PAGE)
+    expect(hands.tab.page).to_have_url(ITS_PAGE, timeout=10_000)
     assert count(session, Campaign, unit_id=branch.id) == 1
     assert acts(session, "campaign.submit") == 1
 
