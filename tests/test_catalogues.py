@@ -174,7 +174,7 @@ def test_a_status_out_of_a_column_has_its_own_name_not_that_of_another_enum(kind
     assert {member: name_of(str(member.value)) for member in kind} == {member: name_of(member) for member in kind}
 
 
-RECORDERS = ("record_act", "record_acts", "record_person_act", "record_for_holders", "record_for_phones")
+RECORDERS = ("record_act", "record_acts", "record_personal_act", "record_for_holders", "record_for_phones")
 
 
 def _acts() -> Iterator[str]:

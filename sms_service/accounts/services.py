@@ -109,12 +109,14 @@ def change_account(
     if unit_id is not None and unit_id != account.unit_id:
         new_path = unit_path(session, unit_id)
         actor.require(Permission.manage_accounts, new_path)
+        moved = {"unit_id": [account.unit_id, unit_id]}
         account.unit_id = unit_id
-        trail.record_act(session, actor.account_id, "account.move", "account", account.id, new_path, from_unit=path)
+        trail.record_act(session, actor.account_id, "account.move", "account", account.id, new_path, changes=moved)
         path = new_path
     if name is not None and name != account.name:
+        renamed = {"name": [account.name, name]}
         account.name = name
-        trail.record_act(session, actor.account_id, "account.rename", "account", account.id, path)
+        trail.record_personal_act(session, actor.account_id, "account.rename", "account", account.id, path, renamed)
     if password is not None:
         check_unguessable(password, account.login, account.name)
         account.password_hash = hash_password(password)

@@ -21,6 +21,7 @@ from sms_service.audience.reach import UnitReach
 from sms_service.audience.rules import Recipient, audience_select, sample_audience
 from sms_service.audience.suppression import REASONS
 from sms_service.audit import trail
+from sms_service.audit.changes import read_before_after
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import Unit
 from sms_service.directory.text import required_line
@@ -135,13 +136,13 @@ def change_segment(
         if rule is not None:
             uses = _check_rule(session, actor, rule, path, segment)
             segment.rule, segment.uses = rule, uses
+    changes = read_before_after(segment, ("name", "rule"))
     if session.is_modified(segment):
         segment.updated_at = session.scalar(select(func.now())) or segment.updated_at
     session.flush()
     session.refresh(segment)
-    fields = [field for field, value in (("name", name), ("rule", rule)) if value is not None]
-    if fields:
-        trail.record_act(session, actor.account_id, "segment.change", "segment", segment.id, path, fields=fields)
+    if changes:
+        trail.record_act(session, actor.account_id, "segment.change", "segment", segment.id, path, changes=changes)
     return segment
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, inspect, select
 from sqlalchemy.orm import Session
 
 from sms_service.audit.models import TrailEntry, TrailPersonal
@@ -19,6 +20,25 @@ Changes = Mapping[str, Sequence[Any]]
 def compare_before_after(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """The fields whose values differ, by name: [before, after]."""
     return {field: [before[field], after[field]] for field in sorted(before) if before[field] != after[field]}
+
+
+def read_before_after(row: object, fields: Iterable[str]) -> dict[str, list[Any]]:
+    """The same of a row that was read, was changed since and was not flushed yet; times as ISO 8601.
+
+    Raises RuntimeError for a field that was written without having been read: what it was before is not known.
+    """
+    found: dict[str, list[Any]] = {}
+    for field in sorted(fields):
+        history = inspect(row).attrs[field].history
+        if history.added:
+            if not history.deleted:
+                raise RuntimeError(f"{field} of {type(row).__name__} was written before it was read")
+            found[field] = [_as_json(history.deleted[0]), _as_json(history.added[0])]
+    return found
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value  # a datetime is a date
 
 
 def digest_personal(salt: bytes, changes: str) -> bytes:

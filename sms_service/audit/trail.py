@@ -35,17 +35,18 @@ def record_act(
     session.execute(insert(TrailEntry).values(entry))
 
 
-def record_person_act(
+def record_personal_act(
     session: Session,
     actor_account_id: int | None,
     act: str,
-    person_id: int,
+    target_kind: str,
+    target_id: int,
     unit_path: str,
     changes: Changes,
     **details: Any,
 ) -> None:
-    """The same for an act on a person, with what was before and after: kept apart, until the person is erased."""
-    entry = _entry(actor_account_id, act, "person", person_id, unit_path, details)
+    """The same where what was before and after is a person's data: kept apart, until the person is erased."""
+    entry = _entry(actor_account_id, act, target_kind, target_id, unit_path, details)
     salt, written = secrets.token_bytes(16), json.dumps(changes, ensure_ascii=False)
     if changes:
         entry["personal"] = digest_personal(salt, written)

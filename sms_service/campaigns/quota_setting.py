@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.audit.changes import compare_before_after
 from sms_service.campaigns.quotas import find_month
 from sms_service.campaigns.reserving import find_above
 from sms_service.controls.quota_models import Quota, QuotaUse
@@ -54,6 +55,7 @@ def set_quota(
         raise Invalid("people", None, "give at least one limit, or remove the quota")
     ids = [unit_id] if level is None else list_of_level(session, path, level)
     take_lock(session, LockKey.set_quota)
+    before = _read_limits(session, ids, month)
     new = insert(Quota).values([{"unit_id": id_, "month": month, **given} for id_ in ids])
     session.execute(
         new.on_conflict_do_update(
@@ -64,7 +66,10 @@ def set_quota(
     this = find_month(session, session.get_one(Unit, unit_id))
     begin_sums(session.connection(), [(id_, month or this) for id_ in ids])
     details: dict[str, Any] = {**given, **_name_month(month)}
-    details |= {} if level is None else {"level": level, "units": len(ids)}
+    if level is None:
+        details["changes"] = compare_before_after(before.get(unit_id, dict.fromkeys(given)), given)
+    else:
+        details |= {"level": level, "units": len(ids), "before_by_unit": before}
     trail.record_act(session, actor.account_id, "quota.set", "unit", unit_id, path, why=why, **details)
     return len(ids)
 
@@ -76,6 +81,7 @@ def remove_quota(session: Session, actor: Actor, unit_id: int, month: date | Non
     """
     path, why = _require(session, actor, unit_id, month, why)
     take_lock(session, LockKey.set_quota)
+    before = _read_limits(session, [unit_id], month).get(unit_id, {})
     removed = session.scalar(
         delete(Quota)
         .where(Quota.unit_id == unit_id, Quota.month.is_not_distinct_from(month))
@@ -89,7 +95,7 @@ def remove_quota(session: Session, actor: Actor, unit_id: int, month: date | Non
     session.execute(
         delete(QuotaUse).where(QuotaUse.unit_id == unit_id, ~left).execution_options(synchronize_session=False)
     )
-    details = _name_month(month)
+    details = {**_name_month(month), "changes": {kind: [most, None] for kind, most in before.items()}}
     trail.record_act(session, actor.account_id, "quota.remove", "unit", unit_id, path, why=why, **details)
 
 
@@ -117,6 +123,14 @@ def _require(
     if month is not None and month.day != 1:
         raise Invalid("month", month.isoformat(), "must be the first day of a month")
     return path, required_line("why", why, LONGEST_WHY)
+
+
+def _read_limits(session: Session, ids: Sequence[int], month: date | None) -> dict[int, dict[str, int | None]]:
+    """The limits that these units have now, by unit and kind; only of those that have a quota of the month."""
+    columns = [getattr(Quota, kind.value) for kind in QuotaKind]
+    found = select(Quota.unit_id, *columns).where(Quota.unit_id.in_(ids), Quota.month.is_not_distinct_from(month))
+    names = [kind.value for kind in QuotaKind]
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in session.execute(found)}
 
 
 def _name_month(month: date | None) -> dict[str, str]:

@@ -38,6 +38,8 @@ def change_planned_time(session: Session, actor: Actor, campaign_id: int, at: da
     run_id = session.scalar(select(Run.id).where(Run.campaign_id == campaign_id))
     assert run_id is not None, "an active plain campaign has its run"
     seen = campaign.planned_at is not None
+    before = campaign.planned_at if seen else session.scalar(select(Run.due_at).where(Run.id == run_id))
+    assert before is not None, "each run has its time"
     if seen:
         campaign.planned_at, campaign.updated_at = at, func.now()
         session.flush()
@@ -50,5 +52,6 @@ def change_planned_time(session: Session, actor: Actor, campaign_id: int, at: da
     reserve_quota(session, [run_id])  # it may be of another month now
     # Who changes the planned time has a hand in what is approved next.
     act = "campaign.change" if seen else "campaign.retime"
-    trail.record_act(session, actor.account_id, act, "campaign", campaign_id, path, fields=["planned_at"], run=run_id)
+    changes = {"planned_at": [before.isoformat(), at.isoformat()]}
+    trail.record_act(session, actor.account_id, act, "campaign", campaign_id, path, run=run_id, changes=changes)
     return campaign

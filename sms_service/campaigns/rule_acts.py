@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.audit.changes import read_before_after
 from sms_service.campaigns.approval_rules import USUAL_GROWTH_PERCENT, AskedApproval, describe_approval_rule, find_asked
 from sms_service.campaigns.rule_models import (
     FEWEST_APPROVALS,
@@ -68,9 +69,10 @@ def change_approval_rule(session: Session, actor: Actor, rule_id: int, changes: 
         _set_terms(session, rule, before | {name: changes[name] for name in RULED if name in changes}, path)
         _require_alone(session, rule)
     if session.is_modified(rule):
+        changes = read_before_after(rule, RULED)
         rule.changed_by, rule.changed_at = actor.account_id, func.now()
         session.flush()
-        details = _tell_rule(rule)
+        details = _tell_rule(rule) | {"changes": changes}
         trail.record_act(session, actor.account_id, "approval_rule.change", "unit", rule.unit_id, path, **details)
     return rule
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.also_posted import keep_channels, require_channels
 from sms_service.campaigns.approval import approve_by_self_service
 from sms_service.campaigns.asking import read_asks
-from sms_service.campaigns.authorship import list_authors
+from sms_service.campaigns.changing import note_change, open_for_change
 from sms_service.campaigns.contents import content_of
 from sms_service.campaigns.linting import lint_content
 from sms_service.campaigns.models import Campaign
@@ -36,7 +36,7 @@ from sms_service.content.library import get_version
 from sms_service.controls.models import Route
 from sms_service.directory.text import required_line
 from sms_service.directory.units import are_in_line
-from sms_service.errors import Conflict, Invalid
+from sms_service.errors import Invalid
 from sms_service.gateways.config import DEFAULT_ROUTE
 from sms_service.said import say
 
@@ -147,31 +147,6 @@ def change_campaign(
     if session.is_modified(campaign):
         note_change(session, actor, campaign, path, changes)
     return campaign
-
-
-def open_for_change(
-    session: Session, actor: Actor, campaign_id: int, unchanged_since: datetime | None = None
-) -> tuple[Campaign, str]:
-    """The campaign, locked until the commit, and its unit's path, for whoever changes its content. Raises as
-    `change_campaign` does.
-    """
-    campaign, path = open_campaign(session, actor, CampaignAct.change, campaign_id)
-    if unchanged_since is not None and campaign.updated_at != unchanged_since:
-        who = next((one.name for one in reversed(list_authors(session, campaign)) if one.name), "system")
-        message = (
-            "{who} changed campaign {campaign} since you opened it, and your change was not made; look at it again"
-        )
-        raise Conflict(say(message, who=who, campaign=campaign.id))
-    return campaign, path
-
-
-def note_change(session: Session, actor: Actor, campaign: Campaign, path: str, fields: Iterable[str]) -> None:
-    """Write that the actor changed these fields, and make the campaign a draft."""
-    campaign.updated_at = func.now()
-    session.flush()
-    if campaign.status != CampaignStatus.draft:
-        move_campaign(session, campaign, CampaignAct.change, CampaignStatus.draft)
-    trail.record_act(session, actor.account_id, "campaign.change", "campaign", campaign.id, path, fields=sorted(fields))
 
 
 def submit_campaign(session: Session, actor: Actor, campaign_id: int) -> Campaign:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.audit.changes import read_before_after
 from sms_service.channels.models import Channel, ChannelPost, ChannelState
 from sms_service.channels.robots import ROBOTS
 from sms_service.channels.robots.base import ChannelKind
@@ -103,8 +104,9 @@ def change_channel(session: Session, actor: Actor, channel_id: int, **changes: s
         channel.name = required_line("name", changes["name"] or "", LONGEST_NAME)
     if "keyword" in changes:
         channel.keyword = _keyword(changes["keyword"])
+    details = {"channel": channel.name, "changes": read_before_after(channel, ("name", "keyword"))}
     _keep(session, channel)
-    trail.record_act(session, actor.account_id, "channel.change", "channel", channel_id, path, channel=channel.name)
+    trail.record_act(session, actor.account_id, "channel.change", "channel", channel_id, path, **details)
     return channel
 
 

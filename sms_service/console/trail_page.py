@@ -23,7 +23,7 @@ from sms_service.console.trail_sentences import tell_act
 from sms_service.console.unit_choice import choose_unit
 from sms_service.directory.models import CITY_ZONE
 from sms_service.masking import mask_text
-from sms_service.reports.acts import name_targets
+from sms_service.reports.acts import name_targets, word_rules
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import Id
 from sms_service.web.validators import OneOfWords
@@ -76,6 +76,7 @@ def list_trail() -> str:
     )
     changes = read_changes(g.session, entries)
     names = name_targets(g.session, g.actor, entries, changes)
+    rules = word_rules(g.session, g.actor, entries, changes)
     acts = {act: translate_here(word) for act, word in WORDS["act"].items()}
     chosen = g.session.get(Account, query["account"]) if query["account"] is not None else None
     return render_page(
@@ -85,7 +86,7 @@ def list_trail() -> str:
                 "entry": entry,
                 "sentence": tell_act(entry, names),
                 "origin": tell_origin(entry),
-                "changes": tell_changes(entry, changes.get(entry.id), names),
+                "changes": tell_changes(entry, changes.get(entry.id), names, rules.get(entry.id)),
                 "why": _why(entry),
                 "page": _link(entry),
             }

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.audit.changes import compare_before_after
 from sms_service.content.language import compile_places
 from sms_service.content.library import get_numbered_version
 from sms_service.content.models import Template, TemplateVersion
@@ -70,10 +71,19 @@ def set_binding(
         "changed_by": actor.account_id,
         "changed_at": func.sms_now(),
     }
+    told = ("state", "provider_template_id", "note")
+    bound = select(*(getattr(TemplateBinding, name) for name in told)).where(
+        TemplateBinding.template_version_id == version.id, TemplateBinding.gateway_account_id == account_id
+    )
+    before = session.execute(bound.with_for_update()).one_or_none()
     new = insert(TemplateBinding).values(template_version_id=version.id, gateway_account_id=account_id, **values)
     keys = [TemplateBinding.template_version_id, TemplateBinding.gateway_account_id]
     session.execute(new.on_conflict_do_update(index_elements=keys, set_=values))
-    details = {"version": version.number, "account": account, "state": change.state, "provider_template": name or ""}
+    changes = compare_before_after(
+        dict.fromkeys(told) if before is None else dict(zip(told, before, strict=True)),
+        {name: values[name] for name in told},
+    )
+    details = {"version": version.number, "account": account, "state": change.state, "changes": changes}
     trail.record_act(session, actor.account_id, "template.bind", "template", template_id, path, **details)
     return version
 

@@ -143,8 +143,9 @@ def change_template(
     wanted = None if without_category else category_id
     if (without_category or category_id is not None) and wanted != template.category_id:
         _check_category(session, wanted, path)
+        changes = {"category_id": [template.category_id, wanted]}
         template.category_id = wanted
-        trail.record_act(session, actor.account_id, "template.sort", "template", template.id, path)
+        trail.record_act(session, actor.account_id, "template.sort", "template", template.id, path, changes=changes)
     session.flush()
     return template
 

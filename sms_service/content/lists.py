@@ -72,9 +72,10 @@ def add_reference_list(session: Session, actor: Actor, unit_id: int, name: str, 
 def rename_reference_list(session: Session, actor: Actor, list_id: int, label: str) -> ReferenceList:
     """Give it another label; templates call it as before. Raises NotFound, Forbidden or Invalid."""
     found, path = own_list(session, actor, list_id)
-    found.label = required_line("label", label, LONGEST_LABEL)
+    before, found.label = found.label, required_line("label", label, LONGEST_LABEL)
     session.flush()
-    trail.record_act(session, actor.account_id, "reference.rename", "unit", found.unit_id, path, list=found.label)
+    details = {"list": found.label, "changes": {"name": [before, found.label]}}
+    trail.record_act(session, actor.account_id, "reference.rename", "unit", found.unit_id, path, **details)
     return found
 
 

@@ -58,9 +58,10 @@ def rename_quiz_category(session: Session, actor: Actor, category_id: int, name:
     )
     if session.scalar(twin) is not None:
         raise Conflict("the unit already has a category of this name")
+    details = {"category": name, "changes": {"name": [found.name, name]}}
     found.name = name
     session.flush()
-    trail.record_act(session, actor.account_id, "quiz.category_rename", "unit", found.unit_id, path, category=name)
+    trail.record_act(session, actor.account_id, "quiz.category_rename", "unit", found.unit_id, path, **details)
     return found
 
 

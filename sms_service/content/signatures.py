@@ -66,6 +66,10 @@ def set_filing(session: Session, actor: Actor, signature_id: int, account: str, 
         message = "has {number} characters; {account} registers at most {most}"
         most = gateway.longest_signature
         raise Invalid("signature", found.text, say(message, number=len(found.text), account=account, most=most))
+    filed = select(SignatureFiling.state).where(
+        SignatureFiling.signature_id == signature_id, SignatureFiling.gateway_account_id == gateway.id
+    )
+    changes = {"state": [session.scalar(filed.with_for_update()), state.value]}
     new = insert(SignatureFiling).values(
         signature_id=signature_id, gateway_account_id=gateway.id, state=state.value, changed_at=func.sms_now()
     )
@@ -75,7 +79,7 @@ def set_filing(session: Session, actor: Actor, signature_id: int, account: str, 
             set_={"state": new.excluded.state, "changed_at": new.excluded.changed_at},
         )
     )
-    details = {"signature": found.text, "account": account, "state": state}
+    details = {"signature": found.text, "account": account, "state": state, "changes": changes}
     trail.record_act(session, actor.account_id, "signature.file", "unit", found.unit_id, path, **details)
 
 
@@ -86,6 +90,9 @@ def set_default_signature(session: Session, actor: Actor, unit_id: int, signatur
     """
     path = unit_path(session, unit_id)
     actor.require(Permission.manage_directory, path)
+    before = session.scalar(
+        select(DefaultSignature.signature_id).where(DefaultSignature.unit_id == unit_id).with_for_update()
+    )
     if signature_id is None:
         session.execute(delete(DefaultSignature).where(DefaultSignature.unit_id == unit_id))
     else:
@@ -100,7 +107,8 @@ def set_default_signature(session: Session, actor: Actor, unit_id: int, signatur
             raise Invalid("signature_id", signature_id, "belongs to no unit at or above this one")
         new = insert(DefaultSignature).values(unit_id=unit_id, signature_id=signature_id)
         session.execute(new.on_conflict_do_update(index_elements=["unit_id"], set_={"signature_id": signature_id}))
-    trail.record_act(session, actor.account_id, "signature.default", "unit", unit_id, path)
+    changes = {"signature_id": [before, signature_id]}
+    trail.record_act(session, actor.account_id, "signature.default", "unit", unit_id, path, changes=changes)
 
 
 def find_signatures(scope: tuple[str, ...]) -> Select[OwnedSignature, Unit, dict[str, str], list[str]]:

@@ -43,21 +43,27 @@ def set_cap(session: Session, actor: Actor, class_: str, per_day: int, why: str)
         raise Invalid(
             "per_day", per_day, say("must be from 1 to {most}; remove the cap to send without one", most=LARGEST)
         )
+    before = session.scalar(select(Cap.per_day).where(Cap.class_ == class_).with_for_update())
     session.execute(
         insert(Cap)
         .values(class_=class_, per_day=per_day)
         .on_conflict_do_update(index_elements=[Cap.class_], set_={"per_day": per_day})
     )
-    trail.record_act(session, actor.account_id, "cap.set", "cap", class_, path, per_day=per_day, why=why)
+    changes = {"per_day": [before, per_day]}
+    trail.record_act(
+        session, actor.account_id, "cap.set", "cap", class_, path, changes=changes, per_day=per_day, why=why
+    )
     return session.get_one(Cap, class_, populate_existing=True)
 
 
 def remove_cap(session: Session, actor: Actor, class_: str, why: str) -> None:
     """Send texts of the class without a cap. Raises NotFound if there is none, Invalid or Forbidden."""
     path, why = _require(session, actor, class_), required_line("why", why, LONGEST_WHY)
-    if session.scalar(delete(Cap).where(Cap.class_ == class_).returning(Cap.per_day)) is None:
+    before = session.scalar(delete(Cap).where(Cap.class_ == class_).returning(Cap.per_day))
+    if before is None:
         raise NotFound("cap of the class", class_)
-    trail.record_act(session, actor.account_id, "cap.remove", "cap", class_, path, why=why)
+    changes = {"per_day": [before, None]}
+    trail.record_act(session, actor.account_id, "cap.remove", "cap", class_, path, changes=changes, why=why)
 
 
 def set_caps(session: Session, actor: Actor, wanted: Mapping[str, int | None], why: str) -> list[str]:

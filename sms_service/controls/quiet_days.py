@@ -82,6 +82,11 @@ def set_quiet_days(
             raise Invalid(f"days[{number}].day", day.isoformat(), "is given twice; keep one")
         name = required_line(f"days[{number}].name", name, LONGEST_NAME)
         rows[day] = {"unit_id": unit.id, "day": day, "name": name, "classes": known, "created_by": actor.account_id}
+    before = dict(
+        session.execute(
+            select(QuietDay.day, QuietDay.name).where(QuietDay.unit_id == unit.id, QuietDay.day.in_(rows))
+        ).all()
+    )
     new = insert(QuietDay).values([rows[day] for day in sorted(rows)])
     found = session.scalars(
         new.on_conflict_do_update(
@@ -91,7 +96,9 @@ def set_quiet_days(
         execution_options={"populate_existing": True},
     ).all()
     named = [day.isoformat() for day in sorted(rows)]
-    trail.record_act(session, actor.account_id, "quiet_day.set", "unit", unit.id, unit.path, days=named, classes=known)
+    changes = {day.isoformat(): [before.get(day), row["name"]] for day, row in rows.items()}
+    details = {"days": named, "classes": known, "changes": changes}
+    trail.record_act(session, actor.account_id, "quiet_day.set", "unit", unit.id, unit.path, **details)
     return sorted(found, key=lambda one: one.day)
 
 

@@ -78,5 +78,6 @@ def set_unit_caps(
                 new.on_conflict_do_update(index_elements=[UnitCap.unit_id, UnitCap.class_], set_={"per_day": per_day})
             )
     if changed and unit is not None:
-        trail.record_act(session, actor.account_id, "unit.caps", "unit", unit_id, path, caps=changed, why=why)
+        changes = {class_: [before.get(class_), per_day] for class_, per_day in changed.items()}
+        trail.record_act(session, actor.account_id, "unit.caps", "unit", unit_id, path, changes=changes, why=why)
     return list(changed)

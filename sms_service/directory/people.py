@@ -153,7 +153,9 @@ def create_person(
     session.refresh(person)
     values = {field: value for field, value in _values(session, person).items() if value}
     made, fields = compare_before_after(dict.fromkeys(values), values), sorted(changes)
-    trail.record_person_act(session, actor.account_id, "person.create", person.id, path, made, fields=fields)
+    trail.record_personal_act(
+        session, actor.account_id, "person.create", "person", person.id, path, made, fields=fields
+    )
     return person
 
 
@@ -179,7 +181,9 @@ def change_person(session: Session, actor: Actor, person_id: int, **changes: Any
     session.refresh(person)
     if changes:
         changed, fields = compare_before_after(before, _values(session, person)), sorted(changes)
-        trail.record_person_act(session, actor.account_id, "person.change", person.id, path, changed, fields=fields)
+        trail.record_personal_act(
+            session, actor.account_id, "person.change", "person", person.id, path, changed, fields=fields
+        )
     return person
 
 

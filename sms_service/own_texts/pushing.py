@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, load_actor
 from sms_service.accounts.models import Account
 from sms_service.audit import trail
+from sms_service.audit.changes import compare_before_after
 from sms_service.catalogues import get_catalogue
 from sms_service.channels.owning import require_channel
 from sms_service.channels.posts import post_push
@@ -107,12 +108,14 @@ def set_pushes(
     chosen = sorted(kind.value for kind in kinds)
     look_at = None if way == PushWay.none else session.scalars(select(func.sms_now())).one()
     values = {"way": way.value, "kinds": chosen, "look_at": look_at, "channel_id": channel_id}
+    known_before = get_pushes(session, account.id)
     new = insert(PushSetting).values(account_id=account.id, **values)
     session.execute(new.on_conflict_do_update(index_elements=[PushSetting.account_id], set_=values))
     session.execute(delete(ToldTask).where(ToldTask.account_id == account.id, ToldTask.kind.not_in(chosen)))
     session.expire_all()
     path = session.get_one(Unit, account.unit_id).path
-    details = {"way": way.value, "kinds": chosen}
+    before = {"way": known_before.way.value, "kinds": sorted(kind.value for kind in known_before.kinds)}
+    details = {"changes": compare_before_after(before, {"way": way.value, "kinds": chosen})}
     trail.record_act(session, account.id, "own_phone.pushes", "account", account.id, path, **details)
     return get_pushes(session, account.id)
 

@@ -59,6 +59,7 @@ def set_redaction(session: Session, actor: Actor, unit_id: int, days: int | None
         said = say("must be from {fewest} to {most}, or empty", fewest=FEWEST_DAYS, most=MOST_DAYS)
         raise Invalid("redact_after_days", days, said)
     below = Unit.path.op("^@")(unit.path), Unit.redact_after_days.is_distinct_from(days)
+    before = unit.redact_after_days
     changed = session.scalars(
         update(Unit).where(*below).values(redact_after_days=days).returning(Unit.id),
         execution_options={"synchronize_session": False},
@@ -66,7 +67,8 @@ def set_redaction(session: Session, actor: Actor, unit_id: int, days: int | None
     if changed:
         # Their old rows are looked at with this number of days, too, however far that is already.
         session.execute(delete(Redaction).where(Redaction.days == (days or 0), Redaction.what.in_(_BY_UNIT)))
-        details = {"redact_after_days": days, "units": len(changed), "why": why}
+        changes = {"redact_after_days": [before, days]}
+        details = {"redact_after_days": days, "units": len(changed), "changes": changes, "why": why}
         trail.record_act(session, actor.account_id, "unit.redaction", "unit", unit.id, unit.path, **details)
     session.expire_all()
     return unit

@@ -75,7 +75,7 @@ def close_question(session: Session, actor: Actor, question_id: int, closes_at: 
         raise Invalid("closes_at", until.isoformat(), say("must lie within {days} days from now", days=FURTHEST.days))
     if closes_at is None and question.closes_at <= now:
         raise Conflict(say("question {question} is closed", question=question_id))
-    question.closes_at = until
+    before, question.closes_at = question.closes_at, until
     session.flush()
     trail.record_act(
         session,
@@ -86,6 +86,7 @@ def close_question(session: Session, actor: Actor, question_id: int, closes_at: 
         path,
         question=question_id,
         until=until.isoformat(timespec="minutes"),
+        changes={"closes_at": [before.isoformat(), until.isoformat()]},
     )
     return question
 

@@ -127,8 +127,10 @@ def assign_reply(session: Session, actor: Actor, reply_id: int, assignee_id: int
     if assignee_id is not None and not _may_be_asked(session, assignee_id, row):
         raise Invalid("assignee_id", assignee_id, "must be an account that writes for the reply's unit")
     status = InboxStatus.unread if assignee_id is None else InboxStatus.assigned
+    changes = {"assigned_to": [row.ReplyRow.assigned_to, assignee_id]}
     change_in_inbox(session, row, seen, OPEN, inbox_status=status.value, assigned_to=assignee_id)
-    trail.record_act(session, actor.account_id, "reply.assign", "reply", reply_id, path, to=assignee_id)
+    details = {"to": assignee_id, "changes": changes}
+    trail.record_act(session, actor.account_id, "reply.assign", "reply", reply_id, path, **details)
 
 
 def close_reply(session: Session, actor: Actor, reply_id: int, seen: str, why: str | None = None) -> None:

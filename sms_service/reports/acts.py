@@ -13,6 +13,7 @@ from sms_service.accounts.models import Account, Token
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.list_models import RecipientList
 from sms_service.audience.models import Segment
+from sms_service.audience.wording import describe_rules
 from sms_service.audit import trail
 from sms_service.audit.changes import Changes, read_changes
 from sms_service.audit.models import TrailEntry
@@ -22,6 +23,7 @@ from sms_service.controls.models import GatewayAccount, Stop
 from sms_service.directory.import_models import Import
 from sms_service.directory.models import Person, Unit
 from sms_service.ledger.models import Run
+from sms_service.said import Said
 
 # By kind and id, as the trail writes both.
 Names = Mapping[tuple[str, str], str]
@@ -74,10 +76,33 @@ def name_entries(session: Session, actor: Actor, entries: Sequence[TrailEntry]) 
             None if entry.account_id is None else logins.get(entry.account_id),
             names.get((entry.target_kind, entry.target_id)),
             names.get(("unit", _unit_of(entry))),
-            changes.get(entry.id) if (entry.target_kind, entry.target_id) in names else None,
+            changes.get(entry.id) if may_see_changes(entry, names) else None,
         )
         for entry in entries
     ]
+
+
+def may_see_changes(entry: TrailEntry, names: Names) -> bool:
+    """Whether what was before and after is told: of what lies in a unit, only while the actor may read it there."""
+    return entry.target_kind not in _IDS or (entry.target_kind, entry.target_id) in names
+
+
+def word_rules(
+    session: Session, actor: Actor, entries: Iterable[TrailEntry], changes: Mapping[int, Changes]
+) -> dict[int, list[Said]]:
+    """The segments' rules before and after, in words, by the entry that changed one; in a few statements for all."""
+    changed = {
+        entry.id: (int(_unit_of(entry)), changes[entry.id]["rule"])
+        for entry in entries
+        if entry.act == "segment.change" and "rule" in changes.get(entry.id, {})
+    }
+    if not changed:
+        return {}
+    own = select(Unit).where(Unit.id.in_({unit_id for unit_id, _ in changed.values()}))
+    units = {unit.id: unit for unit in session.scalars(own)}
+    told = {id_: (units[unit_id], rules) for id_, (unit_id, rules) in changed.items() if unit_id in units}
+    words = iter(describe_rules(session, actor, [(unit, rule) for unit, rules in told.values() for rule in rules]))
+    return {id_: [next(words), next(words)] for id_ in told}
 
 
 def _unit_of(entry: TrailEntry) -> str:
@@ -89,6 +114,7 @@ def _named_in(entries: Iterable[TrailEntry]) -> Iterable[tuple[str, str]]:
         yield "account", str(entry.account_id)
         yield "account", str(entry.details.get("lender"))
         yield "account", str(entry.details.get("to"))
+        yield from (("account", str(one)) for one in entry.details.get("changes", {}).get("assigned_to", ()))
         yield entry.target_kind, entry.target_id
         yield "unit", str(entry.details.get("unit_id"))
         yield "unit", _unit_of(entry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.audit.changes import compare_before_after
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.quota_setting import list_of_level
 from sms_service.campaigns.quotas import stands_under
@@ -104,6 +105,7 @@ def set_targets(
         if target is not None and not 1 <= target <= LARGEST_TARGET:
             raise Invalid(kind, target, say("must be from 1 to {most:,}, or empty", most=LARGEST_TARGET))
     ids = [unit_id] if level is None else list_of_level(session, unit.path, level)
+    before = _read_before(session, ids, year, targets)
     for kind, target in targets.items():
         if target is None:
             gone = delete(UnitTarget).where(
@@ -116,9 +118,26 @@ def set_targets(
             )
             keys = [UnitTarget.unit_id, UnitTarget.year, UnitTarget.kind]
             session.execute(new.on_conflict_do_update(index_elements=keys, set_={"target": new.excluded.target}))
-    details = {"year": year, "targets": dict(targets), **({"level": level, "units": len(ids)} if level else {})}
+    details: dict[str, Any] = {"year": year, "targets": dict(targets)}
+    if level is None:
+        details["changes"] = compare_before_after(dict.fromkeys(targets) | before.get(unit_id, {}), targets)
+    else:
+        details |= {"level": level, "units": len(ids), "before_by_unit": before}
     trail.record_act(session, actor.account_id, "target.set", "unit", unit_id, unit.path, why=why, **details)
     return len(ids)
+
+
+def _read_before(
+    session: Session, ids: Sequence[int], year: int, kinds: Iterable[str]
+) -> dict[int, dict[str, int | None]]:
+    """The targets of these kinds that the units have, by unit and kind."""
+    found: dict[int, dict[str, int | None]] = {}
+    set_ones = select(UnitTarget.unit_id, UnitTarget.kind, UnitTarget.target)
+    for unit_id, kind, target in session.execute(
+        set_ones.where(UnitTarget.unit_id.in_(ids), UnitTarget.year == year, UnitTarget.kind.in_(kinds))
+    ):
+        found.setdefault(unit_id, {})[kind] = target
+    return found
 
 
 def months_of_year(year: int) -> tuple[date, date]:

@@ -80,9 +80,11 @@ def set_calendar_days(
     Raises NotFound, Forbidden without `manage_directory` over the unit, or Invalid: from 1 to 400 days, each once.
     """
     path, rows = own_calendar(session, actor, unit_id), _check_entries(entries)
+    held = _read_entries(session, unit_id, rows)
     found = write_entries(session, actor, unit_id, rows)
-    written = [span.write() for span in group_entries(rows)]
-    trail.record_act(session, actor.account_id, "calendar.set", "unit", unit_id, path, days=written, rows=len(found))
+    before, written = ([span.write() for span in group_entries(some)] for some in (held.values(), rows))
+    details = {"days": written, "rows": len(found), "changes": {"days": [before, written]}}
+    trail.record_act(session, actor.account_id, "calendar.set", "unit", unit_id, path, **details)
     place_series_anew(session, path)
     return found
 
@@ -91,8 +93,7 @@ def plan_calendar_days(session: Session, actor: Actor, unit_id: int, entries: Se
     """What `set_calendar_days` would do; nothing changes. Raises what it raises."""
     own_calendar(session, actor, unit_id)
     rows = _check_entries(entries) if entries else []
-    held = select(CalendarDay).where(CalendarDay.unit_id == unit_id, CalendarDay.day.in_([row.day for row in rows]))
-    now = {one.day: entry_of(one) for one in session.scalars(held)}
+    now = _read_entries(session, unit_id, rows)
     return CalendarPlan(
         added=tuple(row for row in rows if row.day not in now),
         changed=tuple(row for row in rows if now.get(row.day, row) != row),
@@ -182,6 +183,12 @@ def write_entries(session: Session, actor: Actor, unit_id: int, entries: Sequenc
         execution_options={"populate_existing": True},
     ).all()
     return sorted(found, key=lambda one: one.day)
+
+
+def _read_entries(session: Session, unit_id: int, days: Iterable[CalendarEntry]) -> dict[date, CalendarEntry]:
+    """What the unit says now about the days of these entries."""
+    held = select(CalendarDay).where(CalendarDay.unit_id == unit_id, CalendarDay.day.in_([one.day for one in days]))
+    return {one.day: entry_of(one) for one in session.scalars(held)}
 
 
 def own_calendar(session: Session, actor: Actor, unit_id: int) -> str:

@@ -13,16 +13,17 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.audit import trail
+from sms_service.audit.changes import read_before_after
 from sms_service.campaigns.acts import EDITABLE, UNDER_WAY, CampaignAct
 from sms_service.campaigns.approval import renew_by_self_service
 from sms_service.campaigns.asking import read_asks
 from sms_service.campaigns.authorship import list_authors
+from sms_service.campaigns.changing import open_for_change
 from sms_service.campaigns.cohort_items import list_late_items
 from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
 from sms_service.campaigns.moving import lock_campaign, move_campaign
 from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.renewing import mark_undecided
-from sms_service.campaigns.services import open_for_change
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.content.compose import check_beginning
 from sms_service.content.library import get_version
@@ -105,8 +106,9 @@ def change_item(
     if "skipped" in changes:
         item.skipped = bool(changes["skipped"])
     if session.is_modified(item):
+        changed = read_before_after(item, ("label", "template_version_id", "skipped"))  # its words are in decisions
         item.updated_at = func.now()
-        details = {"item": number, "label": item.label, "fields": sorted(changes)}
+        details = {"item": number, "label": item.label, "fields": sorted(changes), "changes": changed}
         trail.record_act(session, actor.account_id, "item.change", "campaign", campaign_id, path, **details)
         note_items(session, actor, campaign, path)
     return item

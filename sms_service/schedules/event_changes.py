@@ -13,6 +13,7 @@ from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.audience.earlier import select_outcome
 from sms_service.audit import trail
+from sms_service.audit.changes import compare_before_after
 from sms_service.campaigns.acts import CampaignAct
 from sms_service.campaigns.approval import renew_by_self_service
 from sms_service.campaigns.contents import content_of
@@ -101,8 +102,9 @@ def move_event(
     place_items(session, campaign)
     campaign.updated_at = func.now()
     mark_undecided(session, campaign)
-    at = {"from": rule["begins"], "to": moved["begins"]}
-    trail.record_act(session, actor.account_id, "event.move", "campaign", campaign_id, path, why=why, told=told, **at)
+    times = [{field: one[field] for field in ("begins", "ends")} for one in (rule, moved)]
+    details = {"why": why, "told": told, "changes": compare_before_after(*times)}
+    trail.record_act(session, actor.account_id, "event.move", "campaign", campaign_id, path, **details)
     renew_by_self_service(session, actor, campaign, path)
     return EventChange(campaign, told)
 

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
+from sms_service.campaigns.changing import open_for_change
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.picks import load_picked
-from sms_service.campaigns.services import open_for_change
 from sms_service.campaigns.states import CampaignKind
 from sms_service.content.fields import check_kinds, fields_of
 from sms_service.content.library import get_version

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor
 from sms_service.audit import trail
 from sms_service.campaigns.acts import CampaignAct
+from sms_service.campaigns.changing import note_change, open_for_change
 from sms_service.campaigns.models import Campaign, CampaignItem, SeriesCohort
 from sms_service.campaigns.moving import move_campaign, open_campaign
 from sms_service.campaigns.placing import place_items
 from sms_service.campaigns.renewing import mark_undecided
-from sms_service.campaigns.services import note_change, open_for_change
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
@@ -59,6 +59,7 @@ def set_schedule(
     if campaign.planned_at is not None:
         raise Invalid("planned_at", campaign.planned_at.isoformat(), "must be empty: the schedule says when it is sent")
     now: datetime = session.scalars(select(func.sms_now())).one()
+    before = campaign.schedule
     campaign.schedule = KINDS[kind].read_rule(given, session.get_one(Unit, campaign.unit_id), now)
     campaign.kind = kind
     session.execute(delete(CampaignItem).where(CampaignItem.campaign_id == campaign_id))
@@ -76,7 +77,7 @@ def set_schedule(
         for position, item in enumerate(items or [NewItem(1, campaign.name)], start=1)
     )
     place_items(session, campaign)
-    note_change(session, actor, campaign, path, ["schedule"])
+    note_change(session, actor, campaign, path, ["schedule"], {"schedule": [before, campaign.schedule]})
     return campaign
 
 
@@ -85,8 +86,9 @@ def clear_schedule(session: Session, actor: Actor, campaign_id: int) -> Campaign
     campaign, path = open_for_change(session, actor, campaign_id)
     if campaign.schedule is not None:
         session.execute(delete(CampaignItem).where(CampaignItem.campaign_id == campaign_id))
+        before = campaign.schedule
         campaign.kind, campaign.schedule = CampaignKind.plain.value, None
-        note_change(session, actor, campaign, path, ["schedule"])
+        note_change(session, actor, campaign, path, ["schedule"], {"schedule": [before, None]})
     return campaign
 
 

@@ -104,10 +104,11 @@ def move_text(
     if not fixed < position <= len(items):
         message = "must be from {least} to {most}: what was sent keeps its place"
         raise Invalid("position", position, say(message, least=fixed + 1, most=len(items)))
+    before = item.position
     others = [one for one in items if one is not item]
     write_order([*others[: position - 1], item, *others[position - 1 :]])
     if session.is_modified(item):
-        details = {"item": number, "label": item.label, "position": position}
+        details = {"item": number, "label": item.label, "changes": {"position": [before, position]}}
         trail.record_act(session, actor.account_id, "item.move", "campaign", campaign_id, path, **details)
         note_items(session, actor, campaign, path)
     return item
@@ -177,7 +178,8 @@ def remove_text(
         raise Invalid("items", 0, say("must be from 1 to {most} texts", most=MOST_TEXTS))
     session.delete(item)
     write_order([one for one in items if one is not item])
-    trail.record_act(session, actor.account_id, "campaign.change", "campaign", campaign_id, path, fields=["items"])
+    details = {"fields": ["items"], "changes": {"label": [item.label, None]}}
+    trail.record_act(session, actor.account_id, "campaign.change", "campaign", campaign_id, path, **details)
     note_items(session, actor, campaign, path)
 
 

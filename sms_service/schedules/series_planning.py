@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
+from sms_service.campaigns.changing import note_change, open_for_change
 from sms_service.campaigns.models import Campaign
 from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.placing import place_items
-from sms_service.campaigns.services import note_change, open_for_change
 from sms_service.campaigns.states import CampaignKind
 from sms_service.content.fields import check_kinds, fields_of
 from sms_service.content.models import TemplateVersion
@@ -60,9 +60,10 @@ def set_series(
     campaign, path = open_for_change(session, actor, campaign_id, unchanged_since)
     if rows is None and campaign.kind == CampaignKind.series:
         now: datetime = session.scalars(select(func.sms_now())).one()
+        before = campaign.schedule
         campaign.schedule = series.read_rule(given, session.get_one(Unit, campaign.unit_id), now)
         place_items(session, campaign)
-        note_change(session, actor, campaign, path, ["schedule"])
+        note_change(session, actor, campaign, path, ["schedule"], {"schedule": [before, campaign.schedule]})
         return campaign
     rows = rows or ()
     if not 1 <= len(rows) <= MOST_TEXTS:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
+from sms_service.audit.changes import read_before_after
 from sms_service.audit.happening_models import HappeningKind
 from sms_service.channels.owning import say_address_fault
 from sms_service.channels.robots.signed_json import PREFIX
@@ -100,8 +101,9 @@ def change_webhook(
         webhook.host = str(urlsplit(address).netloc)[:200]
     if kinds is not None:
         webhook.kinds = _kinds(kinds)
+    details = {"webhook": webhook.name, "changes": read_before_after(webhook, ("name", "host", "kinds"))}
     _keep(session, webhook)
-    trail.record_act(session, actor.account_id, "webhook.change", "webhook", webhook_id, path, webhook=webhook.name)
+    trail.record_act(session, actor.account_id, "webhook.change", "webhook", webhook_id, path, **details)
     return webhook
 
 

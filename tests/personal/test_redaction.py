@@ -233,4 +233,5 @@ def test_who_may_set_it_and_what_a_new_unit_gets(session: Session, tree: list[Un
     made = create_unit(session, SYSTEM, code="X1", name="新支部", level="branch", parent_id=tree[1].id)
     assert made.redact_after_days == 90
     entry = session.scalars(select(TrailEntry).where(TrailEntry.act == "unit.redaction")).one()
-    assert entry.details == {"redact_after_days": 90, "units": 3, "why": "按规定"}
+    changes = {"redact_after_days": [None, 90]}
+    assert entry.details == {"redact_after_days": 90, "units": 3, "why": "按规定", "changes": changes}

@@ -114,11 +114,12 @@ def test_it_is_assigned_closed_and_opened_again(database: Database, session: Ses
     inbox.assign_reply(session, actor, reply_id, None, state(session, reply_id))
     assert state(session, reply_id) == "unread"
     entries = list_acts_on(session, actor, "reply", reply_id)
+    given, taken = ([None, other.account_id], [other.account_id, None])
     assert [(one.act, one.account_id, one.details) for one in entries] == [
-        ("reply.assign", actor.account_id, {"to": other.account_id}),
+        ("reply.assign", actor.account_id, {"to": other.account_id, "changes": {"assigned_to": given}}),
         ("reply.close", other.account_id, {"why": "已电话答复"}),
         ("reply.reopen", actor.account_id, {}),
-        ("reply.assign", actor.account_id, {"to": None}),
+        ("reply.assign", actor.account_id, {"to": None, "changes": {"assigned_to": taken}}),
     ]
 
 

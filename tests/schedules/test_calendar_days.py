@@ -51,12 +51,11 @@ def test_what_is_set_again_is_replaced_and_the_trail_says_it(session: Session) -
     assert len(clear_calendar_days(session, SYSTEM, unit.id, span_of_year(2027))) == 2
     assert clear_calendar_days(session, SYSTEM, unit.id, span_of_year(2027)) == ()
     take_over_year(session, SYSTEM, unit.id, 2026)
+    first = ["2027-02-05 至 2027-02-06 春节 放假", "2027-02-14 春节调休 上班"]
+    changes = {"days": [["2027-02-14 春节调休 上班"], ["2027-02-14 春节调休 放假"]]}
     assert acts(session) == [
-        (
-            "calendar.set",
-            {"days": ["2027-02-05 至 2027-02-06 春节 放假", "2027-02-14 春节调休 上班"], "rows": 3},
-        ),
-        ("calendar.set", {"days": ["2027-02-14 春节调休 放假"], "rows": 1}),
+        ("calendar.set", {"days": first, "rows": 3, "changes": {"days": [[], first]}}),
+        ("calendar.set", {"days": ["2027-02-14 春节调休 放假"], "rows": 1, "changes": changes}),
         ("calendar.remove", {"days": ["2027-02-14 春节调休 放假"], "rows": 1}),
         ("calendar.remove", {"days": ["2027-02-05 至 2027-02-06 春节 放假"], "rows": 2}),
         ("calendar.take_over", {"year": 2026, "rows": 39}),
