@@ -29,6 +29,7 @@ from sms_service.reports.identity import sum_identity
 from sms_service.reports.rolled import NO_ROLL_UPS, choose_source
 from sms_service.reports.sealed_days import count_amendments
 from sms_service.vocabulary import Carrier, MessageReason, TextClass
+from sms_service.web.context import current_context
 from sms_service.web.definitions import MEANINGS, Definition, list_definitions
 from sms_service.web.ledger_rows import MessageFilter, scope_messages
 from sms_service.web.rates import read_prices
@@ -65,6 +66,7 @@ def show_counts() -> str:
     scope, rows = scope_messages(g.session, g.actor, query)
     source = choose_source(g.session, rows, (by,)) or NO_ROLL_UPS
     others, asked = dict[str, int](), write_ledger_query(query)
+    told = describe_filters(g.session, asked, ("unit",))  # the scope says it
     if query["kind"] is None and query["run"] is None and query["of_campaign"] is None:
         others = count_other_kinds(g.session, rows, source)  # shown apart; the numbers below are those of campaigns
         rows, query = replace(rows, kind="campaign"), query | {"kind": "campaign"}
@@ -80,7 +82,9 @@ def show_counts() -> str:
         query=query,
         asked=asked,
         given=given,
-        set=describe_filters(g.session, asked, _IN_FORM),
+        set=[one for one in told if one.key not in _IN_FORM],
+        told=told,
+        as_of=current_context().clock(),
         scope=scope.units,
         choice=choice,
         options=_options(choice.options, query["sender"]),

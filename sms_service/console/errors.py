@@ -15,7 +15,7 @@ from sms_service.console.blueprint import blueprint
 from sms_service.console.languages import choose_language
 from sms_service.console.once import AlreadySent
 from sms_service.console.pages import local_path
-from sms_service.console.rendering import render_page
+from sms_service.console.rendering import address_with, render_page
 from sms_service.console.series_conflicts import show_both_wordings
 from sms_service.errors import EditedMeanwhile
 from sms_service.said import as_said
@@ -65,6 +65,7 @@ def show_problem(error: Exception) -> Response:
     if isinstance(error, HTTPException) and (error.code or 500) < 400:
         return Response(error.get_body(), error.code, error.get_headers())
     problem = find_problem(error)
+    wrong = [one["field"] for one in problem.errors or () if request.method == "GET"]
     already = isinstance(error, AlreadySent)
     if "language" not in g:
         g.language = choose_language()
@@ -73,7 +74,10 @@ def show_problem(error: Exception) -> Response:
     page = render_page(
         "already_sent.html" if already else "problem.html",
         problem=problem,
-        title=_TITLES.get(problem.status, problem.title),
+        title=problem.title
+        if problem.slug == "not-found" and problem.detail
+        else _TITLES.get(problem.status, problem.title),
+        without=address_with(**dict.fromkeys(wrong)) if wrong and all(name in request.args for name in wrong) else None,
         request_id=request_id(),
         back=local_path(request.referrer and request.referrer.removeprefix(request.host_url.rstrip("/"))),
         location=error.location if isinstance(error, AlreadySent) else None,

@@ -12,7 +12,7 @@ from sms_service.accounts.permissions import Permission
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import read_form, read_named, read_query
 from sms_service.console.languages import page_language
-from sms_service.console.ledger_query import mean_none, read_ledger_query, write_ledger_query
+from sms_service.console.ledger_query import describe_filter_sets, mean_none, read_ledger_query, write_ledger_query
 from sms_service.console.pages import act_view, go_to, page_view
 from sms_service.console.rendering import render_page
 from sms_service.reports.export_models import EXPORTS_UNDER_WAY, Export
@@ -118,9 +118,11 @@ def _list(query: dict[str, Any]) -> dict[str, Any]:
     found, following = fetch_page(
         g.session, find_exports(g.actor), query, sort="id", key=Export.id, id_=Export.id, descending=True
     )
+    asked = [write_ledger_query(one.asked) for one in found]
     return {
         "exports": found,
-        "addresses": {one.id: url_for("console.list_rows", **write_ledger_query(one.asked)) for one in found},
+        "asked": {one.id: told for one, told in zip(found, describe_filter_sets(g.session, asked), strict=True)},
+        "addresses": {one.id: url_for("console.list_rows", **given) for one, given in zip(found, asked, strict=True)},
         "following": following,
         "under_way": any(one.state in EXPORTS_UNDER_WAY for one in found),
         "here": {name: value for name, value in request.args.items() if name == "cursor"},

@@ -70,8 +70,12 @@ def write_yuan(fen: float) -> str:
 
 
 def write_percent(share: float) -> str:
-    """`98.5%` of 0.985."""
-    return format_percent(share, format="#,##0.#%", locale=_LOCALES[page_language()])
+    """`98.5%` of 0.985. Only nothing is `0%` and only the whole `100%`: what is nearly so is `<0.1%` or `>99.9%`."""
+    if share in (0, 1):
+        return f"{share:.0%}"
+    near = "<" if 0 < share < 0.0005 else ">" if 0.9995 <= share < 1 else ""
+    shown = {"<": 0.001, ">": 0.999}.get(near, share)
+    return near + format_percent(shown, format="#,##0.0%", locale=_LOCALES[page_language()])
 
 
 def write_time(moment: datetime | None, zone: str = CITY_ZONE) -> str:
@@ -82,14 +86,23 @@ def write_time(moment: datetime | None, zone: str = CITY_ZONE) -> str:
     return f"{write_day(local.date())} {format_time(local, 'HH:mm', locale=_LOCALES[page_language()])}"
 
 
+def write_time_on_paper(moment: datetime, zone: str = CITY_ZONE) -> str:
+    """`2026年12月1日 09:00`: with the year, since paper is read in other years."""
+    local = moment.astimezone(ZoneInfo(zone))
+    day = format_date(local.date(), _LONG_DAY[page_language()], locale=_LOCALES[page_language()])
+    return f"{day} {local:%H:%M}"
+
+
 def write_second(moment: datetime, zone: str = CITY_ZONE) -> str:
     """`10:03:05`."""
     return format_datetime(moment.astimezone(ZoneInfo(zone)), "HH:mm:ss", locale=_LOCALES[page_language()])
 
 
 def write_day(day: date, today: date | None = None) -> str:
-    """`12月1日`, with the year where it is another one than now."""
+    """`12月1日`, with the year where it is another one than now; of a moment, its day in the city."""
     language = page_language()
+    if isinstance(day, datetime):
+        day = day.astimezone(ZoneInfo(CITY_ZONE)).date()
     this_year = (today or datetime.now(UTC).astimezone(ZoneInfo(CITY_ZONE)).date()).year
     return format_date(day, (_DAY if day.year == this_year else _LONG_DAY)[language], locale=_LOCALES[language])
 

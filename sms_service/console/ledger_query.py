@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sms_service.campaigns.models import Campaign
 from sms_service.console.blueprint import blueprint
 from sms_service.console.forms import read_query
-from sms_service.console.languages import say_here, translate_here, write_time
+from sms_service.console.languages import say_here, translate_here, write_day, write_time
 from sms_service.console.rendering import address_with, name_here, name_reason_here
 from sms_service.content.models import Template, TemplateCategory
 from sms_service.directory.models import Unit
@@ -26,8 +26,9 @@ _PARTS = ("subtree", "sender_subtree")  # what they say stands beside `unit` and
 
 
 class SetFilter(NamedTuple):
-    """A filter that is set: what it is, its value in words, and the address of the page without it."""
+    """A filter that is set: its key, what it is, its value in words, and the address of the page without it."""
 
+    key: str
     name: str
     value: str
     without: str
@@ -60,30 +61,42 @@ def _write(name: str, value: Any) -> Any:
     return NONE if value == "" and name in _MAY_HAVE_NONE else value
 
 
-def describe_filters(session: Session, given: Mapping[str, Any], shown: tuple[str, ...]) -> list[SetFilter]:
-    """The filters that are set but those that the page's form shows itself (`shown`); one statement at most."""
-    names = _find_names(session, given)
+def describe_filters(session: Session, given: Mapping[str, Any], shown: Collection[str]) -> list[SetFilter]:
+    """The filters that are set but those that the page shows itself (`shown`); one statement at most."""
+    return describe_filter_sets(session, [given], shown)[0]
+
+
+def describe_filter_sets(
+    session: Session, sets: Sequence[Mapping[str, Any]], shown: Collection[str] = ()
+) -> list[list[SetFilter]]:
+    """The same of several questions, such as those of a page of exports; one statement at most for all of them."""
+    names = _find_names(session, sets)
+    return [_describe(given, shown, names) for given in sets]
+
+
+def _describe(given: Mapping[str, Any], shown: Collection[str], names: Mapping[Any, str]) -> list[SetFilter]:
     found = []
     for name, value in given.items():
-        if name in (*shown, *_PARTS):
+        if name in shown or name in _PARTS:
             continue
         without = {name: None, "cursor": None}
         text = names.get((name, str(value))) or _WORDS.get(name, str)(value)
-        if f"{name}_subtree" in given:
+        if ("subtree" if name == "unit" else f"{name}_subtree") in given:
             text = say_here("{unit} itself", unit=text)
-        found.append(SetFilter(name_filter(name), text, address_with(**without)))
+        found.append(SetFilter(name, name_filter(name), text, address_with(**without)))
     return found
 
 
-def _find_names(session: Session, given: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+def _find_names(session: Session, sets: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
     named: dict[str, Any] = {"campaign": Campaign, "template": Template, "category": TemplateCategory}
-    named |= {"sender": Unit, "under": Unit}
+    named |= {"unit": Unit, "sender": Unit, "under": Unit}
     asked = [
-        select(literal(name), model.name).where(model.id == int(given[name]))
+        select(literal(name), model.id, model.name).where(model.id.in_(ids))
         for name, model in named.items()
-        if given.get(name)
+        if (ids := {int(given[name]) for given in sets if given.get(name)})
     ]
-    return {(name, str(given[name])): called for name, called in session.execute(union_all(*asked))} if asked else {}
+    rows = session.execute(union_all(*asked)).all() if asked else ()
+    return {(name, str(number)): called for name, number, called in rows}
 
 
 def name_filter(name: str) -> str:
@@ -105,6 +118,7 @@ def _of(value: Any) -> str:
 
 
 blueprint.add_app_template_filter(write_ledger_query, "ledger_query")
+blueprint.add_app_template_filter(name_filter, "filter_name")
 
 _WORDS: Mapping[str, Callable[[Any], str]] = {
     "status": word_or_none,
@@ -117,6 +131,8 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "of_campaign": lambda value: say_here("Yes") if value == "true" else say_here("No"),
     "template": _of,
     "category": _of,
+    "since": lambda value: write_day(date.fromisoformat(value)),
+    "until": lambda value: write_day(date.fromisoformat(value)),
     "changed_since": lambda value: write_time(datetime.fromisoformat(value)),
     "changed_before": lambda value: write_time(datetime.fromisoformat(value)),
 }

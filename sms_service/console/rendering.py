@@ -88,7 +88,7 @@ def link_to(endpoint: str, **values: Any) -> str | None:
     return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
 
 
-_NO_FILTERS = {"limit", "cursor", "subtree"}
+_NO_FILTERS = {"limit", "cursor", "subtree", "sender_subtree"}
 
 
 @blueprint.context_processor
@@ -125,6 +125,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "second": languages.write_second,
     "coming": languages.write_coming,
     "day": languages.write_day,
+    "time_on_paper": languages.write_time_on_paper,
     "weekday": languages.write_weekday,
     "year_month": languages.write_year_month,
     "short_weekday": languages.write_short_weekday,

@@ -8,14 +8,17 @@ from flask import Response, g, request
 from marshmallow import fields
 from sqlalchemy import Row
 
+from sms_service.accounts.actors import unit_path
 from sms_service.accounts.permissions import Permission
 from sms_service.campaigns import resending
 from sms_service.campaigns.models import Campaign
 from sms_service.console.entering import confirm_password, is_password_fresh
 from sms_service.console.forms import read_form, read_query
-from sms_service.console.ledger_query import describe_filters, read_ledger_query, write_ledger_query
+from sms_service.console.languages import say_here
+from sms_service.console.ledger_query import NONE, describe_filters, read_ledger_query, write_ledger_query
 from sms_service.console.pages import act_view, go_to, page_view
-from sms_service.console.rendering import name_here, render_page
+from sms_service.console.rendering import name_here, name_reason_here, render_page
+from sms_service.directory.models import Person
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.messages import count_rows, find_look_ups
@@ -67,15 +70,21 @@ def list_rows() -> str:
         given=given,
         others=describe_filters(g.session, given, ("unit", "run", "status", "reason")),
         run=run,
+        opens_run=run is not None and _opens(run),
         campaign=g.session.get(Campaign, campaign_id) if campaign_id else None,
         statuses=[(status, name_here(status)) for status in MessageStatus],
-        reasons=[(reason, name_here(reason)) for reason in MessageReason],
+        reasons=[(NONE, say_here("none")), *((reason, name_reason_here(reason)) for reason in MessageReason)],
         number=count_rows(g.session, rows, MOST_COUNTED),
         most=MOST_COUNTED,
         readable={row.Message.id: g.actor.can(Permission.read, row.unit_now) for row in found},
         here=request.args.to_dict(),
         settling=_settling(found) if query["status"] == MessageStatus.unknown else None,
     )
+
+
+def _opens(run: Run) -> bool:
+    """Whether the visitor may open the run's page: one reads the rows of one's own people also of runs from above."""
+    return bool(g.actor.can(Permission.read, unit_path(g.session, run.unit_id)))
 
 
 def _settling(found: list[Row[Any]]) -> dict[str, Any] | None:
@@ -121,6 +130,7 @@ def show_phone_of_message(message_id: int) -> str:
 def _describe(message_id: int) -> dict[str, Any]:
     line = trace_message(g.session, g.actor, message_id, gateways_or_none())
     message: Message = line.row.Message
+    person = g.session.get(Person, message.person_id) if line.row.person else None
     settles = message.status == MessageStatus.unknown
     return {
         "row": line.row,
@@ -128,6 +138,8 @@ def _describe(message_id: int) -> dict[str, Any]:
         "price": read_prices().get(line.row.account or ""),
         "events": line.events,
         "remedy": find_remedy(message.status, message.reason),
+        "opens_run": _opens(g.session.get_one(Run, message.run_id)),
+        "opens_person": person is not None and g.actor.can(Permission.read, unit_path(g.session, person.unit_id)),
         "may_settle": settles and g.actor.can(Permission.operate_campaigns, line.row.unit_now),
         "may_see_phone": message.phone is not None and g.actor.can(Permission.see_phones, line.row.unit_now),
         "phone": None,

@@ -45,7 +45,8 @@ def show_seals() -> str:
     scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
     seals = list_seals(g.session, scope.paths, query["before"], MOST_SEALS)
     following = seals[-1].day if len(seals) == MOST_SEALS else None
-    return render_page("seals.html", seals=seals, scope=scope.units, query=query, following=following)
+    choice = choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True)
+    return render_page("seals.html", seals=seals, scope=scope.units, query=query, following=following, choice=choice)
 
 
 @page_view("/seals/<day>", Permission.read)

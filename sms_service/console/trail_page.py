@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import g
@@ -22,6 +22,7 @@ from sms_service.console.trail_changes import tell_changes, tell_origin
 from sms_service.console.trail_sentences import tell_act
 from sms_service.console.unit_choice import choose_unit
 from sms_service.directory.models import CITY_ZONE
+from sms_service.errors import Invalid
 from sms_service.masking import mask_text
 from sms_service.reports.acts import name_targets, word_rules
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
@@ -31,6 +32,8 @@ from sms_service.web.words import WORDS
 
 # There are more of these than of all else, so that a list has them only where they are asked for.
 LOGINS = ("session.begin", "session.end")
+# Beyond these nothing was done, and a day has no room for its time zone.
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 LATE = timedelta(minutes=1)  # a clock links within seconds
 # The page of what an act was done to: endpoint, its parameter, and the right that it demands somewhere.
 _PAGES = {
@@ -46,6 +49,7 @@ _PAGES = {
     "channel": ("console.show_channel", "channel_id", Permission.read),
     "post": ("console.show_post", "post_id", Permission.read),
     "template": ("console.show_template", "template_id", Permission.read),
+    "statement": ("console.show_statement", "statement_id", Permission.read),
 }
 
 
@@ -64,9 +68,10 @@ def list_trail() -> str:
     """What was done, newest first."""
     query = read_query(TrailFilter)
     scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
-    zone = ZoneInfo(CITY_ZONE)
-    since = query["since"] and datetime.combine(query["since"], time(), zone).astimezone(UTC)
-    until = query["until"] and datetime.combine(query["until"] + timedelta(days=1), time(), zone).astimezone(UTC)
+    if query["since"] and query["until"] and query["until"] < query["since"]:
+        raise Invalid("until", query["until"].isoformat(), "must not be before `since`")
+    since = query["since"] and _begin_of(query["since"])
+    until = query["until"] and _begin_of(min(query["until"], _LAST_DAY) + timedelta(days=1))
     besides = () if query["logins"] or query["act"] in LOGINS else LOGINS
     statement = find_entries(
         scope.paths, act=query["act"], account_id=query["account"], since=since, until=until, besides=besides
@@ -101,6 +106,10 @@ def list_trail() -> str:
         choice=choose_unit(g.session, g.actor, Permission.read, query["unit"], top=True),
         scope=scope.units,
     )
+
+
+def _begin_of(day: date) -> datetime:
+    return datetime.combine(max(day, _FIRST_DAY), time(), ZoneInfo(CITY_ZONE)).astimezone(UTC)
 
 
 def _why(entry: TrailEntry) -> str | None:

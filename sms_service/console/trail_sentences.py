@@ -125,7 +125,7 @@ SENTENCES: Mapping[str, str] = {
     "signature.default": _("{who} chose the signature of {what}"),
     "signature.file": _("{who} wrote down how far {account} is with the signature 【{signature}】 of {what}"),
     "signature.remove": _("{who} removed the signature 【{signature}】 of {what}"),
-    "statement.issue": _("{who} issued a statement of {since} to {until} ({what})"),
+    "statement.issue": _("{who} issued the statement {number} of {since} to {until}"),
     "stop.begin": _("{who} stopped all sending of {what}"),
     "stop.release": _("{who} released the stop of {what}"),
     "suppression.add": _("{who} put the phone of {what} on the opt-out list: {reason}"),
@@ -223,7 +223,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 _DETAILS = (
     *("day", "per_day", "created", "changed", "unchanged", "refused", "suppressed", "version", "left"),
     *("word", "words", "category", "signature", "account", "list", "row", "rows", "until", "people", "year", "channel"),
-    *("since", "told", "came", "expected", "label", "webhook", "question", "replaced"),
+    *("number", "since", "told", "came", "expected", "label", "webhook", "question", "replaced"),
 )
 
 

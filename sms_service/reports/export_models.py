@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sms_service.db.base import Base, Id, Path
+from sms_service.directory.models import CITY_ZONE
 from sms_service.said import Said, read_said
 from sms_service.vocabulary import Words
 
@@ -81,7 +83,9 @@ class Export(Base):
     @property
     def download_name(self) -> str:
         """What the file is called where it is downloaded."""
-        return f"ledger-{self.id}-{(self.as_of or self.created_at):%Y%m%d}.{self.format}"
+        return (
+            f"ledger-{self.id}-{(self.as_of or self.created_at).astimezone(ZoneInfo(CITY_ZONE)):%Y%m%d}.{self.format}"
+        )
 
     __table_args__ = (
         Index(None, "account_id", "id"),

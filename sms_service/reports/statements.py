@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, false, func, insert, or_, select
 from sqlalchemy.orm import Session
@@ -22,7 +23,7 @@ from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.audit.chain import find_chain_state
-from sms_service.directory.models import Unit
+from sms_service.directory.models import CITY_ZONE, Unit
 from sms_service.errors import Invalid, NotFound
 from sms_service.reports.counts import Count, tabulate_counts
 from sms_service.reports.export_models import IssuedStatement
@@ -78,7 +79,7 @@ def issue_statement(
     issuer = None if actor.account_id is None else session.get(Account, actor.account_id)
     at: datetime = session.scalars(select(func.sms_now())).one()
     letters = "".join(_LETTERS[byte % len(_LETTERS)] for byte in random_bytes(_RANDOM_LETTERS))
-    number = f"{at:%Y%m%d}-{letters}"
+    number = f"{at.astimezone(ZoneInfo(CITY_ZONE)):%Y%m%d}-{letters}"
     said = spell_statement({**content, "number": number, "issued_by": issuer.name if issuer else None})
     values = {
         "number": number,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
@@ -32,6 +33,7 @@ def test_an_auditor_takes_two_clicks_from_the_rows_to_the_file(session, log_in, 
     assert (made.status_code, made.location) == (303, "/exports")
     page = auditor.get("/exports").text
     assert 'hx-get="/exports/live"' in page
+    assert "状态: 已送达</span>" in page, "of several exports each says what it holds"
     write()
     done = auditor.get("/exports/live")
     assert done.headers["HX-Refresh"] == "true"
@@ -64,3 +66,8 @@ def test_whole_numbers_ask_for_a_reason(session, log_in, ledger):  # noqa: F811
     data = {"whole_phones": "true", "columns": ["phone"], "why": "核对"}
     assert officer.post("/exports", form="/exports/new", data=data).status_code == 303
     assert session.scalars(select(Export.whole_phones)).one()
+
+
+def test_a_files_name_has_the_day_of_the_city():
+    export = Export(id=7, as_of=datetime(2026, 11, 29, 17, 43, tzinfo=UTC), format="xlsx")
+    assert export.download_name == "ledger-7-20261130.xlsx"

@@ -29,6 +29,22 @@ def test_a_statement_is_issued_and_checked_by_somebody_without_an_account(app, l
     assert many[-1].status_code == 429
 
 
+def test_days_that_cannot_be_used_are_named_and_kept(log_in, ledger):  # noqa: F811
+    auditor = log_in(ledger.city, "auditor")
+    data = {"unit": str(ledger.city.id), "since": "2016-01-01", "until": "2026-01-01"}
+    again = auditor.post("/statement", form="/statement", data=data)
+    assert again.status_code == 422
+    assert 'class="wrong-text"' in again.text
+    assert 'name="since" value="2016-01-01"' in again.text
+
+
+def test_without_prices_no_column_is_of_money(log_in, ledger):  # noqa: F811
+    auditor = log_in(ledger.city, "auditor")
+    data = {"unit": str(ledger.city.id), "since": DAY.isoformat(), "until": DAY.isoformat()}
+    issued = auditor.post("/statement", form="/statement", data=data)
+    assert "Yuan" not in auditor.get(issued.location).text
+
+
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no Chromium here")
 def test_the_pdf_is_of_the_same_page(log_in, ledger):  # noqa: F811
     auditor = log_in(ledger.city, "auditor")

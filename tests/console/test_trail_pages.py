@@ -212,3 +212,14 @@ def test_logging_in_is_listed_only_where_it_is_asked_for(log_in, session, city):
     assert "林书记 logged in" not in page
     for address in ("/trail?logins=true", "/trail?act=session.begin"):
         assert "林书记 logged in" in visitor.get(address).text
+
+
+@pytest.mark.parametrize("days", ["until=9999-12-31", "since=0001-01-01", "since=9999-12-31"])
+def test_days_at_the_ends_of_the_calendar_can_be_asked_for(log_in, city, days):
+    assert log_in(city, "auditor").get(f"/trail?{days}").status_code == 200
+
+
+def test_days_in_the_wrong_order_are_refused(log_in, city):
+    answer = log_in(city, "auditor").get("/trail?since=2026-02-01&until=2026-01-01")
+    assert answer.status_code == 422
+    assert "To day <code>2026-01-01</code>: must not be before" in answer.text
