@@ -69,7 +69,7 @@ def list_trail() -> str:
     query = read_query(TrailFilter)
     scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
     if query["since"] and query["until"] and query["until"] < query["since"]:
-        raise Invalid("until", query["until"].isoformat(), "must not be before `since`")
+        raise Invalid("until", query["until"].isoformat(), "must not be before the first day")
     since = query["since"] and _begin_of(query["since"])
     until = query["until"] and _begin_of(min(query["until"], _LAST_DAY) + timedelta(days=1))
     besides = () if query["logins"] or query["act"] in LOGINS else LOGINS

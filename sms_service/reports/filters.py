@@ -113,7 +113,7 @@ class Filter:
     def of_runs(self, rows: Rows | None = None) -> list[ColumnElement[bool]]:
         """What of it chooses whole runs, as SQL over runs, or over the roll-ups. Raises Invalid (`until`)."""
         if self.since is not None and self.until is not None and self.until < self.since:
-            raise Invalid("until", self.until.isoformat(), "must not be before `since`")
+            raise Invalid("until", self.until.isoformat(), "must not be before the first day")
         of = rows or LEDGER
         wanted = {of.campaign: self.campaign_id, of.run: self.run_id, of.class_: self.class_, of.kind: self.kind}
         found = [column == value for column, value in wanted.items() if value is not None]

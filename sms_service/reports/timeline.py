@@ -137,12 +137,10 @@ def reveal_message_phone(session: Session, actor: Actor, message_id: int, why: s
 
 
 def _of_attempt(attempt: Attempt, account: str, gateways: Gateways) -> Iterator[Event]:
-    said = say(
-        "{parts} parts were handed to {account}, attempt {number}",
-        parts=attempt.parts,
-        account=account,
-        number=attempt.number,
-    )
+    handed = {"parts": attempt.parts, "account": account, "number": attempt.number}
+    said = say("{parts} parts were handed to {account}, attempt {number}", **handed)
+    if attempt.parts == 1:
+        said = say("1 part was handed to {account}, attempt {number}", account=account, number=attempt.number)
     yield Event(attempt.started_at, EventKind.handed_over, said, attempt.number, account)
     if attempt.outcome_at is None:
         return

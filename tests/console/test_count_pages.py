@@ -108,22 +108,22 @@ def test_who_reads_the_rows_but_not_the_run_is_not_led_to_it(session, tree, log_
 def test_paper_says_what_was_asked_for(tree, log_in):
     page = log_in(tree[0], "auditor").get("/counts?by=status&since=2026-09-01&class=study").text
     printed = re.search(r'<p class="d-none d-print-block">(.*?)</p>', page, re.DOTALL)[1]
-    assert "Count by: Status" in printed
-    assert "Class: Study" in printed
+    assert "Count by <strong>Status</strong>" in printed
+    assert "Class <strong>Study</strong>" in printed
     assert "2026-09-01" not in printed, "a day is written as people write it"
 
 
 @pytest.mark.parametrize(
     ("address", "field", "without"),
     [
-        ("/counts?by=status&since=abc", "From day <code>abc</code>", "/counts?by=status"),
-        ("/rows?status=sent&unit=1", "Status <code>sent</code>", "/rows?unit=1"),
+        ("/counts?by=status&since=abc", "From day</strong> <code>abc</code>", "/counts?by=status"),
+        ("/rows?status=sent&unit=1", "Status</strong> <code>sent</code>", "/rows?unit=1"),
     ],
 )
 def test_a_filter_that_cannot_be_used_is_named_and_can_be_taken_out(tree, log_in, address, field, without):
     answer = log_in(tree[0], "auditor").get(address)
     assert answer.status_code == 422
-    assert f"<li>{field}:" in answer.text
+    assert f"<li><strong>{field} " in answer.text
     assert f'href="{without}">Without this filter' in answer.text
     assert "`errors`" not in answer.text
 
@@ -140,3 +140,15 @@ def test_a_share_is_nothing_or_the_whole_only_where_it_is(app, share, shown):
 def test_the_day_of_a_moment_is_that_of_the_city(app):
     with app.test_request_context(headers={"Accept-Language": "en"}):
         assert write_day(datetime(2026, 11, 29, 17, 43, tzinfo=UTC), date(2026, 12, 1)) == "30 Nov"
+
+
+def test_the_numbers_of_a_sealed_day_add_up_to_a_total_and_lead_to_rows(database, tree, log_in):
+    settle_roll_ups(database, seal=True)
+    visitor = log_in(tree[0], "auditor")
+    assert '/seals/2026-09-01"' in visitor.get("/seals?before=2026-09-02").text
+    assert "No day before 1 Sept is sealed" in visitor.get("/seals?before=2026-09-01").text
+    page = visitor.get("/seals/2026-09-01").text
+    links = re.findall(r'data-label="Now"><a href="(/rows[^"]*)">(\d+)</a>', page)
+    assert sum(int(number) for _, number in links[:-1]) == int(links[-1][1]) == 3
+    for link, number in links:
+        assert f"<strong>{number} text" in visitor.get(link.replace("&amp;", "&")).text

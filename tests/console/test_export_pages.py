@@ -33,7 +33,7 @@ def test_an_auditor_takes_two_clicks_from_the_rows_to_the_file(session, log_in, 
     assert (made.status_code, made.location) == (303, "/exports")
     page = auditor.get("/exports").text
     assert 'hx-get="/exports/live"' in page
-    assert "状态: 已送达</span>" in page, "of several exports each says what it holds"
+    assert "状态 已送达</span>" in page, "of several exports each says what it holds"
     write()
     done = auditor.get("/exports/live")
     assert done.headers["HX-Refresh"] == "true"

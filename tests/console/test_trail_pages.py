@@ -222,4 +222,4 @@ def test_days_at_the_ends_of_the_calendar_can_be_asked_for(log_in, city, days):
 def test_days_in_the_wrong_order_are_refused(log_in, city):
     answer = log_in(city, "auditor").get("/trail?since=2026-02-01&until=2026-01-01")
     assert answer.status_code == 422
-    assert "To day <code>2026-01-01</code>: must not be before" in answer.text
+    assert "To day</strong> <code>2026-01-01</code> must not be before" in answer.text
