@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -62,6 +63,9 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
 
     After TERM or INT, however often they come, the worker finishes the group under way and writes its outcomes: cutting
     off a hand-over would make its texts unknown.
+
+    It outlives Redis. RQ's own loop ends when Redis fails between two jobs or before it waits for the next; whatever it
+    asks of Redis there, this worker does without.
     """
 
     max_connection_wait_time = LARGEST_WAIT_S
@@ -89,7 +93,7 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
                 self._work(self._look)
                 self.looked_at = time.monotonic()
             elif not self.work_left():
-                if found := super().dequeue_job_and_maintain_ttl(1, 1):
+                if found := self._next_job():
                     return found
             elif found := self._waiting_job():
                 return found
@@ -100,6 +104,30 @@ class WarmWorker(SimpleWorker):  # type: ignore[misc]
     def _look(self) -> None:
         jobs.look()
         self.heartbeat()  # a worker that hands over for a long time must not seem dead
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Say that the worker is alive. Without Redis nobody asks, and the next one comes within two seconds."""
+        with suppress(RedisError):
+            super().heartbeat(timeout, pipeline)
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Wait while `rq suspend` holds all workers; without Redis there is nothing that holds them."""
+        with suppress(RedisError):
+            super().check_for_suspension(burst)
+
+    def run_maintenance_tasks(self) -> None:
+        """Tidy RQ's lists, every ten minutes; without Redis the next time will do."""
+        with suppress(RedisError):
+            super().run_maintenance_tasks()
+
+    def _next_job(self) -> Any:
+        """The next job, waited for up to a second; while Redis is away, until it is back."""
+        try:
+            return super().dequeue_job_and_maintain_ttl(1, 1)
+        except RedisError as error:
+            log.error("Redis failed; trying again: %s", error)
+            time.sleep(LOOK_EVERY_S / 2)
+            return None
 
     def _waiting_job(self) -> Any:
         try:

@@ -72,11 +72,23 @@ class Service:
             clock.tick(self.database, None, self.gateways)
 
     def wait(self, until: Callable[[], object]) -> None:
-        """Tick until `until()` holds; fails after two minutes."""
+        """Tick until `until()` holds; fails after two minutes and says what it looks like then."""
         end = time.monotonic() + PATIENCE_S
         while not until():
-            assert time.monotonic() < end, "it does not come to its end"
+            assert time.monotonic() < end, f"it does not come to its end: {self.describe_state()}"
             self.tick()
+
+    def describe_state(self) -> str:
+        """What there is to wait for: texts by run and status and since when, runs, and workers that ended."""
+        with self.database.transaction() as connection:
+            statement = """
+                SELECT run_id, status, reason, count(*), max(sms_now() - changed_at)::text FROM messages
+                GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+            """
+            texts = [tuple(row) for row in connection.exec_driver_sql(statement)]
+            runs = [tuple(row) for row in connection.exec_driver_sql("SELECT id, status, reason, held_for FROM runs")]
+        ended = [worker.returncode for worker in self.workers if worker.poll() is not None]
+        return f"texts {texts}, runs {runs}, workers that ended {ended}"
 
     def wait_for_end(self, run_id: int) -> None:
         """Until nothing waits to leave, then stop. Leases that dead workers left behind are swept two minutes ahead."""
