@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 
+from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.orm import sessionmaker
 
 from sms_service.db.engine import Database
 
-_MOST_KEPT = 8
+_MOST_KEPT = 2
 _kept: dict[str, Database] = {}
 
 
@@ -17,25 +20,33 @@ _kept: dict[str, Database] = {}
 def ahead_by(database_url: str, offset: str) -> Iterator[Database]:
     """The database as its sessions see it when the clock is an interval ("2 minutes") ahead.
 
-    Its connections are kept for the next who is so far ahead, unless a test listens to them or failed: to connect, and
-    to compile each statement anew, takes longer than most of what is done with them.
+    Its connections are those of all who were ahead in this database before, and are told the time whenever one is
+    taken: to connect, and to compile each statement anew, takes longer than most of what is done with them.
     """
+    if (base := _kept.get(database_url)) is None:
+        while len(_kept) >= _MOST_KEPT:
+            _kept.pop(next(iter(_kept))).close()
+        base = _kept[database_url] = Database(database_url, pool_size=15)
+    ahead = copy(base)
     escaped = offset.replace(" ", "\\ ")
     made = make_url(database_url).update_query_dict({"options": f"-c sms.clock_offset={escaped}"})
-    url = made.render_as_string(hide_password=False)
-    ahead = _kept.pop(url, None) or Database(url)
+    ahead.url = made.render_as_string(hide_password=False)
+    ahead.engine = base.engine.execution_options()  # with listeners of its own, on the same connections
+    ahead._sessions = sessionmaker(ahead.engine, expire_on_commit=False)
+
+    @event.listens_for(ahead.engine, "engine_connect")
+    def tell(connection: Connection) -> None:
+        session = connection.connection.driver_connection
+        assert session is not None
+        session.autocommit = True  # or it would begin a transaction
+        session.execute("SELECT set_config('sms.clock_offset', %s, false)", (offset,))
+        session.autocommit = False
+
     try:
         yield ahead
     except BaseException:
         ahead.close()
         raise
-    listened = ahead.engine.dispatch.before_cursor_execute or ahead.engine.dispatch.after_cursor_execute
-    if listened or url in _kept:
-        ahead.close()
-        return
-    _kept[url] = ahead
-    if len(_kept) > _MOST_KEPT:
-        _kept.pop(next(iter(_kept))).close()
 
 
 def end_lease(database: Database, name: str = "clock") -> None:

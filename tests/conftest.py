@@ -26,13 +26,17 @@ from sms_service.db.engine import Database
 from sms_service.embedded import PostgresServer, RedisServer
 from tests.applications import take_apps_back
 from tests.engines import SMALL, Engines, at_database, binaries, drop_database, open_folder, start_engines
+from tests.examples import load_profile
 
 # An installation's own engines are out of reach of its tests, whatever the shell or `.env` says.
 for _name in ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "DATA_DIR", "SIMULATOR_URL", "SIMULATOR_SECRET"):
     os.environ.pop(_name, None)
 os.environ["ENV_FILE"] = os.devnull
 
+load_profile()
+
 _LONG = re.compile("tests/(system|browser)/")
+_SERVERS = {"pg_url", "own_postgres", "engines_dir"}  # fixtures that a test with a PostgreSQL of any kind needs
 _ENGINES = pytest.StashKey[Engines]()
 
 
@@ -102,8 +106,14 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["engines"] = asdict(node.config.stash[_ENGINES].for_worker(number))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that take longest first: no worker shall be alone with them at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The tests that take longest first: no worker shall be alone with them at the end. On another PostgreSQL, only
+    those that use one: the rest knows nothing of its version.
+    """
+    if binaries():
+        left_out = [item for item in items if _SERVERS.isdisjoint(getattr(item, "fixturenames", ()))]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
     items.sort(key=lambda item: not (_LONG.search(item.nodeid) or item.get_closest_marker("slow")))
 
 

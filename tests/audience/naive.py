@@ -6,11 +6,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
+from hypothesis import assume
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
 from sms_service.audience.attributes import ANNIVERSARIES, NUMBERS
-from sms_service.audience.grammar import OUTCOMES
+from sms_service.audience.grammar import MAX_DEPTH, OUTCOMES
 from sms_service.controls.accounts import synchronise_gateways
 from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Contact
@@ -374,7 +375,18 @@ def rules_with_segments(draw):
     for number in range(2):
         owner = draw(st.sampled_from(sorted({0, scope, 1 if scope == 0 else scope})))
         saved.append((owner, draw(rules_within(owner if owner != 0 else scope, range(number)))))
-    return scope, saved, draw(rules_within(scope, range(2)))
+    rule = draw(rules_within(scope, range(2)))
+    assume(_levels(rule, saved) <= MAX_DEPTH)  # deeper ones are refused, see test_nesting.py
+    return scope, saved, rule
+
+
+def _levels(rule, saved):
+    """How deep the rule is with its segments written out; one of a unit below stands beside that unit in an `all`."""
+    key, value = next(iter(rule.items()))
+    if key == "segment":
+        return 1 + _levels(saved[value][1], saved)
+    inner = value if key in ("all", "any") else [value] if key == "not" else []
+    return 1 + max((_levels(one, saved) for one in inner), default=0)
 
 
 def save(session, units, saved, campaign_id):

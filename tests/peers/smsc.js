@@ -1,13 +1,15 @@
-// An SMSC on the npm package `smpp`: `node smsc.js GROUND_TRUTH.jsonl`. It prints its port.
+// An SMSC on the npm package `smpp`: `node smsc.js GROUND_TRUTH.jsonl PARTS`. It prints its port.
 //
-// Its faults come by the count of the parts that it was handed, so that a run repeats itself: it cuts the session after
-// taking a part, throttles in bursts, and reports some parts before it answers. What it took, and what was acknowledged
-// to it, is in its file before anybody is told.
+// Its faults come by the count of the parts that it was handed, of PARTS that it expects, so that a run repeats itself:
+// it cuts the session after taking a part, throttles in bursts, and reports some parts before it answers. What it took,
+// and what was acknowledged to it, is in its file before anybody is told.
 'use strict';
 const fs = require('fs');
 const smpp = require('smpp');
 
-const CUT_EVERY = 6000, THROTTLE_EVERY = 9000, THROTTLE_BURST = 20, EARLY_EVERY = 7;
+const PARTS = Number(process.argv[3]);
+const CUT_EVERY = Math.floor(PARTS * 0.15), THROTTLE_EVERY = Math.floor(PARTS * 0.225);
+const THROTTLE_BURST = 20, EARLY_EVERY = 7;
 const file = fs.openSync(process.argv[2], 'a');
 const receipts = new Map(); // by id: not acknowledged yet
 let handed = 0, throttled = 0, lastId = 0, current = null;

@@ -1,4 +1,4 @@
-"""20,000 Chinese texts of two parts through a link to an SMSC that we did not write: the npm package `smpp`.
+"""5,000 Chinese texts of two parts through a link to an SMSC that we did not write: the npm package `smpp`.
 
 It cuts the session, throttles, and reports before it answers. In the end its own record and our ledger must agree.
 """
@@ -20,11 +20,12 @@ from sms_service.dispatch import freeze
 from sms_service.gateways.registry import Gateways
 from sms_service.reports.counts import check_identity
 from tests.dispatch.city import ALL_DAY, make_run, statuses
+from tests.examples import count_examples
 from tests.factories import make_unit
 from tests.system.link_service import LinkService
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
-PEOPLE = 20_000
+PEOPLE = count_examples(5_000)
 BODY = (
     "{{ name }}同志：您好！本周学习内容：坚持理论联系实际，把学习成果转化为服务群众的实际行动𠮷。" + "请抽空学习😀" * 6
 )
@@ -46,7 +47,7 @@ def smsc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]
         if got.returncode:
             pytest.skip(f"the npm package smpp cannot be had: {got.stderr[-300:]}")
     record = tmp_path_factory.mktemp("smsc") / "record.jsonl"
-    process = subprocess.Popen(["node", PEERS / "smsc.js", record], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(["node", PEERS / "smsc.js", record, str(2 * PEOPLE)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process.stdout:
         yield int(process.stdout.readline()), record
