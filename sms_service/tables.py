@@ -21,6 +21,7 @@ import sms_service.delivery.models
 import sms_service.directory.import_models
 import sms_service.directory.models
 import sms_service.ledger.amendment_models
+import sms_service.ledger.archive_models
 import sms_service.ledger.models
 import sms_service.ledger.question_models
 import sms_service.ledger.quota_models

@@ -32,7 +32,7 @@ _HAN = r"[\u3400-\u9fff]"
 _HALF_WIDTH = re.compile(rf"{_HAN}[,;:?!]|[,;:?!]{_HAN}|{_HAN}\.(?![a-z]|$)|\.{_HAN}")
 # Nobody is shown these: where a worker is, what a lock is for, what a stand-in does, what the clock is at.
 NOT_SHOWN = {"Own", "Point", "LockKey", "LockedName", "AddressKind", "PartState", "AnswerKind", "AddressFault"}
-NOT_SHOWN |= {"Redacted", "Ends", "FaultKind"}
+NOT_SHOWN |= {"Redacted", "Ends", "FaultKind", "ArchiveState"}
 
 
 @pytest.fixture(scope="module")

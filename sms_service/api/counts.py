@@ -14,6 +14,7 @@ from webargs.fields import DelimitedList
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
+from sms_service.ledger.archived import find_archived_months
 from sms_service.reports.counts import Count, drill_down, tabulate_counts
 from sms_service.reports.filters import DIMENSIONS
 from sms_service.reports.identity import sum_identity
@@ -164,6 +165,13 @@ class CountsOut(Out):
             "given and all days between are sealed; null if they are not (`/api/v1/seals`)"
         },
     )
+    archived = fields.List(
+        fields.Date(),
+        metadata={
+            "description": "Months, by their first days, whose rows are counted here and archived: the roll-ups have "
+            "them, and `/messages` lists them once they are read back"
+        },
+    )
     identity = fields.Nested(
         SharedIdentityOut,
         allow_none=True,
@@ -220,6 +228,7 @@ class Counts(MethodView):
             "total": line(table.total),
             "people": table.explain_people(),
             "amendments": count_amendments(g.session, rows.since, rows.until) if rows.since and rows.until else None,
+            "archived": find_archived_months(g.session, *rows.of_runs()),
             "identity": sum_identity(g.session, rows, source),
         }
 

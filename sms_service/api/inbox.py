@@ -14,7 +14,7 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.api.replies import AnsweredOut, describe_answers
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.replies import inbox, inbox_answers
-from sms_service.replies.listing import may_read_strangers
+from sms_service.replies.listing import may_read_strangers, require_texts_of
 from sms_service.replies.models import ReplyRow
 from sms_service.reports.acts import list_acts_on
 from sms_service.vocabulary import InboxStatus
@@ -254,6 +254,7 @@ class InboxReopen(MethodView):
 
 def _list(query: dict[str, Any], wanted: str | None = None) -> dict[str, Any]:
     scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
+    require_texts_of(g.session, query["campaign"])
     statement = inbox.find_inbox(
         scope.paths,
         strangers=query["unit"] is None and may_read_strangers(g.session, g.actor),

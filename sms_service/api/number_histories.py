@@ -127,6 +127,9 @@ class NumberHistoryOut(Out):
             "description": "Its entries on the opt-out list, lifted ones too, the newest first; of the first answer"
         },
     )
+    archived = fields.List(
+        fields.Date(), metadata={"description": "Months, by their first days, whose texts are archived and not here"}
+    )
     before = fields.Integer(
         allow_none=True, metadata={"description": "Send it to get older texts; null: there are none"}
     )

@@ -70,6 +70,12 @@ class OwnDataOut(Out):
     lost_checks = _list("What their branch was asked since texts did not reach them, and answered")
     own_phones = _list("The account whose own phone it is, since when and whether it is confirmed")
     acts = _list("What was done to their row, by whom and when")
+    archived = fields.List(
+        fields.String(),
+        metadata={
+            "description": "Months such as 2026-01 whose texts are archived, without phone and text, and not here"
+        },
+    )
 
 
 @blueprint.route("/people/<int:person_id>/export")

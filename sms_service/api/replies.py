@@ -15,7 +15,7 @@ from sms_service.api.blueprint import Blueprint
 from sms_service.controls.accounts import id_of
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.replies.answering import find_answer_texts, find_withheld
-from sms_service.replies.listing import find_replies, may_read_strangers
+from sms_service.replies.listing import find_replies, may_read_strangers, require_texts_of
 from sms_service.replies.models import ReplyRow
 from sms_service.replies.rereading import list_candidates, list_readings, require_reply, reread_reply
 from sms_service.vocabulary import InboxStatus, Meaning, QuestionKind, ReadingRule
@@ -250,6 +250,7 @@ class Replies(MethodView):
         scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
         if query["account"] is not None:
             id_of(g.session, query["account"])
+        require_texts_of(g.session, query["campaign"])
         statement = find_replies(
             scope.paths,
             strangers=query["unit"] is None and may_read_strangers(g.session, g.actor),

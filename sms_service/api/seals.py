@@ -55,6 +55,9 @@ class SealOut(Out):
         }
     )
     sealed_at = fields.AwareDateTime(metadata={"description": "When it was sealed"})
+    archived = fields.Boolean(
+        metadata={"description": "Whether its rows are archived: then `now` is what the roll-up of the day says"}
+    )
     amendments = fields.Integer(metadata={"description": "How often rows of these units changed since"})
 
 

@@ -52,6 +52,9 @@ class EarlierCampaigns(Protocol):
     def load(self, session: Session, ids: Collection[int]) -> Mapping[int, EarlierCampaign]:
         """These campaigns; one that is not there is left out."""
 
+    def require_whole(self, session: Session, ids: Collection[int]) -> None:
+        """Raises Conflict where rows of one of these campaigns are not in the database."""
+
     def select_people(self, campaign: EarlierCampaign, outcome: str) -> Select[int]:
         """The ids of the people with this outcome (one of `grammar.OUTCOMES`), none of them NULL; nobody where the
         campaign has no runs. Each partitioned table is bounded by its months as parameters, since a freeze embeds this.
@@ -79,10 +82,13 @@ def load_campaigns(session: Session, ids: Collection[int]) -> Mapping[int, Earli
 
 def resolve_campaigns(session: Session, rule: Rule) -> dict[FromCampaign, Select[int]]:
     """For each part of the rule that asks about a campaign, whom it finds. Raises Invalid for a campaign that is not
-    there or was never launched; one item of it may be still to go, and then finds nobody.
+    there or was never launched; one item of it may be still to go, and then finds nobody. Raises Conflict where rows
+    of a campaign are archived.
     """
     found: dict[FromCampaign, Select[int]] = {}
-    campaigns = load_campaigns(session, _list_campaigns(rule))
+    if asked := _list_campaigns(rule):
+        _source().require_whole(session, asked)
+    campaigns = load_campaigns(session, asked)
     for leaf in list_leaves(rule):
         if isinstance(leaf, FromCampaign):
             campaign = campaigns.get(leaf.campaign_id)
@@ -94,8 +100,9 @@ def resolve_campaigns(session: Session, rule: Rule) -> dict[FromCampaign, Select
 
 def select_outcomes(session: Session, campaign_id: int, asked: Sequence[tuple[str, int | None]]) -> list[Select[int]]:
     """For each pair of an outcome and an item (None: any text) of a campaign, which is there, the ids of the people.
-    Whoever calls has asked for its scope.
+    Whoever calls has asked for its scope. Raises Conflict where rows of the campaign are archived.
     """
+    _source().require_whole(session, [campaign_id])
     campaign = load_campaigns(session, [campaign_id])[campaign_id]
     return [_source().select_people(campaign.of_item(item), outcome) for outcome, item in asked]
 

@@ -24,6 +24,7 @@ from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.errors import Conflict, Forbidden, Invalid, NotFound
 from sms_service.gateways.base import ErrorClass
 from sms_service.ledger import resolving
+from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.resolving import RETRYABLE, GoneAgain, SettledAs
 from sms_service.ledger.states import MessageStatus, RunStatus
@@ -159,6 +160,9 @@ def _go_again(
     campaign = run.campaign_id and session.get(Campaign, run.campaign_id, with_for_update=True, populate_existing=True)
     if campaign:
         require_status(campaign, CampaignAct.resend)
+        # A series that goes on again asks who had its texts, and finds nobody in an archived month.
+        require_unarchived(session, Run.campaign_id == campaign.id, Run.of_cohort.is_(True))
+    require_unarchived(session, Run.id == run_id)
     gone = act(session.connection())
     session.refresh(run)
     if run.status in _ROWS_ARE_FINAL_OR_LACKING or (run.status == RunStatus.held and run.frozen_at is None):

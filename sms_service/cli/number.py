@@ -23,6 +23,7 @@ def history(phone: str, why: str, before: int | None, login: str | None) -> None
     from sms_service.cli.context import open_session, running_settings
     from sms_service.directory.phones import parse_phone
     from sms_service.gateways.registry import Gateways
+    from sms_service.ledger.archived import say_archived
     from sms_service.masking import mask_phone, mask_text
     from sms_service.reports.number_history import read_number_history
 
@@ -32,6 +33,8 @@ def history(phone: str, why: str, before: int | None, login: str | None) -> None
             session, acting(session, login), parse_phone("phone", phone), why, gateways, before=before
         )
         click.echo(f"{mask_phone(found.phone)}: {found.number} texts, {found.outside} more outside your scope")
+        if found.archived:
+            click.echo(f"not among them: {say_archived(found.archived)}")
         for text in found.texts:
             message = text.row.Message
             reason = f" ({message.reason})" if message.reason else ""

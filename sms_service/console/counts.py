@@ -21,6 +21,7 @@ from sms_service.console.ledger_query import (
 from sms_service.console.pages import page_view
 from sms_service.console.rendering import name_here, name_reason_here, render_page
 from sms_service.console.unit_choice import choose_unit
+from sms_service.ledger.archived import find_archived_months
 from sms_service.ledger.models import KINDS
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.counts import Count, count_other_kinds, drill_down, tabulate_counts
@@ -100,6 +101,7 @@ def show_counts() -> str:
         lines=[_line(line, by, rows, given, table.total) for line in lines[:MOST_LINES]],
         hidden=max(0, len(lines) - MOST_LINES),
         identity=sum_identity(g.session, rows, source),
+        archived=find_archived_months(g.session, *rows.of_runs()),
         amendments=count_amendments(g.session, rows.since, rows.until) if rows.since and rows.until else None,
         definitions=[*list_definitions("number"), *_define(by)],
         rows=url_for("console.list_rows", **given),

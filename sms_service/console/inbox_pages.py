@@ -18,7 +18,7 @@ from sms_service.console.unit_choice import choose_unit
 from sms_service.directory.text import LONGEST_WHY
 from sms_service.replies import inbox, inbox_answers
 from sms_service.replies.answering import find_answer_texts, find_answered_text, find_withheld
-from sms_service.replies.listing import find_answered_campaigns, may_read_strangers
+from sms_service.replies.listing import find_answered_campaigns, may_read_strangers, require_texts_of
 from sms_service.replies.models import ReplyRow
 from sms_service.reports.acts import list_acts_on, name_targets
 from sms_service.said import as_said
@@ -74,6 +74,7 @@ def list_inbox() -> str:
     permission = Permission.edit_campaigns if query["waiting"] else Permission.read
     scope = scope_filter(g.session, g.actor, permission, query["unit"])
     may_see = inbox.may_see_to_strangers if query["waiting"] else may_read_strangers
+    require_texts_of(g.session, query["campaign"])
     statement = inbox.find_inbox(
         scope.paths,
         strangers=query["unit"] is None and may_see(g.session, g.actor),

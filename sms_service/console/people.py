@@ -26,6 +26,7 @@ from sms_service.directory.people_rows import LONGEST_WORD
 from sms_service.directory.phones import read_phone
 from sms_service.directory.text import person_name, plain_text
 from sms_service.directory.units import split_path
+from sms_service.ledger.archived import list_archived_months
 from sms_service.reports.messages import latest_texts
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
 from sms_service.web.schemas import OneLine
@@ -76,6 +77,7 @@ def describe_person(person_id: int) -> dict[str, Any]:
         "lifted": next((row for row in history if row.Suppression.lifted_at is not None), None),
         "problem": person.said_phone_problem,
         "texts": latest_texts(g.session, g.actor, person),
+        "archived": list_archived_months(g.session),
         "may_change": g.actor.can(Permission.manage_directory, path),
         "may_see_all": g.actor.can(Permission.see_phones, path),
         "may_see_phone": person.phone is not None and g.actor.can(Permission.see_phones, path),

@@ -14,7 +14,7 @@ from sms_service.console.pages import page_view
 from sms_service.console.rendering import render_page
 from sms_service.console.unit_choice import choose_unit
 from sms_service.replies.answering import find_answer_texts, find_withheld
-from sms_service.replies.listing import find_answered_campaigns, find_replies, may_read_strangers
+from sms_service.replies.listing import find_answered_campaigns, find_replies, may_read_strangers, require_texts_of
 from sms_service.replies.models import ReplyRow
 from sms_service.vocabulary import Meaning
 from sms_service.web.paging import ScopedPageQuery, fetch_page, scope_filter
@@ -38,6 +38,7 @@ def list_replies() -> str:
     scope = scope_filter(g.session, g.actor, Permission.read, query["unit"])
     campaign = get_campaign(g.session, g.actor, query["campaign"]) if query["campaign"] is not None else None
     strangers = query["unit"] is None and may_read_strangers(g.session, g.actor)
+    require_texts_of(g.session, query["campaign"])
     chosen = {name: query[name] for name in ("meaning", "campaign", "reply")}
     statement = find_replies(scope.paths, strangers=strangers, **chosen)
     rows, following = fetch_page(

@@ -56,7 +56,7 @@ def show_run(run_id: int) -> str:
     return render_page(
         "run.html",
         live=describe_live(watch, waits, delay_s),
-        failures=describe_failures(g.session, g.actor, run_id, gateways_or_none()),
+        failures=[] if watch.is_archived else describe_failures(g.session, g.actor, run_id, gateways_or_none()),
         run=run,
         replies=0 if run.campaign_id is None else count_campaign_replies(g.session, g.actor, run.campaign_id),
         may=may,

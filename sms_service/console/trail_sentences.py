@@ -149,6 +149,9 @@ SENTENCES: Mapping[str, str] = {
     "target.set": _("{who} set targets of {what} for {year}"),
     "unit.caps": _("{who} set the daily caps of {what}"),
     "archive.write": _("{who} wrote a month of the ledger into an archive"),
+    "archive.detach": _("{who} took the rows of {month} out of the ledger, into an archive"),
+    "archive.drop": _("{who} dropped the tables of the archived month {month}"),
+    "archive.read_back": _("{who} read the archived month {month} back into the ledger"),
     "unit.redaction": _("{who} set how long texts of {what} are kept"),
     "unit.change": _("{who} changed the unit {what}"),
     "quiz.category_add": _("{who} added the category {category} of quiz questions to {what}"),
@@ -223,7 +226,7 @@ def _values(entry: TrailEntry, names: Names) -> dict[str, Any]:
 _DETAILS = (
     *("day", "per_day", "created", "changed", "unchanged", "refused", "suppressed", "version", "left"),
     *("word", "words", "category", "signature", "account", "list", "row", "rows", "until", "people", "year", "channel"),
-    *("number", "since", "told", "came", "expected", "label", "webhook", "question", "replaced"),
+    *("number", "since", "told", "came", "expected", "label", "webhook", "question", "replaced", "month"),
 )
 
 

@@ -20,6 +20,7 @@ class LockKey(IntEnum):
     migrate = 0x736D_735F_6D69_67  # one migration at a time
     synchronise_gateways = 0x736D_735F_6163_6374  # workers start together
     import_file = 0x736D_735F_696D_7074  # imports take turns
+    archive_month = 0x736D_735F_6172_6368  # one month at a time leaves the database, or comes back
     make_logins = 0x736D_735F_6C6F_6769  # two lists at once would find the same logins free
     erase_person = 0x736D_735F_6572_6173  # freezes share it: none may copy a person who is being erased
     set_quota = 0x736D_735F_7175_6F74  # reservations share it: none may be missing from a new quota's sums

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.db.locks import LockedName, lock_name
 from sms_service.directory.models import Person
+from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import RunStatus
 
@@ -53,8 +54,11 @@ def list_unfrozen(session: Session, campaign_id: int) -> set[int]:
 
 
 def bind_to_cohort(session: Session, run: Run, found: Select[int, int]) -> Select[int, int]:
-    """Those of an audience (a select over people) who belong to the cohort of a run that is about to be frozen."""
+    """Those of an audience (a select over people) who belong to the cohort of a run that is about to be frozen. Raises
+    Conflict where members are archived.
+    """
     assert run.campaign_id is not None, "a run of a cohort has a campaign"
+    require_unarchived(session, Run.campaign_id == run.campaign_id, Run.of_cohort.is_(True))
     members = load_members(session, run.campaign_id)
     if run.firing not in members:
         lock_name(session, LockedName.cohort, f"{run.campaign_id} {run.firing}")

@@ -1,7 +1,8 @@
 """Archives: the rows of one month of the ledger in compressed files, with a manifest by which they can be checked.
 
 A month is archived once it is over, sealed and redacted, so an archive names people by id alone and the erasure of a
-person has nothing to do there.
+person has nothing to do there. `detaching.py` takes the month's rows out of the database, `reading_back.py` brings
+them back.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import psycopg
@@ -48,6 +50,13 @@ TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+_COLUMNS = text(
+    "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped"
+    " ORDER BY attnum"
+)
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class ArchivedTable:
     """One table's rows of the month. `sha256` is over the lines, before they are compressed."""
@@ -65,35 +74,53 @@ def write_archive(database: Database, actor: Actor, month: date, data_dir: Path)
     Raises Forbidden without operate_service everywhere, or Conflict: there is one already, a day of the month is not
     sealed, or some of its rows still have a phone or a text.
     """
-    name = f"{month:%Y-%m}"
-    folder = data_dir / FOLDER / name
+    folder = archive_folder(data_dir, month)
     with database.session() as session:
         path = require_everywhere(session, actor, Permission.operate_service)
         head = chain.find_chain_state(session).head
     if folder.exists():
-        raise Conflict(say("the month {month} is archived already, in {folder}", month=name, folder=str(folder)))
+        raise Conflict(say("the month {month} is archived already, in {folder}", month=folder.name, folder=str(folder)))
+    with database.one_snapshot() as connection:
+        require_archivable(connection, month)
+        write_files(connection, month, folder, {"trail_head": None if head is None else str(head)})
+    with database.session() as session:
+        details = {"month": folder.name, "sha256": hash_manifest(folder).hex()}
+        trail.record_act(session, actor.account_id, "archive.write", "unit", split_path(path)[-1], path, **details)
+    return folder
+
+
+def archive_folder(data_dir: Path, month: date) -> Path:
+    """Where the month's files are, or would be."""
+    return data_dir / FOLDER / f"{month:%Y-%m}"
+
+
+def hash_manifest(folder: Path) -> bytes:
+    """The SHA-256 of an archive's manifest."""
+    return hashlib.sha256((folder / MANIFEST).read_bytes()).digest()
+
+
+def write_files(
+    connection: Connection, month: date, folder: Path, more: Mapping[str, Any], sources: Mapping[str, str] = _NONE
+) -> None:
+    """Write the files and the manifest, which also has `more`, and check them; the folder appears when all of it is on
+    the disk. `sources`: where a table's rows of the month lie, if not in the table of that name. Raises Conflict.
+    """
     being_written = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(being_written, ignore_errors=True)
     being_written.mkdir(mode=0o700, parents=True)
-    with database.one_snapshot() as connection:
-        _require_archivable(connection, month)
-        seal = connection.execute(_last_seal(month)).one_or_none()
-        manifest = {
-            "month": name,
-            "revision": connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one(),
-            "written_at": connection.execute(text("SELECT clock_timestamp()")).scalar_one().isoformat(),
-            "last_seal": None if seal is None else {"day": seal.day.isoformat(), "digest": seal.digest.hex()},
-            "trail_head": None if head is None else str(head),
-            "tables": [asdict(_write_table(connection, table, month, being_written)) for table in TABLES],
-        }
+    seal = connection.execute(_last_seal(month)).one_or_none()
+    manifest = {
+        "month": folder.name,
+        "revision": connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one(),
+        "written_at": connection.execute(text("SELECT clock_timestamp()")).scalar_one().isoformat(),
+        "last_seal": None if seal is None else {"day": seal.day.isoformat(), "digest": seal.digest.hex()},
+        **more,
+        "tables": [asdict(_write_table(connection, table, month, being_written, sources)) for table in TABLES],
+    }
     (being_written / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     if faults := check_archive(being_written):
         raise Conflict(say("what was written cannot be read back: {faults}", faults=faults))
     os.replace(being_written, folder)
-    with database.session() as session:
-        details = {"month": name, "sha256": hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()}
-        trail.record_act(session, actor.account_id, "archive.write", "unit", split_path(path)[-1], path, **details)
-    return folder
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -109,7 +136,7 @@ def check_archive(folder: Path) -> list[str]:
     other lines than its manifest says. Nothing is wrong if there is none. Raises NotFound.
     """
     faults = []
-    for table in (ArchivedTable(**one) for one in read_manifest(folder)["tables"]):
+    for table in list_archived_tables(folder):
         try:
             columns, rows, sha256 = _read_table(folder / table.file)
         except (OSError, EOFError, csv.Error, UnicodeDecodeError) as error:
@@ -120,7 +147,13 @@ def check_archive(folder: Path) -> list[str]:
     return faults
 
 
-def _require_archivable(connection: Connection, month: date) -> None:
+def list_archived_tables(folder: Path) -> list[ArchivedTable]:
+    """What the manifest says of each table. Raises NotFound."""
+    return [ArchivedTable(**one) for one in read_manifest(folder)["tables"]]
+
+
+def require_archivable(connection: Connection, month: date) -> None:
+    """Raises Conflict unless the month is over, sealed and redacted."""
     of_month = Run.month == month, Run.audience.is_not(None)
     unsealed = select(Run.day).where(*of_month, Run.day.not_in(select(DaySeal.day))).distinct().order_by(Run.day)
     over: bool = connection.scalar(select(func.sms_now() >= month + relativedelta(months=1)))  # type: ignore[assignment]
@@ -131,7 +164,10 @@ def _require_archivable(connection: Connection, month: date) -> None:
         columns = Base.metadata.tables[table].c
         held = or_(false(), *(columns[column].is_not(None) for column in personal))
         if number := connection.scalar(select(func.count()).where(columns[key] == month, held)):
-            reason = "{count:,} rows of {table} still have a phone or a text; a month is archived once it is redacted"
+            reason = (
+                "{count:,} rows of {table} still have a phone or a text; a month is archived once it is redacted"
+                " (`REDACT_AFTER_DAYS`, `RAW_DAYS` and the units' own days)"
+            )
             raise Conflict(say(reason, count=number, table=table))
 
 
@@ -140,18 +176,34 @@ def _last_seal(month: date) -> Any:
     return select(DaySeal.day, DaySeal.digest).where(*of_month).order_by(DaySeal.day.desc()).limit(1)
 
 
-def _write_table(connection: Connection, table: str, month: date, folder: Path) -> ArchivedTable:
-    key, _ = TABLES[table]
-    statement = sql.SQL("COPY (SELECT * FROM {} WHERE {} = {} ORDER BY 1, 2) TO STDOUT (FORMAT csv, HEADER)").format(
-        sql.Identifier(table), sql.Identifier(key), sql.Literal(month)
-    )
-    driver = cast(psycopg.Connection, connection.connection.driver_connection)
+def _write_table(
+    connection: Connection, table: str, month: date, folder: Path, sources: Mapping[str, str]
+) -> ArchivedTable:
     path = folder / f"{table}.csv.gz"
-    with driver.cursor() as cursor, _compressed(path) as file, cursor.copy(statement) as copy:
-        for block in copy:
+    with _compressed(path) as file:
+        for block in copy_month_rows(connection, table, month, sources.get(table, table)):
             file.write(block)
     columns, rows, sha256 = _read_table(path)
     return ArchivedTable(table, path.name, columns, rows, sha256)
+
+
+def copy_month_rows(
+    connection: Connection, table: str, month: date, source: str, columns: Sequence[str] | None = None
+) -> Iterator[bytes]:
+    """The lines of the month's rows in `source`, which has what the table has or had; `columns`: by default those that
+    the table has now, in its order. The first three columns are a key.
+    """
+    named = columns or connection.scalars(_COLUMNS, {"table": table}).all()
+    statement = sql.SQL(
+        "COPY (SELECT {} FROM {} WHERE {} = {} ORDER BY 1, 2, 3) TO STDOUT (FORMAT csv, HEADER)"
+    ).format(
+        sql.SQL(", ").join(map(sql.Identifier, named)),
+        *map(sql.Identifier, (source, TABLES[table][0])),
+        sql.Literal(month),
+    )
+    driver = cast(psycopg.Connection, connection.connection.driver_connection)
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        yield from map(bytes, copy)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 import psycopg
 from redis import Redis
@@ -26,6 +27,8 @@ from sms_service.embedded import EngineError, with_running_engines
 from sms_service.embedded.process import last_line
 from sms_service.gateways import config
 from sms_service.keepalive import redis_keepalive
+from sms_service.ledger.archive_models import ArchivedMonth, ArchiveState
+from sms_service.ops.archiving import MANIFEST
 from sms_service.ops.children import Address
 from sms_service.ops.errors import OperationError
 from sms_service.ops.variables import service_variables
@@ -155,6 +158,7 @@ def _database(settings: Settings) -> Iterator[DoctorFinding]:
         yield from _leaders(database)
         yield _trail(database)
         yield _counts(database)
+        yield _archives(database)
         yield _stops(database)
         yield _webhooks(database)
         yield _statements(database)
@@ -331,6 +335,19 @@ def _counts(database: Database) -> DoctorFinding:
             "the clock's log has each line that differed; `python -m sms_service counts verify` compares all days now",
         )
     return DoctorFinding("counts", "no roll-up differed from the ledger in the last week")
+
+
+def _archives(database: Database) -> DoctorFinding:
+    """Which months are archived, and whether a command was cut off, or files are gone."""
+    with database.session() as session:
+        found = session.scalars(select(ArchivedMonth).order_by(ArchivedMonth.month)).all()
+    said = ", ".join(f"{one.month:%Y-%m} {one.state}" for one in found)
+    lost = [one.folder for one in found if one.folder and not Path(one.folder, MANIFEST).is_file()]
+    if lost:
+        return DoctorFinding("archives", said, f"bring the files back from the backup: {', '.join(lost)}")
+    if any(one.state not in (ArchiveState.detached, ArchiveState.dropped) for one in found):
+        return DoctorFinding("archives", said, "a command was cut off; run the same one again, and it goes on")
+    return DoctorFinding("archives", said or "no month is archived")
 
 
 def _cluster(database: Database) -> DoctorFinding:

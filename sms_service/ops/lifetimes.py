@@ -52,6 +52,7 @@ def _swept(says: str, *by: Callable[..., Any]) -> Lifetime:
 
 _DRAFT = _swept(f"with the import, {drafts.KEPT_DAYS} days after the last act on it", drafts.forget_drafts)
 _LEDGER = "counts stand on it"
+_ARCHIVED = "old months are archived by people"
 _ROLL_UP = "until the day is added up again from the ledger"
 _CITY = "who wrote it, or another of the unit, deletes it"
 
@@ -61,8 +62,12 @@ LIFETIMES: dict[str, Lifetime] = {
     "answer_uses": _swept(f"{answering.KEPT_DAYS} days after the day", answering.forget_old_answer_uses),
     "answers": _kept("what was answered is counted; the note is emptied with the message", redaction.redact_rows),
     "approval_rules": _removed(_CITY),
-    "attempt_parts": _kept(_LEDGER),
-    "attempts": _kept(f"{_LEDGER}; phone and detail are emptied with the message's", redaction.redact_rows),
+    "archived_months": _removed("when the month is read back"),
+    "archived_runs": _removed("with the archived month"),
+    "attempt_parts": _kept(f"{_LEDGER}; {_ARCHIVED}"),
+    "attempts": _kept(
+        f"{_LEDGER}; phone and detail are emptied with the message's; {_ARCHIVED}", redaction.redact_rows
+    ),
     "attendances": _removed("with the person's erasure, or when the office takes the record back"),
     "calendar_days": _removed(_CITY),
     "campaign_items": _removed("while the campaign is a draft; then kept with it"),
@@ -104,7 +109,8 @@ LIFETIMES: dict[str, Lifetime] = {
     "listed_words": _removed(_CITY),
     "lost_checks": _removed("with the person's erasure"),
     "messages": _kept(
-        f"{_LEDGER}; phone, text and values are emptied after the days that the unit says (`REDACT_AFTER_DAYS`)",
+        f"{_LEDGER}; phone, text and values are emptied after the days that the unit says (`REDACT_AFTER_DAYS`);"
+        f" {_ARCHIVED}",
         redaction.redact_rows,
     ),
     "missed_runs": _swept("a day after a later run has closed", missing.forget_missed),

@@ -25,6 +25,7 @@ from sms_service.directory.erasing import find_findings_about
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.people import get_person, roles_of
 from sms_service.directory.text import LONGEST_WHY, required_line
+from sms_service.ledger.archived import list_archived_months
 from sms_service.ledger.erasing import join_own_messages
 from sms_service.ledger.models import Attempt, ReceiptRow, Run
 from sms_service.ledger.question_models import QuestionRow
@@ -77,6 +78,7 @@ def collect_own_data(session: Session, actor: Actor, person_id: int, why: str) -
         ],
         "own_phones": _own_phones(session, person_id),
         "acts": _acts(session, person_id),
+        "archived": [f"{month:%Y-%m}" for month in list_archived_months(session)],
     }
     trail.record_act(session, actor.account_id, "person.export", "person", person_id, path, people=[person_id], why=why)
     return found

@@ -158,7 +158,8 @@ def find_answer_texts(session: Session, keys: Collection[ReplyKey]) -> dict[Repl
     months, ids = {run.month for run in runs}, [run.id for run in runs]
     rows = session.scalars(select(Message).where(Message.month.in_(months), Message.run_id.in_(ids)))
     texts = {message.run_id: message for message in rows}
-    return {(run.reply_in_month, run.reply_id): AnswerText(texts[run.id], run.name) for run in runs}
+    found = [run for run in runs if run.id in texts]  # that of an archived month was emptied long ago
+    return {(run.reply_in_month, run.reply_id): AnswerText(texts[run.id], run.name) for run in found}
 
 
 def find_withheld(session: Session, keys: Collection[ReplyKey]) -> dict[ReplyKey, AnswerObstacle]:

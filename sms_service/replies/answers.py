@@ -37,6 +37,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.units import child_id
 from sms_service.errors import Forbidden, Invalid, NotFound
+from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.models import Run
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.gathering import gather_people
@@ -101,7 +102,8 @@ def find_question(session: Session, question_id: int) -> tuple[QuestionRow, str]
 def open_respondents(session: Session, actor: Actor, question_id: int, unit_id: int | None = None) -> Respondents:
     """A question with the people whom it asks, within the unit's subtree; None: wherever the actor may read.
 
-    Raises NotFound, Forbidden, and Invalid (`unit`) for a unit that is not below that of the question.
+    Raises NotFound, Forbidden, Invalid (`unit`) for a unit that is not below that of the question, and Conflict where
+    rows of it are archived.
     """
     question, own = find_question(session, question_id)
     if unit_id is None:
@@ -111,6 +113,7 @@ def open_respondents(session: Session, actor: Actor, question_id: int, unit_id: 
         actor.require(Permission.read, paths[0])
         if not paths[0].startswith(own):
             raise Invalid("unit", unit_id, "must be the unit of the question or one below it")
+    require_unarchived(session, Run.question_id == question_id)
     runs = session.execute(
         select(Run.id, Run.month).where(
             Run.question_id == question_id, Run.kind == "campaign", Run.frozen_at.is_not(None)

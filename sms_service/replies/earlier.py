@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session, aliased
 from sms_service.audience.earlier import EarlierCampaign, EarlierRun, install_earlier_campaigns
 from sms_service.campaigns.models import Campaign
 from sms_service.directory.models import Unit
+from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.replies.gathering import gather_asked, gather_given
@@ -66,6 +67,10 @@ class EarlierTexts:
                 campaign = campaign._replace(runs=(*campaign.runs, run))
             found[campaign_id] = campaign
         return found
+
+    def require_whole(self, session: Session, ids: Collection[int]) -> None:
+        """Raises Conflict where rows of one of these campaigns are archived: some people would not be found."""
+        require_unarchived(session, Run.campaign_id.in_(ids))
 
     def select_people(self, campaign: EarlierCampaign, outcome: str) -> Select[int]:
         """The ids of the people with this outcome."""

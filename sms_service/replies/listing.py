@@ -15,6 +15,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.units import top_paths
+from sms_service.ledger.archived import find_archived_months, require_unarchived
 from sms_service.ledger.models import Message, Run
 from sms_service.replies.models import ReplyRow
 
@@ -47,8 +48,18 @@ def find_answered_campaigns(session: Session, rows: Sequence[ReplyRow]) -> dict[
     return {row[0]: AnsweredCampaign(row[1], row[2], row[3]) for row in found}
 
 
-def count_campaign_replies(session: Session, actor: Actor, campaign_id: int) -> int:
-    """How many replies to texts of the campaign the actor may read: the rows of `find_replies` with this campaign."""
+def require_texts_of(session: Session, campaign_id: int | None) -> None:
+    """Raises Conflict where texts of the campaign are archived: what answers them would not be found by it."""
+    if campaign_id is not None:
+        require_unarchived(session, Run.campaign_id == campaign_id)
+
+
+def count_campaign_replies(session: Session, actor: Actor, campaign_id: int) -> int | None:
+    """How many replies to texts of the campaign the actor may read: the rows of `find_replies` with this campaign. None
+    where texts of it are archived.
+    """
+    if find_archived_months(session, Run.campaign_id == campaign_id):
+        return None
     found = find_replies(actor.scope(Permission.read), strangers=False, campaign=campaign_id)
     return session.scalar(select(func.count()).select_from(found.subquery())) or 0
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlalchemy.orm import Session, aliased
 
+from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.ledger.states import MessageStatus
@@ -40,6 +41,7 @@ def find_quiz_rows(session: Session, questions: Sequence[QuestionRow], paths: Se
     `correct` of the tries that count.
     """
     ids = [one.id for one in questions]
+    require_unarchived(session, Run.question_id.in_(ids))
     runs = session.execute(
         select(Run.id, Run.month, Run.question_id).where(
             Run.question_id.in_(ids), Run.asks.has_key("kind"), Run.frozen_at.is_not(None)

@@ -20,6 +20,7 @@ from sms_service.content.models import Template, TemplateCategory
 from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
+from sms_service.ledger.archived import count_archived_runs, find_archived_months, require_unarchived
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.filters import DIMENSIONS, LEDGER, Filter, group_by, last_id, unit_of_row
@@ -105,7 +106,8 @@ def tabulate_counts(
     `unit` groups by the units right below the filter's one path (what belongs to that unit itself stands under it), or,
     if it has several, by those paths' units. `prices`: fen for a part, by gateway account; a text costs what the one
     takes that had it last. `source`: what `choose_source` said of this filter or of a wider one in the same
-    transaction, NO_ROLL_UPS if that was None. Raises Invalid (`by`), also for more than 5,000 lines.
+    transaction, NO_ROLL_UPS if that was None. Raises Invalid (`by`), also for more than 5,000 lines, or Conflict for a
+    question about archived months that the roll-ups cannot answer.
     """
     for name in by:
         if name not in DIMENSIONS:
@@ -118,7 +120,9 @@ def tabulate_counts(
 def _tabulate_rolled(
     session: Session, rows: Filter, names: Sequence[str], prices: Mapping[str, float], source: Source | None
 ) -> CountsTable | None:
-    """None if the ledger must be asked, or may as well be."""
+    """None if the ledger must be asked, or may as well be. Of archived months nobody can tell how many people there are
+    in what the roll-ups do not tell people of.
+    """
     if source is None or not source.days:
         return None
     counts = count_rolled(session, rows, names, prices, source)
@@ -126,7 +130,7 @@ def _tabulate_rolled(
     for count in counts.values():
         total.add(count)
     told = tells_people(rows, names)
-    if not told and total.messages <= MOST_READ:
+    if not told and total.messages <= MOST_READ and not find_archived_months(session, *rows.of_runs()):
         return None
     lines = sorted(counts.items(), key=lambda item: [(value is None, value) for value in item[0]])
 
@@ -142,6 +146,7 @@ def _tabulate_rolled(
 
 
 def _tabulate_ledger(session: Session, rows: Filter, names: Sequence[str], prices: Mapping[str, float]) -> CountsTable:
+    require_unarchived(session, *rows.of_runs())
     inner = (
         select(
             *(_dimension(name, rows.paths).label(f"by_{name}") for name in names),
@@ -247,10 +252,14 @@ def count_other_kinds(session: Session, rows: Filter, source: Source | None = No
 
 
 def check_identity(session: Session, run_id: int) -> LedgerIdentity:
-    """The identity of a frozen run, from its rows. Raises Invalid if it is not frozen yet."""
+    """The identity of a frozen run, from its rows, or from what they came to when they were archived. Raises Invalid if
+    it is not frozen yet.
+    """
     run = session.get_one(Run, run_id)
     if run.audience is None:
         raise Invalid("run", run_id, "is not frozen yet")
+    if archived := count_archived_runs(session, [run_id]).get(run_id):
+        return LedgerIdentity(run_id, run.audience, archived, run.audience == sum(archived.values()))
     statuses: dict[str, int] = dict(
         session.execute(
             select(Message.status, func.count())

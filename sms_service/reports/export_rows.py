@@ -17,6 +17,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Person, Unit
 from sms_service.errors import Invalid
+from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import AttemptStatus
 from sms_service.masking import mask_phone, mask_text
@@ -124,7 +125,8 @@ def load_filter(dumped: Mapping[str, Any]) -> Filter:
 
 
 def count_export_rows(connection: Connection, rows: Filter) -> int:
-    """How many rows an export of the filter has."""
+    """How many rows an export of the filter has. Raises Conflict where some are archived."""
+    require_unarchived(connection, *rows.of_runs())
     return int(connection.execute(_joined(select(func.count())).where(*rows.conditions())).scalar_one())
 
 

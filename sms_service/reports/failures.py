@@ -12,7 +12,8 @@ from sms_service.campaigns.control import get_run
 from sms_service.controls.models import GatewayAccount
 from sms_service.gateways.base import CodeMeaning
 from sms_service.gateways.registry import Gateways
-from sms_service.ledger.models import Message
+from sms_service.ledger.archived import require_unarchived
+from sms_service.ledger.models import Message, Run
 from sms_service.ledger.resolving import RETRYABLE
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.remedies import Remedy, find_remedy
@@ -51,9 +52,10 @@ class Failure:
 def describe_failures(session: Session, actor: Actor, run_id: int, gateways: Gateways) -> list[Failure]:
     """All that did not arrive, and who was skipped; the most frequent first, and no more than 500 lines.
 
-    Raises NotFound or Forbidden.
+    Raises NotFound, Forbidden, or Conflict for a run whose rows are archived.
     """
     run = get_run(session, actor, run_id)
+    require_unarchived(session, Run.id == run_id)
     rows = session.execute(
         select(Message.status, Message.reason, Message.raw_code, GatewayAccount.name, func.count().label("messages"))
         .outerjoin(GatewayAccount, GatewayAccount.id == Message.gateway_account_id)

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.models import Message, Run
 from sms_service.reports.filters import ROLLED, Filter, stood_under
 from sms_service.reports.roll_up_models import DAILY_COUNTS
@@ -62,7 +63,9 @@ def sum_identity(session: Session, rows: Filter, source: Source | None = None) -
     )
     source = source or choose_source(session, replace(rows, paths=("/",)), ())
     rolled: ColumnElement[int] = cast(literal(0), BigInteger)
-    if source is not None and source.days:
+    if source is None or not source.days:
+        require_unarchived(session, *rows.of_runs())
+    else:
         counted = counted.where(
             Message.month == any_(literal(source.run_months, ARRAY(Date))),
             Message.run_id == any_(literal(source.run_ids, ARRAY(BigInteger))),

@@ -15,7 +15,8 @@ from sms_service.accounts.permissions import Permission
 from sms_service.campaigns.models import Campaign
 from sms_service.controls.models import GatewayAccount
 from sms_service.directory.models import Person, Unit
-from sms_service.errors import Forbidden, NotFound
+from sms_service.errors import Conflict, Forbidden, NotFound
+from sms_service.ledger.archived import list_archived_months, require_unarchived, say_archived
 from sms_service.ledger.models import Attempt, Message, Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.filters import Filter
@@ -81,9 +82,12 @@ def find_look_ups(session: Session, messages: Collection[Message]) -> Mapping[in
 
 
 def count_rows(session: Session, rows: Filter, most: int) -> int:
-    """How many rows `find_messages` finds; `most` + 1 where there are more, so that it costs no more than that."""
+    """How many rows `find_messages` finds; `most` + 1 where there are more, so that it costs no more than that. Raises
+    Conflict where some are archived.
+    """
     found = find_open_keys(rows)
     if found is None:
+        require_unarchived(session, *rows.of_runs())
         found = find_messages(rows).with_only_columns(literal(1), maintain_column_froms=True)
     some = found.limit(most + 1).subquery()
     return int(session.scalars(select(func.count()).select_from(some)).one())
@@ -92,7 +96,7 @@ def count_rows(session: Session, rows: Filter, most: int) -> int:
 def get_message(session: Session, actor: Actor, message_id: int) -> tuple[Row[Any], Sequence[Row[Any]]]:
     """A row as `find_messages` gives it, and its attempts, (Attempt, account), by number.
 
-    Raises NotFound or Forbidden.
+    Raises NotFound, Forbidden, or Conflict where it may be archived.
     """
     # Ids are unique over all months, but a month is how a partition and its index are found.
     months = select(Run.month).distinct().subquery()
@@ -100,6 +104,9 @@ def get_message(session: Session, actor: Actor, message_id: int) -> tuple[Row[An
         _rows().join(months, months.c.month == Message.month).where(Message.id == message_id)
     ).first()
     if found is None:
+        if archived := list_archived_months(session):
+            reason = "message {id} is not in the database, and {archived}"
+            raise Conflict(say(reason, id=str(message_id), archived=say_archived(archived)))
         raise NotFound("message", message_id)
     message: Message = found.Message
     actor.require(Permission.read, found.unit_now)

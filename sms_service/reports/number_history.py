@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, or_, select
@@ -23,6 +23,7 @@ from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import top_paths
 from sms_service.errors import NotFound
 from sms_service.gateways.registry import Gateways
+from sms_service.ledger.archived import list_archived_months
 from sms_service.ledger.models import Run
 from sms_service.masking import mask_phone
 from sms_service.replies.listing import find_replies, may_read_strangers
@@ -53,7 +54,8 @@ class NumberHistory:
     """What the actor may read of a phone (E.164, whole): `people`, (Person, unit), who have it or had it when texts
     were written; `texts`, the newest first, of `number` in all; `replies` as `find_replies` gives them, of the time of
     these texts; the entries of the opt-out list, lifted ones too (`stops`). `outside`: how many more texts there are of
-    units that the actor may not read. `before`: the text before which the next ones come, None on the last page.
+    units that the actor may not read. `archived`: months whose texts are in files, and not here. `before`: the text
+    before which the next ones come, None on the last page.
     """
 
     phone: str
@@ -64,6 +66,7 @@ class NumberHistory:
     stops: Sequence[Row[Any]]
     outside: int
     before: int | None
+    archived: Sequence[date]
 
 
 def read_number_history(
@@ -99,6 +102,7 @@ def read_number_history(
         stops=list_history(session, actor, phone) if before is None else (),
         outside=len(rows) - len(readable),
         before=None if is_last else page[-1].id,
+        archived=list_archived_months(session),
     )
 
 

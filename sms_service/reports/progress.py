@@ -40,6 +40,7 @@ from sms_service.campaigns.states import CampaignKind
 from sms_service.directory.models import Person, Unit
 from sms_service.directory.units import child_id
 from sms_service.errors import Forbidden, Invalid, NotFound
+from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.replies.earlier import TEXTED
@@ -117,8 +118,8 @@ class ReaderProgress(NamedTuple):
 def open_readers(session: Session, actor: Actor, campaign_id: int, unit_id: int | None = None) -> Readers:
     """A series with its people within the unit's subtree; None: wherever the actor may read.
 
-    Raises NotFound, also for a campaign that is no series, Forbidden, and Invalid (`unit`) for a unit that is not below
-    the series' own.
+    Raises NotFound, also for a campaign that is no series, Forbidden, Invalid (`unit`) for a unit that is not below
+    the series' own, and Conflict where rows of the series are archived.
     """
     campaign = session.get(Campaign, campaign_id)
     if campaign is None:
@@ -136,6 +137,7 @@ def open_readers(session: Session, actor: Actor, campaign_id: int, unit_id: int 
             raise Invalid("unit", unit_id, "must be the unit of the series or one below it")
     if campaign.kind != CampaignKind.series:
         raise NotFound("series of campaign", campaign_id)
+    require_unarchived(session, Run.campaign_id == campaign_id)
     items = read_items(session.scalar(select(ITEMS).select_from(Campaign).where(Campaign.id == campaign_id)))
     labels = {item.number: item.label for item in items}
     runs = session.execute(

@@ -11,8 +11,9 @@ from sqlalchemy import func, select
 from sms_service.audit import trail
 from sms_service.db.engine import Database
 from sms_service.directory.models import CITY_ZONE
-from sms_service.errors import Invalid
+from sms_service.errors import Conflict, Invalid
 from sms_service.ledger.amendment_models import CountedDay
+from sms_service.ledger.archived import list_archived_months, say_archived
 from sms_service.reports.roll_ups import Drift, exact_days, find_drift, roll_up_day
 
 HOUR = 3  # of the city's night, when few texts leave
@@ -49,9 +50,12 @@ class Reconciler:
 
 def reconcile_day(database: Database, day: date) -> list[Drift]:
     """Compare a day's roll-up with the ledger, in one snapshot, and add the day up again if they differ. The log has
-    each line that differs, and the trail how many there are. A day that is to be added up anyway is left alone.
+    each line that differs, and the trail how many there are. A day that is to be added up anyway is left alone, and so
+    is one of an archived month.
     """
     with database.one_snapshot() as connection:
+        if day.replace(day=1) in list_archived_months(connection):
+            return []
         is_exact = connection.scalars(exact_days().where(CountedDay.day == day)).one_or_none() is not None
         drift = list(find_drift(connection, day)) if is_exact else []
     for one in drift[:MOST_LOGGED]:
@@ -63,8 +67,12 @@ def reconcile_day(database: Database, day: date) -> list[Drift]:
 
 
 def rebuild_day(database: Database, day: date, lines: int = 0) -> None:
-    """Add a listed day up again; the trail has it. `lines`: in how many it differed. Raises Invalid (`day`)."""
+    """Add a listed day up again; the trail has it. `lines`: in how many it differed. Raises Invalid (`day`), or
+    Conflict for a day of an archived month.
+    """
     with database.session() as session:
+        if (month := day.replace(day=1)) in list_archived_months(session):
+            raise Conflict(say_archived([month]))
         if session.get(CountedDay, day) is None:
             raise Invalid("day", day.isoformat(), "is not added up: no run was launched on it, or it is not over")
         trail.record_act(session, None, "counts.rebuild", "day", day.isoformat(), "/", lines=lines)

@@ -23,6 +23,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.ledger.amendment_models import CountedDay, DayChange
+from sms_service.ledger.archived import list_archived_months
 from sms_service.reports.roll_up_models import DAILY_COUNTS, DAILY_PEOPLE, MONTHLY_PEOPLE, CountedMonth
 
 WATCH_DAYS = Statement(__file__, "watch_days")
@@ -65,9 +66,13 @@ def roll_up(database: Database, *, quiet_s: float = QUIET_S, most_s: float = MOS
 
 
 def roll_up_day(database: Database, day: date) -> None:
-    """Add up one listed day, in one snapshot, in the place of what it had before."""
+    """Add up one listed day, in one snapshot, in the place of what it had before; not one of an archived month, whose
+    roll-up is all that the database has.
+    """
     month = day.replace(day=1)
     with database.one_snapshot() as connection:
+        if month in list_archived_months(connection):
+            return
         connection.execute(delete(DAILY_COUNTS).where(DAILY_COUNTS.c.day == day))
         connection.execute(delete(DAILY_PEOPLE).where(DAILY_PEOPLE.c.day == day))
         ADD_UP_DAY(connection, month=month, day=day)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, all_, false, func, or_, select
+from sqlalchemy import ColumnElement, Date, Select, all_, cast, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from sms_service.directory.models import Unit
 from sms_service.errors import NotFound
 from sms_service.ledger.amendment_models import Amendment
+from sms_service.ledger.archive_models import ArchivedMonth
 from sms_service.ledger.models import Run
 from sms_service.reports.counts import tabulate_counts
 from sms_service.reports.filters import Filter, last_id, stood_under
@@ -24,12 +25,15 @@ MOST_AMENDMENTS = 200  # of a day, on one page of them
 
 
 class Seal(NamedTuple):
-    """A sealed day. `amendments`: how many changes of rows within somebody's units it has had since."""
+    """A sealed day. `amendments`: how many changes of rows within somebody's units it has had since. `archived`: its
+    rows are in files, and the roll-up stands for them.
+    """
 
     day: date
     digest: bytes
     sealed_at: datetime
     amendments: int
+    archived: bool
 
 
 class SealLine(NamedTuple):
@@ -73,7 +77,13 @@ def list_seals(session: Session, paths: Sequence[str], before: date | None = Non
     """The sealed days, the newest first, `before` a day; their amendments are those of rows under these paths."""
     amended = _since_sealed(paths).where(Amendment.day == DaySeal.day)
     number = amended.with_only_columns(func.count()).correlate(DaySeal).scalar_subquery()
-    found = select(DaySeal.day, DaySeal.digest, DaySeal.sealed_at, number).order_by(DaySeal.day.desc()).limit(most)
+    month = cast(func.date_trunc("month", DaySeal.day), Date)
+    archived = select(ArchivedMonth.month).where(ArchivedMonth.month == month).exists()
+    found = (
+        select(DaySeal.day, DaySeal.digest, DaySeal.sealed_at, number, archived)
+        .order_by(DaySeal.day.desc())
+        .limit(most)
+    )
     if before is not None:
         found = found.where(DaySeal.day < before)
     return [Seal(*row) for row in session.execute(found)]

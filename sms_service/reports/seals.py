@@ -18,7 +18,8 @@ from sqlalchemy import Connection, func, insert, select, text, update
 from sms_service.db.engine import Database
 from sms_service.db.statements import Statement
 from sms_service.ledger.amendment_models import Amendment, CountedDay
-from sms_service.reports.roll_up_models import DaySeal, SealedCount
+from sms_service.ledger.archive_models import ArchivedMonth
+from sms_service.reports.roll_up_models import DAILY_COUNTS, DaySeal, SealedCount
 from sms_service.said import Said, say
 
 SEAL_COUNTS = Statement(__file__, "seal_counts")
@@ -106,9 +107,11 @@ def digest_day(before: bytes, day: date, lines: Iterable[SealedLine]) -> bytes:
 
 def verify_seals(connection: Connection, since: date | None = None) -> Iterator[SealFault]:
     """What is wrong with the seals, in the order of days: a digest that does not agree with its counts and with the day
-    before, or counts that are not those of the ledger now less the amendments. Nothing is wrong if there is none.
+    before, or counts that are not those of the ledger now less the amendments. Nothing is wrong if there is none. Of a
+    day whose month is archived the roll-up stands for the ledger; it must be the one with which it was archived.
     """
     seals = connection.execute(select(DaySeal).order_by(DaySeal.day)).all()
+    archived = dict(connection.execute(select(ArchivedMonth.month, ArchivedMonth.days)).all())
     before = NO_DIGEST
     for seal in seals:
         rows = connection.execute(select(SealedCount).where(SealedCount.day == seal.day))
@@ -117,15 +120,43 @@ def verify_seals(connection: Connection, since: date | None = None) -> Iterator[
             said = say("the digest of {day} does not agree with its sealed counts and the day before", day=seal.day)
             yield SealFault(seal.day, said)
         before = seal.digest
-        if since is None or seal.day >= since:
-            yield from _compare(connection, seal.day, seal.seen, lines)
+        if since is not None and seal.day < since:
+            continue
+        digests = archived.get(seal.day.replace(day=1))
+        if not digests:
+            yield from _compare(connection, seal.day, seal.seen, lines, _count_day(connection, seal.day))
+            continue
+        # Its rows are in files: the roll-up stands for them, and the digest says that it is the one of then.
+        if digest_rolled_day(connection, seal.day) != digests.get(seal.day.isoformat()):
+            said = say("the roll-up of {day} is not the one with which the month was archived", day=seal.day)
+            yield SealFault(seal.day, said)
+        yield from _compare(connection, seal.day, seal.seen, lines, _read_rolled_day(connection, seal.day))
+
+
+def verify_sealed_day(connection: Connection, day: date) -> Iterator[SealFault]:
+    """What is wrong with the counts of one sealed day, which is not archived."""
+    for seal in connection.execute(select(DaySeal).where(DaySeal.day == day)):
+        lines = _read_lines(connection.execute(select(SealedCount).where(SealedCount.day == day)))
+        yield from _compare(connection, day, seal.seen, lines, _count_day(connection, day))
+
+
+def digest_rolled_day(connection: Connection, day: date) -> str:
+    """The digest of what the roll-up of a day says, by unit, kind and status, in hexadecimal."""
+    return digest_day(NO_DIGEST, day, _read_rolled_day(connection, day)).hex()
+
+
+def _read_rolled_day(connection: Connection, day: date) -> list[SealedLine]:
+    table = DAILY_COUNTS.c
+    key = table.unit_id, table.kind, table.status
+    sums = func.sum(table.messages).label("messages"), func.sum(table.parts).label("parts")
+    return _read_lines(connection.execute(select(*key, *sums).where(table.day == day).group_by(*key)))
 
 
 def _compare(
-    connection: Connection, day: date, seen: Iterable[int], sealed: Iterable[SealedLine]
+    connection: Connection, day: date, seen: Iterable[int], sealed: Iterable[SealedLine], now: Iterable[SealedLine]
 ) -> Iterator[SealFault]:
     left, parts = Counter[tuple[int, str, str]](), Counter[tuple[int, str]]()
-    for line in _count_day(connection, day):
+    for line in now:
         left[line.unit_id, line.kind, line.status] += line.messages
         parts[line.unit_id, line.kind] += line.parts
     amendments = select(Amendment).where(Amendment.day == day, Amendment.id.not_in(list(seen)))

@@ -24,6 +24,7 @@ from sms_service.directory.models import Unit
 from sms_service.directory.text import LONGEST_WHY, required_line
 from sms_service.directory.units import get_unit
 from sms_service.errors import Invalid
+from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.quota_models import QuotaReservation, ReservationState
 from sms_service.replies.models import ReplyRow
@@ -60,10 +61,13 @@ class TargetLine:
 def list_targets(session: Session, actor: Actor, unit_id: int, year: int) -> tuple[TargetLine, list[TargetLine]]:
     """The unit's own line, and those of the open units right below it: the silent first, then those that are least far.
 
-    Raises NotFound, Forbidden, or Invalid for a year that there is not.
+    Raises NotFound, Forbidden, Invalid for a year that there is not, or Conflict where texts of the year are archived,
+    by which replies are counted.
     """
     unit = get_unit(session, actor, unit_id)
     _check_year(year)
+    since, until = months_of_year(year)
+    require_unarchived(session, Run.month.between(since, until), Run.class_ == TextClass.invitation)
     below = session.scalars(select(Unit).where(Unit.parent_id == unit_id, Unit.closed_at.is_(None))).all()
     ids = [unit_id, *(one.id for one in below)]
     targets: dict[int, dict[TargetKind, int]] = {id_: {} for id_ in ids}

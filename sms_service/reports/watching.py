@@ -19,6 +19,7 @@ from sms_service.campaigns.models import Campaign
 from sms_service.controls.models import Route, Tally
 from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.directory.models import Unit
+from sms_service.ledger.archived import count_archived_runs
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus, RunStatus
 
@@ -56,6 +57,7 @@ class RunWatch:
     moved_by: str | None
     moved_by_name: str | None  # that account's name
     moved_at: datetime | None
+    is_archived: bool = False  # its rows are in files; `statuses` is what they came to
 
     @property
     def holds(self) -> bool | None:
@@ -72,7 +74,8 @@ def watch_run(session: Session, actor: Actor, run_id: int) -> RunWatch:
     run = get_run(session, actor, run_id)
     # A frozen run keeps its month, by which the partition is chosen.
     row = session.execute(_statement(run), execution_options={"populate_existing": True}).one()
-    statuses = dict(sorted((row.statuses or {}).items()))
+    archived = {} if row.statuses else count_archived_runs(session, [run_id]).get(run_id, {})
+    statuses = dict(sorted((row.statuses or archived).items()))
     waiting = sum(statuses.get(status, 0) for status in WAITING)
     watch = RunWatch(
         run=run,
@@ -89,6 +92,7 @@ def watch_run(session: Session, actor: Actor, run_id: int) -> RunWatch:
         moved_by=row.moved_by if row.moved_act == f"run.{run.status}" else None,
         moved_by_name=row.moved_by_name if row.moved_act == f"run.{run.status}" else None,
         moved_at=row.moved_at if row.moved_act == f"run.{run.status}" else None,
+        is_archived=bool(archived),
     )
     return _with_rate(session, watch) if run.status == RunStatus.running else watch
 

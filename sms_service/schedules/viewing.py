@@ -19,6 +19,7 @@ from sms_service.campaigns.moving import require_on_campaign
 from sms_service.campaigns.states import CampaignKind, CampaignStatus
 from sms_service.controls.quiet_days import list_quiet_dates
 from sms_service.directory.models import Unit
+from sms_service.ledger.archived import count_archived_runs
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus, RunStatus
 from sms_service.said import Said
@@ -183,6 +184,8 @@ def list_item_runs(session: Session, campaign_id: int) -> defaultdict[int, list[
         Message.month.in_({run.month for run in rows}), Message.run_id.in_([run.id for run in rows])
     )
     counts = {row[0]: (row[1], row[2]) for row in session.execute(counted.group_by(Message.run_id))}
+    for run_id, statuses in count_archived_runs(session, [run.id for run in rows if run.id not in counts]).items():
+        counts[run_id] = sum(statuses.values()), sum(statuses.get(status, 0) for status in _LEFT)
     found = defaultdict[int, list[ItemRun]](list)
     for run in rows:
         found[run.item].append(ItemRun(run.id, run.status, run.held_for, run.due_at, *counts.get(run.id, (0, 0))))

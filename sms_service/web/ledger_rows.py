@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor, unit_path
 from sms_service.accounts.permissions import Permission
+from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.models import KINDS, Message
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.filters import Filter
@@ -171,7 +172,8 @@ def _word(value: Any) -> str:
 def fetch_messages(session: Session, rows: Filter, query: Mapping[str, Any]) -> tuple[list[Row[Any]], str | None]:
     """One page of the rows as `find_messages` gives them, and the cursor of the next.
 
-    The order is that of an index, of a run's rows or of all, so that a page costs what is on it.
+    The order is that of an index, of a run's rows or of all, so that a page costs what is on it. Raises Conflict where
+    some of the rows are archived.
     """
     keys = find_open_keys(rows)
     if keys is not None:
@@ -180,6 +182,7 @@ def fetch_messages(session: Session, rows: Filter, query: Mapping[str, Any]) -> 
             session, keys, query, sort="month", key=columns.month.element, id_=columns.id.element
         )
         return read_messages(session, [(row.month, row.id) for row in page]), following
+    require_unarchived(session, *rows.of_runs())
     statement = find_messages(rows)
     if rows.run_id is None:
         return fetch_page(session, statement, query, sort="month", key=Message.month, id_=Message.id)
