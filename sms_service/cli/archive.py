@@ -77,17 +77,28 @@ def detach(month: datetime | None, older_than: int | None, minutes: int, login: 
     They stay in tables of their own until `archive drop`. If it was cut off, run it again: it goes on.
     """
     from sms_service.cli.context import running_settings
+    from sms_service.errors import Conflict
     from sms_service.ops.detaching import detach_month, list_old_months
 
     if (month is None) == (older_than is None):
         raise click.UsageError("give either MONTH or --older-than")
     with _archiving(minutes, login) as (database, owner, actor):
         months = [month.date()] if month is not None else list_old_months(database, older_than or 0)
+        stay = 0
         for one in months:
-            found = detach_month(database, owner, actor, one, running_settings().data_dir)
+            try:
+                found = detach_month(database, owner, actor, one, running_settings().data_dir)
+            except Conflict as error:
+                if month is not None:
+                    raise
+                stay += 1
+                click.echo(f"{one:%Y-%m} stays: {error.said}")
+                continue
             click.echo(f"{one:%Y-%m} is detached: {found.rows:,} rows, the files are in {found.folder}")
         if not months:
             click.echo("there is none")
+    if stay:
+        click.get_current_context().exit(1)
 
 
 @archive.command("drop")

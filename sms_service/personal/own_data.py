@@ -35,7 +35,7 @@ from sms_service.schedules.attendance_models import Attendance
 
 SECTIONS = (
     *("person", "roles", "suppressions", "texts", "replies", "answers", "lists", "events", "import_findings"),
-    *("lost_checks", "own_phones", "acts"),
+    *("lost_checks", "own_phones", "acts", "archived"),
 )
 _SUPPRESSION = ("phone", "reason", "source", "proof_id", "note", "created_at", "lifted_at", "lift_why")
 _MESSAGE = ("id", "run_id", "status", "reason", "raw_code", "phone", "text", "values", "parts", "changed_at")

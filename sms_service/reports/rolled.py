@@ -37,7 +37,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import FromClause
 
 from sms_service.controls.models import GatewayAccount
+from sms_service.errors import Conflict
 from sms_service.ledger.amendment_models import CountedDay
+from sms_service.ledger.archive_models import ArchivedMonth
+from sms_service.ledger.archived import say_archived
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.filters import LEDGER, ROLLED, Filter, Rows, group_by, last_id, people_rows, unit_of_row
@@ -89,7 +92,7 @@ class RolledCount:
 
 def choose_source(session: Session, rows: Filter, by: Sequence[str]) -> Source | None:
     """What of the question the roll-ups can answer now; None: nothing of it, or it is of a kind that only the ledger
-    can tell.
+    can tell. Raises Conflict where that are rows of a month that is being archived.
     """
     if rows.asks_the_ledger or rows.run_id is not None or len(rows.paths) != 1:
         return None
@@ -110,6 +113,7 @@ def choose_source(session: Session, rows: Filter, by: Sequence[str]) -> Source |
         union_all(
             select(literal("day").label("what"), exact.c.day.label("day"), no_run.label("run_id")).where(*days),
             select(literal("month"), months.c.month, no_run),
+            select(literal("archived"), ArchivedMonth.month, no_run),
             *(
                 select(literal("run"), Run.month, Run.id).where(Run.audience.is_not(None), *rows.of_runs(), where)
                 for where in (Run.day.in_(stale), unlisted)
@@ -130,6 +134,9 @@ def choose_source(session: Session, rows: Filter, by: Sequence[str]) -> Source |
         [row.run_id for row in runs],
         sorted({row.day for row in runs}),
     )
+    archived = {row.day for row in found if row.what == "archived"}
+    if source.days and (leaving := sorted(archived.intersection(source.run_months))):
+        raise Conflict(say_archived(leaving))  # rows of it have just changed; it comes back then
     return source if source.days else None
 
 
