@@ -111,9 +111,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     those that use one: the rest knows nothing of its version.
     """
     if binaries():
-        left_out = [item for item in items if _SERVERS.isdisjoint(getattr(item, "fixturenames", ()))]
+        kept, left_out = [], []
+        for item in items:
+            (left_out if _SERVERS.isdisjoint(getattr(item, "fixturenames", ())) else kept).append(item)
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        items[:] = kept
     items.sort(key=lambda item: not (_LONG.search(item.nodeid) or item.get_closest_marker("slow")))
 
 

@@ -18,6 +18,7 @@ from sms_service.directory.models import Unit
 from sms_service.errors import Forbidden, Invalid, NotFound
 from sms_service.web.paging import Scope, decode_cursor, encode_cursor, fetch_page, scope_filter
 from sms_service.web.schemas import MAX_ID
+from tests.examples import count_examples
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -69,7 +70,7 @@ def test_what_is_no_cursor_is_refused_and_nothing_else_happens(cursor):
     limit=st.integers(1, 9),
     descending=st.booleans(),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pages_cover_the_list_once_in_order(session, acts, limit, descending):
     session.connection().exec_driver_sql("SET LOCAL ROLE NONE")  # the trail's own role may not delete
     session.execute(delete(TrailEntry))

@@ -15,6 +15,7 @@ from test_every_route import api_routes, arguments
 from sms_service.api import API_PREFIX
 from tests.api.directory_client import Caller
 from tests.api.samples import make_samples
+from tests.examples import count_examples
 from tests.factories import make_unit
 
 # Values that have brought down somebody's service, beside those of every type.
@@ -150,7 +151,9 @@ def test_nothing_that_is_sent_is_a_failure_of_ours(calls, session):
     callers = [Caller(app.test_client(), session, unit, *roles)]
 
     @given(requests(found))
-    @settings(max_examples=1_500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=count_examples(500), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     def send(request):
         name, method, path, kw = request
         answer = callers[-1].call(method, path, **kw)

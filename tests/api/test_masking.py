@@ -28,6 +28,7 @@ from sms_service.said import as_said, from_json, say
 from sms_service.web.schemas import MaskedText, Out, SaidMessage
 from tests.api.campaign_client import SIGNATURE, Place, make_place
 from tests.api.directory_client import Caller
+from tests.examples import count_examples
 
 MOBILE, FIXED = "13912345678", "057187654321"
 SEPARATORS = ["", "", "", " ", "\u00a0", "\u3000", ".", "-", "–", ",", "，", "、", "/", "\u200b", "\ufeff", " - ", ") "]
@@ -68,7 +69,7 @@ def leaks(value: Any) -> Iterator[str]:
 
 
 @given(spellings())
-@settings(max_examples=500)
+@settings(max_examples=count_examples(100))
 def test_however_a_number_is_written_it_is_masked(written: str) -> None:
     assert not list(leaks(mask_text(written)))
 
@@ -154,7 +155,7 @@ def administrator(place: Place, session: Session) -> Caller:
 
 @given(written=spellings())
 @example(written=f"电话{MOBILE}")
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_door_shows_a_number_that_stands_in_free_text(
     place: Place, administrator: Caller, database: Database, written: str
 ) -> None:

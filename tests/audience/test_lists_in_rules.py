@@ -11,6 +11,7 @@ from sms_service.audience.grammar import parse_rule
 from sms_service.audience.list_models import RecipientList, RecipientRow
 from sms_service.audience.listed import find_row_list
 from sms_service.audience.rules import audience_select
+from tests.examples import count_examples
 from tests.factories import make_person, make_unit
 
 OWN = ("row.座位",)
@@ -75,7 +76,7 @@ def below_not(rule: object) -> bool:
     return key == "not" and bool(lists_in(value))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rule=rules, crowd=people)
 def test_a_rule_with_lists_finds_whom_its_words_say(database, rule, crowd):
     with database.session() as session:

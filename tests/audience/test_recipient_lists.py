@@ -26,6 +26,7 @@ from sms_service.directory.people import change_person, find_people
 from sms_service.errors import Conflict, Forbidden, Invalid
 from tests.audience.listing import bring_list, check_list
 from tests.bringing import bring, work
+from tests.examples import count_examples
 from tests.factories import make_actor, make_person, make_unit
 
 PHONE, OTHER = "13975840246", "13975840247"
@@ -265,7 +266,7 @@ numbers = st.sampled_from(["1", "2", "L", "X", "9", ""])
 units = st.sampled_from(["第一党支部", "李店街道", "没有的", ""])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(numbers, names, phones, units, st.sampled_from(["", "1排", "{{ x }}"])), max_size=8),
     guests=st.booleans(),

@@ -18,6 +18,7 @@ from sms_service.errors import Invalid
 from tests.audience.counting import count_audience
 from tests.audience.naive import build, fates, name_segments, oracle, population, ready, rules_with_segments, save, send
 from tests.clocks import ahead_by
+from tests.examples import count_examples
 
 ACCEPTED = {"campaign": {"id": 0, "outcome": "accepted"}}
 
@@ -28,7 +29,7 @@ def city_of_before(database):
     return database
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(people=population, found=rules_with_segments(), fates=fates)
 @example(people=[], found=(0, [], {"all": [ACCEPTED, ACCEPTED]}), fates=[("shared", False)] * 10)
 def test_the_query_finds_what_the_words_say(city_of_before, people, found, fates):

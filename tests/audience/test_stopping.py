@@ -30,6 +30,7 @@ from sms_service.audience.suppression import (
 )
 from sms_service.audit.models import TrailEntry
 from sms_service.db.engine import Database
+from tests.examples import count_examples
 from tests.factories import fictional_phone, make_person, make_unit
 
 PHONE = fictional_phone(1)
@@ -272,7 +273,7 @@ def said_in_order(dialogue: list[Said]) -> set[TextKind]:
     return {said.kind for said in standing}
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=count_examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(dialogue=dialogues, data=st.data())
 def test_in_whatever_order_they_are_stored_and_read_the_end_is_as_it_was_said(
     session: Session, dialogue: list[Said], data: st.DataObject

@@ -20,6 +20,7 @@ from sms_service.db.engine import Database
 from sms_service.directory import people
 from sms_service.errors import Invalid
 from sms_service.personal.erasure import erase_person
+from tests.examples import count_examples
 from tests.factories import make_person, make_unit
 
 
@@ -65,7 +66,7 @@ def test_a_chain_of_many_batches_holds(database: Database, write: Callable[[int]
     assert chain.link_entries(database) == 0
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30), st.integers(), st.floats()
 )

@@ -24,6 +24,7 @@ from sms_service.directory.models import LEVELS
 from sms_service.errors import Conflict, Forbidden, Invalid
 from sms_service.ledger.models import Run
 from tests.campaigns.approving import Tree
+from tests.examples import count_examples
 from tests.factories import make_account, make_actor, make_person, make_segment
 
 OFFICERS = ("secretary", "colleague", "both")
@@ -157,7 +158,7 @@ def test_nothing_goes_without_what_its_rule_asked_for(session: Session, people: 
     reached: set[str] = set()
 
     @settings(
-        max_examples=40,
+        max_examples=count_examples(25),
         deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.explicit, Phase.generate),  # an example is short enough to be read

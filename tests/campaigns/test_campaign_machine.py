@@ -34,6 +34,7 @@ from sms_service.schedules.correcting import change_item
 from tests.campaigns.approving import Tree
 from tests.campaigns.every_status import DO, write_kind
 from tests.campaigns.turned import carried, run_clock, turn_to_next
+from tests.examples import count_examples
 from tests.factories import make_account, make_actor, make_template, make_unit
 
 A, S, K = CampaignAct, CampaignStatus, CampaignKind
@@ -290,7 +291,7 @@ def test_nothing_is_sent_that_was_not_approved_as_it_stands(session: Session) ->
     run_state_machine_as_test(
         Lives,
         settings=settings(
-            max_examples=8,
+            max_examples=count_examples(8),
             stateful_step_count=15,
             deadline=None,
             suppress_health_check=list(HealthCheck),

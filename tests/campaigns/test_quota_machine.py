@@ -22,6 +22,7 @@ from sms_service.ledger.quota_holds import hold_for_lacks
 from sms_service.ledger.quota_models import QuotaReservation, ReservationState
 from sms_service.ledger.quotas import Amounts, QuotaKind, ReservedRun, release_lacks, reserve_amounts
 from tests.dispatch.city import ScriptedAdapter, ScriptedGateways, make_run
+from tests.examples import count_examples
 from tests.factories import make_unit
 
 UNITS, MOST = 4, 12  # a line of three and a neighbour; people, parts and fen alike
@@ -156,7 +157,7 @@ def test_planned_used_and_left_are_the_limit(database: Database) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine(database),
         settings=settings(
-            max_examples=8,
+            max_examples=count_examples(4),
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -12,6 +12,7 @@ from sms_service.directory.importing import problems_of
 from sms_service.directory.models import LEVELS, Unit
 from sms_service.errors import Forbidden
 from tests.bringing import bring
+from tests.examples import count_examples
 
 HEADER = "组织编码,名称,层级,上级编码,全称"
 TREE = [
@@ -163,7 +164,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.lists(rows, min_size=1, max_size=3))
 def test_whatever_files_say_a_tree_remains_and_every_row_is_accounted_for(session, files):
     for file in files:

@@ -17,6 +17,7 @@ from sms_service.directory.models import Contact, Person
 from sms_service.directory.people import change_person
 from sms_service.errors import Conflict, Forbidden, Invalid
 from tests.bringing import bring, check_file, work
+from tests.examples import count_examples
 from tests.factories import fictional_phone, make_actor, make_person, make_unit
 
 HEADER = "编号,姓名,手机号,组织编码\n"
@@ -228,7 +229,7 @@ rows_of_file = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(people=register, rows=rows_of_file)
 def test_proposed_are_the_members_whom_no_row_means(session, city, street, branch, people, rows):
     units = {unit.code: unit for unit in (city, street, branch)}

@@ -15,6 +15,7 @@ from sms_service.dispatch.fairness import FairShare
 from sms_service.dispatch.lookout import Lookout
 from tests.dispatch.city import City, make_city, make_dispatcher, make_run
 from tests.dispatch.test_fairness import Waiting
+from tests.examples import count_examples
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +86,7 @@ def test_a_round_in_vain_comes_to_its_end(runs: dict[int, int]) -> None:
         assert looks <= len(runs) // lookout.MOST + len(runs) // lookout.LISTED + 2, turn
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=count_examples(15), deadline=None)
 @given(runs=RUNS, groups=st.integers(1, 4))
 @example(runs={1: 1, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 7: 3, 8: 4, 9: 5, 10: 6}, groups=4)  # always 6 has two in a look
 def test_units_and_their_runs_have_equal_shares_over_time_however_many_there_are(
@@ -104,7 +105,7 @@ def test_units_and_their_runs_have_equal_shares_over_time_however_many_there_are
         assert max(own) - min(own) <= 50 * groups, "however long it goes on"
 
 
-@settings(max_examples=50)
+@settings(max_examples=count_examples(15))
 @given(
     idle=st.dictionaries(st.integers(1, 200), st.integers(1, 30), min_size=1, max_size=60),
     coming=st.integers(1, 5),

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from sms_service.dispatch.pace import Pace, PartsGrant, connect_pace
 from sms_service.embedded import RedisServer
 from sms_service.errors import NotFound
+from tests.examples import count_examples
 
 
 class Clock:
@@ -277,7 +278,7 @@ def stories(*acts: st.SearchStrategy[tuple[str, int, float, int]]) -> st.SearchS
     # A flush forgets also what is owed, which no bucket can know afterwards; so the two have stories of their own.
     story=st.one_of(stories(TAKE, SETTLE, THROTTLED), stories(TAKE, GIVE_BACK, THROTTLED, FLUSH)),
 )
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=count_examples(40))
 def test_whatever_happens_it_is_never_faster_than_configured(
     module_redis: Redis, rate: float, story: list[tuple[float, tuple[str, int, float, int]]]
 ) -> None:

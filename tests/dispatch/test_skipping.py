@@ -27,6 +27,7 @@ from sms_service.dispatch import freeze
 from sms_service.ledger.models import Message
 from sms_service.vocabulary import MessageReason
 from tests.dispatch.city import ALL_DAY, make_city, make_run
+from tests.examples import count_examples
 from tests.factories import fictional_phone, make_person, make_unit
 
 EVERYBODY_AND_SECRETARIES = {"any": [{"everyone": True}, {"role": "书记"}]}
@@ -208,7 +209,7 @@ def _people(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     return draw(st.lists(person, max_size=12)), suppressed
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(city_of=_people(), rule=st.sampled_from(RULES))
 def test_of_any_people_each_is_previewed_as_they_are_frozen(
     database: Database, city_of: tuple[list[dict[str, Any]], dict[str, Any]], rule: Mapping[str, Any]

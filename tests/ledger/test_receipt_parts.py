@@ -16,6 +16,7 @@ from sms_service.gateways.base import Capabilities, ErrorClass, Outcome, Outcome
 from sms_service.ledger import receipts as ledger
 from sms_service.ledger.receipts import attempt_reference
 from tests.dispatch.city import City, ScriptedAdapter, ScriptedGateways, drain, make_city, messages, statuses
+from tests.examples import count_examples
 from tests.ledger.outcomes import hand_over, reference
 
 DELIVERED, UNDELIVERED, INTERIM = ReceiptStatus.delivered, ReceiptStatus.undelivered, ReceiptStatus.interim
@@ -94,7 +95,7 @@ def test_a_receipt_is_matched_by_the_providers_name_of_a_part(database: Database
 
 def test_the_end_does_not_depend_on_order_number_and_company(database: Database) -> None:
     """Against the rule in one line each: what a set of receipts means, however it comes."""
-    most, examples = 3, 60
+    most, examples = 3, count_examples(20)
     city = accepted(database, examples * 2, parts=1)
     rows: Iterator[int] = iter([row.id for row in messages(database, city.run_id)])
     one = st.tuples(st.sampled_from([DELIVERED, UNDELIVERED, INTERIM]), st.integers(0, most))

@@ -21,6 +21,7 @@ from sms_service.ledger.states import ATTEMPT_RANK, MESSAGE_TRANSITIONS, RUN_TRA
 from sms_service.reports.counts import check_identity
 from sms_service.reports.parts import parts_taken
 from tests.dispatch.city import City, make_city
+from tests.examples import count_examples
 from tests.factories import make_account
 
 PEOPLE = 4
@@ -233,6 +234,9 @@ def test_the_ledger_stays_within_its_tables(database: Database) -> None:
     run_state_machine_as_test(
         machine(database),
         settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=count_examples(12),
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )

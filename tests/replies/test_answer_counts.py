@@ -23,6 +23,7 @@ from sms_service.replies.answers import (
 from sms_service.replies.respondents import get_respondent, note_answer
 from sms_service.vocabulary import AnswerGroup
 from tests.audience.naive import ready
+from tests.examples import count_examples
 from tests.factories import make_actor, make_unit
 from tests.replies.asked_tree import ask_tree, asked_people, count_naively
 from tests.replies.asking import RSVP
@@ -40,7 +41,7 @@ def numbers(line: AnswerLine) -> Counter[str]:
     return Counter({name: getattr(line, name) for name in NUMBERS})
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(people=asked_people, data=st.data())
 def test_counts_are_the_truth_up_the_whole_tree(city: Database, people: list[Any], data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(sum(len(one[3]) for one in people))))

@@ -19,6 +19,7 @@ from sms_service.replies import matching
 from sms_service.replies.storing import store_replies
 from tests.clocks import ahead_by
 from tests.dispatch.city import City, ScriptedAdapter, drain, make_city
+from tests.examples import count_examples
 from tests.factories import fictional_phone
 from tests.replies.asking import ask
 
@@ -98,7 +99,7 @@ class Story:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     order=st.permutations(STEPS),
     read_at_once=st.booleans(),

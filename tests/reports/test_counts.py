@@ -22,6 +22,7 @@ from sms_service.reports.identity import sum_identity
 from sms_service.reports.messages import find_messages
 from sms_service.reports.parts import TAKEN
 from tests.dispatch.city import make_run
+from tests.examples import count_examples
 from tests.reports.ledger_rows import add_message, make_tree
 
 DAYS = (date(2026, 11, 30), date(2026, 12, 1), date(2026, 12, 2))
@@ -83,7 +84,7 @@ def behind(session: Session, rows: Filter, line: Count) -> list[tuple[int, int, 
     return [(row.Message.id, row.Message.person_id, row.parts_taken) for row in found]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows,
     st.lists(st.sampled_from(DIMENSIONS), max_size=3, unique=True),

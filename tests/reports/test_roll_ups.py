@@ -23,6 +23,7 @@ from sms_service.reports.identity import sum_identity
 from sms_service.reports.roll_ups import find_drift, roll_up
 from sms_service.reports.rolled import choose_source, tells_people
 from tests.dispatch.city import make_run
+from tests.examples import count_examples
 from tests.factories import make_person
 from tests.reports.ledger_rows import add_message, make_tree, settle_roll_ups
 
@@ -139,7 +140,7 @@ drawn_rows = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     drawn_rows,
     st.lists(st.tuples(st.integers(0, 11), st.sampled_from(LATER)), max_size=3),

@@ -26,6 +26,7 @@ from sms_service.schedules.scheduling import continue_campaign, end_schedule, su
 from sms_service.schedules.series_editing import insert_text
 from sms_service.schedules.series_planning import SeriesRow
 from sms_service.schedules.viewing import view_schedule
+from tests.examples import count_examples
 from tests.schedules.eventful import EventTown, approve_event
 from tests.schedules.late import begin_series, fire_day, items_had, join_branch, leave_branch
 from tests.waiting import wait_until_blocked
@@ -53,7 +54,7 @@ days = st.integers(1, 5)
 crowds = st.lists(st.tuples(days, st.one_of(st.none(), days)), max_size=5)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count_examples(4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.integers(1, 3), crowd=crowds)
 def test_nobody_gets_one_twice_and_nobody_skips_one(
     database: Database, texts: int, crowd: list[tuple[int, int | None]]

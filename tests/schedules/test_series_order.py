@@ -17,6 +17,7 @@ from sms_service.ledger.models import Run
 from sms_service.schedules import series_editing
 from sms_service.schedules.firing import fire_due_items
 from sms_service.schedules.series_planning import SeriesRow
+from tests.examples import count_examples
 from tests.schedules.eventful import EventTown, approve_event
 from tests.schedules.recurrence import ZONE
 from tests.schedules.serial import items_of, list_working_days, make_study_town, write_series
@@ -89,7 +90,11 @@ def local(at: object) -> date:
     return at.astimezone(ZONE).date()  # type: ignore[attr-defined, no-any-return]
 
 
-@settings(max_examples=12, deadline=timedelta(minutes=2), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=count_examples(5),
+    deadline=timedelta(minutes=2),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(steps)
 def test_in_order_one_a_day_each_once(database: Database, given_steps: list[tuple[str, int, int]]) -> None:
     town = make_study_town(database, people=1)
