@@ -12,6 +12,7 @@ from benchmarks.chaining import CHAIN
 from benchmarks.comparing import COMPARISON
 from benchmarks.costing import COSTS
 from benchmarks.crowding import CROWD
+from benchmarks.exporting import EXPORT
 from benchmarks.figures import Benchmark, measure
 from benchmarks.firing import FIRINGS
 from benchmarks.laboratory import BenchmarkError, Laboratory
@@ -48,6 +49,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         ANSWERS,
         AMENDING,
         AUDITING,
+        EXPORT,
         LIVE_COUNTS,
         STRANGERS,
         URGENT,

@@ -70,7 +70,7 @@ def _auditing(laboratory: Laboratory) -> Measured:
     with laboratory.city() as database:
         plan(database, simulator_gateway(laboratory, "http://127.0.0.1:1"))
         days = _spread_days(RUNS)
-        _fill(database, days)
+        fill_ledger(database, days)
         began = time.monotonic()
         while not _is_added_up(database, len(days)):
             roll_up(database, quiet_s=0)
@@ -92,7 +92,8 @@ def _spread_days(number: int) -> list[date]:
     return sorted({first + timedelta(days=place * span // number) for place in range(number)})
 
 
-def _fill(database: Database, days: Sequence[date]) -> None:
+def fill_ledger(database: Database, days: Sequence[date]) -> None:
+    """A run to the whole city on each of these days, with all receipts in. The run of `plan` is their pattern."""
     months = sorted({day.replace(day=1) for day in days})
     with database.at_once() as connection:
         connection.exec_driver_sql("SET ROLE NONE")

@@ -12,12 +12,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from benchmarks import city
 from benchmarks.costing import Cost, processor_s
 from benchmarks.counting_worker import counted
 from benchmarks.figures import Benchmark, Measured, measure
 from benchmarks.machine import REFERENCE_US, Machine
 from sms_service.db.engine import Database
+from tests.reports.test_exports import Ledger, ledger  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
 LABORATORY: Any = SimpleNamespace(versions={"postgresql": "0"}, folder=Path(tempfile.gettempdir()))
@@ -99,3 +102,14 @@ def test_the_city_that_is_measured_has_statistics(database: Database) -> None:
         known = "SELECT relname, reltuples FROM pg_class WHERE relname IN ('people', 'units')"
         assert dict(connection.exec_driver_sql(known).all()) == {"people": 300, "units": 150}
         assert connection.exec_driver_sql("SELECT current_user").scalar_one() == "sms_app"
+
+
+def test_a_process_writes_an_export_and_says_in_what_memory(session: Session, ledger: Ledger) -> None:  # noqa: F811
+    export = ledger.ask(session, format="csv")
+    command = [sys.executable, "-m", "benchmarks.export_process", ledger.database.url, str(ledger.folder)]
+    done = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    session.refresh(export)
+    assert (export.state, export.rows_done) == ("ready", 3)
+    measured = json.loads(done.stdout)
+    assert measured["s"] > 0
+    assert 10 < measured["mib"] < 1_000
