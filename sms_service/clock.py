@@ -40,6 +40,7 @@ MONTHS_READY = 3
 NO_RECEIPT_HOURS = 72
 LEADERSHIP = "clock"
 EVERY_S = 1.0
+EXPORTS_ENDED_S = 15.0  # an export that is over is refused at once; its file may lie there so much longer
 HEAD_LOGGED_S = 3600.0  # the trail's head is written into the log: a copy of it that is not in the database
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Clock:
         self._exports_dir = exports_dir
         self._reconciler = Reconciler()
         self._led = False
-        self._head_logged_at = -math.inf
+        self._head_logged_at = self._exports_ended_at = -math.inf
 
     def tick(self) -> None:
         """Do what is due, once, if this clock leads. Raises DBAPIError if PostgreSQL does not answer."""
@@ -91,9 +92,12 @@ class Clock:
                 log.warning("this clock leads no longer; another clock does the duties")
 
     def _end_exports(self) -> None:
+        if self._exports_dir is None or time.monotonic() - self._exports_ended_at < EXPORTS_ENDED_S:
+            return
         try:
-            if self._exports_dir is not None and (over := exports.end_exports(self._database, self._exports_dir)):
+            if over := exports.end_exports(self._database, self._exports_dir):
                 log.info("deleted %s files of exports", over)
+            self._exports_ended_at = time.monotonic()
         except (DBAPIError, OSError) as error:
             log.error("files of exports could not be deleted; the next tick tries: %s", _first_line_of(error))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text
@@ -62,6 +63,18 @@ def test_acts_are_linked_and_the_head_is_logged_once_an_hour(
             first = state.head
     logged = [line for line in caplog.messages if line.startswith("the trail's head is")]
     assert logged == [f"the trail's head is {first}"]
+
+
+def test_files_of_no_export_are_looked_for_now_and_then_and_not_each_second(database: Database, tmp_path: Path) -> None:
+    city = make_city(database, 1)
+    one = clock.Clock(database, None, city.gateways, exports_dir=tmp_path)
+    first, second = tmp_path / "1-x.csv", tmp_path / "2-x.csv"
+    first.touch()
+    one.tick()
+    second.touch()
+    one.tick()
+    one.resign()
+    assert (first.exists(), second.exists()) == (False, True)
 
 
 def test_a_schedule_missed_by_more_than_its_grace_is_held(database: Database) -> None:

@@ -7,13 +7,14 @@ times as long for a million rows.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 import zipfile
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 from xml.sax.saxutils import escape, quoteattr
 
 Cell = str | int | float | date | datetime | None
@@ -63,6 +64,31 @@ def begin_rows_file(file: IO[bytes], kind: str, title: str, headers: Sequence[st
 def defuse_cell(text: str) -> str:
     """The text as a cell of CSV that no spreadsheet computes: with an apostrophe in front of a sign of a formula."""
     return f"'{text}" if text.startswith(tuple(FORMULA_SIGNS)) else text
+
+
+class DigestingFile(io.RawIOBase):
+    """A file that is written from its beginning to its end and never read again: `digest` is SHA-256 over the `size`
+    bytes so far. One cannot seek in it, so that a ZIP has the sizes of its parts behind them.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._hash, self.size = file, hashlib.sha256(), 0
+
+    def writable(self) -> bool:
+        """It is for nothing else."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Add bytes."""
+        self._hash.update(data)
+        written = self._file.write(data)
+        self.size += written
+        return written
+
+    @property
+    def digest(self) -> bytes:
+        """Of what was written so far."""
+        return self._hash.digest()
 
 
 class CsvFile:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
@@ -10,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
@@ -24,7 +23,7 @@ from sms_service.db.looking import LookingThread
 from sms_service.directory.models import CITY_ZONE, Unit
 from sms_service.errors import ServiceError
 from sms_service.reports import exports
-from sms_service.reports.export_files import begin_rows_file
+from sms_service.reports.export_files import DigestingFile, begin_rows_file
 from sms_service.reports.export_models import Export
 from sms_service.reports.export_rows import COLUMNS, FileWording, RowsSpec, count_export_rows, load_filter, stream_rows
 from sms_service.reports.exports import LostExport
@@ -54,11 +53,15 @@ class ExportDesk:
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """What is in a file: so many rows, as of this moment, with the head of the trail's chain then."""
+    """What is in a file: so many rows, as of this moment, with the head of the trail's chain then. `digest`: SHA-256
+    over its `size` bytes.
+    """
 
     rows: int
     as_of: datetime
     head: str | None
+    digest: bytes
+    size: int
 
 
 def work_on_export(database: Database, desk: ExportDesk, stopping: Callable[[], bool] = lambda: False) -> int | None:
@@ -104,15 +107,13 @@ def _write(database: Database, desk: ExportDesk, export: Export, path: Path, sto
             written = write_ledger(snapshot, file, spec, actor, desk.wording(export.language), export, hold)
             file.flush()
             os.fsync(file.fileno())
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
         with database.transaction() as connection:
             exports.finish_export(
                 connection,
                 *key,
                 desk.days,
-                digest=digest,
-                size=path.stat().st_size,
+                digest=written.digest,
+                size=written.size,
                 rows_done=written.rows,
                 rows_total=written.rows,
                 as_of=written.as_of,
@@ -154,7 +155,8 @@ def write_ledger(
     say_it = wording.translate
     title = say_it(say("Ledger"))
     headers = [say_it(COLUMNS[name].label) for name in spec.columns]
-    written = begin_rows_file(file, how.format, title, headers, bom=how.bom)
+    digesting = DigestingFile(file)
+    written = begin_rows_file(cast(IO[bytes], digesting), how.format, title, headers, bom=how.bom)
     number = 0
     for number, row in enumerate(stream_rows(snapshot, spec, actor, wording), 1):
         written.write(row)
@@ -169,7 +171,7 @@ def write_ledger(
         (say("Phone numbers"), say_it(say("whole") if spec.whole_phones else say("masked"))),
     ]
     written.close([(say_it(name), value) for name, value in notes])
-    return WrittenFile(number, as_of, None if head is None else str(head))
+    return WrittenFile(number, as_of, None if head is None else str(head), digesting.digest, digesting.size)
 
 
 def open_private(path: Path) -> IO[bytes]:

@@ -238,7 +238,7 @@ def put_export_back(connection: Connection, export_id: int, token: str) -> None:
 
 
 def end_exports(database: Database, folder: Path) -> int:
-    """Delete the files whose time is over, and those of no export; returns how many. The clock calls it each tick."""
+    """Delete the files whose time is over, and those of no export; returns how many. The clock calls it."""
     kept_files = (
         sorted(folder.glob("*-*.*")) if folder.is_dir() else []
     )  # before the rows: what comes later is not looked at
