@@ -103,7 +103,7 @@ def _read_file(path: Path, name: str) -> Iterator[str]:
     elif path.suffix == ".sql":
         for literals in _IN_SQL.findall(text):
             yield "".join(re.findall(r"'([^']*)'", literals))
-    elif name.startswith("console/templates/"):
+    elif name.startswith(("console/templates/", "web/papers/")):
         yield from template_messages(path)
 
 

@@ -47,6 +47,7 @@ from sms_service.cli.schedules import schedule
 from sms_service.cli.segments import segment
 from sms_service.cli.series import series
 from sms_service.cli.signatures import signature
+from sms_service.cli.statements import statement
 from sms_service.cli.stops import release, stop, stops_
 from sms_service.cli.suppressions import suppressions
 from sms_service.cli.targets import targets
@@ -90,7 +91,7 @@ def main() -> None:
 
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, contacts, person, unit, lost, account, campaign, settle, counts),
-    *(tasks_, try_, number),
+    *(tasks_, try_, number, statement),
     *(
         stop,
         stops_,

@@ -37,14 +37,11 @@ def export_(
     **asked: Unpack[RowsAsked],
 ) -> None:
     """Write rows of the ledger into FILE, a new .xlsx or .csv."""
-    import hashlib
-
     from sqlalchemy.orm import Session
 
     from sms_service.cli.acting import acting
-    from sms_service.cli.context import open_database, running_settings
+    from sms_service.cli.context import open_database, read_gateways, running_settings
     from sms_service.errors import Invalid
-    from sms_service.gateways.registry import Gateways
     from sms_service.reports.export_rows import DEFAULT_COLUMNS, RowsSpec
     from sms_service.reports.export_work import open_private, write_ledger, zone_of
     from sms_service.reports.exports import ExportChoice, check_choice, note_export
@@ -64,8 +61,7 @@ def export_(
         "until": day_of(asked["until"]),
     }
     named = {name: str(value) for name, value in given.items() if value is not None}
-    settings = running_settings()
-    prices = Gateways.from_file(settings.gateways_file, settings.public_url).prices()
+    prices = read_gateways(running_settings()).prices()
     part = file.with_name(f"{file.name}.part")
     with open_database() as database:
         with database.session() as session:
@@ -81,8 +77,6 @@ def export_(
             part.rename(file)
         finally:
             part.unlink(missing_ok=True)
-    with file.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
     click.echo(f"{file}: {written.rows} rows as of {written.as_of:%Y-%m-%d %H:%M:%S} UTC")
-    click.echo(f"SHA-256 {digest}")
+    click.echo(f"SHA-256 {written.digest.hex()}")
     click.echo(f"head of the trail {written.head or 'none yet'}")

@@ -20,14 +20,13 @@ def number() -> None:
 def history(phone: str, why: str, before: int | None, login: str | None) -> None:
     """Show every text to a number, newest first, what came back, and its opt-outs."""
     from sms_service.cli.acting import acting
-    from sms_service.cli.context import open_session, running_settings
+    from sms_service.cli.context import open_session, read_gateways, running_settings
     from sms_service.directory.phones import parse_phone
-    from sms_service.gateways.registry import Gateways
     from sms_service.ledger.archived import say_archived
     from sms_service.masking import mask_phone, mask_text
     from sms_service.reports.number_history import read_number_history
 
-    gateways = Gateways.from_file(running_settings().gateways_file, "")
+    gateways = read_gateways(running_settings())
     with open_session() as session:
         found = read_number_history(
             session, acting(session, login), parse_phone("phone", phone), why, gateways, before=before

@@ -13,6 +13,7 @@ from flask import Response, request, url_for
 from werkzeug.exceptions import NotFound
 
 from sms_service.console.blueprint import blueprint
+from sms_service.web.statement_papers import STYLES
 
 STATIC = Path(__file__).with_name("static")
 _SERVED = {".css", ".js", ".svg", ".png"}
@@ -31,15 +32,16 @@ class Asset:
 
 @cache
 def read_assets() -> dict[str, Asset]:
-    """Every file that pages load, by its name under `static/`."""
+    """Every file that pages load, by its name under `static/`, and the rules of what is printed."""
+    files = {path.relative_to(STATIC).as_posix(): path for path in STATIC.rglob("*")} | {STYLES.name: STYLES}
     found = {}
-    for path in sorted(STATIC.rglob("*")):
+    for name, path in sorted(files.items()):
         if path.suffix in _SERVED:
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()[:12]
             media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
             hashed = f"{path.stem}.{digest}{path.suffix}"
-            found[path.relative_to(STATIC).as_posix()] = Asset(hashed, content, gzip.compress(content, 9), media_type)
+            found[name] = Asset(hashed, content, gzip.compress(content, 9), media_type)
     return found
 
 

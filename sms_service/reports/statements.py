@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from sms_service.accounts.models import Account
 from sms_service.accounts.permissions import Permission
 from sms_service.audit import trail
 from sms_service.audit.chain import find_chain_state
+from sms_service.db.engine import Database
 from sms_service.directory.models import CITY_ZONE, Unit
 from sms_service.errors import Invalid, NotFound
 from sms_service.reports.counts import Count, tabulate_counts
@@ -69,6 +70,14 @@ def draw_statement(
     }
 
 
+def draw_in_snapshot(
+    database: Database, actor: Actor, unit_id: int, since: date, until: date, prices: Mapping[str, float]
+) -> dict[str, Any]:
+    """The same with all its tables of one moment, on a connection of its own. Raises what `draw_statement` raises."""
+    with database.one_snapshot() as snapshot:
+        return draw_statement(Session(snapshot), actor, unit_id, since, until, prices)
+
+
 def issue_statement(
     session: Session, actor: Actor, content: dict[str, Any], random_bytes: Callable[[int], bytes]
 ) -> IssuedStatement:
@@ -104,10 +113,13 @@ def spell_statement(content: Mapping[str, Any]) -> str:
     return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def find_statements(actor: Actor) -> Select[IssuedStatement, Unit]:
-    """(IssuedStatement, Unit) within the actor's scope, to be ordered and paged by the caller."""
-    scope = or_(false(), *(Unit.path.op("^@")(path) for path in actor.scope(Permission.read)))
-    return select(IssuedStatement, Unit).join(Unit, Unit.id == IssuedStatement.unit_id).where(scope)
+def find_statements(paths: Sequence[str], number: str | None = None) -> Select[IssuedStatement, Unit]:
+    """(IssuedStatement, Unit) of the units in these subtrees, or only the one with this number, to be ordered and paged
+    by the caller.
+    """
+    scope = or_(false(), *(Unit.path.op("^@")(path) for path in paths))
+    found = select(IssuedStatement, Unit).join(Unit, Unit.id == IssuedStatement.unit_id).where(scope)
+    return found if number is None else found.where(IssuedStatement.number == _plain(number))
 
 
 def get_statement(session: Session, actor: Actor, statement_id: int) -> IssuedStatement:
@@ -119,6 +131,14 @@ def get_statement(session: Session, actor: Actor, statement_id: int) -> IssuedSt
     return statement
 
 
+def get_numbered_statement(session: Session, actor: Actor, number: str) -> IssuedStatement:
+    """The one with the number that stands on the paper. Raises NotFound or Forbidden."""
+    found = session.scalars(select(IssuedStatement.id).where(IssuedStatement.number == _plain(number))).one_or_none()
+    if found is None:
+        raise NotFound("statement", number)
+    return get_statement(session, actor, found)
+
+
 def check_statement(session: Session, number: str, digest: str) -> tuple[bool, datetime] | None:
     """Whether the digest is the one of the statement with this number, and when that was issued; None if there is none.
     Of the digest 16 digits are enough; blanks, dashes and capitals do not matter.
@@ -128,12 +148,16 @@ def check_statement(session: Session, number: str, digest: str) -> tuple[bool, d
     given = re.sub(r"[\s-]", "", digest).lower()
     if not re.fullmatch("[0-9a-f]{16,64}", given):
         raise Invalid("digest", None, "must be the digest as it is printed: 16 to 64 of the digits 0 to 9 and a to f")
-    wanted = select(IssuedStatement).where(IssuedStatement.number == number.strip().upper())
+    wanted = select(IssuedStatement).where(IssuedStatement.number == _plain(number))
     statement = session.scalars(wanted).one_or_none()
     if statement is None:
         return None
     own = hashlib.sha256(statement.content.encode()).hexdigest()  # what is kept, not what was noted beside it
     return hmac.compare_digest(own[: len(given)], given), statement.issued_at
+
+
+def _plain(number: str) -> str:
+    return number.strip().upper()
 
 
 def _line(line: Count, name: str) -> dict[str, Any]:

@@ -582,6 +582,7 @@ BODIES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "kind": "wecom",
         "address": "https://robots.example.cn/send?key=k",
     },
+    "POST /statements": lambda ids: {"unit_id": ids["unit_id"], "since": "2026-12-01", "until": "2026-12-31"},
     "POST /exports": lambda ids: {"unit": ids["unit_id"], "format": "csv"},
     "POST /webhooks": lambda ids: {
         "unit_id": ids["unit_id"],

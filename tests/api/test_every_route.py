@@ -35,8 +35,8 @@ OWN |= {"GET /me/phone", "PUT /me/phone", "DELETE /me/phone", "POST /me/phone/co
 OWN |= {"GET /me/pushes", "PUT /me/pushes"}
 OWN |= {"GET /exports", "GET /exports/<int:export_id>", "GET /exports/<int:export_id>/file"}
 OWN |= {"DELETE /exports/<int:export_id>"}
-# What they make is a file of what the caller may read, for the caller alone.
-FILES = {"POST /exports"}
+# What they make says what the caller may read anyway: a file for the caller alone, a paper under a number.
+FILES = {"POST /exports", "POST /statements"}
 # They list what belongs to the whole installation: names, states, codes and numbers, nothing of any unit.
 EVERYBODYS = {
     "GET /gateway-accounts",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import UTC, datetime
 
 import pytest
 
@@ -43,6 +44,25 @@ def test_without_prices_no_column_is_of_money(log_in, ledger):  # noqa: F811
     data = {"unit": str(ledger.city.id), "since": DAY.isoformat(), "until": DAY.isoformat()}
     issued = auditor.post("/statement", form="/statement", data=data)
     assert "Yuan" not in auditor.get(issued.location).text
+
+
+def test_a_month_a_quarter_or_a_year_is_one_press_away(clock, log_in, ledger):  # noqa: F811
+    clock.now = datetime(2026, 11, 28, 17, tzinfo=UTC)  # in the city it is the 29th
+    auditor = log_in(ledger.city, "auditor")
+    page = auditor.get("/statement").text
+    asked = {
+        name: (re.search(r"since=([\d-]+)", link)[1], re.search(r"until=([\d-]+)", link)[1])
+        for link, name in re.findall(r'<a href="([^"]*since[^"]*)"[^>]*>([^<]+)</a>', page)
+    }
+    assert asked == {
+        "Last month": ("2026-10-01", "2026-10-31"),
+        "Last quarter": ("2026-07-01", "2026-09-30"),
+        "Last year": ("2025-01-01", "2025-12-31"),
+        "This year so far": ("2026-01-01", "2026-11-29"),
+    }
+    quarter = auditor.get("/statement", query_string={"since": "2026-07-01", "until": "2026-09-30"}).text
+    assert 'value="2026-07-01"' in quarter
+    assert re.search(r'aria-current="true">Last quarter<', quarter)
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no Chromium here")
