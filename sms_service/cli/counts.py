@@ -3,51 +3,69 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
-from sms_service.cli.ledger_rows import RowsAsked, asks_rows, check_status, find_rows
+from sms_service.cli.ledger_rows import RowsAsked, asks_rows, find_rows
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sms_service.reports.counts import Count, CountsTable
+
+# Those of reports.filters; a test compares them.
+_DIMENSIONS = (
+    *("unit", "sender", "status", "reason", "code", "campaign", "item", "run", "template", "category"),
+    *("day", "week", "month", "year", "account", "carrier", "class", "kind"),
+)
 _day = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group(invoke_without_command=True)
-@click.option("--by", default="unit,status", show_default=True, help="What to count by, with commas.")
+@click.option("--by", default="unit,status", show_default=True, help=f"With commas, some of {', '.join(_DIMENSIONS)}.")
 @asks_rows
 @click.option("--as", "login", metavar="LOGIN", help="The account that reads; by default the service.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the names that the API has.")
 @click.pass_context
 def counts(context: click.Context, by: str, login: str | None, as_json: bool, **asked: Unpack[RowsAsked]) -> None:
-    """People, messages and parts, by unit, sender, status, reason, campaign, day, month, carrier and others."""
+    """People, texts and parts; by default by unit and status."""
     if context.invoked_subcommand is not None:
         return
-    from rich.console import Console
-    from rich.table import Table
-
     from sms_service.cli.acting import acting
-    from sms_service.cli.context import open_session
+    from sms_service.cli.context import open_session, read_gateways, running_settings
     from sms_service.reports.counts import tabulate_counts
+    from sms_service.reports.identity import sum_identity
+    from sms_service.reports.sealed_days import count_amendments
 
-    check_status(asked)
+    prices = read_gateways(running_settings()).prices()
     names = [name for name in by.split(",") if name]
     with open_session() as session:
-        rows = find_rows(session, acting(session, login), asked)
-        found = tabulate_counts(session, rows, names)
+        rows, _ = find_rows(session, acting(session, login), asked)
+        found = tabulate_counts(session, rows, names, prices)
+        identity = sum_identity(session, rows)
+        amendments = count_amendments(session, rows.since, rows.until) if rows.since and rows.until else None
+    people = found.explain_people()
     if as_json:
-        lines = [_flat(line) for line in found.lines]
-        click.echo(json.dumps({"items": lines, "total": _flat(found.total)}, ensure_ascii=False, default=str))
+        answer = {
+            "items": [{"by": line.by, "names": line.names, **_flat(line)} for line in found.lines],
+            "total": _flat(found.total),
+            "people": people,
+            "amendments": amendments,
+            "identity": identity and {**asdict(identity), "holds": identity.holds},
+        }
+        click.echo(json.dumps(answer, ensure_ascii=False, default=str))
         return
-    table = Table(*names)
-    for number in ("people", "messages", "parts"):
-        table.add_column(number, justify="right")
-    for line in found.lines:
-        table.add_row(*(_word(line.by[name]) for name in names), *_numbers(line))
-    table.add_section()
-    blanks = [""] * (len(names) - 1)
-    table.add_row(*(["total", *blanks] if names else []), *_numbers(found.total))
-    Console().print(table)
+    _print_table(names, found)
+    if people is not None:
+        click.echo(people)
+    if identity is not None:
+        holds = "=" if identity.holds else "is not"
+        click.echo(f"{identity.runs:,} runs: {identity.audience:,} recipients {holds} {identity.messages:,} texts")
+    if amendments is not None:
+        click.echo(f"all days are sealed; amendments since: {amendments:,}")
 
 
 @counts.command()
@@ -105,15 +123,34 @@ def _key(line: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in line.items() if value not in (None, False) and name != "day")
 
 
-def _flat(line: Any) -> dict[str, Any]:
-    return {"by": line.by, "people": line.people, "messages": line.messages, "parts": line.parts}
+def _print_table(names: Sequence[str], found: CountsTable) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*names)
+    for number in ("people", "messages", "left", "delivered", "parts", "yuan"):
+        table.add_column(number, justify="right")
+    for line in found.lines:
+        cells = (line.names.get(name) or _word(line.by[name]) for name in names)
+        table.add_row(*cells, *_numbers(line))
+    table.add_section()
+    blanks = [""] * (len(names) - 1)
+    table.add_row(*(["total", *blanks] if names else []), *_numbers(found.total))
+    Console().print(table)
 
 
-def _numbers(line: Any) -> tuple[str, str, str]:
-    return "–" if line.people is None else str(line.people), str(line.messages), str(line.parts)
+def _flat(line: Count) -> dict[str, Any]:
+    names = ("people", "messages", "left", "delivered", "delivery_rate", "reach_rate", "parts", "cost_fen")
+    return {name: getattr(line, name) for name in names}
+
+
+def _numbers(line: Count) -> list[str]:
+    yuan = "–" if line.cost_fen is None else f"{line.cost_fen / 100:,.2f}"
+    people = "–" if line.people is None else str(line.people)
+    return [people, *(str(number) for number in (line.messages, line.left, line.delivered, line.parts)), yuan]
 
 
 def _word(value: Any) -> str:
     if isinstance(value, dict):
         return f"{value['code']} {value['name']}"
-    return "" if value is None else str(value)
+    return "none" if value is None else str(value)

@@ -7,7 +7,7 @@ from typing import NamedTuple, Unpack
 
 import click
 
-from sms_service.cli.ledger_rows import RowsAsked, asks_rows, check_status, day_of, find_rows
+from sms_service.cli.ledger_rows import RowsAsked, asks_rows, find_rows
 from sms_service.cli.options import as_anybody
 
 
@@ -49,24 +49,14 @@ def export_(
 
     if file.exists():
         raise Invalid("FILE", str(file), "is there already; name a new file")
-    check_status(asked)
     names = tuple(name for name in columns.split(",") if name) if columns else DEFAULT_COLUMNS
     choice = ExportChoice(names, file.suffix.removeprefix("."), bom, language, whole_phones, why)
-    given: dict[str, object] = {
-        "unit": asked["code"],
-        "campaign": asked["campaign_id"],
-        "run": asked["run_id"],
-        "status": asked["status"],
-        "since": day_of(asked["since"]),
-        "until": day_of(asked["until"]),
-    }
-    named = {name: str(value) for name, value in given.items() if value is not None}
     prices = read_gateways(running_settings()).prices()
     part = file.with_name(f"{file.name}.part")
     with open_database() as database:
         with database.session() as session:
             actor = acting(session, login)
-            rows = find_rows(session, actor, asked)
+            rows, named = find_rows(session, actor, asked)
             check_choice(actor, rows, choice)
             note_export(session, actor, "shell", rows, named, choice)
         try:

@@ -1,9 +1,11 @@
-"""Which rows of the ledger a command is about: the options that counts and exports share."""
+"""Which rows of the ledger a command is about: the options that counts and exports share, those of the API's filters.
+
+They are written down here, since `--help` shall not wait for the API's schemas; a test compares them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
@@ -15,26 +17,68 @@ if TYPE_CHECKING:
     from sms_service.reports.filters import Filter
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_day = click.DateTime(["%Y-%m-%d"])
-_OPTIONS = (
-    click.option("--unit", "code", metavar="CODE", help="Only this unit's subtree."),
-    click.option("--campaign", "campaign_id", type=click.IntRange(1), metavar="N", help="Only this campaign."),
-    click.option("--run", "run_id", type=click.IntRange(1), metavar="N", help="Only this run."),
-    click.option("--since", type=_day, metavar="DAY", help="Only runs launched on this local day or later."),
-    click.option("--until", type=_day, metavar="DAY", help="Only runs launched on this local day or earlier."),
-    click.option("--status", help="Only messages of this status."),
+_UNITS = ("unit", "under", "sender")  # a shell names a unit by its code
+
+
+def _text(name: str, help_: str, metavar: str | None = None) -> Callable[[_Command], _Command]:
+    return click.option(f"--{name.rstrip('_').replace('_', '-')}", name, metavar=metavar, help=help_)
+
+
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    _text("unit", "Only this unit's subtree.", "CODE"),
+    click.option("--subtree/--no-subtree", default=True, help="Also of the units below.", show_default=True),
+    _text("under", "Only what was within this unit's subtree at launch.", "CODE"),
+    _text("sender", "Only what units in this unit's subtree sent.", "CODE"),
+    click.option(
+        "--sender-subtree/--no-sender-subtree", default=True, help="Also of those below the sender.", show_default=True
+    ),
+    _text("since", "Only runs launched on this local day or later.", "DAY"),
+    _text("until", "Only runs launched on this local day or earlier.", "DAY"),
+    _text("campaign", "Only this campaign.", "N"),
+    _text("run", "Only this run.", "N"),
+    _text("item", "Only this text of a campaign.", "N"),
+    _text("template", "Only texts rendered from this template; 0: from none.", "N"),
+    _text("category", "Only from templates of this category; 0: of none.", "N"),
+    _text("status", "Only messages of this status."),
+    _text("reason", "Only messages with this reason; '': with none."),
+    _text("code", "Only messages with this code of the provider's own; '': with none."),
+    _text("class_", "Only texts of this class.", "CLASS"),
+    _text("kind", "Only runs of this kind: campaign, test, answer or notice."),
+    click.option("--of-campaign/--of-no-campaign", default=None, help="Only texts of campaigns, or only the others."),
+    _text("account", "Only messages that this gateway account had last; '': none had.", "NAME"),
+    _text("carrier", "Only numbers that this carrier gave out; '': not told."),
+    _text("unclassified", "Only messages with this code of the provider's that no table has.", "CODE"),
+    _text("changed_since", "Only messages that changed last at this moment or later, such as 2026-12-01T09:00+08:00."),
+    _text("changed_before", "Only messages that changed last before this moment."),
 )
 
 
 class RowsAsked(TypedDict):
-    """What the options of `asks_rows` were given."""
+    """What the options of `asks_rows` were given, under the names of the API's filters."""
 
-    code: str | None
-    campaign_id: int | None
-    run_id: int | None
-    since: datetime | None
-    until: datetime | None
+    unit: str | None
+    subtree: bool
+    under: str | None
+    sender: str | None
+    sender_subtree: bool
+    since: str | None
+    until: str | None
+    campaign: str | None
+    run: str | None
+    item: str | None
+    template: str | None
+    category: str | None
     status: str | None
+    reason: str | None
+    code: str | None
+    class_: str | None
+    kind: str | None
+    of_campaign: bool | None
+    account: str | None
+    carrier: str | None
+    unclassified: str | None
+    changed_since: str | None
+    changed_before: str | None
 
 
 def asks_rows(command: _Command) -> _Command:
@@ -44,33 +88,24 @@ def asks_rows(command: _Command) -> _Command:
     return command
 
 
-def find_rows(session: Session, actor: Actor, asked: RowsAsked) -> Filter:
-    """The rows that are asked for, within what the actor may read. Raises NotFound or Forbidden."""
-    from sms_service.cli.acting import scope_of
-    from sms_service.reports.filters import Filter
-    from sms_service.reports.messages import check_named
+def find_rows(session: Session, actor: Actor, asked: RowsAsked) -> tuple[Filter, dict[str, str]]:
+    """The rows that are asked for, within what the actor may read, and the filters as an address has them.
 
-    rows = Filter(
-        scope_of(session, actor, asked["code"]),
-        campaign_id=asked["campaign_id"],
-        run_id=asked["run_id"],
-        since=day_of(asked["since"]),
-        until=day_of(asked["until"]),
-        status=asked["status"],
-    )
-    check_named(session, actor, rows)
-    return rows
+    Raises Invalid, NotFound or Forbidden.
+    """
+    from marshmallow import ValidationError
 
-
-def check_status(asked: RowsAsked) -> None:
-    """Raises Invalid for a status that there is not."""
+    from sms_service.cli.acting import find_unit_id
     from sms_service.errors import Invalid
-    from sms_service.ledger.states import MessageStatus
+    from sms_service.web.ledger_rows import MessageFilter, name_filters, scope_messages
 
-    if asked["status"] is not None and asked["status"] not in [*MessageStatus]:
-        raise Invalid("--status", asked["status"], f"must be one of {', '.join(MessageStatus)}")
-
-
-def day_of(moment: datetime | None) -> date | None:
-    """The day that was given; None: none was."""
-    return moment.date() if moment else None
+    given = {name.rstrip("_"): value for name, value in asked.items() if value is not None}
+    for name in _UNITS:
+        if name in given:
+            given[name] = find_unit_id(session, str(given[name]))
+    try:
+        query = MessageFilter().load(given)
+    except ValidationError as error:
+        name, messages = next(iter(error.messages_dict.items()))
+        raise Invalid(f"--{name.replace('_', '-')}", given.get(name), messages[0]) from None
+    return scope_messages(session, actor, query)[1], name_filters(query)
