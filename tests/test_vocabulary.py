@@ -94,6 +94,7 @@ ELSEWHERE = {
     "vocabulary.py": DISTINCT,
     "api/people.py": {"opted_out"},  # a field: whether the phone is suppressed
     "web/ledger_rows.py": {"unclassified"},  # a filter: codes that no table has
+    "cli/ledger_rows.py": {"unclassified"},  # the same
     "web/words_of_counts.py": {"unclassified"},  # the same
     "campaigns/states.py": {"withdrawn"},  # a campaign's
     "ledger/models.py": {"unclassified"},  # a receipt's
