@@ -73,7 +73,7 @@ def test_the_same_from_the_shell_where_the_number_is_typed(
     first, *lines = shown.output.removeprefix("Phone number: 13500000012\n").splitlines()
     assert first == "+86135****0012: 2 texts, 1 more outside your scope"
     assert [line.rpartition(": ")[2] for line in lines if " by " in line] == ["skipped (capped)", "delivered"]
-    assert any("1 parts were handed to main" in line for line in lines)
+    assert any("1 part was handed to main" in line for line in lines)
     assert "opted out: complaint, lifted never" in lines[-1]
     assert PHONE[3:] not in "\n".join(lines)
     noted = session.scalars(select(TrailEntry).where(TrailEntry.act == "number.history")).all()
