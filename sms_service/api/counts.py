@@ -18,8 +18,8 @@ from sms_service.ledger.archived import find_archived_months
 from sms_service.reports.counts import Count, drill_down, tabulate_counts
 from sms_service.reports.filters import DIMENSIONS
 from sms_service.reports.identity import sum_identity
-from sms_service.reports.rolled import NO_ROLL_UPS, choose_source
 from sms_service.reports.sealed_days import count_amendments
+from sms_service.reports.sources import NO_ROLL_UPS, choose_source
 from sms_service.said import translate
 from sms_service.web.answer_language import answer_catalogue
 from sms_service.web.ledger_rows import MessageFilter, scope_messages

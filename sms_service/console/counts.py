@@ -27,8 +27,8 @@ from sms_service.ledger.states import MessageStatus
 from sms_service.reports.counts import Count, count_other_kinds, drill_down, tabulate_counts
 from sms_service.reports.filters import DIMENSIONS, Filter
 from sms_service.reports.identity import sum_identity
-from sms_service.reports.rolled import NO_ROLL_UPS, choose_source
 from sms_service.reports.sealed_days import count_amendments
+from sms_service.reports.sources import NO_ROLL_UPS, choose_source
 from sms_service.vocabulary import Carrier, MessageReason, TextClass
 from sms_service.web.context import current_context
 from sms_service.web.definitions import MEANINGS, Definition, list_definitions

@@ -26,7 +26,8 @@ from sms_service.ledger.states import MessageStatus
 from sms_service.reports.filters import DIMENSIONS, LEDGER, Filter, group_by, last_id, unit_of_row
 from sms_service.reports.parts import parts_taken
 from sms_service.reports.rates import LEFT, find_share
-from sms_service.reports.rolled import RolledCount, Source, choose_source, count_rolled, tells_people
+from sms_service.reports.rolled import RolledCount, count_rolled, tells_people
+from sms_service.reports.sources import Source, choose_source
 from sms_service.said import Said, say
 
 MOST_LINES = 5_000
@@ -149,7 +150,7 @@ def _tabulate_ledger(session: Session, rows: Filter, names: Sequence[str], price
     require_unarchived(session, *rows.of_runs())
     inner = (
         select(
-            *(_dimension(name, rows.paths).label(f"by_{name}") for name in names),
+            *(_dimension(name, rows).label(f"by_{name}") for name in names),
             Message.person_id,
             Message.status,
             parts_taken().label("parts"),
@@ -271,9 +272,9 @@ def check_identity(session: Session, run_id: int) -> LedgerIdentity:
     return LedgerIdentity(run_id, run.audience, statuses, run.audience == sum(statuses.values()))
 
 
-def _dimension(name: str, paths: Sequence[str]) -> ColumnElement[Any]:
+def _dimension(name: str, rows: Filter) -> ColumnElement[Any]:
     if name == "unit":
-        return unit_of_row(paths)
+        return unit_of_row(rows)
     return GatewayAccount.name.expression if name == "account" else group_by(name, LEDGER)
 
 

@@ -14,16 +14,19 @@ from sqlalchemy import (
     Integer,
     SQLColumnExpression,
     Text,
+    any_,
     case,
     cast,
     false,
     func,
+    literal,
     null,
     or_,
     select,
     true,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import FromClause
 
@@ -53,7 +56,8 @@ class Filter:
     from; 0 means none. `changed_since` and `changed_before`: when the row changed last, the first included.
     `unclassified`: a provider's code that no table has, of `account`: rows that it answered or reported with that code.
     `of_campaign`: only rows of a campaign, or only those of none. `under`: only rows that were also within the subtree
-    of the unit at this path.
+    of the unit at this path. `each`: in the place of `paths`, the rows of these units themselves, not of those below;
+    by `unit` each counts by itself.
     """
 
     paths: Sequence[str]
@@ -79,10 +83,13 @@ class Filter:
     template_id: int | None = None
     category_id: int | None = None
     carrier: str | None = None
+    each: Sequence[int] | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The filter as SQL over messages joined to runs and, outer, to gateway accounts."""
-        if self.subtree:
+        if self.each is not None:
+            found: list[ColumnElement[bool]] = [Message.unit_id == any_(literal(list(self.each), ARRAY(BigInteger)))]
+        elif self.subtree:
             found = [or_(false(), *(stood_under(path) for path in self.paths))]
         else:
             found = [or_(false(), *(Message.unit_path.like(f"%/{last_id(path)}/") for path in self.paths))]
@@ -235,10 +242,13 @@ def _of_version(wanted: SQLColumnExpression[Any], rows: Rows) -> ColumnElement[A
     return sql
 
 
-def unit_of_row(paths: Sequence[str]) -> ColumnElement[int]:
+def unit_of_row(rows: Filter) -> ColumnElement[int]:
     """SQL for the unit that a row of the ledger counts under: one right below the one path, or that itself for what is
-    its own; with several paths, the unit at that path.
+    its own; with several paths, the unit at that path; of `each` unit, that.
     """
+    paths = rows.paths
+    if rows.each is not None:
+        return _sql(Message.unit_id)
     if list(paths) == ["/"]:
         return cast(func.split_part(Message.unit_path, "/", 2), BigInteger)
     if len(paths) > 1:

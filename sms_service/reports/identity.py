@@ -25,7 +25,7 @@ from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.models import Message, Run
 from sms_service.reports.filters import ROLLED, Filter, stood_under
 from sms_service.reports.roll_up_models import DAILY_COUNTS
-from sms_service.reports.rolled import Source, choose_source
+from sms_service.reports.sources import Source, choose_source
 
 
 @dataclass(frozen=True, slots=True)

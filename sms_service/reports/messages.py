@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, case, false, func, literal, null, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, case, false, func, literal, null, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.accounts.actors import Actor, unit_path
@@ -153,23 +153,28 @@ def month_of_run(session: Session, run_id: int) -> date:
     return session.scalars(select(Run.month).where(Run.id == run_id)).one()
 
 
-def check_named(session: Session, actor: Actor, rows: Filter) -> None:
+def check_named(session: Session, actor: Actor, rows: Filter) -> str | None:
     """Refuse a filter that names a campaign, run or account which does not exist, or a campaign or run of another part
     of the tree, now and at its launch: nothing of it could be counted in the actor's scope, and an empty answer would
-    say that there is nothing.
+    say that there is nothing. Returns what the campaign is called, if one is named.
 
     Raises NotFound or Forbidden.
     """
+    called: str | None = None
     for kind, name in ((as_said("campaign"), rows.campaign_id), (as_said("run"), rows.run_id)):
         if name is None:
             continue
         table = Run if kind == "run" else Campaign
-        unit_id = session.scalar(select(table.unit_id).where(table.id == name))
-        if unit_id is None:
+        own = null() if kind == "run" else Campaign.name
+        now: Select[*tuple[Any, ...]] = (
+            select(Unit.path, own.label("name")).join(table, table.unit_id == Unit.id).where(table.id == name)
+        )
+        then = select(Run.unit_path, null()).where((Run.id if kind == "run" else Run.campaign_id) == name)
+        found: Sequence[Row[*tuple[Any, ...]]] = session.execute(union_all(now, then)).all()
+        if not found:
             raise NotFound(kind, name)
-        then = session.scalars(select(Run.unit_path).where((Run.id if kind == "run" else Run.campaign_id) == name))
-        paths = [unit_path(session, unit_id), *then]
-        if not any(_meet(held, path) for held in actor.scope(Permission.read) for path in paths):
+        called = called or next((row.name for row in found if row.name), None)
+        if not any(_meet(held, row.path) for held in actor.scope(Permission.read) for row in found):
             raise Forbidden(
                 say(
                     "{login} holds no role on the unit of {kind} {name}, nor above or below it",
@@ -182,6 +187,7 @@ def check_named(session: Session, actor: Actor, rows: Filter) -> None:
         known = session.scalar(select(GatewayAccount.id).where(GatewayAccount.name == rows.account))
         if known is None:
             raise NotFound("gateway account", rows.account)
+    return called
 
 
 def _meet(held: str, path: str) -> bool:

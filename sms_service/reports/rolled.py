@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
-from dateutil.relativedelta import relativedelta
 from pyroaring import BitMap
 from sqlalchemy import (
     BigInteger,
@@ -37,36 +35,18 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import FromClause
 
 from sms_service.controls.models import GatewayAccount
-from sms_service.errors import Conflict
-from sms_service.ledger.amendment_models import CountedDay
-from sms_service.ledger.archive_models import ArchivedMonth
-from sms_service.ledger.archived import say_archived
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.filters import LEDGER, ROLLED, Filter, Rows, group_by, last_id, people_rows, unit_of_row
 from sms_service.reports.parts import parts_taken
 from sms_service.reports.rates import LEFT
 from sms_service.reports.roll_up_models import DAILY_COUNTS, DAILY_PEOPLE, MONTHLY_PEOPLE
-from sms_service.reports.roll_ups import OTHER_ZONES_DAYS, exact_days, exact_months
+from sms_service.reports.sources import Source
 
 _OF_MONTHS = frozenset({"unit", "status", "reason", "class", "kind", "month", "year"})
 _OF_PEOPLE = _OF_MONTHS | {"sender", "campaign", "day", "week"}
 _NOT_OF_PEOPLE = ("code", "account", "carrier", "item", "template_id", "category_id")
 _NOT_OF_MONTHS = ("sender", "campaign_id", "of_campaign")
-
-
-class Source(NamedTuple):
-    """Where the answer to a question is at this moment: in the roll-ups of these `days`, of which the `months` are
-    whole, and in the ledger's rows of `run_ids`, which lie in `run_months`.
-    """
-
-    days: Sequence[date]
-    months: Sequence[date]
-    run_ids: Sequence[int]
-    run_months: Sequence[date]
-
-
-NO_ROLL_UPS = Source((), (), (), ())  # says that all of the answer is in the ledger
 
 
 @dataclass(slots=True)
@@ -90,56 +70,6 @@ class RolledCount:
         self.cost = None if self.cost is None or other.cost is None else self.cost + other.cost
 
 
-def choose_source(session: Session, rows: Filter, by: Sequence[str]) -> Source | None:
-    """What of the question the roll-ups can answer now; None: nothing of it, or it is of a kind that only the ledger
-    can tell. Raises Conflict where that are rows of a month that is being archived.
-    """
-    if rows.asks_the_ledger or rows.run_id is not None or len(rows.paths) != 1:
-        return None
-    if "run" in by and rows.campaign_id is None and rows.kind != "campaign":
-        return None  # the runs of other kinds are added up together
-    exact = exact_days().subquery()
-    days: list[ColumnElement[bool]] = []
-    if rows.since is not None:
-        days.append(exact.c.day >= rows.since)
-    if rows.until is not None:
-        days.append(exact.c.day <= rows.until)
-    # A run's day is listed soon after it is over: the others have stale sums, or lie at the end.
-    stale = select(CountedDay.day).where(CountedDay.day.not_in(exact_days()))
-    newest = select(func.max(CountedDay.day)).scalar_subquery() - OTHER_ZONES_DAYS
-    unlisted = (Run.day >= newest) & Run.day.not_in(select(CountedDay.day))
-    months, no_run = exact_months().subquery(), cast(null(), BigInteger)
-    found = session.execute(
-        union_all(
-            select(literal("day").label("what"), exact.c.day.label("day"), no_run.label("run_id")).where(*days),
-            select(literal("month"), months.c.month, no_run),
-            select(literal("archived"), ArchivedMonth.month, no_run),
-            *(
-                select(literal("run"), Run.month, Run.id).where(Run.audience.is_not(None), *rows.of_runs(), where)
-                for where in (Run.day.in_(stale), unlisted)
-            ),
-        )
-    ).all()
-    whole = [
-        row.day
-        for row in found
-        if row.what == "month"
-        and (rows.since is None or rows.since <= row.day)
-        and (rows.until is None or row.day + relativedelta(months=1, days=-1) <= rows.until)
-    ]
-    runs = [row for row in found if row.what == "run"]
-    source = Source(
-        sorted(row.day for row in found if row.what == "day"),
-        whole,
-        [row.run_id for row in runs],
-        sorted({row.day for row in runs}),
-    )
-    archived = {row.day for row in found if row.what == "archived"}
-    if source.days and (leaving := sorted(archived.intersection(source.run_months))):
-        raise Conflict(say_archived(leaving))  # rows of it have just changed; it comes back then
-    return source if source.days else None
-
-
 def tells_people(rows: Filter, by: Sequence[str]) -> bool:
     """Whether the roll-ups can say how many people there are in the answer to such a question."""
     return _OF_PEOPLE.issuperset(by) and all(getattr(rows, name) is None for name in _NOT_OF_PEOPLE)
@@ -151,18 +81,34 @@ def count_rolled(
     """What the rows come to, by the values of the dimensions. Without `tells_people`, the people are those of the
     ledger's part alone.
     """
-    pieces = [_of_sums(rows, by, prices, source)]
-    if source.run_ids:
-        pieces.append(_of_ledger(rows, by, prices, source))
-    if tells_people(rows, by):
-        pieces += _of_people(rows, by, source)
-    counts: dict[tuple[Any, ...], RolledCount] = {}
+    return count_several_rolled(session, [rows], by, prices, source)[0]
+
+
+def count_several_rolled(
+    session: Session,
+    several: Sequence[Filter],
+    by: Sequence[str],
+    prices: Mapping[str, float],
+    source: Source,
+    *,
+    with_people: bool = True,
+) -> list[dict[tuple[Any, ...], RolledCount]]:
+    """The same of several filters in one statement; without `with_people` nobody is looked for."""
+    pieces = []
+    for place, rows in enumerate(several):
+        of_rows = [_of_sums(rows, by, prices, source)]
+        if source.run_ids or not source.days:
+            of_rows.append(_of_ledger(rows, by, prices, source, with_people=with_people))
+        if with_people and tells_people(rows, by):
+            of_rows += _of_people(rows, by, source)
+        pieces += [piece.add_columns(literal(place).label("place")) for piece in of_rows]
+    found: list[dict[tuple[Any, ...], RolledCount]] = [{} for _ in several]
     for row in session.execute(union_all(*pieces)):
         people = BitMap.union(BitMap(row.person_ids or ()), *(BitMap.deserialize(one) for one in row.people or ()))
         cost = None if row.unpriced else row.cost
         one = RolledCount(people, row.messages, row.left, row.delivered, row.parts, cost)
-        counts.setdefault(tuple(row[: len(by)]), RolledCount()).add(one)
-    return counts
+        found[row.place].setdefault(tuple(row[: len(by)]), RolledCount()).add(one)
+    return found
 
 
 def _of_sums(rows: Filter, by: Sequence[str], prices: Mapping[str, float], source: Source) -> Select[Any]:
@@ -187,8 +133,14 @@ def _of_sums(rows: Filter, by: Sequence[str], prices: Mapping[str, float], sourc
     return select(*groups, *_numbers(func.sum(inner.c.messages), inner), *_sets()).group_by(*groups)
 
 
-def _of_ledger(rows: Filter, by: Sequence[str], prices: Mapping[str, float], source: Source) -> Select[Any]:
-    groups = [unit_of_row(rows.paths) if name == "unit" else _group(name, LEDGER) for name in by]
+def _of_ledger(
+    rows: Filter, by: Sequence[str], prices: Mapping[str, float], source: Source, *, with_people: bool
+) -> Select[Any]:
+    groups = [unit_of_row(rows) if name == "unit" else _group(name, LEDGER) for name in by]
+    of_runs = (
+        Message.month == any_(literal(source.run_months, ARRAY(Date))),
+        Message.run_id == any_(literal(source.run_ids, ARRAY(BigInteger))),
+    )
     inner = (
         select(
             *(column.label(f"by_{name}") for name, column in zip(by, groups, strict=True)),
@@ -199,17 +151,13 @@ def _of_ledger(rows: Filter, by: Sequence[str], prices: Mapping[str, float], sou
         )
         .join(Run, (Run.id == Message.run_id) & (Run.month == Message.month))
         .outerjoin(GatewayAccount, GatewayAccount.id == Message.gateway_account_id)
-        .where(
-            Message.month == any_(literal(source.run_months, ARRAY(Date))),
-            Message.run_id == any_(literal(source.run_ids, ARRAY(BigInteger))),
-            *rows.conditions(),
-        )
+        .where(*(of_runs if source.days else ()), *rows.conditions())
         .subquery()
     )
     return select(
         *list(inner.c)[: len(by)],
         *_numbers(func.count(), inner),
-        *_sets(person_ids=func.array_agg(inner.c.person_id.distinct())),
+        *_sets(person_ids=func.array_agg(inner.c.person_id.distinct()) if with_people else None),
     ).group_by(*list(inner.c)[: len(by)])
 
 
@@ -247,6 +195,8 @@ def _within(rows: Filter, by: Sequence[str], table: FromClause) -> list[ColumnEl
     """Each row once: in the lines of the unit at the path, or, by units, of those right below it and of itself for what
     is its own.
     """
+    if rows.each is not None:
+        return [table.c.own, table.c.unit_id == any_(literal(list(rows.each), ARRAY(BigInteger)))]
     (path,) = rows.paths
     unit_id = int(last_id(path) or 0)
     below = table.c.parent_id == unit_id

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, cast, delete, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    any_,
+    case,
+    cast,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
 from sms_service.accounts.actors import Actor
@@ -69,20 +84,33 @@ def list_targets(session: Session, actor: Actor, unit_id: int, year: int) -> tup
     since, until = months_of_year(year)
     require_unarchived(session, Run.month.between(since, until), Run.class_ == TextClass.invitation)
     below = session.scalars(select(Unit).where(Unit.parent_id == unit_id, Unit.closed_at.is_(None))).all()
-    ids = [unit_id, *(one.id for one in below)]
-    targets: dict[int, dict[TargetKind, int]] = {id_: {} for id_ in ids}
-    for row in session.scalars(select(UnitTarget).where(UnitTarget.year == year, UnitTarget.unit_id.in_(ids))):
-        targets[row.unit_id][TargetKind(row.kind)] = row.target
-    done = {kind: dict(session.execute(_count(kind, unit, year)).all()) for kind in TargetKind}
-    lines = [
-        TargetLine(
-            one.id, one.name, one.level, targets[one.id], {kind: int(done[kind].get(one.id, 0)) for kind in TargetKind}
-        )
-        for one in below
-    ]
-    whole = {kind: int(sum(done[kind].values())) for kind in TargetKind}
-    own = TargetLine(unit.id, unit.name, unit.level, targets[unit_id], whole)
+    targets = _read_targets(session, [unit_id, *(one.id for one in below)], year)
+    done = count_done(session, unit, year)
+    lines = [TargetLine(one.id, one.name, one.level, targets.get(one.id, {}), done[one.id]) for one in below]
+    whole = {kind: sum(of_unit[kind] for of_unit in done.values()) for kind in TargetKind}
+    own = TargetLine(unit.id, unit.name, unit.level, targets.get(unit_id, {}), whole)
     return own, sorted(lines, key=_place)
+
+
+def _read_targets(session: Session, unit_ids: Sequence[int], year: int) -> dict[int, dict[TargetKind, int]]:
+    """The targets that these units have of a year; those without any are left out."""
+    found = defaultdict[int, dict[TargetKind, int]](dict)
+    named = UnitTarget.unit_id == any_(literal(list(unit_ids), ARRAY(BigInteger)))
+    for row in session.scalars(select(UnitTarget).where(UnitTarget.year == year, named)):
+        found[row.unit_id][TargetKind(row.kind)] = row.target
+    return found
+
+
+def count_done(
+    session: Session, unit: Unit, year: int, *, each: bool = False
+) -> defaultdict[int, dict[TargetKind, int]]:
+    """What the units right below did towards each kind, each with all below it, and the unit itself; with `each`, what
+    every unit of the subtree did by itself. A unit that did nothing has zeros.
+    """
+    done = defaultdict[int, dict[TargetKind, int]](lambda: dict.fromkeys(TargetKind, 0))
+    for kind, unit_id, number in session.execute(union_all(*(_count(kind, unit, year, each) for kind in TargetKind))):
+        done[unit_id][TargetKind(kind)] = number
+    return done
 
 
 def set_targets(
@@ -149,34 +177,43 @@ def months_of_year(year: int) -> tuple[date, date]:
     return date(year, 1, 1), date(year, 12, 1)
 
 
-def _count(kind: TargetKind, unit: Unit, year: int) -> Select[int, int]:
-    """What was done by the units right below, each with all below it, and by the unit itself."""
+def _count(kind: TargetKind, unit: Unit, year: int, each: bool) -> Select[str, int, int]:
     since, until = months_of_year(year)
-    child = _child_of(unit, QuotaReservation.unit_path)
-    of_year = (QuotaReservation.month.between(since, until), stands_under(QuotaReservation.unit_path, unit))
+    path = QuotaReservation.unit_path
+    line = cast(func.split_part(path, "/", -2), BigInteger) if each else _child_of(unit, path)
+    of_year = (QuotaReservation.month.between(since, until), stands_under(path, unit))
     if kind == TargetKind.texts:
-        return select(child, func.sum(QuotaReservation.delivered)).where(*of_year).group_by(child)
-    of_runs = select(child).join(Run, Run.id == QuotaReservation.run_id).where(*of_year)
-    invited = of_runs.where(Run.class_ == TextClass.invitation)
+        return _line(kind, line, func.sum(QuotaReservation.delivered)).where(*of_year).group_by(line)
     if kind == TargetKind.theme_days:
         over = (QuotaReservation.state == ReservationState.used, QuotaReservation.people > 0)
         took_place = and_(begins_column() <= func.sms_now(), Campaign.schedule[CANCELLED].astext.is_(None))
-        held = invited.join(Campaign, Campaign.id == Run.campaign_id)
-        held = held.where(*over, case((Campaign.kind == CampaignKind.event, took_place), else_=True))
-        return held.add_columns(func.count(func.distinct(Run.campaign_id))).group_by(child)
-    answered = (
-        invited.add_columns(func.count(func.distinct(ReplyRow.message_id)))
+        held = _line(kind, line, func.count(func.distinct(Run.campaign_id))).join(
+            Run, Run.id == QuotaReservation.run_id
+        )
+        held = held.join(Campaign, Campaign.id == Run.campaign_id)
+        held = held.where(*of_year, Run.class_ == TextClass.invitation, *over)
+        return held.where(case((Campaign.kind == CampaignKind.event, took_place), else_=True)).group_by(line)
+    return (
+        _line(kind, line, func.count(func.distinct(ReplyRow.message_id)))
+        .join(Run, Run.id == QuotaReservation.run_id)
         .join(Message, (Message.month == Run.month) & (Message.run_id == Run.id))
         .join(ReplyRow, (ReplyRow.month == Message.month) & (ReplyRow.message_id == Message.id))
         .where(
+            *of_year,
+            Run.class_ == TextClass.invitation,
             ReplyRow.in_month >= since,
             ReplyRow.month.between(since, until),
             Message.month.between(since, until),
             or_(ReplyRow.meaning.is_(None), ReplyRow.meaning != "stop"),
             stands_under(ReplyRow.unit_path, unit),
         )
+        .group_by(line)
     )
-    return answered.group_by(child)
+
+
+def _line(kind: TargetKind, line: ColumnElement[int], number: ColumnElement[Any]) -> Select[str, int, int]:
+    counted = cast(func.coalesce(number, 0), BigInteger)
+    return select(literal(kind.value), line, counted).select_from(QuotaReservation)
 
 
 def _child_of(unit: Unit, path: Any) -> ColumnElement[int]:

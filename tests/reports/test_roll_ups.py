@@ -21,7 +21,8 @@ from sms_service.reports.counts import Count, CountsTable, tabulate_counts
 from sms_service.reports.filters import DIMENSIONS, Filter
 from sms_service.reports.identity import sum_identity
 from sms_service.reports.roll_ups import find_drift, roll_up
-from sms_service.reports.rolled import choose_source, tells_people
+from sms_service.reports.rolled import tells_people
+from sms_service.reports.sources import choose_source
 from tests.dispatch.city import make_run
 from tests.examples import count_examples
 from tests.factories import make_person

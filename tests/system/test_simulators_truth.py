@@ -15,7 +15,7 @@ from sms_service.parts import measure_text
 from sms_service.reports.counts import tabulate_counts
 from sms_service.reports.filters import Filter
 from sms_service.reports.roll_ups import roll_up
-from sms_service.reports.rolled import choose_source
+from sms_service.reports.sources import choose_source
 from tests.clocks import ahead_by
 from tests.dispatch.city import ALL_DAY, make_run, statuses
 from tests.factories import make_person, make_unit
