@@ -19,6 +19,7 @@ from sms_service.cli.calendar_days import calendar_days
 from sms_service.cli.campaigns import campaign
 from sms_service.cli.channels import channel, post
 from sms_service.cli.cluster import cluster
+from sms_service.cli.compare import compare
 from sms_service.cli.contacts import contacts
 from sms_service.cli.control import settle
 from sms_service.cli.counts import counts
@@ -91,7 +92,7 @@ def main() -> None:
 
 for _command in (
     *(run, demo, clock, migrate, doctor, import_, contacts, person, unit, lost, account, campaign, settle, counts),
-    *(tasks_, try_, number, statement),
+    *(compare, tasks_, try_, number, statement),
     *(
         stop,
         stops_,

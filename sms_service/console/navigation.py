@@ -94,6 +94,7 @@ MENU = (
             MenuEntry("console.list_quizzes", _("Quizzes"), "question", also=_OF_QUIZZES),
             MenuEntry("console.list_channel_posts", _("Channel posts"), "share"),
             MenuEntry("console.show_counts", _("Counts"), "chart"),
+            MenuEntry("console.show_comparison", _("Comparison"), "tree"),
             MenuEntry("console.list_exports", _("Exports"), "import"),
             # Here because whoever needs it is in a hurry.
             MenuEntry("console.list_stops", _("Stops"), "stop", Permission.operate_campaigns),

@@ -39,6 +39,39 @@ MEANINGS: Mapping[str, Mapping[str, Said]] = {
         "sealed": say("A day's counts as they were four days after it, with a digest over them and the day before."),
         "amendments": say("Changes of rows whose day was sealed: a sealed number is that of now less its amendments."),
     },
+    "comparison": {
+        "unreachable": say("People for whom there were texts in the period, and to whom none of these was delivered."),
+        "asked": say("Each person and each question of the period: whom two questions ask counts twice."),
+        "answered": say("Those of them whose answer came in time and counts; of a quiz, who named an option."),
+        "silent": say("Those of them whom the text reached, or may have reached, and who said nothing in time."),
+        "unreached": say("Those of them who said nothing and whom the text did not reach."),
+        "reply_rate": say("People who answered, of those asked; also of those whom the text did not reach."),
+        "invited": say("Those who were asked whether they come; some said neither yes nor no."),
+        "yes": say("Those of them whose last answer in time was yes."),
+        "no": say("Those of them whose last answer in time was no."),
+        "invited_silent": say("Those of them whom the text reached, or may have reached, and who said nothing."),
+        "invited_unreached": say("Those of them who said nothing and whom the invitation did not reach."),
+        "yes_rate": say("People who come, of all who were asked whether they do."),
+        "expected": say("People whom events invited of which somebody ticked off who came."),
+        "came": say("Those of them who came."),
+        "came_rate": say("People who came, of those expected."),
+        "quizzed": say("Each person and each quiz question that they got."),
+        "quiz_answered": say("Those of them who named an option in time."),
+        "quiz_right": say("Those of them who were right with one of the tries that count."),
+        "quiz_rate": say("Those who named an option in time, of all whom a quiz asked."),
+        "right_rate": say("Those who were right, of those who answered a quiz."),
+        "silent_unit": say("A unit whose people were asked something in the period, and of whom nobody answered."),
+        "unreachable_unit": say("A unit for whose people there were texts in the period, and none was delivered."),
+        "target": say("What the unit is to reach in the whole year, and what it and all below it sent for that."),
+        "attention": say(
+            "Units that nothing reaches stand first, then silent ones; then the lower of reach rate and reply rate"
+            " decides. Units without texts and questions stand last."
+        ),
+        "branches": say(
+            "Every unit of the subtree with its own people alone and with all that was sent to them, also before it"
+            " moved there; the total is of what lay in the subtree then."
+        ),
+    },
     "dimension": {
         "unit": say("The recipient's unit when the list was made, with all below it; it stays when people move."),
         "sender": say("The unit that sent, where it stood when the run was launched."),
@@ -125,7 +158,7 @@ MEANINGS: Mapping[str, Mapping[str, Said]] = {
 }
 
 _NAMES = {"status": "MessageStatus", "reason": "MessageReason", "class": "TextClass", "kind": "run"}
-_NAMES |= {"carrier": "Carrier", "dimension": "dimension", "number": "number"}
+_NAMES |= {"carrier": "Carrier", "dimension": "dimension", "number": "number", "comparison": "comparison"}
 
 
 def list_definitions(topic: str) -> list[Definition]:

@@ -34,6 +34,7 @@ from sms_service.reports.tasks import TaskKind
 from sms_service.said import Said, as_said, say, translate
 from sms_service.web.words_of_acts import WORDS_OF_ACTS
 from sms_service.web.words_of_channels import WORDS_OF_CHANNELS
+from sms_service.web.words_of_comparison import WORDS_OF_COMPARISON
 from sms_service.web.words_of_counts import WORDS_OF_COUNTS
 from sms_service.web.words_of_replies import WORDS_OF_REPLIES
 from sms_service.web.words_of_sending import WORDS_OF_SENDING
@@ -260,6 +261,7 @@ WORDS: Mapping[type[Enum] | str, Mapping[str, Said]] = {
     **WORDS_OF_REPLIES,
     **WORDS_OF_WEBHOOKS,
     "act": WORDS_OF_ACTS,
+    **WORDS_OF_COMPARISON,  # last: what it orders by has the names of what others are
 }
 
 

@@ -8,6 +8,7 @@ from flask import Flask
 
 # Parts that refresh themselves, answers that are no page, and the catch-all.
 NO_PAGES = {"console.serve_asset", "console.show_nothing", "console.download_export", "console.download_statement"}
+NO_PAGES |= {"console.download_comparison"}
 # Every permission that there is, by two roles: whoever approves does not hand out roles.
 ROLES = ("administrator", "approver")
 
