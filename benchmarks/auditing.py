@@ -21,7 +21,9 @@ from benchmarks.sending import plan
 from benchmarks.services import GROUP, simulator_gateway
 from benchmarks.turns import GROUPS, compare_cost
 from sms_service.db.engine import Database
+from sms_service.directory.models import Unit
 from sms_service.ledger.amendment_models import CountedDay
+from sms_service.reports.comparison import ComparedUnits, ComparisonOrder, compare_units, complete_lines
 from sms_service.reports.counts import tabulate_counts
 from sms_service.reports.filters import Filter
 from sms_service.reports.roll_up_models import CountedMonth
@@ -30,6 +32,7 @@ from sms_service.reports.roll_ups import roll_up
 ROWS = 20_000_000
 RUNS = ROWS // city.PEOPLE
 _ASKED_TIMES = 15
+_PAGE = 25  # lines of a comparison that are shown at once
 _RUN = """
 INSERT INTO runs (
     month, day, campaign_id, item, firing, kind, status, lane, unit_id, unit_path, template_version_id, class,
@@ -80,6 +83,8 @@ def _auditing(laboratory: Laboratory) -> Measured:
             "counts_20m_ms": _ask(database, ("unit", "status"), city_path, days, RUNS * city.PEOPLE),
             "counts_20m_months_ms": _ask(database, ("month", "status"), city_path, days, RUNS * city.PEOPLE),
             "counts_20m_branches_ms": _ask(database, ("unit", "status"), street_path, days, None),
+            "compare_20m_districts_ms": _compare(database, ComparedUnits.below, days[0], days[-1]),
+            "compare_20m_branches_ms": _compare(database, ComparedUnits.branches, days[-1].replace(day=1), days[-1]),
             "roll_up_ms_per_1000": 1_000 * rolled_s / (RUNS * city.PEOPLE / 1_000),
         }
 
@@ -143,12 +148,32 @@ def _ask(database: Database, by: Sequence[str], path: str, days: Sequence[date],
     return took[1:]
 
 
+def _compare(database: Database, compared: ComparedUnits, since: date, until: date) -> list[float]:
+    """How long each of some comparisons of the whole city took, in ms, after a first one: its districts over the year,
+    or all its branches over the last month, with the people of those that stand on a page.
+    """
+    took = []
+    for _ in range(_ASKED_TIMES + 1):
+        with database.session() as session:
+            unit = session.get_one(Unit, 1)
+            rows = Filter((unit.path,), since=since, until=until, kind="campaign")
+            began = time.monotonic()
+            found = compare_units(session, unit, rows, compared, ComparisonOrder.attention, until.year)
+            complete_lines(session, found, found.lines[:_PAGE])
+            took.append(1_000 * (time.monotonic() - began))
+        if found.total.people != city.PEOPLE or found.total.messages != sum(line.messages for line in found.lines):
+            raise BenchmarkError(f"{found.total} was counted, of {city.PEOPLE} people")
+    return took[1:]
+
+
 AUDITING = Benchmark(
     _auditing,
     {
         "counts_20m_ms": "ms",
         "counts_20m_months_ms": "ms",
         "counts_20m_branches_ms": "ms",
+        "compare_20m_districts_ms": "ms",
+        "compare_20m_branches_ms": "ms",
         "roll_up_ms_per_1000": "ms",
     },
     runs=1,

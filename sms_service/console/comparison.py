@@ -172,7 +172,7 @@ def name_comparison(query: Mapping[str, Any]) -> dict[str, Any]:
 
 def _describe_campaign(name: str | None) -> list[SetFilter]:
     """The one campaign that is compared, and the address without it."""
-    return [SetFilter(say_here("Campaign"), name, address_with(campaign=None, cursor=None))] if name else []
+    return [SetFilter("campaign", say_here("Campaign"), name, address_with(campaign=None, cursor=None))] if name else []
 
 
 def _line(comparison: Comparison, query: Mapping[str, Any], line: ComparedUnit | None) -> dict[str, Any]:

@@ -89,7 +89,8 @@ def test_the_shell_prints_the_same_list(client, session, tree, monkeypatch, data
     assert [line["unit"] for line in found["items"]] == [tree[3].name, tree[4].name]
     assert (found["items"][0]["is_unreachable"], found["total"]["messages"]) == (True, 3)
     table = CliRunner().invoke(main, asked[:-1], catch_exceptions=False, env={"COLUMNS": "150"}).output
-    assert re.search(rf"{tree[3].name} \(unreachable, silent\) +│ +2 +│ +2 +│ +2 +│ +0.0 % +│ +0.0 % +│ +0.0 % +│", table)
+    numbers = r" +│ +2" * 3 + r" +│ +0.0 %" * 3
+    assert re.search(rf"{tree[3].name} \(unreachable, silent\){numbers} +│", table)
     assert "came" not in table, "nobody was ticked off"
     refused = CliRunner().invoke(main, ["compare", "--order", "fame"])
     assert refused.exit_code
