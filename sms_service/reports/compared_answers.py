@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, Row, func, literal, null, select, union_all
+from sqlalchemy import CompoundSelect, Row, func, literal, null, select, true, union_all
 from sqlalchemy.orm import Session, aliased
 
 from sms_service.campaigns.models import Campaign
@@ -81,21 +81,24 @@ class AnswerSums(NamedTuple):
         return AnswerSums(*(one + more for one, more in zip(self, other, strict=True)))
 
 
-def sum_answers(session: Session, rows: Filter) -> dict[int, AnswerSums] | None:
+def sum_answers(session: Session, rows: Filter, *, needs_rows: bool = False) -> dict[int, AnswerSums] | None:
     """By the units that the filter counts by: those right below its one path and that itself for what is its own, or
     `each` by itself. The questions are those that its runs asked, with their reminders. None if more than a million
-    rows would have to be read to tell. Raises Conflict where rows of the questions are archived.
+    rows would have to be read to tell. Raises Conflict where rows of the questions are archived, or,
+    with `needs_rows`, of any run that the filter chooses.
     """
-    found = _sum(session, rows, by_question=False)
+    found = _sum(session, rows, by_question=False, needs_rows=needs_rows)
     return None if found is None else {id_: sums for id_, sums in found.items() if id_ is not None}
 
 
-def _sum(session: Session, rows: Filter, *, by_question: bool) -> dict[int | None, AnswerSums] | None:
+def _sum(
+    session: Session, rows: Filter, *, by_question: bool, needs_rows: bool = False
+) -> dict[int | None, AnswerSums] | None:
     """By unit, or by question; then under None stand the events."""
-    found = session.execute(_runs(rows)).all()
+    found = session.execute(_runs(rows, needs_rows)).all()
     questions = [run for run in found if run.question_id is not None]
-    events = [run for run in found if run.question_id is None]
-    if archived := {run.month for run in questions if run.archived}:
+    events = [run for run in found if run.question_id is None and not run.archived]
+    if archived := {run.month for run in found if run.archived}:
         raise Conflict(say_archived(sorted(archived)))
     if sum(run.audience for run in questions) > MOST_ASKED:
         return None
@@ -143,8 +146,10 @@ def list_compared_questions(session: Session, rows: Filter) -> tuple[list[AskedQ
     return lines, sum(found.values(), AnswerSums())
 
 
-def _runs(rows: Filter) -> CompoundSelect[*tuple[Any, ...]]:
-    """The runs of questions that were asked in the period, and those that invited to its events that are ticked off."""
+def _runs(rows: Filter, needs_rows: bool) -> CompoundSelect[*tuple[Any, ...]]:
+    """The runs of questions that were asked in the period, those that invited to its events that are ticked off, and
+    with `needs_rows` those of archived months.
+    """
     asking = aliased(Run)
     frozen = Run.kind == "campaign", Run.frozen_at.is_not(None)
     chosen = select(Run.question_id).where(*frozen, Run.asks.has_key("kind"), *rows.of_runs())
@@ -157,6 +162,9 @@ def _runs(rows: Filter) -> CompoundSelect[*tuple[Any, ...]]:
         .where(asking.question_id.in_(chosen), asking.kind == "campaign", asking.frozen_at.is_not(None)),
         select(Run.id, Run.month, Run.campaign_id, Run.audience, null(), null(), null(), null()).where(
             *frozen, Run.item == INVITATION, ticked, *rows.of_runs()
+        ),
+        select(Run.id, Run.month, Run.campaign_id, Run.audience, null(), null(), null(), true()).where(
+            literal(needs_rows), Run.audience > 0, Run.month.in_(select(ArchivedMonth.month)), *rows.of_runs()
         ),
     )
 

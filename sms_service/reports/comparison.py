@@ -16,7 +16,6 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from sms_service.directory.models import Unit
-from sms_service.ledger.archived import require_unarchived
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.compared_answers import AnswerSums, sum_answers
 from sms_service.reports.filters import Filter
@@ -132,11 +131,9 @@ def compare_units(
         known = _find_units(session, Unit.path.startswith(unit.path, autoescape=True), year)
         asked = replace(rows, each=[one.id for one in known])
     source = choose_source(session, rows, ()) or NO_ROLL_UPS
-    if source is NO_ROLL_UPS:
-        require_unarchived(session, *rows.of_runs())
     with_people = compared == ComparedUnits.below or order == ComparisonOrder.unreachable
     [sent] = _count(session, [asked], source, with_people=with_people)
-    answers = sum_answers(session, asked)
+    answers = sum_answers(session, asked, needs_rows=source is NO_ROLL_UPS)
     if compared == ComparedUnits.below:
         found = sorted(sent.keys() | (answers or {}).keys())  # also those that have moved out since
         of_found = Unit.id == any_(literal(found, ARRAY(BigInteger)))

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sms_service.accounts.actors import SYSTEM
 from sms_service.db.engine import Database
 from sms_service.directory.models import Unit
+from sms_service.errors import Conflict
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.question_models import QuestionRow
 from sms_service.replies.answers import count_answers
@@ -237,6 +238,27 @@ def test_too_many_answers_are_not_told_and_never_shown_as_none(
     assert found.total.answers is None
     assert {line.answers for line in found.lines} == {None}
     assert found.total.messages > 0
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_number_that_lacks_archived_rows_is_not_told(
+    database: Database, session: Session, tree: list[Unit], asks: bool
+) -> None:
+    run = launch(session, tree[0], DAYS[0])
+    run.audience = 1
+    add_message(session, run, tree[3], "delivered")
+    session.commit()
+    if asks:
+        ask(database, run.id)
+    with database.at_once() as connection:
+        connection.exec_driver_sql("SET ROLE NONE")
+        connection.exec_driver_sql(
+            "INSERT INTO archived_months (month, state, partitions) VALUES ('2026-08-01', 'detaching', '{}')"
+        )
+        connection.exec_driver_sql("RESET ROLE")
+    with pytest.raises(Conflict, match="the rows of 2026-08 are archived"):
+        compare(session, tree[0])
+    assert compare(session, tree[0], since=DAYS[1]).total.messages == 0
 
 
 def test_a_branch_that_moved_takes_its_own_line_along_and_the_districts_keep_theirs(
