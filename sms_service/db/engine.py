@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from copy import copy
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
@@ -110,6 +110,15 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def plan_anew(session: Session) -> None:
+    """Have PostgreSQL plan each further statement of the session's transaction for the values that it is given.
+
+    By itself it plans a statement that is repeated once for all values (PostgreSQL, `plan_cache_mode`), and knows then
+    neither how many days an array names nor how many rows are a unit's. For what reads much and is asked seldom.
+    """
+    session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 
 
 def first_line(error: DBAPIError) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sms_service.campaigns.models import Campaign
 from sms_service.content.models import Template, TemplateCategory
 from sms_service.controls.models import GatewayAccount
+from sms_service.db.engine import plan_anew
 from sms_service.directory.models import Unit
 from sms_service.errors import Invalid
 from sms_service.ledger.archived import count_archived_runs, find_archived_months, require_unarchived
@@ -114,6 +115,7 @@ def tabulate_counts(
         if name not in DIMENSIONS:
             raise Invalid("by", name, say("must be some of {dimensions}", dimensions=DIMENSIONS))
     names = list(dict.fromkeys(by))
+    plan_anew(session)
     rolled = _tabulate_rolled(session, rows, names, prices, source or choose_source(session, rows, names))
     return _tabulate_ledger(session, rows, names, prices) if rolled is None else rolled
 
