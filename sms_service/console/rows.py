@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g, request
+from dateutil.relativedelta import relativedelta
+from flask import Response, g, make_response, redirect, request
 from marshmallow import fields
 from sqlalchemy import Row
 
@@ -17,8 +18,9 @@ from sms_service.console.forms import read_form, read_query
 from sms_service.console.languages import say_here
 from sms_service.console.ledger_query import NONE, describe_filters, read_ledger_query, write_ledger_query
 from sms_service.console.pages import act_view, go_to, page_view
-from sms_service.console.rendering import name_here, name_reason_here, render_page
+from sms_service.console.rendering import address_with, name_here, name_reason_here, render_page
 from sms_service.directory.models import Person
+from sms_service.ledger.archived import list_archived_months
 from sms_service.ledger.models import Message, Run
 from sms_service.ledger.states import MessageStatus
 from sms_service.reports.messages import count_rows, find_look_ups
@@ -53,9 +55,12 @@ class SettleSeveralForm(SettleForm):
 
 
 @page_view("/rows", Permission.read)
-def list_rows() -> str:
-    """The rows of the ledger that a number counts."""
+def list_rows() -> str | Response:
+    """The rows of the ledger that a number counts; unless days are asked for, those that the database has."""
     query = read_ledger_query(RowsQuery)
+    asks_for_days = any(query[name] is not None for name in ("since", "until", "run", "campaign"))
+    if not asks_for_days and (archived := list_archived_months(g.session)):
+        return make_response(redirect(address_with(since=archived[-1] + relativedelta(months=1)), 303))
     scope, rows = scope_messages(g.session, g.actor, query)
     found, following = fetch_messages(g.session, rows, query)
     run = g.session.get(Run, query["run"]) if query["run"] else None

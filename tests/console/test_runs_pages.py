@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import psycopg
 import pytest
 from sqlalchemy import func, select, text
 
@@ -201,3 +202,17 @@ def test_a_run_under_way_leads_to_a_stop(place, log_in, session):
     session.commit()
     assert address in log_in(unit).get(f"/runs/{ids['run_id']}").text
     assert address not in log_in(unit, "auditor").get(f"/runs/{ids['run_id']}").text
+
+
+def test_rows_of_no_days_are_those_that_the_database_has(place, log_in, database_url):
+    unit, ids = place
+    with psycopg.connect(database_url) as owner:
+        owner.execute(
+            "INSERT INTO archived_months (month, state, partitions, days, folder, digest, rows)"
+            " VALUES ('2020-01-01', 'dropped', '{}', '{}', '/archive', sha256(''), 3)"
+        )
+    visitor = log_in(unit, "auditor")
+    answer = visitor.get("/rows?status=pending")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/rows?status=pending&since=2020-02-01")
+    assert f"/messages/{ids['message_id']}" in visitor.get(answer.headers["Location"]).text
+    assert visitor.get(f"/rows?run={ids['run_id']}").status_code == 200
