@@ -66,6 +66,7 @@ READERS = {
     "replies/stops.py": "a stop that answers an archived text stops every text",
     "reports/account_health.py": RECENT,
     "reports/add_up_day.sql": CALLER,
+    "reports/compare_answers.sql": CALLER,
     "reports/counts.py": ASKS,
     "reports/export_rows.py": ASKS,
     "reports/failures.py": ASKS,
