@@ -30,7 +30,8 @@ PACKAGE = Path(sms_service.__file__).parent
 # Other words in quotes: no status, class or reason.
 OTHER = {
     *("all", "one"),  # gateway_accounts.receipt_parts
-    *("kind", "hours", "closes_at", "same_as", "of_item", "pool"),  # what a run asks (campaigns/asking.py)
+    *("kind", "hours", "closes_at", "same_as", "of_item", "pool", "tries"),  # what a run asks (campaigns/asking.py)
+    "event",  # beside the kinds of question: who came to one
     *("question_id", "message_id", "person_id", "unit_path", "started_at"),  # texts that asked something
     *("unit", "role", "tag", "kind", "suspect", "attribute", "value"),  # what a rule may ask for
     *("message", "values", "bad", "texts", "minutes", "before", "why", "reason"),  # messages and their places

@@ -231,10 +231,9 @@ def _may_tick(event: dict[str, Any]) -> bool:
 
 def _write_texts(event: dict[str, Any]) -> dict[int, Composed | Said]:
     """Its texts by item, where no particular person is meant; why there is none otherwise."""
-    signature = g.session.get_one(Campaign, event["campaign_id"]).signature
     return {
         item["number"]: compose_in_general(
-            item["template_version_id"], item["text"], item["class_"], signature, item["values"]
+            item["template_version_id"], item["text"], item["class_"], event["signature"], item["values"]
         )
         for item in event["items"]
     }

@@ -28,6 +28,7 @@ from sms_service.said import say
 LOCK_MS = 100
 PATIENCE_S = 3600.0  # by default, for those who read with an old snapshot
 _AGAIN_S = 0.2
+_ALONE_MS = 2_000
 
 IN_USE = "transactions that began before are still under way; run the same command again later, and it goes on"
 
@@ -58,12 +59,18 @@ class SchemaOwner:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Only one process archives at a time. Raises Conflict if another does."""
+        """Only one process archives at a time. Raises Conflict if another does; one that has just been killed is waited
+        for until its server process has noticed that.
+        """
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LockKey.archive_month.value}):
-                raise Conflict(
-                    say("another command is archiving a month, or reading one back; wait until it has ended")
-                )
+            connection.execute(text(f"SET lock_timeout = {_ALONE_MS}"))
+            try:
+                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LockKey.archive_month.value})
+            except DBAPIError as error:
+                if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                    raise
+                said = say("another command is archiving a month, or reading one back; wait until it has ended")
+                raise Conflict(said) from None
             yield
 
     @contextmanager

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
-from sms_service.accounts.actors import Actor, unit_path
+from sms_service.accounts.actors import Actor
 from sms_service.accounts.permissions import Permission
 from sms_service.controls.accounts import lacks_binding
 from sms_service.controls.link_state import link_leadership
@@ -53,8 +53,9 @@ def explain_wait(
     run = session.get(Run, run_id)
     if run is None:
         raise NotFound("run", run_id)
-    actor.require(Permission.read, unit_path(session, run.unit_id))
-    zone = ZoneInfo(session.get_one(Unit, run.unit_id).timezone)
+    unit = session.get_one(Unit, run.unit_id)
+    actor.require(Permission.read, unit.path)
+    zone = ZoneInfo(unit.timezone)
     if run.status != RunStatus.running:
         return list(_of_status(session, run, zone, redis))
     row = EXPLAIN_WAIT(session.connection(), run_id=run.id, month=run.month).one()

@@ -19,14 +19,27 @@ from sms_service.ledger.archive_models import ArchivedMonth, ArchivedRun, Archiv
 from sms_service.ledger.models import Run
 from sms_service.said import Said, say
 
+_KNOWN = "archived_months"
+
 
 def list_archived_months(connection: Session | Connection) -> list[date]:
-    """All months that are archived, or on the way there or back; the first first."""
-    return list(connection.scalars(select(ArchivedMonth.month).order_by(ArchivedMonth.month)))
+    """All months that are archived, or on the way there or back; the first first. A session asks once in a transaction:
+    what it was told holds until that has ended.
+    """
+    transaction = connection.get_transaction() if isinstance(connection, Session) else None
+    known = connection.info.get(_KNOWN)
+    if transaction is not None and known is not None and known[0] is transaction:
+        return list(known[1])
+    months = list(connection.scalars(select(ArchivedMonth.month).order_by(ArchivedMonth.month)))
+    if isinstance(connection, Session):
+        connection.info[_KNOWN] = connection.get_transaction(), months
+    return list(months)
 
 
 def find_archived_months(connection: Session | Connection, *of_runs: ColumnElement[bool]) -> list[date]:
     """The archived months in which runs with rows lie of which all of this is true (SQL over runs)."""
+    if not list_archived_months(connection):
+        return []
     next_month = ArchivedMonth.month + func.make_interval(0, 1)
     own = select(Run.id).where(Run.day >= ArchivedMonth.month, Run.day < next_month, Run.audience > 0, *of_runs)
     found: Select[date] = select(ArchivedMonth.month).where(own.correlate(ArchivedMonth).exists())

@@ -74,8 +74,8 @@ def get_event(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any
 
 
 def view_event(session: Session, actor: Actor, campaign_id: int) -> dict[str, Any]:
-    """The same with its `rule`, its `items` with `note` and `runs`, and who `declined` (at most 200). Raises NotFound
-    or Forbidden.
+    """The same with its `rule`, its `signature`, its `items` with `note` and `runs`, and who `declined` (at most 200).
+    Raises NotFound or Forbidden.
     """
     event, campaign, unit, now, declined = _read(session, actor, campaign_id)
     content = content_of(session, campaign, held=False)
@@ -84,6 +84,7 @@ def view_event(session: Session, actor: Actor, campaign_id: int) -> dict[str, An
     ).all()
     return event | {
         "rule": campaign.schedule,
+        "signature": campaign.signature,
         "items": _items(session, content, unit, now),
         "declined": [{"person_id": row.id, "name": row.name} for row in named],
     }

@@ -189,7 +189,9 @@ def test_caps(place: Place, administrator: Caller) -> None:
     assert put("study", None).status_code == 200
     assert place.auditor.get("/caps").json == {"items": []}
     (removed, made) = administrator.get("/trail").json["items"][:2]
-    assert (removed["act"], made["act"], made["details"]) == ("cap.remove", "cap.set", {"per_day": 2, "why": "试行"})
+    assert (removed["act"], made["act"]) == ("cap.remove", "cap.set")
+    assert made["details"] == {"per_day": 2, "why": "试行", "changes": {"per_day": [None, 2]}}
+    assert (removed["changes"], made["changes"]) == ({"per_day": [2, None]}, {"per_day": [None, 2]})
 
 
 def test_a_campaigns_flags_are_written_changed_and_shown(place: Place) -> None:

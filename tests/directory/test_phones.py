@@ -133,7 +133,7 @@ def test_any_text_is_read_without_an_exception_and_a_phone_is_a_valid_mobile(raw
 
 
 @given(
-    st.from_regex(r"1[38]\d{9}", fullmatch=True).filter(str.isascii),
+    st.from_regex("1[38][0-9]{9}", fullmatch=True),
     st.lists(st.tuples(st.integers(0, 11), st.sampled_from("\u200b\u200e\ufeff -")), max_size=6),
     st.sampled_from(["", "+86", "86", "0086", "(86)"]),
 )
