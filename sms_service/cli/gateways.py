@@ -80,18 +80,14 @@ def refused(name: str) -> None:
 @_name
 def codes(name: str) -> None:
     """The codes that an account's provider used and its table does not have."""
-    from sms_service import settings
-    from sms_service.cli.context import open_session
+    from sms_service.cli.context import open_session, read_gateways, running_settings
     from sms_service.controls.accounts import id_of
     from sms_service.delivery.listing import find_unknown_codes
     from sms_service.gateways.config import BadGatewayConfig
-    from sms_service.gateways.registry import Gateways
 
-    configuration = settings.load_settings()
     try:
-        gateways = Gateways.from_file(configuration.gateways_file, configuration.public_url)
-        known = gateways.known_codes(name)
-    except BadGatewayConfig:  # `doctor` says what is wrong with the file; codes can be listed all the same
+        known = read_gateways(running_settings()).known_codes(name)
+    except BadGatewayConfig:  # it is no account of the file any more; its codes can be listed all the same
         known = frozenset()
     with open_session() as session:
         statement = find_unknown_codes(id_of(session, name), known)

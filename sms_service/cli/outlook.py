@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -23,27 +23,13 @@ def outlook(campaign_id: int, login: str | None, at: datetime | None) -> None:
     """Print whom a campaign would reach, who would get no text and why, what it costs and when it is through."""
     from sms_service.campaigns.outlook import foresee_run
     from sms_service.cli.acting import acting
-    from sms_service.cli.context import open_session
+    from sms_service.cli.context import open_session, read_gateways, running_settings
 
-    rates, prices = _read_rates_and_prices()
+    gateways = read_gateways(running_settings())
     with open_session() as session:
-        found = foresee_run(session, acting(session, login), campaign_id, rates, prices, at)
+        found = foresee_run(session, acting(session, login), campaign_id, gateways.rates(), gateways.prices(), at)
     for line in _lines(found):
         click.echo(line)
-
-
-def _read_rates_and_prices() -> tuple[Mapping[str, float], Mapping[str, float]]:
-    from sms_service import settings
-    from sms_service.gateways.config import BadGatewayConfig
-    from sms_service.gateways.registry import Gateways
-
-    configuration = settings.load_settings()
-    try:
-        gateways = Gateways.from_file(configuration.gateways_file, configuration.public_url)
-        return gateways.rates(), gateways.prices()
-    except BadGatewayConfig as error:
-        click.echo(f"neither price nor times are known, since {error}", err=True)
-        return {}, {}
 
 
 def _lines(found: Outlook) -> Iterator[str]:
