@@ -27,7 +27,7 @@ _LABEL = re.compile(
     r"(手机号码|手机号|手机|联系电话|移动电话|电话|本人|telephone|tel|mobile|phone)[:. ]*(?=[+(0-9])", re.IGNORECASE
 )
 _OWN = re.compile(r" *\((本人|自己|手机)\)$")
-_EXTENSION = re.compile(r"0\d{2,3}[- ]?\d{7,8}[- ]+\d{1,6}")
+_EXTENSION = re.compile(r"0[1-9]\d{1,2}[- ]?\d{7,8}[- ]+\d{1,6}")  # 00 begins a country code
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?e[+-]?\d+", re.IGNORECASE)
 _SPREADSHEET_FLOAT = re.compile(r"(\+?\d{7,15})\.0+")
 _WRITTEN = re.compile(r"\(?\+?[0-9][0-9() .-]*")

@@ -2,7 +2,7 @@
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sms_service.directory import phones
@@ -137,6 +137,7 @@ def test_any_text_is_read_without_an_exception_and_a_phone_is_a_valid_mobile(raw
     st.lists(st.tuples(st.integers(0, 11), st.sampled_from("\u200b\u200e\ufeff -")), max_size=6),
     st.sampled_from(["", "+86", "86", "0086", "(86)"]),
 )
+@example("13000000000", [(6, " ")], "0086")  # 008 is no area code
 def test_noise_around_and_between_the_digits_changes_nothing(digits, noise, prefix):
     noisy = list(digits)
     for position, character in noise:
