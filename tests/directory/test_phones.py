@@ -142,7 +142,10 @@ def test_noise_around_and_between_the_digits_changes_nothing(digits, noise, pref
     noisy = list(digits)
     for position, character in noise:
         noisy.insert(position, character)
-    assert read_phone(prefix + "".join(noisy).lstrip("-")).phone == read_phone(digits).phone
+    written = "".join(noisy)
+    if written.lstrip("\u200b\u200e\ufeff ").startswith("-"):  # a number may have a minus, a phone has none
+        written = written.lstrip("\u200b\u200e\ufeff -")
+    assert read_phone(prefix + written).phone == read_phone(digits).phone
 
 
 @pytest.mark.parametrize("raw", ["0571-88880000", "1390000111", "139a0000111", "1.39E+10", "95588"])
