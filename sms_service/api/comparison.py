@@ -12,7 +12,6 @@ from marshmallow import fields
 from sms_service.accounts.permissions import Permission
 from sms_service.api.authentication import endpoint
 from sms_service.api.blueprint import Blueprint
-from sms_service.reports.compared_answers import AnswerSums
 from sms_service.reports.comparison import ComparedUnit, ComparedUnits, Comparison
 from sms_service.web.comparing_units import (
     ComparisonQuery,
@@ -152,16 +151,10 @@ def _line(comparison: Comparison, line: ComparedUnit) -> dict[str, Any]:
 def _numbers(comparison: Comparison, line: ComparedUnit, of_rows: ComparedUnit | None) -> dict[str, Any]:
     names = ("messages", "left", "delivered", "delivery_rate", "reach_rate", "people", "unreachable")
     return {name: getattr(line, name) for name in (*names, "is_unreachable", "is_silent")} | {
-        "answers": _answers(line.answers),
+        "answers": line.answers,
         "targets": [
             {"kind": kind, "target": target, "done": line.done[kind], "share": line.share_of(kind)}
             for kind, target in line.targets.items()
         ],
         "rows": f"/api/v1/messages?{urlencode(name_compared_rows(comparison, of_rows))}",
     }
-
-
-def _answers(sums: AnswerSums | None) -> dict[str, Any] | None:
-    if sums is None:
-        return None
-    return {name: getattr(sums, name) for name in AnswerSumsOut().fields}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sms_service.cli.options import as_anybody
+from sms_service.cli.options import MONTH, as_anybody
 
 if TYPE_CHECKING:
     from sms_service.accounts.actors import Actor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sms_service.db.partitions import SchemaOwner
     from sms_service.ledger.archive_models import ArchivedMonth
 
-_month = click.argument("month", type=click.DateTime(["%Y-%m"]))
+_month = click.argument("month", type=MONTH)
 _wait = click.option(
     "--wait",
     "minutes",
@@ -35,7 +35,7 @@ def archive() -> None:
 
 
 @archive.command("write")
-@click.argument("month", type=click.DateTime(["%Y-%m"]))
+@click.argument("month", type=MONTH)
 @as_anybody
 def write(month: datetime, login: str | None) -> None:
     """Write the rows of MONTH (2026-01), which is over, sealed and redacted, into the data folder, and check them."""
@@ -67,7 +67,7 @@ def check(folder: Path) -> None:
 
 
 @archive.command("detach")
-@click.argument("month", type=click.DateTime(["%Y-%m"]), required=False)
+@click.argument("month", type=MONTH, required=False)
 @click.option("--older-than", type=click.IntRange(1, 1200), metavar="MONTHS", help="All months that are older.")
 @_wait
 @as_anybody

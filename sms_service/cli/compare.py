@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sms_service.cli.options import DAY
+
 if TYPE_CHECKING:
     from sms_service.reports.comparison import ComparedUnit
 
-_DAY = click.DateTime(["%Y-%m-%d"])
 _RATES = {  # by the heads of their columns, which stand where some unit has a number
     "delivery_rate": "delivery",
     "reach_rate": "reach",
@@ -25,8 +26,8 @@ _RATES = {  # by the heads of their columns, which stand where some unit has a n
 
 @click.command()
 @click.option("--unit", "code", metavar="CODE", help="Compare the units below this one.")
-@click.option("--since", type=_DAY, metavar="DAY", help="Only runs launched on this local day or later.")
-@click.option("--until", type=_DAY, metavar="DAY", help="Only runs launched on this local day or earlier.")
+@click.option("--since", type=DAY, metavar="DAY", help="Only runs launched on this local day or later.")
+@click.option("--until", type=DAY, metavar="DAY", help="Only runs launched on this local day or earlier.")
 @click.option("--campaign", "campaign_id", type=click.IntRange(1), metavar="N", help="Only this campaign.")
 @click.option("--class", "class_", help="Only texts of this class.")
 @click.option("--branches", is_flag=True, help="Every unit below by itself, not those right below with all theirs.")

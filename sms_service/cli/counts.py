@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import click
 
 from sms_service.cli.ledger_rows import RowsAsked, asks_rows, find_rows
+from sms_service.cli.options import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,6 @@ _DIMENSIONS = (
     *("unit", "sender", "status", "reason", "code", "campaign", "item", "run", "template", "category"),
     *("day", "week", "month", "year", "account", "carrier", "class", "kind"),
 )
-_day = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group(invoke_without_command=True)
@@ -69,7 +69,7 @@ def counts(context: click.Context, by: str, login: str | None, as_json: bool, **
 
 
 @counts.command()
-@click.option("--since", type=_day, metavar="DAY", help="Only this day and later ones.")
+@click.option("--since", type=DAY, metavar="DAY", help="Only this day and later ones.")
 def verify(since: datetime | None) -> None:
     """Check every seal against the ledger and its amendments, and every roll-up line by line.
 
@@ -107,7 +107,7 @@ def verify(since: datetime | None) -> None:
 
 
 @counts.command()
-@click.argument("days", type=_day, nargs=-1, required=True, metavar="DAY…")
+@click.argument("days", type=DAY, nargs=-1, required=True, metavar="DAY…")
 def rebuild(days: tuple[datetime, ...]) -> None:
     """Add these days up again from the ledger."""
     from sms_service.cli.context import open_database

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from sms_service.cli.options import as_anybody, as_somebody
+from sms_service.cli.options import DAY, as_anybody, as_somebody
 
 
 @click.group()
@@ -37,7 +37,7 @@ def list_(login: str | None) -> None:
 @delegations.command()
 @click.option("--unit", "code", metavar="CODE", required=True, help="Over the unit with this code, and all below it.")
 @click.option("--to", "delegate", metavar="LOGIN", required=True, help="Who approves meanwhile.")
-@click.option("--until", metavar="DAY", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The last day.")
+@click.option("--until", metavar="DAY", type=DAY, required=True, help="The last day.")
 @click.option("--why", required=True, help="Why; both see it.")
 @as_somebody
 def lend(code: str, delegate: str, until: datetime, why: str, login: str) -> None:

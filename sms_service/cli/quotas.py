@@ -6,14 +6,10 @@ from datetime import datetime
 
 import click
 
-from sms_service.cli.options import as_anybody, subtree, why
+from sms_service.cli.options import MONTH, as_anybody, subtree, why
 
-month_option = click.option(
-    "--month", metavar="MONTH", type=click.DateTime(["%Y-%m"]), help="As 2026-12. Without it: the present one."
-)
-every_month = click.option(
-    "--month", metavar="MONTH", type=click.DateTime(["%Y-%m"]), help="As 2026-12. Without it: every month."
-)
+month_option = click.option("--month", metavar="MONTH", type=MONTH, help="As 2026-12. Without it: the present one.")
+every_month = click.option("--month", metavar="MONTH", type=MONTH, help="As 2026-12. Without it: every month.")
 
 
 @click.group("quota")

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from sms_service.cli.options import as_anybody, subtree
+from sms_service.cli.options import DAY, as_anybody, subtree
 
-_day = click.DateTime(["%Y-%m-%d"])
 _number = click.argument("number", metavar="NUMBER")
 
 
@@ -40,8 +39,8 @@ def list_(code: str | None, login: str | None) -> None:
 
 @statement.command()
 @subtree
-@click.option("--since", type=_day, required=True, metavar="DAY", help="Campaigns launched on this day or later.")
-@click.option("--until", type=_day, required=True, metavar="DAY", help="Campaigns launched on this day or earlier.")
+@click.option("--since", type=DAY, required=True, metavar="DAY", help="Campaigns launched on this day or later.")
+@click.option("--until", type=DAY, required=True, metavar="DAY", help="Campaigns launched on this day or earlier.")
 @as_anybody
 def issue(code: str, since: datetime, until: datetime, login: str | None) -> None:
     """Count now, give it a number, and keep it."""

@@ -26,12 +26,12 @@ def list_archived_months(connection: Session | Connection) -> list[date]:
     """All months that are archived, or on the way there or back; the first first. A session asks once in a transaction:
     what it was told holds until that has ended.
     """
-    transaction = connection.get_transaction() if isinstance(connection, Session) else None
-    known = connection.info.get(_KNOWN)
-    if transaction is not None and known is not None and known[0] is transaction:
-        return list(known[1])
-    months = list(connection.scalars(select(ArchivedMonth.month).order_by(ArchivedMonth.month)))
-    if isinstance(connection, Session):
+    found = select(ArchivedMonth.month).order_by(ArchivedMonth.month)
+    if isinstance(connection, Connection):
+        return list(connection.scalars(found))
+    transaction, months = connection.info.get(_KNOWN, (None, []))
+    if transaction is None or transaction is not connection.get_transaction():
+        months = list(connection.scalars(found))
         connection.info[_KNOWN] = connection.get_transaction(), months
     return list(months)
 
